@@ -123,6 +123,8 @@ pub struct Reason<'a> {
     pub sets: Membership,
     /// The code and its words.
     pub label: Label<'a>,
+    /// Whether it is a code of ICD-10-CM.
+    pub is_icd10cm: bool,
     /// The Condition it comes from, when it is not on the order itself.
     pub condition: Option<Reference<'a>>,
 }

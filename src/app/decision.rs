@@ -1,0 +1,178 @@
+//! The steps of one decision: the call read, the orders in scope, the evidence gathered, the policy applied.
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+
+use super::policies::Policies;
+use crate::cds_hooks::{Context, HookRequest, Prefetch, RequestError, fault, read};
+use crate::evidence::{Gathered, Insurance, PrefetchKeys, Prefetched, RawPrefetch, Sources, Unreadable};
+use crate::policy::{Evaluation, Facts, Inquiry, Policy, Reference, evaluate, kind};
+
+/// What a decision is made with.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Means<'e> {
+    pub policies: &'e Policies,
+    pub prefetch_keys: &'e PrefetchKeys,
+    pub as_of: DateTime<Utc>,
+}
+
+/// A call, decided.
+#[derive(Debug)]
+pub(crate) struct Decision<'a> {
+    pub gathered: Gathered<'a>,
+    pub evaluation: Evaluation<'a>,
+    pub insurance: Insurance<'a>,
+    pub sources: Sources,
+}
+
+/// An evaluation with where its evidence came from, as the contract has it.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Report<'d, 'a> {
+    /// What the policy says.
+    #[serde(flatten)]
+    pub evaluation: &'d Evaluation<'a>,
+    /// Where each type came from.
+    pub sources: &'d Sources,
+    /// What could not be read.
+    #[serde(skip_serializing_if = "<[Unreadable]>::is_empty")]
+    pub unreadable: &'d [Unreadable],
+}
+
+impl<'a> Decision<'a> {
+    /// The decision as the contract has it.
+    pub(crate) fn report(&self) -> Report<'_, 'a> {
+        Report { evaluation: &self.evaluation, sources: &self.sources, unreadable: self.gathered.unreadable() }
+    }
+}
+
+/// How much of a call is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reach {
+    /// Nothing beyond the orders where none is in scope.
+    InScope,
+    /// Everything, whatever the orders.
+    Everything,
+}
+
+/// Decides a call; `None` where no order is in scope and no more was to be read.
+pub(crate) fn decide<'a>(means: &Means<'_>, body: &'a str, reach: Reach) -> Result<Option<Decision<'a>>, RequestError> {
+    let wanted = |context: &Context<'a>| reach == Reach::Everything || is_in_scope(means, context);
+    match read::<Prefetched<'a>>(body, wanted) {
+        Ok(request) => {
+            let Some(gathered) = gather(means, &request, reach)? else { return Ok(None) };
+            let (gathered, whole) = match request.prefetch {
+                Prefetch::Read(prefetch) => (gathered.with(prefetch, means.prefetch_keys), true),
+                Prefetch::Raw(raw) => match serde_json::from_str::<Prefetched<'a>>(raw.get()) {
+                    Ok(prefetch) => (gathered.with(prefetch, means.prefetch_keys), true),
+                    Err(_) => (gathered, false),
+                },
+                Prefetch::Absent | Prefetch::Unwanted => (gathered, true),
+            };
+            if whole { Ok(Some(conclude(means, &request.context, gathered))) } else { decide_piecewise(means, body, reach) }
+        }
+        Err(_) => decide_piecewise(means, body, reach),
+    }
+}
+
+/// The same for a call in which something cannot be read in one pass: each resource is read on its own.
+fn decide_piecewise<'a>(means: &Means<'_>, body: &'a str, reach: Reach) -> Result<Option<Decision<'a>>, RequestError> {
+    let wanted = |context: &Context<'a>| reach == Reach::Everything || is_in_scope(means, context);
+    let request = read::<RawPrefetch<'a>>(body, wanted).map_err(|_| fault(body))?;
+    let Some(gathered) = gather(means, &request, reach)? else { return Ok(None) };
+    let gathered = match request.prefetch {
+        Prefetch::Read(prefetch) => gathered.with_each(&prefetch, means.prefetch_keys),
+        Prefetch::Raw(raw) => {
+            let prefetch = serde_json::from_str::<RawPrefetch<'a>>(raw.get()).map_err(|_| fault(body))?;
+            gathered.with_each(&prefetch, means.prefetch_keys)
+        }
+        Prefetch::Absent | Prefetch::Unwanted => gathered,
+    };
+    Ok(Some(conclude(means, &request.context, gathered)))
+}
+
+/// The draft orders, checked; `None` where none is in scope and no more is to be read.
+fn gather<'a, P>(means: &Means<'_>, request: &HookRequest<'a, P>, reach: Reach) -> Result<Option<Gathered<'a>>, RequestError> {
+    request.check()?;
+    let gathered = Gathered::of_orders(&request.context.order_resources());
+    let orders = in_scope(means, &gathered, &request.context);
+    if orders.is_empty() && reach == Reach::InScope {
+        return Ok(None);
+    }
+    let other = |position: &&usize| gathered.drafts().iter().any(|draft| draft.position == **position && !draft.is_for(&request.context.patient_id));
+    match orders.iter().find(other) {
+        Some(position) => Err(RequestError::OtherPatient { position: *position }),
+        None => Ok(Some(gathered)),
+    }
+}
+
+fn is_in_scope(means: &Means<'_>, context: &Context<'_>) -> bool {
+    !in_scope(means, &Gathered::of_orders(&context.order_resources()), context).is_empty()
+}
+
+/// The places of the orders the policy decides.
+fn in_scope(means: &Means<'_>, gathered: &Gathered<'_>, context: &Context<'_>) -> Vec<usize> {
+    let orders = gathered.orders(means.policies.newest(), &context.patient_id);
+    orders.iter().filter(|order| kind(order).is_some()).map(|order| order.position).collect()
+}
+
+/// Applies to each order the version of the policy its service date asks for.
+fn conclude<'a>(means: &Means<'_>, context: &Context<'a>, gathered: Gathered<'a>) -> Decision<'a> {
+    let today = means.as_of.date_naive();
+    let version = |facts: &Facts<'_>, position: usize| {
+        let order = facts.orders.iter().find(|order| order.position == position);
+        means.policies.on(order.and_then(|order| order.due).map_or(today, |due| due.lo()))
+    };
+    let mut evaluation: Option<Evaluation<'a>> = None;
+    let newest = means.policies.newest();
+    for policy in versions(means, &gathered) {
+        let facts = gathered.facts(policy, &context.patient_id);
+        let mut part = evaluate(policy, &facts, inquiry(means, context));
+        part.orders.retain(|order| same(version(&facts, order.position), policy));
+        match &mut evaluation {
+            Some(whole) => whole.orders.extend(part.orders),
+            None => evaluation = Some(part),
+        }
+    }
+    let mut evaluation =
+        evaluation.unwrap_or_else(|| evaluate(newest, &gathered.facts(newest, &context.patient_id), inquiry(means, context)));
+    evaluation.orders.sort_by_key(|order| order.position);
+    let insurance = gathered.insurance(newest, &context.patient_id);
+    let sources = gathered.sources();
+    Decision { gathered, evaluation, insurance, sources }
+}
+
+/// The versions the draft orders' service dates ask for, each once.
+fn versions<'e>(means: &Means<'e>, gathered: &Gathered<'_>) -> Vec<&'e Policy> {
+    let today = means.as_of.date_naive();
+    let mut versions: Vec<&Policy> = Vec::new();
+    for draft in gathered.drafts() {
+        let policy = means.policies.on(draft.due().map_or(today, |due| due.lo()));
+        if !versions.iter().any(|known| same(known, policy)) {
+            versions.push(policy);
+        }
+    }
+    versions
+}
+
+fn same(left: &Policy, right: &Policy) -> bool {
+    std::ptr::eq(left, right)
+}
+
+fn inquiry<'a>(means: &Means<'_>, context: &Context<'a>) -> Inquiry<'a> {
+    let id = match &context.patient_id {
+        std::borrow::Cow::Borrowed(id) => std::borrow::Cow::Borrowed(id.strip_prefix("Patient/").unwrap_or(id)),
+        std::borrow::Cow::Owned(id) => std::borrow::Cow::Owned(id.strip_prefix("Patient/").unwrap_or(id).to_owned()),
+    };
+    Inquiry { patient: Reference::new("Patient", id), as_of: means.as_of }
+}
+
+/// tmp
+pub fn evaluate_json(policies: &Policies, keys: &PrefetchKeys, as_of: DateTime<Utc>, body: &str) -> String {
+    let means = Means { policies, prefetch_keys: keys, as_of };
+    match decide(&means, body, Reach::Everything) {
+        Ok(Some(d)) => serde_json::to_string(&d.report()).unwrap_or_default(),
+        Ok(None) => "{}".into(),
+        Err(e) => format!("{{\"error\":\"{e}\"}}"),
+    }
+}

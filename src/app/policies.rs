@@ -1,0 +1,159 @@
+//! The policy versions of this service, embedded in the binary or read from a folder, side by side by date.
+
+use std::path::{Path, PathBuf};
+
+use chrono::NaiveDate;
+use rust_embed::RustEmbed;
+use thiserror::Error;
+
+use crate::policy::{Policy, PolicyError, PolicyFile};
+
+#[derive(RustEmbed)]
+#[folder = "cds-hooks/policies/"]
+struct EmbeddedPolicies;
+
+const POLICY_FILE: &str = "policy.toml";
+
+/// Policies that cannot be loaded.
+#[derive(Debug, Error)]
+pub enum PoliciesError {
+    /// A file that cannot be used.
+    #[error("{folder}/{fault}")]
+    Policy {
+        /// The version's folder.
+        folder: String,
+        /// What is wrong, with file and line.
+        fault: PolicyError,
+    },
+    /// A file or folder that cannot be read.
+    #[error("cannot read `{}`", path.display())]
+    Unreadable {
+        /// The path.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A folder without a policy.
+    #[error("`{0}` holds no policy.toml")]
+    None(String),
+    /// Two folders with one version.
+    #[error("version `{version}` of policy `{id}` stands in more than one folder")]
+    Twice {
+        /// The policy.
+        id: String,
+        /// Its version.
+        version: String,
+    },
+}
+
+/// A version's files, by its folder.
+#[derive(Debug)]
+pub struct PolicyFolder {
+    /// The folder's path, as it stands in messages.
+    pub name: String,
+    /// Its files.
+    pub files: Vec<PolicyFile>,
+}
+
+/// The versions of the policy, the oldest first; never empty.
+#[derive(Debug)]
+pub struct Policies {
+    first: Policy,
+    later: Vec<Policy>,
+}
+
+impl Policies {
+    /// The versions below `directory`, or the embedded ones.
+    ///
+    /// # Errors
+    /// The first file that cannot be read or used, named with its line.
+    pub fn load(directory: Option<&Path>) -> Result<Self, PoliciesError> {
+        let mut policies = Vec::new();
+        for folder in folders(directory)? {
+            let policy = Policy::read(&folder.files).map_err(|fault| PoliciesError::Policy { folder: folder.name, fault })?;
+            policies.push(policy);
+        }
+        policies.sort_by(|left, right| left.effective_from.cmp(&right.effective_from).then_with(|| left.version.cmp(&right.version)));
+        let same = |pair: &(&Policy, &Policy)| pair.0.id == pair.1.id && pair.0.version == pair.1.version;
+        if let Some((policy, _)) = policies.iter().zip(policies.iter().skip(1)).find(same) {
+            return Err(PoliciesError::Twice { id: policy.id.clone(), version: policy.version.clone() });
+        }
+        let mut policies = policies.into_iter();
+        let first = policies.next().ok_or_else(|| PoliciesError::None(shown(directory)))?;
+        Ok(Self { first, later: policies.collect() })
+    }
+
+    /// The version for a service date: the latest that holds, else the latest that had begun, else the first.
+    #[must_use]
+    pub fn on(&self, service_date: NaiveDate) -> &Policy {
+        let begun = |policy: &&Policy| policy.effective_from <= service_date;
+        let holding = self.all().filter(|policy| policy.holds_on(service_date)).last();
+        holding.or_else(|| self.all().filter(begun).last()).unwrap_or(&self.first)
+    }
+
+    /// Every version, the oldest first.
+    pub fn all(&self) -> impl Iterator<Item = &Policy> {
+        std::iter::once(&self.first).chain(&self.later)
+    }
+
+    /// The newest version.
+    #[must_use]
+    pub fn newest(&self) -> &Policy {
+        self.later.last().unwrap_or(&self.first)
+    }
+}
+
+fn shown(directory: Option<&Path>) -> String {
+    directory.map_or_else(|| "cds-hooks/policies".to_owned(), |directory| directory.display().to_string())
+}
+
+/// Each version's folder with its files.
+///
+/// # Errors
+/// A file or folder that cannot be read.
+pub fn folders(directory: Option<&Path>) -> Result<Vec<PolicyFolder>, PoliciesError> {
+    let files = match directory {
+        Some(directory) => files_below(directory)?,
+        None => embedded_files(),
+    };
+    let is_version = |file: &&PolicyFile| file.name == POLICY_FILE || file.name.ends_with("/policy.toml");
+    let versions = files.iter().filter(is_version).map(|file| file.name.strip_suffix(POLICY_FILE).unwrap_or_default().to_owned());
+    let root = shown(directory);
+    let folder = |prefix: String| {
+        let own = files.iter().filter_map(|file| {
+            let name = file.name.strip_prefix(&prefix)?.to_owned();
+            Some(PolicyFile { name, text: file.text.clone() })
+        });
+        PolicyFolder { name: format!("{root}/{prefix}").trim_end_matches('/').to_owned(), files: own.collect() }
+    };
+    Ok(versions.map(folder).collect())
+}
+
+fn embedded_files() -> Vec<PolicyFile> {
+    let read = |name: std::borrow::Cow<'static, str>| {
+        let data = EmbeddedPolicies::get(&name)?.data;
+        Some(PolicyFile { name: name.into_owned(), text: String::from_utf8(data.into_owned()).ok()? })
+    };
+    EmbeddedPolicies::iter().filter_map(read).collect()
+}
+
+/// Every .toml and .json file below a folder, by its path within it.
+fn files_below(directory: &Path) -> Result<Vec<PolicyFile>, PoliciesError> {
+    let mut files = Vec::new();
+    let mut open = vec![directory.to_owned()];
+    while let Some(folder) = open.pop() {
+        let unreadable = |source| PoliciesError::Unreadable { path: folder.clone(), source };
+        for entry in std::fs::read_dir(&folder).map_err(unreadable)? {
+            let path = entry.map_err(unreadable)?.path();
+            if path.is_dir() {
+                open.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "toml" || extension == "json") {
+                let text = std::fs::read_to_string(&path).map_err(|source| PoliciesError::Unreadable { path: path.clone(), source })?;
+                let within = path.strip_prefix(directory).unwrap_or(&path);
+                files.push(PolicyFile { name: within.to_string_lossy().replace('\\', "/"), text });
+            }
+        }
+    }
+    files.sort_by(|left, right| left.name.cmp(&right.name));
+    Ok(files)
+}

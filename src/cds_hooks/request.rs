@@ -1,0 +1,315 @@
+//! Reading a hook call: CDS Hooks 2.0.1 / 3.0.0-ballot, "HTTP Request", and the hook page of order-sign.
+//! Lenient outside, strict inside: unknown members are ignored, required ones are checked, and a fault names its
+//! JSON path and never a value. <https://cds-hooks.hl7.org/2.0/#calling-a-cds-service>
+
+use std::borrow::Cow;
+use std::fmt;
+use std::marker::PhantomData;
+
+use serde::Deserialize;
+use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde_json::value::RawValue;
+use thiserror::Error;
+
+/// A hook call; `P` is what its prefetch is read as.
+#[derive(Debug)]
+pub struct HookRequest<'a, P> {
+    /// `order-sign`
+    pub hook: Cow<'a, str>,
+    /// Identifies the call for the client; never used to cache or to tell calls apart.
+    pub hook_instance: Cow<'a, str>,
+    /// The client's FHIR server, if it offers one.
+    pub fhir_server: Option<Cow<'a, str>>,
+    /// Whether the client offers an access token; the token itself is not read.
+    pub has_authorization: bool,
+    /// Who, whom and what.
+    pub context: Context<'a>,
+    /// The data the client brought along.
+    pub prefetch: Prefetch<'a, P>,
+}
+
+/// The prefetch of a call.
+#[derive(Debug)]
+pub enum Prefetch<'a, P> {
+    /// The call has none.
+    Absent,
+    /// Nothing in the call asks for it, so it was not read.
+    Unwanted,
+    /// It stood before the context, and is still raw.
+    Raw(&'a RawValue),
+    /// It was read.
+    Read(P),
+}
+
+/// The context of order-sign.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Context<'a> {
+    /// `Practitioner/d1`
+    #[serde(borrow)]
+    pub user_id: Cow<'a, str>,
+    /// The patient's id.
+    #[serde(borrow)]
+    pub patient_id: Cow<'a, str>,
+    /// The orders being signed.
+    #[serde(borrow, default)]
+    pub draft_orders: Option<OrderBundle<'a>>,
+}
+
+/// The Bundle of draft orders, its entries still raw.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct OrderBundle<'a> {
+    /// `Bundle`
+    #[serde(borrow)]
+    pub resource_type: Cow<'a, str>,
+    /// Its entries.
+    #[serde(borrow, default)]
+    pub entry: Option<Vec<OrderEntry<'a>>>,
+}
+
+/// An entry of the Bundle of draft orders.
+#[derive(Debug, Deserialize)]
+pub struct OrderEntry<'a> {
+    /// The client's own JSON.
+    #[serde(borrow, default)]
+    pub resource: Option<&'a RawValue>,
+}
+
+impl<'a> Context<'a> {
+    /// The resources among the draft orders, by place.
+    #[must_use]
+    pub fn order_resources(&self) -> Vec<Option<&'a RawValue>> {
+        let bundle = self.draft_orders.iter();
+        bundle.flat_map(|bundle| bundle.entry.iter().flatten().map(|entry| entry.resource)).collect()
+    }
+}
+
+/// A call that is not as the specification says.
+#[derive(Debug, Error, PartialEq, Eq)]
+pub enum RequestError {
+    /// Not JSON at all.
+    #[error("the body is not JSON (line {line}, column {column})")]
+    NotJson {
+        /// From 1.
+        line: usize,
+        /// From 1.
+        column: usize,
+    },
+    /// A required member is missing.
+    #[error("`{path}` is missing")]
+    Missing {
+        /// The member's JSON path.
+        path: String,
+    },
+    /// A member is of the wrong type.
+    #[error("`{path}` is not of the type the specification gives it")]
+    WrongType {
+        /// The member's JSON path.
+        path: String,
+    },
+    /// A hook this service does not answer.
+    #[error("this service answers the hook order-sign")]
+    UnknownHook,
+    /// `fhirAuthorization` without `fhirServer`.
+    #[error("`fhirServer` is required with `fhirAuthorization`")]
+    NoServer,
+    /// order-sign without its orders.
+    #[error(
+        "`context.draftOrders` is missing. The usual cause lies in the registration at the EHR: the client lacks the scopes for unsigned \
+         orders, or this service's URL differs from the registered endpoint"
+    )]
+    NoOrders,
+    /// An order of somebody else.
+    #[error("`context.patientId` and the subject of order `{position}` are not the same patient")]
+    OtherPatient {
+        /// The order's place in the Bundle.
+        position: usize,
+    },
+}
+
+impl RequestError {
+    /// The JSON path of the fault.
+    #[must_use]
+    pub fn expression(&self) -> Option<String> {
+        match self {
+            Self::NotJson { .. } => None,
+            Self::Missing { path } | Self::WrongType { path } => Some(path.clone()),
+            Self::UnknownHook => Some("hook".to_owned()),
+            Self::NoServer => Some("fhirServer".to_owned()),
+            Self::NoOrders => Some("context.draftOrders".to_owned()),
+            Self::OtherPatient { position } => Some(format!("context.draftOrders.entry[{position}].resource.subject")),
+        }
+    }
+
+    /// Whether the call has the right shape but contradicts itself.
+    #[must_use]
+    pub fn is_contradiction(&self) -> bool {
+        matches!(self, Self::OtherPatient { .. })
+    }
+}
+
+/// Reads a call. The prefetch is read as it streams by if `wanted` says so of the context; a prefetch that stands
+/// before the context stays raw.
+///
+/// # Errors
+/// The first member that does not fit, prefetch included.
+pub fn read<'a, P: Deserialize<'a>>(body: &'a str, wanted: impl Fn(&Context<'a>) -> bool) -> Result<HookRequest<'a, P>, serde_json::Error> {
+    let mut json = serde_json::Deserializer::from_str(body);
+    let request = RequestSeed { wanted, prefetch: PhantomData }.deserialize(&mut json)?;
+    json.end()?;
+    Ok(request)
+}
+
+/// What is wrong with a body that [`read`] refuses.
+#[must_use]
+pub fn fault(body: &str) -> RequestError {
+    let mut json = serde_json::Deserializer::from_str(body);
+    match serde_path_to_error::deserialize::<_, Strict<'_>>(&mut json) {
+        Ok(_) => match json.end() {
+            Ok(()) => RequestError::WrongType { path: "prefetch".to_owned() },
+            Err(error) => not_json(&error),
+        },
+        Err(error) if !error.inner().is_data() => not_json(error.inner()),
+        Err(error) => {
+            let path = error.path().to_string();
+            match error.inner().to_string().strip_prefix("missing field `").and_then(|rest| rest.split('`').next()) {
+                Some(member) if path == "." => RequestError::Missing { path: member.to_owned() },
+                Some(member) => RequestError::Missing { path: format!("{path}.{member}") },
+                None => RequestError::WrongType { path },
+            }
+        }
+    }
+}
+
+fn not_json(error: &serde_json::Error) -> RequestError {
+    RequestError::NotJson { line: error.line(), column: error.column() }
+}
+
+/// The members a call must have, to name the path of a fault.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[expect(dead_code, reason = "read for the faults alone")]
+struct Strict<'a> {
+    #[serde(borrow)]
+    hook: Cow<'a, str>,
+    #[serde(borrow)]
+    hook_instance: Cow<'a, str>,
+    #[serde(default)]
+    fhir_server: Option<String>,
+    #[serde(borrow)]
+    context: Context<'a>,
+    #[serde(default)]
+    prefetch: Option<std::collections::BTreeMap<String, IgnoredAny>>,
+}
+
+struct RequestSeed<P, W> {
+    wanted: W,
+    prefetch: PhantomData<P>,
+}
+
+impl<'de, P: Deserialize<'de>, W: Fn(&Context<'de>) -> bool> DeserializeSeed<'de> for RequestSeed<P, W> {
+    type Value = HookRequest<'de, P>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de, P: Deserialize<'de>, W: Fn(&Context<'de>) -> bool> Visitor<'de> for RequestSeed<P, W> {
+    type Value = HookRequest<'de, P>;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a hook call")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut members = Members::default();
+        while let Some(key) = map.next_key::<Cow<'de, str>>()? {
+            match key.as_ref() {
+                "hook" => members.hook = Some(map.next_value::<Borrowed<'de>>()?.0),
+                "hookInstance" => members.hook_instance = Some(map.next_value::<Borrowed<'de>>()?.0),
+                "fhirServer" => members.fhir_server = map.next_value::<Option<Borrowed<'de>>>()?.map(|server| server.0),
+                "fhirAuthorization" => members.has_authorization = map.next_value::<Option<IgnoredAny>>()?.is_some(),
+                "context" => members.context = Some(map.next_value()?),
+                "prefetch" => members.prefetch = self.prefetch(members.context.as_ref(), &mut map)?,
+                _ => {
+                    map.next_value::<IgnoredAny>()?;
+                }
+            }
+        }
+        members.finish()
+    }
+}
+
+impl<P, W> RequestSeed<P, W> {
+    fn prefetch<'de, A: MapAccess<'de>>(&self, context: Option<&Context<'de>>, map: &mut A) -> Result<Prefetch<'de, P>, A::Error>
+    where
+        P: Deserialize<'de>,
+        W: Fn(&Context<'de>) -> bool,
+    {
+        Ok(match context {
+            None => map.next_value::<Option<&RawValue>>()?.map_or(Prefetch::Absent, Prefetch::Raw),
+            Some(context) if (self.wanted)(context) => map.next_value::<Option<P>>()?.map_or(Prefetch::Absent, Prefetch::Read),
+            Some(_) => {
+                map.next_value::<IgnoredAny>()?;
+                Prefetch::Unwanted
+            }
+        })
+    }
+}
+
+/// A string borrowed from the body where it holds no escape.
+#[derive(Deserialize)]
+#[serde(transparent)]
+struct Borrowed<'a>(#[serde(borrow)] Cow<'a, str>);
+
+struct Members<'a, P> {
+    hook: Option<Cow<'a, str>>,
+    hook_instance: Option<Cow<'a, str>>,
+    fhir_server: Option<Cow<'a, str>>,
+    has_authorization: bool,
+    context: Option<Context<'a>>,
+    prefetch: Prefetch<'a, P>,
+}
+
+impl<P> Default for Members<'_, P> {
+    fn default() -> Self {
+        Self { hook: None, hook_instance: None, fhir_server: None, has_authorization: false, context: None, prefetch: Prefetch::Absent }
+    }
+}
+
+impl<'a, P> Members<'a, P> {
+    fn finish<E: serde::de::Error>(self) -> Result<HookRequest<'a, P>, E> {
+        Ok(HookRequest {
+            hook: self.hook.ok_or_else(|| E::missing_field("hook"))?,
+            hook_instance: self.hook_instance.ok_or_else(|| E::missing_field("hookInstance"))?,
+            fhir_server: self.fhir_server,
+            has_authorization: self.has_authorization,
+            context: self.context.ok_or_else(|| E::missing_field("context"))?,
+            prefetch: self.prefetch,
+        })
+    }
+}
+
+impl<P> HookRequest<'_, P> {
+    /// Checks what the shape alone does not show.
+    ///
+    /// # Errors
+    /// The first contradiction to the specification.
+    pub fn check(&self) -> Result<(), RequestError> {
+        if self.hook != "order-sign" {
+            return Err(RequestError::UnknownHook);
+        }
+        if self.has_authorization && self.fhir_server.is_none() {
+            return Err(RequestError::NoServer);
+        }
+        match &self.context.draft_orders {
+            None => Err(RequestError::NoOrders),
+            Some(bundle) if bundle.resource_type != "Bundle" => {
+                Err(RequestError::WrongType { path: "context.draftOrders.resourceType".to_owned() })
+            }
+            Some(_) => Ok(()),
+        }
+    }
+}

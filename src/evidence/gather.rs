@@ -1,0 +1,157 @@
+//! One call's evidence: its prefetch and draft orders read once, then turned into facts by a policy version.
+
+use std::fmt;
+use std::marker::PhantomData;
+
+use serde::Deserialize;
+use serde::de::{Deserializer, MapAccess, Visitor};
+use serde_json::value::RawValue;
+
+use super::chart::Chart;
+use super::coverage::Insurance;
+use super::orders::DraftOrder;
+use super::record::{Kind, PrefetchKeys, Record, Sources};
+use super::resource::{Resource, Unreadable};
+use super::subject::Subject;
+use super::text::Text;
+use crate::policy::{Facts, Order, Policy};
+
+/// A prefetch object: each key with what it holds.
+#[derive(Debug)]
+pub struct PrefetchEntries<'a, V>(Vec<(Text<'a>, V)>);
+
+/// A prefetch read in one pass. It fails as a whole where anything in it does not fit; a [`RawPrefetch`] never does.
+#[derive(Debug)]
+pub struct Prefetched<'a>(PrefetchEntries<'a, Option<Resource<'a>>>);
+
+/// A prefetch whose values are still raw, to be read piece by piece.
+pub type RawPrefetch<'a> = PrefetchEntries<'a, &'a RawValue>;
+
+impl<'de: 'a, 'a> Deserialize<'de> for Prefetched<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        PrefetchEntries::deserialize(deserializer).map(Self)
+    }
+}
+
+impl<'de: 'a, 'a, V: Deserialize<'de>> Deserialize<'de> for PrefetchEntries<'a, V> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(EntriesVisitor(PhantomData))
+    }
+}
+
+struct EntriesVisitor<'a, V>(PhantomData<(&'a (), V)>);
+
+impl<'de: 'a, 'a, V: Deserialize<'de>> Visitor<'de> for EntriesVisitor<'a, V> {
+    type Value = PrefetchEntries<'a, V>;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a prefetch object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut entries = Vec::new();
+        while let Some(entry) = map.next_entry()? {
+            entries.push(entry);
+        }
+        Ok(PrefetchEntries(entries))
+    }
+}
+
+/// Everything a call brings about one patient.
+#[derive(Debug)]
+pub struct Gathered<'a> {
+    record: Record<'a>,
+    drafts: Vec<DraftOrder<'a>>,
+    unreadable: Vec<Unreadable>,
+}
+
+impl<'a> Gathered<'a> {
+    /// Reads the draft orders; the record is still empty.
+    #[must_use]
+    pub fn of_orders(entries: &[Option<&'a RawValue>]) -> Self {
+        let mut gathered = Self { record: Record::default(), drafts: Vec::new(), unreadable: Vec::new() };
+        for (position, raw) in entries.iter().enumerate().filter_map(|(position, raw)| Some((position, (*raw)?))) {
+            match Resource::read(raw, &mut gathered.unreadable) {
+                Resource::ServiceRequest(view) => gathered.drafts.push(DraftOrder { view, position, raw }),
+                Resource::Medication(view) => gathered.record.medications.push(view),
+                Resource::Condition(view) => gathered.record.drafted_conditions.push(view),
+                _ => {}
+            }
+        }
+        gathered
+    }
+
+    /// Adds a prefetch that was read in one pass.
+    #[must_use]
+    pub fn with(mut self, prefetch: Prefetched<'a>, keys: &PrefetchKeys) -> Self {
+        for (key, value) in prefetch.0.0 {
+            self.record.add_prefetch(keys.get(key.as_str()).copied(), value);
+        }
+        self
+    }
+
+    /// Adds a prefetch piece by piece, so that what cannot be read harms nothing but itself.
+    #[must_use]
+    pub fn with_each(mut self, prefetch: &RawPrefetch<'a>, keys: &PrefetchKeys) -> Self {
+        for (key, raw) in &prefetch.0 {
+            let value = (raw.get() != "null").then(|| Resource::read(raw, &mut self.unreadable));
+            self.record.add_prefetch(keys.get(key.as_str()).copied(), value);
+        }
+        self
+    }
+
+    /// The draft orders.
+    #[must_use]
+    pub fn drafts(&self) -> &[DraftOrder<'a>] {
+        &self.drafts
+    }
+
+    /// What could not be read.
+    #[must_use]
+    pub fn unreadable(&self) -> &[Unreadable] {
+        &self.unreadable
+    }
+
+    /// Where each type came from.
+    #[must_use]
+    pub fn sources(&self) -> Sources {
+        self.record.sources()
+    }
+
+    /// The draft orders as facts.
+    #[must_use]
+    pub fn orders(&self, policy: &Policy, patient_id: &str) -> Vec<Order<'a>> {
+        self.chart(policy, patient_id).orders(&self.drafts)
+    }
+
+    /// The facts, by the value sets of one policy version.
+    #[must_use]
+    pub fn facts(&self, policy: &Policy, patient_id: &str) -> Facts<'a> {
+        let chart = self.chart(policy, patient_id);
+        Facts {
+            orders: chart.orders(&self.drafts),
+            conditions: chart.conditions(),
+            conditions_available: self.record.source(Kind::Conditions).is_available(),
+            injections: chart.injections(),
+            procedures_available: self.record.source(Kind::Procedures).is_available(),
+            therapies: chart.therapies(),
+            nsaids: chart.nsaids(),
+            allergies: chart.allergies(),
+            findings: chart.findings(),
+            pain_scores: chart.pain_scores(),
+            forms: chart.forms(),
+            therapy_orders: chart.therapy_orders(),
+            plan: chart.plan(&self.drafts),
+        }
+    }
+
+    /// The member's insurer.
+    #[must_use]
+    pub fn insurance(&self, policy: &Policy, patient_id: &str) -> Insurance<'a> {
+        self.chart(policy, patient_id).insurance(&self.drafts)
+    }
+
+    fn chart<'e>(&'e self, policy: &'e Policy, patient_id: &'e str) -> Chart<'e, 'a> {
+        Chart { policy, record: &self.record, subject: Subject::new(patient_id) }
+    }
+}

@@ -1,0 +1,21 @@
+//! From FHIR R4 JSON to the facts the policy speaks of, each with its resource.
+//! Resources are read through borrowed views of just the elements the policy needs; one that cannot be read is noted
+//! and harms nothing but itself. Pure: no I/O, no clock.
+
+mod chart;
+mod coverage;
+mod form;
+mod gather;
+mod orders;
+mod record;
+mod resource;
+mod subject;
+mod text;
+mod views;
+
+pub use coverage::Insurance;
+pub use gather::{Gathered, PrefetchEntries, Prefetched, RawPrefetch};
+pub use orders::DraftOrder;
+pub use record::{Kind, PrefetchKeys, Source, Sources};
+pub use resource::Unreadable;
+pub use text::Text;

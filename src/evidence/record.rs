@@ -1,0 +1,322 @@
+//! The patient's record as one call gives it: resources by type, and for each type whether the list can be relied on.
+//! CDS Hooks prefetch, read by what it holds and not by its keys (section "Prefetch Template").
+//! Not here: fetching what is missing.
+
+use std::collections::BTreeMap;
+
+use serde::{Serialize, Serializer};
+
+use super::resource::{BundleView, Resource};
+use super::text::Text;
+use super::views::{
+    AllergyView, ConditionView, CoverageView, MedicationRequestView, MedicationStatementView, MedicationView, ObservationView,
+    OrganizationView, OutcomeView, ProcedureView, ResponseView, ServiceRequestView,
+};
+
+/// The resource types the policy reads, in the order they are reported.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Kind {
+    /// `Condition`
+    Conditions,
+    /// `Procedure`
+    Procedures,
+    /// `MedicationStatement`
+    MedicationStatements,
+    /// `MedicationRequest`
+    MedicationRequests,
+    /// `AllergyIntolerance`
+    Allergies,
+    /// `Observation`
+    Observations,
+    /// `QuestionnaireResponse`
+    QuestionnaireResponses,
+    /// `ServiceRequest`
+    ServiceRequests,
+    /// `Coverage`
+    Coverage,
+}
+
+impl Kind {
+    /// Every type.
+    pub const ALL: [Self; 9] = [
+        Self::Conditions,
+        Self::Procedures,
+        Self::MedicationStatements,
+        Self::MedicationRequests,
+        Self::Allergies,
+        Self::Observations,
+        Self::QuestionnaireResponses,
+        Self::ServiceRequests,
+        Self::Coverage,
+    ];
+
+    /// The name in an evaluation's `sources`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Conditions => "conditions",
+            Self::Procedures => "procedures",
+            Self::MedicationStatements => "medicationStatements",
+            Self::MedicationRequests => "medicationRequests",
+            Self::Allergies => "allergies",
+            Self::Observations => "observations",
+            Self::QuestionnaireResponses => "questionnaireResponses",
+            Self::ServiceRequests => "serviceRequests",
+            Self::Coverage => "coverage",
+        }
+    }
+
+    /// The FHIR resource type.
+    #[must_use]
+    pub fn resource_type(self) -> &'static str {
+        match self {
+            Self::Conditions => "Condition",
+            Self::Procedures => "Procedure",
+            Self::MedicationStatements => "MedicationStatement",
+            Self::MedicationRequests => "MedicationRequest",
+            Self::Allergies => "AllergyIntolerance",
+            Self::Observations => "Observation",
+            Self::QuestionnaireResponses => "QuestionnaireResponse",
+            Self::ServiceRequests => "ServiceRequest",
+            Self::Coverage => "Coverage",
+        }
+    }
+
+    /// The type of a FHIR resource type's name.
+    #[must_use]
+    pub fn of_resource_type(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.resource_type() == name)
+    }
+}
+
+/// Where a type's list came from, or why it could not be had.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// The call brought it.
+    Prefetch,
+    /// It could not be had.
+    Unavailable(&'static str),
+}
+
+impl Source {
+    /// Whether absence from the list means "none".
+    #[must_use]
+    pub fn is_available(&self) -> bool {
+        matches!(self, Self::Prefetch)
+    }
+}
+
+impl Serialize for Source {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Prefetch => serializer.serialize_str("prefetch"),
+            Self::Unavailable(reason) => serializer.collect_str(&format_args!("unavailable: {reason}")),
+        }
+    }
+}
+
+/// Where each type came from.
+pub type Sources = BTreeMap<&'static str, Source>;
+
+/// Which of our own prefetch keys asks for which type.
+pub type PrefetchKeys = BTreeMap<String, Kind>;
+
+/// What one type's lists said, the worst first to be found deciding.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+enum State {
+    #[default]
+    Absent,
+    Error,
+    Answered,
+    FirstPageOnly,
+}
+
+/// Every resource of a call, by type.
+#[derive(Debug, Default)]
+pub(crate) struct Record<'a> {
+    pub conditions: Vec<ConditionView<'a>>,
+    pub procedures: Vec<ProcedureView<'a>>,
+    pub medication_statements: Vec<MedicationStatementView<'a>>,
+    pub medication_requests: Vec<MedicationRequestView<'a>>,
+    pub allergies: Vec<AllergyView<'a>>,
+    pub observations: Vec<ObservationView<'a>>,
+    pub responses: Vec<ResponseView<'a>>,
+    pub service_requests: Vec<ServiceRequestView<'a>>,
+    pub coverages: Vec<CoverageView<'a>>,
+    pub organizations: Vec<OrganizationView<'a>>,
+    pub medications: Vec<MedicationView<'a>>,
+    /// Conditions among the draft orders: an order's reasons may name them, and they are no problem list.
+    pub drafted_conditions: Vec<ConditionView<'a>>,
+    states: [State; Kind::ALL.len()],
+}
+
+impl<'a> Record<'a> {
+    /// Adds what one prefetch key holds; `None` is a `null`.
+    pub(crate) fn add_prefetch(&mut self, own: Option<Kind>, value: Option<Resource<'a>>) {
+        match value {
+            None => self.note(own, State::Answered),
+            Some(Resource::Bundle(bundle)) => self.add_bundle(own, bundle),
+            Some(Resource::OperationOutcome(outcome)) => self.note(own, state_of(&outcome)),
+            Some(resource) => self.add(resource),
+        }
+    }
+
+    /// Adds a single resource.
+    pub(crate) fn add(&mut self, resource: Resource<'a>) {
+        match resource {
+            Resource::Condition(view) => push(&mut self.conditions, view, &mut self.states, Kind::Conditions),
+            Resource::Procedure(view) => push(&mut self.procedures, view, &mut self.states, Kind::Procedures),
+            Resource::MedicationStatement(view) => {
+                push(&mut self.medication_statements, view, &mut self.states, Kind::MedicationStatements);
+            }
+            Resource::MedicationRequest(view) => push(&mut self.medication_requests, view, &mut self.states, Kind::MedicationRequests),
+            Resource::AllergyIntolerance(view) => push(&mut self.allergies, view, &mut self.states, Kind::Allergies),
+            Resource::Observation(view) => push(&mut self.observations, view, &mut self.states, Kind::Observations),
+            Resource::QuestionnaireResponse(view) => push(&mut self.responses, view, &mut self.states, Kind::QuestionnaireResponses),
+            Resource::ServiceRequest(view) => push(&mut self.service_requests, view, &mut self.states, Kind::ServiceRequests),
+            Resource::Coverage(view) => push(&mut self.coverages, view, &mut self.states, Kind::Coverage),
+            Resource::Organization(view) => self.organizations.push(view),
+            Resource::Medication(view) => self.medications.push(view),
+            Resource::Bundle(bundle) => self.add_bundle(None, bundle),
+            Resource::OperationOutcome(_) | Resource::Other => {}
+        }
+    }
+
+    /// A Bundle answers for our own key's type, and for every type it holds.
+    fn add_bundle(&mut self, own: Option<Kind>, bundle: BundleView<'a>) {
+        let partial = bundle.link.iter().flatten().any(|link| link.relation.as_ref().map(Text::as_str) == Some("next"));
+        let held_before = self.counts();
+        let mut state = State::Answered;
+        let mut entries = 0;
+        for resource in bundle.entry.into_iter().flatten().filter_map(|entry| entry.resource) {
+            match resource {
+                Resource::OperationOutcome(outcome) => state = state.min(state_of(&outcome)),
+                resource => {
+                    entries += 1;
+                    self.add(resource);
+                }
+            }
+        }
+        if entries == 0 && bundle.total.is_some_and(|total| total > 0) {
+            state = State::Error;
+        }
+        let held_after = self.counts();
+        for (place, kind) in Kind::ALL.into_iter().enumerate() {
+            let holds = held_before.get(place) != held_after.get(place);
+            if partial && (holds || own == Some(kind)) {
+                self.note(Some(kind), State::FirstPageOnly);
+            }
+        }
+        self.note(own, if entries > 0 { State::Answered } else { state });
+    }
+
+    fn counts(&self) -> [usize; Kind::ALL.len()] {
+        [
+            self.conditions.len(),
+            self.procedures.len(),
+            self.medication_statements.len(),
+            self.medication_requests.len(),
+            self.allergies.len(),
+            self.observations.len(),
+            self.responses.len(),
+            self.service_requests.len(),
+            self.coverages.len(),
+        ]
+    }
+
+    fn note(&mut self, kind: Option<Kind>, state: State) {
+        if let Some(kind) = kind {
+            note(&mut self.states, kind, state);
+        }
+    }
+
+    /// Whether a type's list can be relied on, and where it came from.
+    pub(crate) fn source(&self, kind: Kind) -> Source {
+        match self.states.get(kind as usize).copied().unwrap_or_default() {
+            State::Absent => Source::Unavailable("not in the call's prefetch"),
+            State::Error => Source::Unavailable("the prefetch holds an error"),
+            State::FirstPageOnly => Source::Unavailable("the prefetch holds only the first page"),
+            State::Answered => Source::Prefetch,
+        }
+    }
+
+    /// Where every type came from.
+    pub(crate) fn sources(&self) -> Sources {
+        Kind::ALL.into_iter().map(|kind| (kind.name(), self.source(kind))).collect()
+    }
+}
+
+fn push<T>(list: &mut Vec<T>, view: T, states: &mut [State], kind: Kind) {
+    list.push(view);
+    note(states, kind, State::Answered);
+}
+
+/// The later states outweigh the earlier ones, whatever their order in the call.
+fn note(states: &mut [State], kind: Kind, state: State) {
+    if let Some(known) = states.get_mut(kind as usize) {
+        *known = (*known).max(state);
+    }
+}
+
+/// An outcome that only informs says that nothing was found.
+fn state_of(outcome: &OutcomeView<'_>) -> State {
+    let failed = outcome.issue.iter().flatten().any(|issue| {
+        let severity = issue.severity.as_ref().map_or("", Text::as_str);
+        matches!(severity, "error" | "fatal")
+    });
+    if failed { State::Error } else { State::Answered }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn source(own: Option<Kind>, json: &str) -> Source {
+        let mut record = Record::default();
+        record.add_prefetch(own, serde_json::from_str(json).expect("a resource"));
+        record.source(Kind::Conditions)
+    }
+
+    const OWN: Option<Kind> = Some(Kind::Conditions);
+
+    #[test]
+    fn null_an_empty_bundle_and_a_mild_outcome_under_our_key_all_answer_none() {
+        for json in [
+            "null",
+            r#"{"resourceType":"Bundle","type":"searchset"}"#,
+            r#"{"resourceType":"Bundle","total":0,"entry":[]}"#,
+            r#"{"resourceType":"Bundle","total":0,"entry":[{"search":{"mode":"outcome"},"resource":{"resourceType":"OperationOutcome","issue":[{"severity":"warning"}]}}]}"#,
+            r#"{"resourceType":"OperationOutcome","issue":[{"severity":"information"}]}"#,
+        ] {
+            assert_eq!(source(OWN, json), Source::Prefetch, "{json}");
+        }
+    }
+
+    #[test]
+    fn nothing_is_known_of_a_type_whose_key_is_absent() {
+        assert_eq!(source(None, r#"{"resourceType":"Bundle"}"#), Source::Unavailable("not in the call's prefetch"));
+    }
+
+    #[test]
+    fn an_error_or_a_count_without_entries_is_no_answer() {
+        for json in [
+            r#"{"resourceType":"OperationOutcome","issue":[{"severity":"error"}]}"#,
+            r#"{"resourceType":"Bundle","entry":[{"resource":{"resourceType":"OperationOutcome","issue":[{"severity":"fatal"}]}}]}"#,
+            r#"{"resourceType":"Bundle","total":3}"#,
+        ] {
+            assert_eq!(source(OWN, json), Source::Unavailable("the prefetch holds an error"), "{json}");
+        }
+    }
+
+    #[test]
+    fn resources_answer_for_their_type_under_any_key() {
+        let json = r#"{"resourceType":"Bundle","entry":[{"resource":{"resourceType":"Condition","id":"c1"}}]}"#;
+        assert_eq!(source(None, json), Source::Prefetch);
+    }
+
+    #[test]
+    fn a_first_page_is_no_whole_list() {
+        let json = r#"{"resourceType":"Bundle","link":[{"relation":"next","url":"x"}],"entry":[{"resource":{"resourceType":"Condition"}}]}"#;
+        assert_eq!(source(None, json), Source::Unavailable("the prefetch holds only the first page"));
+    }
+}

@@ -1,0 +1,48 @@
+//! Whose record it is: a resource of another patient is ignored.
+
+use super::chart::{is_reference_to, text};
+use super::views::ReferenceView;
+
+/// The patient of the call.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Subject<'e> {
+    id: &'e str,
+}
+
+impl<'e> Subject<'e> {
+    /// The patient of an id, which some clients write as `Patient/{id}`.
+    pub(crate) fn new(patient_id: &'e str) -> Self {
+        Self { id: patient_id.strip_prefix("Patient/").unwrap_or(patient_id) }
+    }
+
+    /// Whether a resource is of this patient. One that names nobody came in answer to a question about this
+    /// patient, and counts; one that names somebody else does not.
+    pub(crate) fn is(self, reference: Option<&ReferenceView<'_>>) -> bool {
+        let named = reference.map_or("", |reference| text(reference.reference.as_ref()));
+        named.is_empty() || named == self.id || named.strip_prefix("urn:uuid:") == Some(self.id) || is_reference_to(named, "Patient", self.id)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::evidence::text::Text;
+
+    #[test]
+    fn a_reference_names_the_patient_in_any_form_and_nobody_else() {
+        for (reference, is) in [
+            ("Patient/p1", true),
+            ("https://ehr.example/fhir/Patient/p1", true),
+            ("Patient/p1/_history/3", true),
+            ("urn:uuid:p1", true),
+            ("", true),
+            ("Patient/p12", false),
+            ("Patient/other", false),
+            ("Group/p1", false),
+            ("https://ehr.example/Patient/p1/extra", false),
+        ] {
+            let view = ReferenceView { reference: Some(Text(reference.into())), display: None };
+            assert_eq!(Subject::new("Patient/p1").is(Some(&view)), is, "{reference}");
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! A criterion while it is being worked out: verdict, what was found, what is missing, the evidence.
+
+use chrono::NaiveDate;
+
+use crate::policy::evaluation::{Criterion, CriterionId, Evidence};
+use crate::policy::form::Question;
+use crate::policy::phrases::Phrase;
+use crate::policy::response::Response;
+use crate::policy::verdict::Verdict;
+use crate::policy::wording::Wording;
+
+/// A verdict in the making; it never stands without what it rests on and what is missing.
+#[derive(Debug)]
+pub(crate) struct Assessment<'a> {
+    pub verdict: Verdict,
+    pub found: Vec<String>,
+    pub missing: Vec<Question>,
+    pub evidence: Vec<Evidence<'a>>,
+    /// The day from which it would be met, when time alone settles it.
+    pub met_from: Option<NaiveDate>,
+    /// Whether, being not met, it can become met.
+    pub remediable: bool,
+}
+
+impl<'a> Assessment<'a> {
+    /// A verdict on which nothing has been found yet.
+    pub(crate) fn new(verdict: Verdict) -> Self {
+        Self { verdict, found: Vec::new(), missing: Vec::new(), evidence: Vec::new(), met_from: None, remediable: false }
+    }
+
+    /// Says what was found.
+    pub(crate) fn found(mut self, phrase: impl Into<Option<String>>) -> Self {
+        self.found.extend(phrase.into());
+        self
+    }
+
+    /// Names the resources it rests on.
+    pub(crate) fn resting_on(mut self, evidence: impl IntoIterator<Item = Evidence<'a>>) -> Self {
+        for item in evidence {
+            if !self.evidence.contains(&item) {
+                self.evidence.push(item);
+            }
+        }
+        self
+    }
+
+    /// Names what would settle it, if it is open.
+    pub(crate) fn settled_by(mut self, questions: &[Question]) -> Self {
+        if self.verdict.is_unknown() {
+            self.missing.extend(questions.iter().filter(|question| !self.missing.contains(question)).copied().collect::<Vec<_>>());
+        }
+        self
+    }
+
+    /// Marks it as one that can become met.
+    pub(crate) fn remediable(self, remediable: bool) -> Self {
+        Self { remediable, ..self }
+    }
+
+    /// Marks it as one that time settles from that day.
+    pub(crate) fn met_from(self, date: NaiveDate) -> Self {
+        Self { met_from: self.verdict.is_not_met().then_some(date), remediable: true, ..self }
+    }
+
+    /// What an injection did, as an assessment of it.
+    pub(crate) fn of_response(response: Response<'a>) -> Self {
+        Self::new(response.verdict).settled_by(&response.missing).resting_on(response.evidence).with(response.found)
+    }
+
+    fn with(mut self, found: Vec<String>) -> Self {
+        self.found.extend(found);
+        self
+    }
+
+    /// The finished criterion, its statement put together from what was found and what is missing.
+    pub(crate) fn into_criterion(self, id: CriterionId, wording: &Wording) -> Criterion<'a> {
+        let mut parts = self.found;
+        if self.verdict.is_unknown() && !self.missing.is_empty() {
+            let asks: Vec<_> = self.missing.iter().map(|question| wording.ask(*question)).collect();
+            parts.push(wording.say(Phrase::NotDocumented, &[&asks.join(", ")]));
+        }
+        Criterion {
+            id,
+            verdict: self.verdict,
+            statement: sentence(&parts.join("; ")),
+            evidence: self.evidence,
+            missing: self.missing,
+            met_from: self.met_from,
+            remediable: self.remediable,
+        }
+    }
+}
+
+/// A capital at the beginning and a full stop at the end.
+fn sentence(text: &str) -> String {
+    let mut letters = text.chars();
+    let first = letters.next().map(|letter| letter.to_uppercase().to_string()).unwrap_or_default();
+    let rest = letters.as_str();
+    let stop = if text.is_empty() || text.ends_with('.') { "" } else { "." };
+    format!("{first}{rest}{stop}")
+}

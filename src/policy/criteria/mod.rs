@@ -1,0 +1,22 @@
+//! The criteria of each pathway. One file a section of the policy; each criterion yields an [`Assessment`].
+
+mod assessment;
+mod conservative_care;
+mod first_diagnostic;
+mod neurotomy;
+mod second_diagnostic;
+mod subsequent;
+mod visit;
+
+pub(crate) use assessment::Assessment;
+pub(crate) use first_diagnostic::{active_in, first_diagnostic};
+pub(crate) use neurotomy::neurotomy;
+pub(crate) use second_diagnostic::second_diagnostic;
+pub(crate) use subsequent::{continuation, subsequent, within_twelve_months};
+pub(crate) use conservative_care::{nsaid_courses, therapy_courses};
+pub(crate) use visit::{one_procedure_per_visit, second_procedure};
+
+use crate::policy::form::Question;
+
+/// What settles an injection whose date is missing or partial.
+const INJECTION_DATE: Question = Question::InjectionDate;

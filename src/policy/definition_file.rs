@@ -1,0 +1,218 @@
+//! Reading a policy version from its files, with every fault named by file and line.
+//! Not here: finding the files; the caller hands them over as text.
+
+use std::collections::HashMap;
+
+use chrono::NaiveDate;
+use serde::Deserialize;
+use thiserror::Error;
+use toml::Spanned;
+
+use super::code_format;
+use super::definition::{CriterionText, Parameters, Policy, RetiredCode, Thresholds};
+use super::evaluation::{CriterionId, Plan};
+use super::facts::Side;
+use super::questionnaire_file;
+use super::value_set_file;
+use super::value_sets::ValueSets;
+use super::wording::Wording;
+
+/// A policy file that cannot be used.
+#[derive(Debug, Error, PartialEq, Eq)]
+#[error("{file}:{line}: {problem}")]
+pub struct PolicyError {
+    /// The file, relative to the policy's folder.
+    pub file: String,
+    /// The line, from 1.
+    pub line: usize,
+    /// What is wrong with it.
+    pub problem: String,
+}
+
+impl PolicyError {
+    pub(crate) fn at(file: &str, text: &str, offset: usize, problem: impl Into<String>) -> Self {
+        let line = text.bytes().take(offset).filter(|&byte| byte == b'\n').count() + 1;
+        Self { file: file.to_owned(), line, problem: problem.into() }
+    }
+
+    pub(crate) fn of_file(file: &str, problem: impl Into<String>) -> Self {
+        Self { file: file.to_owned(), line: 1, problem: problem.into() }
+    }
+
+    pub(crate) fn of_toml(file: &str, text: &str, error: &toml::de::Error) -> Self {
+        Self::at(file, text, error.span().map_or(0, |span| span.start), error.message())
+    }
+
+    pub(crate) fn of_json(file: &str, error: &serde_json::Error) -> Self {
+        Self { file: file.to_owned(), line: error.line().max(1), problem: error.to_string() }
+    }
+}
+
+/// One file of a policy's folder.
+#[derive(Clone, Debug)]
+pub struct PolicyFile {
+    /// Its path within the folder, with `/`.
+    pub name: String,
+    /// Its text.
+    pub text: String,
+}
+
+const POLICY: &str = "policy.toml";
+const CARDS: &str = "cards.toml";
+const QUESTIONNAIRE: &str = "questionnaire.json";
+const VALUE_SETS: &str = "valuesets/";
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PolicyToml {
+    id: String,
+    version: String,
+    title: String,
+    effective_from: Spanned<String>,
+    effective_to: Option<Spanned<String>>,
+    thresholds: Thresholds,
+    parameters: Parameters,
+    systems: Vec<SystemToml>,
+    modifiers: HashMap<String, Spanned<String>>,
+    criteria: Vec<CriterionToml>,
+    #[serde(default)]
+    retired_codes: Vec<RetiredToml>,
+    plan_notes: HashMap<String, Spanned<String>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SystemToml {
+    uri: Spanned<String>,
+    format: Spanned<String>,
+    #[serde(default)]
+    aliases: Vec<String>,
+    #[serde(default)]
+    takes_modifiers: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CriterionToml {
+    id: Spanned<String>,
+    title: String,
+    citation: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RetiredToml {
+    code: String,
+    since: Spanned<String>,
+    replaced_by: Vec<String>,
+}
+
+impl Policy {
+    /// Reads and validates one policy version from the files of its folder.
+    ///
+    /// # Errors
+    /// The first fault, with its file and line.
+    pub fn read(files: &[PolicyFile]) -> Result<Self, PolicyError> {
+        let text = file_text(files, POLICY)?;
+        let read: PolicyToml = toml::from_str(text).map_err(|error| PolicyError::of_toml(POLICY, text, &error))?;
+        let source = Source { text };
+        let mut value_sets = ValueSets::default();
+        let mut formats = HashMap::new();
+        for system in &read.systems {
+            let format = code_format::of_name(system.format.get_ref())
+                .ok_or_else(|| source.fault(&system.format, format!("unknown code format `{}`", system.format.get_ref())))?;
+            formats.insert(system.uri.get_ref().clone(), format);
+            value_sets.add_system(system.uri.get_ref(), &system.aliases, system.takes_modifiers);
+        }
+        value_set_file::read_all(files, VALUE_SETS, &formats, &mut value_sets)?;
+        let wording = Wording::read(CARDS, file_text(files, CARDS)?)?;
+        let questionnaire = file_text(files, QUESTIONNAIRE)?;
+        let questionnaire_canonical = questionnaire_file::validate(QUESTIONNAIRE, questionnaire)?;
+        Ok(Self {
+            effective_from: source.date(&read.effective_from)?,
+            effective_to: read.effective_to.as_ref().map(|date| source.date(date)).transpose()?,
+            criteria: source.criteria(read.criteria)?,
+            retired_codes: source.retired_codes(read.retired_codes)?,
+            modifier_sides: source.modifiers(read.modifiers)?,
+            plan_notes: source.plan_notes(read.plan_notes)?,
+            id: read.id,
+            version: read.version,
+            title: read.title,
+            thresholds: read.thresholds,
+            parameters: read.parameters,
+            value_sets,
+            wording,
+            questionnaire: questionnaire.to_owned(),
+            questionnaire_canonical,
+        })
+    }
+}
+
+fn file_text<'f>(files: &'f [PolicyFile], name: &str) -> Result<&'f str, PolicyError> {
+    files
+        .iter()
+        .find(|file| file.name == name)
+        .map(|file| file.text.as_str())
+        .ok_or_else(|| PolicyError::of_file(name, "the file is missing"))
+}
+
+struct Source<'t> {
+    text: &'t str,
+}
+
+impl Source<'_> {
+    fn fault(&self, at: &Spanned<String>, problem: impl Into<String>) -> PolicyError {
+        PolicyError::at(POLICY, self.text, at.span().start, problem)
+    }
+
+    fn date(&self, text: &Spanned<String>) -> Result<NaiveDate, PolicyError> {
+        NaiveDate::parse_from_str(text.get_ref(), "%Y-%m-%d")
+            .map_err(|_| self.fault(text, format!("`{}` is not a date (YYYY-MM-DD)", text.get_ref())))
+    }
+
+    fn criteria(&self, read: Vec<CriterionToml>) -> Result<HashMap<CriterionId, CriterionText>, PolicyError> {
+        let mut criteria = HashMap::new();
+        for criterion in read {
+            let id = CriterionId::ALL.iter().copied().find(|id| id.as_str() == criterion.id.get_ref());
+            let Some(id) = id else {
+                return Err(self.fault(&criterion.id, format!("unknown criterion `{}`", criterion.id.get_ref())));
+            };
+            let text = CriterionText { title: criterion.title, citation: criterion.citation };
+            if criteria.insert(id, text).is_some() {
+                return Err(self.fault(&criterion.id, format!("criterion `{}` stands twice", criterion.id.get_ref())));
+            }
+        }
+        match CriterionId::ALL.iter().find(|id| !criteria.contains_key(id)) {
+            Some(missing) => Err(PolicyError::of_file(POLICY, format!("criterion `{}` is missing", missing.as_str()))),
+            None => Ok(criteria),
+        }
+    }
+
+    fn retired_codes(&self, read: Vec<RetiredToml>) -> Result<Vec<RetiredCode>, PolicyError> {
+        read.into_iter()
+            .map(|code| Ok(RetiredCode { since: self.date(&code.since)?, code: code.code, replaced_by: code.replaced_by }))
+            .collect()
+    }
+
+    fn modifiers(&self, read: HashMap<String, Spanned<String>>) -> Result<HashMap<String, Side>, PolicyError> {
+        read.into_iter()
+            .map(|(modifier, side)| match side.get_ref().as_str() {
+                "left" => Ok((modifier, Side::Left)),
+                "right" => Ok((modifier, Side::Right)),
+                "both" => Ok((modifier, Side::Both)),
+                other => Err(self.fault(&side, format!("`{other}` is not a side (left, right, both)"))),
+            })
+            .collect()
+    }
+
+    fn plan_notes(&self, read: HashMap<String, Spanned<String>>) -> Result<HashMap<Plan, String>, PolicyError> {
+        read.into_iter()
+            .map(|(plan, note)| match plan.as_str() {
+                "medicaid" => Ok((Plan::Medicaid, note.into_inner())),
+                "medicare" => Ok((Plan::Medicare, note.into_inner())),
+                "commercial" => Ok((Plan::Commercial, note.into_inner())),
+                other => Err(self.fault(&note, format!("`{other}` is not a plan (medicaid, medicare, commercial)"))),
+            })
+            .collect()
+    }
+}

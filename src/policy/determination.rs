@@ -1,0 +1,57 @@
+//! From verdicts to a determination: of one joint, then of the whole order.
+
+use chrono::NaiveDate;
+
+use super::case::SiteCase;
+use super::criteria;
+use super::evaluation::{Criterion, CriterionId, Determination, SiteEvaluation};
+use super::verdict::Verdict;
+
+/// A determination with the day from which it would be supported.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Outcome {
+    pub determination: Determination,
+    pub earliest_date: Option<NaiveDate>,
+}
+
+impl From<Determination> for Outcome {
+    fn from(determination: Determination) -> Self {
+        Self { determination, earliest_date: None }
+    }
+}
+
+/// The determination of a joint from its criteria.
+pub(crate) fn of_site(case: &SiteCase<'_, '_>, criteria: &[Criterion<'_>]) -> Outcome {
+    let not_met: Vec<_> = criteria.iter().filter(|criterion| criterion.verdict.is_not_met()).collect();
+    if not_met.is_empty() {
+        let open = criteria.iter().any(|criterion| criterion.verdict.is_unknown());
+        return if open { Determination::NeedsDocumentation } else { Determination::Supported }.into();
+    }
+    if not_met.iter().any(|criterion| criterion.id == CriterionId::WithinTwelveMonths) {
+        let claimed = case.answers().and_then(|answers| answers.definitive_therapy_not_available) == Some(true);
+        let alone = not_met.len() == 1;
+        return if claimed && alone { Determination::IndividualConsideration } else { Determination::NotSupported }.into();
+    }
+    if not_met.iter().all(|criterion| criterion.remediable) { not_yet(case, &not_met) } else { Determination::NotSupported.into() }
+}
+
+/// Not yet; from a day on if dates alone decide, unless that day is beyond the twelve months.
+fn not_yet(case: &SiteCase<'_, '_>, not_met: &[&Criterion<'_>]) -> Outcome {
+    let dates: Option<Vec<_>> = not_met.iter().map(|criterion| criterion.met_from).collect();
+    let earliest_date = dates.and_then(|dates| dates.into_iter().max());
+    let too_late = earliest_date
+        .zip(case.injections.first())
+        .is_some_and(|(date, first)| criteria::continuation(case, first, date) == Verdict::NotMet);
+    if too_late { Determination::NotSupported.into() } else { Outcome { determination: Determination::NotYet, earliest_date } }
+}
+
+/// The most severe of the sites; its date when every not-yet site has one.
+pub(crate) fn of_order(sites: &[SiteEvaluation<'_>]) -> Outcome {
+    let determination = sites.iter().map(|site| site.determination).max().unwrap_or(Determination::Indeterminate);
+    if determination != Determination::NotYet {
+        return determination.into();
+    }
+    let waiting = sites.iter().filter(|site| site.determination == Determination::NotYet);
+    let dates: Option<Vec<_>> = waiting.map(|site| site.earliest_date).collect();
+    Outcome { determination, earliest_date: dates.and_then(|dates| dates.into_iter().max()) }
+}

@@ -1,0 +1,166 @@
+//! One pure function from facts to an evaluation; no clock, no I/O.
+
+use chrono::{DateTime, Utc};
+
+use super::assumptions::assumptions;
+use super::case::{OrderCase, SiteCase};
+use super::criteria;
+use super::definition::Policy;
+use super::determination::{Outcome, of_order, of_site};
+use super::diagnosis::{coding_notes, diagnosis};
+use super::evaluation::{
+    Determination, Evaluation, OrderEvaluation, OrderKind, Pathway, PolicyVersion, PriorInjection, Reference, Site, SiteEvaluation,
+};
+use super::facts::{Facts, Order, Side};
+use super::history::{History, history};
+use super::response::{improved, sustained};
+use super::value_sets::ValueSet;
+use super::verdict::Verdict;
+
+/// Whose facts they are, and the instant they are read at.
+#[derive(Clone, Debug)]
+pub struct Inquiry<'a> {
+    /// `Patient/{id}`
+    pub patient: Reference<'a>,
+    /// The instant of evaluation.
+    pub as_of: DateTime<Utc>,
+}
+
+/// Evaluates every in-scope order of a call that this version of the policy is for.
+#[must_use]
+pub fn evaluate<'a>(policy: &Policy, facts: &Facts<'a>, question: Inquiry<'a>) -> Evaluation<'a> {
+    let today = question.as_of.date_naive();
+    let in_scope = facts.orders.iter().filter_map(|order| Some((order, kind(order)?)));
+    let orders = in_scope.map(|(order, kind)| evaluate_order(&OrderCase::of(policy, facts, order, today), kind)).collect();
+    Evaluation {
+        policy: PolicyVersion { id: policy.id.clone(), version: policy.version.clone() },
+        as_of: question.as_of,
+        patient: question.patient,
+        orders,
+        plan: facts.plan,
+    }
+}
+
+/// What an order asks for, if it stands and the policy decides it.
+#[must_use]
+pub fn kind(order: &Order<'_>) -> Option<OrderKind> {
+    if !order.stands {
+        None
+    } else if order.sets.has(ValueSet::SijRadiofrequencyNeurotomy) {
+        Some(OrderKind::Neurotomy)
+    } else if order.is_injection {
+        Some(OrderKind::Injection)
+    } else {
+        None
+    }
+}
+
+fn sites(side: Side) -> &'static [Site] {
+    match side {
+        Side::Left => &[Site::Left],
+        Side::Right => &[Site::Right],
+        Side::Both => &[Site::Left, Site::Right],
+        Side::Unspecified => &[Site::Unspecified],
+    }
+}
+
+fn evaluate_order<'a>(case: &OrderCase<'_, 'a>, kind: OrderKind) -> OrderEvaluation<'a> {
+    let mut assumed = Vec::new();
+    let sites: Vec<_> = sites(case.order.side)
+        .iter()
+        .map(|site| match kind {
+            OrderKind::Neurotomy => neurotomy(case, *site),
+            OrderKind::Injection if !case.facts.procedures_available => undetermined(*site),
+            OrderKind::Injection => injection(case, *site, &mut assumed),
+        })
+        .collect();
+    let Outcome { determination, earliest_date } = of_order(&sites);
+    let diagnosis = diagnosis(case);
+    OrderEvaluation {
+        order: case.order.reference.clone(),
+        position: case.order.position,
+        kind,
+        service_date: case.dates.service,
+        determination,
+        earliest_date,
+        diagnosis: diagnosis.support,
+        supporting_condition: diagnosis.condition,
+        second_procedure: criteria::second_procedure(case).map(|other| other.position),
+        sites,
+        coding_notes: coding_notes(case),
+        assumptions: assumed,
+    }
+}
+
+fn neurotomy<'a>(case: &OrderCase<'_, 'a>, site: Site) -> SiteEvaluation<'a> {
+    SiteEvaluation {
+        site,
+        pathway: Pathway::Neurotomy,
+        determination: Determination::NotSupported,
+        earliest_date: None,
+        prior_injections: Vec::new(),
+        criteria: vec![criteria::neurotomy(case)],
+    }
+}
+
+fn undetermined<'a>(site: Site) -> SiteEvaluation<'a> {
+    SiteEvaluation {
+        site,
+        pathway: Pathway::Undetermined,
+        determination: Determination::Indeterminate,
+        earliest_date: None,
+        prior_injections: Vec::new(),
+        criteria: Vec::new(),
+    }
+}
+
+fn injection<'a>(order: &OrderCase<'_, 'a>, site: Site, assumed: &mut Vec<super::evaluation::Assumption>) -> SiteEvaluation<'a> {
+    let History { episode, earlier } = history(order, site);
+    let case = SiteCase { order, injections: episode };
+    let pathway = pathway(&case);
+    let criteria = criteria_of(&case, pathway);
+    for assumption in assumptions(&case, &earlier, &criteria) {
+        if !assumed.contains(&assumption) {
+            assumed.push(assumption);
+        }
+    }
+    let Outcome { determination, earliest_date } = of_site(&case, &criteria);
+    SiteEvaluation { site, pathway, determination, earliest_date, prior_injections: prior_injections(&case), criteria }
+}
+
+fn pathway(case: &SiteCase<'_, '_>) -> Pathway {
+    match case.injections.len() {
+        0 => Pathway::FirstDiagnostic,
+        1 => match improved(case, 0).verdict {
+            Verdict::NotMet => Pathway::SecondDiagnostic,
+            Verdict::Unknown => Pathway::SecondOrSubsequent,
+            Verdict::Met => Pathway::Subsequent,
+        },
+        _ => Pathway::Subsequent,
+    }
+}
+
+fn criteria_of<'a>(case: &SiteCase<'_, 'a>, pathway: Pathway) -> Vec<super::evaluation::Criterion<'a>> {
+    let mut criteria = match pathway {
+        Pathway::FirstDiagnostic => criteria::first_diagnostic(case),
+        Pathway::SecondDiagnostic | Pathway::SecondOrSubsequent => criteria::second_diagnostic(case),
+        Pathway::Subsequent => criteria::subsequent(case),
+        Pathway::Neurotomy | Pathway::Undetermined => Vec::new(),
+    };
+    if pathway != Pathway::FirstDiagnostic {
+        criteria.push(criteria::within_twelve_months(case));
+    }
+    criteria.push(criteria::one_procedure_per_visit(case));
+    criteria
+}
+
+fn prior_injections<'a>(case: &SiteCase<'_, 'a>) -> Vec<PriorInjection<'a>> {
+    let one = |(place, injection): (usize, &super::history::Injection<'_, 'a>)| PriorInjection {
+        date: injection.date(),
+        resource: injection.reference.clone(),
+        source: injection.source,
+        improved: improved(case, place).verdict,
+        sustained: sustained(case, place).verdict,
+    };
+    case.injections.iter().enumerate().map(one).collect()
+}

@@ -1,0 +1,389 @@
+//! The result of an evaluation, in the shape every reader of it shares: command line, ledger, app and cards.
+//! Not here: how it is reached ([`super::evaluate`]) and what a card says of it ([`crate::cds_hooks`]).
+
+use std::borrow::Cow;
+
+use chrono::{DateTime, NaiveDate, Utc};
+use serde::{Serialize, Serializer};
+
+use super::form::Question;
+use super::verdict::Verdict;
+
+/// A resource by type and id, as `Condition/c1`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Reference<'a> {
+    kind: &'static str,
+    id: Cow<'a, str>,
+}
+
+impl<'a> Reference<'a> {
+    /// The reference `{kind}/{id}`.
+    #[must_use]
+    pub fn new(kind: &'static str, id: Cow<'a, str>) -> Self {
+        Self { kind, id }
+    }
+
+    /// The resource's id.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// The resource's type.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        self.kind
+    }
+}
+
+impl std::fmt::Display for Reference<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}/{}", self.kind, self.id)
+    }
+}
+
+impl Serialize for Reference<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// What an order asks for, as far as the policy decides it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OrderKind {
+    /// A sacroiliac joint injection.
+    Injection,
+    /// A radiofrequency neurotomy of the sacroiliac joint.
+    Neurotomy,
+}
+
+/// The joint a determination is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Site {
+    /// The left joint.
+    Left,
+    /// The right joint.
+    Right,
+    /// The order names none.
+    Unspecified,
+}
+
+impl Site {
+    /// The word for it, as in the contract.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Left => "left",
+            Self::Right => "right",
+            Self::Unspecified => "unspecified",
+        }
+    }
+}
+
+/// Which of the policy's indications applies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub enum Pathway {
+    /// First diagnostic injection.
+    #[serde(rename = "I.A")]
+    FirstDiagnostic,
+    /// Second diagnostic injection.
+    #[serde(rename = "I.B")]
+    SecondDiagnostic,
+    /// Second diagnostic or subsequent: the first one's effect is not known.
+    #[serde(rename = "I.B-or-I.C")]
+    SecondOrSubsequent,
+    /// Subsequent injection.
+    #[serde(rename = "I.C")]
+    Subsequent,
+    /// Radiofrequency neurotomy.
+    #[serde(rename = "IV")]
+    Neurotomy,
+    /// The injection history could not be had.
+    #[serde(rename = "undetermined")]
+    Undetermined,
+}
+
+impl Pathway {
+    /// The pathway's name, as in the contract.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::FirstDiagnostic => "I.A",
+            Self::SecondDiagnostic => "I.B",
+            Self::SecondOrSubsequent => "I.B-or-I.C",
+            Self::Subsequent => "I.C",
+            Self::Neurotomy => "IV",
+            Self::Undetermined => "undetermined",
+        }
+    }
+}
+
+/// What the policy says of an order or a site, least severe first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Determination {
+    /// Every criterion is met.
+    Supported,
+    /// Nothing speaks against it, but something is not documented.
+    NeedsDocumentation,
+    /// A criterion is not met yet and can be.
+    NotYet,
+    /// Beyond the policy's limit, with a reason a reviewer must weigh.
+    IndividualConsideration,
+    /// The injection history could not be had.
+    Indeterminate,
+    /// A criterion excludes it.
+    NotSupported,
+}
+
+impl Determination {
+    /// Every determination, least severe first.
+    pub const ALL: [Self; 6] =
+        [Self::Supported, Self::NeedsDocumentation, Self::NotYet, Self::IndividualConsideration, Self::Indeterminate, Self::NotSupported];
+
+    /// The determination's name, as in the contract.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Supported => "supported",
+            Self::NeedsDocumentation => "needs-documentation",
+            Self::NotYet => "not-yet",
+            Self::IndividualConsideration => "individual-consideration",
+            Self::Indeterminate => "indeterminate",
+            Self::NotSupported => "not-supported",
+        }
+    }
+}
+
+macro_rules! criteria {
+    ($($variant:ident = $id:literal,)*) => {
+        /// A criterion, named by its section of the policy.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum CriterionId {
+            $(#[doc = concat!("Section ", $id)] $variant,)*
+        }
+
+        impl CriterionId {
+            /// Every criterion, in the policy's order.
+            pub const ALL: &[Self] = &[$(Self::$variant,)*];
+
+            /// The criterion's id.
+            #[must_use]
+            pub fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $id,)*
+                }
+            }
+        }
+    };
+}
+
+criteria! {
+    PainDuration = "I.A.1",
+    Tenderness = "I.A.2",
+    ProvocationTests = "I.A.3",
+    ExerciseTherapy = "I.A.4.a",
+    Nsaids = "I.A.4.b",
+    ActivityModification = "I.A.4.c",
+    NoDiscOrFacetPain = "I.A.5",
+    NoLikelierDiagnosis = "I.A.6",
+    FirstDidNotHelp = "I.B.1",
+    TwoWeeksPassed = "I.B.2",
+    SustainedRelief = "I.C.1",
+    WithOtherTreatment = "I.C.2",
+    TwoMonthsApart = "I.C.3",
+    FewerThanFour = "I.C.4",
+    DiagnosticResponse = "II",
+    WithinTwelveMonths = "III",
+    Neurotomy = "IV",
+    OneProcedurePerVisit = "V",
+}
+
+impl Serialize for CriterionId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+/// Whether the order's diagnosis is one the policy lists.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DiagnosisSupport {
+    /// A reason of the order is listed.
+    OnOrder,
+    /// An active Condition is listed, but the order does not name it.
+    OnProblemList,
+    /// Neither.
+    NotFound,
+    /// The order does not tell and the Conditions could not be had.
+    Unavailable,
+}
+
+/// The member's line of business.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Plan {
+    /// Medicaid: state provisions take precedence.
+    Medicaid,
+    /// Medicare: national and local determinations take precedence.
+    Medicare,
+    /// A private plan.
+    Commercial,
+    /// The Coverage does not say.
+    #[default]
+    Unknown,
+}
+
+/// A resource a verdict rests on.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Evidence<'a> {
+    /// `Condition/c1`
+    pub resource: Reference<'a>,
+    /// The date that counted, as FHIR writes it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub date: Option<String>,
+    /// What it shows, in words.
+    pub what: String,
+}
+
+/// One criterion with its verdict, what it rests on and what would settle it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Criterion<'a> {
+    /// The policy's section.
+    pub id: CriterionId,
+    /// Whether it is met.
+    pub verdict: Verdict,
+    /// What was found and what is missing, in one sentence.
+    pub statement: String,
+    /// The resources the verdict rests on.
+    pub evidence: Vec<Evidence<'a>>,
+    /// The form's questions that would settle it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub missing: Vec<Question>,
+    /// The day from which it would be met, when time alone settles it.
+    #[serde(skip)]
+    pub met_from: Option<NaiveDate>,
+    /// Whether, being not met, it can become met.
+    #[serde(skip)]
+    pub remediable: bool,
+}
+
+/// Where an injection of the history was found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum InjectionSource {
+    /// A Procedure.
+    Chart,
+    /// An answer of the form.
+    Form,
+}
+
+/// An injection of the site's current episode.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PriorInjection<'a> {
+    /// The date as written; absent when there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub date: Option<String>,
+    /// The Procedure, or the response that names it.
+    pub resource: Reference<'a>,
+    /// Chart or form.
+    pub source: InjectionSource,
+    /// At least half of the pain relieved.
+    pub improved: Verdict,
+    /// Relief for two months with better function.
+    pub sustained: Verdict,
+}
+
+/// The determination for one joint.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SiteEvaluation<'a> {
+    /// The joint.
+    pub site: Site,
+    /// The indication that applies.
+    pub pathway: Pathway,
+    /// The determination.
+    pub determination: Determination,
+    /// When not yet and dates alone decide: the first day it would be supported.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub earliest_date: Option<NaiveDate>,
+    /// The injections of the current episode, oldest first.
+    pub prior_injections: Vec<PriorInjection<'a>>,
+    /// The pathway's criteria, in the policy's order.
+    pub criteria: Vec<Criterion<'a>>,
+}
+
+/// A parameter that decided something the policy leaves open.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Assumption {
+    /// The parameter's name in `policy.toml`.
+    pub parameter: &'static str,
+    /// Its value.
+    pub value: u32,
+    /// What it did.
+    pub effect: String,
+}
+
+/// The determination of one in-scope order.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct OrderEvaluation<'a> {
+    /// `ServiceRequest/{id}`
+    pub order: Reference<'a>,
+    /// Its place among the call's draft orders.
+    #[serde(skip)]
+    pub position: usize,
+    /// Injection or neurotomy.
+    pub kind: OrderKind,
+    /// The day of service the policy was read for.
+    pub service_date: NaiveDate,
+    /// The most severe of its sites'.
+    pub determination: Determination,
+    /// The latest of its sites', when every not-yet site has one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub earliest_date: Option<NaiveDate>,
+    /// Whether its diagnosis is listed.
+    pub diagnosis: DiagnosisSupport,
+    /// A listed active Condition the order could name.
+    #[serde(skip)]
+    pub supporting_condition: Option<Reference<'a>>,
+    /// The other order of the same visit, when there is one.
+    #[serde(skip)]
+    pub second_procedure: Option<usize>,
+    /// One for each joint.
+    pub sites: Vec<SiteEvaluation<'a>>,
+    /// Codes that are no longer billable on the service date.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub coding_notes: Vec<String>,
+    /// Parameters that decided something.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub assumptions: Vec<Assumption>,
+}
+
+/// A policy by id and version.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct PolicyVersion {
+    /// `sacroiliac-joint-interventions`
+    pub id: String,
+    /// `2019-08`
+    pub version: String,
+}
+
+/// The evaluation of every in-scope order of a call.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Evaluation<'a> {
+    /// The policy and version it was read from.
+    pub policy: PolicyVersion,
+    /// The instant of evaluation.
+    pub as_of: DateTime<Utc>,
+    /// `Patient/{id}`
+    pub patient: Reference<'a>,
+    /// The in-scope orders, in the order of the call.
+    pub orders: Vec<OrderEvaluation<'a>>,
+    /// The member's line of business.
+    pub plan: Plan,
+}

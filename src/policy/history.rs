@@ -1,0 +1,146 @@
+//! The injection history of a joint: charted Procedures and the form's prior injections, put in order and cut to
+//! the current episode. Not here: what an injection did ([`super::response`]).
+
+use super::case::OrderCase;
+use super::dates::{DateInterval, plus_months};
+use super::evaluation::{InjectionSource, Reference, Site};
+use super::facts::{Label, PastInjection, Side};
+use super::form::PriorInjection;
+
+/// An injection of the history, with the form's answer that belongs to it.
+#[derive(Clone, Debug)]
+pub(crate) struct Injection<'e, 'a> {
+    /// When it was done; a missing date is any day up to the cutoff.
+    pub when: DateInterval,
+    /// Whether the date was recorded at all.
+    pub dated: bool,
+    pub side: Side,
+    pub source: InjectionSource,
+    pub reference: Reference<'a>,
+    pub label: Option<&'e Label<'a>>,
+    pub answer: Option<&'e PriorInjection>,
+}
+
+impl Injection<'_, '_> {
+    /// The date as written, if one was.
+    pub(crate) fn date(&self) -> Option<String> {
+        self.dated.then(|| self.when.to_string())
+    }
+}
+
+/// A joint's injections: the current episode, and what lies before it.
+#[derive(Debug, Default)]
+pub(crate) struct History<'e, 'a> {
+    pub episode: Vec<Injection<'e, 'a>>,
+    pub earlier: Vec<Injection<'e, 'a>>,
+}
+
+impl Site {
+    /// Whether something done on `side` was done at this joint: a joint that is not named takes every one.
+    pub(crate) fn takes(self, side: Side) -> bool {
+        match self {
+            Self::Unspecified => true,
+            Self::Left => side != Side::Right,
+            Self::Right => side != Side::Left,
+        }
+    }
+}
+
+/// The history of a joint.
+pub(crate) fn history<'e, 'a>(case: &OrderCase<'e, 'a>, site: Site) -> History<'e, 'a> {
+    let answers = site_answers(case, site);
+    let mut injections = charted(case, site);
+    let unmatched = answers.iter().filter(|answer| answer.date.is_some_and(|date| !charted_on(case, date)));
+    let from_form: Vec<_> = unmatched.filter_map(|answer| of_form(case, answer)).collect();
+    injections.extend(from_form);
+    injections.retain(|injection| injection.when.lo() <= case.dates.cutoff);
+    if injections.is_empty() {
+        injections.extend(answers.iter().filter(|answer| answer.date.is_none()).filter_map(|answer| of_form(case, answer)));
+    }
+    sort(&mut injections);
+    let mut history = cut_to_episode(case, injections);
+    attach(&mut history.episode, &answers);
+    history
+}
+
+fn site_answers<'e>(case: &OrderCase<'e, '_>, site: Site) -> Vec<&'e PriorInjection> {
+    case.answers().map(|answers| answers.prior_injections.iter().filter(|answer| site.takes(answer.side)).collect()).unwrap_or_default()
+}
+
+fn charted<'e, 'a>(case: &OrderCase<'e, 'a>, site: Site) -> Vec<Injection<'e, 'a>> {
+    let facts = case.facts;
+    facts.injections.iter().filter(|injection| site.takes(injection.side)).map(|injection| of_chart(case, injection)).collect()
+}
+
+fn of_chart<'e, 'a>(case: &OrderCase<'e, 'a>, injection: &'e PastInjection<'a>) -> Injection<'e, 'a> {
+    Injection {
+        when: injection.performed.unwrap_or_else(|| DateInterval::missing(case.dates.cutoff)),
+        dated: injection.performed.is_some(),
+        side: injection.side,
+        source: InjectionSource::Chart,
+        reference: injection.reference.clone(),
+        label: Some(&injection.label),
+        answer: None,
+    }
+}
+
+fn of_form<'e, 'a>(case: &OrderCase<'e, 'a>, answer: &'e PriorInjection) -> Option<Injection<'e, 'a>> {
+    Some(Injection {
+        when: answer.date.unwrap_or_else(|| DateInterval::missing(case.dates.cutoff)),
+        dated: answer.date.is_some(),
+        side: answer.side,
+        source: InjectionSource::Form,
+        reference: case.form?.reference.clone(),
+        label: None,
+        answer: Some(answer),
+    })
+}
+
+/// Whether any Procedure, of whatever side, is of that date: an answer of its date is no injection of its own.
+fn charted_on(case: &OrderCase<'_, '_>, date: DateInterval) -> bool {
+    case.facts.injections.iter().any(|injection| injection.performed == Some(date))
+}
+
+/// Whether an answer of that date speaks of this injection.
+fn is_of(answer: &PriorInjection, date: DateInterval, injection: &Injection<'_, '_>) -> bool {
+    injection.dated && injection.when == date && answer.side.compatible(injection.side)
+}
+
+/// Oldest first; two of one date and one side are one, the chart's before the form's.
+fn sort(injections: &mut Vec<Injection<'_, '_>>) {
+    injections.sort_by(|left, right| {
+        (left.when, left.side, left.source == InjectionSource::Form, &left.reference).cmp(&(
+            right.when,
+            right.side,
+            right.source == InjectionSource::Form,
+            &right.reference,
+        ))
+    });
+    injections.dedup_by(|later, kept| later.when == kept.when && later.side == kept.side);
+}
+
+/// Parts the injections where a whole gap lies between two; an episode that is itself too long ago is over.
+fn cut_to_episode<'e, 'a>(case: &OrderCase<'e, 'a>, mut injections: Vec<Injection<'e, 'a>>) -> History<'e, 'a> {
+    let gap = case.policy.parameters.episode_gap_months;
+    let over = injections.last().is_some_and(|latest| plus_months(latest.when.hi(), gap) <= case.dates.service);
+    let first = if over {
+        injections.len()
+    } else {
+        let pairs = injections.iter().zip(injections.iter().skip(1)).enumerate();
+        pairs.filter(|(_, (earlier, later))| plus_months(earlier.when.hi(), gap) <= later.when.lo()).map(|(place, _)| place + 1).last().unwrap_or(0)
+    };
+    let episode = injections.split_off(first);
+    History { episode, earlier: injections }
+}
+
+/// Gives each injection the form's answer of its full date; an answer without a date speaks of the only injection.
+fn attach<'e>(injections: &mut [Injection<'e, '_>], answers: &[&'e PriorInjection]) {
+    let only = injections.len() == 1;
+    for injection in injections.iter_mut().filter(|injection| injection.answer.is_none()) {
+        let by_date = answers.iter().find(|answer| {
+            answer.date.is_some_and(|date| date.full().is_some() && is_of(answer, date, injection))
+        });
+        let undated = || answers.iter().find(|answer| only && answer.date.is_none());
+        injection.answer = by_date.or_else(undated).copied();
+    }
+}

@@ -1,0 +1,80 @@
+//! Checking the documentation form at start: a FHIR Questionnaire that asks every question the criteria read, with
+//! the answer types they expect. Not here: serving it.
+
+use serde::Deserialize;
+
+use super::definition_file::PolicyError;
+use super::form::{FORM_ID, Question};
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct QuestionnaireJson {
+    resource_type: String,
+    id: String,
+    url: String,
+    version: String,
+    item: Vec<ItemJson>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ItemJson {
+    link_id: String,
+    #[serde(rename = "type")]
+    kind: String,
+    #[serde(default)]
+    item: Vec<ItemJson>,
+}
+
+/// Checks the form and returns its canonical URL with its version.
+pub(crate) fn validate(file: &str, text: &str) -> Result<String, PolicyError> {
+    let form: QuestionnaireJson = serde_json::from_str(text).map_err(|error| PolicyError::of_json(file, &error))?;
+    if form.resource_type != "Questionnaire" || form.id != FORM_ID {
+        return Err(PolicyError::of_file(file, format!("not the Questionnaire `{FORM_ID}`")));
+    }
+    let mut found = Vec::new();
+    collect(&form.item, &mut found);
+    for question in Question::ALL {
+        let link_id = question.link_id();
+        match found.iter().find(|(id, _)| *id == link_id) {
+            None => return Err(PolicyError::of_file(file, format!("question `{link_id}` is missing"))),
+            Some((_, kind)) if *kind != kind_of(*question) => {
+                let offset = text.find(&format!("\"{link_id}\"")).unwrap_or(0);
+                return Err(PolicyError::at(file, text, offset, format!("`{link_id}` must be of type {}", kind_of(*question))));
+            }
+            Some(_) => {}
+        }
+    }
+    Ok(format!("{}|{}", form.url, form.version))
+}
+
+fn collect<'i>(items: &'i [ItemJson], found: &mut Vec<(&'i str, &'i str)>) {
+    for item in items {
+        found.push((&item.link_id, &item.kind));
+        collect(&item.item, found);
+    }
+}
+
+fn kind_of(question: Question) -> &'static str {
+    match question {
+        Question::PainOnsetDate | Question::InjectionDate => "date",
+        Question::PainInterferesAdls
+        | Question::PainBelowL5Nonradicular
+        | Question::SijTenderness
+        | Question::NsaidContraindicated
+        | Question::DiscOrFacetEvidence
+        | Question::OtherDiagnosisMoreLikely
+        | Question::FunctionalImprovement
+        | Question::AdjunctNoninvasiveTreatment
+        | Question::DefinitiveTherapyNotAvailable => "boolean",
+        Question::TestDistraction
+        | Question::TestCompression
+        | Question::TestThighThrust
+        | Question::TestGaenslen
+        | Question::TestSacralThrust
+        | Question::InjectionSide => "choice",
+        Question::ExerciseTherapyWeeks | Question::NsaidWeeks | Question::ActivityModificationWeeks => "integer",
+        Question::ReliefPercent | Question::ReliefDurationMonths => "decimal",
+        Question::PriorInjection => "group",
+    }
+}
