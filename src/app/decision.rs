@@ -166,13 +166,3 @@ fn inquiry<'a>(means: &Means<'_>, context: &Context<'a>) -> Inquiry<'a> {
     };
     Inquiry { patient: Reference::new("Patient", id), as_of: means.as_of }
 }
-
-/// tmp
-pub fn evaluate_json(policies: &Policies, keys: &PrefetchKeys, as_of: DateTime<Utc>, body: &str) -> String {
-    let means = Means { policies, prefetch_keys: keys, as_of };
-    match decide(&means, body, Reach::Everything) {
-        Ok(Some(d)) => serde_json::to_string(&d.report()).unwrap_or_default(),
-        Ok(None) => "{}".into(),
-        Err(e) => format!("{{\"error\":\"{e}\"}}"),
-    }
-}

@@ -4,6 +4,6 @@ mod decision;
 mod policies;
 mod services;
 
-pub use decision::{Report, evaluate_json};
+pub use decision::Report;
 pub use policies::{Policies, PoliciesError, PolicyFolder, folders};
 pub use services::{Services, ServicesError};

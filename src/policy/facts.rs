@@ -85,12 +85,6 @@ impl Side {
             (Self::Left | Self::Right | Self::Both, Self::Left | Self::Right | Self::Both) => Self::Both,
         }
     }
-
-    /// Whether two sides can speak of one joint.
-    #[must_use]
-    pub fn compatible(self, other: Self) -> bool {
-        !matches!((self, other), (Self::Left, Self::Right) | (Self::Right, Self::Left))
-    }
 }
 
 /// One `ServiceRequest` among the call's orders.

@@ -101,11 +101,6 @@ fn charted_on(case: &OrderCase<'_, '_>, date: DateInterval) -> bool {
     case.facts.injections.iter().any(|injection| injection.performed == Some(date))
 }
 
-/// Whether an answer of that date speaks of this injection.
-fn is_of(answer: &PriorInjection, date: DateInterval, injection: &Injection<'_, '_>) -> bool {
-    injection.dated && injection.when == date && answer.side.compatible(injection.side)
-}
-
 /// Oldest first; two of one date and one side are one, the chart's before the form's.
 fn sort(injections: &mut Vec<Injection<'_, '_>>) {
     injections.sort_by(|left, right| {
@@ -134,11 +129,12 @@ fn cut_to_episode<'e, 'a>(case: &OrderCase<'e, 'a>, mut injections: Vec<Injectio
 }
 
 /// Gives each injection the form's answer of its full date; an answer without a date speaks of the only injection.
+/// The answers are those of the joint, so their side fits wherever the injection's does.
 fn attach<'e>(injections: &mut [Injection<'e, '_>], answers: &[&'e PriorInjection]) {
     let only = injections.len() == 1;
     for injection in injections.iter_mut().filter(|injection| injection.answer.is_none()) {
         let by_date = answers.iter().find(|answer| {
-            answer.date.is_some_and(|date| date.full().is_some() && is_of(answer, date, injection))
+            answer.date.is_some_and(|date| date.full().is_some() && injection.dated && injection.when == date)
         });
         let undated = || answers.iter().find(|answer| only && answer.date.is_none());
         injection.answer = by_date.or_else(undated).copied();
