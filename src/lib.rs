@@ -1,1 +1,13 @@
-//! x
+//! Coverage decisions for sacroiliac joint injections, answered to EHRs through CDS Hooks.
+//!
+//! This file is the table of contents; `docs/architecture.md` is the map.
+
+#![forbid(unsafe_code)]
+
+pub mod app;
+pub mod cli;
+pub mod clock;
+pub mod config;
+pub mod http;
+pub mod ids;
+pub mod telemetry;
