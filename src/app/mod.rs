@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use axum::body::Bytes;
+use bytes::Bytes;
 use serde_json::Value;
 
 use crate::clock::Clock;
@@ -34,7 +34,6 @@ impl App {
     /// # Errors
     ///
     /// Never, as a stub.
-    #[expect(clippy::needless_pass_by_value, reason = "the real one keeps its ports")]
     pub fn build(_config: &Config, _ports: Ports) -> Result<Self, BuildError> {
         let discovery = Bytes::from_static(
             br#"{"services":[{"hook":"order-sign","id":"sacroiliac-joint-interventions","title":"Stub","description":"Stub"}]}"#,

@@ -73,29 +73,28 @@ fn unreadable(figment: &Figment) -> Vec<figment::Error> {
         section_error::<PolicyConfig>(figment, "policy"),
         section_error::<LogConfig>(figment, "log"),
     ];
+    let of_sections: Vec<figment::Error> = sections.into_iter().flatten().collect();
     match figment.extract::<Config>() {
         Ok(_) => Vec::new(),
-        Err(whole) if sections.iter().all(Option::is_none) || matches!(whole.kind, Kind::Message(_)) && whole.path.is_empty() => {
-            vec![whole]
-        }
-        Err(_) => sections.into_iter().flatten().collect(),
+        // A layer that cannot be read at all fails in every section alike: that is told once.
+        Err(whole) if of_sections.is_empty() || whole.path.is_empty() => vec![whole],
+        Err(_) => of_sections,
     }
 }
 
 fn section_error<Section: DeserializeOwned>(figment: &Figment, name: &str) -> Option<figment::Error> {
-    figment.extract_inner::<Section>(name).err()
+    let mut error = figment.focus(name).extract::<Section>().err()?;
+    error.path.insert(0, name.to_owned());
+    Some(error)
 }
 
 fn fault(error: figment::Error, origin: &Origin) -> Fault {
-    let mut path = error.path;
     let message = match error.kind {
-        Kind::UnknownField(name, expected) => {
-            path.push(name);
-            format!("unknown key; known here are {}", in_backticks(expected))
-        }
+        Kind::UnknownField(_, expected) => format!("unknown key; known here are {}", in_backticks(expected)),
+        Kind::UnknownVariant(name, expected) => format!("unknown value `{name}`; known here are {}", in_backticks(expected)),
         kind => kind.to_string(),
     };
-    Fault { key: path.join("."), origin: origin.clone(), message }
+    Fault { key: error.path.join("."), origin: origin.clone(), message }
 }
 
 fn in_backticks(names: &[&str]) -> String {

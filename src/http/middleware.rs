@@ -61,7 +61,6 @@ fn cross_origin(cors: &CorsConfig) -> CorsLayer {
 }
 
 /// What the panic says may quote patient data: it goes neither to the caller nor to the log.
-#[expect(clippy::needless_pass_by_value, reason = "the signature the layer calls")]
 fn answer_panic(_message: Box<dyn Any + Send>) -> Response {
     HttpError::Panicked.into_response()
 }
