@@ -31,7 +31,7 @@ mod tests {
         let table = [
             ("250ms", Some(Duration::from_millis(250))),
             ("4s", Some(Duration::from_secs(4))),
-            ("2m", Some(Duration::from_secs(120))),
+            ("2m", Some(Duration::from_mins(2))),
             ("0s", None),
             ("4", None),
             ("s", None),
