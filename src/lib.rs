@@ -1,9 +1,16 @@
-//! Coverage decision support for sacroiliac joint injections over CDS Hooks.
+//! Coverage decisions for sacroiliac joint injections, answered to EHRs through CDS Hooks.
+//!
+//! This file is the table of contents; `docs/architecture.md` is the map.
+
 #![forbid(unsafe_code)]
 
 pub mod app;
 pub mod cds_hooks;
+pub mod cli;
 pub mod clock;
+pub mod config;
 pub mod evidence;
+pub mod http;
 pub mod ids;
 pub mod policy;
+pub mod telemetry;

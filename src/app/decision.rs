@@ -23,6 +23,8 @@ pub(crate) struct Decision<'a> {
     pub evaluation: Evaluation<'a>,
     pub insurance: Insurance<'a>,
     pub sources: Sources,
+    /// `Practitioner/d1`
+    pub user_id: String,
 }
 
 /// An evaluation with where its evidence came from, as the contract has it.
@@ -99,7 +101,9 @@ fn gather<'a, P>(means: &Means<'_>, request: &HookRequest<'a, P>, reach: Reach) 
     if orders.is_empty() && reach == Reach::InScope {
         return Ok(None);
     }
-    let other = |position: &&usize| gathered.drafts().iter().any(|draft| draft.position == **position && !draft.is_for(&request.context.patient_id));
+    let other = |position: &&usize| {
+        gathered.drafts().iter().any(|draft| draft.position == **position && !draft.is_for(&request.context.patient_id))
+    };
     match orders.iter().find(other) {
         Some(position) => Err(RequestError::OtherPatient { position: *position }),
         None => Ok(Some(gathered)),
@@ -139,7 +143,7 @@ fn conclude<'a>(means: &Means<'_>, context: &Context<'a>, gathered: Gathered<'a>
     evaluation.orders.sort_by_key(|order| order.position);
     let insurance = gathered.insurance(newest, &context.patient_id);
     let sources = gathered.sources();
-    Decision { gathered, evaluation, insurance, sources }
+    Decision { gathered, evaluation, insurance, sources, user_id: context.user_id.to_string() }
 }
 
 /// The versions the draft orders' service dates ask for, each once.

@@ -1,5 +1,16 @@
-//! The CDS Hooks protocol: calls read, cards written. Pure: no I/O, no clock, and no FHIR beyond the client's orders.
+//! The CDS Hooks protocol: calls read, cards written. Pure: no I/O, no clock, and no FHIR beyond the orders it sends back.
 
+mod card;
+mod detail;
+mod feedback;
+mod order_json;
+mod plain_text;
 mod request;
+mod response;
+mod suggestions;
 
+pub use card::{Presentation, cards};
+pub use feedback::{Feedback, Outcome, read_feedback};
+pub use order_json::OrderJson;
 pub use request::{Context, HookRequest, OrderBundle, OrderEntry, Prefetch, RequestError, fault, read};
+pub use response::{Action, Card, Coding, Indicator, Link, LinkKind, Response, SelectionBehavior, Source, Suggestion};

@@ -170,15 +170,20 @@ pub fn fault(body: &str) -> RequestError {
             Ok(()) => RequestError::WrongType { path: "prefetch".to_owned() },
             Err(error) => not_json(&error),
         },
-        Err(error) if !error.inner().is_data() => not_json(error.inner()),
-        Err(error) => {
-            let path = error.path().to_string();
-            match error.inner().to_string().strip_prefix("missing field `").and_then(|rest| rest.split('`').next()) {
-                Some(member) if path == "." => RequestError::Missing { path: member.to_owned() },
-                Some(member) => RequestError::Missing { path: format!("{path}.{member}") },
-                None => RequestError::WrongType { path },
-            }
-        }
+        Err(error) => path_fault(&error),
+    }
+}
+
+/// A fault by its JSON path, without any value.
+pub(crate) fn path_fault(error: &serde_path_to_error::Error<serde_json::Error>) -> RequestError {
+    if !error.inner().is_data() {
+        return not_json(error.inner());
+    }
+    let path = error.path().to_string();
+    match error.inner().to_string().strip_prefix("missing field `").and_then(|rest| rest.split('`').next()) {
+        Some(member) if path == "." => RequestError::Missing { path: member.to_owned() },
+        Some(member) => RequestError::Missing { path: format!("{path}.{member}") },
+        None => RequestError::WrongType { path },
     }
 }
 

@@ -179,10 +179,7 @@ impl<'a> Chart<'_, 'a> {
 
     fn nsaid_request(&self, request: &MedicationRequestView<'a>) -> Option<NsaidUse<'a>> {
         let counts = matches!(text(request.status.as_ref()), "active" | "completed" | "stopped" | "on-hold")
-            && matches!(
-                text(request.intent.as_ref()),
-                "order" | "original-order" | "reflex-order" | "filler-order" | "instance-order"
-            )
+            && matches!(text(request.intent.as_ref()), "order" | "original-order" | "reflex-order" | "filler-order" | "instance-order")
             && !request.do_not_perform.is_some_and(|flag| flag.0)
             && self.subject.is(request.subject.as_ref());
         let medication = Medication {

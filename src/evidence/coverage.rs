@@ -34,8 +34,11 @@ impl<'a> Chart<'_, 'a> {
     pub(crate) fn plan(&self, drafts: &[DraftOrder<'a>]) -> Plan {
         let plan = |coverage: &&CoverageView<'a>| {
             let sets = self.coded(coverage.r#type.as_ref()).sets;
-            let plans =
-                [(ValueSet::PlanMedicaid, Plan::Medicaid), (ValueSet::PlanMedicare, Plan::Medicare), (ValueSet::PlanCommercial, Plan::Commercial)];
+            let plans = [
+                (ValueSet::PlanMedicaid, Plan::Medicaid),
+                (ValueSet::PlanMedicare, Plan::Medicare),
+                (ValueSet::PlanCommercial, Plan::Commercial),
+            ];
             plans.into_iter().find_map(|(set, plan)| sets.has(set).then_some(plan))
         };
         self.coverages(drafts).iter().find_map(plan).unwrap_or_default()

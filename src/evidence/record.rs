@@ -316,7 +316,8 @@ mod tests {
 
     #[test]
     fn a_first_page_is_no_whole_list() {
-        let json = r#"{"resourceType":"Bundle","link":[{"relation":"next","url":"x"}],"entry":[{"resource":{"resourceType":"Condition"}}]}"#;
+        let json =
+            r#"{"resourceType":"Bundle","link":[{"relation":"next","url":"x"}],"entry":[{"resource":{"resourceType":"Condition"}}]}"#;
         assert_eq!(source(None, json), Source::Unavailable("the prefetch holds only the first page"));
     }
 }

@@ -169,7 +169,11 @@ impl<'a> Resource<'a> {
             (Ok(_), Some("Bundle")) => Self::read_bundle(raw, unreadable),
             (Ok(_), Some(kind)) => Self::of_raw(kind, raw.get()).map_err(|error| {
                 let path = error.path().to_string();
-                if path == "." { format!("not a {kind} as FHIR R4 writes it") } else { format!("`{kind}.{path}` is not as FHIR R4 writes it") }
+                if path == "." {
+                    format!("not a {kind} as FHIR R4 writes it")
+                } else {
+                    format!("`{kind}.{path}` is not as FHIR R4 writes it")
+                }
             }),
         };
         result.unwrap_or_else(|problem| {

@@ -19,7 +19,10 @@ impl<'e> Subject<'e> {
     /// patient, and counts; one that names somebody else does not.
     pub(crate) fn is(self, reference: Option<&ReferenceView<'_>>) -> bool {
         let named = reference.map_or("", |reference| text(reference.reference.as_ref()));
-        named.is_empty() || named == self.id || named.strip_prefix("urn:uuid:") == Some(self.id) || is_reference_to(named, "Patient", self.id)
+        named.is_empty()
+            || named == self.id
+            || named.strip_prefix("urn:uuid:") == Some(self.id)
+            || is_reference_to(named, "Patient", self.id)
     }
 }
 

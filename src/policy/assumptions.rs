@@ -99,7 +99,10 @@ fn therapy_gaps(case: &SiteCase<'_, '_>, verdict: &impl Fn(CriterionId) -> Optio
         apart: Phrase::EffectSessionsApart,
         joined: Phrase::EffectSessionsJoined,
     };
-    let by_set = [(CriterionId::ExerciseTherapy, ValueSet::ConservativeTherapy), (CriterionId::ActivityModification, ValueSet::ActivityModification)];
+    let by_set = [
+        (CriterionId::ExerciseTherapy, ValueSet::ConservativeTherapy),
+        (CriterionId::ActivityModification, ValueSet::ActivityModification),
+    ];
     by_set.into_iter().find_map(|(id, set)| gap.decided(case, verdict(id)?, &therapy_courses(case, set)))
 }
 

@@ -30,12 +30,7 @@ impl Dates {
     /// The dates of an order; a partial service date counts from its first day.
     pub(crate) fn of(policy: &Policy, order: &Order<'_>, today: NaiveDate) -> Self {
         let service = order.due.map_or(today, DateInterval::lo);
-        Self {
-            today,
-            service,
-            cutoff: today.min(service),
-            lookback: minus_months(service, policy.parameters.evidence_lookback_months),
-        }
+        Self { today, service, cutoff: today.min(service), lookback: minus_months(service, policy.parameters.evidence_lookback_months) }
     }
 
     /// Whether something of that date can have been charted by the cutoff.

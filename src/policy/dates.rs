@@ -129,25 +129,25 @@ impl std::fmt::Display for DateInterval {
 
 /// `date` that many calendar months later, clamped at the month's end.
 #[must_use]
-pub fn plus_months(date: NaiveDate, months: u32) -> NaiveDate {
+pub(super) fn plus_months(date: NaiveDate, months: u32) -> NaiveDate {
     date.checked_add_months(Months::new(months)).unwrap_or(NaiveDate::MAX)
 }
 
 /// `date` that many calendar months earlier, clamped at the month's end.
 #[must_use]
-pub fn minus_months(date: NaiveDate, months: u32) -> NaiveDate {
+pub(super) fn minus_months(date: NaiveDate, months: u32) -> NaiveDate {
     date.checked_sub_months(Months::new(months)).unwrap_or(NaiveDate::MIN)
 }
 
 /// `date` that many days later.
 #[must_use]
-pub fn plus_days(date: NaiveDate, days: u32) -> NaiveDate {
+pub(super) fn plus_days(date: NaiveDate, days: u32) -> NaiveDate {
     date.checked_add_days(Days::new(days.into())).unwrap_or(NaiveDate::MAX)
 }
 
 /// `date` that many days earlier.
 #[must_use]
-pub fn minus_days(date: NaiveDate, days: u32) -> NaiveDate {
+pub(super) fn minus_days(date: NaiveDate, days: u32) -> NaiveDate {
     date.checked_sub_days(Days::new(days.into())).unwrap_or(NaiveDate::MIN)
 }
 
@@ -194,7 +194,20 @@ mod tests {
 
     #[test]
     fn what_is_no_date_is_refused() {
-        for text in ["", "26", "2026-", "2026-13", "2026-00", "2026-02-30", "2026/03/09", "+026", "2026-3-9", "March 2026", "2026-03-0é", "20260309"] {
+        for text in [
+            "",
+            "26",
+            "2026-",
+            "2026-13",
+            "2026-00",
+            "2026-02-30",
+            "2026/03/09",
+            "+026",
+            "2026-3-9",
+            "March 2026",
+            "2026-03-0é",
+            "20260309",
+        ] {
             assert_eq!(DateInterval::parse(text), None, "{text}");
         }
     }

@@ -3,7 +3,8 @@
 
 use super::case::OrderCase;
 use super::criteria::active_in;
-use super::evaluation::{DiagnosisSupport, Reference};
+use super::evaluation::{DiagnosisSupport, Named};
+use super::facts::Condition;
 use super::phrases::Phrase;
 use super::value_sets::ValueSet;
 
@@ -11,7 +12,7 @@ use super::value_sets::ValueSet;
 #[derive(Debug)]
 pub(crate) struct Diagnosis<'a> {
     pub support: DiagnosisSupport,
-    pub condition: Option<Reference<'a>>,
+    pub condition: Option<Named<'a>>,
 }
 
 pub(crate) fn diagnosis<'a>(case: &OrderCase<'_, 'a>) -> Diagnosis<'a> {
@@ -24,13 +25,15 @@ pub(crate) fn diagnosis<'a>(case: &OrderCase<'_, 'a>) -> Diagnosis<'a> {
         None if case.facts.conditions_available => DiagnosisSupport::NotFound,
         None => DiagnosisSupport::Unavailable,
     };
-    Diagnosis { support, condition: listed.map(|condition| condition.reference.clone()) }
+    let named = |condition: &Condition<'a>| Named { reference: condition.reference.clone(), words: condition.label.to_string() };
+    Diagnosis { support, condition: listed.map(named) }
 }
 
 /// A note for each of the order's codes that is not billable on the service date.
 pub(crate) fn coding_notes(case: &OrderCase<'_, '_>) -> Vec<String> {
     let retired = case.policy.retired_codes.iter().filter(|retired| {
-        retired.since <= case.dates.service && case.order.reasons.iter().any(|reason| reason.is_icd10cm && reason.label.code == retired.code)
+        retired.since <= case.dates.service
+            && case.order.reasons.iter().any(|reason| reason.is_icd10cm && reason.label.code == retired.code)
     });
     retired.map(|retired| case.say(Phrase::CodingNote, &[&retired.code, &retired.since, &retired.replaced_by.join(", ")])).collect()
 }

@@ -9,7 +9,7 @@ use super::definition::Policy;
 use super::determination::{Outcome, of_order, of_site};
 use super::diagnosis::{coding_notes, diagnosis};
 use super::evaluation::{
-    Determination, Evaluation, OrderEvaluation, OrderKind, Pathway, PolicyVersion, PriorInjection, Reference, Site, SiteEvaluation,
+    Determination, Evaluation, Named, OrderEvaluation, OrderKind, Pathway, PolicyVersion, PriorInjection, Reference, Site, SiteEvaluation,
 };
 use super::facts::{Facts, Order, Side};
 use super::history::{History, history};
@@ -85,7 +85,8 @@ fn evaluate_order<'a>(case: &OrderCase<'_, 'a>, kind: OrderKind) -> OrderEvaluat
         earliest_date,
         diagnosis: diagnosis.support,
         supporting_condition: diagnosis.condition,
-        second_procedure: criteria::second_procedure(case).map(|other| other.position),
+        second_procedure: criteria::second_procedure(case)
+            .map(|other| Named { reference: other.reference.clone(), words: other.label.to_string() }),
         sites,
         coding_notes: coding_notes(case),
         assumptions: assumed,

@@ -327,6 +327,15 @@ pub struct Assumption {
     pub effect: String,
 }
 
+/// A resource with the words for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Named<'a> {
+    /// `Condition/c1`
+    pub reference: Reference<'a>,
+    /// Its code and display.
+    pub words: String,
+}
+
 /// The determination of one in-scope order.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -349,10 +358,10 @@ pub struct OrderEvaluation<'a> {
     pub diagnosis: DiagnosisSupport,
     /// A listed active Condition the order could name.
     #[serde(skip)]
-    pub supporting_condition: Option<Reference<'a>>,
+    pub supporting_condition: Option<Named<'a>>,
     /// The other order of the same visit, when there is one.
     #[serde(skip)]
-    pub second_procedure: Option<usize>,
+    pub second_procedure: Option<Named<'a>>,
     /// One for each joint.
     pub sites: Vec<SiteEvaluation<'a>>,
     /// Codes that are no longer billable on the service date.

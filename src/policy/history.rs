@@ -122,7 +122,11 @@ fn cut_to_episode<'e, 'a>(case: &OrderCase<'e, 'a>, mut injections: Vec<Injectio
         injections.len()
     } else {
         let pairs = injections.iter().zip(injections.iter().skip(1)).enumerate();
-        pairs.filter(|(_, (earlier, later))| plus_months(earlier.when.hi(), gap) <= later.when.lo()).map(|(place, _)| place + 1).last().unwrap_or(0)
+        pairs
+            .filter(|(_, (earlier, later))| plus_months(earlier.when.hi(), gap) <= later.when.lo())
+            .map(|(place, _)| place + 1)
+            .last()
+            .unwrap_or(0)
     };
     let episode = injections.split_off(first);
     History { episode, earlier: injections }
@@ -133,9 +137,9 @@ fn cut_to_episode<'e, 'a>(case: &OrderCase<'e, 'a>, mut injections: Vec<Injectio
 fn attach<'e>(injections: &mut [Injection<'e, '_>], answers: &[&'e PriorInjection]) {
     let only = injections.len() == 1;
     for injection in injections.iter_mut().filter(|injection| injection.answer.is_none()) {
-        let by_date = answers.iter().find(|answer| {
-            answer.date.is_some_and(|date| date.full().is_some() && injection.dated && injection.when == date)
-        });
+        let by_date = answers
+            .iter()
+            .find(|answer| answer.date.is_some_and(|date| date.full().is_some() && injection.dated && injection.when == date));
         let undated = || answers.iter().find(|answer| only && answer.date.is_none());
         injection.answer = by_date.or_else(undated).copied();
     }

@@ -29,8 +29,8 @@ pub use definition::{CriterionText, Parameters, Policy, RetiredCode, Thresholds}
 pub use definition_file::{PolicyError, PolicyFile};
 pub use evaluate::{Inquiry, evaluate, kind};
 pub use evaluation::{
-    Assumption, Criterion, CriterionId, Determination, DiagnosisSupport, Evaluation, Evidence, InjectionSource, OrderEvaluation, OrderKind,
-    Pathway, Plan, PolicyVersion, PriorInjection, Reference, Site, SiteEvaluation,
+    Assumption, Criterion, CriterionId, Determination, DiagnosisSupport, Evaluation, Evidence, InjectionSource, Named, OrderEvaluation,
+    OrderKind, Pathway, Plan, PolicyVersion, PriorInjection, Reference, Site, SiteEvaluation,
 };
 pub use facts::{
     Allergy, Condition, Examination, Facts, Finding, Label, NsaidUse, Order, PainScore, PastInjection, Reason, Side, Span, Therapy,

@@ -172,7 +172,8 @@ impl ValueSets {
 
     /// The modifiers of a CPT or HCPCS code: what stands behind each `:`.
     pub(crate) fn modifiers<'c>(&self, system: &str, code: &'c str) -> impl Iterator<Item = &'c str> {
-        let takes = self.systems.get(without_slash(system)).and_then(|&place| self.codes.get(place)).is_some_and(|codes| codes.takes_modifiers);
+        let takes =
+            self.systems.get(without_slash(system)).and_then(|&place| self.codes.get(place)).is_some_and(|codes| codes.takes_modifiers);
         code.split(':').skip(1).filter(move |_| takes)
     }
 }

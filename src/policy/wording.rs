@@ -33,7 +33,10 @@ impl Template {
         while let Some((before, behind)) = rest.split_once('{') {
             let (name, after) = behind.split_once('}').ok_or_else(|| "a `{` is not closed".to_owned())?;
             let place = arguments.iter().position(|argument| *argument == name).ok_or_else(|| {
-                format!("`{{{name}}}` cannot be filled in here; known: {}", if arguments.is_empty() { "none".to_owned() } else { arguments.join(", ") })
+                format!(
+                    "`{{{name}}}` cannot be filled in here; known: {}",
+                    if arguments.is_empty() { "none".to_owned() } else { arguments.join(", ") }
+                )
             })?;
             pieces.push(Piece::Text(before.to_owned()));
             pieces.push(Piece::Argument(place));
@@ -64,9 +67,61 @@ impl Template {
 /// How the cards of one determination read.
 #[derive(Clone, Debug)]
 pub struct DeterminationText {
-    pub(crate) summary: Template,
-    pub(crate) lead: Template,
-    pub(crate) next: Template,
+    summary: Template,
+    lead: Template,
+    next: Template,
+}
+
+impl DeterminationText {
+    /// The card's one line; the arguments are the order, service date, earliest date, criterion and what is missing.
+    #[must_use]
+    pub fn summary(&self, arguments: &[String; 5]) -> String {
+        fill(&self.summary, arguments)
+    }
+
+    /// The first sentence below it.
+    #[must_use]
+    pub fn lead(&self, arguments: &[String; 5]) -> String {
+        fill(&self.lead, arguments)
+    }
+
+    /// What to do next.
+    #[must_use]
+    pub fn next(&self, arguments: &[String; 5]) -> String {
+        fill(&self.next, arguments)
+    }
+}
+
+fn fill(template: &Template, arguments: &[String; 5]) -> String {
+    template.fill(&arguments.each_ref().map(|argument| argument as &dyn Display))
+}
+
+/// The code that says what kind of card it is.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CardTopic {
+    /// Its system.
+    pub system: String,
+    /// Its code.
+    pub code: String,
+    /// Its words.
+    pub display: String,
+}
+
+/// The order for therapy a card can suggest.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TherapyOrderText {
+    /// The therapy's code system.
+    pub system: String,
+    /// The therapy's code, one of `conservative-therapy`.
+    pub code: String,
+    /// Its words.
+    pub display: String,
+    /// How long it is ordered for.
+    pub weeks: u32,
+    /// What the order says it is for.
+    pub reason: String,
 }
 
 /// A reason a clinician can give for not following a card.
@@ -85,7 +140,11 @@ pub struct Wording {
     phrases: Vec<Template>,
     card_texts: Vec<Template>,
     asks: HashMap<Question, String>,
-    determinations: HashMap<Determination, DeterminationText>,
+    determinations: HashMap<(Determination, bool), DeterminationText>,
+    /// What kind of card ours are.
+    pub topic: CardTopic,
+    /// The order for therapy a card can suggest.
+    pub therapy_order: TherapyOrderText,
     /// The reasons offered on a card that can be overridden.
     pub override_reasons: Vec<OverrideReason>,
 }
@@ -98,6 +157,8 @@ struct WordingToml {
     asks: HashMap<String, Spanned<String>>,
     determinations: HashMap<String, DeterminationToml>,
     override_reasons: Vec<OverrideReason>,
+    topic: CardTopic,
+    therapy_order: TherapyOrderText,
 }
 
 #[derive(Deserialize)]
@@ -109,7 +170,10 @@ struct DeterminationToml {
 }
 
 /// What the texts of a determination can name.
-const DETERMINATION_ARGUMENTS: &[&str] = &["order", "service_date", "earliest_date", "criterion", "citation", "missing_count"];
+const DETERMINATION_ARGUMENTS: &[&str] = &["order", "service_date", "earliest_date", "criterion", "missing"];
+
+/// A not-yet that names the day from which it would be supported.
+const NOT_YET_FROM: &str = "not-yet-from";
 
 impl Wording {
     /// Reads `cards.toml`.
@@ -120,7 +184,8 @@ impl Wording {
         let card_texts = source.table("cards", &read.cards, CardText::ALL.iter().map(|text| (text.key(), text.arguments())))?;
         let asks = source.asks(&read.asks)?;
         let determinations = source.determinations(&read.determinations)?;
-        Ok(Self { phrases, card_texts, asks, determinations, override_reasons: read.override_reasons })
+        let WordingToml { override_reasons, topic, therapy_order, .. } = read;
+        Ok(Self { phrases, card_texts, asks, determinations, topic, therapy_order, override_reasons })
     }
 
     /// A phrase of a statement, its places filled in by position.
@@ -139,10 +204,10 @@ impl Wording {
         self.asks.get(&question).map_or_else(|| question.link_id(), String::as_str)
     }
 
-    /// The texts of a determination.
+    /// The texts of a determination, which differ where it names a day.
     #[must_use]
-    pub fn determination(&self, determination: Determination) -> Option<&DeterminationText> {
-        self.determinations.get(&determination)
+    pub fn determination(&self, determination: Determination, dated: bool) -> Option<&DeterminationText> {
+        self.determinations.get(&(determination, dated)).or_else(|| self.determinations.get(&(determination, false)))
     }
 }
 
@@ -200,18 +265,20 @@ impl Source<'_> {
     fn determinations(
         &self,
         read: &HashMap<String, DeterminationToml>,
-    ) -> Result<HashMap<Determination, DeterminationText>, PolicyError> {
-        Determination::ALL
-            .iter()
-            .map(|determination| {
-                let key = determination.as_str();
-                let texts = read.get(key).ok_or_else(|| self.missing("determinations", key))?;
-                let template = |text| self.template(text, DETERMINATION_ARGUMENTS);
-                let texts =
-                    DeterminationText { summary: template(&texts.summary)?, lead: template(&texts.lead)?, next: template(&texts.next)? };
-                Ok((*determination, texts))
-            })
-            .collect()
+    ) -> Result<HashMap<(Determination, bool), DeterminationText>, PolicyError> {
+        let keys = Determination::ALL.map(|determination| (determination.as_str(), (determination, false)));
+        let keys = keys.into_iter().chain([(NOT_YET_FROM, (Determination::NotYet, true))]);
+        let text = |(key, determination)| {
+            let texts = read.get(key).ok_or_else(|| self.missing("determinations", key))?;
+            let template = |text| self.template(text, DETERMINATION_ARGUMENTS);
+            let texts =
+                DeterminationText { summary: template(&texts.summary)?, lead: template(&texts.lead)?, next: template(&texts.next)? };
+            Ok((determination, texts))
+        };
+        if let Some((key, texts)) = read.iter().find(|(key, _)| !keys.clone().any(|(known, _)| known == key.as_str())) {
+            return Err(self.fault(&texts.summary, format!("`{key}` is not a determination")));
+        }
+        keys.map(text).collect()
     }
 }
 

@@ -128,9 +128,9 @@ fn nsaids_not_tolerated<'a>(case: &OrderCase<'_, 'a>) -> Option<Assessment<'a>> 
     conditions.sort_by_key(|condition| &condition.reference);
     let found = allergies.first().map(|allergy| case.say(Phrase::NsaidAllergy, &[&allergy.label]));
     let found = found.or_else(|| conditions.first().map(|condition| case.say(Phrase::NsaidContraindication, &[&condition.label])))?;
-    let by_allergy = allergies.iter().map(|allergy| {
-        evidence(&allergy.reference, allergy.recorded.map(|date| date.to_string()), allergy.label.to_string())
-    });
+    let by_allergy = allergies
+        .iter()
+        .map(|allergy| evidence(&allergy.reference, allergy.recorded.map(|date| date.to_string()), allergy.label.to_string()));
     let by_condition = conditions.iter().map(|condition| condition_evidence(case, condition));
     Some(Assessment::new(Verdict::Met).found(found).resting_on(by_allergy).resting_on(by_condition))
 }

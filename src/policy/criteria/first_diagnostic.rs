@@ -87,8 +87,7 @@ fn charted_duration<'a>(case: &OrderCase<'_, 'a>, months: u32) -> Assessment<'a>
     let earliest = pains.min_by_key(|condition| (onset(condition).hi(), &condition.reference));
     let Some(condition) = earliest else { return Assessment::new(Verdict::Unknown) };
     let long_enough = onset(condition).plus_months(months).hi() <= case.dates.service;
-    let (verdict, phrase) =
-        if long_enough { (Verdict::Met, Phrase::PainLongEnough) } else { (Verdict::Unknown, Phrase::PainDurationOpen) };
+    let (verdict, phrase) = if long_enough { (Verdict::Met, Phrase::PainLongEnough) } else { (Verdict::Unknown, Phrase::PainDurationOpen) };
     Assessment::new(verdict).found(case.say(phrase, &[&onset(condition)])).resting_on([onset_evidence(case, condition)])
 }
 

@@ -9,11 +9,11 @@ mod subsequent;
 mod visit;
 
 pub(crate) use assessment::Assessment;
+pub(crate) use conservative_care::{nsaid_courses, therapy_courses};
 pub(crate) use first_diagnostic::{active_in, first_diagnostic};
 pub(crate) use neurotomy::neurotomy;
 pub(crate) use second_diagnostic::second_diagnostic;
 pub(crate) use subsequent::{continuation, subsequent, within_twelve_months};
-pub(crate) use conservative_care::{nsaid_courses, therapy_courses};
 pub(crate) use visit::{one_procedure_per_visit, second_procedure};
 
 use crate::policy::form::Question;

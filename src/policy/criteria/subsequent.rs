@@ -67,9 +67,11 @@ fn with_other_treatment<'a>(case: &SiteCase<'_, 'a>) -> Assessment<'a> {
 }
 
 fn ordered_treatment<'a>(case: &SiteCase<'_, 'a>) -> Option<Assessment<'a>> {
-    let drafts = case.facts.orders.iter().filter(|order| {
-        order.stands && order.position != case.order.order.position && order.sets.has(ValueSet::ConservativeTherapy)
-    });
+    let drafts = case
+        .facts
+        .orders
+        .iter()
+        .filter(|order| order.stands && order.position != case.order.order.position && order.sets.has(ValueSet::ConservativeTherapy));
     let drafts = drafts.map(|order| (&order.reference, &order.label, None));
     let active = case.facts.therapy_orders.iter().filter(|order| case.dates.charted(order.authored));
     let active = active.map(|order| (&order.reference, &order.label, order.authored));

@@ -1,0 +1,184 @@
+//! The application: built once from configuration and ports, then asked by HTTP and the command line.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use chrono::{DateTime, Utc};
+use tracing::info;
+
+use super::call_error::CallError;
+use super::decision::{Decision, Means, Reach, Report, decide};
+use super::policies::{Policies, PoliciesError};
+use super::services::{Services, ServicesError};
+use crate::cds_hooks::{Presentation, Response, cards, read_feedback};
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::evidence::{Kind, Source};
+use crate::ids::IdSource;
+use crate::policy::{OrderKind, Policy};
+
+/// Written where nothing is in scope.
+const NO_CARDS: &[u8] = br#"{"cards":[]}"#;
+
+/// What the application is given from outside.
+pub struct Ports {
+    /// The time of day.
+    pub clock: Arc<dyn Clock>,
+    /// New identifiers.
+    pub ids: Arc<dyn IdSource>,
+}
+
+/// Why the application cannot be built.
+#[derive(Debug, thiserror::Error)]
+pub enum BuildError {
+    /// The policy cannot be used.
+    #[error(transparent)]
+    Policies(#[from] PoliciesError),
+    /// The published services cannot be used.
+    #[error(transparent)]
+    Services(#[from] ServicesError),
+}
+
+/// Whether calls can be answered, and under which policy.
+#[derive(Clone, Debug)]
+pub struct Readiness {
+    /// Whether calls can be answered.
+    pub ready: bool,
+    /// The policy's id.
+    pub policy: String,
+    /// The newest version of it.
+    pub version: String,
+}
+
+/// The application.
+pub struct App {
+    policies: Policies,
+    services: Services,
+    discovery: Bytes,
+    plan_name: String,
+    policy_url: Option<String>,
+    ports: Ports,
+}
+
+impl App {
+    /// The composition root.
+    ///
+    /// # Errors
+    /// A policy or service file that cannot be used, named with its line.
+    pub fn build(config: &Config, ports: Ports) -> Result<Self, BuildError> {
+        let services = Services::load()?;
+        Ok(Self {
+            policies: Policies::load(config.policy.directory.as_deref())?,
+            discovery: Bytes::from(services.discovery.clone()),
+            services,
+            plan_name: config.plan.name.clone(),
+            policy_url: config.plan.policy_url.as_ref().map(ToString::to_string),
+            ports,
+        })
+    }
+
+    /// The discovery document (CDS Hooks, "Discovery").
+    #[must_use]
+    pub fn discovery(&self) -> &Bytes {
+        &self.discovery
+    }
+
+    /// Whether a service of this id is offered.
+    #[must_use]
+    pub fn knows_service(&self, service_id: &str) -> bool {
+        self.services.ids.iter().any(|id| id == service_id)
+    }
+
+    /// Whether calls can be answered.
+    #[must_use]
+    pub fn readiness(&self) -> Readiness {
+        let policy = self.policies.newest();
+        Readiness { ready: true, policy: policy.id.clone(), version: policy.version.clone() }
+    }
+
+    /// The policy versions in use.
+    #[must_use]
+    pub fn policies(&self) -> &Policies {
+        &self.policies
+    }
+
+    /// The answer to a hook call, as JSON.
+    ///
+    /// # Errors
+    /// [`CallError`] for a call that is not as the specification says, or that brings nothing to decide on.
+    pub fn answer(&self, body: &[u8]) -> Result<Vec<u8>, CallError> {
+        let Some(decision) = decide(&self.means(self.ports.clock.now()), text(body)?, Reach::InScope)? else {
+            return Ok(NO_CARDS.to_vec());
+        };
+        require_data(&decision)?;
+        let response = self.respond(&decision);
+        for order in &decision.evaluation.orders {
+            info!(determination = order.determination.as_str(), kind = ?order.kind, "decided");
+        }
+        serde_json::to_vec(&response).map_err(|_| CallError::Unwritable)
+    }
+
+    /// Evaluates a call from its prefetch and context alone and hands the result to `read`.
+    ///
+    /// # Errors
+    /// [`CallError`] for a call that is not as the specification says.
+    pub fn evaluate<T>(&self, body: &str, as_of: DateTime<Utc>, read: impl FnOnce(&Report<'_, '_>) -> T) -> Result<T, CallError> {
+        let decision = decide(&self.means(as_of), body, Reach::Everything)?.ok_or(CallError::Unwritable)?;
+        Ok(read(&decision.report()))
+    }
+
+    /// Takes feedback: counted in the log, by card and without any word of the clinician's.
+    ///
+    /// # Errors
+    /// [`CallError`] for feedback that is not as the specification says.
+    pub fn feedback(&self, body: &[u8]) -> Result<(), CallError> {
+        for feedback in read_feedback(text(body)?)? {
+            let card = uuid::Uuid::parse_str(&feedback.card).ok();
+            let known = card.is_some();
+            let card = card.unwrap_or_default();
+            let accepted = feedback.accepted_suggestions();
+            let overridden_with_reason = feedback.has_override_reason();
+            info!(%card, is_uuid = known, outcome = ?feedback.outcome, accepted, overridden_with_reason, "feedback");
+        }
+        Ok(())
+    }
+
+    fn means(&self, as_of: DateTime<Utc>) -> Means<'_> {
+        Means { policies: &self.policies, prefetch_keys: &self.services.prefetch_keys, as_of }
+    }
+
+    fn respond<'a>(&self, decision: &Decision<'a>) -> Response<'a> {
+        let unavailable: Vec<_> = Kind::ALL.into_iter().filter(|kind| needed_but_missing(decision, *kind)).map(Kind::name).collect();
+        let orders: Vec<_> = decision.gathered.drafts().iter().map(|draft| (draft.position, draft.raw)).collect();
+        let presentation = Presentation {
+            source_label: decision.insurance.insurer.as_deref().unwrap_or(&self.plan_name),
+            policy_url: self.policy_url.as_deref(),
+            unavailable: &unavailable,
+            unreadable: decision.gathered.unreadable().len(),
+            orders: &orders,
+            user_id: &decision.user_id,
+        };
+        let policy_of = |order: &crate::policy::OrderEvaluation<'a>| -> &Policy { self.policies.on(order.service_date) };
+        cards(&decision.evaluation, &presentation, policy_of, || self.ports.ids.new_id())
+    }
+}
+
+fn text(body: &[u8]) -> Result<&str, CallError> {
+    std::str::from_utf8(body).map_err(|_| CallError::NotUtf8)
+}
+
+/// The types whose absence a card must name: the three the policy cannot do without.
+fn needed_but_missing(decision: &Decision<'_>, kind: Kind) -> bool {
+    matches!(kind, Kind::Conditions | Kind::Procedures | Kind::MedicationStatements) && !is_available(decision, kind)
+}
+
+fn is_available(decision: &Decision<'_>, kind: Kind) -> bool {
+    decision.sources.get(kind.name()).is_some_and(Source::is_available)
+}
+
+/// CRD found-32: a call that brings none of the data an injection is decided on cannot be answered.
+fn require_data(decision: &Decision<'_>) -> Result<(), CallError> {
+    let injection = decision.evaluation.orders.iter().any(|order| order.kind == OrderKind::Injection);
+    let nothing = [Kind::Conditions, Kind::Procedures, Kind::MedicationStatements].into_iter().all(|kind| !is_available(decision, kind));
+    if injection && nothing { Err(CallError::NoData) } else { Ok(()) }
+}

@@ -1,0 +1,68 @@
+//! Why a call is not answered, by whose fault it is. What a caller is told holds no value of the call.
+
+use crate::cds_hooks::RequestError;
+
+/// Why a call is not answered.
+#[derive(Debug, thiserror::Error)]
+pub enum CallError {
+    /// It is not as the specification says.
+    #[error(transparent)]
+    Request(#[from] RequestError),
+    /// It is not text.
+    #[error("the body is not UTF-8")]
+    NotUtf8,
+    /// It brings nothing to decide on.
+    #[error(
+        "none of Condition, Procedure and MedicationStatement is in the prefetch; send the prefetch that `GET /cds-services` lists, \
+         with an empty Bundle or null where there is nothing"
+    )]
+    NoData,
+    /// The answer could not be written.
+    #[error("the answer could not be written")]
+    Unwritable,
+}
+
+/// Whose fault it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Category {
+    /// The caller's: the call has the wrong shape.
+    Malformed,
+    /// The caller's: the call contradicts itself.
+    Contradiction,
+    /// The data could not be had.
+    DataUnavailable,
+    /// The caller may not.
+    Forbidden,
+    /// It will work later.
+    Unavailable,
+    /// Ours.
+    Ours,
+}
+
+impl CallError {
+    /// Whose fault it is.
+    #[must_use]
+    pub fn category(&self) -> Category {
+        match self {
+            Self::Request(error) if error.is_contradiction() => Category::Contradiction,
+            Self::Request(_) | Self::NotUtf8 => Category::Malformed,
+            Self::NoData => Category::DataUnavailable,
+            Self::Unwritable => Category::Ours,
+        }
+    }
+
+    /// What to tell the caller.
+    #[must_use]
+    pub fn diagnostics(&self) -> String {
+        self.to_string()
+    }
+
+    /// The JSON path of the fault.
+    #[must_use]
+    pub fn expression(&self) -> Option<String> {
+        match self {
+            Self::Request(error) => error.expression(),
+            Self::NotUtf8 | Self::NoData | Self::Unwritable => None,
+        }
+    }
+}

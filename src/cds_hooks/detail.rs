@@ -1,0 +1,75 @@
+//! The detail of a card: the decisive facts first, then the criteria, then notes. Short lines and lists alone, so that
+//! it reads the same as GitHub Markdown and as plain text; no tables and no HTML.
+
+use super::card::{CardCase, site_text};
+use super::plain_text::{plain, shortened};
+use crate::policy::{CardText, Criterion, CriterionId, DiagnosisSupport, SiteEvaluation, Verdict};
+
+/// Longer statements are cut: a card is read in seconds, the whole stands in the evaluation.
+const STATEMENT_LIMIT: usize = 300;
+
+/// The whole detail.
+pub(super) fn detail(case: &CardCase<'_, '_, '_>) -> String {
+    let dated = case.order.earliest_date.is_some();
+    let arguments = case.arguments();
+    let texts = case.policy.wording.determination(case.order.determination, dated);
+    let mut paragraphs: Vec<String> = texts.map(|texts| texts.lead(&arguments)).into_iter().collect();
+    let several = case.order.sites.len() > 1;
+    for site in &case.order.sites {
+        if several {
+            let name = case.say(site_text(site.site), &[]);
+            paragraphs.push(case.say(CardText::SiteHeading, &[&name, &site_words(site)]));
+        }
+        paragraphs.extend(site_lists(case, site));
+    }
+    paragraphs.extend(texts.map(|texts| texts.next(&arguments)));
+    paragraphs.extend(notes(case));
+    paragraphs.push(case.say(CardText::Disclaimer, &[&case.policy.title, &case.policy.version]));
+    paragraphs.retain(|paragraph| !paragraph.is_empty());
+    paragraphs.join("\n\n")
+}
+
+fn site_words(site: &SiteEvaluation<'_>) -> String {
+    let determination = site.determination.as_str().replace('-', " ");
+    site.earliest_date.map_or(determination.clone(), |date| format!("{determination}, {date}"))
+}
+
+/// What is not met, what is missing, what is met: each a list.
+fn site_lists(case: &CardCase<'_, '_, '_>, site: &SiteEvaluation<'_>) -> Vec<String> {
+    let with = |verdict: Verdict| site.criteria.iter().filter(move |criterion| criterion.verdict == verdict);
+    let not_met = with(Verdict::NotMet).map(|criterion| format!("- {}\n  ({})", line(case, criterion), citation(case, criterion.id)));
+    let missing = with(Verdict::Unknown).map(|criterion| format!("- [ ] {}", line(case, criterion)));
+    let met = with(Verdict::Met).map(|criterion| format!("- {}", line(case, criterion)));
+    [(CardText::NotMetHeading, not_met.collect::<Vec<_>>()), (CardText::Missing, missing.collect()), (CardText::MetHeading, met.collect())]
+        .into_iter()
+        .filter(|(_, lines)| !lines.is_empty())
+        .map(|(heading, lines)| format!("{}:\n\n{}", case.say(heading, &[]), lines.join("\n")))
+        .collect()
+}
+
+fn line(case: &CardCase<'_, '_, '_>, criterion: &Criterion<'_>) -> String {
+    let title = case.policy.criterion(criterion.id).map_or("", |text| text.title.as_str());
+    format!("{title}: {}", shortened(&plain(&criterion.statement), STATEMENT_LIMIT))
+}
+
+fn citation<'p>(case: &CardCase<'p, '_, '_>, id: CriterionId) -> &'p str {
+    case.policy.criterion(id).map_or("", |text| text.citation.as_str())
+}
+
+fn notes(case: &CardCase<'_, '_, '_>) -> Vec<String> {
+    let order = case.order;
+    let condition = order.supporting_condition.as_ref().map(|condition| plain(&condition.words)).unwrap_or_default();
+    let diagnosis = match order.diagnosis {
+        DiagnosisSupport::OnOrder => None,
+        DiagnosisSupport::OnProblemList => Some(case.say(CardText::DiagnosisOnProblemList, &[&condition])),
+        DiagnosisSupport::NotFound => Some(case.say(CardText::DiagnosisNotFound, &[])),
+        DiagnosisSupport::Unavailable => Some(case.say(CardText::DiagnosisUnavailable, &[])),
+    };
+    let plan = case.policy.plan_note(case.evaluation.plan).map(str::to_owned);
+    let unavailable = case.presentation.unavailable;
+    let sources = (!unavailable.is_empty()).then(|| case.say(CardText::SourceUnavailable, &[&unavailable.join(", ")]));
+    let unreadable = case.presentation.unreadable;
+    let entries = (unreadable > 0).then(|| case.say(CardText::UnreadableEntries, &[&unreadable]));
+    let coding = order.coding_notes.iter().map(|note| plain(note));
+    [diagnosis, plan, sources, entries].into_iter().flatten().chain(coding).collect()
+}

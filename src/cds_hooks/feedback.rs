@@ -1,0 +1,65 @@
+//! Feedback on cards: CDS Hooks 2.0.1, "Feedback". Epic's spelling `overrideReasons` and its `extension` are taken too.
+//! <https://cds-hooks.hl7.org/2.0/#feedback>
+
+use std::borrow::Cow;
+
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+
+use super::request::{RequestError, path_fault};
+
+/// What a client tells of one card.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Feedback<'a> {
+    /// The card's uuid.
+    #[serde(borrow)]
+    pub card: Cow<'a, str>,
+    /// What became of it.
+    pub outcome: Outcome,
+    /// The suggestions that were taken.
+    #[serde(default)]
+    accepted_suggestions: Option<Vec<IgnoredAny>>,
+    #[serde(default, alias = "overrideReasons")]
+    override_reason: Option<IgnoredAny>,
+}
+
+impl Feedback<'_> {
+    /// How many suggestions were taken.
+    #[must_use]
+    pub fn accepted_suggestions(&self) -> usize {
+        self.accepted_suggestions.as_ref().map_or(0, Vec::len)
+    }
+
+    /// Whether a reason was given for not following the card.
+    #[must_use]
+    pub fn has_override_reason(&self) -> bool {
+        self.override_reason.is_some()
+    }
+}
+
+/// What became of a card.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Outcome {
+    /// A suggestion was taken.
+    Accepted,
+    /// It was not followed.
+    Overridden,
+}
+
+#[derive(Deserialize)]
+struct FeedbackBody<'a> {
+    #[serde(borrow)]
+    feedback: Vec<Feedback<'a>>,
+}
+
+/// Reads a feedback call.
+///
+/// # Errors
+/// The first member that does not fit, by its JSON path.
+pub fn read_feedback(body: &str) -> Result<Vec<Feedback<'_>>, RequestError> {
+    let mut json = serde_json::Deserializer::from_str(body);
+    let read: Result<FeedbackBody<'_>, _> = serde_path_to_error::deserialize(&mut json);
+    read.map(|body| body.feedback).map_err(|error| path_fault(&error))
+}

@@ -1,0 +1,136 @@
+//! An order we send back: the client's own JSON, member for member as it was written, with one change put in.
+//! It is never read into typed structs, which would drop what they do not know.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::de::{Deserializer, MapAccess, Visitor};
+use serde::ser::{SerializeMap, Serializer};
+use serde::{Deserialize, Serialize};
+use serde_json::value::{RawValue, to_raw_value};
+
+/// The members of an order, in their order, each still as the client wrote it.
+#[derive(Debug)]
+pub struct OrderJson<'a> {
+    members: Vec<(Cow<'a, str>, Member<'a>)>,
+}
+
+#[derive(Debug)]
+enum Member<'a> {
+    Own(&'a RawValue),
+    Changed(Box<RawValue>),
+}
+
+impl<'a> OrderJson<'a> {
+    /// The order's members; `None` if it is no JSON object.
+    #[must_use]
+    pub fn read(raw: &'a RawValue) -> Option<Self> {
+        serde_json::from_str(raw.get()).ok()
+    }
+
+    /// The JSON of a member.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.members.iter().find(|(member, _)| member == name).map(|(_, value)| match value {
+            Member::Own(raw) => raw.get(),
+            Member::Changed(raw) => raw.get(),
+        })
+    }
+
+    /// Puts a member in the place of one of its name, or last.
+    #[must_use]
+    pub fn with(mut self, name: &'static str, value: &impl Serialize) -> Option<Self> {
+        let changed = Member::Changed(to_raw_value(value).ok()?);
+        match self.members.iter_mut().find(|(member, _)| member == name) {
+            Some((_, member)) => *member = changed,
+            None => self.members.push((Cow::Borrowed(name), changed)),
+        }
+        Some(self)
+    }
+
+    /// Takes a member out.
+    #[must_use]
+    pub fn without(mut self, name: &str) -> Self {
+        self.members.retain(|(member, _)| member != name);
+        self
+    }
+
+    /// Puts an element at the end of a list, keeping the others as they are.
+    #[must_use]
+    pub fn with_element(self, name: &'static str, element: &impl Serialize) -> Option<Self> {
+        let known: Vec<Box<RawValue>> = self.get(name).map_or_else(|| Some(Vec::new()), |list| serde_json::from_str(list).ok())?;
+        let mut list = known;
+        list.push(to_raw_value(element).ok()?);
+        self.with(name, &list)
+    }
+}
+
+impl Serialize for OrderJson<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(self.members.len()))?;
+        for (name, value) in &self.members {
+            match value {
+                Member::Own(raw) => map.serialize_entry(name, raw)?,
+                Member::Changed(raw) => map.serialize_entry(name, raw)?,
+            }
+        }
+        map.end()
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for OrderJson<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(OrderVisitor)
+    }
+}
+
+struct OrderVisitor;
+
+impl<'de> Visitor<'de> for OrderVisitor {
+    type Value = OrderJson<'de>;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("an order")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut members = Vec::new();
+        while let Some((name, value)) = map.next_entry::<Cow<'de, str>, &'de RawValue>()? {
+            members.push((name, Member::Own(value)));
+        }
+        Ok(OrderJson { members })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ORDER: &str = r#"{"id":"o1","x-unknown":{"b":1.50,"a":[ ]},"reasonReference":[{"reference":"Condition/a"}],"status":"draft"}"#;
+
+    fn order() -> OrderJson<'static> {
+        OrderJson::read(serde_json::from_str(ORDER).expect("JSON")).expect("an object")
+    }
+
+    fn written(order: &OrderJson<'_>) -> String {
+        serde_json::to_string(order).expect("JSON")
+    }
+
+    #[test]
+    fn an_unchanged_order_comes_back_letter_for_letter() {
+        assert_eq!(written(&order()), ORDER);
+    }
+
+    #[test]
+    fn a_changed_member_keeps_its_place_and_a_new_one_comes_last() {
+        let changed = order().with("id", &"o2").and_then(|order| order.with("note", &1)).expect("JSON");
+        assert_eq!(written(&changed), ORDER.replace("o1", "o2").replace("\"draft\"}", "\"draft\",\"note\":1}"));
+    }
+
+    #[test]
+    fn an_element_is_put_behind_those_that_are_there() {
+        let added = order().with_element("reasonReference", &"new").expect("JSON");
+        assert_eq!(added.get("reasonReference"), Some(r#"[{"reference":"Condition/a"},"new"]"#));
+        assert_eq!(order().with_element("other", &"new").expect("JSON").get("other"), Some(r#"["new"]"#));
+    }
+}

@@ -1,0 +1,46 @@
+//! Text from a chart, made safe to show: one line, no markup of HTML or Markdown that a client could act on.
+
+/// A text in one line, without characters that open a tag, a link or a code span.
+pub(super) fn plain(text: &str) -> String {
+    let letters = text.chars().map(|letter| match letter {
+        '<' => '‹',
+        '>' => '›',
+        '[' => '(',
+        ']' => ')',
+        '`' => '\'',
+        '|' => '/',
+        letter if letter.is_control() || is_invisible(letter) => ' ',
+        letter => letter,
+    });
+    letters.collect()
+}
+
+/// Marks that change how the letters around them run, or cannot be seen.
+fn is_invisible(letter: char) -> bool {
+    matches!(letter, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+}
+
+/// At most that many characters, the last an ellipsis if any were left out.
+pub(super) fn shortened(text: &str, limit: usize) -> String {
+    if text.chars().count() <= limit {
+        return text.to_owned();
+    }
+    let kept: String = text.chars().take(limit.saturating_sub(1)).collect();
+    format!("{}…", kept.trim_end())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn markup_and_line_breaks_do_not_survive() {
+        assert_eq!(plain("<b>[x](y)</b>\n`z`|\u{202e}"), "‹b›(x)(y)‹/b› 'z'/ ");
+    }
+
+    #[test]
+    fn a_long_text_is_cut_at_a_character_and_marked() {
+        assert_eq!(shortened("äöüß", 4), "äöüß");
+        assert_eq!(shortened("äöüßé", 4), "äöü…");
+    }
+}

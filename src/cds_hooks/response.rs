@@ -1,0 +1,141 @@
+//! The answer to a hook call: CDS Hooks 2.0.1, "HTTP Response" and "Card Attributes".
+//! Absent rather than null or empty, everywhere but `cards`. <https://cds-hooks.hl7.org/2.0/#cds-service-response>
+
+use serde::Serialize;
+use uuid::Uuid;
+
+use super::order_json::OrderJson;
+
+/// The answer to a hook call.
+#[derive(Debug, Serialize)]
+pub struct Response<'a> {
+    /// One card an in-scope order.
+    pub cards: Vec<Card<'a>>,
+}
+
+/// A card.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Card<'a> {
+    /// Names the card in feedback.
+    pub uuid: Uuid,
+    /// Under 140 characters.
+    pub summary: String,
+    /// Legible as GitHub Markdown and as plain text.
+    pub detail: String,
+    /// Info or warning.
+    pub indicator: Indicator,
+    /// Who says so.
+    pub source: Source,
+    /// What can be done with one click.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub suggestions: Vec<Suggestion<'a>>,
+    /// How many of them can be taken together.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub selection_behavior: Option<SelectionBehavior>,
+    /// Why it may not be followed.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub override_reasons: Vec<Coding>,
+    /// Where to read more.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub links: Vec<Link>,
+}
+
+/// How urgent a card is; a payer's card is never critical.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Indicator {
+    /// Nothing to do.
+    Info,
+    /// Something to do.
+    Warning,
+}
+
+/// Who a card comes from.
+#[derive(Debug, Serialize)]
+pub struct Source {
+    /// The insurer's name, else the plan's.
+    pub label: String,
+    /// What kind of card it is.
+    pub topic: Coding,
+}
+
+/// A code.
+#[derive(Clone, Debug, Serialize)]
+pub struct Coding {
+    /// The code system.
+    pub system: String,
+    /// The code.
+    pub code: String,
+    /// Its words.
+    pub display: String,
+}
+
+/// How many suggestions can be taken together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SelectionBehavior {
+    /// Any of them.
+    Any,
+    /// One, because they change the same order.
+    AtMostOne,
+}
+
+/// Something that can be done with one click.
+#[derive(Debug, Serialize)]
+pub struct Suggestion<'a> {
+    /// What it does, in a few words.
+    pub label: String,
+    /// Names it in feedback.
+    pub uuid: Uuid,
+    /// What the client does.
+    pub actions: Vec<Action<'a>>,
+}
+
+/// What the client does when a suggestion is taken.
+#[derive(Debug, Serialize)]
+#[serde(tag = "type", rename_all = "kebab-case")]
+pub enum Action<'a> {
+    /// Makes a new resource.
+    Create {
+        /// What it does.
+        description: String,
+        /// The new resource.
+        resource: serde_json::Value,
+    },
+    /// Replaces an order by the client's own JSON with one change.
+    Update {
+        /// What it does.
+        description: String,
+        /// The changed order.
+        resource: OrderJson<'a>,
+    },
+    /// Removes an order.
+    Delete {
+        /// What it does.
+        description: String,
+        /// `ServiceRequest/{id}`
+        #[serde(rename = "resourceId")]
+        resource_id: String,
+    },
+}
+
+/// A link.
+#[derive(Debug, Serialize)]
+pub struct Link {
+    /// Its words.
+    pub label: String,
+    /// Its address.
+    pub url: String,
+    /// `absolute`: without a SMART launch.
+    #[serde(rename = "type")]
+    pub kind: LinkKind,
+}
+
+/// How a link is opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LinkKind {
+    /// As it is.
+    Absolute,
+}

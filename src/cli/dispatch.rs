@@ -1,0 +1,31 @@
+//! From arguments to a command, and from its end to an exit code.
+//! Not here: the commands.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use super::arguments::{Arguments, Command, ConfigCommand};
+use super::{config, serve};
+use crate::config::ConfigError;
+
+const FAILED: u8 = 1;
+const USAGE_OR_CONFIGURATION: u8 = 2;
+
+/// Runs the command that the process's arguments name.
+///
+/// Exits at once, with 2 or 0, when the arguments are wrong or ask for help.
+#[must_use]
+pub fn run() -> ExitCode {
+    let outcome = match Arguments::parse().command {
+        Command::Serve(arguments) => serve::run(arguments),
+        Command::Config(ConfigCommand::Check(file)) => config::check(&file),
+    };
+    outcome.map_or_else(|error| report(&error), |()| ExitCode::SUCCESS)
+}
+
+#[expect(clippy::print_stderr, reason = "a command tells the person at the terminal why it failed")]
+fn report(error: &anyhow::Error) -> ExitCode {
+    eprintln!("sij-cds: {error:#}");
+    ExitCode::from(if error.is::<ConfigError>() { USAGE_OR_CONFIGURATION } else { FAILED })
+}

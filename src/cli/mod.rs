@@ -1,0 +1,17 @@
+//! The command line: what people and service managers start.
+//!
+//! | exit code | meaning |
+//! |---|---|
+//! | 0 | done |
+//! | 1 | the work failed |
+//! | 2 | wrong usage, or a configuration that cannot be used |
+//!
+//! Not here: the work itself. Each command is a file with a `run`, listed in `arguments` and dispatched in `dispatch`.
+
+mod arguments;
+mod config;
+mod dispatch;
+mod serve;
+mod signals;
+
+pub use dispatch::run;

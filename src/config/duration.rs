@@ -1,0 +1,50 @@
+//! Spans of time as people write them: `"250ms"`, `"4s"`, `"2m"`.
+//! Not here: calendar lengths (weeks, months), which belong to the policy.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Deserializer, de::Error};
+
+/// For `#[serde(deserialize_with)]`: a whole, positive number directly followed by `ms`, `s` or `m`.
+pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    parse(&text).ok_or_else(|| D::Error::custom(format_args!("`{text}` is not a time such as \"250ms\", \"4s\" or \"2m\"")))
+}
+
+fn parse(text: &str) -> Option<Duration> {
+    let (number, unit) = text.split_at(text.find(|character: char| !character.is_ascii_digit())?);
+    let number: u64 = number.parse().ok().filter(|number| *number > 0)?;
+    match unit {
+        "ms" => Some(Duration::from_millis(number)),
+        "s" => Some(Duration::from_secs(number)),
+        "m" => Some(Duration::from_secs(number.checked_mul(60)?)),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_a_number_and_a_unit() {
+        let table = [
+            ("250ms", Some(Duration::from_millis(250))),
+            ("4s", Some(Duration::from_secs(4))),
+            ("2m", Some(Duration::from_mins(2))),
+            ("0s", None),
+            ("4", None),
+            ("s", None),
+            ("", None),
+            ("4 s", None),
+            ("-4s", None),
+            ("1.5s", None),
+            ("4h", None),
+            ("99999999999999999999s", None),
+            ("18446744073709551615m", None),
+        ];
+        for (text, expected) in table {
+            assert_eq!(parse(text), expected, "{text}");
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! The whole configuration, and what may be laid over its defaults.
+//! Not here: the sections and what each demands; nor how a fault finds its layer, which is [`super::stack`].
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use figment::Figment;
+use figment::providers::{Format, Toml};
+use serde::Deserialize;
+
+use super::environment::Environment;
+use super::stack::Stack;
+use super::{ConfigError, CorsConfig, LogConfig, Origin, PlanConfig, PolicyConfig, ServerConfig};
+
+const DEFAULTS: &str = include_str!("default.toml");
+
+/// The whole configuration, complete and valid.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Where to listen, and limits.
+    pub server: ServerConfig,
+    /// Browser origins.
+    pub cors: CorsConfig,
+    /// The health plan.
+    pub plan: PlanConfig,
+    /// Where policies come from.
+    pub policy: PolicyConfig,
+    /// The log.
+    pub log: LogConfig,
+}
+
+/// What is laid over the embedded defaults, later fields over earlier ones.
+#[derive(Clone, Debug, Default)]
+pub struct Layers {
+    /// The file given by `--config`.
+    pub file: Option<PathBuf>,
+    /// Environment variables, name and value; those without our prefix are ignored.
+    pub environment: Vec<(String, String)>,
+    /// Options of the command line.
+    pub overrides: Overrides,
+}
+
+/// The command-line options that replace keys.
+#[derive(Clone, Debug, Default)]
+pub struct Overrides {
+    /// `--listen`, for `server.listen`.
+    pub listen: Option<SocketAddr>,
+    /// `--policy-dir`, for `policy.directory`.
+    pub policy_directory: Option<PathBuf>,
+}
+
+impl Config {
+    /// Reads the defaults, the file at `path` if given, and the process's environment.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] when the file cannot be read, or any key is unknown, of the wrong type or out of range.
+    pub fn load(path: Option<&Path>) -> Result<Self, ConfigError> {
+        Self::layered(Layers::of_process(path, Overrides::default()))
+    }
+
+    /// Reads the defaults and `layers`.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] as for [`Config::load`], with every layer's faults.
+    pub fn layered(layers: Layers) -> Result<Self, ConfigError> {
+        let mut stack = Stack::default();
+        stack.add(Origin::Default, &Toml::string(DEFAULTS));
+        if let Some(path) = layers.file {
+            let text = std::fs::read_to_string(&path).map_err(|source| ConfigError::Unreadable { path: path.clone(), source })?;
+            stack.add(Origin::File(path), &Toml::string(&text));
+        }
+        stack.add(Origin::Environment, &Environment::from_variables(&layers.environment));
+        stack.add(Origin::CommandLine, &layers.overrides.into_figment());
+        stack.finish()
+    }
+}
+
+impl Layers {
+    /// The layers of a running process: `file` if given, its environment, and `overrides`.
+    #[must_use]
+    pub fn of_process(file: Option<&Path>, overrides: Overrides) -> Self {
+        // Names and values that are not Unicode cannot be ours: no key and no value of the reference needs them.
+        let environment = std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+        Self { file: file.map(Path::to_path_buf), environment: environment.collect(), overrides }
+    }
+}
+
+impl Overrides {
+    fn into_figment(self) -> Figment {
+        let listen = self.listen.map(|address| ("server.listen", address.to_string()));
+        let directory = self.policy_directory.map(|directory| ("policy.directory", directory));
+        let figment = listen.into_iter().fold(Figment::new(), Figment::merge);
+        directory.into_iter().fold(figment, Figment::merge)
+    }
+}

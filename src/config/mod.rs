@@ -1,0 +1,22 @@
+//! Configuration: one file a section, layered from embedded defaults, a file, the environment and the command line.
+//! `default.toml` is the reference: every key, its unit and its default. Not here: what the settings do.
+
+mod cors;
+mod duration;
+mod environment;
+mod error;
+mod load;
+mod log;
+mod plan;
+mod policy;
+mod server;
+mod stack;
+
+pub use cors::CorsConfig;
+pub use environment::ENVIRONMENT_PREFIX;
+pub use error::{ConfigError, Fault, Origin};
+pub use load::{Config, Layers, Overrides};
+pub use log::{LogConfig, LogFormat, LogLevel};
+pub use plan::PlanConfig;
+pub use policy::PolicyConfig;
+pub use server::ServerConfig;

@@ -1,0 +1,23 @@
+//! `[policy]`: where the policies come from.
+//! Not here: reading them; [`crate::app`] does.
+
+use std::path::PathBuf;
+
+use serde::Deserialize;
+
+use super::error::SectionFault;
+
+/// The source of the policies.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PolicyConfig {
+    /// A directory to use instead of the embedded policies.
+    pub directory: Option<PathBuf>,
+}
+
+impl PolicyConfig {
+    pub(super) fn validate(&self) -> Vec<SectionFault> {
+        let missing = self.directory.iter().filter(|directory| !directory.is_dir());
+        missing.map(|directory| SectionFault::new("directory", format_args!("`{}` is not a directory", directory.display()))).collect()
+    }
+}

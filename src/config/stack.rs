@@ -1,0 +1,103 @@
+//! Lays one layer over another and names, for every fault, the layer it comes from.
+//! Not here: which layers there are; see [`super::load`].
+
+use figment::error::Kind;
+use figment::{Figment, Provider};
+use serde::de::DeserializeOwned;
+
+use super::error::SectionFault;
+use super::{Config, ConfigError, CorsConfig, Fault, LogConfig, Origin, PlanConfig, PolicyConfig, ServerConfig};
+
+/// The layers so far, and what was wrong with them.
+#[derive(Default)]
+pub(super) struct Stack {
+    merged: Figment,
+    layers: Vec<(Origin, Figment)>,
+    faults: Vec<Fault>,
+}
+
+impl Stack {
+    /// Lays `layer` on top. All below is complete and of the right types, so whatever cannot be read now is of this layer;
+    /// such a layer is left out, so that the faults of the next ones are found too.
+    pub(super) fn add(&mut self, origin: Origin, layer: &impl Provider) {
+        let layer = Figment::from(layer);
+        let merged = self.merged.clone().merge(&layer);
+        let errors = unreadable(&merged);
+        if errors.is_empty() {
+            self.merged = merged;
+            self.layers.push((origin, layer));
+        } else {
+            self.faults.extend(errors.into_iter().map(|error| fault(error, &origin)));
+        }
+    }
+
+    /// The configuration of all layers, if every section is valid and no layer was at fault.
+    pub(super) fn finish(mut self) -> Result<Config, ConfigError> {
+        let config: Config = match self.merged.extract() {
+            Ok(config) => config,
+            Err(error) => return Err(ConfigError::Invalid { faults: vec![fault(error, &Origin::Default)] }),
+        };
+        let sections = [
+            ("server", config.server.validate()),
+            ("cors", config.cors.validate()),
+            ("plan", config.plan.validate()),
+            ("policy", config.policy.validate()),
+        ];
+        for (section, found) in sections {
+            self.record(section, found);
+        }
+        if self.faults.is_empty() { Ok(config) } else { Err(ConfigError::Invalid { faults: self.faults }) }
+    }
+
+    fn record(&mut self, section: &str, found: Vec<SectionFault>) {
+        for SectionFault { key, message } in found {
+            let key = format!("{section}.{key}");
+            let origin = self.origin_of(&key);
+            self.faults.push(Fault { key, origin, message });
+        }
+    }
+
+    /// The topmost layer that sets `key`.
+    fn origin_of(&self, key: &str) -> Origin {
+        let topmost = self.layers.iter().rev().find(|(_, layer)| layer.find_value(key).is_ok());
+        topmost.map_or(Origin::Default, |(origin, _)| origin.clone())
+    }
+}
+
+/// The first error of each section, else of the sections' names.
+fn unreadable(figment: &Figment) -> Vec<figment::Error> {
+    let sections = [
+        section_error::<ServerConfig>(figment, "server"),
+        section_error::<CorsConfig>(figment, "cors"),
+        section_error::<PlanConfig>(figment, "plan"),
+        section_error::<PolicyConfig>(figment, "policy"),
+        section_error::<LogConfig>(figment, "log"),
+    ];
+    let of_sections: Vec<figment::Error> = sections.into_iter().flatten().collect();
+    match figment.extract::<Config>() {
+        Ok(_) => Vec::new(),
+        // A layer that cannot be read at all fails in every section alike: that is told once.
+        Err(whole) if of_sections.is_empty() || whole.path.is_empty() => vec![whole],
+        Err(_) => of_sections,
+    }
+}
+
+fn section_error<Section: DeserializeOwned>(figment: &Figment, name: &str) -> Option<figment::Error> {
+    let mut error = figment.focus(name).extract::<Section>().err()?;
+    error.path.insert(0, name.to_owned());
+    Some(error)
+}
+
+fn fault(error: figment::Error, origin: &Origin) -> Fault {
+    let message = match error.kind {
+        Kind::UnknownField(_, expected) => format!("unknown key; known here are {}", in_backticks(expected)),
+        Kind::UnknownVariant(name, expected) => format!("unknown value `{name}`; known here are {}", in_backticks(expected)),
+        kind => kind.to_string(),
+    };
+    Fault { key: error.path.join("."), origin: origin.clone(), message }
+}
+
+fn in_backticks(names: &[&str]) -> String {
+    let quoted: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+    quoted.join(", ")
+}

@@ -1,0 +1,90 @@
+//! Reading the body of a call: JSON by its media type, and never more of it in memory than the limit allows.
+//! Not here: what the JSON says.
+
+use axum::body::{Body, Bytes, HttpBody};
+use axum::extract::{FromRequest, Request};
+use axum::http::HeaderMap;
+use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+
+use super::HttpError;
+use super::router::Service;
+
+/// How much of a body that is too large is read and thrown away, in multiples of the limit. A caller that is still writing when the
+/// connection is closed sees a broken pipe instead of the 413.
+const DISCARDED_LIMITS: usize = 4;
+
+/// The body of a call, whole.
+pub(super) struct CallBody(pub(super) Bytes);
+
+impl FromRequest<Service> for CallBody {
+    type Rejection = HttpError;
+
+    /// The media type is judged after the body is read, for a caller that is still writing does not see the 415.
+    async fn from_request(request: Request, service: &Service) -> Result<Self, HttpError> {
+        let acceptable = is_plain_json(request.headers());
+        let bytes = read(request.into_body(), service.body_limit).await?;
+        if acceptable { Ok(Self(bytes)) } else { Err(HttpError::UnsupportedMediaType) }
+    }
+}
+
+async fn read(mut body: Body, limit: usize) -> Result<Bytes, HttpError> {
+    let declared = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
+    if declared <= limit {
+        match Limited::new(&mut body, limit).collect().await {
+            Ok(collected) => return Ok(collected.to_bytes()),
+            Err(error) if !error.is::<LengthLimitError>() => return Err(HttpError::BrokenBody),
+            Err(_) => {}
+        }
+    }
+    discard(body, limit.saturating_mul(DISCARDED_LIMITS)).await;
+    Err(HttpError::BodyTooLarge { limit })
+}
+
+async fn discard(mut body: Body, most: usize) {
+    let mut discarded = 0_usize;
+    while discarded < most {
+        let Some(Ok(frame)) = body.frame().await else { return };
+        discarded = discarded.saturating_add(frame.data_ref().map_or(0, Bytes::len));
+    }
+}
+
+/// JSON by either of its names, with any parameter; a body without a media type is taken for JSON. Compressed bodies are not accepted.
+fn is_plain_json(headers: &HeaderMap) -> bool {
+    let encoded = headers.get(CONTENT_ENCODING).is_some_and(|encoding| !encoding.as_bytes().eq_ignore_ascii_case(b"identity"));
+    let json = headers.get(CONTENT_TYPE).is_none_or(|value| {
+        let essence = value.as_bytes().split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii();
+        [b"application/json".as_slice(), b"application/fhir+json"].iter().any(|name| essence.eq_ignore_ascii_case(name))
+    });
+    json && !encoded
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::{HeaderName, HeaderValue};
+
+    use super::*;
+
+    fn accepts(name: HeaderName, value: &'static str) -> bool {
+        is_plain_json(&HeaderMap::from_iter([(name, HeaderValue::from_static(value))]))
+    }
+
+    #[test]
+    fn json_is_accepted_by_either_name_with_any_parameter() {
+        let accepted =
+            ["application/json", "application/fhir+json", "Application/JSON; charset=utf-8", "application/fhir+json;fhirVersion=4.0"];
+        for media_type in accepted {
+            assert!(accepts(CONTENT_TYPE, media_type), "{media_type}");
+        }
+        assert!(is_plain_json(&HeaderMap::new()));
+    }
+
+    #[test]
+    fn other_media_types_and_compressed_bodies_are_refused() {
+        for media_type in ["text/plain", "application/xml", "application/jsonp", "application/fhir+xml", "", ";application/json"] {
+            assert!(!accepts(CONTENT_TYPE, media_type), "{media_type}");
+        }
+        assert!(!accepts(CONTENT_ENCODING, "gzip"));
+        assert!(accepts(CONTENT_ENCODING, "identity"));
+    }
+}

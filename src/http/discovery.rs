@@ -1,0 +1,13 @@
+//! `GET /cds-services` (CDS Hooks, "Discovery").
+//! Not here: the document, which is made once when the application is built.
+
+use axum::extract::State;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::IntoResponse;
+
+use super::router::Service;
+
+/// Answers with the services offered.
+pub(super) async fn show(State(service): State<Service>) -> impl IntoResponse {
+    ([(CONTENT_TYPE, "application/json")], service.app.discovery().clone())
+}

@@ -1,0 +1,127 @@
+//! The one place where a fault becomes a status and an OperationOutcome (protocol section 4; FHIR R4B, OperationOutcome).
+//! Not here: why a call fails; see [`crate::app`].
+
+use axum::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use fhir_sdk::r4b::codes::{IssueSeverity, IssueType};
+use fhir_sdk::r4b::resources::{OperationOutcome, OperationOutcomeIssue};
+
+use crate::app::{CallError, Category};
+
+/// Sent if the OperationOutcome itself cannot be built, so that even then the body is one.
+const BARE_OUTCOME: &[u8] = br#"{"resourceType":"OperationOutcome","issue":[{"severity":"error","code":"exception"}]}"#;
+
+/// Why a request is not answered. The messages are the callers' diagnostics.
+#[derive(Debug, thiserror::Error)]
+pub enum HttpError {
+    /// The application cannot answer the call.
+    #[error("{}", .0.diagnostics())]
+    Call(#[from] CallError),
+    /// No endpoint has this path.
+    #[error("there is nothing at this path; the services are listed at `/cds-services`")]
+    UnknownPath,
+    /// The path names a service that is not offered.
+    #[error("there is no service of this id; the services are listed at `/cds-services`")]
+    UnknownService,
+    /// The endpoint does not have this method.
+    #[error("the method is not one of those in the `Allow` header")]
+    WrongMethod,
+    /// The body is larger than the limit, in bytes.
+    #[error("the body is larger than {limit} bytes")]
+    BodyTooLarge {
+        /// `server.body_limit_bytes`.
+        limit: usize,
+    },
+    /// The body is not JSON by its media type, or is compressed.
+    #[error("the body must be `application/json` or `application/fhir+json`, and not compressed")]
+    UnsupportedMediaType,
+    /// The body ended before its time.
+    #[error("the body ended early, or its framing is broken")]
+    BrokenBody,
+    /// As many calls as allowed are being worked on.
+    #[error("too many calls at one time; try again in a moment")]
+    Overloaded,
+    /// The call was not done at the deadline.
+    #[error("the call took longer than its time limit")]
+    DeadlineExceeded,
+    /// No call can be answered at present.
+    #[error("not ready to answer calls")]
+    NotReady,
+    /// A defect of ours.
+    #[error("the service failed; the `x-request-id` header names this failure in its log")]
+    Panicked,
+}
+
+/// What was said to the caller, kept beside the response for the log's line.
+#[derive(Clone)]
+pub(super) struct Explanation(pub(super) String);
+
+impl HttpError {
+    fn status(&self) -> StatusCode {
+        match self {
+            Self::Call(error) => match error.category() {
+                Category::Malformed => StatusCode::BAD_REQUEST,
+                Category::Contradiction => StatusCode::UNPROCESSABLE_ENTITY,
+                Category::DataUnavailable => StatusCode::PRECONDITION_FAILED,
+                Category::Forbidden => StatusCode::UNAUTHORIZED,
+                Category::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+                Category::Ours => StatusCode::INTERNAL_SERVER_ERROR,
+            },
+            Self::UnknownPath | Self::UnknownService => StatusCode::NOT_FOUND,
+            Self::WrongMethod => StatusCode::METHOD_NOT_ALLOWED,
+            Self::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::BrokenBody => StatusCode::BAD_REQUEST,
+            Self::Overloaded | Self::DeadlineExceeded | Self::NotReady => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Panicked => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    fn issue_type(&self) -> IssueType {
+        match self {
+            Self::Call(error) => match error.category() {
+                Category::Malformed => IssueType::Structure,
+                Category::Contradiction => IssueType::BusinessRule,
+                Category::DataUnavailable => IssueType::Incomplete,
+                Category::Forbidden => IssueType::Login,
+                Category::Unavailable => IssueType::Transient,
+                Category::Ours => IssueType::Exception,
+            },
+            Self::UnknownPath | Self::UnknownService => IssueType::NotFound,
+            Self::WrongMethod | Self::UnsupportedMediaType => IssueType::NotSupported,
+            Self::BodyTooLarge { .. } => IssueType::TooLong,
+            Self::BrokenBody => IssueType::Structure,
+            Self::Overloaded => IssueType::Throttled,
+            Self::DeadlineExceeded => IssueType::Timeout,
+            Self::NotReady => IssueType::Transient,
+            Self::Panicked => IssueType::Exception,
+        }
+    }
+
+    fn expression(&self) -> Option<String> {
+        if let Self::Call(error) = self { error.expression() } else { None }
+    }
+}
+
+impl IntoResponse for HttpError {
+    fn into_response(self) -> Response {
+        let diagnostics = self.to_string();
+        let body = outcome(self.issue_type(), &diagnostics, self.expression().as_deref()).unwrap_or_else(|| BARE_OUTCOME.to_vec());
+        let mut response = (self.status(), [(CONTENT_TYPE, "application/fhir+json")], body).into_response();
+        match self.status() {
+            StatusCode::SERVICE_UNAVAILABLE => _ = response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1")),
+            StatusCode::UNAUTHORIZED => _ = response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer")),
+            _ => {}
+        }
+        response.extensions_mut().insert(Explanation(diagnostics));
+        response
+    }
+}
+
+fn outcome(code: IssueType, diagnostics: &str, expression: Option<&str>) -> Option<Vec<u8>> {
+    let issue = OperationOutcomeIssue::builder().severity(IssueSeverity::Error).code(code).diagnostics(diagnostics.to_owned());
+    let issue = issue.expression(expression.into_iter().map(|path| Some(path.to_owned())).collect()).build().ok()?;
+    let outcome = OperationOutcome::builder().issue(vec![Some(issue)]).build().ok()?;
+    serde_json::to_vec(&outcome).ok()
+}

@@ -1,0 +1,21 @@
+//! `POST /cds-services/{id}/feedback` (CDS Hooks, "Feedback"; protocol section 6).
+//! Not here: what is kept of it; see [`crate::app`].
+
+use axum::extract::rejection::PathRejection;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+
+use super::HttpError;
+use super::body::CallBody;
+use super::router::Service;
+
+/// Takes feedback on cards, and answers 200 without a body.
+pub(super) async fn take(
+    State(service): State<Service>,
+    id: Result<Path<String>, PathRejection>,
+    CallBody(body): CallBody,
+) -> Result<StatusCode, HttpError> {
+    service.known(id)?;
+    service.app.feedback(&body)?;
+    Ok(StatusCode::OK)
+}

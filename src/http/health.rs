@@ -1,0 +1,34 @@
+//! `GET /health/live` and `GET /health/ready`, for whatever keeps the service running.
+//! Not here: what readiness takes; see [`crate::app`].
+
+use axum::Json;
+use axum::extract::State;
+use serde::Serialize;
+
+use super::HttpError;
+use super::router::Service;
+
+/// The body of a good health check.
+#[derive(Serialize)]
+pub(super) struct Health {
+    status: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    policy: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    version: Option<String>,
+}
+
+/// The process runs and answers: 200.
+pub(super) async fn live() -> Json<Health> {
+    Json(Health { status: "live", policy: None, version: None })
+}
+
+/// Calls can be answered: 200 with the policy and its version, else 503.
+pub(super) async fn ready(State(service): State<Service>) -> Result<Json<Health>, HttpError> {
+    let readiness = service.app.readiness();
+    if readiness.ready {
+        Ok(Json(Health { status: "ready", policy: Some(readiness.policy), version: Some(readiness.version) }))
+    } else {
+        Err(HttpError::NotReady)
+    }
+}

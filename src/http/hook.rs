@@ -1,0 +1,30 @@
+//! `POST /cds-services/{id}` (CDS Hooks, "Calling a CDS Service").
+//! Not here: what the call says and what is answered; see [`crate::app`].
+
+use axum::extract::rejection::PathRejection;
+use axum::extract::{Path, State};
+use axum::http::header::CONTENT_TYPE;
+use axum::response::IntoResponse;
+
+use super::HttpError;
+use super::body::CallBody;
+use super::router::Service;
+
+/// Answers a hook call. The answer is computed on this thread: it takes less time than handing it to another is worth.
+pub(super) async fn answer(
+    State(service): State<Service>,
+    id: Result<Path<String>, PathRejection>,
+    CallBody(body): CallBody,
+) -> Result<impl IntoResponse, HttpError> {
+    service.known(id)?;
+    let answer = service.app.answer(&body)?;
+    Ok(([(CONTENT_TYPE, "application/json")], answer))
+}
+
+impl Service {
+    /// Refuses an id that is not offered, or not even text.
+    pub(super) fn known(&self, id: Result<Path<String>, PathRejection>) -> Result<(), HttpError> {
+        let known = id.is_ok_and(|Path(id)| self.app.knows_service(&id));
+        if known { Ok(()) } else { Err(HttpError::UnknownService) }
+    }
+}

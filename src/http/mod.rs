@@ -1,0 +1,25 @@
+//! The service on the wire: HTTP/1.1 and cleartext HTTP/2. axum is known here only.
+//! Not here: what a call means ([`crate::app`]) and who is calling (protocol section 5).
+//!
+//! - `router` has all routes on one screen, `middleware` everything a request passes on its way, in order;
+//! - one file an endpoint: `discovery`, `hook`, `feedback`, `health`;
+//! - `error` alone turns faults into a status and an OperationOutcome.
+//!
+//! A request that is not HTTP at all is answered by the HTTP library itself, with a bare status and no body.
+
+mod body;
+mod discovery;
+mod error;
+mod feedback;
+mod health;
+mod hook;
+mod limits;
+mod middleware;
+mod request_log;
+mod router;
+mod serve;
+
+pub use error::HttpError;
+pub use middleware::{around_all, around_calls};
+pub use router::router;
+pub use serve::{ServeError, serve, serve_routes};

@@ -1,0 +1,50 @@
+//! The request's id, its span, and the one line a request leaves in the log.
+//! Invariant: a line holds nothing the caller wrote, but the method and a request id that is a UUID: no path parameter, query, header or body.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::{HeaderName, HeaderValue, StatusCode};
+use axum::middleware::Next;
+use axum::response::Response;
+use tracing::{Instrument, debug, error, info, info_span, warn};
+use uuid::Uuid;
+
+use super::error::Explanation;
+use crate::ids::IdSource;
+
+/// Carries the request's id both ways.
+pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Gives the request an id and a span, and logs how it ended.
+pub(super) async fn observe(State(ids): State<Arc<dyn IdSource>>, request: Request, next: Next) -> Response {
+    let began = Instant::now();
+    let id = callers_id(&request).unwrap_or_else(|| ids.new_id());
+    let route = request.extensions().get::<MatchedPath>().cloned();
+    let path = route.as_ref().map_or("unmatched", MatchedPath::as_str);
+    let span = info_span!("request", request_id = %id, method = %request.method(), path);
+    let mut response = next.run(request).instrument(span.clone()).await;
+    if let Ok(value) = HeaderValue::from_str(id.hyphenated().encode_lower(&mut Uuid::encode_buffer())) {
+        response.headers_mut().insert(REQUEST_ID, value);
+    }
+    span.in_scope(|| log_outcome(path, &response, began.elapsed()));
+    response
+}
+
+/// A caller's own id ties its log to ours, but only a UUID is taken: any other text could hold anything.
+fn callers_id(request: &Request) -> Option<Uuid> {
+    request.headers().get(REQUEST_ID).and_then(|value| Uuid::try_parse_ascii(value.as_bytes()).ok())
+}
+
+fn log_outcome(path: &str, response: &Response, latency: Duration) {
+    let status = response.status().as_u16();
+    let latency_microseconds = u64::try_from(latency.as_micros()).unwrap_or(u64::MAX);
+    let fault = response.extensions().get::<Explanation>().map(|explanation| explanation.0.as_str());
+    match response.status() {
+        StatusCode::SERVICE_UNAVAILABLE => warn!(status, latency_microseconds, fault, "refused"),
+        status_code if status_code.is_server_error() => error!(status, latency_microseconds, fault, "failed"),
+        _ if path.starts_with("/health/") => debug!(status, latency_microseconds, fault, "answered"),
+        _ => info!(status, latency_microseconds, fault, "answered"),
+    }
+}

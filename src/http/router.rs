@@ -1,0 +1,35 @@
+//! All routes (protocol section 1).
+//! Not here: what requests pass before they get to one; see [`super::middleware`].
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::routing::{get, post};
+
+use super::{HttpError, discovery, feedback, health, hook, middleware};
+use crate::app::App;
+use crate::config::Config;
+use crate::ids::IdSource;
+
+/// What the endpoints work with.
+#[derive(Clone)]
+pub(super) struct Service {
+    pub(super) app: Arc<App>,
+    pub(super) body_limit: usize,
+}
+
+/// The whole service, middleware included. `ids` names requests in the log and to the caller.
+pub fn router(app: Arc<App>, ids: Arc<dyn IdSource>, config: &Config) -> Router {
+    let calls = Router::new().route("/cds-services/{id}", post(hook::answer)).route("/cds-services/{id}/feedback", post(feedback::take));
+
+    let routes = Router::new()
+        .route("/cds-services", get(discovery::show))
+        .route("/health/live", get(health::live))
+        .route("/health/ready", get(health::ready))
+        .merge(middleware::around_calls(calls, &config.server))
+        .fallback(async || HttpError::UnknownPath)
+        .method_not_allowed_fallback(async || HttpError::WrongMethod)
+        .with_state(Service { app, body_limit: config.server.body_limit_bytes.get() });
+
+    middleware::around_all(routes, ids, &config.cors)
+}

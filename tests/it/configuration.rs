@@ -1,0 +1,171 @@
+//! The configuration's layers, and faults that name their key and source.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use sij_cds::config::{Config, ConfigError, Layers, LogFormat, Overrides};
+use tempfile::NamedTempFile;
+
+fn file(text: &str) -> NamedTempFile {
+    let file = NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), text).unwrap();
+    file
+}
+
+fn from_file(text: &str) -> Result<Config, ConfigError> {
+    let file = file(text);
+    Config::layered(Layers { file: Some(file.path().to_path_buf()), ..Layers::default() })
+}
+
+fn variables(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
+    pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+}
+
+fn from_environment(pairs: &[(&str, &str)]) -> Result<Config, ConfigError> {
+    Config::layered(Layers { environment: variables(pairs), ..Layers::default() })
+}
+
+/// The faults of a file's text, with the file's name replaced.
+fn faults_of_file(text: &str) -> String {
+    let file = file(text);
+    let layers = Layers { file: Some(file.path().to_path_buf()), ..Layers::default() };
+    let message = Config::layered(layers).unwrap_err().to_string();
+    message.replace(&file.path().display().to_string(), "config.toml")
+}
+
+#[test]
+fn the_defaults_are_the_documented_ones() {
+    let config = Config::layered(Layers::default()).unwrap();
+    assert_eq!(config.server.listen.to_string(), "127.0.0.1:8080");
+    assert_eq!(config.server.body_limit_bytes.get(), 16 * 1024 * 1024);
+    assert_eq!(config.server.deadline, Duration::from_secs(4));
+    assert_eq!(config.server.shutdown_grace, Duration::from_secs(10));
+    assert_eq!(config.server.max_concurrent_calls.get(), 256);
+    assert_eq!(config.plan.name, "Health plan");
+    assert_eq!((config.plan.policy_url, config.policy.directory), (None, None));
+}
+
+#[test]
+fn a_file_replaces_single_keys() {
+    let config = from_file("[server]\ndeadline = \"250ms\"\n[plan]\npolicy_url = \"https://plan.example/sij\"").unwrap();
+    assert_eq!(config.server.deadline, Duration::from_millis(250));
+    assert_eq!(config.plan.policy_url.unwrap().as_str(), "https://plan.example/sij");
+    assert_eq!(config.server.max_concurrent_calls.get(), 256);
+}
+
+#[test]
+fn the_environment_replaces_the_file_and_the_command_line_the_environment() {
+    let file = file("[server]\nlisten = \"127.0.0.1:1\"\n[log]\nformat = \"text\"\n[plan]\nname = \"of the file\"");
+    let config = Config::layered(Layers {
+        file: Some(file.path().to_path_buf()),
+        environment: variables(&[("SIJ_CDS__SERVER__LISTEN", "127.0.0.1:2"), ("SIJ_CDS__PLAN__NAME", "of the environment")]),
+        overrides: Overrides { listen: Some("127.0.0.1:3".parse().unwrap()), policy_directory: None },
+    });
+    let config = config.unwrap();
+    assert_eq!(config.server.listen.port(), 3);
+    assert_eq!(config.plan.name, "of the environment");
+    assert_eq!(config.log.format, LogFormat::Text);
+}
+
+#[test]
+fn the_environment_can_hold_numbers_and_lists() {
+    let config = from_environment(&[
+        ("SIJ_CDS__SERVER__MAX_CONCURRENT_CALLS", "8"),
+        ("SIJ_CDS__CORS__ALLOWED_ORIGINS", r#"["https://a.example", "https://b.example:8443"]"#),
+    ]);
+    let config = config.unwrap();
+    assert_eq!(config.server.max_concurrent_calls.get(), 8);
+    assert_eq!(config.cors.allowed_origins, ["https://a.example", "https://b.example:8443"]);
+}
+
+#[test]
+fn other_variables_of_the_environment_are_ignored() {
+    assert!(from_environment(&[("SIJ_CDS_HOME", "/"), ("PATH", "/bin")]).is_ok());
+}
+
+#[test]
+fn an_unknown_key_is_named_with_its_file() {
+    let message = faults_of_file("[cors]\norigins = []");
+    assert_eq!(message, "`cors.origins` in file `config.toml`: unknown key; known here are `allowed_origins`");
+}
+
+#[test]
+fn an_unknown_section_is_named_with_its_file() {
+    let message = faults_of_file("[sever]\nlisten = \"127.0.0.1:1\"");
+    assert_eq!(message, "`sever` in file `config.toml`: unknown key; known here are `server`, `cors`, `plan`, `policy`, `log`");
+}
+
+#[test]
+fn an_unknown_key_is_named_with_its_variable() {
+    let message = from_environment(&[("SIJ_CDS__CORS__ORIGINS", "x")]).unwrap_err().to_string();
+    let expected = "`cors.origins` in environment variable `SIJ_CDS__CORS__ORIGINS`: unknown key; known here are `allowed_origins`";
+    assert_eq!(message, expected);
+}
+
+#[test]
+fn a_file_that_is_not_toml_is_named() {
+    assert!(faults_of_file("[server").starts_with("file `config.toml`: "));
+}
+
+#[test]
+fn a_file_that_is_not_there_is_named() {
+    let layers = Layers { file: Some(PathBuf::from("/nowhere/sij-cds.toml")), ..Layers::default() };
+    assert_eq!(Config::layered(layers).unwrap_err().to_string(), "cannot read configuration file `/nowhere/sij-cds.toml`");
+}
+
+#[test]
+fn values_that_cannot_be_are_refused_with_the_reason() {
+    let table = [
+        (
+            "[server]\ndeadline = \"soon\"",
+            "`server.deadline` in file `config.toml`: `soon` is not a time such as \"250ms\", \"4s\" or \"2m\"",
+        ),
+        (
+            "[server]\nlisten = \"0.0.0.0:8080\"",
+            "`server.listen` in file `config.toml`: `0.0.0.0:8080` is not a loopback address, and callers are not authenticated yet",
+        ),
+        ("[server]\nmax_concurrent_calls = 65537", "`server.max_concurrent_calls` in file `config.toml`: at most 65536"),
+        (
+            "[cors]\nallowed_origins = [\"https://ehr.example/\"]",
+            "`cors.allowed_origins` in file `config.toml`: `https://ehr.example/` is not an origin such as `https://ehr.example`",
+        ),
+        (
+            "[cors]\nallowed_origins = [\"*\", \"https://ehr.example\"]",
+            "`cors.allowed_origins` in file `config.toml`: `*` allows every origin and must stand alone",
+        ),
+        ("[plan]\nname = \" \"", "`plan.name` in file `config.toml`: must not be empty"),
+        ("[plan]\npolicy_url = \"ftp://a/\"", "`plan.policy_url` in file `config.toml`: `ftp://a/` is not an http or https URL"),
+        ("[policy]\ndirectory = \"/nowhere\"", "`policy.directory` in file `config.toml`: `/nowhere` is not a directory"),
+        ("[log]\nformat = \"xml\"", "`log.format` in file `config.toml`: unknown value `xml`; known here are `json`, `text`"),
+    ];
+    for (text, expected) in table {
+        assert_eq!(faults_of_file(text), expected);
+    }
+}
+
+#[test]
+fn zero_is_no_limit_to_work_with() {
+    for key in ["body_limit_bytes", "max_concurrent_calls"] {
+        let message = faults_of_file(&format!("[server]\n{key} = 0"));
+        assert!(message.starts_with(&format!("`server.{key}` in file `config.toml`: ")), "{message}");
+    }
+}
+
+#[test]
+fn every_fault_is_told_at_once() {
+    let file = file("[server]\nlisten = \"0.0.0.0:1\"\n[plan]\nname = \"\"");
+    let environment = variables(&[("SIJ_CDS__LOG__LEVEL", "loud")]);
+    let error = Config::layered(Layers { file: Some(file.path().to_path_buf()), environment, ..Layers::default() }).unwrap_err();
+    let ConfigError::Invalid { faults } = error else { panic!("{error}") };
+    let keys: Vec<&str> = faults.iter().map(|fault| fault.key.as_str()).collect();
+    assert_eq!(keys, ["log.level", "server.listen", "plan.name"]);
+}
+
+#[test]
+fn every_key_of_the_reference_has_a_comment() {
+    let reference = include_str!("../../src/config/default.toml");
+    let lines: Vec<&str> = reference.lines().collect();
+    for pair in lines.windows(2).filter(|pair| pair[1].trim_start_matches("# ").split(" = ").nth(1).is_some()) {
+        assert!(pair[0].starts_with("# "), "no comment above `{}`", pair[1]);
+    }
+}

@@ -1,0 +1,117 @@
+//! Real connections: protocols, their time limits and the shutdown. Time is paused wherever a limit is waited for.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::routing::get;
+use sij_cds::http::{ServeError, serve_routes};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Notify, oneshot};
+use tokio::task::JoinHandle;
+
+use crate::support::{LogBuffer, default_config};
+
+struct Server {
+    address: SocketAddr,
+    stop: oneshot::Sender<()>,
+    task: JoinHandle<Result<(), ServeError>>,
+}
+
+async fn start(routes: Router) -> Server {
+    LogBuffer::of_this_run();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let (stop, stopped) = oneshot::channel();
+    let task = tokio::spawn(async move { serve_routes(routes, &default_config().server, listener, async { _ = stopped.await }).await });
+    Server { address, stop, task }
+}
+
+async fn say(server: &Server, bytes: &[u8]) -> TcpStream {
+    let mut stream = TcpStream::connect(server.address).await.unwrap();
+    stream.write_all(bytes).await.unwrap();
+    stream
+}
+
+/// A route that says when it is entered, and answers when told to.
+fn held_route(entered: &Arc<Notify>, release: &Arc<Notify>) -> Router {
+    let (entered, release) = (Arc::clone(entered), Arc::clone(release));
+    let handler = move || async move {
+        entered.notify_one();
+        release.notified().await;
+        "done"
+    };
+    Router::new().route("/", get(handler))
+}
+
+#[tokio::test]
+async fn http_1_is_served() {
+    let server = start(Router::new().route("/", get(async || "hello"))).await;
+    let mut stream = say(&server, b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200 OK\r\n") && answer.ends_with("hello"), "{answer}");
+}
+
+#[tokio::test]
+async fn cleartext_http_2_is_served() {
+    const SETTINGS: u8 = 4;
+    let server = start(Router::new()).await;
+    let empty_settings = [0, 0, 0, SETTINGS, 0, 0, 0, 0, 0];
+    let mut stream = say(&server, &[b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".as_slice(), &empty_settings].concat()).await;
+    let mut frame_head = [0; 9];
+    stream.read_exact(&mut frame_head).await.unwrap();
+    assert_eq!(frame_head[3], SETTINGS);
+}
+
+#[tokio::test]
+async fn a_peer_that_says_nothing_is_dropped() {
+    let server = start(Router::new()).await;
+    for beginning in ["", "P", "PRI * HTTP/2.0\r\n", "GET / HTTP/1.1\r\nhost:"] {
+        let mut stream = say(&server, beginning.as_bytes()).await;
+        tokio::time::pause();
+        let mut answer = Vec::new();
+        // Ends at the end of the connection; an error is an end as well.
+        _ = stream.read_to_end(&mut answer).await;
+        tokio::time::resume();
+        assert!(!answer.starts_with(b"HTTP/1.1 200"), "{beginning}");
+    }
+}
+
+#[tokio::test]
+async fn a_shutdown_lets_the_call_in_flight_finish() {
+    let (entered, release) = <(Arc<Notify>, Arc<Notify>)>::default();
+    let server = start(held_route(&entered, &release)).await;
+    let mut stream = say(&server, b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").await;
+    entered.notified().await;
+
+    server.stop.send(()).unwrap();
+    release.notify_one();
+
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.ends_with("done"), "{answer}");
+    assert!(server.task.await.unwrap().is_ok());
+}
+
+#[tokio::test]
+async fn a_shutdown_does_not_wait_for_idle_connections() {
+    let server = start(Router::new().route("/", get(async || "hello"))).await;
+    let mut stream = say(&server, b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").await;
+    stream.read_u8().await.unwrap();
+    server.stop.send(()).unwrap();
+    assert!(server.task.await.unwrap().is_ok());
+}
+
+#[tokio::test]
+async fn a_call_that_outlives_the_grace_is_cut_off_and_reported() {
+    let (entered, release) = <(Arc<Notify>, Arc<Notify>)>::default();
+    let server = start(held_route(&entered, &release)).await;
+    let _stream = say(&server, b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").await;
+    entered.notified().await;
+
+    tokio::time::pause();
+    server.stop.send(()).unwrap();
+    assert!(matches!(server.task.await.unwrap(), Err(ServeError::CutOff { connections: 1 })));
+}

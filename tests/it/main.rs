@@ -1,0 +1,10 @@
+//! The one integration binary: a module an endpoint or failure mode, what they share in `support`.
+#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "a test may fail by panicking")]
+
+mod architecture;
+mod command_line;
+mod configuration;
+mod http_connections;
+mod http_faults;
+mod http_middleware;
+mod support;

@@ -1,0 +1,47 @@
+//! The log of the whole test run, kept in memory, at its finest level.
+//! There is one for all tests: scoped subscribers lose lines when tests with and without them meet a call site at one time.
+
+use std::io;
+use std::sync::{Arc, Mutex, OnceLock};
+
+use sij_cds::config::{LogConfig, LogFormat, LogLevel};
+use sij_cds::telemetry;
+use tracing_subscriber::fmt::MakeWriter;
+
+#[derive(Clone, Default)]
+pub(crate) struct LogBuffer(Arc<Mutex<Vec<u8>>>);
+
+impl LogBuffer {
+    /// The log, begun with the first call. Whoever makes requests calls this first.
+    pub(crate) fn of_this_run() -> &'static Self {
+        static LOG: OnceLock<LogBuffer> = OnceLock::new();
+        LOG.get_or_init(|| {
+            let log = Self::default();
+            let finest = LogConfig { format: LogFormat::Json, level: LogLevel::Trace };
+            tracing::subscriber::set_global_default(telemetry::subscriber(&finest, log.clone())).expect("there is no other log");
+            log
+        })
+    }
+
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap().clone()).expect("the log is text")
+    }
+}
+
+impl io::Write for LogBuffer {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl MakeWriter<'_> for LogBuffer {
+    type Writer = Self;
+
+    fn make_writer(&self) -> Self {
+        self.clone()
+    }
+}

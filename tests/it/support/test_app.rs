@@ -1,0 +1,90 @@
+//! The whole service in process, with a frozen clock and sequential ids. It speaks the verbs of an EHR.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::Request;
+use chrono::{DateTime, TimeZone, Utc};
+use serde_json::{Value, json};
+use sij_cds::app::{App, Ports};
+use sij_cds::clock::FixedClock;
+use sij_cds::config::{Config, Layers};
+use sij_cds::http::router;
+use sij_cds::ids::SequentialIds;
+use tower::ServiceExt;
+
+use super::{Answer, LogBuffer};
+
+/// The path of the service under test.
+pub(crate) const SERVICE: &str = "/cds-services/sacroiliac-joint-interventions";
+
+pub(crate) struct TestApp {
+    router: Router,
+}
+
+impl TestApp {
+    /// The service with its defaults.
+    pub(crate) fn new() -> Self {
+        Self::with(|_| {})
+    }
+
+    /// The service with its defaults but for one change.
+    pub(crate) fn with(change: impl FnOnce(&mut Config)) -> Self {
+        LogBuffer::of_this_run();
+        let mut config = default_config();
+        change(&mut config);
+        let ports = Ports { clock: Arc::new(FixedClock::at(frozen_now())), ids: Arc::new(SequentialIds::default()) };
+        let app = App::build(&config, ports).expect("the application can be built");
+        Self { router: router(Arc::new(app), Arc::new(SequentialIds::default()), &config) }
+    }
+
+    pub(crate) async fn discovery(&self) -> Answer {
+        self.get("/cds-services").await
+    }
+
+    /// Makes an order-sign call.
+    pub(crate) async fn sign(&self, call: &Value) -> Answer {
+        self.send(post(SERVICE, call.to_string())).await
+    }
+
+    pub(crate) async fn feedback(&self, feedback: &Value) -> Answer {
+        self.send(post(&format!("{SERVICE}/feedback"), feedback.to_string())).await
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Answer {
+        self.send(Request::get(path).body(Body::empty()).unwrap()).await
+    }
+
+    pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
+        let Ok(response) = self.router.clone().oneshot(request).await;
+        Answer::read(response).await
+    }
+}
+
+/// The defaults, whatever the environment the tests run in.
+pub(crate) fn default_config() -> Config {
+    Config::layered(Layers::default()).expect("the defaults are valid")
+}
+
+/// A POST of JSON, ready to be sent.
+pub(crate) fn post(path: &str, body: impl Into<Body>) -> Request<Body> {
+    Request::post(path).header("content-type", "application/json").body(body.into()).unwrap()
+}
+
+/// An order-sign call that signs nothing.
+pub(crate) fn empty_sign_call() -> Value {
+    json!({
+        "hook": "order-sign",
+        "hookInstance": "d1577c69-dfbe-44ad-ba6d-3e05e953b2ea",
+        "context": {
+            "userId": "Practitioner/example",
+            "patientId": "example",
+            "draftOrders": { "resourceType": "Bundle", "type": "collection", "entry": [] }
+        }
+    })
+}
+
+fn frozen_now() -> DateTime<Utc> {
+    Utc.with_ymd_and_hms(2026, 3, 2, 9, 30, 0).unwrap()
+}
