@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::policies::Policies;
 use crate::cds_hooks::{Context, HookRequest, Prefetch, RequestError, fault, read};
 use crate::evidence::{Gathered, Insurance, PrefetchKeys, Prefetched, RawPrefetch, Sources, Unreadable};
-use crate::policy::{Evaluation, Facts, Inquiry, Policy, Reference, evaluate, kind};
+use crate::policy::{DateInterval, Evaluation, Facts, Inquiry, Policy, Reference, evaluate, kind};
 
 /// What a decision is made with.
 #[derive(Clone, Copy, Debug)]
@@ -125,7 +125,7 @@ fn conclude<'a>(means: &Means<'_>, context: &Context<'a>, gathered: Gathered<'a>
     let today = means.as_of.date_naive();
     let version = |facts: &Facts<'_>, position: usize| {
         let order = facts.orders.iter().find(|order| order.position == position);
-        means.policies.on(order.and_then(|order| order.due).map_or(today, |due| due.lo()))
+        means.policies.on(order.and_then(|order| order.due).map_or(today, DateInterval::lo))
     };
     let mut evaluation: Option<Evaluation<'a>> = None;
     let newest = means.policies.newest();
@@ -151,7 +151,7 @@ fn versions<'e>(means: &Means<'e>, gathered: &Gathered<'_>) -> Vec<&'e Policy> {
     let today = means.as_of.date_naive();
     let mut versions: Vec<&Policy> = Vec::new();
     for draft in gathered.drafts() {
-        let policy = means.policies.on(draft.due().map_or(today, |due| due.lo()));
+        let policy = means.policies.on(draft.due().map_or(today, DateInterval::lo));
         if !versions.iter().any(|known| same(known, policy)) {
             versions.push(policy);
         }

@@ -205,8 +205,12 @@ struct Strict<'a> {
     #[serde(borrow)]
     context: Context<'a>,
     #[serde(default)]
-    prefetch: Option<std::collections::BTreeMap<String, IgnoredAny>>,
+    prefetch: Option<AnyObject>,
 }
+
+/// An object of whatever members.
+#[derive(Deserialize)]
+struct AnyObject {}
 
 struct RequestSeed<P, W> {
     wanted: W,

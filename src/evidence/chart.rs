@@ -199,16 +199,13 @@ impl<'a> Chart<'_, 'a> {
             return coded.sets.has(ValueSet::Nsaid).then_some(coded.label);
         }
         let reference = text(medication.reference?.reference.as_ref());
-        let coded = match reference.strip_prefix('#') {
-            Some(local) => {
-                let mut contained = medication.contained.iter().filter_map(|raw| view::<MedicationView<'a>>(raw));
-                self.coded(contained.find(|found| text(found.id.as_ref()) == local)?.code.as_ref())
-            }
-            None => {
-                let mut known = self.record.medications.iter();
-                let found = known.find(|found| is_reference_to(reference, "Medication", text(found.id.as_ref())))?;
-                self.coded(found.code.as_ref())
-            }
+        let coded = if let Some(local) = reference.strip_prefix('#') {
+            let mut contained = medication.contained.iter().filter_map(|raw| view::<MedicationView<'a>>(raw));
+            self.coded(contained.find(|found| text(found.id.as_ref()) == local)?.code.as_ref())
+        } else {
+            let mut known = self.record.medications.iter();
+            let found = known.find(|found| is_reference_to(reference, "Medication", text(found.id.as_ref())))?;
+            self.coded(found.code.as_ref())
         };
         coded.sets.has(ValueSet::Nsaid).then_some(coded.label)
     }

@@ -53,16 +53,13 @@ impl<'a> Chart<'_, 'a> {
 
     fn insurer(&self, coverage: &CoverageView<'a>, payor: &ReferenceView<'a>) -> Option<Cow<'a, str>> {
         let reference = text(payor.reference.as_ref());
-        let name = match reference.strip_prefix('#') {
-            Some(local) => {
-                let mut contained = coverage.contained.iter().flatten().filter_map(|raw| view::<OrganizationView<'a>>(raw));
-                contained.find(|found| text(found.id.as_ref()) == local).and_then(|found| found.name)
-            }
-            None => {
-                let mut known = self.record.organizations.iter();
-                let found = known.find(|found| is_reference_to(reference, "Organization", text(found.id.as_ref())));
-                found.and_then(|found| found.name.clone())
-            }
+        let name = if let Some(local) = reference.strip_prefix('#') {
+            let mut contained = coverage.contained.iter().flatten().filter_map(|raw| view::<OrganizationView<'a>>(raw));
+            contained.find(|found| text(found.id.as_ref()) == local).and_then(|found| found.name)
+        } else {
+            let mut known = self.record.organizations.iter();
+            let found = known.find(|found| is_reference_to(reference, "Organization", text(found.id.as_ref())));
+            found.and_then(|found| found.name.clone())
         };
         name.or_else(|| payor.display.clone()).map(|name| name.0).filter(|name| !name.trim().is_empty())
     }

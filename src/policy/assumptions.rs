@@ -130,7 +130,7 @@ impl Gap {
             let course = courses.iter().filter(|course| course.joined).max_by_key(|course| course.days())?;
             (self.joined, course.first, course.last)
         } else {
-            let (earlier, later) = courses.iter().zip(courses.iter().skip(1)).last()?;
+            let (earlier, later) = courses.iter().zip(courses.iter().skip(1)).next_back()?;
             (self.apart, earlier.last, later.first)
         };
         Some(Assumption { parameter: self.parameter, value: self.value, effect: case.say(phrase, &[&first, &last]) })

@@ -140,8 +140,12 @@ mod tests {
         ];
         for (name, right, wrong) in table {
             let format = of_name(name).expect("a known format");
-            right.iter().for_each(|code| assert!(format(code), "{name} takes {code}"));
-            wrong.iter().for_each(|code| assert!(!format(code), "{name} refuses {code}"));
+            for code in right {
+                assert!(format(code), "{name} takes {code}");
+            }
+            for code in wrong {
+                assert!(!format(code), "{name} refuses {code}");
+            }
         }
     }
 }

@@ -121,12 +121,9 @@ fn cut_to_episode<'e, 'a>(case: &OrderCase<'e, 'a>, mut injections: Vec<Injectio
     let first = if over {
         injections.len()
     } else {
-        let pairs = injections.iter().zip(injections.iter().skip(1)).enumerate();
-        pairs
-            .filter(|(_, (earlier, later))| plus_months(earlier.when.hi(), gap) <= later.when.lo())
-            .map(|(place, _)| place + 1)
-            .last()
-            .unwrap_or(0)
+        let parted = |pair: &(&Injection<'_, '_>, &Injection<'_, '_>)| plus_months(pair.0.when.hi(), gap) <= pair.1.when.lo();
+        let pairs = injections.iter().zip(injections.iter().skip(1));
+        pairs.rev().position(|pair| parted(&pair)).map_or(0, |from_last| injections.len().saturating_sub(1 + from_last))
     };
     let episode = injections.split_off(first);
     History { episode, earlier: injections }

@@ -64,13 +64,11 @@ pub(crate) fn improved<'a>(case: &SiteCase<'_, 'a>, place: usize) -> Response<'a
         let evidence = case.answer_evidence(Question::ReliefPercent, &percent).into_iter().collect();
         return Response::new(verdict, Some(found), evidence, Question::ReliefPercent);
     }
-    match scores(case, injection, place) {
-        Some(scores) => improved_by_scores(case, injection, &scores),
-        None => {
-            let found = case.say(Phrase::ReliefUnknown, &[&injection.when]);
-            Response::new(Verdict::Unknown, Some(found), injection_evidence(case, injection), Question::ReliefPercent)
-        }
+    if let Some(scores) = scores(case, injection, place) {
+        return improved_by_scores(case, injection, &scores);
     }
+    let found = case.say(Phrase::ReliefUnknown, &[&injection.when]);
+    Response::new(Verdict::Unknown, Some(found), injection_evidence(case, injection), Question::ReliefPercent)
 }
 
 fn improved_by_scores<'a>(case: &SiteCase<'_, 'a>, injection: &Injection<'_, 'a>, scores: &Scores<'_, 'a>) -> Response<'a> {

@@ -1,4 +1,4 @@
-//! The policy's FHIR ValueSets as one index: a coding is looked up once and answers with every set it is in.
+//! The policy's FHIR value sets as one index: a coding is looked up once and answers with every set it is in.
 //! Not here: reading the ValueSet files ([`super::value_set_file`]).
 
 use std::collections::HashMap;
