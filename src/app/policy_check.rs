@@ -2,7 +2,7 @@
 //! A case file stands in the version's `cases/` and is decided by that version alone, whatever its service date.
 //! Not here: printing it, which the command line does.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use chrono::{DateTime, NaiveDate, Utc};
@@ -232,10 +232,11 @@ fn word(value: &impl Serialize) -> String {
 
 fn compared(expected: &Outcome, found: &Outcome) -> CaseOutcome {
     let (expected, found) = (expected.decisions(), found.decisions());
-    let added = found.keys().filter(|place| !expected.contains_key(*place));
-    let differ = |place: &&String| expected.get(*place) != found.get(*place);
-    let disagreement =
-        |place: &String| Disagreement { place: place.clone(), expected: expected.get(place).cloned(), found: found.get(place).cloned() };
-    let disagreements: Vec<_> = expected.keys().chain(added).filter(differ).map(disagreement).collect();
+    let places: BTreeSet<&String> = expected.keys().chain(found.keys()).collect();
+    let disagreement = |place: &String| {
+        let (expected, found) = (expected.get(place).cloned(), found.get(place).cloned());
+        (expected != found).then(|| Disagreement { place: place.clone(), expected, found })
+    };
+    let disagreements: Vec<_> = places.into_iter().filter_map(disagreement).collect();
     if disagreements.is_empty() { CaseOutcome::Agrees } else { CaseOutcome::Disagrees(disagreements) }
 }

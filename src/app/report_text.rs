@@ -9,7 +9,7 @@ use crate::policy::{
     SiteEvaluation, Verdict,
 };
 
-/// A criterion's evidence beyond this is only counted.
+/// Of a criterion's evidence, this many resources are named and the rest is counted.
 const EVIDENCE_LIMIT: usize = 5;
 
 /// The whole text. `policy_of` gives the policy version of each order; `policy` is for what is of no order.
@@ -34,7 +34,7 @@ fn notes(page: &mut Page, report: &Report<'_, '_>, policy: &Policy) {
     let unread = unavailable(report).into_iter().map(|(reason, types)| say(CardText::Unavailable, &[&types.join(", "), &reason]));
     let entries = report.unreadable.iter().map(|entry| say(CardText::UnreadableEntry, &[&entry.resource, &entry.problem]));
     let lines: Vec<String> = plan.into_iter().chain(unread).chain(entries).collect();
-    list(page, 0, &say(CardText::Notes, &[]), &lines);
+    list(page, 0, &say(CardText::CallNotes, &[]), &lines);
     if !lines.is_empty() {
         page.gap();
     }
@@ -86,9 +86,13 @@ impl<'a> OrderText<'_, '_, 'a> {
         page.write(0, "", &texts.map(|texts| texts.summary(&arguments)).unwrap_or_default());
         page.rule();
         let as_of = self.report.evaluation.as_of.format("%Y-%m-%d %H:%M UTC");
-        page.write(0, "", &self.say(CardText::OrderDates, &[&order.service_date, &as_of, &order.order]));
+        page.write(0, "", &self.say(CardText::OrderDates, &[&order.service_date, &self.report.evaluation.patient, &as_of, &order.order]));
         page.write(0, "", &texts.map(|texts| texts.lead(&arguments)).unwrap_or_default());
         page.write(0, "", &self.say(CardText::Next, &[&texts.map(|texts| texts.next(&arguments)).unwrap_or_default()]));
+        if order.sites.iter().any(|site| !site.criteria.is_empty()) {
+            page.gap();
+            page.write(0, "", &self.say(CardText::Legend, &[]));
+        }
         for site in &order.sites {
             page.gap();
             self.write_site(page, site);
@@ -114,13 +118,15 @@ impl<'a> OrderText<'_, '_, 'a> {
             Verdict::NotMet => "✗ ",
             Verdict::Unknown => "? ",
         };
-        page.write(2, mark, &format!("{} {}: {}", criterion.id.as_str(), self.words.title(criterion.id), criterion.statement));
-        for evidence in criterion.evidence.iter().take(EVIDENCE_LIMIT) {
-            page.write(6, "- ", &evidence_line(evidence));
+        page.write(2, mark, &format!("{} {}", criterion.id.as_str(), self.words.title(criterion.id)));
+        page.write(4, "", &criterion.statement);
+        let lines = evidence_lines(&criterion.evidence);
+        for line in lines.iter().take(EVIDENCE_LIMIT) {
+            page.write(4, "- ", line);
         }
-        let more = criterion.evidence.len().saturating_sub(EVIDENCE_LIMIT);
+        let more = lines.len().saturating_sub(EVIDENCE_LIMIT);
         if more > 0 {
-            page.write(6, "- ", &self.say(CardText::AndMore, &[&more]));
+            page.write(4, "- ", &self.say(CardText::AndMore, &[&more]));
         }
     }
 
@@ -160,8 +166,10 @@ impl<'a> OrderText<'_, '_, 'a> {
             Verdict::NotMet => CardText::SustainedNo,
             Verdict::Unknown => CardText::SustainedOpen,
         };
+        // What brought no relief did not last, and what is not on record need not be said twice.
+        let sustained = if injection.improved.is_met() { self.say(sustained, &[]) } else { String::new() };
         let date = injection.date.clone().unwrap_or_else(|| self.say(CardText::UndatedInjection, &[]));
-        self.say(CardText::EarlierInjection, &[&date, &injection.resource, &self.say(improved, &[]), &self.say(sustained, &[])])
+        self.say(CardText::EarlierInjection, &[&date, &injection.resource, &self.say(improved, &[]), &sustained])
     }
 
     /// What would settle the joint's open criteria, each once.
@@ -194,11 +202,16 @@ impl<'a> OrderText<'_, '_, 'a> {
     }
 }
 
-/// What it shows, when, and in which resource; the day is not said twice.
-fn evidence_line(evidence: &Evidence<'_>) -> String {
-    let date = evidence.date.as_deref().filter(|date| !evidence.what.contains(*date));
-    let date = date.map(|date| format!(", {date}")).unwrap_or_default();
-    format!("{}{date} [{}]", evidence.what, evidence.resource)
+/// One line a resource: when, what it shows, and which it is.
+fn evidence_lines(evidence: &[Evidence<'_>]) -> Vec<String> {
+    let alike = |left: &Evidence<'_>, right: &Evidence<'_>| left.resource == right.resource && left.date == right.date;
+    let line = |group: &[Evidence<'_>]| {
+        let first = group.first()?;
+        let shown: Vec<_> = group.iter().map(|evidence| evidence.what.as_str()).collect();
+        let date = first.date.as_ref().map(|date| format!("{date}: ")).unwrap_or_default();
+        Some(format!("{date}{} [{}]", shown.join("; "), first.resource))
+    };
+    evidence.chunk_by(alike).filter_map(line).collect()
 }
 
 fn capitalised(text: &str) -> String {
