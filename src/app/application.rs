@@ -9,6 +9,7 @@ use tracing::info;
 use super::call_error::CallError;
 use super::decision::{Decision, Means, Reach, Report, decide};
 use super::policies::{Policies, PoliciesError};
+use super::report_text;
 use super::services::{Services, ServicesError};
 use crate::cds_hooks::{Presentation, Response, cards, read_feedback};
 use crate::clock::Clock;
@@ -125,6 +126,12 @@ impl App {
     pub fn evaluate<T>(&self, body: &str, as_of: DateTime<Utc>, read: impl FnOnce(&Report<'_, '_>) -> T) -> Result<T, CallError> {
         let decision = decide(&self.means(as_of), body, Reach::Everything)?.ok_or(CallError::Unwritable)?;
         Ok(read(&decision.report()))
+    }
+
+    /// A report as a text for people, at most a hundred columns wide.
+    #[must_use]
+    pub fn text(&self, report: &Report<'_, '_>) -> String {
+        report_text::text(report, self.policies.newest(), |order| self.policies.on(order.service_date))
     }
 
     /// Takes feedback: counted in the log, by card and without any word of the clinician's.

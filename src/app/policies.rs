@@ -68,9 +68,14 @@ impl Policies {
     /// # Errors
     /// The first file that cannot be read or used, named with its line.
     pub fn load(directory: Option<&Path>) -> Result<Self, PoliciesError> {
+        Self::read(&folders(directory)?, &shown(directory))
+    }
+
+    /// The versions in these folders, which stand below `root`.
+    pub(super) fn read(folders: &[PolicyFolder], root: &str) -> Result<Self, PoliciesError> {
         let mut policies = Vec::new();
-        for folder in folders(directory)? {
-            let policy = Policy::read(&folder.files).map_err(|fault| PoliciesError::Policy { folder: folder.name, fault })?;
+        for folder in folders {
+            let policy = Policy::read(&folder.files).map_err(|fault| PoliciesError::Policy { folder: folder.name.clone(), fault })?;
             policies.push(policy);
         }
         policies.sort_by(|left, right| left.effective_from.cmp(&right.effective_from).then_with(|| left.version.cmp(&right.version)));
@@ -79,7 +84,7 @@ impl Policies {
             return Err(PoliciesError::Twice { id: policy.id.clone(), version: policy.version.clone() });
         }
         let mut policies = policies.into_iter();
-        let first = policies.next().ok_or_else(|| PoliciesError::None(shown(directory)))?;
+        let first = policies.next().ok_or_else(|| PoliciesError::None(root.to_owned()))?;
         Ok(Self { first, later: policies.collect() })
     }
 
@@ -103,7 +108,8 @@ impl Policies {
     }
 }
 
-fn shown(directory: Option<&Path>) -> String {
+/// The root of the versions, as it stands in messages.
+pub(super) fn shown(directory: Option<&Path>) -> String {
     directory.map_or_else(|| "cds-hooks/policies".to_owned(), |directory| directory.display().to_string())
 }
 

@@ -9,7 +9,7 @@ use super::detail::detail;
 use super::plain_text::{plain, shortened};
 use super::response::{Card, Coding, Indicator, Link, LinkKind, Response, SelectionBehavior, Source};
 use super::suggestions::suggestions;
-use crate::policy::{CardText, Determination, Evaluation, OrderEvaluation, OrderKind, Policy, Site, Verdict};
+use crate::policy::{CardText, Determination, Evaluation, OrderEvaluation, OrderWords, Policy};
 
 /// CDS Hooks: a summary has fewer than 140 characters.
 const SUMMARY_LIMIT: usize = 139;
@@ -57,51 +57,9 @@ impl CardCase<'_, '_, '_> {
         self.policy.wording.card(text, arguments)
     }
 
-    /// The order in words, with its side.
-    pub(super) fn order_words(&self) -> String {
-        let kind = match self.order.kind {
-            OrderKind::Injection => CardText::OrderInjection,
-            OrderKind::Neurotomy => CardText::OrderNeurotomy,
-        };
-        let site = match self.order.sites.as_slice() {
-            [site] => site_text(site.site),
-            [] | [..] => CardText::SiteBoth,
-        };
-        self.say(CardText::OrderWords, &[&self.say(kind, &[]), &self.say(site, &[])])
-    }
-
-    /// The criteria of the order's joints with one verdict, each title once.
-    fn titles(&self, verdict: Verdict) -> Vec<&str> {
-        let criteria =
-            self.order.sites.iter().filter(|site| site.determination == self.order.determination).flat_map(|site| &site.criteria);
-        let mut titles = Vec::new();
-        for criterion in criteria.filter(|criterion| criterion.verdict == verdict) {
-            let title = self.policy.criterion(criterion.id).map_or(criterion.id.as_str(), |text| text.title.as_str());
-            if !titles.contains(&title) {
-                titles.push(title);
-            }
-        }
-        titles
-    }
-
-    /// What the determination's texts name, by position.
-    pub(super) fn arguments(&self) -> [String; 5] {
-        let missing = match self.titles(Verdict::Unknown).len() {
-            1 => self.say(CardText::OneMissing, &[]),
-            count => self.say(CardText::SeveralMissing, &[&count]),
-        };
-        let earliest = self.order.earliest_date.map(|date| date.to_string()).unwrap_or_default();
-        let criterion = self.titles(Verdict::NotMet).first().copied().unwrap_or_default().to_owned();
-        [self.order_words(), self.order.service_date.to_string(), earliest, criterion, missing]
-    }
-}
-
-/// What a joint is called.
-pub(super) fn site_text(site: Site) -> CardText {
-    match site {
-        Site::Left => CardText::SiteLeft,
-        Site::Right => CardText::SiteRight,
-        Site::Unspecified => CardText::SiteUnspecified,
+    /// What the card says of its order as the text form does.
+    pub(super) fn words(&self) -> OrderWords<'_, '_, '_> {
+        OrderWords { policy: self.policy, order: self.order }
     }
 }
 
@@ -148,7 +106,7 @@ fn indicator(determination: Determination) -> Indicator {
 
 fn summary(case: &CardCase<'_, '_, '_>) -> String {
     let dated = case.order.earliest_date.is_some();
-    let arguments = case.arguments();
+    let arguments = case.words().arguments();
     let text = case.policy.wording.determination(case.order.determination, dated).map(|texts| texts.summary(&arguments));
     shortened(&plain(&text.unwrap_or_default()), SUMMARY_LIMIT)
 }

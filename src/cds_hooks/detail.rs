@@ -1,7 +1,7 @@
 //! The detail of a card: the decisive facts first, then the criteria, then notes. Short lines and lists alone, so that
 //! it reads the same as GitHub Markdown and as plain text; no tables and no HTML.
 
-use super::card::{CardCase, site_text};
+use super::card::CardCase;
 use super::plain_text::{plain, shortened};
 use crate::policy::{CardText, Criterion, CriterionId, DiagnosisSupport, SiteEvaluation, Verdict};
 
@@ -11,13 +11,13 @@ const STATEMENT_LIMIT: usize = 300;
 /// The whole detail.
 pub(super) fn detail(case: &CardCase<'_, '_, '_>) -> String {
     let dated = case.order.earliest_date.is_some();
-    let arguments = case.arguments();
+    let arguments = case.words().arguments();
     let texts = case.policy.wording.determination(case.order.determination, dated);
     let mut paragraphs: Vec<String> = texts.map(|texts| texts.lead(&arguments)).into_iter().collect();
     let several = case.order.sites.len() > 1;
     for site in &case.order.sites {
         if several {
-            let name = case.say(site_text(site.site), &[]);
+            let name = case.words().site(site.site);
             paragraphs.push(case.say(CardText::SiteHeading, &[&name, &site_words(site)]));
         }
         paragraphs.extend(site_lists(case, site));

@@ -9,10 +9,18 @@ pub(super) fn plain(text: &str) -> String {
         ']' => ')',
         '`' => '\'',
         '|' => '/',
-        letter if letter.is_control() || is_invisible(letter) => ' ',
-        letter => letter,
+        letter => visible(letter),
     });
     letters.collect()
+}
+
+/// A text in one line, without characters that move a terminal's cursor or reorder what stands around them.
+pub(crate) fn one_line(text: &str) -> String {
+    text.chars().map(visible).collect()
+}
+
+fn visible(letter: char) -> char {
+    if letter.is_control() || is_invisible(letter) { ' ' } else { letter }
 }
 
 /// Marks that change how the letters around them run, or cannot be seen.

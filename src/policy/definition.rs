@@ -48,6 +48,12 @@ impl Policy {
         self.criteria.get(&id)
     }
 
+    /// How many criteria it has.
+    #[must_use]
+    pub fn criterion_count(&self) -> usize {
+        self.criteria.len()
+    }
+
     /// The policy's own note for a line of business.
     #[must_use]
     pub fn plan_note(&self, plan: Plan) -> Option<&str> {

@@ -16,6 +16,7 @@ mod evaluation;
 mod facts;
 mod form;
 mod history;
+mod order_words;
 mod phrases;
 mod questionnaire_file;
 mod response;
@@ -37,6 +38,7 @@ pub use facts::{
     TherapyOrder,
 };
 pub use form::{Answers, FORM_ID, Form, PROVOCATION_TESTS, PriorInjection as PriorInjectionAnswer, Question, TestAnswer};
+pub(crate) use order_words::OrderWords;
 pub(crate) use phrases::CardText;
 pub use value_sets::{Membership, ValueSet, ValueSets};
 pub use verdict::Verdict;

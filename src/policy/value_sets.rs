@@ -149,6 +149,12 @@ impl ValueSets {
         true
     }
 
+    /// How many codes the sets name, each once, whatever the number of sets it is in.
+    #[must_use]
+    pub fn code_count(&self) -> usize {
+        self.codes.iter().map(|system| system.exact.len() + system.prefixes.len()).sum()
+    }
+
     /// Every value set `(system, code)` is in.
     #[must_use]
     pub fn of(&self, system: &str, code: &str) -> Membership {

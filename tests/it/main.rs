@@ -4,7 +4,9 @@
 mod architecture;
 mod command_line;
 mod configuration;
+mod evaluate_command;
 mod http_connections;
 mod http_faults;
 mod http_middleware;
+mod policy_check;
 mod support;

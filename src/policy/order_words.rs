@@ -1,0 +1,75 @@
+//! What a card and the text form both say of an order: its name, and what the texts of its determination name.
+//! Not here: how either is laid out ([`crate::cds_hooks`], [`crate::app`]).
+
+use std::fmt::Display;
+
+use super::definition::Policy;
+use super::evaluation::{CriterionId, OrderEvaluation, OrderKind, Site};
+use super::phrases::CardText;
+use super::verdict::Verdict;
+
+/// An order with the policy version it was decided by.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct OrderWords<'p, 'e, 'a> {
+    pub policy: &'p Policy,
+    pub order: &'e OrderEvaluation<'a>,
+}
+
+impl<'p> OrderWords<'p, '_, '_> {
+    /// A text of the policy's cards.
+    pub(crate) fn say(&self, text: CardText, arguments: &[&dyn Display]) -> String {
+        self.policy.wording.card(text, arguments)
+    }
+
+    /// What a joint is called.
+    pub(crate) fn site(&self, site: Site) -> String {
+        let text = match site {
+            Site::Left => CardText::SiteLeft,
+            Site::Right => CardText::SiteRight,
+            Site::Unspecified => CardText::SiteUnspecified,
+        };
+        self.say(text, &[])
+    }
+
+    /// A criterion's title.
+    pub(crate) fn title(&self, id: CriterionId) -> &'p str {
+        self.policy.criterion(id).map_or(id.as_str(), |text| text.title.as_str())
+    }
+
+    /// The order in words, with its side.
+    pub(crate) fn order(&self) -> String {
+        let kind = match self.order.kind {
+            OrderKind::Injection => CardText::OrderInjection,
+            OrderKind::Neurotomy => CardText::OrderNeurotomy,
+        };
+        let site = match self.order.sites.as_slice() {
+            [site] => self.site(site.site),
+            [] | [..] => self.say(CardText::SiteBoth, &[]),
+        };
+        self.say(CardText::OrderWords, &[&self.say(kind, &[]), &site])
+    }
+
+    /// The criteria with one verdict of the joints that decided the order, each title once.
+    fn titles(&self, verdict: Verdict) -> Vec<&'p str> {
+        let deciding = self.order.sites.iter().filter(|site| site.determination == self.order.determination);
+        let mut titles = Vec::new();
+        for criterion in deciding.flat_map(|site| &site.criteria).filter(|criterion| criterion.verdict == verdict) {
+            let title = self.title(criterion.id);
+            if !titles.contains(&title) {
+                titles.push(title);
+            }
+        }
+        titles
+    }
+
+    /// What the determination's texts name, by position.
+    pub(crate) fn arguments(&self) -> [String; 5] {
+        let missing = match self.titles(Verdict::Unknown).len() {
+            1 => self.say(CardText::OneMissing, &[]),
+            count => self.say(CardText::SeveralMissing, &[&count]),
+        };
+        let earliest = self.order.earliest_date.map(|date| date.to_string()).unwrap_or_default();
+        let criterion = self.titles(Verdict::NotMet).first().copied().unwrap_or_default().to_owned();
+        [self.order(), self.order.service_date.to_string(), earliest, criterion, missing]
+    }
+}
