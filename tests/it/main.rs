@@ -4,7 +4,11 @@
 mod architecture;
 mod command_line;
 mod configuration;
+mod contract;
+mod documentation;
 mod http_connections;
 mod http_faults;
 mod http_middleware;
+mod invariants;
+mod readme;
 mod support;
