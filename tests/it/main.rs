@@ -4,9 +4,13 @@
 mod architecture;
 mod command_line;
 mod configuration;
+mod contract;
+mod documentation;
 mod evaluate_command;
 mod http_connections;
 mod http_faults;
 mod http_middleware;
+mod invariants;
 mod policy_check;
+mod readme;
 mod support;

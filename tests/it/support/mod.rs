@@ -1,7 +1,8 @@
-//! What the tests share: the service driven in process, its answers, and a log to read.
+//! What the tests share: the service driven in process, its answers, a log to read, and the project's documents.
 
 mod answer;
 mod log_buffer;
+pub(crate) mod markdown;
 mod test_app;
 
 pub(crate) use answer::Answer;
