@@ -29,7 +29,9 @@ pub(super) fn run(arguments: EvaluateArguments) -> anyhow::Result<ExitCode> {
     let input = Input::of(arguments.request);
     let mut output = BufWriter::new(io::stdout().lock());
     if arguments.ndjson {
-        return stream(&app, as_of, &input, &mut output);
+        let mut results = Results { app: &app, as_of, output, bad: 0 };
+        quiet_when_closed(results.write_all(&input))?;
+        return Ok(if results.bad == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE });
     }
     let body = input.text()?;
     let text = app.evaluate(&body, as_of, |report| match arguments.format {
@@ -37,7 +39,7 @@ pub(super) fn run(arguments: EvaluateArguments) -> anyhow::Result<ExitCode> {
         ReportFormat::Text => Ok(app.text(report)),
     });
     let text = text.map_err(|error| anyhow!("{}: {}", input.name(), problem(&error)))??;
-    quiet_when_closed(output.write_all(text.as_bytes()).and_then(|()| output.flush()))?;
+    quiet_when_closed(output.write_all(text.as_bytes()).and_then(|()| output.flush()).map_err(Into::into))?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -86,45 +88,50 @@ struct LineFault {
     problem: String,
 }
 
-/// One result a line, in the order of the input. Empty lines are skipped, a bad one stops nothing.
-fn stream(app: &App, as_of: DateTime<Utc>, input: &Input, output: &mut impl Write) -> anyhow::Result<ExitCode> {
-    let mut lines = BufReader::new(input.open()?);
-    let mut buffer = Vec::new();
-    let mut bad = 0_usize;
-    for number in 1.. {
-        if !lines.buffer().contains(&b'\n') && output.flush().is_err_and(|error| error.kind() == io::ErrorKind::BrokenPipe) {
-            break;
-        }
-        let line = next_line(&mut lines, &mut buffer, LONGEST_LINE).with_context(|| format!("cannot read {}", input.name()))?;
-        let outcome = match line {
-            Line::End => break,
-            Line::Text(text) if text.trim_ascii().is_empty() => continue,
-            Line::Text(text) => evaluate_line(app, as_of, text, output),
-            Line::TooLong => Ok(Err(format!("the line is longer than {} MiB", LONGEST_LINE >> 20))),
-        };
-        let outcome = outcome.and_then(|outcome| match outcome {
-            Ok(()) => writeln!(output),
-            Err(problem) => {
-                bad += 1;
-                serde_json::to_writer(&mut *output, &BadLine { error: LineFault { line: number, problem } })?;
-                writeln!(output)
-            }
-        });
-        match outcome {
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => break,
-            outcome => outcome.context("cannot write to standard output")?,
-        }
-    }
-    quiet_when_closed(output.flush())?;
-    Ok(if bad == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+/// The results of a stream, written as they come.
+struct Results<'s, W> {
+    app: &'s App,
+    as_of: DateTime<Utc>,
+    output: W,
+    /// How many lines could not be evaluated.
+    bad: usize,
 }
 
-/// Writes the result without its line break, or gives what is wrong with the request.
-fn evaluate_line(app: &App, as_of: DateTime<Utc>, line: &[u8], output: &mut impl Write) -> io::Result<Result<(), String>> {
-    let Ok(text) = std::str::from_utf8(line) else { return Ok(Err(problem(&CallError::NotUtf8))) };
-    match app.evaluate(text, as_of, |report| serde_json::to_writer(output, report)) {
-        Ok(written) => Ok(Ok(written?)),
-        Err(error) => Ok(Err(problem(&error))),
+impl<W: Write> Results<'_, W> {
+    /// One result a line, in the order of the input. Empty lines are skipped, a bad one stops nothing.
+    fn write_all(&mut self, input: &Input) -> anyhow::Result<()> {
+        let mut lines = BufReader::new(input.open()?);
+        let mut buffer = Vec::new();
+        for number in 1.. {
+            if !lines.buffer().contains(&b'\n') {
+                // The next line is not here yet: whoever waits for the results so far gets them.
+                self.output.flush()?;
+            }
+            match next_line(&mut lines, &mut buffer, LONGEST_LINE).with_context(|| format!("cannot read {}", input.name()))? {
+                Line::End => break,
+                Line::Text(text) if text.trim_ascii().is_empty() => {}
+                Line::Text(text) => self.write(number, text)?,
+                Line::TooLong => self.write_fault(number, format!("the line is longer than {} MiB", LONGEST_LINE >> 20))?,
+            }
+        }
+        Ok(self.output.flush()?)
+    }
+
+    fn write(&mut self, number: usize, line: &[u8]) -> io::Result<()> {
+        let output = &mut self.output;
+        let outcome = std::str::from_utf8(line)
+            .map_err(|_| CallError::NotUtf8)
+            .and_then(|line| self.app.evaluate(line, self.as_of, |report| serde_json::to_writer(output, report)));
+        match outcome {
+            Ok(written) => written.map_err(io::Error::from).and_then(|()| writeln!(self.output)),
+            Err(error) => self.write_fault(number, problem(&error)),
+        }
+    }
+
+    fn write_fault(&mut self, line: usize, problem: String) -> io::Result<()> {
+        self.bad += 1;
+        serde_json::to_writer(&mut self.output, &BadLine { error: LineFault { line, problem } })?;
+        writeln!(self.output)
     }
 }
 

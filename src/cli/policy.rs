@@ -12,7 +12,7 @@ use crate::app::{CaseCheck, CaseOutcome, VersionCheck, check_policies};
 pub(super) fn check(directory: PolicyDirectory) -> anyhow::Result<ExitCode> {
     let config = directory.config()?;
     let versions = check_policies(config.policy.directory.as_deref())?;
-    quiet_when_closed(print(&mut io::stdout().lock(), &versions))?;
+    quiet_when_closed(print(&mut io::stdout().lock(), &versions).map_err(Into::into))?;
     let agree = versions.iter().flat_map(|version| &version.cases).all(CaseCheck::agrees);
     Ok(if agree { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
