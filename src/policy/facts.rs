@@ -43,7 +43,7 @@ pub struct Facts<'a> {
 }
 
 /// A code with the words to show for it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Label<'a> {
     /// The code as charted.
     pub code: Cow<'a, str>,

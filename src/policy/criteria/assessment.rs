@@ -36,11 +36,7 @@ impl<'a> Assessment<'a> {
 
     /// Names the resources it rests on.
     pub(crate) fn resting_on(mut self, evidence: impl IntoIterator<Item = Evidence<'a>>) -> Self {
-        for item in evidence {
-            if !self.evidence.contains(&item) {
-                self.evidence.push(item);
-            }
-        }
+        self.evidence.extend(evidence);
         self
     }
 
@@ -70,6 +66,13 @@ impl<'a> Assessment<'a> {
     fn with(mut self, found: Vec<String>) -> Self {
         self.found.extend(found);
         self
+    }
+
+    /// Puts what another part found and lacks behind its own; its verdict stands.
+    pub(crate) fn joined_by(mut self, response: Response<'a>) -> Self {
+        self.found.extend(response.found.into_iter().filter(|phrase| !self.found.contains(phrase)).collect::<Vec<_>>());
+        self.evidence.extend(response.evidence.into_iter().filter(|item| !self.evidence.contains(item)).collect::<Vec<_>>());
+        self.settled_by(&response.missing)
     }
 
     /// The finished criterion, its statement put together from what was found and what is missing.
