@@ -97,3 +97,18 @@ shown_as_kept! {
     an_unknown_history_is_told_to_be_unknown: "procedures-missing",
     a_neurotomy_is_told_to_be_excluded: "radiofrequency-neurotomy",
 }
+
+#[tokio::test]
+async fn whatever_is_offered_stands_in_the_text_as_well() {
+    let app = TestApp::on_the_day_of_the_fixtures();
+    let mut offered = 0;
+    for story in stories() {
+        let answer = app.sign_text(&story.request).await.json();
+        let detail = answer["cards"][0]["detail"].as_str().unwrap();
+        for suggestion in answer["cards"][0]["suggestions"].as_array().into_iter().flatten() {
+            offered += 1;
+            assert!(detail.contains(suggestion["label"].as_str().unwrap()), "{}: {suggestion}", story.name);
+        }
+    }
+    assert!(offered > 5, "only {offered} suggestions");
+}
