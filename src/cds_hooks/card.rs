@@ -79,11 +79,13 @@ fn card<'a>(case: &CardCase<'_, '_, 'a>, new_id: &mut impl FnMut() -> Uuid) -> C
     let offered = suggestions(case, new_id);
     let changes = offered.iter().filter(|suggestion| suggestion.changes_order).count();
     let behavior = if changes > 1 { SelectionBehavior::AtMostOne } else { SelectionBehavior::Any };
+    let labels: Vec<&str> = offered.iter().map(|offered| offered.suggestion.label.as_str()).collect();
+    let detail = detail(case, &labels);
     let selection_behavior = (!offered.is_empty()).then_some(behavior);
     Card {
         uuid,
         summary: summary(case),
-        detail: detail(case),
+        detail,
         indicator: indicator(case.order.determination),
         source: source(case),
         suggestions: offered.into_iter().map(|offered| offered.suggestion).collect(),

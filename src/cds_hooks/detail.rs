@@ -8,8 +8,8 @@ use crate::policy::{CardText, Criterion, CriterionId, DiagnosisSupport, SiteEval
 /// Longer statements are cut: a card is read in seconds, the whole stands in the evaluation.
 const STATEMENT_LIMIT: usize = 300;
 
-/// The whole detail.
-pub(super) fn detail(case: &CardCase<'_, '_, '_>) -> String {
+/// The whole detail. `offered` are the labels of the suggestions, for a client that shows the text alone.
+pub(super) fn detail(case: &CardCase<'_, '_, '_>, offered: &[&str]) -> String {
     let dated = case.order.earliest_date.is_some();
     let arguments = case.words().arguments();
     let texts = case.policy.wording.determination(case.order.determination, dated);
@@ -23,6 +23,7 @@ pub(super) fn detail(case: &CardCase<'_, '_, '_>) -> String {
         paragraphs.extend(site_lists(case, site));
     }
     paragraphs.extend(texts.map(|texts| texts.next(&arguments)));
+    paragraphs.extend((!offered.is_empty()).then(|| case.say(CardText::Suggested, &[&offered.join("; ")])));
     paragraphs.extend(notes(case));
     paragraphs.push(case.say(CardText::Disclaimer, &[&case.policy.title, &case.policy.version]));
     paragraphs.retain(|paragraph| !paragraph.is_empty());
@@ -31,7 +32,7 @@ pub(super) fn detail(case: &CardCase<'_, '_, '_>) -> String {
 
 fn site_words(site: &SiteEvaluation<'_>) -> String {
     let determination = site.determination.as_str().replace('-', " ");
-    site.earliest_date.map_or(determination.clone(), |date| format!("{determination}, {date}"))
+    site.earliest_date.map_or(determination.clone(), |date| format!("{determination}, from {date} on"))
 }
 
 /// What is not met, what is missing, what is met: each a list.

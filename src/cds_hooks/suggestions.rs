@@ -4,7 +4,7 @@
 use chrono::{Duration, NaiveDate};
 use fhir_sdk::r4b::codes::{RequestIntent, RequestStatus};
 use fhir_sdk::r4b::resources::{ServiceRequest, ServiceRequestOccurrence};
-use fhir_sdk::r4b::types::{CodeableConcept, Coding, Period, Reference};
+use fhir_sdk::r4b::types::{CodeableConcept, Coding, Period, Reference as FhirReference};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -13,7 +13,7 @@ use super::card::CardCase;
 use super::order_json::OrderJson;
 use super::plain_text::{plain, shortened};
 use super::response::{Action, Suggestion};
-use crate::policy::{CardText, CriterionId, Determination, DiagnosisSupport, Verdict};
+use crate::policy::{CardText, CriterionId, Determination, DiagnosisSupport, Reference, Verdict};
 
 /// A button's words.
 const LABEL_LIMIT: usize = 100;
@@ -85,8 +85,8 @@ fn therapy(case: &CardCase<'_, '_, '_>) -> Option<Value> {
     let coding = Coding::builder().system(text.system.clone()).code(text.code.clone()).display(text.display.clone()).build().ok()?;
     let code = CodeableConcept::builder().coding(vec![Some(coding)]).text(text.display.clone()).build().ok()?;
     let reason = CodeableConcept::builder().text(text.reason.clone()).build().ok()?;
-    let subject = Reference::builder().reference(case.evaluation.patient.to_string()).build().ok()?;
-    let requester = Reference::builder().reference(case.presentation.user_id.to_owned()).build().ok()?;
+    let subject = FhirReference::builder().reference(case.evaluation.patient.to_string()).build().ok()?;
+    let requester = FhirReference::builder().reference(case.presentation.user_id.to_owned()).build().ok()?;
     let period = Period::builder().start(today.to_string().parse().ok()?).end(last.to_string().parse().ok()?).build().ok()?;
     let order = ServiceRequest::builder()
         .status(RequestStatus::Draft)
@@ -101,16 +101,22 @@ fn therapy(case: &CardCase<'_, '_, '_>) -> Option<Value> {
     serde_json::to_value(order).ok()
 }
 
+/// Whether a resource has an id, without which no action can name it.
+fn is_named(reference: &Reference<'_>) -> bool {
+    !reference.id().is_empty()
+}
+
 /// Two procedures in one visit: the other one removed.
 fn remove_second<'a>(case: &CardCase<'_, '_, 'a>) -> Option<Draft<'a>> {
     let second = case.order.second_procedure.as_ref().filter(|_| case.order.determination == Determination::NotYet)?;
-    let description = case.say(CardText::SuggestRemoveSecond, &[&second.words]);
+    let second = Some(second).filter(|second| is_named(&second.reference))?;
+    let description = case.say(CardText::SuggestRemoveSecond, &[&plain(&second.words)]);
     Some((description.clone(), Action::Delete { description, resource_id: second.reference.to_string() }, false))
 }
 
 /// Not supported: the order removed.
 fn remove<'a>(case: &CardCase<'_, '_, 'a>) -> Option<Draft<'a>> {
-    (case.order.determination == Determination::NotSupported).then(|| {
+    (case.order.determination == Determination::NotSupported && is_named(&case.order.order)).then(|| {
         let description = case.say(CardText::SuggestRemove, &[]);
         (description.clone(), Action::Delete { description, resource_id: case.order.order.to_string() }, true)
     })
@@ -119,10 +125,10 @@ fn remove<'a>(case: &CardCase<'_, '_, 'a>) -> Option<Draft<'a>> {
 /// A listed diagnosis the order does not name: named.
 fn add_diagnosis<'a>(case: &CardCase<'_, '_, 'a>) -> Option<Draft<'a>> {
     let useful = case.order.diagnosis == DiagnosisSupport::OnProblemList && case.order.determination != Determination::NotSupported;
-    let condition = case.order.supporting_condition.as_ref().filter(|_| useful)?;
+    let condition = case.order.supporting_condition.as_ref().filter(|condition| useful && is_named(&condition.reference))?;
     let order = OrderJson::read(case.presentation.order(case.order.position)?)?;
     let reference = json!({"reference": condition.reference.to_string(), "display": plain(&condition.words)});
-    let description = case.say(CardText::SuggestDiagnosis, &[&condition.words]);
+    let description = case.say(CardText::SuggestDiagnosis, &[&plain(&condition.words)]);
     let resource = order.with_element("reasonReference", &reference)?;
     Some((description.clone(), Action::Update { description, resource }, true))
 }

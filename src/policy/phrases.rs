@@ -142,6 +142,7 @@ phrases! {
         DiagnosisUnavailable = "diagnosis-unavailable" (),
         SourceUnavailable = "source-unavailable" ("types"),
         UnreadableEntries = "unreadable-entries" ("count"),
+        Suggested = "suggested" ("suggestions"),
         SuggestReschedule = "suggest-reschedule" ("date"),
         SuggestTherapy = "suggest-therapy" (),
         SuggestRemove = "suggest-remove" (),
