@@ -174,9 +174,13 @@ fn text(body: &[u8]) -> Result<&str, CallError> {
     std::str::from_utf8(body).map_err(|_| CallError::NotUtf8)
 }
 
-/// The types whose absence a card must name: the three the policy cannot do without.
+/// The lists whose absence a card must name: the three the policy cannot do without, and where a verdict is open every
+/// other that could have settled it.
 fn needed_but_missing(decision: &Decision<'_>, kind: Kind) -> bool {
-    matches!(kind, Kind::Conditions | Kind::Procedures | Kind::MedicationStatements) && !is_available(decision, kind)
+    let mut criteria = decision.evaluation.orders.iter().flat_map(|order| &order.sites).flat_map(|site| &site.criteria);
+    let is_evidence = !matches!(kind, Kind::ServiceRequests | Kind::Coverage);
+    let is_needed = matches!(kind, Kind::Conditions | Kind::Procedures | Kind::MedicationStatements);
+    !is_available(decision, kind) && (is_needed || (is_evidence && criteria.any(|criterion| criterion.verdict.is_unknown())))
 }
 
 fn is_available(decision: &Decision<'_>, kind: Kind) -> bool {

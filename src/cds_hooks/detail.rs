@@ -3,7 +3,7 @@
 
 use super::card::CardCase;
 use super::plain_text::{plain, shortened};
-use crate::policy::{CardText, Criterion, CriterionId, DiagnosisSupport, SiteEvaluation, Verdict};
+use crate::policy::{CardText, Criterion, CriterionId, DiagnosisSupport, Site, SiteEvaluation, Verdict};
 
 /// Longer statements are cut: a card is read in seconds, the whole stands in the evaluation.
 const STATEMENT_LIMIT: usize = 300;
@@ -49,7 +49,7 @@ fn site_lists(case: &CardCase<'_, '_, '_>, site: &SiteEvaluation<'_>) -> Vec<Str
 }
 
 fn line(case: &CardCase<'_, '_, '_>, criterion: &Criterion<'_>) -> String {
-    let title = case.policy.criterion(criterion.id).map_or("", |text| text.title.as_str());
+    let title = case.words().outcome(criterion.id, criterion.verdict);
     format!("{title}: {}", shortened(&plain(&criterion.statement), STATEMENT_LIMIT))
 }
 
@@ -67,10 +67,12 @@ fn notes(case: &CardCase<'_, '_, '_>) -> Vec<String> {
         DiagnosisSupport::Unavailable => Some(case.say(CardText::DiagnosisUnavailable, &[])),
     };
     let plan = case.policy.plan_note(case.evaluation.plan).map(str::to_owned);
-    let unavailable = case.presentation.unavailable;
+    let unavailable: Vec<_> = case.presentation.unavailable.iter().map(|source| case.policy.wording.source(source)).collect();
+    let no_side = order.sites.iter().any(|site| site.site == Site::Unspecified);
+    let side = no_side.then(|| case.say(CardText::SideNotStated, &[]));
     let sources = (!unavailable.is_empty()).then(|| case.say(CardText::SourceUnavailable, &[&unavailable.join(", ")]));
     let unreadable = case.presentation.unreadable;
     let entries = (unreadable > 0).then(|| case.say(CardText::UnreadableEntries, &[&unreadable]));
     let coding = order.coding_notes.iter().map(|note| plain(note));
-    [diagnosis, plan, sources, entries].into_iter().flatten().chain(coding).collect()
+    [side, diagnosis, plan, sources, entries].into_iter().flatten().chain(coding).collect()
 }

@@ -196,7 +196,7 @@ impl<'a> Chart<'_, 'a> {
     fn nsaid(&self, medication: &Medication<'_, 'a>) -> Option<Label<'a>> {
         if medication.concept.is_some() {
             let coded = self.coded(medication.concept);
-            return coded.sets.has(ValueSet::Nsaid).then_some(coded.label);
+            return coded.sets.has(ValueSet::Nsaid).then(|| coded.label.by_name());
         }
         let reference = text(medication.reference?.reference.as_ref());
         let coded = if let Some(local) = reference.strip_prefix('#') {
@@ -207,7 +207,7 @@ impl<'a> Chart<'_, 'a> {
             let found = known.find(|found| is_reference_to(reference, "Medication", text(found.id.as_ref())))?;
             self.coded(found.code.as_ref())
         };
-        coded.sets.has(ValueSet::Nsaid).then_some(coded.label)
+        coded.sets.has(ValueSet::Nsaid).then(|| coded.label.by_name())
     }
 
     pub(crate) fn allergies(&self) -> Vec<Allergy<'a>> {
@@ -221,7 +221,7 @@ impl<'a> Chart<'_, 'a> {
         let counts = is_active && !retracted(allergy.verification_status.as_ref()) && self.subject.is(allergy.patient.as_ref());
         (coded.sets.has(ValueSet::NsaidAllergy) && counts).then(|| Allergy {
             reference: Reference::new("AllergyIntolerance", id(allergy.id.as_ref())),
-            label: coded.label,
+            label: coded.label.by_name(),
             recorded: date(allergy.recorded_date.as_ref()),
         })
     }

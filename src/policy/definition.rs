@@ -78,6 +78,8 @@ impl Policy {
 pub struct CriterionText {
     /// A few words.
     pub title: String,
+    /// How it reads when it is not met.
+    pub not_met: String,
     /// Section and sentence of the policy, paraphrased.
     pub citation: String,
 }

@@ -96,6 +96,7 @@ struct SystemToml {
 struct CriterionToml {
     id: Spanned<String>,
     title: String,
+    not_met: String,
     citation: String,
 }
 
@@ -177,7 +178,7 @@ impl Source<'_> {
             let Some(id) = id else {
                 return Err(self.fault(&criterion.id, format!("unknown criterion `{}`", criterion.id.get_ref())));
             };
-            let text = CriterionText { title: criterion.title, citation: criterion.citation };
+            let text = CriterionText { title: criterion.title, not_met: criterion.not_met, citation: criterion.citation };
             if criteria.insert(id, text).is_some() {
                 return Err(self.fault(&criterion.id, format!("criterion `{}` stands twice", criterion.id.get_ref())));
             }

@@ -35,5 +35,10 @@ pub(crate) fn coding_notes(case: &OrderCase<'_, '_>) -> Vec<String> {
         retired.since <= case.dates.service
             && case.order.reasons.iter().any(|reason| reason.is_icd10cm && reason.label.code == retired.code)
     });
-    retired.map(|retired| case.say(Phrase::CodingNote, &[&retired.code, &retired.since, &retired.replaced_by.join(", ")])).collect()
+    let or = case.say(Phrase::Or, &[]);
+    let replacements = |codes: &[String]| match codes {
+        [first @ .., last] if !first.is_empty() => format!("{}{or}{last}", first.join(", ")),
+        codes => codes.join(&or),
+    };
+    retired.map(|retired| case.say(Phrase::CodingNote, &[&retired.code, &retired.since, &replacements(&retired.replaced_by)])).collect()
 }

@@ -51,6 +51,14 @@ pub struct Label<'a> {
     pub display: Option<Cow<'a, str>>,
 }
 
+impl Label<'_> {
+    /// The words alone, where there are any: a drug's number says nothing to a reader.
+    #[must_use]
+    pub fn by_name(self) -> Self {
+        if self.display.is_some() { Self { code: Cow::Borrowed(""), ..self } } else { self }
+    }
+}
+
 impl std::fmt::Display for Label<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match &self.display {

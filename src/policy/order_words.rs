@@ -36,6 +36,14 @@ impl<'p> OrderWords<'p, '_, '_> {
         self.policy.criterion(id).map_or(id.as_str(), |text| text.title.as_str())
     }
 
+    /// A criterion as it reads with its verdict.
+    pub(crate) fn outcome(&self, id: CriterionId, verdict: Verdict) -> &'p str {
+        match verdict {
+            Verdict::NotMet => self.policy.criterion(id).map_or(id.as_str(), |text| text.not_met.as_str()),
+            Verdict::Met | Verdict::Unknown => self.title(id),
+        }
+    }
+
     /// The order in words, with its side.
     pub(crate) fn order(&self) -> String {
         let kind = match self.order.kind {
@@ -54,7 +62,7 @@ impl<'p> OrderWords<'p, '_, '_> {
         let deciding = self.order.sites.iter().filter(|site| site.determination == self.order.determination);
         let mut titles = Vec::new();
         for criterion in deciding.flat_map(|site| &site.criteria).filter(|criterion| criterion.verdict == verdict) {
-            let title = self.title(criterion.id);
+            let title = self.outcome(criterion.id, verdict);
             if !titles.contains(&title) {
                 titles.push(title);
             }

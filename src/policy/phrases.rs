@@ -47,8 +47,7 @@ phrases! {
         TestsPositive = "tests-positive" ("count", "names"),
         TestsNegative = "tests-negative" ("count", "names"),
         NoTestPositive = "no-test-positive" (),
-        WeeksByForm = "weeks-by-form" ("weeks"),
-        WeeksTooFewByForm = "weeks-too-few-by-form" ("weeks", "needed"),
+        WeeksByForm = "weeks-by-form" ("weeks", "needed"),
         TherapyCourse = "therapy-course" ("days", "first", "last", "sessions"),
         TherapyTooShort = "therapy-too-short" ("days", "first", "last"),
         UndatedTherapy = "undated-therapy" ("count"),
@@ -98,6 +97,7 @@ phrases! {
         OneProcedure = "one-procedure" (),
         SecondProcedure = "second-procedure" ("procedure"),
         EvidenceAnswer = "evidence-answer" ("question", "answer"),
+        EvidenceInjectionAnswer = "evidence-injection-answer" ("question", "date", "answer"),
         EvidenceOnset = "evidence-onset" ("condition", "onset"),
         EvidenceRecorded = "evidence-recorded" ("condition"),
         EvidenceFinding = "evidence-finding" ("examination", "result"),
@@ -118,6 +118,7 @@ phrases! {
         EffectBaseline = "effect-baseline" ("date"),
         EffectAdjunct = "effect-adjunct" ("date"),
         CodingNote = "coding-note" ("code", "date", "replacements"),
+        Or = "or" (),
     }
 }
 
@@ -137,6 +138,7 @@ phrases! {
         Missing = "missing" (),
         MetHeading = "met-heading" (),
         NotMetHeading = "not-met-heading" (),
+        SideNotStated = "side-not-stated" (),
         DiagnosisOnProblemList = "diagnosis-on-problem-list" ("condition"),
         DiagnosisNotFound = "diagnosis-not-found" (),
         DiagnosisUnavailable = "diagnosis-unavailable" (),

@@ -140,6 +140,7 @@ pub struct Wording {
     phrases: Vec<Template>,
     card_texts: Vec<Template>,
     asks: HashMap<Question, String>,
+    sources: HashMap<String, String>,
     determinations: HashMap<(Determination, bool), DeterminationText>,
     /// What kind of card ours are.
     pub topic: CardTopic,
@@ -155,6 +156,7 @@ struct WordingToml {
     phrases: HashMap<String, Spanned<String>>,
     cards: HashMap<String, Spanned<String>>,
     asks: HashMap<String, Spanned<String>>,
+    sources: HashMap<String, String>,
     determinations: HashMap<String, DeterminationToml>,
     override_reasons: Vec<OverrideReason>,
     topic: CardTopic,
@@ -184,8 +186,8 @@ impl Wording {
         let card_texts = source.table("cards", &read.cards, CardText::ALL.iter().map(|text| (text.key(), text.arguments())))?;
         let asks = source.asks(&read.asks)?;
         let determinations = source.determinations(&read.determinations)?;
-        let WordingToml { override_reasons, topic, therapy_order, .. } = read;
-        Ok(Self { phrases, card_texts, asks, determinations, topic, therapy_order, override_reasons })
+        let WordingToml { override_reasons, topic, therapy_order, sources, .. } = read;
+        Ok(Self { phrases, card_texts, asks, sources, determinations, topic, therapy_order, override_reasons })
     }
 
     /// A phrase of a statement, its places filled in by position.
@@ -202,6 +204,12 @@ impl Wording {
     #[must_use]
     pub fn ask(&self, question: Question) -> &str {
         self.asks.get(&question).map_or_else(|| question.link_id(), String::as_str)
+    }
+
+    /// What a list of the chart is called, by its name in an evaluation's `sources`.
+    #[must_use]
+    pub fn source<'s>(&'s self, name: &'s str) -> &'s str {
+        self.sources.get(name).map_or(name, String::as_str)
     }
 
     /// The texts of a determination, which differ where it names a day.

@@ -86,8 +86,9 @@ fn therapy<'a>(case: &OrderCase<'_, 'a>, rule: &TherapyRule, answer: Option<f64>
     let course = longest(therapy_courses(case, rule.set));
     let long_enough = |course: &Course<_>| course.days() >= i64::from(rule.weeks * DAYS_A_WEEK);
     let answer_evidence = answer.and_then(|weeks| case.answer_evidence(rule.question, &weeks));
+    let by_form = |weeks: f64| case.say(Phrase::WeeksByForm, &[&weeks, &rule.weeks]);
     if let Some(weeks) = answer.filter(|weeks| *weeks >= f64::from(rule.weeks)) {
-        return Assessment::new(Verdict::Met).found(case.say(Phrase::WeeksByForm, &[&weeks])).resting_on(answer_evidence);
+        return Assessment::new(Verdict::Met).found(by_form(weeks)).resting_on(answer_evidence);
     }
     if let Some(course) = course.as_ref().filter(|course| long_enough(course)) {
         let found = case.say(Phrase::TherapyCourse, &[&course.days(), &course.first, &course.last, &course.parts.len()]);
@@ -97,7 +98,7 @@ fn therapy<'a>(case: &OrderCase<'_, 'a>, rule: &TherapyRule, answer: Option<f64>
     let short = course.as_ref().map(|course| case.say(Phrase::TherapyTooShort, &[&course.days(), &course.first, &course.last]));
     let undated = undated(case.facts.therapies.iter().filter(|therapy| therapy.sets.has(rule.set)).map(|therapy| therapy.span));
     Assessment::new(verdict)
-        .found(answer.map(|weeks| case.say(Phrase::WeeksTooFewByForm, &[&weeks, &rule.weeks])))
+        .found(answer.map(by_form))
         .found(short)
         .found(undated.map(|count| case.say(Phrase::UndatedTherapy, &[&count])))
         .resting_on(answer_evidence)
@@ -121,7 +122,7 @@ fn nsaids_by_form<'a>(case: &OrderCase<'_, 'a>) -> Option<Assessment<'a>> {
     let needed = f64::from(case.policy.thresholds.nsaid_weeks);
     if let Some(weeks) = answers.nsaid_weeks.filter(|weeks| *weeks >= needed) {
         let evidence = case.answer_evidence(Question::NsaidWeeks, &weeks);
-        return Some(Assessment::new(Verdict::Met).found(case.say(Phrase::WeeksByForm, &[&weeks])).resting_on(evidence));
+        return Some(Assessment::new(Verdict::Met).found(case.say(Phrase::WeeksByForm, &[&weeks, &needed])).resting_on(evidence));
     }
     (answers.nsaid_contraindicated == Some(true)).then(|| {
         let evidence = case.yes_no_evidence(Question::NsaidContraindicated, true);
@@ -160,7 +161,7 @@ fn nsaids_by_course<'a>(case: &OrderCase<'_, 'a>) -> Assessment<'a> {
     let short = course.as_ref().map(|course| case.say(Phrase::NsaidTooShort, &[&course.days(), &course.first, &course.last]));
     let undated = undated(case.facts.nsaids.iter().map(|taken| taken.span));
     let mut assessment = Assessment::new(verdict)
-        .found(weeks.map(|weeks| case.say(Phrase::WeeksTooFewByForm, &[&weeks, &needed])))
+        .found(weeks.map(|weeks| case.say(Phrase::WeeksByForm, &[&weeks, &needed])))
         .found(contraindicated.map(|_| case.say(Phrase::NsaidNotContraindicatedByForm, &[])))
         .found(short)
         .found(undated.map(|count| case.say(Phrase::UndatedNsaid, &[&count])))
