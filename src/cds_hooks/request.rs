@@ -7,6 +7,7 @@ use std::fmt;
 use std::marker::PhantomData;
 
 use serde::Deserialize;
+use serde::de::value::MapAccessDeserializer;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use thiserror::Error;
@@ -52,7 +53,7 @@ pub struct Context<'a> {
     #[serde(borrow)]
     pub patient_id: Cow<'a, str>,
     /// The orders being signed.
-    #[serde(borrow, default)]
+    #[serde(borrow, default, deserialize_with = "optional_object")]
     pub draft_orders: Option<OrderBundle<'a>>,
 }
 
@@ -202,7 +203,7 @@ struct Strict<'a> {
     hook_instance: Cow<'a, str>,
     #[serde(default)]
     fhir_server: Option<String>,
-    #[serde(borrow)]
+    #[serde(borrow, deserialize_with = "object")]
     context: Context<'a>,
     #[serde(default)]
     prefetch: Option<AnyObject>,
@@ -240,7 +241,7 @@ impl<'de, P: Deserialize<'de>, W: Fn(&Context<'de>) -> bool> Visitor<'de> for Re
                 "hookInstance" => members.hook_instance = Some(map.next_value::<Borrowed<'de>>()?.0),
                 "fhirServer" => members.fhir_server = map.next_value::<Option<Borrowed<'de>>>()?.map(|server| server.0),
                 "fhirAuthorization" => members.has_authorization = map.next_value::<Option<IgnoredAny>>()?.is_some(),
-                "context" => members.context = Some(map.next_value()?),
+                "context" => members.context = Some(map.next_value::<Object<Context<'de>>>()?.0),
                 "prefetch" => members.prefetch = self.prefetch(members.context.as_ref(), &mut map)?,
                 _ => {
                     map.next_value::<IgnoredAny>()?;
@@ -266,6 +267,37 @@ impl<P, W> RequestSeed<P, W> {
             }
         })
     }
+}
+
+/// A JSON object. For a struct alone serde would take a list as well, its elements for the members in their order.
+struct Object<T>(T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(ObjectVisitor(PhantomData)).map(Self)
+    }
+}
+
+struct ObjectVisitor<T>(PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for ObjectVisitor<T> {
+    type Value = T;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
+        T::deserialize(MapAccessDeserializer::new(map))
+    }
+}
+
+fn object<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<T, D::Error> {
+    Object::deserialize(deserializer).map(|object| object.0)
+}
+
+fn optional_object<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+    Option::<Object<T>>::deserialize(deserializer).map(|object| object.map(|object| object.0))
 }
 
 /// A string borrowed from the body where it holds no escape.
@@ -312,6 +344,9 @@ impl<P> HookRequest<'_, P> {
         }
         if self.has_authorization && self.fhir_server.is_none() {
             return Err(RequestError::NoServer);
+        }
+        if self.context.patient_id.is_empty() {
+            return Err(RequestError::Missing { path: "context.patientId".to_owned() });
         }
         match &self.context.draft_orders {
             None => Err(RequestError::NoOrders),

@@ -86,19 +86,18 @@ fn therapy(case: &CardCase<'_, '_, '_>) -> Option<Value> {
     let code = CodeableConcept::builder().coding(vec![Some(coding)]).text(text.display.clone()).build().ok()?;
     let reason = CodeableConcept::builder().text(text.reason.clone()).build().ok()?;
     let subject = FhirReference::builder().reference(case.evaluation.patient.to_string()).build().ok()?;
-    let requester = FhirReference::builder().reference(case.presentation.user_id.to_owned()).build().ok()?;
     let period = Period::builder().start(today.to_string().parse().ok()?).end(last.to_string().parse().ok()?).build().ok()?;
-    let order = ServiceRequest::builder()
+    let mut order = ServiceRequest::builder()
         .status(RequestStatus::Draft)
         .intent(RequestIntent::Order)
         .code(code)
         .subject(subject)
-        .requester(requester)
         .occurrence(ServiceRequestOccurrence::Period(period))
-        .reason_code(vec![Some(reason)])
-        .build()
-        .ok()?;
-    serde_json::to_value(order).ok()
+        .reason_code(vec![Some(reason)]);
+    if !case.presentation.user_id.is_empty() {
+        order = order.requester(FhirReference::builder().reference(case.presentation.user_id.to_owned()).build().ok()?);
+    }
+    serde_json::to_value(order.build().ok()?).ok()
 }
 
 /// Whether a resource has an id, without which no action can name it.
