@@ -120,8 +120,8 @@ fn the_instant_decides_and_may_be_of_any_time_zone() {
 #[test]
 fn the_text_of_an_order_that_must_wait() {
     insta::assert_snapshot!(text_of("second-diagnostic-day-10"), @"
-    SI joint injection, left: not before 2026-11-28: Two weeks since the first injection
-    ────────────────────────────────────────────────────────────────────────────────────
+    SI joint injection, left: not before 2026-11-28. Less than two weeks since the first injection
+    ──────────────────────────────────────────────────────────────────────────────────────────────
     Service on 2026-11-24 for Patient/b1e51764-sij, judged as of 2026-11-22 10:00 UTC
     [ServiceRequest/order-1]
     The policy does not support a service on 2026-11-24, but can from 2026-11-28 on.
@@ -134,7 +134,7 @@ fn the_text_of_an_order_that_must_wait() {
         - 2026-11-14: less than half the pain relieved [Procedure/procedure-1]
       ✓ I.B.1 The first injection did not help
         20% relief after the injection of 2026-11-14.
-        - 2026-11-20: form: percent relief after the earlier injection: 20
+        - 2026-11-20: form: percent relief after the earlier injection (of 2026-11-14): 20
           [QuestionnaireResponse/questionnaire-response-1]
       ✗ I.B.2 Two weeks since the first injection
         First injection 2026-11-14; two weeks are over on 2026-11-28.
@@ -158,12 +158,13 @@ fn the_text_of_an_order_that_must_wait() {
 #[test]
 fn the_text_of_a_chart_with_nothing_documented() {
     insta::assert_snapshot!(text_of("nothing-documented"), @"
-    SI joint injection, right: 7 items to document before the policy supports it
-    ────────────────────────────────────────────────────────────────────────────
+    SI joint injection, right: documentation missing for 7 criteria
+    ───────────────────────────────────────────────────────────────
     Service on 2026-12-01 for Patient/cc9ed094-sij, judged as of 2026-11-22 10:00 UTC
     [ServiceRequest/order-1]
     Nothing in the chart speaks against it, but not everything the policy asks for is documented.
-    What to do: Document what is missing in the visit note or the documentation form, then sign again.
+    What to do: Answer what is missing in the documentation form, or chart it as coded entries, then
+    sign again.
 
     ✓ met, ✗ not met, ? not known
 

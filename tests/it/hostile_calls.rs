@@ -142,7 +142,7 @@ async fn a_record_that_merely_holds_nothing_is_answered() {
     }
     let answer = sign(&call).await;
     assert_eq!(answer.status, 200);
-    assert!(answer.json()["cards"][0]["summary"].as_str().unwrap().contains("to document"), "{}", answer.text());
+    assert!(answer.json()["cards"][0]["summary"].as_str().unwrap().contains("documentation missing"), "{}", answer.text());
 }
 
 #[tokio::test]

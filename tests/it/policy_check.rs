@@ -155,7 +155,7 @@ fn an_unknown_criterion_is_named_with_its_line() {
     let folder = PolicyFolder::new();
     assert_eq!(
         folder.change("policy.toml", "id = \"I.A.1\"", "id = \"I.A.9\"").fault(),
-        "2019-08/policy.toml:96: unknown criterion `I.A.9`"
+        "2019-08/policy.toml:97: unknown criterion `I.A.9`"
     );
 }
 
@@ -247,5 +247,5 @@ fn one_version_in_two_folders_is_refused() {
     let folder = PolicyFolder::new();
     folder.add("copy");
     let fault = folder.fault();
-    assert_eq!(fault, "sij-cds: version `2019-08` of policy `sacroiliac-joint-interventions` stands in more than one folder");
+    assert_eq!(fault, "sij-cds: version `2019-08` of policy `sacroiliac-joint-interventions`, or its `effective_from`, stands in more than one folder");
 }
