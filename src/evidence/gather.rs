@@ -14,7 +14,7 @@ use super::record::{Kind, PrefetchKeys, Record, Sources};
 use super::resource::{Resource, Unreadable};
 use super::subject::Subject;
 use super::text::Text;
-use crate::policy::{Facts, Order, Policy};
+use crate::policy::{Facts, Order, Policy, Reference};
 
 /// A prefetch object: each key with what it holds.
 #[derive(Debug)]
@@ -130,17 +130,17 @@ impl<'a> Gathered<'a> {
         let chart = self.chart(policy, patient_id);
         Facts {
             orders: chart.orders(&self.drafts),
-            conditions: chart.conditions(),
+            conditions: in_order(chart.conditions(), |fact| &fact.reference),
             conditions_available: self.record.source(Kind::Conditions).is_available(),
-            injections: chart.injections(),
+            injections: in_order(chart.injections(), |fact| &fact.reference),
             procedures_available: self.record.source(Kind::Procedures).is_available(),
-            therapies: chart.therapies(),
-            nsaids: chart.nsaids(),
-            allergies: chart.allergies(),
-            findings: chart.findings(),
-            pain_scores: chart.pain_scores(),
-            forms: chart.forms(),
-            therapy_orders: chart.therapy_orders(),
+            therapies: in_order(chart.therapies(), |fact| &fact.reference),
+            nsaids: in_order(chart.nsaids(), |fact| &fact.reference),
+            allergies: in_order(chart.allergies(), |fact| &fact.reference),
+            findings: in_order(chart.findings(), |fact| &fact.reference),
+            pain_scores: in_order(chart.pain_scores(), |fact| &fact.reference),
+            forms: in_order(chart.forms(), |fact| &fact.reference),
+            therapy_orders: in_order(chart.therapy_orders(), |fact| &fact.reference),
             plan: chart.plan(&self.drafts),
         }
     }
@@ -154,4 +154,10 @@ impl<'a> Gathered<'a> {
     fn chart<'e>(&'e self, policy: &'e Policy, patient_id: &'e str) -> Chart<'e, 'a> {
         Chart { policy, record: &self.record, subject: Subject::new(patient_id) }
     }
+}
+
+/// Facts in the order of their resources' ids, so that nothing hangs on the order in which a call lists them.
+fn in_order<'a, T>(mut facts: Vec<T>, reference: impl Fn(&T) -> &Reference<'a>) -> Vec<T> {
+    facts.sort_by(|left, right| reference(left).cmp(reference(right)));
+    facts
 }

@@ -173,7 +173,7 @@ async fn no_orders_and_orders_that_are_over_get_no_card() {
 }
 
 fn nested(depth: usize) -> String {
-    format!(r#"{}{}"#, r#"{"item":["#.repeat(depth), "]}".repeat(depth))
+    format!("{}{}", r#"{"item":["#.repeat(depth), "]}".repeat(depth))
 }
 
 #[tokio::test]

@@ -43,7 +43,7 @@ fn difference(path: &str, left: &Value, right: &Value) -> String {
 struct Dice(u64);
 
 impl Dice {
-    /// The step and mixing of SplitMix64.
+    /// The step and mixing of `SplitMix64`.
     fn roll(&mut self, sides: usize) -> usize {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -129,14 +129,15 @@ fn unreadable(existing: &Json, dice: &mut Dice) -> Json {
         "null",
         "[7]",
     ];
-    let mut resource = existing.get("resource").cloned().unwrap_or_else(|| Json::Map(Vec::new()));
-    let wrong = ["7", "true", r#""text""#, "[true]", r#"{"coding":7}"#][dice.roll(5)];
+    let mut resource = existing.get("resource").cloned().expect("an entry has a resource");
     match dice.roll(3) {
         0 => Json::read(NONSENSE[dice.roll(NONSENSE.len())]),
         1 => {
-            let member = ["subject", "patient", "code", "medicationCodeableConcept", "item"][dice.roll(5)];
-            ["code", "subject", "patient", member].iter().for_each(|member| resource.set(member, Json::read(wrong)));
-            resource.set("code", Json::read("7"));
+            let wrong = Json::read(["7", "true", r#""text""#, "[true]", r#"{"reference":7}"#][dice.roll(5)]);
+            // Every type the policy reads names its patient by one of these.
+            for member in ["subject", "patient", "beneficiary"] {
+                resource.set(member, wrong.clone());
+            }
             entry(resource)
         }
         _ => {
@@ -188,7 +189,9 @@ fn scattered(mut request: Json, seed: u64) -> Json {
     let prefetch = request.at_mut("prefetch").members_mut();
     prefetch.retain(|(_, value)| {
         let entries = value.get("entry").map(Json::elements).unwrap_or_default();
-        entries.iter().for_each(|entry| parts[dice.roll(keys)].push(entry.clone()));
+        for entry in entries {
+            parts[dice.roll(keys)].push(entry.clone());
+        }
         entries.is_empty()
     });
     for (place, part) in parts.into_iter().enumerate() {
@@ -243,7 +246,9 @@ fn more_care(dice: &mut Dice) -> (&'static str, Value) {
     let nsaid = coding("http://www.nlm.nih.gov/research/umls/rxnorm", ["5640", "7258", "3355"][dice.roll(3)]);
     let statement = json!({"resourceType": "MedicationStatement", "id": id, "status": "completed", "subject": subject});
     let with = |mut resource: Value, members: [(&str, Value); 2]| {
-        members.into_iter().for_each(|(name, value)| resource[name] = value);
+        for (name, value) in members {
+            resource[name] = value;
+        }
         resource
     };
     let procedure = json!({"resourceType": "Procedure", "id": id, "status": "completed", "subject": subject});
@@ -363,6 +368,23 @@ proptest! {
             prop_assert_eq!(difference("", &evaluate(&changed), &evaluate(&request)), "");
         }
     }
+}
+
+#[test]
+fn every_request_is_decided_the_same_when_its_lists_are_reversed() {
+    for case in REQUESTS.iter() {
+        let mut reversed = case.json();
+        for entries in bundles(&mut reversed) {
+            entries.reverse();
+        }
+        assert_eq!(difference("", &evaluate(&reversed), &evaluate(&case.json())), "", "{}", case.name);
+    }
+}
+
+#[test]
+fn more_care_does_raise_a_verdict_somewhere() {
+    let raised = |place: &usize| care_verdicts(&with_more_care(request(*place), 7)) != care_verdicts(&request(*place));
+    assert!((0..240).filter(raised).count() > 10);
 }
 
 const VERDICTS: [Verdict; 3] = [Verdict::Met, Verdict::NotMet, Verdict::Unknown];

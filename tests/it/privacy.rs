@@ -20,7 +20,9 @@ fn telling_texts(call: &Json, found: &mut BTreeSet<String>) {
 
 fn all_telling_texts(cases: &[Case]) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
-    cases.iter().for_each(|case| telling_texts(&case.json(), &mut found));
+    for case in cases {
+        telling_texts(&case.json(), &mut found);
+    }
     found
 }
 
