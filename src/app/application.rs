@@ -190,6 +190,7 @@ fn is_available(decision: &Decision<'_>, kind: Kind) -> bool {
 /// CRD found-32: a call that brings none of the data an injection is decided on cannot be answered.
 fn require_data(decision: &Decision<'_>) -> Result<(), CallError> {
     let injection = decision.evaluation.orders.iter().any(|order| order.kind == OrderKind::Injection);
-    let nothing = [Kind::Conditions, Kind::Procedures, Kind::MedicationStatements].into_iter().all(|kind| !is_available(decision, kind));
+    let missing = |kind: Kind| decision.sources.get(kind.name()).is_none_or(Source::is_missing);
+    let nothing = [Kind::Conditions, Kind::Procedures, Kind::MedicationStatements].into_iter().all(missing);
     if injection && nothing { Err(CallError::NoData) } else { Ok(()) }
 }

@@ -16,7 +16,8 @@ const EVIDENCE_LIMIT: usize = 5;
 pub(super) fn text<'a, 'p>(report: &Report<'_, 'a>, policy: &'p Policy, policy_of: impl Fn(&OrderEvaluation<'a>) -> &'p Policy) -> String {
     let mut page = Page::default();
     for order in &report.evaluation.orders {
-        OrderText { words: OrderWords { policy: policy_of(order), order }, report }.write(&mut page);
+        OrderText { words: OrderWords { policy: policy_of(order), order, is_one_of_several: report.evaluation.orders.len() > 1 }, report }
+            .write(&mut page);
         page.gap();
     }
     if report.evaluation.orders.is_empty() {
@@ -46,7 +47,7 @@ fn unavailable(report: &Report<'_, '_>) -> Vec<(&'static str, Vec<&'static str>)
     let mut by_reason: Vec<(&'static str, Vec<&'static str>)> = Vec::new();
     for kind in Kind::ALL {
         let reason = match report.sources.get(kind.name()) {
-            Some(Source::Unavailable(reason)) => *reason,
+            Some(Source::Partial(reason) | Source::Unavailable(reason)) => *reason,
             Some(Source::Prefetch) | None => continue,
         };
         match by_reason.iter_mut().find(|(known, _)| *known == reason) {
@@ -82,7 +83,7 @@ impl<'a> OrderText<'_, '_, 'a> {
     fn write(&self, page: &mut Page) {
         let order = self.words.order;
         let arguments = self.words.arguments();
-        let texts = self.words.policy.wording.determination(order.determination, order.earliest_date.is_some());
+        let texts = self.words.texts();
         page.write(0, "", &texts.map(|texts| texts.summary(&arguments)).unwrap_or_default());
         page.rule();
         let as_of = self.report.evaluation.as_of.format("%Y-%m-%d %H:%M UTC");

@@ -59,7 +59,7 @@ impl CardCase<'_, '_, '_> {
 
     /// What the card says of its order as the text form does.
     pub(super) fn words(&self) -> OrderWords<'_, '_, '_> {
-        OrderWords { policy: self.policy, order: self.order }
+        OrderWords { policy: self.policy, order: self.order, is_one_of_several: self.evaluation.orders.len() > 1 }
     }
 }
 
@@ -107,9 +107,8 @@ fn indicator(determination: Determination) -> Indicator {
 }
 
 fn summary(case: &CardCase<'_, '_, '_>) -> String {
-    let dated = case.order.earliest_date.is_some();
     let arguments = case.words().arguments();
-    let text = case.policy.wording.determination(case.order.determination, dated).map(|texts| texts.summary(&arguments));
+    let text = case.words().texts().map(|texts| texts.summary(&arguments));
     shortened(&plain(&text.unwrap_or_default()), SUMMARY_LIMIT)
 }
 

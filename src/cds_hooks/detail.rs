@@ -3,16 +3,15 @@
 
 use super::card::CardCase;
 use super::plain_text::{plain, shortened};
-use crate::policy::{CardText, Criterion, CriterionId, DiagnosisSupport, Site, SiteEvaluation, Verdict};
+use crate::policy::{CardText, Criterion, CriterionId, Determination, DiagnosisSupport, Site, SiteEvaluation, Verdict};
 
 /// Longer statements are cut: a card is read in seconds, the whole stands in the evaluation.
 const STATEMENT_LIMIT: usize = 300;
 
 /// The whole detail. `offered` are the labels of the suggestions, for a client that shows the text alone.
 pub(super) fn detail(case: &CardCase<'_, '_, '_>, offered: &[&str]) -> String {
-    let dated = case.order.earliest_date.is_some();
     let arguments = case.words().arguments();
-    let texts = case.policy.wording.determination(case.order.determination, dated);
+    let texts = case.words().texts();
     let mut paragraphs: Vec<String> = texts.map(|texts| texts.lead(&arguments)).into_iter().collect();
     let several = case.order.sites.len() > 1;
     for site in &case.order.sites {
@@ -23,11 +22,19 @@ pub(super) fn detail(case: &CardCase<'_, '_, '_>, offered: &[&str]) -> String {
         paragraphs.extend(site_lists(case, site));
     }
     paragraphs.extend(texts.map(|texts| texts.next(&arguments)));
+    paragraphs.extend(also_document(case));
     paragraphs.extend((!offered.is_empty()).then(|| case.say(CardText::Suggested, &[&offered.join("; ")])));
     paragraphs.extend(notes(case));
     paragraphs.push(case.say(CardText::Disclaimer, &[&case.policy.title, &case.policy.version]));
     paragraphs.retain(|paragraph| !paragraph.is_empty());
     paragraphs.join("\n\n")
+}
+
+/// A move or a removal alone does not settle what is still to be documented.
+fn also_document(case: &CardCase<'_, '_, '_>) -> Option<String> {
+    let mut criteria = case.order.sites.iter().flat_map(|site| &site.criteria);
+    let open = case.order.determination == Determination::NotYet && criteria.any(|criterion| criterion.verdict.is_unknown());
+    open.then(|| case.say(CardText::AlsoDocument, &[]))
 }
 
 fn site_words(site: &SiteEvaluation<'_>) -> String {

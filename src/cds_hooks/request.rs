@@ -71,20 +71,28 @@ pub struct OrderBundle<'a> {
 
 /// An entry of the Bundle of draft orders.
 #[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct OrderEntry<'a> {
+    /// The entry's address, where the client gives one.
+    #[serde(borrow, default)]
+    pub full_url: Option<FullUrl<'a>>,
     /// The client's own JSON.
     #[serde(borrow, default)]
     pub resource: Option<&'a RawValue>,
 }
 
 impl<'a> Context<'a> {
-    /// The resources among the draft orders, by place.
-    #[must_use]
-    pub fn order_resources(&self) -> Vec<Option<&'a RawValue>> {
-        let bundle = self.draft_orders.iter();
-        bundle.flat_map(|bundle| bundle.entry.iter().flatten().map(|entry| entry.resource)).collect()
+    /// The resources among the draft orders with their addresses, by place.
+    pub fn order_resources(&self) -> impl Iterator<Item = (Option<Cow<'a, str>>, Option<&'a RawValue>)> {
+        let entries = self.draft_orders.iter().flat_map(|bundle| bundle.entry.iter().flatten());
+        entries.map(|entry| (entry.full_url.as_ref().map(|url| url.0.clone()), entry.resource))
     }
 }
+
+/// An address, borrowed from the body where it holds no escape.
+#[derive(Debug, Deserialize)]
+#[serde(transparent)]
+pub struct FullUrl<'a>(#[serde(borrow)] Cow<'a, str>);
 
 /// A call that is not as the specification says.
 #[derive(Debug, Error, PartialEq, Eq)]
@@ -121,6 +129,12 @@ pub enum RequestError {
          orders, or this service's URL differs from the registered endpoint"
     )]
     NoOrders,
+    /// More orders than one person signs.
+    #[error("more than {limit} orders in `context.draftOrders` are for the sacroiliac joint")]
+    TooManyOrders {
+        /// How many are taken.
+        limit: usize,
+    },
     /// An order of somebody else.
     #[error("`context.patientId` and the subject of order `{position}` are not the same patient")]
     OtherPatient {
@@ -138,7 +152,7 @@ impl RequestError {
             Self::Missing { path } | Self::WrongType { path } => Some(path.clone()),
             Self::UnknownHook => Some("hook".to_owned()),
             Self::NoServer => Some("fhirServer".to_owned()),
-            Self::NoOrders => Some("context.draftOrders".to_owned()),
+            Self::NoOrders | Self::TooManyOrders { .. } => Some("context.draftOrders".to_owned()),
             Self::OtherPatient { position } => Some(format!("context.draftOrders.entry[{position}].resource.subject")),
         }
     }
@@ -146,7 +160,7 @@ impl RequestError {
     /// Whether the call has the right shape but contradicts itself.
     #[must_use]
     pub fn is_contradiction(&self) -> bool {
-        matches!(self, Self::OtherPatient { .. })
+        matches!(self, Self::OtherPatient { .. } | Self::TooManyOrders { .. })
     }
 }
 

@@ -35,10 +35,6 @@ pub struct Policy {
     pub value_sets: ValueSets,
     /// Its words.
     pub wording: Wording,
-    /// The documentation form, as FHIR JSON.
-    pub questionnaire: String,
-    /// The form's canonical URL with its version.
-    pub questionnaire_canonical: String,
 }
 
 impl Policy {

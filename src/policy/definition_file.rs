@@ -127,8 +127,7 @@ impl Policy {
         }
         value_set_file::read_all(files, VALUE_SETS, &formats, &mut value_sets)?;
         let wording = Wording::read(CARDS, file_text(files, CARDS)?)?;
-        let questionnaire = file_text(files, QUESTIONNAIRE)?;
-        let questionnaire_canonical = questionnaire_file::validate(QUESTIONNAIRE, questionnaire)?;
+        questionnaire_file::validate(QUESTIONNAIRE, file_text(files, QUESTIONNAIRE)?)?;
         Ok(Self {
             effective_from: source.date(&read.effective_from)?,
             effective_to: read.effective_to.as_ref().map(|date| source.date(date)).transpose()?,
@@ -143,8 +142,6 @@ impl Policy {
             parameters: read.parameters,
             value_sets,
             wording,
-            questionnaire: questionnaire.to_owned(),
-            questionnaire_canonical,
         })
     }
 }

@@ -95,6 +95,14 @@ impl Side {
     }
 }
 
+impl Side {
+    /// Whether two sides can speak of one joint.
+    #[must_use]
+    pub fn compatible(self, other: Self) -> bool {
+        !matches!((self, other), (Self::Left, Self::Right) | (Self::Right, Self::Left))
+    }
+}
+
 /// One `ServiceRequest` among the call's orders.
 #[derive(Debug)]
 pub struct Order<'a> {
@@ -127,8 +135,6 @@ pub struct Reason<'a> {
     pub label: Label<'a>,
     /// Whether it is a code of ICD-10-CM.
     pub is_icd10cm: bool,
-    /// The Condition it comes from, when it is not on the order itself.
-    pub condition: Option<Reference<'a>>,
 }
 
 /// A Condition in some value set of the policy.

@@ -31,7 +31,7 @@ pub use definition_file::{PolicyError, PolicyFile};
 pub use evaluate::{Inquiry, evaluate, kind};
 pub use evaluation::{
     Assumption, Criterion, CriterionId, Determination, DiagnosisSupport, Evaluation, Evidence, InjectionSource, Named, OrderEvaluation,
-    OrderKind, Pathway, Plan, PolicyVersion, PriorInjection, Reference, Site, SiteEvaluation,
+    OrderKind, Pathway, Plan, PolicyVersion, PriorInjection, Reference, SecondProcedure, Site, SiteEvaluation,
 };
 pub use facts::{
     Allergy, Condition, Examination, Facts, Finding, Label, NsaidUse, Order, PainScore, PastInjection, Reason, Side, Span, Therapy,

@@ -3,16 +3,21 @@
 
 use std::fmt::Display;
 
+use chrono::NaiveDate;
+
 use super::definition::Policy;
 use super::evaluation::{CriterionId, OrderEvaluation, OrderKind, Site};
 use super::phrases::CardText;
 use super::verdict::Verdict;
+use super::wording::DeterminationText;
 
 /// An order with the policy version it was decided by.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct OrderWords<'p, 'e, 'a> {
     pub policy: &'p Policy,
     pub order: &'e OrderEvaluation<'a>,
+    /// Whether the call has other orders it could be taken for, so that its date must be said.
+    pub is_one_of_several: bool,
 }
 
 impl<'p> OrderWords<'p, '_, '_> {
@@ -54,7 +59,12 @@ impl<'p> OrderWords<'p, '_, '_> {
             [site] => self.site(site.site),
             [] | [..] => self.say(CardText::SiteBoth, &[]),
         };
-        self.say(CardText::OrderWords, &[&self.say(kind, &[]), &site])
+        let kind = self.say(kind, &[]);
+        if self.is_one_of_several {
+            self.say(CardText::OrderWordsDated, &[&kind, &site, &self.order.service_date])
+        } else {
+            self.say(CardText::OrderWords, &[&kind, &site])
+        }
     }
 
     /// The criteria with one verdict of the joints that decided the order, each title once.
@@ -70,13 +80,23 @@ impl<'p> OrderWords<'p, '_, '_> {
         titles
     }
 
+    /// The day waited for: the one from which the order is supported, or would be if that were not too late.
+    fn waited_for(&self) -> Option<NaiveDate> {
+        self.order.earliest_date.or(self.order.too_late)
+    }
+
+    /// The texts of the determination.
+    pub(crate) fn texts(&self) -> Option<&'p DeterminationText> {
+        self.policy.wording.determination(self.order.determination, self.waited_for().is_some())
+    }
+
     /// What the determination's texts name, by position.
     pub(crate) fn arguments(&self) -> [String; 5] {
         let missing = match self.titles(Verdict::Unknown).len() {
             1 => self.say(CardText::OneMissing, &[]),
             count => self.say(CardText::SeveralMissing, &[&count]),
         };
-        let earliest = self.order.earliest_date.map(|date| date.to_string()).unwrap_or_default();
+        let earliest = self.waited_for().map(|date| date.to_string()).unwrap_or_default();
         let criterion = self.titles(Verdict::NotMet).first().copied().unwrap_or_default().to_owned();
         [self.order(), self.order.service_date.to_string(), earliest, criterion, missing]
     }

@@ -128,10 +128,12 @@ fn function<'a>(case: &SiteCase<'_, 'a>, place: usize) -> Response<'a> {
 /// The latest score within the baseline window, and those until the next injection; `None` if they cannot tell.
 fn scores<'e, 'a>(case: &SiteCase<'e, 'a>, injection: &Injection<'_, '_>, place: usize) -> Option<Scores<'e, 'a>> {
     let lo = injection.when.lo();
-    let window = minus_days(lo, case.policy.parameters.baseline_window_days)..=lo;
-    let baseline = case.scores.iter().copied().rfind(|score| window.contains(&score.date)).filter(|score| score.score > 0.0)?;
+    let oldest = minus_days(lo, case.policy.parameters.baseline_window_days);
+    let up_to = |date| case.scores.partition_point(|score| score.date <= date);
+    let latest = up_to(lo).checked_sub(1).and_then(|place| case.scores.get(place)).copied();
+    let baseline = latest.filter(|score| score.date >= oldest && score.score > 0.0)?;
     let end = case.injections.get(place + 1).map_or(case.dates.cutoff, |next| minus_days(next.when.lo(), 1));
-    let follow_ups: Vec<_> = case.scores.iter().copied().filter(|score| score.date > injection.when.hi() && score.date <= end).collect();
+    let follow_ups = case.scores.get(up_to(injection.when.hi())..up_to(end)).unwrap_or_default().to_vec();
     (!follow_ups.is_empty()).then_some(Scores { baseline, follow_ups, relief_percent: case.policy.thresholds.relief_percent })
 }
 

@@ -177,6 +177,9 @@ const DETERMINATION_ARGUMENTS: &[&str] = &["order", "service_date", "earliest_da
 /// A not-yet that names the day from which it would be supported.
 const NOT_YET_FROM: &str = "not-yet-from";
 
+/// A not-supported that would be a not-yet, were its day not beyond the twelve months.
+const NOT_SUPPORTED_LATE: &str = "not-supported-late";
+
 impl Wording {
     /// Reads `cards.toml`.
     pub(crate) fn read(file: &str, text: &str) -> Result<Self, PolicyError> {
@@ -275,7 +278,8 @@ impl Source<'_> {
         read: &HashMap<String, DeterminationToml>,
     ) -> Result<HashMap<(Determination, bool), DeterminationText>, PolicyError> {
         let keys = Determination::ALL.map(|determination| (determination.as_str(), (determination, false)));
-        let keys = keys.into_iter().chain([(NOT_YET_FROM, (Determination::NotYet, true))]);
+        let dated = [(NOT_YET_FROM, (Determination::NotYet, true)), (NOT_SUPPORTED_LATE, (Determination::NotSupported, true))];
+        let keys = keys.into_iter().chain(dated);
         let text = |(key, determination)| {
             let texts = read.get(key).ok_or_else(|| self.missing("determinations", key))?;
             let template = |text| self.template(text, DETERMINATION_ARGUMENTS);

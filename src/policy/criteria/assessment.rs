@@ -9,6 +9,9 @@ use crate::policy::response::Response;
 use crate::policy::verdict::Verdict;
 use crate::policy::wording::Wording;
 
+/// More resources than anybody reads for one criterion; a chart of any size yields a result of bounded size.
+pub(crate) const MOST_EVIDENCE: usize = 200;
+
 /// A verdict in the making; it never stands without what it rests on and what is missing.
 #[derive(Debug)]
 pub(crate) struct Assessment<'a> {
@@ -36,7 +39,8 @@ impl<'a> Assessment<'a> {
 
     /// Names the resources it rests on.
     pub(crate) fn resting_on(mut self, evidence: impl IntoIterator<Item = Evidence<'a>>) -> Self {
-        self.evidence.extend(evidence);
+        let room = MOST_EVIDENCE.saturating_sub(self.evidence.len());
+        self.evidence.extend(evidence.into_iter().take(room));
         self
     }
 
@@ -77,10 +81,15 @@ impl<'a> Assessment<'a> {
 
     /// The finished criterion, its statement put together from what was found and what is missing.
     pub(crate) fn into_criterion(self, id: CriterionId, wording: &Wording) -> Criterion<'a> {
-        let mut parts = self.found;
+        let mut parts = Vec::new();
         if self.verdict.is_unknown() && !self.missing.is_empty() {
             let asks: Vec<_> = self.missing.iter().map(|question| wording.ask(*question)).collect();
             parts.push(wording.say(Phrase::NotDocumented, &[&asks.join(", ")]));
+        }
+        for phrase in self.found {
+            if !parts.contains(&phrase) {
+                parts.push(phrase);
+            }
         }
         Criterion {
             id,

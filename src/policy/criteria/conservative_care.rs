@@ -2,8 +2,8 @@
 
 use chrono::NaiveDate;
 
-use super::Assessment;
-use super::first_diagnostic::{active_in, condition_evidence};
+use super::assessment::{Assessment, MOST_EVIDENCE};
+use super::first_diagnostic::{MOST_NAMED, active_in, condition_evidence};
 use crate::policy::case::{OrderCase, evidence};
 use crate::policy::course::{Course, Window, courses, longest};
 use crate::policy::evaluation::{Evidence, Reference};
@@ -58,7 +58,7 @@ pub(crate) fn nsaid_courses<'e, 'a>(case: &OrderCase<'e, 'a>) -> Vec<Course<Part
 }
 
 fn course_evidence<'a>(case: &OrderCase<'_, 'a>, course: &Course<Part<'_, 'a>>) -> Vec<Evidence<'a>> {
-    course.parts.iter().map(|part| part.evidence(case)).collect()
+    course.parts.iter().take(MOST_EVIDENCE).map(|part| part.evidence(case)).collect()
 }
 
 /// Weeks of a therapy by the form, else by a charted course.
@@ -170,7 +170,7 @@ fn nsaids_by_course<'a>(case: &OrderCase<'_, 'a>) -> Assessment<'a> {
         .resting_on(course.iter().flat_map(|course| course_evidence(case, course)))
         .settled_by(&open)
         .remediable(true);
-    for condition in active_in(case, ValueSet::NsaidCaution) {
+    for condition in active_in(case, ValueSet::NsaidCaution).take(MOST_NAMED) {
         let found = case.say(Phrase::NsaidCaution, &[&condition.label]);
         assessment = assessment.found(found).resting_on([condition_evidence(case, condition)]);
     }
