@@ -247,5 +247,8 @@ fn one_version_in_two_folders_is_refused() {
     let folder = PolicyFolder::new();
     folder.add("copy");
     let fault = folder.fault();
-    assert_eq!(fault, "sij-cds: version `2019-08` of policy `sacroiliac-joint-interventions`, or its `effective_from`, stands in more than one folder");
+    assert_eq!(
+        fault,
+        "sij-cds: version `2019-08` of policy `sacroiliac-joint-interventions`, or its `effective_from`, stands in more than one folder"
+    );
 }
