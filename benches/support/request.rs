@@ -1,5 +1,5 @@
 //! Writes an order-sign call about a synthetic patient with any number of resources, the same bytes on every run:
-//! Conditions, Procedures, MedicationStatements and Observations in the proportions of a long-followed adult, each of
+//! Conditions, Procedures, `MedicationStatement`s and Observations in the proportions of a long-followed adult, each of
 //! about a kilobyte, of which the policy reads a tenth. Some codes are the policy's and most are not.
 //! Shared by the benchmark and the examples that measure. Not here: charts that mean something; see `fixtures/`.
 
