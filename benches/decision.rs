@@ -106,7 +106,7 @@ fn parts(criterion: &mut Criterion, service: &Service, resources: usize) -> anyh
     let read_all = || read::<Prefetched<'_>>(black_box(&body), |_| true);
     let call = read_all()?;
     let Prefetch::Read(prefetch) = call.prefetch else { anyhow::bail!("the prefetch is read") };
-    let gathered = Gathered::of_orders(&call.context.order_resources()).with(prefetch, &service.services.prefetch_keys);
+    let gathered = Gathered::of_orders(call.context.order_resources()).with(prefetch, &service.services.prefetch_keys);
     let policy = service.app.policies().newest();
     let patient = call.context.patient_id.as_ref();
     let facts = gathered.facts(policy, patient);

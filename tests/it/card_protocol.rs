@@ -89,15 +89,15 @@ fn an_updated_order_keeps_every_other_member_letter_for_letter() {
 }
 
 #[test]
-fn a_moved_order_says_its_new_date_in_one_way_alone() {
+fn a_series_of_dates_is_left_to_the_clinician_to_move() {
     let mut request = story("third-injection-at-seven-weeks").json();
     let order = request.at_mut("context.draftOrders.entry.0.resource");
     order.remove("occurrenceDateTime").expect("the story's order has a date");
-    order.set("occurrenceTiming", Json::of(&json!({"event": ["2026-12-01"]})));
+    order.set("occurrenceTiming", Json::of(&json!({"event": ["2026-12-01"], "repeat": {"count": 3}})));
     let answer: Value = serde_json::from_str(&Evaluator::new().answer(&request.to_string()).unwrap()).unwrap();
-    let moved = &answer["cards"][0]["suggestions"][0]["actions"][0]["resource"];
-    assert_eq!(moved["occurrenceDateTime"], "2026-12-13");
-    assert_eq!(moved["occurrenceTiming"], Value::Null);
+    let card = &answer["cards"][0];
+    assert!(card["summary"].as_str().unwrap().contains("not before 2026-12-13"), "{card}");
+    assert_eq!(card["suggestions"], Value::Null);
 }
 
 #[test]

@@ -175,8 +175,8 @@ fn the_text_of_a_chart_with_nothing_documented() {
       ? I.A.2 Tenderness over the joint
         Not documented: tenderness over the joint.
       ? I.A.3 Three positive provocation tests
-        No provocation test recorded as positive; not documented: distraction test, compression test,
-        thigh thrust test, Gaenslen test, sacral thrust test.
+        Not documented: distraction test, compression test, thigh thrust test, Gaenslen test, sacral
+        thrust test; no provocation test recorded as positive.
       ? I.A.4.a Six weeks of exercise or manual therapy
         Not documented: weeks of physical therapy, chiropractic or home exercise.
       ? I.A.4.b Three weeks of NSAIDs, or NSAIDs not possible
