@@ -130,7 +130,7 @@ impl<'de> Visitor<'de> for ResourceVisitor {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let mut passed = Vec::new();
-        let mut entries: Option<Option<Vec<EntryView<'de>>>> = None;
+        let mut entries: Option<Vec<EntryView<'de>>> = None;
         while let Some(key) = map.next_key::<Text<'de>>()? {
             match key.as_str() {
                 "resourceType" => {
@@ -138,7 +138,7 @@ impl<'de> Visitor<'de> for ResourceVisitor {
                     return Resource::of_map(kind.as_str(), Replay::new(passed, map))?.with_entries(entries);
                 }
                 // Read now: from raw text it would be read again at each level, and past the reader's limit of nesting.
-                "entry" if entries.is_none() => entries = Some(map.next_value()?),
+                "entry" if entries.is_none() => entries = Some(map.next_value::<Option<_>>()?.unwrap_or_default()),
                 _ => passed.push((key, map.next_value()?)),
             }
         }
@@ -178,10 +178,10 @@ struct RawEntry<'a> {
 
 impl<'a> Resource<'a> {
     /// Gives a Bundle the entries that stood before its type.
-    fn with_entries<E: serde::de::Error>(self, entries: Option<Option<Vec<EntryView<'a>>>>) -> Result<Self, E> {
+    fn with_entries<E: serde::de::Error>(self, entries: Option<Vec<EntryView<'a>>>) -> Result<Self, E> {
         match (self, entries) {
             (Self::Bundle(BundleView { entry: Some(_), .. }), Some(_)) => Err(E::duplicate_field("entry")),
-            (Self::Bundle(bundle), Some(entry)) => Ok(Self::Bundle(BundleView { entry, ..bundle })),
+            (Self::Bundle(bundle), Some(entries)) => Ok(Self::Bundle(BundleView { entry: Some(entries), ..bundle })),
             (resource, _) => Ok(resource),
         }
     }
