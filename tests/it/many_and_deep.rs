@@ -92,8 +92,8 @@ fn the_time_for_reasons_grows_with_their_number() {
 #[test]
 fn the_time_for_reasons_in_the_chart_grows_with_their_number() {
     assert_time_grows_with_length(|count| {
-        let references: Vec<_> = (0..count).map(|place| json!({"reference": format!("Condition/absent-{place}")})).collect();
-        let conditions = (0..count).map(|place| condition(&format!("c{place}"), &icd10("M46.1")));
+        let references: Vec<_> = (0..count).map(|place| json!({"reference": format!("Condition/named-{place}")})).collect();
+        let conditions = (0..count).map(|place| condition(&format!("other-{place}"), &icd10("M46.1")));
         good_call().with_order_member(0, "reasonReference", &json!(references)).with("conditions", conditions).text()
     });
 }
@@ -113,8 +113,8 @@ fn the_time_for_medications_by_reference_grows_with_their_number() {
 #[test]
 fn the_time_for_coverages_grows_with_their_number() {
     assert_time_grows_with_length(|count| {
-        let insurance: Vec<_> = (0..count).map(|place| json!({"reference": format!("Coverage/absent-{place}")})).collect();
-        let coverage = |place| json!({"resourceType": "Coverage", "id": format!("c{place}"), "status": "active"});
+        let insurance: Vec<_> = (0..count).map(|place| json!({"reference": format!("Coverage/named-{place}")})).collect();
+        let coverage = |place| json!({"resourceType": "Coverage", "id": format!("other-{place}"), "status": "active"});
         good_call().with_order_member(0, "insurance", &json!(insurance)).with("coverage", (0..count).map(coverage)).text()
     });
 }

@@ -78,20 +78,6 @@ fn forms_that_contradict_each_other_are_judged_the_same_in_any_order() {
 }
 
 #[test]
-fn pain_scores_that_contradict_each_other_are_judged_the_same_in_any_order() {
-    let score = |day: &str, score: u32| {
-        json!({"resourceType": "Observation", "id": "same", "status": "final", "subject": {"reference": "Patient/p1"},
-            "code": concept("http://loinc.org", "72514-3"), "effectiveDateTime": day, "valueInteger": score})
-    };
-    let scores = [score("2026-08-30", 8), score("2026-09-10", 3), score("2026-09-10", 7)];
-    let reversed = [scores[2].clone(), scores[1].clone(), scores[0].clone()];
-    let call = left_order().with("procedures", [procedure("i1", &cpt("27096:LT"), "2026-09-01")]);
-    let evaluation = call.clone().with("observations", scores).evaluation();
-    assert_eq!(evaluation["orders"][0]["sites"][0]["pathway"], "I.B");
-    assert_eq!(evaluation, call.with("observations", reversed).evaluation());
-}
-
-#[test]
 fn an_order_listed_twice_is_no_second_procedure() {
     let listed = order("o1", &cpt("27096:LT"), "2026-12-01");
     let call = Call::ordering([listed.clone(), listed]);
