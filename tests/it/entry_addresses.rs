@@ -7,7 +7,7 @@ use crate::support::call::{concept, condition, cpt, icd10, order};
 
 const ADDRESS: &str = "urn:uuid:8d5a4d5c-9f4b-4f0e-9a55-6f0f3f3f9d10";
 
-fn at_the_address(resource: Value) -> Value {
+fn at_the_address(resource: &Value) -> Value {
     json!({"resourceType": "Bundle", "entry": [{"fullUrl": ADDRESS, "resource": resource}]})
 }
 
@@ -20,7 +20,7 @@ fn order_for_a_reason() -> Call {
 
 #[test]
 fn a_reason_is_found_at_its_address_in_the_problem_list() {
-    let call = order_for_a_reason().with_prefetch("conditions", &at_the_address(condition("c1", &icd10("M46.1"))));
+    let call = order_for_a_reason().with_prefetch("conditions", &at_the_address(&condition("c1", &icd10("M46.1"))));
     assert_eq!(call.evaluation()["orders"][0]["diagnosis"], "on-order");
 }
 
@@ -45,7 +45,7 @@ fn a_prescribed_drug_is_found_at_its_address() {
     let request = json!({"resourceType": "MedicationRequest", "id": "mr1", "status": "active", "intent": "order",
         "subject": {"reference": "Patient/p1"}, "medicationReference": {"reference": ADDRESS}, "authoredOn": "2026-10-01",
         "dispenseRequest": {"expectedSupplyDuration": {"value": 28, "code": "d"}}});
-    let mut list = at_the_address(naproxen);
+    let mut list = at_the_address(&naproxen);
     list["entry"].as_array_mut().unwrap().push(json!({"resource": request}));
     let call = Call::ordering([order("o1", &cpt("27096:LT"), "2026-12-01")]).with_prefetch("medicationRequests", &list);
     assert_eq!(call.criterion("I.A.4.b")["verdict"], "met");
