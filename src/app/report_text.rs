@@ -188,10 +188,9 @@ impl<'a> OrderText<'_, '_, 'a> {
     /// Diagnosis, coding and assumptions.
     fn notes(&self) -> Vec<String> {
         let order = self.words.order;
-        let condition = order.supporting_condition.as_ref().map(|condition| condition.words.clone()).unwrap_or_default();
         let diagnosis = match order.diagnosis {
             DiagnosisSupport::OnOrder => self.say(CardText::DiagnosisOnOrder, &[]),
-            DiagnosisSupport::OnProblemList => self.say(CardText::DiagnosisOnProblemList, &[&condition]),
+            DiagnosisSupport::OnProblemList => self.words.diagnosis_on_problem_list(str::to_owned),
             DiagnosisSupport::NotFound => self.say(CardText::DiagnosisNotFound, &[]),
             DiagnosisSupport::Unavailable => self.say(CardText::DiagnosisUnavailable, &[]),
         };

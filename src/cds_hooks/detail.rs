@@ -66,10 +66,9 @@ fn citation<'p>(case: &CardCase<'p, '_, '_>, id: CriterionId) -> &'p str {
 
 fn notes(case: &CardCase<'_, '_, '_>) -> Vec<String> {
     let order = case.order;
-    let condition = order.supporting_condition.as_ref().map(|condition| plain(&condition.words)).unwrap_or_default();
     let diagnosis = match order.diagnosis {
         DiagnosisSupport::OnOrder => None,
-        DiagnosisSupport::OnProblemList => Some(case.say(CardText::DiagnosisOnProblemList, &[&condition])),
+        DiagnosisSupport::OnProblemList => Some(case.words().diagnosis_on_problem_list(plain)),
         DiagnosisSupport::NotFound => Some(case.say(CardText::DiagnosisNotFound, &[])),
         DiagnosisSupport::Unavailable => Some(case.say(CardText::DiagnosisUnavailable, &[])),
     };

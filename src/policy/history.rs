@@ -138,16 +138,19 @@ fn cut_to_episode<'e, 'a>(case: &OrderCase<'e, 'a>, mut injections: Vec<Injectio
 }
 
 /// Gives each injection the form's answer of its full date; an answer without a date speaks of the only injection.
-/// The answers are those of the joint; where the order names no joint, an answer on either side speaks of its date.
+/// The answers are those of the joint; where the order names no joint, an answer on either side speaks of its date, but
+/// one on the injection's own side first: both joints may have been done that day.
 fn attach<'e>(injections: &mut [Injection<'e, '_>], answers: &[&'e PriorInjection]) {
-    let mut by_date: HashMap<DateInterval, &'e PriorInjection> = HashMap::new();
+    let mut by_date: HashMap<DateInterval, Vec<&'e PriorInjection>> = HashMap::new();
     for answer in answers {
         if let Some(date) = answer.date.filter(|date| date.full().is_some()) {
-            by_date.entry(date).or_insert(answer);
+            by_date.entry(date).or_default().push(answer);
         }
     }
     let undated = answers.iter().find(|answer| answer.date.is_none() && injections.len() == 1).copied();
     for injection in injections.iter_mut().filter(|injection| injection.answer.is_none()) {
-        injection.answer = by_date.get(&injection.when).copied().filter(|_| injection.dated).or(undated);
+        let of_date = by_date.get(&injection.when).filter(|_| injection.dated).map_or(&[][..], Vec::as_slice);
+        let of_side = of_date.iter().find(|answer| answer.side.compatible(injection.side));
+        injection.answer = of_side.or(of_date.first()).copied().or(undated);
     }
 }

@@ -67,6 +67,14 @@ impl<'p> OrderWords<'p, '_, '_> {
         }
     }
 
+    /// What is said of a listed diagnosis that the problem list alone has; one under a retired code is not to be named.
+    pub(crate) fn diagnosis_on_problem_list(&self, show: impl Fn(&str) -> String) -> String {
+        match &self.order.supporting_condition {
+            Some(condition) => self.say(CardText::DiagnosisOnProblemList, &[&show(&condition.words)]),
+            None => self.say(CardText::DiagnosisNotBillable, &[]),
+        }
+    }
+
     /// The criteria with one verdict of the joints that decided the order, each title once.
     fn titles(&self, verdict: Verdict) -> Vec<&'p str> {
         let deciding = self.order.sites.iter().filter(|site| site.determination == self.order.determination);

@@ -142,6 +142,7 @@ phrases! {
         AlsoDocument = "also-document" (),
         SideNotStated = "side-not-stated" (),
         DiagnosisOnProblemList = "diagnosis-on-problem-list" ("condition"),
+        DiagnosisNotBillable = "diagnosis-not-billable" (),
         DiagnosisNotFound = "diagnosis-not-found" (),
         DiagnosisUnavailable = "diagnosis-unavailable" (),
         SourceUnavailable = "source-unavailable" ("types"),

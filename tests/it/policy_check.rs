@@ -1,44 +1,14 @@
 //! `sij-cds policy check`: the worked cases, a policy edited in a folder, and each fault of its files.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 use assert_cmd::assert::{Assert, OutputAssertExt};
 use sij_cds::app::{CaseOutcome, check_policies};
-use tempfile::TempDir;
 
-/// A folder of policies that holds a copy of the embedded version.
-struct PolicyFolder(TempDir);
+use crate::support::PolicyFolder;
 
 impl PolicyFolder {
-    fn new() -> Self {
-        let folder = Self(tempfile::tempdir().unwrap());
-        folder.add("2019-08");
-        folder
-    }
-
-    fn add(&self, version: &str) {
-        let original = Path::new(env!("CARGO_MANIFEST_DIR")).join("cds-hooks/policies/sacroiliac-joint-interventions/2019-08");
-        copy(&original, &self.version(version));
-    }
-
-    fn version(&self, version: &str) -> PathBuf {
-        self.0.path().join(version)
-    }
-
-    /// Changes a text in a file of version 2019-08.
-    fn change(&self, file: &str, from: &str, to: &str) -> &Self {
-        self.change_in("2019-08", file, from, to)
-    }
-
-    fn change_in(&self, version: &str, file: &str, from: &str, to: &str) -> &Self {
-        let path = self.version(version).join(file);
-        let text = std::fs::read_to_string(&path).unwrap();
-        assert!(text.contains(from), "{file} does not hold `{from}`");
-        std::fs::write(path, text.replacen(from, to, 1)).unwrap();
-        self
-    }
-
     fn remove(&self, file: &str) -> &Self {
         std::fs::remove_file(self.version("2019-08").join(file)).unwrap();
         self
@@ -53,28 +23,11 @@ impl PolicyFolder {
         program(&["policy", "check", "--policy-dir", self.path()])
     }
 
-    fn path(&self) -> &str {
-        self.0.path().to_str().unwrap()
-    }
-
     /// What start-up says of the first fault, without the program's and the folder's name.
     fn fault(&self) -> String {
         let outcome = self.check().code(1).stdout("");
         let told = String::from_utf8(outcome.get_output().stderr.clone()).unwrap();
         told.strip_prefix(&format!("sij-cds: {}/", self.path())).unwrap_or(&told).trim_end().to_owned()
-    }
-}
-
-fn copy(from: &Path, to: &Path) {
-    std::fs::create_dir_all(to).unwrap();
-    for entry in std::fs::read_dir(from).unwrap() {
-        let path = entry.unwrap().path();
-        let target = to.join(path.file_name().unwrap());
-        if path.is_dir() {
-            copy(&path, &target);
-        } else {
-            std::fs::copy(&path, target).unwrap();
-        }
     }
 }
 
@@ -210,11 +163,12 @@ fn a_folder_without_a_policy_is_1() {
 /// A folder with a second version, which takes over with 2026-12-01 and asks for ten weeks of therapy.
 fn two_versions() -> PolicyFolder {
     let folder = PolicyFolder::new();
-    folder.add("2026-12");
-    folder
-        .change_in("2026-12", "policy.toml", "version = \"2019-08\"", "version = \"2026-12\"")
-        .change_in("2026-12", "policy.toml", "effective_from = \"2019-08-01\"", "effective_from = \"2026-12-01\"")
-        .change_in("2026-12", "policy.toml", "exercise_therapy_weeks = 6", "exercise_therapy_weeks = 10");
+    folder.add_from("2026-12", "2026-12-01").change_in(
+        "2026-12",
+        "policy.toml",
+        "exercise_therapy_weeks = 6",
+        "exercise_therapy_weeks = 10",
+    );
     folder
 }
 

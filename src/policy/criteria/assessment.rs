@@ -75,8 +75,8 @@ impl<'a> Assessment<'a> {
     /// Puts what another part found and lacks behind its own; its verdict stands.
     pub(crate) fn joined_by(mut self, response: Response<'a>) -> Self {
         self.found.extend(response.found.into_iter().filter(|phrase| !self.found.contains(phrase)).collect::<Vec<_>>());
-        self.evidence.extend(response.evidence.into_iter().filter(|item| !self.evidence.contains(item)).collect::<Vec<_>>());
-        self.settled_by(&response.missing)
+        let new: Vec<_> = response.evidence.into_iter().filter(|item| !self.evidence.contains(item)).collect();
+        self.resting_on(new).settled_by(&response.missing)
     }
 
     /// The finished criterion, its statement put together from what was found and what is missing.

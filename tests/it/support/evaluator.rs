@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use serde_json::Value;
 use sij_cds::app::{App, CallError, Ports};
 use sij_cds::clock::{Clock, FixedClock};
+use sij_cds::config::Config;
 use sij_cds::ids::SequentialIds;
 
 use super::default_config;
@@ -22,9 +23,16 @@ pub(crate) struct Evaluator {
 
 impl Evaluator {
     pub(crate) fn new() -> Self {
+        Self::with(|_| {})
+    }
+
+    /// The application with its defaults but for one change.
+    pub(crate) fn with(change: impl FnOnce(&mut Config)) -> Self {
+        let mut config = default_config();
+        change(&mut config);
         let clock = FixedClock::at(day_of_the_fixtures());
         let ports = Ports { clock: Arc::new(clock), ids: Arc::new(SequentialIds::default()) };
-        Self { app: App::build(&default_config(), ports).expect("the application can be built"), clock }
+        Self { app: App::build(&config, ports).expect("the application can be built"), clock }
     }
 
     /// The evaluation of a request, as the contract has it.

@@ -2,18 +2,22 @@
 //! the project's documents.
 
 mod answer;
+pub(crate) mod call;
 mod cases;
 mod evaluator;
 mod json;
 mod log_buffer;
 pub(crate) mod markdown;
+mod policy_folder;
 mod protocol;
 mod test_app;
 
 pub(crate) use answer::Answer;
+pub(crate) use call::Call;
 pub(crate) use cases::{Case, all_cases, disagreements, evaluated_requests, policy_cases, stories, story};
 pub(crate) use evaluator::{Evaluator, day_of_the_fixtures};
 pub(crate) use json::Json;
 pub(crate) use log_buffer::LogBuffer;
+pub(crate) use policy_folder::PolicyFolder;
 pub(crate) use protocol::{changed_members, violations};
 pub(crate) use test_app::{SERVICE, TestApp, default_config, empty_sign_call, post};
