@@ -2,8 +2,8 @@
 //! and the slowest request: `cargo run --release --example fuzz_request -- --seconds 600`.
 //!
 //! The requests are the fixtures' and the policy cases', each with a few changes: bytes flipped, cut or repeated, values
-//! and members exchanged, doubled, nested deep or made huge. Everything follows from `--seed` and the request's number,
-//! so that `--seed S --from N --count 1` makes one again. `--digest` prints a hash of all answers: two builds that print
+//! and members exchanged, doubled, nested deep or made huge, resources put in Bundles within Bundles. Everything follows from `--seed` and the request's number,
+//! so that `--seed S --from N --count 1` makes one again. `--digest` prints a hash of each answer: two builds that print
 //! the same decided the same. Ends with 1 where something was found. Run from the repository's root.
 
 use std::io::Write as _;
@@ -12,6 +12,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
@@ -22,7 +23,8 @@ use serde_json::value::RawValue;
 use sij_cds::app::{App, Ports};
 use sij_cds::clock::FixedClock;
 use sij_cds::config::{Config, Layers};
-use sij_cds::ids::SequentialIds;
+use sij_cds::ids::IdSource;
+use uuid::Uuid;
 
 /// Longer than this is a finding.
 const SLOW: Duration = Duration::from_millis(50);
@@ -80,7 +82,7 @@ struct Arguments {
     /// The first request's number.
     #[arg(long, default_value_t = 0)]
     from: u64,
-    /// Print a hash of all answers.
+    /// Print a line for each request with a hash of its answers.
     #[arg(long)]
     digest: bool,
     /// Write each request that is a finding to this folder.
@@ -101,6 +103,9 @@ fn main() -> anyhow::Result<ExitCode> {
         let outcome = target.try_one(&request);
         if let Some(folder) = arguments.keep.as_ref().filter(|_| outcome.finding.is_some()) {
             std::fs::write(folder.join(format!("{}-{number}.json", arguments.seed)), &request)?;
+        }
+        if arguments.digest {
+            writeln!(std::io::stdout(), "{number} {:016x}", outcome.digest)?;
         }
         tally.add(number, outcome);
     }
@@ -147,7 +152,18 @@ fn json_files(folder: &str) -> anyhow::Result<Vec<PathBuf>> {
 /// What is tried.
 struct Target {
     app: App,
+    ids: Arc<Ids>,
     instants: [DateTime<Utc>; 4],
+}
+
+/// The same ids for each request, so that what one is answered does not depend on those before it.
+#[derive(Default)]
+struct Ids(AtomicU64);
+
+impl IdSource for Ids {
+    fn new_id(&self) -> Uuid {
+        Uuid::from_u128(self.0.fetch_add(1, Ordering::Relaxed).into())
+    }
 }
 
 struct Outcome {
@@ -162,8 +178,9 @@ impl Target {
         let instants = ["2026-11-22T10:00:00Z", "2024-02-29T23:59:60Z", "0000-01-01T00:00:00Z", "9999-12-31T23:59:59Z"];
         let [now, leap, first, last] = instants.map(str::parse::<DateTime<Utc>>);
         let instants = [now?, leap?, first?, last?];
-        let ports = Ports { clock: Arc::new(FixedClock::at(instants[0])), ids: Arc::new(SequentialIds::default()) };
-        Ok(Self { app: App::build(&Config::layered(Layers::default())?, ports)?, instants })
+        let ids = Arc::new(Ids::default());
+        let ports = Ports { clock: Arc::new(FixedClock::at(instants[0])), ids: ids.clone() };
+        Ok(Self { app: App::build(&Config::layered(Layers::default())?, ports)?, ids, instants })
     }
 
     /// A request slower than it may be is tried again: the machine may have been busy.
@@ -181,6 +198,7 @@ impl Target {
     }
 
     fn run(&self, request: &[u8]) -> Outcome {
+        self.ids.0.store(0, Ordering::Relaxed);
         let began = Instant::now();
         let answer = catch_unwind(AssertUnwindSafe(|| self.app.answer(request)));
         let took = began.elapsed();
@@ -234,7 +252,6 @@ fn digest(bytes: &[u8]) -> u64 {
 struct Tally {
     requests: u64,
     answered: u64,
-    digest: u64,
     slowest: (Duration, u64),
     findings: Vec<(u64, String)>,
 }
@@ -243,7 +260,6 @@ impl Tally {
     fn add(&mut self, number: u64, outcome: Outcome) {
         self.requests += 1;
         self.answered += u64::from(outcome.answered);
-        self.digest = self.digest.rotate_left(5) ^ outcome.digest;
         self.slowest = self.slowest.max((outcome.took, number));
         self.findings.extend(outcome.finding.map(|finding| (number, finding)));
     }
@@ -253,9 +269,6 @@ impl Tally {
         let (time, number) = self.slowest;
         writeln!(out, "{} requests, {} answered with cards or none, {} findings", self.requests, self.answered, self.findings.len())?;
         writeln!(out, "slowest: {:.1} ms (--seed {} --from {number} --count 1)", time.as_secs_f64() * 1e3, arguments.seed)?;
-        if arguments.digest {
-            writeln!(out, "digest: {:016x}", self.digest)?;
-        }
         for (number, finding) in &self.findings {
             writeln!(out, "--seed {} --from {number} --count 1: {finding}", arguments.seed)?;
         }
@@ -343,6 +356,7 @@ impl Mutator {
                 self.replace_value(&mut bytes, long.as_bytes());
             }
             8 | 9 => self.exchange(&mut bytes),
+            12 => self.put_in_bundles(&mut bytes),
             10 => self.repeat_member(&mut bytes),
             11 => self.remove_member(&mut bytes),
             _ => {
@@ -397,6 +411,19 @@ impl Mutator {
         if member.len() * times < LARGEST {
             bytes.splice(range.start..range.start, member.repeat(times));
         }
+    }
+
+    /// Puts an object in Bundles within Bundles, each with its type before its entries or behind them.
+    fn put_in_bundles(&mut self, bytes: &mut Vec<u8>) {
+        let Some(range) = self.value(bytes).filter(|range| bytes.get(range.start) == Some(&b'{')) else { return };
+        let depth = [1, 3, 50, 8_000].get(self.below(4)).copied().unwrap_or(1);
+        let (open, close) = if self.below(2) == 0 {
+            (r#"{"resourceType":"Bundle","entry":[{"resource":"#, "}]}")
+        } else {
+            (r#"{"entry":[{"resource":"#, r#"}],"resourceType":"Bundle"}"#)
+        };
+        bytes.splice(range.end..range.end, close.repeat(depth).into_bytes());
+        bytes.splice(range.start..range.start, open.repeat(depth).into_bytes());
     }
 
     fn remove_member(&mut self, bytes: &mut Vec<u8>) {

@@ -20,6 +20,8 @@ impl<'e> Subject<'e> {
     pub(crate) fn is(self, reference: Option<&ReferenceView<'_>>) -> bool {
         let named = reference.map_or("", |reference| text(reference.reference.as_ref()));
         named.is_empty()
+            // As nearly every resource names its patient; the rest are the other ways there are.
+            || named.strip_prefix("Patient/") == Some(self.id)
             || named == self.id
             || named.strip_prefix("urn:uuid:") == Some(self.id)
             || is_reference_to(named, "Patient", self.id)
