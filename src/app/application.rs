@@ -9,6 +9,7 @@ use tracing::info;
 use super::call_error::CallError;
 use super::decision::{Decision, Means, Reach, Report, decide};
 use super::policies::{Policies, PoliciesError};
+use super::report_text;
 use super::services::{Services, ServicesError};
 use crate::cds_hooks::{Presentation, Response, cards, read_feedback};
 use crate::clock::Clock;
@@ -127,6 +128,12 @@ impl App {
         Ok(read(&decision.report()))
     }
 
+    /// A report as a text for people, at most a hundred columns wide.
+    #[must_use]
+    pub fn text(&self, report: &Report<'_, '_>) -> String {
+        report_text::text(report, self.policies.newest(), |order| self.policies.on(order.service_date))
+    }
+
     /// Takes feedback: counted in the log, by card and without any word of the clinician's.
     ///
     /// # Errors
@@ -167,9 +174,13 @@ fn text(body: &[u8]) -> Result<&str, CallError> {
     std::str::from_utf8(body).map_err(|_| CallError::NotUtf8)
 }
 
-/// The types whose absence a card must name: the three the policy cannot do without.
+/// The lists whose absence a card must name: the three the policy cannot do without, and where a verdict is open every
+/// other that could have settled it.
 fn needed_but_missing(decision: &Decision<'_>, kind: Kind) -> bool {
-    matches!(kind, Kind::Conditions | Kind::Procedures | Kind::MedicationStatements) && !is_available(decision, kind)
+    let mut criteria = decision.evaluation.orders.iter().flat_map(|order| &order.sites).flat_map(|site| &site.criteria);
+    let is_evidence = !matches!(kind, Kind::ServiceRequests | Kind::Coverage);
+    let is_needed = matches!(kind, Kind::Conditions | Kind::Procedures | Kind::MedicationStatements);
+    !is_available(decision, kind) && (is_needed || (is_evidence && criteria.any(|criterion| criterion.verdict.is_unknown())))
 }
 
 fn is_available(decision: &Decision<'_>, kind: Kind) -> bool {
@@ -179,6 +190,7 @@ fn is_available(decision: &Decision<'_>, kind: Kind) -> bool {
 /// CRD found-32: a call that brings none of the data an injection is decided on cannot be answered.
 fn require_data(decision: &Decision<'_>) -> Result<(), CallError> {
     let injection = decision.evaluation.orders.iter().any(|order| order.kind == OrderKind::Injection);
-    let nothing = [Kind::Conditions, Kind::Procedures, Kind::MedicationStatements].into_iter().all(|kind| !is_available(decision, kind));
+    let missing = |kind: Kind| decision.sources.get(kind.name()).is_none_or(Source::is_missing);
+    let nothing = [Kind::Conditions, Kind::Procedures, Kind::MedicationStatements].into_iter().all(missing);
     if injection && nothing { Err(CallError::NoData) } else { Ok(()) }
 }

@@ -31,10 +31,6 @@ pub enum Category {
     Contradiction,
     /// The data could not be had.
     DataUnavailable,
-    /// The caller may not.
-    Forbidden,
-    /// It will work later.
-    Unavailable,
     /// Ours.
     Ours,
 }

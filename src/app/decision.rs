@@ -5,8 +5,8 @@ use serde::Serialize;
 
 use super::policies::Policies;
 use crate::cds_hooks::{Context, HookRequest, Prefetch, RequestError, fault, read};
-use crate::evidence::{Gathered, Insurance, PrefetchKeys, Prefetched, RawPrefetch, Sources, Unreadable};
-use crate::policy::{DateInterval, Evaluation, Facts, Inquiry, Policy, Reference, evaluate, kind};
+use crate::evidence::{DraftOrder, Gathered, Insurance, PrefetchKeys, Prefetched, RawPrefetch, Sources, Unreadable};
+use crate::policy::{DateInterval, Evaluation, Inquiry, Policy, Reference, evaluate, kind};
 
 /// What a decision is made with.
 #[derive(Clone, Copy, Debug)]
@@ -47,6 +47,9 @@ impl<'a> Decision<'a> {
         Report { evaluation: &self.evaluation, sources: &self.sources, unreadable: self.gathered.unreadable() }
     }
 }
+
+/// More orders for one joint than anybody signs at once; each is judged against the whole chart.
+const MOST_ORDERS: usize = 20;
 
 /// How much of a call is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,71 +99,62 @@ fn decide_piecewise<'a>(means: &Means<'_>, body: &'a str, reach: Reach) -> Resul
 /// The draft orders, checked; `None` where none is in scope and no more is to be read.
 fn gather<'a, P>(means: &Means<'_>, request: &HookRequest<'a, P>, reach: Reach) -> Result<Option<Gathered<'a>>, RequestError> {
     request.check()?;
-    let gathered = Gathered::of_orders(&request.context.order_resources());
+    let gathered = Gathered::of_orders(request.context.order_resources());
     let orders = in_scope(means, &gathered, &request.context);
     if orders.is_empty() && reach == Reach::InScope {
         return Ok(None);
     }
-    let other = |position: &&usize| {
-        gathered.drafts().iter().any(|draft| draft.position == **position && !draft.is_for(&request.context.patient_id))
-    };
-    match orders.iter().find(other) {
-        Some(position) => Err(RequestError::OtherPatient { position: *position }),
+    if orders.len() > MOST_ORDERS {
+        return Err(RequestError::TooManyOrders { limit: MOST_ORDERS });
+    }
+    match orders.iter().find(|draft| !draft.is_for(&request.context.patient_id)) {
+        Some(draft) => Err(RequestError::OtherPatient { position: draft.position }),
         None => Ok(Some(gathered)),
     }
 }
 
 fn is_in_scope(means: &Means<'_>, context: &Context<'_>) -> bool {
-    !in_scope(means, &Gathered::of_orders(&context.order_resources()), context).is_empty()
+    !in_scope(means, &Gathered::of_orders(context.order_resources()), context).is_empty()
 }
 
-/// The places of the orders the policy decides.
-fn in_scope(means: &Means<'_>, gathered: &Gathered<'_>, context: &Context<'_>) -> Vec<usize> {
-    let orders = gathered.orders(means.policies.newest(), &context.patient_id);
-    orders.iter().filter(|order| kind(order).is_some()).map(|order| order.position).collect()
+/// The draft orders that the version of the policy for their service date decides.
+fn in_scope<'g, 'a>(means: &Means<'_>, gathered: &'g Gathered<'a>, context: &Context<'_>) -> Vec<&'g DraftOrder<'a>> {
+    let decided = |draft: &&DraftOrder<'a>| kind(&gathered.order(draft, version(means, draft), &context.patient_id)).is_some();
+    gathered.drafts().iter().filter(decided).collect()
+}
+
+/// The version of the policy for a draft order's service date.
+fn version<'e>(means: &Means<'e>, draft: &DraftOrder<'_>) -> &'e Policy {
+    means.policies.on(draft.due().map_or(means.as_of.date_naive(), DateInterval::lo))
 }
 
 /// Applies to each order the version of the policy its service date asks for.
 fn conclude<'a>(means: &Means<'_>, context: &Context<'a>, gathered: Gathered<'a>) -> Decision<'a> {
-    let today = means.as_of.date_naive();
-    let version = |facts: &Facts<'_>, position: usize| {
-        let order = facts.orders.iter().find(|order| order.position == position);
-        means.policies.on(order.and_then(|order| order.due).map_or(today, DateInterval::lo))
-    };
-    let mut evaluation: Option<Evaluation<'a>> = None;
-    let newest = means.policies.newest();
-    for policy in versions(means, &gathered) {
-        let facts = gathered.facts(policy, &context.patient_id);
-        let mut part = evaluate(policy, &facts, inquiry(means, context));
-        part.orders.retain(|order| same(version(&facts, order.position), policy));
-        match &mut evaluation {
-            Some(whole) => whole.orders.extend(part.orders),
-            None => evaluation = Some(part),
+    let deciding = in_scope(means, &gathered, context);
+    let mut versions: Vec<&Policy> = Vec::new();
+    for draft in &deciding {
+        let policy = version(means, draft);
+        if !versions.iter().any(|known| std::ptr::eq(*known, policy)) {
+            versions.push(policy);
         }
     }
-    let mut evaluation =
-        evaluation.unwrap_or_else(|| evaluate(newest, &gathered.facts(newest, &context.patient_id), inquiry(means, context)));
+    let first = versions.first().copied().unwrap_or_else(|| means.policies.on(means.as_of.date_naive()));
+    let mut evaluation = evaluate_with(means, first, context, &gathered);
+    for policy in versions.into_iter().skip(1) {
+        evaluation.orders.extend(evaluate_with(means, policy, context, &gathered).orders);
+    }
     evaluation.orders.sort_by_key(|order| order.position);
-    let insurance = gathered.insurance(newest, &context.patient_id);
+    let insurance = gathered.insurance(first, &context.patient_id);
     let sources = gathered.sources();
     Decision { gathered, evaluation, insurance, sources, user_id: context.user_id.to_string() }
 }
 
-/// The versions the draft orders' service dates ask for, each once.
-fn versions<'e>(means: &Means<'e>, gathered: &Gathered<'_>) -> Vec<&'e Policy> {
-    let today = means.as_of.date_naive();
-    let mut versions: Vec<&Policy> = Vec::new();
-    for draft in gathered.drafts() {
-        let policy = means.policies.on(draft.due().map_or(today, DateInterval::lo));
-        if !versions.iter().any(|known| same(known, policy)) {
-            versions.push(policy);
-        }
-    }
-    versions
-}
-
-fn same(left: &Policy, right: &Policy) -> bool {
-    std::ptr::eq(left, right)
+/// The orders that one version of the policy is for.
+fn evaluate_with<'a>(means: &Means<'_>, policy: &Policy, context: &Context<'a>, gathered: &Gathered<'a>) -> Evaluation<'a> {
+    let facts = gathered.facts(policy, &context.patient_id);
+    let mut evaluation = evaluate(policy, &facts, inquiry(means, context));
+    evaluation.orders.retain(|order| std::ptr::eq(means.policies.on(order.service_date), policy));
+    evaluation
 }
 
 fn inquiry<'a>(means: &Means<'_>, context: &Context<'a>) -> Inquiry<'a> {

@@ -3,11 +3,15 @@
 mod application;
 mod call_error;
 mod decision;
+mod page;
 mod policies;
+mod policy_check;
+mod report_text;
 mod services;
 
 pub use application::{App, BuildError, Ports, Readiness};
 pub use call_error::{CallError, Category};
 pub use decision::Report;
 pub use policies::{Policies, PoliciesError, PolicyFolder, folders};
+pub use policy_check::{CaseCheck, CaseOutcome, Disagreement, VersionCheck, check_policies};
 pub use services::{Services, ServicesError};

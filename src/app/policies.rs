@@ -36,8 +36,8 @@ pub enum PoliciesError {
     /// A folder without a policy.
     #[error("`{0}` holds no policy.toml")]
     None(String),
-    /// Two folders with one version.
-    #[error("version `{version}` of policy `{id}` stands in more than one folder")]
+    /// Two folders with one version or one first day.
+    #[error("version `{version}` of policy `{id}`, or its `effective_from`, stands in more than one folder")]
     Twice {
         /// The policy.
         id: String,
@@ -68,18 +68,22 @@ impl Policies {
     /// # Errors
     /// The first file that cannot be read or used, named with its line.
     pub fn load(directory: Option<&Path>) -> Result<Self, PoliciesError> {
+        Self::read(&folders(directory)?, &shown(directory))
+    }
+
+    /// The versions in these folders, which stand below `root`.
+    pub(super) fn read(folders: &[PolicyFolder], root: &str) -> Result<Self, PoliciesError> {
         let mut policies = Vec::new();
-        for folder in folders(directory)? {
-            let policy = Policy::read(&folder.files).map_err(|fault| PoliciesError::Policy { folder: folder.name, fault })?;
+        for folder in folders {
+            let policy = Policy::read(&folder.files).map_err(|fault| PoliciesError::Policy { folder: folder.name.clone(), fault })?;
             policies.push(policy);
         }
         policies.sort_by(|left, right| left.effective_from.cmp(&right.effective_from).then_with(|| left.version.cmp(&right.version)));
-        let same = |pair: &(&Policy, &Policy)| pair.0.id == pair.1.id && pair.0.version == pair.1.version;
-        if let Some((policy, _)) = policies.iter().zip(policies.iter().skip(1)).find(same) {
+        if let Some(policy) = repeated(&policies) {
             return Err(PoliciesError::Twice { id: policy.id.clone(), version: policy.version.clone() });
         }
         let mut policies = policies.into_iter();
-        let first = policies.next().ok_or_else(|| PoliciesError::None(shown(directory)))?;
+        let first = policies.next().ok_or_else(|| PoliciesError::None(root.to_owned()))?;
         Ok(Self { first, later: policies.collect() })
     }
 
@@ -103,7 +107,15 @@ impl Policies {
     }
 }
 
-fn shown(directory: Option<&Path>) -> String {
+/// A policy whose version, or whose first day, another one has too: nothing could tell them apart by date.
+fn repeated(policies: &[Policy]) -> Option<&Policy> {
+    let same = |left: &Policy, right: &Policy| left.version == right.version || left.effective_from == right.effective_from;
+    let earlier = |place| policies.get(..place).unwrap_or_default();
+    policies.iter().enumerate().find(|(place, policy)| earlier(*place).iter().any(|other| same(other, policy))).map(|(_, policy)| policy)
+}
+
+/// The root of the versions, as it stands in messages.
+pub(super) fn shown(directory: Option<&Path>) -> String {
     directory.map_or_else(|| "cds-hooks/policies".to_owned(), |directory| directory.display().to_string())
 }
 

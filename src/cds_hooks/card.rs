@@ -9,7 +9,7 @@ use super::detail::detail;
 use super::plain_text::{plain, shortened};
 use super::response::{Card, Coding, Indicator, Link, LinkKind, Response, SelectionBehavior, Source};
 use super::suggestions::suggestions;
-use crate::policy::{CardText, Determination, Evaluation, OrderEvaluation, OrderKind, Policy, Site, Verdict};
+use crate::policy::{CardText, Determination, Evaluation, OrderEvaluation, OrderWords, Policy};
 
 /// CDS Hooks: a summary has fewer than 140 characters.
 const SUMMARY_LIMIT: usize = 139;
@@ -57,51 +57,9 @@ impl CardCase<'_, '_, '_> {
         self.policy.wording.card(text, arguments)
     }
 
-    /// The order in words, with its side.
-    pub(super) fn order_words(&self) -> String {
-        let kind = match self.order.kind {
-            OrderKind::Injection => CardText::OrderInjection,
-            OrderKind::Neurotomy => CardText::OrderNeurotomy,
-        };
-        let site = match self.order.sites.as_slice() {
-            [site] => site_text(site.site),
-            [] | [..] => CardText::SiteBoth,
-        };
-        self.say(CardText::OrderWords, &[&self.say(kind, &[]), &self.say(site, &[])])
-    }
-
-    /// The criteria of the order's joints with one verdict, each title once.
-    fn titles(&self, verdict: Verdict) -> Vec<&str> {
-        let criteria =
-            self.order.sites.iter().filter(|site| site.determination == self.order.determination).flat_map(|site| &site.criteria);
-        let mut titles = Vec::new();
-        for criterion in criteria.filter(|criterion| criterion.verdict == verdict) {
-            let title = self.policy.criterion(criterion.id).map_or(criterion.id.as_str(), |text| text.title.as_str());
-            if !titles.contains(&title) {
-                titles.push(title);
-            }
-        }
-        titles
-    }
-
-    /// What the determination's texts name, by position.
-    pub(super) fn arguments(&self) -> [String; 5] {
-        let missing = match self.titles(Verdict::Unknown).len() {
-            1 => self.say(CardText::OneMissing, &[]),
-            count => self.say(CardText::SeveralMissing, &[&count]),
-        };
-        let earliest = self.order.earliest_date.map(|date| date.to_string()).unwrap_or_default();
-        let criterion = self.titles(Verdict::NotMet).first().copied().unwrap_or_default().to_owned();
-        [self.order_words(), self.order.service_date.to_string(), earliest, criterion, missing]
-    }
-}
-
-/// What a joint is called.
-pub(super) fn site_text(site: Site) -> CardText {
-    match site {
-        Site::Left => CardText::SiteLeft,
-        Site::Right => CardText::SiteRight,
-        Site::Unspecified => CardText::SiteUnspecified,
+    /// What the card says of its order as the text form does.
+    pub(super) fn words(&self) -> OrderWords<'_, '_, '_> {
+        OrderWords { policy: self.policy, order: self.order, is_one_of_several: self.evaluation.orders.len() > 1 }
     }
 }
 
@@ -121,11 +79,13 @@ fn card<'a>(case: &CardCase<'_, '_, 'a>, new_id: &mut impl FnMut() -> Uuid) -> C
     let offered = suggestions(case, new_id);
     let changes = offered.iter().filter(|suggestion| suggestion.changes_order).count();
     let behavior = if changes > 1 { SelectionBehavior::AtMostOne } else { SelectionBehavior::Any };
+    let labels: Vec<&str> = offered.iter().map(|offered| offered.suggestion.label.as_str()).collect();
+    let detail = detail(case, &labels);
     let selection_behavior = (!offered.is_empty()).then_some(behavior);
     Card {
         uuid,
         summary: summary(case),
-        detail: detail(case),
+        detail,
         indicator: indicator(case.order.determination),
         source: source(case),
         suggestions: offered.into_iter().map(|offered| offered.suggestion).collect(),
@@ -147,9 +107,8 @@ fn indicator(determination: Determination) -> Indicator {
 }
 
 fn summary(case: &CardCase<'_, '_, '_>) -> String {
-    let dated = case.order.earliest_date.is_some();
-    let arguments = case.arguments();
-    let text = case.policy.wording.determination(case.order.determination, dated).map(|texts| texts.summary(&arguments));
+    let arguments = case.words().arguments();
+    let text = case.words().texts().map(|texts| texts.summary(&arguments));
     shortened(&plain(&text.unwrap_or_default()), SUMMARY_LIMIT)
 }
 

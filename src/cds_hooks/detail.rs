@@ -1,37 +1,45 @@
 //! The detail of a card: the decisive facts first, then the criteria, then notes. Short lines and lists alone, so that
 //! it reads the same as GitHub Markdown and as plain text; no tables and no HTML.
 
-use super::card::{CardCase, site_text};
+use super::card::CardCase;
 use super::plain_text::{plain, shortened};
-use crate::policy::{CardText, Criterion, CriterionId, DiagnosisSupport, SiteEvaluation, Verdict};
+use crate::policy::{CardText, Criterion, CriterionId, Determination, DiagnosisSupport, Site, SiteEvaluation, Verdict};
 
 /// Longer statements are cut: a card is read in seconds, the whole stands in the evaluation.
 const STATEMENT_LIMIT: usize = 300;
 
-/// The whole detail.
-pub(super) fn detail(case: &CardCase<'_, '_, '_>) -> String {
-    let dated = case.order.earliest_date.is_some();
-    let arguments = case.arguments();
-    let texts = case.policy.wording.determination(case.order.determination, dated);
+/// The whole detail. `offered` are the labels of the suggestions, for a client that shows the text alone.
+pub(super) fn detail(case: &CardCase<'_, '_, '_>, offered: &[&str]) -> String {
+    let arguments = case.words().arguments();
+    let texts = case.words().texts();
     let mut paragraphs: Vec<String> = texts.map(|texts| texts.lead(&arguments)).into_iter().collect();
     let several = case.order.sites.len() > 1;
     for site in &case.order.sites {
         if several {
-            let name = case.say(site_text(site.site), &[]);
+            let name = case.words().site(site.site);
             paragraphs.push(case.say(CardText::SiteHeading, &[&name, &site_words(site)]));
         }
         paragraphs.extend(site_lists(case, site));
     }
     paragraphs.extend(texts.map(|texts| texts.next(&arguments)));
+    paragraphs.extend(also_document(case));
+    paragraphs.extend((!offered.is_empty()).then(|| case.say(CardText::Suggested, &[&offered.join("; ")])));
     paragraphs.extend(notes(case));
     paragraphs.push(case.say(CardText::Disclaimer, &[&case.policy.title, &case.policy.version]));
     paragraphs.retain(|paragraph| !paragraph.is_empty());
     paragraphs.join("\n\n")
 }
 
+/// A move or a removal alone does not settle what is still to be documented.
+fn also_document(case: &CardCase<'_, '_, '_>) -> Option<String> {
+    let mut criteria = case.order.sites.iter().flat_map(|site| &site.criteria);
+    let open = case.order.determination == Determination::NotYet && criteria.any(|criterion| criterion.verdict.is_unknown());
+    open.then(|| case.say(CardText::AlsoDocument, &[]))
+}
+
 fn site_words(site: &SiteEvaluation<'_>) -> String {
     let determination = site.determination.as_str().replace('-', " ");
-    site.earliest_date.map_or(determination.clone(), |date| format!("{determination}, {date}"))
+    site.earliest_date.map_or(determination.clone(), |date| format!("{determination}, from {date} on"))
 }
 
 /// What is not met, what is missing, what is met: each a list.
@@ -48,7 +56,7 @@ fn site_lists(case: &CardCase<'_, '_, '_>, site: &SiteEvaluation<'_>) -> Vec<Str
 }
 
 fn line(case: &CardCase<'_, '_, '_>, criterion: &Criterion<'_>) -> String {
-    let title = case.policy.criterion(criterion.id).map_or("", |text| text.title.as_str());
+    let title = case.words().outcome(criterion.id, criterion.verdict);
     format!("{title}: {}", shortened(&plain(&criterion.statement), STATEMENT_LIMIT))
 }
 
@@ -66,10 +74,12 @@ fn notes(case: &CardCase<'_, '_, '_>) -> Vec<String> {
         DiagnosisSupport::Unavailable => Some(case.say(CardText::DiagnosisUnavailable, &[])),
     };
     let plan = case.policy.plan_note(case.evaluation.plan).map(str::to_owned);
-    let unavailable = case.presentation.unavailable;
+    let unavailable: Vec<_> = case.presentation.unavailable.iter().map(|source| case.policy.wording.source(source)).collect();
+    let no_side = order.sites.iter().any(|site| site.site == Site::Unspecified);
+    let side = no_side.then(|| case.say(CardText::SideNotStated, &[]));
     let sources = (!unavailable.is_empty()).then(|| case.say(CardText::SourceUnavailable, &[&unavailable.join(", ")]));
     let unreadable = case.presentation.unreadable;
     let entries = (unreadable > 0).then(|| case.say(CardText::UnreadableEntries, &[&unreadable]));
     let coding = order.coding_notes.iter().map(|note| plain(note));
-    [diagnosis, plan, sources, entries].into_iter().flatten().chain(coding).collect()
+    [side, diagnosis, plan, sources, entries].into_iter().flatten().chain(coding).collect()
 }

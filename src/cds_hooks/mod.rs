@@ -12,5 +12,6 @@ mod suggestions;
 pub use card::{Presentation, cards};
 pub use feedback::{Feedback, Outcome, read_feedback};
 pub use order_json::OrderJson;
+pub(crate) use plain_text::one_line;
 pub use request::{Context, HookRequest, OrderBundle, OrderEntry, Prefetch, RequestError, fault, read};
 pub use response::{Action, Card, Coding, Indicator, Link, LinkKind, Response, SelectionBehavior, Source, Suggestion};

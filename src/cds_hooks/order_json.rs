@@ -37,6 +37,12 @@ impl<'a> OrderJson<'a> {
         })
     }
 
+    /// Whether it has a member that is not `null`.
+    #[must_use]
+    pub fn has(&self, name: &str) -> bool {
+        self.get(name).is_some_and(|value| value != "null")
+    }
+
     /// Puts a member in the place of one of its name, or last.
     #[must_use]
     pub fn with(mut self, name: &'static str, value: &impl Serialize) -> Option<Self> {

@@ -9,10 +9,20 @@ pub(super) fn plain(text: &str) -> String {
         ']' => ')',
         '`' => '\'',
         '|' => '/',
-        letter if letter.is_control() || is_invisible(letter) => ' ',
-        letter => letter,
+        letter => visible(letter),
     });
-    letters.collect()
+    let text: String = letters.collect();
+    // An address in a chart's text would be made a link by itself.
+    text.replace("://", ": //").replace("www.", "www .")
+}
+
+/// A text in one line, without characters that move a terminal's cursor or reorder what stands around them.
+pub(crate) fn one_line(text: &str) -> String {
+    text.chars().map(visible).collect()
+}
+
+fn visible(letter: char) -> char {
+    if letter.is_control() || is_invisible(letter) { ' ' } else { letter }
 }
 
 /// Marks that change how the letters around them run, or cannot be seen.
@@ -35,6 +45,7 @@ mod tests {
 
     #[test]
     fn markup_and_line_breaks_do_not_survive() {
+        assert_eq!(plain("see https://x.example or www.x.example"), "see https: //x.example or www .x.example");
         assert_eq!(plain("<b>[x](y)</b>\n`z`|\u{202e}"), "‹b›(x)(y)‹/b› 'z'/ ");
     }
 

@@ -7,6 +7,7 @@ use std::fmt;
 use std::marker::PhantomData;
 
 use serde::Deserialize;
+use serde::de::value::MapAccessDeserializer;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use thiserror::Error;
@@ -52,7 +53,7 @@ pub struct Context<'a> {
     #[serde(borrow)]
     pub patient_id: Cow<'a, str>,
     /// The orders being signed.
-    #[serde(borrow, default)]
+    #[serde(borrow, default, deserialize_with = "optional_object")]
     pub draft_orders: Option<OrderBundle<'a>>,
 }
 
@@ -70,20 +71,28 @@ pub struct OrderBundle<'a> {
 
 /// An entry of the Bundle of draft orders.
 #[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct OrderEntry<'a> {
+    /// The entry's address, where the client gives one.
+    #[serde(borrow, default)]
+    pub full_url: Option<FullUrl<'a>>,
     /// The client's own JSON.
     #[serde(borrow, default)]
     pub resource: Option<&'a RawValue>,
 }
 
 impl<'a> Context<'a> {
-    /// The resources among the draft orders, by place.
-    #[must_use]
-    pub fn order_resources(&self) -> Vec<Option<&'a RawValue>> {
-        let bundle = self.draft_orders.iter();
-        bundle.flat_map(|bundle| bundle.entry.iter().flatten().map(|entry| entry.resource)).collect()
+    /// The resources among the draft orders with their addresses, by place.
+    pub fn order_resources(&self) -> impl Iterator<Item = (Option<Cow<'a, str>>, Option<&'a RawValue>)> {
+        let entries = self.draft_orders.iter().flat_map(|bundle| bundle.entry.iter().flatten());
+        entries.map(|entry| (entry.full_url.as_ref().map(|url| url.0.clone()), entry.resource))
     }
 }
+
+/// An address, borrowed from the body where it holds no escape.
+#[derive(Debug, Deserialize)]
+#[serde(transparent)]
+pub struct FullUrl<'a>(#[serde(borrow)] Cow<'a, str>);
 
 /// A call that is not as the specification says.
 #[derive(Debug, Error, PartialEq, Eq)]
@@ -120,6 +129,12 @@ pub enum RequestError {
          orders, or this service's URL differs from the registered endpoint"
     )]
     NoOrders,
+    /// More orders than one person signs.
+    #[error("more than {limit} orders in `context.draftOrders` are for the sacroiliac joint")]
+    TooManyOrders {
+        /// How many are taken.
+        limit: usize,
+    },
     /// An order of somebody else.
     #[error("`context.patientId` and the subject of order `{position}` are not the same patient")]
     OtherPatient {
@@ -137,7 +152,7 @@ impl RequestError {
             Self::Missing { path } | Self::WrongType { path } => Some(path.clone()),
             Self::UnknownHook => Some("hook".to_owned()),
             Self::NoServer => Some("fhirServer".to_owned()),
-            Self::NoOrders => Some("context.draftOrders".to_owned()),
+            Self::NoOrders | Self::TooManyOrders { .. } => Some("context.draftOrders".to_owned()),
             Self::OtherPatient { position } => Some(format!("context.draftOrders.entry[{position}].resource.subject")),
         }
     }
@@ -145,7 +160,7 @@ impl RequestError {
     /// Whether the call has the right shape but contradicts itself.
     #[must_use]
     pub fn is_contradiction(&self) -> bool {
-        matches!(self, Self::OtherPatient { .. })
+        matches!(self, Self::OtherPatient { .. } | Self::TooManyOrders { .. })
     }
 }
 
@@ -202,7 +217,7 @@ struct Strict<'a> {
     hook_instance: Cow<'a, str>,
     #[serde(default)]
     fhir_server: Option<String>,
-    #[serde(borrow)]
+    #[serde(borrow, deserialize_with = "object")]
     context: Context<'a>,
     #[serde(default)]
     prefetch: Option<AnyObject>,
@@ -240,7 +255,7 @@ impl<'de, P: Deserialize<'de>, W: Fn(&Context<'de>) -> bool> Visitor<'de> for Re
                 "hookInstance" => members.hook_instance = Some(map.next_value::<Borrowed<'de>>()?.0),
                 "fhirServer" => members.fhir_server = map.next_value::<Option<Borrowed<'de>>>()?.map(|server| server.0),
                 "fhirAuthorization" => members.has_authorization = map.next_value::<Option<IgnoredAny>>()?.is_some(),
-                "context" => members.context = Some(map.next_value()?),
+                "context" => members.context = Some(map.next_value::<Object<Context<'de>>>()?.0),
                 "prefetch" => members.prefetch = self.prefetch(members.context.as_ref(), &mut map)?,
                 _ => {
                     map.next_value::<IgnoredAny>()?;
@@ -266,6 +281,37 @@ impl<P, W> RequestSeed<P, W> {
             }
         })
     }
+}
+
+/// A JSON object. For a struct alone serde would take a list as well, its elements for the members in their order.
+struct Object<T>(T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(ObjectVisitor(PhantomData)).map(Self)
+    }
+}
+
+struct ObjectVisitor<T>(PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for ObjectVisitor<T> {
+    type Value = T;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
+        T::deserialize(MapAccessDeserializer::new(map))
+    }
+}
+
+fn object<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<T, D::Error> {
+    Object::deserialize(deserializer).map(|object| object.0)
+}
+
+fn optional_object<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+    Option::<Object<T>>::deserialize(deserializer).map(|object| object.map(|object| object.0))
 }
 
 /// A string borrowed from the body where it holds no escape.
@@ -312,6 +358,9 @@ impl<P> HookRequest<'_, P> {
         }
         if self.has_authorization && self.fhir_server.is_none() {
             return Err(RequestError::NoServer);
+        }
+        if self.context.patient_id.is_empty() {
+            return Err(RequestError::Missing { path: "context.patientId".to_owned() });
         }
         match &self.context.draft_orders {
             None => Err(RequestError::NoOrders),

@@ -4,7 +4,10 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use chrono::{DateTime, Utc};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::config::{Config, ConfigError, Layers, Overrides};
 
 /// Coverage decisions for sacroiliac joint injections, through CDS Hooks.
 ///
@@ -23,6 +26,16 @@ pub(super) enum Command {
     /// The configuration.
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// Evaluate a CDS Hooks request from its prefetch and context alone.
+    ///
+    /// One request is answered with JSON that people can read, or with text. With `--ndjson`, every line of the input is a
+    /// request and gives one line: its result, or `{"error":{"line":N,"problem":"…"}}`, in the order of the input. Empty
+    /// lines give none. A line may have 64 MiB. A bad line stops nothing; the exit code is then 1.
+    #[command(verbatim_doc_comment)]
+    Evaluate(EvaluateArguments),
+    /// The clinical policies.
+    #[command(subcommand)]
+    Policy(PolicyCommand),
 }
 
 #[derive(Debug, Args)]
@@ -35,6 +48,60 @@ pub(super) struct ServeArguments {
     /// Directory of policies, in place of `policy.directory`.
     #[arg(long, value_name = "DIR")]
     pub(super) policy_dir: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct EvaluateArguments {
+    /// File with the request, or `-` for standard input.
+    #[arg(value_name = "REQUEST", default_value = "-")]
+    pub(super) request: PathBuf,
+    /// Evaluate as of this instant (RFC 3339, as `2026-11-22T10:00:00Z`) instead of now.
+    #[arg(long, value_name = "INSTANT", value_parser = instant)]
+    pub(super) as_of: Option<DateTime<Utc>>,
+    /// How to print the result.
+    #[arg(long, value_enum, default_value = "json")]
+    pub(super) format: ReportFormat,
+    /// Read one request a line and print one line of JSON for each.
+    #[arg(long, conflicts_with = "format")]
+    pub(super) ndjson: bool,
+    #[command(flatten)]
+    pub(super) policies: PolicyDirectory,
+}
+
+/// How a single result is printed.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(super) enum ReportFormat {
+    /// Indented JSON.
+    Json,
+    /// Text for people.
+    Text,
+}
+
+fn instant(text: &str) -> Result<DateTime<Utc>, String> {
+    let instant = DateTime::parse_from_rfc3339(text).map_err(|_| "not an instant such as 2026-11-22T10:00:00Z".to_owned())?;
+    Ok(instant.to_utc())
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum PolicyCommand {
+    /// Load every policy version and run its worked cases; each disagreement is printed, and the exit code is then 1.
+    Check(PolicyDirectory),
+}
+
+/// Which policies a command works with.
+#[derive(Debug, Args)]
+pub(super) struct PolicyDirectory {
+    /// Directory of policies, in place of `policy.directory`.
+    #[arg(long, value_name = "DIR")]
+    pub(super) policy_dir: Option<PathBuf>,
+}
+
+impl PolicyDirectory {
+    /// The configuration of the process with this directory laid over it.
+    pub(super) fn config(self) -> Result<Config, ConfigError> {
+        let overrides = Overrides { policy_directory: self.policy_dir, ..Overrides::default() };
+        Config::layered(Layers::of_process(None, overrides))
+    }
 }
 
 #[derive(Debug, Subcommand)]

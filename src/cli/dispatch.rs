@@ -5,8 +5,8 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use super::arguments::{Arguments, Command, ConfigCommand};
-use super::{config, serve};
+use super::arguments::{Arguments, Command, ConfigCommand, PolicyCommand};
+use super::{config, evaluate, policy, serve};
 use crate::config::ConfigError;
 
 const FAILED: u8 = 1;
@@ -18,10 +18,12 @@ const USAGE_OR_CONFIGURATION: u8 = 2;
 #[must_use]
 pub fn run() -> ExitCode {
     let outcome = match Arguments::parse().command {
-        Command::Serve(arguments) => serve::run(arguments),
-        Command::Config(ConfigCommand::Check(file)) => config::check(&file),
+        Command::Serve(arguments) => serve::run(arguments).map(|()| ExitCode::SUCCESS),
+        Command::Config(ConfigCommand::Check(file)) => config::check(&file).map(|()| ExitCode::SUCCESS),
+        Command::Evaluate(arguments) => evaluate::run(arguments),
+        Command::Policy(PolicyCommand::Check(directory)) => policy::check(directory),
     };
-    outcome.map_or_else(|error| report(&error), |()| ExitCode::SUCCESS)
+    outcome.unwrap_or_else(|error| report(&error))
 }
 
 #[expect(clippy::print_stderr, reason = "a command tells the person at the terminal why it failed")]

@@ -11,6 +11,10 @@
 mod arguments;
 mod config;
 mod dispatch;
+mod evaluate;
+mod lines;
+mod output;
+mod policy;
 mod serve;
 mod signals;
 

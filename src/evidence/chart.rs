@@ -2,9 +2,11 @@
 //! findings and pain scores. Not here: orders ([`super::orders`]) and the form ([`super::form`]).
 
 use std::borrow::Cow;
+use std::cell::OnceCell;
 
 use chrono::NaiveDate;
 
+use super::index::{Indices, id_in};
 use super::record::Record;
 use super::resource::view;
 use super::subject::Subject;
@@ -23,6 +25,7 @@ pub(crate) struct Chart<'e, 'a> {
     pub policy: &'e Policy,
     pub record: &'e Record<'a>,
     pub subject: Subject<'e>,
+    indices: OnceCell<Indices<'e, 'a>>,
 }
 
 /// What a concept is, by the policy's value sets.
@@ -42,6 +45,17 @@ pub(crate) fn text<'t>(text: Option<&'t Text<'_>>) -> &'t str {
 
 pub(crate) fn date(text: Option<&Text<'_>>) -> Option<DateInterval> {
     DateInterval::parse(text?.as_str())
+}
+
+impl<'e, 'a> Chart<'e, 'a> {
+    pub(crate) fn new(policy: &'e Policy, record: &'e Record<'a>, subject: Subject<'e>) -> Self {
+        Self { policy, record, subject, indices: OnceCell::new() }
+    }
+
+    /// What references can name; made when the first reference is followed.
+    pub(super) fn indices(&self) -> &Indices<'e, 'a> {
+        self.indices.get_or_init(|| Indices::of(self.record))
+    }
 }
 
 impl<'a> Chart<'_, 'a> {
@@ -102,18 +116,27 @@ impl<'a> Chart<'_, 'a> {
         })
     }
 
-    pub(crate) fn injections(&self) -> Vec<PastInjection<'a>> {
-        self.record.procedures.iter().filter_map(|procedure| self.injection(procedure)).collect()
+    /// The completed injections and therapies.
+    pub(crate) fn procedures(&self) -> (Vec<PastInjection<'a>>, Vec<Therapy<'a>>) {
+        let (mut injections, mut therapies) = (Vec::new(), Vec::new());
+        for procedure in &self.record.procedures {
+            let coded = self.coded(procedure.code.as_ref());
+            if coded.sets.is_empty() || !self.completed(procedure) {
+                continue;
+            }
+            therapies.extend(therapy(procedure, &coded));
+            injections.extend(self.injection(procedure, coded));
+        }
+        (injections, therapies)
     }
 
     fn completed(&self, procedure: &ProcedureView<'a>) -> bool {
         text(procedure.status.as_ref()) == "completed" && self.subject.is(procedure.subject.as_ref())
     }
 
-    fn injection(&self, procedure: &ProcedureView<'a>) -> Option<PastInjection<'a>> {
-        let coded = self.coded(procedure.code.as_ref());
+    fn injection(&self, procedure: &ProcedureView<'a>, coded: Coded<'a>) -> Option<PastInjection<'a>> {
         let (side, is_joint) = self.body_site(procedure.body_site.as_ref());
-        if !Self::is_injection(coded.sets, is_joint) || !self.completed(procedure) {
+        if !Self::is_injection(coded.sets, is_joint) {
             return None;
         }
         let period = procedure.performed_period.as_ref();
@@ -125,28 +148,6 @@ impl<'a> Chart<'_, 'a> {
             side: coded.side.joined(side),
             performed: date(performed),
         })
-    }
-
-    pub(crate) fn therapies(&self) -> Vec<Therapy<'a>> {
-        self.record.procedures.iter().filter_map(|procedure| self.therapy(procedure)).collect()
-    }
-
-    fn therapy(&self, procedure: &ProcedureView<'a>) -> Option<Therapy<'a>> {
-        let coded = self.coded(procedure.code.as_ref());
-        let is_therapy = coded.sets.has(ValueSet::ConservativeTherapy) || coded.sets.has(ValueSet::ActivityModification);
-        if !is_therapy || !self.completed(procedure) {
-            return None;
-        }
-        let span = match (&procedure.performed_date_time, &procedure.performed_period) {
-            (Some(day), _) => span(date(Some(day)), date(Some(day))),
-            (None, Some(PeriodView { start, end })) => {
-                let first = start.as_ref().or(end.as_ref());
-                span(date(first), date(end.as_ref().or(first)))
-            }
-            (None, None) => Span::Unproven,
-        };
-        let reference = Reference::new("Procedure", id(procedure.id.as_ref()));
-        Some(Therapy { reference, sets: coded.sets, label: coded.label, span })
     }
 
     pub(crate) fn nsaids(&self) -> Vec<NsaidUse<'a>> {
@@ -196,18 +197,16 @@ impl<'a> Chart<'_, 'a> {
     fn nsaid(&self, medication: &Medication<'_, 'a>) -> Option<Label<'a>> {
         if medication.concept.is_some() {
             let coded = self.coded(medication.concept);
-            return coded.sets.has(ValueSet::Nsaid).then_some(coded.label);
+            return coded.sets.has(ValueSet::Nsaid).then(|| coded.label.by_name());
         }
         let reference = text(medication.reference?.reference.as_ref());
         let coded = if let Some(local) = reference.strip_prefix('#') {
             let mut contained = medication.contained.iter().filter_map(|raw| view::<MedicationView<'a>>(raw));
             self.coded(contained.find(|found| text(found.id.as_ref()) == local)?.code.as_ref())
         } else {
-            let mut known = self.record.medications.iter();
-            let found = known.find(|found| is_reference_to(reference, "Medication", text(found.id.as_ref())))?;
-            self.coded(found.code.as_ref())
+            self.coded(self.indices().medications.named(reference).first()?.code.as_ref())
         };
-        coded.sets.has(ValueSet::Nsaid).then_some(coded.label)
+        coded.sets.has(ValueSet::Nsaid).then(|| coded.label.by_name())
     }
 
     pub(crate) fn allergies(&self) -> Vec<Allergy<'a>> {
@@ -221,7 +220,7 @@ impl<'a> Chart<'_, 'a> {
         let counts = is_active && !retracted(allergy.verification_status.as_ref()) && self.subject.is(allergy.patient.as_ref());
         (coded.sets.has(ValueSet::NsaidAllergy) && counts).then(|| Allergy {
             reference: Reference::new("AllergyIntolerance", id(allergy.id.as_ref())),
-            label: coded.label,
+            label: coded.label.by_name(),
             recorded: date(allergy.recorded_date.as_ref()),
         })
     }
@@ -230,48 +229,18 @@ impl<'a> Chart<'_, 'a> {
         matches!(text(observation.status.as_ref()), "final" | "amended" | "corrected") && self.subject.is(observation.subject.as_ref())
     }
 
-    pub(crate) fn findings(&self) -> Vec<Finding<'a>> {
-        self.record.observations.iter().flat_map(|observation| self.findings_of(observation)).collect()
-    }
-
-    fn findings_of(&self, observation: &ObservationView<'a>) -> Vec<Finding<'a>> {
-        const EXAMINATIONS: [(ValueSet, Examination); 6] = [
-            (ValueSet::SijTenderness, Examination::Tenderness),
-            (ValueSet::TestDistraction, Examination::Provocation(0)),
-            (ValueSet::TestCompression, Examination::Provocation(1)),
-            (ValueSet::TestThighThrust, Examination::Provocation(2)),
-            (ValueSet::TestGaenslen, Examination::Provocation(3)),
-            (ValueSet::TestSacralThrust, Examination::Provocation(4)),
-        ];
-        let sets = self.coded(observation.code.as_ref()).sets;
-        if sets.is_empty() || !self.observed(observation) {
-            return Vec::new();
+    /// The examination findings and pain scores.
+    pub(crate) fn observations(&self) -> (Vec<Finding<'a>>, Vec<PainScore<'a>>) {
+        let (mut findings, mut pain_scores) = (Vec::new(), Vec::new());
+        for observation in &self.record.observations {
+            let sets = self.coded(observation.code.as_ref()).sets;
+            if sets.is_empty() || !self.observed(observation) {
+                continue;
+            }
+            findings.extend(findings_of(observation, sets));
+            pain_scores.extend(pain_score(observation, sets));
         }
-        let Some(positive) = is_positive(observation) else { return Vec::new() };
-        let examinations = EXAMINATIONS.into_iter().filter(|(set, _)| sets.has(*set));
-        let finding = |(_, examination)| Finding {
-            reference: Reference::new("Observation", id(observation.id.as_ref())),
-            examination,
-            positive,
-            date: observed_on(observation),
-        };
-        examinations.map(finding).collect()
-    }
-
-    pub(crate) fn pain_scores(&self) -> Vec<PainScore<'a>> {
-        self.record.observations.iter().filter_map(|observation| self.pain_score(observation)).collect()
-    }
-
-    fn pain_score(&self, observation: &ObservationView<'a>) -> Option<PainScore<'a>> {
-        let is_score = self.coded(observation.code.as_ref()).sets.has(ValueSet::PainSeverityScore);
-        if !is_score || !self.observed(observation) {
-            return None;
-        }
-        let quantity = observation.value_quantity.as_ref().and_then(|quantity| quantity.value);
-        let score = quantity.or(observation.value_integer)?.0;
-        let date = observed_on(observation).and_then(DateInterval::full)?;
-        let reference = Reference::new("Observation", id(observation.id.as_ref()));
-        (0.0..=10.0).contains(&score).then_some(PainScore { reference, date, score })
+        (findings, pain_scores)
     }
 }
 
@@ -286,6 +255,53 @@ struct Medication<'e, 'a> {
 pub(crate) fn label<'a>(coding: &CodingView<'a>, concept: &ConceptView<'a>) -> Label<'a> {
     let display = coding.display.as_ref().or(concept.text.as_ref());
     Label { code: id(coding.code.as_ref()), display: display.map(|display| display.0.clone()) }
+}
+
+fn therapy<'a>(procedure: &ProcedureView<'a>, coded: &Coded<'a>) -> Option<Therapy<'a>> {
+    if !coded.sets.has(ValueSet::ConservativeTherapy) && !coded.sets.has(ValueSet::ActivityModification) {
+        return None;
+    }
+    let span = match (&procedure.performed_date_time, &procedure.performed_period) {
+        (Some(day), _) => span(date(Some(day)), date(Some(day))),
+        (None, Some(PeriodView { start, end })) => {
+            let first = start.as_ref().or(end.as_ref());
+            span(date(first), date(end.as_ref().or(first)))
+        }
+        (None, None) => Span::Unproven,
+    };
+    let reference = Reference::new("Procedure", id(procedure.id.as_ref()));
+    Some(Therapy { reference, sets: coded.sets, label: coded.label.clone(), span })
+}
+
+fn findings_of<'a>(observation: &ObservationView<'a>, sets: Membership) -> impl Iterator<Item = Finding<'a>> {
+    const EXAMINATIONS: [(ValueSet, Examination); 6] = [
+        (ValueSet::SijTenderness, Examination::Tenderness),
+        (ValueSet::TestDistraction, Examination::Provocation(0)),
+        (ValueSet::TestCompression, Examination::Provocation(1)),
+        (ValueSet::TestThighThrust, Examination::Provocation(2)),
+        (ValueSet::TestGaenslen, Examination::Provocation(3)),
+        (ValueSet::TestSacralThrust, Examination::Provocation(4)),
+    ];
+    let examinations = EXAMINATIONS.into_iter().filter(move |(set, _)| sets.has(*set));
+    examinations.filter_map(|(_, examination)| {
+        Some(Finding {
+            reference: Reference::new("Observation", id(observation.id.as_ref())),
+            examination,
+            positive: is_positive(observation)?,
+            date: observed_on(observation),
+        })
+    })
+}
+
+fn pain_score<'a>(observation: &ObservationView<'a>, sets: Membership) -> Option<PainScore<'a>> {
+    if !sets.has(ValueSet::PainSeverityScore) {
+        return None;
+    }
+    let quantity = observation.value_quantity.as_ref().and_then(|quantity| quantity.value);
+    let score = quantity.or(observation.value_integer)?.0;
+    let date = observed_on(observation).and_then(DateInterval::full)?;
+    let reference = Reference::new("Observation", id(observation.id.as_ref()));
+    (0.0..=10.0).contains(&score).then_some(PainScore { reference, date, score })
 }
 
 /// Refuted or entered in error.
@@ -367,15 +383,11 @@ fn is_positive(observation: &ObservationView<'_>) -> Option<bool> {
         "260385009" | "NEG" | "negative" => Some(false),
         _ => None,
     };
-    match &observation.value_codeable_concept {
-        Some(concept) => by_code(concept),
-        None => by_code(observation.interpretation.as_ref()?.first()?),
-    }
+    let value = observation.value_codeable_concept.as_ref().filter(|concept| concept.codings().next().is_some());
+    by_code(value.or_else(|| observation.interpretation.as_ref()?.first())?)
 }
 
 /// Whether a reference, absolute or relative, versioned or not, names this resource.
 pub(crate) fn is_reference_to(reference: &str, kind: &str, id: &str) -> bool {
-    let unversioned = reference.split_once("/_history/").map_or(reference, |(reference, _)| reference);
-    let Some((rest, last)) = unversioned.rsplit_once('/') else { return false };
-    !id.is_empty() && last == id && rest.rsplit('/').next() == Some(kind)
+    id_in(reference, kind) == Some(id)
 }

@@ -1,8 +1,10 @@
 //! The member's Coverage: line of business and insurer.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 
-use super::chart::{Chart, id, is_reference_to, text};
+use super::chart::{Chart, id, text};
+use super::index::id_in;
 use super::orders::DraftOrder;
 use super::resource::view;
 use super::views::{CoverageView, OrganizationView, ReferenceView};
@@ -18,15 +20,13 @@ pub struct Insurance<'a> {
 impl<'a> Chart<'_, 'a> {
     /// The coverages that count, those the orders name first, then by id.
     fn coverages(&self, drafts: &[DraftOrder<'a>]) -> Vec<&CoverageView<'a>> {
-        let named = |coverage: &CoverageView<'_>| {
-            let mut insurances = drafts.iter().flat_map(|draft| draft.view.insurance.iter().flatten());
-            insurances.any(|insurance| is_reference_to(text(insurance.reference.as_ref()), "Coverage", text(coverage.id.as_ref())))
-        };
+        let insurances = drafts.iter().flat_map(|draft| draft.view.insurance.iter().flatten());
+        let named: HashSet<_> = insurances.filter_map(|insurance| id_in(text(insurance.reference.as_ref()), "Coverage")).collect();
         let counts = |coverage: &&CoverageView<'a>| {
             matches!(text(coverage.status.as_ref()), "active" | "") && self.subject.is(coverage.beneficiary.as_ref())
         };
         let mut coverages: Vec<_> = self.record.coverages.iter().filter(counts).collect();
-        coverages.sort_by_cached_key(|coverage| (!named(coverage), id(coverage.id.as_ref())));
+        coverages.sort_by_cached_key(|coverage| (!named.contains(text(coverage.id.as_ref())), id(coverage.id.as_ref())));
         coverages
     }
 
@@ -57,9 +57,7 @@ impl<'a> Chart<'_, 'a> {
             let mut contained = coverage.contained.iter().flatten().filter_map(|raw| view::<OrganizationView<'a>>(raw));
             contained.find(|found| text(found.id.as_ref()) == local).and_then(|found| found.name)
         } else {
-            let mut known = self.record.organizations.iter();
-            let found = known.find(|found| is_reference_to(reference, "Organization", text(found.id.as_ref())));
-            found.and_then(|found| found.name.clone())
+            self.indices().organizations.named(reference).first().and_then(|found| found.name.clone())
         };
         name.or_else(|| payor.display.clone()).map(|name| name.0).filter(|name| !name.trim().is_empty())
     }

@@ -47,8 +47,13 @@ fn read_items(items: &[ItemView<'_>], answers: &mut Answers) {
         match Question::of_link_id(text(item.link_id.as_ref())) {
             Some(Question::PriorInjection) => {
                 let mut injection = PriorInjectionAnswer::default();
-                each_below(item, &mut |below| read_prior_injection(below, &mut injection));
-                if injection != PriorInjectionAnswer::default() {
+                let mut answered = false;
+                each_below(item, &mut |below| {
+                    answered |= below.answer.as_ref().is_some_and(|answers| !answers.is_empty());
+                    read_prior_injection(below, &mut injection);
+                });
+                // A repetition in which nothing is answered says nothing, not even that there was an injection.
+                if answered {
                     answers.prior_injections.push(injection);
                 }
             }

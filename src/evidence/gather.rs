@@ -1,5 +1,6 @@
 //! One call's evidence: its prefetch and draft orders read once, then turned into facts by a policy version.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::marker::PhantomData;
 
@@ -14,7 +15,7 @@ use super::record::{Kind, PrefetchKeys, Record, Sources};
 use super::resource::{Resource, Unreadable};
 use super::subject::Subject;
 use super::text::Text;
-use crate::policy::{Facts, Order, Policy};
+use crate::policy::{Facts, Order, Policy, Reference};
 
 /// A prefetch object: each key with what it holds.
 #[derive(Debug)]
@@ -68,14 +69,25 @@ pub struct Gathered<'a> {
 impl<'a> Gathered<'a> {
     /// Reads the draft orders; the record is still empty.
     #[must_use]
-    pub fn of_orders(entries: &[Option<&'a RawValue>]) -> Self {
+    pub fn of_orders(entries: impl IntoIterator<Item = (Option<Cow<'a, str>>, Option<&'a RawValue>)>) -> Self {
         let mut gathered = Self { record: Record::default(), drafts: Vec::new(), unreadable: Vec::new() };
-        for (position, raw) in entries.iter().enumerate().filter_map(|(position, raw)| Some((position, (*raw)?))) {
-            match Resource::read(raw, &mut gathered.unreadable) {
+        for (position, (full_url, raw)) in entries.into_iter().enumerate() {
+            let Some(raw) = raw else { continue };
+            match Resource::read_single(raw, &mut gathered.unreadable).at(full_url.map(Text)) {
                 Resource::ServiceRequest(view) => gathered.drafts.push(DraftOrder { view, position, raw }),
                 Resource::Medication(view) => gathered.record.medications.push(view),
                 Resource::Condition(view) => gathered.record.drafted_conditions.push(view),
-                _ => {}
+                Resource::Procedure(_)
+                | Resource::MedicationStatement(_)
+                | Resource::MedicationRequest(_)
+                | Resource::AllergyIntolerance(_)
+                | Resource::Observation(_)
+                | Resource::QuestionnaireResponse(_)
+                | Resource::Coverage(_)
+                | Resource::Organization(_)
+                | Resource::OperationOutcome(_)
+                | Resource::Bundle(_)
+                | Resource::Other => {}
             }
         }
         gathered
@@ -118,29 +130,31 @@ impl<'a> Gathered<'a> {
         self.record.sources()
     }
 
-    /// The draft orders as facts.
+    /// A draft order as a fact, without its reasons.
     #[must_use]
-    pub fn orders(&self, policy: &Policy, patient_id: &str) -> Vec<Order<'a>> {
-        self.chart(policy, patient_id).orders(&self.drafts)
+    pub fn order(&self, draft: &DraftOrder<'a>, policy: &Policy, patient_id: &str) -> Order<'a> {
+        self.chart(policy, patient_id).order(draft)
     }
 
     /// The facts, by the value sets of one policy version.
     #[must_use]
     pub fn facts(&self, policy: &Policy, patient_id: &str) -> Facts<'a> {
         let chart = self.chart(policy, patient_id);
+        let (injections, therapies) = chart.procedures();
+        let (findings, pain_scores) = chart.observations();
         Facts {
             orders: chart.orders(&self.drafts),
-            conditions: chart.conditions(),
+            conditions: in_order(chart.conditions(), |fact| &fact.reference),
             conditions_available: self.record.source(Kind::Conditions).is_available(),
-            injections: chart.injections(),
+            injections: in_order(injections, |fact| &fact.reference),
             procedures_available: self.record.source(Kind::Procedures).is_available(),
-            therapies: chart.therapies(),
-            nsaids: chart.nsaids(),
-            allergies: chart.allergies(),
-            findings: chart.findings(),
-            pain_scores: chart.pain_scores(),
-            forms: chart.forms(),
-            therapy_orders: chart.therapy_orders(),
+            therapies: in_order(therapies, |fact| &fact.reference),
+            nsaids: in_order(chart.nsaids(), |fact| &fact.reference),
+            allergies: in_order(chart.allergies(), |fact| &fact.reference),
+            findings: in_order(findings, |fact| &fact.reference),
+            pain_scores: in_order(pain_scores, |fact| &fact.reference),
+            forms: in_order(chart.forms(), |fact| &fact.reference),
+            therapy_orders: in_order(chart.therapy_orders(), |fact| &fact.reference),
             plan: chart.plan(&self.drafts),
         }
     }
@@ -152,6 +166,16 @@ impl<'a> Gathered<'a> {
     }
 
     fn chart<'e>(&'e self, policy: &'e Policy, patient_id: &'e str) -> Chart<'e, 'a> {
-        Chart { policy, record: &self.record, subject: Subject::new(patient_id) }
+        Chart::new(policy, &self.record, Subject::new(patient_id))
     }
+}
+
+/// Facts in the order of their resources' ids, and by what they say where ids are equal or missing, so that nothing
+/// hangs on the order in which a call lists them.
+fn in_order<'a, T: fmt::Debug>(mut facts: Vec<T>, reference: impl Fn(&T) -> &Reference<'a>) -> Vec<T> {
+    facts.sort_by(|left, right| reference(left).cmp(reference(right)));
+    for alike in facts.chunk_by_mut(|left, right| reference(left) == reference(right)).filter(|alike| alike.len() > 1) {
+        alike.sort_by_cached_key(|fact| format!("{fact:?}"));
+    }
+    facts
 }

@@ -1,11 +1,13 @@
 //! The call's draft orders: what each asks for, for which joint, when, and why.
 
+use std::collections::BTreeSet;
+
 use serde_json::value::RawValue;
 
-use super::chart::{Chart, Coded, date, id, is_reference_to, label, text};
+use super::chart::{Chart, Coded, date, id, label, text};
 use super::resource::view;
 use super::subject::Subject;
-use super::views::{ConceptView, ConditionView, ReferenceView, ServiceRequestView};
+use super::views::{ConceptView, ConditionView, ServiceRequestView};
 use crate::policy::{DateInterval, Order, Reason, Reference, TherapyOrder, ValueSet};
 
 /// One `ServiceRequest` among the call's draft orders.
@@ -50,11 +52,14 @@ fn due(order: &ServiceRequestView<'_>) -> Option<DateInterval> {
 }
 
 impl<'a> Chart<'_, 'a> {
+    /// This patient's draft orders, with their reasons.
     pub(crate) fn orders(&self, drafts: &[DraftOrder<'a>]) -> Vec<Order<'a>> {
-        drafts.iter().map(|draft| self.order(draft)).collect()
+        let own = drafts.iter().filter(|draft| self.subject.is(draft.view.subject.as_ref()));
+        own.map(|draft| Order { reasons: self.reasons(&draft.view), ..self.order(draft) }).collect()
     }
 
-    fn order(&self, draft: &DraftOrder<'a>) -> Order<'a> {
+    /// An order without its reasons: enough to tell whether it is in scope.
+    pub(crate) fn order(&self, draft: &DraftOrder<'a>) -> Order<'a> {
         let order = &draft.view;
         let Coded { sets, label, side } = self.coded(order.code.as_ref());
         let (body_side, is_joint) = self.body_site(order.body_site.as_ref());
@@ -68,53 +73,50 @@ impl<'a> Chart<'_, 'a> {
             is_injection: Self::is_injection(sets, is_joint),
             side: side.joined(body_side),
             due: due(order),
-            reasons: self.reasons(order),
+            reasons: Vec::new(),
         }
     }
 
     fn reasons(&self, order: &ServiceRequestView<'a>) -> Vec<Reason<'a>> {
         let mut reasons = Vec::new();
         for concept in order.reason_code.iter().flatten() {
-            self.add_reasons(concept, None, &mut reasons);
+            self.add_reasons(concept, &mut reasons);
         }
-        for reference in order.reason_reference.iter().flatten() {
-            self.add_referenced(order, reference, &mut reasons);
+        let references: BTreeSet<_> = order.reason_reference.iter().flatten().map(|reason| text(reason.reference.as_ref())).collect();
+        let (local, others): (Vec<_>, Vec<_>) = references.into_iter().partition(|reference| reference.starts_with('#'));
+        if !local.is_empty() {
+            self.add_contained(order, &local, &mut reasons);
+        }
+        for condition in others.into_iter().flat_map(|reference| self.indices().conditions.named(reference)) {
+            self.add_condition(condition, &mut reasons);
         }
         reasons
     }
 
-    fn add_reasons(&self, concept: &ConceptView<'a>, condition: Option<&Reference<'a>>, reasons: &mut Vec<Reason<'a>>) {
+    /// The Conditions contained in the order that its reasons name as `#id`.
+    fn add_contained(&self, order: &ServiceRequestView<'a>, named: &[&str], reasons: &mut Vec<Reason<'a>>) {
+        let contained = order.contained.iter().flatten().filter_map(|raw| view::<ConditionView<'a>>(raw));
+        for condition in contained {
+            let id = text(condition.id.as_ref());
+            if named.binary_search(&format!("#{id}").as_str()).is_ok() {
+                self.add_condition(&condition, reasons);
+            }
+        }
+    }
+
+    fn add_reasons(&self, concept: &ConceptView<'a>, reasons: &mut Vec<Reason<'a>>) {
         for coding in concept.codings() {
             reasons.push(Reason {
                 sets: self.policy.value_sets.of(coding.system(), coding.code()),
                 label: label(coding, concept),
                 is_icd10cm: self.policy.value_sets.is_same_system(coding.system(), ICD10CM),
-                condition: condition.cloned(),
             });
         }
     }
 
-    /// The codes of the Condition a reason refers to: contained in the order, among the drafts, or in the record.
-    fn add_referenced(&self, order: &ServiceRequestView<'a>, reason: &ReferenceView<'a>, reasons: &mut Vec<Reason<'a>>) {
-        let reference = text(reason.reference.as_ref());
-        if let Some(local) = reference.strip_prefix('#') {
-            let contained = order.contained.iter().flatten().filter_map(|raw| view::<ConditionView<'a>>(raw));
-            for condition in contained.filter(|condition| text(condition.id.as_ref()) == local) {
-                self.add_condition(&condition, reasons);
-            }
-            return;
-        }
-        let known = self.record.conditions.iter().chain(&self.record.drafted_conditions);
-        let named = |condition: &&ConditionView<'a>| is_reference_to(reference, "Condition", text(condition.id.as_ref()));
-        for condition in known.filter(named).filter(|condition| self.subject.is(condition.subject.as_ref())) {
-            self.add_condition(condition, reasons);
-        }
-    }
-
     fn add_condition(&self, condition: &ConditionView<'a>, reasons: &mut Vec<Reason<'a>>) {
-        let reference = Reference::new("Condition", id(condition.id.as_ref()));
-        if let Some(code) = &condition.code {
-            self.add_reasons(code, Some(&reference), reasons);
+        if let Some(code) = condition.code.as_ref().filter(|_| self.subject.is(condition.subject.as_ref())) {
+            self.add_reasons(code, reasons);
         }
     }
 

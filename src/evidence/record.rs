@@ -94,6 +94,8 @@ impl Kind {
 pub enum Source {
     /// The call brought it.
     Prefetch,
+    /// Some of it came, but not the whole: evidence for what it holds, and no proof of what it does not.
+    Partial(&'static str),
     /// It could not be had.
     Unavailable(&'static str),
 }
@@ -104,13 +106,19 @@ impl Source {
     pub fn is_available(&self) -> bool {
         matches!(self, Self::Prefetch)
     }
+
+    /// Whether nothing of it came at all.
+    #[must_use]
+    pub fn is_missing(&self) -> bool {
+        matches!(self, Self::Unavailable(_))
+    }
 }
 
 impl Serialize for Source {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
             Self::Prefetch => serializer.serialize_str("prefetch"),
-            Self::Unavailable(reason) => serializer.collect_str(&format_args!("unavailable: {reason}")),
+            Self::Partial(reason) | Self::Unavailable(reason) => serializer.collect_str(&format_args!("unavailable: {reason}")),
         }
     }
 }
@@ -128,7 +136,7 @@ enum State {
     Absent,
     Error,
     Answered,
-    FirstPageOnly,
+    Incomplete,
 }
 
 /// Every resource of a call, by type.
@@ -184,11 +192,12 @@ impl<'a> Record<'a> {
 
     /// A Bundle answers for our own key's type, and for every type it holds.
     fn add_bundle(&mut self, own: Option<Kind>, bundle: BundleView<'a>) {
-        let partial = bundle.link.iter().flatten().any(|link| link.relation.as_ref().map(Text::as_str) == Some("next"));
+        let mut partial = bundle.link.iter().flatten().any(|link| link.relation.as_ref().map(Text::as_str) == Some("next"));
         let held_before = self.counts();
         let mut state = State::Answered;
         let mut entries = 0;
-        for resource in bundle.entry.into_iter().flatten().filter_map(|entry| entry.resource) {
+        let resources = bundle.entry.into_iter().flatten().filter_map(|entry| Some(entry.resource?.at(entry.full_url)));
+        for resource in resources {
             match resource {
                 Resource::OperationOutcome(outcome) => state = state.min(state_of(&outcome)),
                 resource => {
@@ -197,14 +206,15 @@ impl<'a> Record<'a> {
                 }
             }
         }
-        if entries == 0 && bundle.total.is_some_and(|total| total > 0) {
+        partial |= entries > 0 && state == State::Error;
+        if entries == 0 && bundle.total.and_then(|total| total.get().parse().ok()).is_some_and(|total: u64| total > 0) {
             state = State::Error;
         }
         let held_after = self.counts();
         for (place, kind) in Kind::ALL.into_iter().enumerate() {
             let holds = held_before.get(place) != held_after.get(place);
             if partial && (holds || own == Some(kind)) {
-                self.note(Some(kind), State::FirstPageOnly);
+                self.note(Some(kind), State::Incomplete);
             }
         }
         self.note(own, if entries > 0 { State::Answered } else { state });
@@ -235,7 +245,7 @@ impl<'a> Record<'a> {
         match self.states.get(kind as usize).copied().unwrap_or_default() {
             State::Absent => Source::Unavailable("not in the call's prefetch"),
             State::Error => Source::Unavailable("the prefetch holds an error"),
-            State::FirstPageOnly => Source::Unavailable("the prefetch holds only the first page"),
+            State::Incomplete => Source::Partial("the prefetch holds only a part of it"),
             State::Answered => Source::Prefetch,
         }
     }
@@ -258,13 +268,20 @@ fn note(states: &mut [State], kind: Kind, state: State) {
     }
 }
 
-/// An outcome that only informs says that nothing was found.
+/// What an outcome must not be about to say that nothing was found: these say that something was not looked for, or not
+/// shown (FHIR R4, `issue-type`).
+const NOT_ANSWERS: [&str; 10] =
+    ["security", "login", "forbidden", "suppressed", "expired", "throttled", "timeout", "incomplete", "not-supported", "too-costly"];
+
+/// An outcome says that nothing was found only if it informs, and of nothing that kept the answer back.
 fn state_of(outcome: &OutcomeView<'_>) -> State {
-    let failed = outcome.issue.iter().flatten().any(|issue| {
+    let issues: Vec<_> = outcome.issue.iter().flatten().collect();
+    let informs = issues.iter().all(|issue| {
         let severity = issue.severity.as_ref().map_or("", Text::as_str);
-        matches!(severity, "error" | "fatal")
+        let code = issue.code.as_ref().map_or("", Text::as_str);
+        matches!(severity, "information" | "warning") && !NOT_ANSWERS.contains(&code)
     });
-    if failed { State::Error } else { State::Answered }
+    if informs && !issues.is_empty() { State::Answered } else { State::Error }
 }
 
 #[cfg(test)]
@@ -301,6 +318,9 @@ mod tests {
     fn an_error_or_a_count_without_entries_is_no_answer() {
         for json in [
             r#"{"resourceType":"OperationOutcome","issue":[{"severity":"error"}]}"#,
+            r#"{"resourceType":"OperationOutcome"}"#,
+            r#"{"resourceType":"OperationOutcome","issue":[]}"#,
+            r#"{"resourceType":"OperationOutcome","issue":[{"severity":"warning","code":"forbidden"}]}"#,
             r#"{"resourceType":"Bundle","entry":[{"resource":{"resourceType":"OperationOutcome","issue":[{"severity":"fatal"}]}}]}"#,
             r#"{"resourceType":"Bundle","total":3}"#,
         ] {
@@ -318,6 +338,6 @@ mod tests {
     fn a_first_page_is_no_whole_list() {
         let json =
             r#"{"resourceType":"Bundle","link":[{"relation":"next","url":"x"}],"entry":[{"resource":{"resourceType":"Condition"}}]}"#;
-        assert_eq!(source(None, json), Source::Unavailable("the prefetch holds only the first page"));
+        assert_eq!(source(None, json), Source::Partial("the prefetch holds only a part of it"));
     }
 }

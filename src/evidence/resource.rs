@@ -1,6 +1,6 @@
 //! One FHIR resource of the record, read in a single pass by its `resourceType`.
-//! A resource whose type comes first is read as it streams by; any other, and any that does not fit, is read from
-//! its raw text by [`Resource::read`], so that it harms nothing but itself.
+//! What stands before the type is kept raw until the type is known; a Bundle's entries are read as they stream by all the
+//! same. A resource that does not fit is read from its raw text by [`Resource::read`], so that it harms nothing but itself.
 
 use std::fmt;
 
@@ -9,11 +9,16 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
+use super::replay::Replay;
 use super::text::Text;
 use super::views::{
     AllergyView, ConditionView, CoverageView, MedicationRequestView, MedicationStatementView, MedicationView, ObservationView,
     OrganizationView, OutcomeView, ProcedureView, ResponseView, ServiceRequestView,
 };
+
+/// How many Bundles may lie around a Bundle that cannot be read in one pass. FHIR's own lie in one at most (a batch's
+/// answers); how deep they lie is the caller's choice, and each takes stack and another look at the text.
+const DEEPEST_BUNDLE: usize = 4;
 
 macro_rules! resources {
     ($($variant:ident = $name:literal ($view:ident),)*) => {
@@ -74,7 +79,8 @@ resources! {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct BundleView<'a> {
-    pub total: Option<u64>,
+    #[serde(borrow)]
+    pub total: Option<&'a RawValue>,
     #[serde(borrow)]
     pub link: Option<Vec<LinkView<'a>>>,
     #[serde(borrow)]
@@ -90,7 +96,10 @@ pub(crate) struct LinkView<'a> {
 
 /// `Bundle.entry`
 #[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub(crate) struct EntryView<'a> {
+    #[serde(borrow, default)]
+    pub full_url: Option<Text<'a>>,
     #[serde(borrow)]
     pub resource: Option<Resource<'a>>,
 }
@@ -120,13 +129,20 @@ impl<'de> Visitor<'de> for ResourceVisitor {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        match map.next_key::<Text<'de>>()? {
-            Some(key) if key.as_str() == "resourceType" => {
-                let kind = map.next_value::<Text<'de>>()?;
-                Resource::of_map(kind.as_str(), map)
+        let mut passed = Vec::new();
+        let mut entries: Option<Vec<EntryView<'de>>> = None;
+        while let Some(key) = map.next_key::<Text<'de>>()? {
+            match key.as_str() {
+                "resourceType" => {
+                    let kind = map.next_value::<Text<'de>>()?;
+                    return Resource::of_map(kind.as_str(), Replay::new(passed, map))?.with_entries(entries);
+                }
+                // Read now: from raw text it would be read again at each level, and past the reader's limit of nesting.
+                "entry" if entries.is_none() => entries = Some(map.next_value::<Option<_>>()?.unwrap_or_default()),
+                _ => passed.push((key, map.next_value()?)),
             }
-            Some(_) | None => Err(A::Error::custom("resourceType is not the first member")),
         }
+        Err(A::Error::missing_field("resourceType"))
     }
 }
 
@@ -143,8 +159,8 @@ struct Identity<'a> {
 /// A Bundle whose entries are still raw.
 #[derive(Deserialize)]
 struct RawBundle<'a> {
-    #[serde(default)]
-    total: Option<u64>,
+    #[serde(borrow, default)]
+    total: Option<&'a RawValue>,
     #[serde(borrow, default)]
     link: Option<Vec<LinkView<'a>>>,
     #[serde(borrow, default)]
@@ -152,21 +168,68 @@ struct RawBundle<'a> {
 }
 
 #[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct RawEntry<'a> {
+    #[serde(borrow, default)]
+    full_url: Option<Text<'a>>,
     #[serde(borrow, default)]
     resource: Option<&'a RawValue>,
 }
 
 impl<'a> Resource<'a> {
-    /// Reads a resource from its raw text, each entry of a Bundle on its own; what cannot be read is noted.
+    /// Gives a Bundle the entries that stood before its type.
+    fn with_entries<E: serde::de::Error>(self, entries: Option<Vec<EntryView<'a>>>) -> Result<Self, E> {
+        match (self, entries) {
+            (Self::Bundle(BundleView { entry: Some(_), .. }), Some(_)) => Err(E::duplicate_field("entry")),
+            (Self::Bundle(bundle), Some(entries)) => Ok(Self::Bundle(BundleView { entry: Some(entries), ..bundle })),
+            (resource, _) => Ok(resource),
+        }
+    }
+
+    /// The same resource at the address its Bundle gives it.
+    pub(crate) fn at(mut self, full_url: Option<Text<'a>>) -> Self {
+        match &mut self {
+            Self::Condition(view) => view.full_url = full_url,
+            Self::Medication(view) => view.full_url = full_url,
+            Self::Organization(view) => view.full_url = full_url,
+            Self::Procedure(_)
+            | Self::MedicationStatement(_)
+            | Self::MedicationRequest(_)
+            | Self::AllergyIntolerance(_)
+            | Self::Observation(_)
+            | Self::QuestionnaireResponse(_)
+            | Self::ServiceRequest(_)
+            | Self::Coverage(_)
+            | Self::OperationOutcome(_)
+            | Self::Bundle(_)
+            | Self::Other => {}
+        }
+        self
+    }
+
+    /// Reads a resource that is no Bundle, or of no interest.
+    pub(crate) fn read_single(raw: &'a RawValue, unreadable: &mut Vec<Unreadable>) -> Self {
+        Self::read_within(DEEPEST_BUNDLE + 1, raw, unreadable)
+    }
+
+    /// Reads a resource from its raw text; if it does not fit, each entry of a Bundle on its own. What cannot be read is noted.
     pub(crate) fn read(raw: &'a RawValue, unreadable: &mut Vec<Unreadable>) -> Self {
+        Self::read_within(0, raw, unreadable)
+    }
+
+    fn read_within(bundles: usize, raw: &'a RawValue, unreadable: &mut Vec<Unreadable>) -> Self {
+        serde_json::from_str(raw.get()).unwrap_or_else(|_| Self::read_piecewise(bundles, raw, unreadable))
+    }
+
+    fn read_piecewise(bundles: usize, raw: &'a RawValue, unreadable: &mut Vec<Unreadable>) -> Self {
         let identity = serde_json::from_str::<Identity<'_>>(raw.get());
         let kind = identity.as_ref().ok().and_then(|identity| known(identity.resource_type.as_ref()?.as_str()));
         let result = match (&identity, kind) {
             (Err(_), _) => Err("not a FHIR resource".to_owned()),
             (Ok(identity), _) if identity.resource_type.is_none() => Err("`resourceType` is missing".to_owned()),
             (Ok(_), None) => Ok(Self::Other),
-            (Ok(_), Some("Bundle")) => Self::read_bundle(raw, unreadable),
+            (Ok(_), Some("Bundle")) if bundles > DEEPEST_BUNDLE => Err("Bundles lie too deep in each other".to_owned()),
+            (Ok(_), Some("Bundle")) => Self::read_bundle(bundles, raw, unreadable),
             (Ok(_), Some(kind)) => Self::of_raw(kind, raw.get()).map_err(|error| {
                 let path = error.path().to_string();
                 if path == "." {
@@ -185,12 +248,15 @@ impl<'a> Resource<'a> {
         })
     }
 
-    fn read_bundle(raw: &'a RawValue, unreadable: &mut Vec<Unreadable>) -> Result<Self, String> {
+    fn read_bundle(bundles: usize, raw: &'a RawValue, unreadable: &mut Vec<Unreadable>) -> Result<Self, String> {
         let bundle: RawBundle<'a> = serde_json::from_str(raw.get()).map_err(|_| "not a Bundle as FHIR R4 writes it".to_owned())?;
         let mut entries = Vec::new();
         for entry in bundle.entry.into_iter().flatten() {
             match serde_json::from_str::<RawEntry<'a>>(entry.get()) {
-                Ok(entry) => entries.push(EntryView { resource: entry.resource.map(|resource| Self::read(resource, unreadable)) }),
+                Ok(RawEntry { full_url, resource }) => {
+                    let resource = resource.map(|resource| Self::read_within(bundles + 1, resource, unreadable));
+                    entries.push(EntryView { full_url, resource });
+                }
                 Err(_) => unreadable.push(Unreadable { resource: "Bundle".to_owned(), problem: "an entry is not an object".to_owned() }),
             }
         }

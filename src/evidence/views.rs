@@ -24,6 +24,8 @@ macro_rules! views {
 views! {
     /// `Condition`
     ConditionView {
+        // Of the Bundle's entry, not of the resource: put in when the entry is read.
+        full_url: Text<'a>,
         id: Text<'a>,
         subject: ReferenceView<'a>,
         clinical_status: ConceptView<'a>,
@@ -183,12 +185,14 @@ views! {
 
     /// `Organization`
     OrganizationView {
+        full_url: Text<'a>,
         id: Text<'a>,
         name: Text<'a>,
     }
 
     /// `Medication`
     MedicationView {
+        full_url: Text<'a>,
         id: Text<'a>,
         code: ConceptView<'a>,
     }
@@ -201,6 +205,7 @@ views! {
     /// `OperationOutcome.issue`
     IssueView {
         severity: Text<'a>,
+        code: Text<'a>,
     }
 
     /// `Reference`

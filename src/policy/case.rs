@@ -76,6 +76,17 @@ impl<'e, 'a> OrderCase<'e, 'a> {
         })
     }
 
+    /// An answer on an injection as evidence, with the injection's date.
+    pub(crate) fn injection_answer_evidence(
+        &self,
+        question: Question,
+        injection: &Injection<'_, 'a>,
+        answer: &dyn Display,
+    ) -> Option<Evidence<'a>> {
+        let what = self.say(Phrase::EvidenceInjectionAnswer, &[&self.policy.wording.ask(question), &injection.when, answer]);
+        self.form.map(|form| Evidence { resource: form.reference.clone(), date: Some(form.authored_on.to_string()), what })
+    }
+
     /// A yes-or-no answer of the form as evidence.
     pub(crate) fn yes_no_evidence(&self, question: Question, answer: bool) -> Option<Evidence<'a>> {
         let word = self.say(if answer { Phrase::Yes } else { Phrase::No }, &[]);

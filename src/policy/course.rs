@@ -47,6 +47,7 @@ impl Window {
 /// Joins intervals whose next begins at most `gap_days` after the last ends.
 pub(crate) fn courses<T: Ord>(mut intervals: Vec<(NaiveDate, NaiveDate, T)>, gap_days: u32) -> Vec<Course<T>> {
     intervals.sort();
+    intervals.dedup();
     let mut courses: Vec<Course<T>> = Vec::new();
     for (first, last, part) in intervals {
         match courses.last_mut() {

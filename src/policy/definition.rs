@@ -35,10 +35,6 @@ pub struct Policy {
     pub value_sets: ValueSets,
     /// Its words.
     pub wording: Wording,
-    /// The documentation form, as FHIR JSON.
-    pub questionnaire: String,
-    /// The form's canonical URL with its version.
-    pub questionnaire_canonical: String,
 }
 
 impl Policy {
@@ -46,6 +42,12 @@ impl Policy {
     #[must_use]
     pub fn criterion(&self, id: CriterionId) -> Option<&CriterionText> {
         self.criteria.get(&id)
+    }
+
+    /// How many criteria it has.
+    #[must_use]
+    pub fn criterion_count(&self) -> usize {
+        self.criteria.len()
     }
 
     /// The policy's own note for a line of business.
@@ -72,6 +74,8 @@ impl Policy {
 pub struct CriterionText {
     /// A few words.
     pub title: String,
+    /// How it reads when it is not met.
+    pub not_met: String,
     /// Section and sentence of the policy, paraphrased.
     pub citation: String,
 }

@@ -96,6 +96,7 @@ struct SystemToml {
 struct CriterionToml {
     id: Spanned<String>,
     title: String,
+    not_met: String,
     citation: String,
 }
 
@@ -126,8 +127,7 @@ impl Policy {
         }
         value_set_file::read_all(files, VALUE_SETS, &formats, &mut value_sets)?;
         let wording = Wording::read(CARDS, file_text(files, CARDS)?)?;
-        let questionnaire = file_text(files, QUESTIONNAIRE)?;
-        let questionnaire_canonical = questionnaire_file::validate(QUESTIONNAIRE, questionnaire)?;
+        questionnaire_file::validate(QUESTIONNAIRE, file_text(files, QUESTIONNAIRE)?)?;
         Ok(Self {
             effective_from: source.date(&read.effective_from)?,
             effective_to: read.effective_to.as_ref().map(|date| source.date(date)).transpose()?,
@@ -142,8 +142,6 @@ impl Policy {
             parameters: read.parameters,
             value_sets,
             wording,
-            questionnaire: questionnaire.to_owned(),
-            questionnaire_canonical,
         })
     }
 }
@@ -177,7 +175,7 @@ impl Source<'_> {
             let Some(id) = id else {
                 return Err(self.fault(&criterion.id, format!("unknown criterion `{}`", criterion.id.get_ref())));
             };
-            let text = CriterionText { title: criterion.title, citation: criterion.citation };
+            let text = CriterionText { title: criterion.title, not_met: criterion.not_met, citation: criterion.citation };
             if criteria.insert(id, text).is_some() {
                 return Err(self.fault(&criterion.id, format!("criterion `{}` stands twice", criterion.id.get_ref())));
             }

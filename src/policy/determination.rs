@@ -12,11 +12,13 @@ use super::verdict::Verdict;
 pub(crate) struct Outcome {
     pub determination: Determination,
     pub earliest_date: Option<NaiveDate>,
+    /// The day from which it would be, if that were not too late.
+    pub too_late: Option<NaiveDate>,
 }
 
 impl From<Determination> for Outcome {
     fn from(determination: Determination) -> Self {
-        Self { determination, earliest_date: None }
+        Self { determination, earliest_date: None, too_late: None }
     }
 }
 
@@ -42,16 +44,21 @@ fn not_yet(case: &SiteCase<'_, '_>, not_met: &[&Criterion<'_>]) -> Outcome {
     let too_late = earliest_date
         .zip(case.injections.first())
         .is_some_and(|(date, first)| criteria::continuation(case, first, date) == Verdict::NotMet);
-    if too_late { Determination::NotSupported.into() } else { Outcome { determination: Determination::NotYet, earliest_date } }
+    if too_late {
+        Outcome { determination: Determination::NotSupported, earliest_date: None, too_late: earliest_date }
+    } else {
+        Outcome { determination: Determination::NotYet, earliest_date, too_late: None }
+    }
 }
 
 /// The most severe of the sites; its date when every not-yet site has one.
 pub(crate) fn of_order(sites: &[SiteEvaluation<'_>]) -> Outcome {
     let determination = sites.iter().map(|site| site.determination).max().unwrap_or(Determination::Indeterminate);
-    if determination != Determination::NotYet {
-        return determination.into();
+    let deciding = || sites.iter().filter(|site| site.determination == determination);
+    let latest = |dates: Option<Vec<NaiveDate>>| dates.and_then(|dates| dates.into_iter().max());
+    Outcome {
+        determination,
+        earliest_date: latest(deciding().map(|site| site.earliest_date).collect()),
+        too_late: latest(deciding().map(|site| site.too_late).collect()),
     }
-    let waiting = sites.iter().filter(|site| site.determination == Determination::NotYet);
-    let dates: Option<Vec<_>> = waiting.map(|site| site.earliest_date).collect();
-    Outcome { determination, earliest_date: dates.and_then(|dates| dates.into_iter().max()) }
 }

@@ -9,7 +9,8 @@ use super::definition::Policy;
 use super::determination::{Outcome, of_order, of_site};
 use super::diagnosis::{coding_notes, diagnosis};
 use super::evaluation::{
-    Determination, Evaluation, Named, OrderEvaluation, OrderKind, Pathway, PolicyVersion, PriorInjection, Reference, Site, SiteEvaluation,
+    Determination, Evaluation, Named, OrderEvaluation, OrderKind, Pathway, PolicyVersion, PriorInjection, Reference, SecondProcedure, Site,
+    SiteEvaluation,
 };
 use super::facts::{Facts, Order, Side};
 use super::history::{History, history};
@@ -74,7 +75,7 @@ fn evaluate_order<'a>(case: &OrderCase<'_, 'a>, kind: OrderKind) -> OrderEvaluat
             OrderKind::Injection => injection(case, *site, &mut assumed),
         })
         .collect();
-    let Outcome { determination, earliest_date } = of_order(&sites);
+    let Outcome { determination, earliest_date, too_late } = of_order(&sites);
     let diagnosis = diagnosis(case);
     OrderEvaluation {
         order: case.order.reference.clone(),
@@ -83,14 +84,20 @@ fn evaluate_order<'a>(case: &OrderCase<'_, 'a>, kind: OrderKind) -> OrderEvaluat
         service_date: case.dates.service,
         determination,
         earliest_date,
+        too_late,
         diagnosis: diagnosis.support,
         supporting_condition: diagnosis.condition,
-        second_procedure: criteria::second_procedure(case)
-            .map(|other| Named { reference: other.reference.clone(), words: other.label.to_string() }),
+        second_procedure: second_procedure(case),
         sites,
         coding_notes: coding_notes(case),
         assumptions: assumed,
     }
+}
+
+fn second_procedure<'a>(case: &OrderCase<'_, 'a>) -> Option<SecondProcedure<'a>> {
+    let other = criteria::second_procedure(case)?;
+    let order = Named { reference: other.reference.clone(), words: other.label.to_string() };
+    Some(SecondProcedure { order, is_ours_to_remove: kind(other).is_none() || other.position > case.order.position })
 }
 
 fn neurotomy<'a>(case: &OrderCase<'_, 'a>, site: Site) -> SiteEvaluation<'a> {
@@ -99,6 +106,7 @@ fn neurotomy<'a>(case: &OrderCase<'_, 'a>, site: Site) -> SiteEvaluation<'a> {
         pathway: Pathway::Neurotomy,
         determination: Determination::NotSupported,
         earliest_date: None,
+        too_late: None,
         prior_injections: Vec::new(),
         criteria: vec![criteria::neurotomy(case)],
     }
@@ -110,6 +118,7 @@ fn undetermined<'a>(site: Site) -> SiteEvaluation<'a> {
         pathway: Pathway::Undetermined,
         determination: Determination::Indeterminate,
         earliest_date: None,
+        too_late: None,
         prior_injections: Vec::new(),
         criteria: Vec::new(),
     }
@@ -125,8 +134,8 @@ fn injection<'a>(order: &OrderCase<'_, 'a>, site: Site, assumed: &mut Vec<super:
             assumed.push(assumption);
         }
     }
-    let Outcome { determination, earliest_date } = of_site(&case, &criteria);
-    SiteEvaluation { site, pathway, determination, earliest_date, prior_injections: prior_injections(&case), criteria }
+    let Outcome { determination, earliest_date, too_late } = of_site(&case, &criteria);
+    SiteEvaluation { site, pathway, determination, earliest_date, too_late, prior_injections: prior_injections(&case), criteria }
 }
 
 fn pathway(case: &SiteCase<'_, '_>) -> Pathway {

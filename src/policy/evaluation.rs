@@ -310,6 +310,9 @@ pub struct SiteEvaluation<'a> {
     /// When not yet and dates alone decide: the first day it would be supported.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub earliest_date: Option<NaiveDate>,
+    /// When not supported only because the day from which it would be lies beyond the twelve months: that day.
+    #[serde(skip)]
+    pub too_late: Option<NaiveDate>,
     /// The injections of the current episode, oldest first.
     pub prior_injections: Vec<PriorInjection<'a>>,
     /// The pathway's criteria, in the policy's order.
@@ -336,6 +339,15 @@ pub struct Named<'a> {
     pub words: String,
 }
 
+/// Another procedure of the same visit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SecondProcedure<'a> {
+    /// The order for it.
+    pub order: Named<'a>,
+    /// Whether this card is the one to offer its removal: of two in-scope orders only the earlier one's is.
+    pub is_ours_to_remove: bool,
+}
+
 /// The determination of one in-scope order.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -354,6 +366,9 @@ pub struct OrderEvaluation<'a> {
     /// The latest of its sites', when every not-yet site has one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub earliest_date: Option<NaiveDate>,
+    /// When not supported only because of waits that end beyond the twelve months: the day the last one ends.
+    #[serde(skip)]
+    pub too_late: Option<NaiveDate>,
     /// Whether its diagnosis is listed.
     pub diagnosis: DiagnosisSupport,
     /// A listed active Condition the order could name.
@@ -361,7 +376,7 @@ pub struct OrderEvaluation<'a> {
     pub supporting_condition: Option<Named<'a>>,
     /// The other order of the same visit, when there is one.
     #[serde(skip)]
-    pub second_procedure: Option<Named<'a>>,
+    pub second_procedure: Option<SecondProcedure<'a>>,
     /// One for each joint.
     pub sites: Vec<SiteEvaluation<'a>>,
     /// Codes that are no longer billable on the service date.

@@ -43,12 +43,20 @@ pub struct Facts<'a> {
 }
 
 /// A code with the words to show for it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Label<'a> {
     /// The code as charted.
     pub code: Cow<'a, str>,
     /// Its display, if charted.
     pub display: Option<Cow<'a, str>>,
+}
+
+impl Label<'_> {
+    /// The words alone, where there are any: a drug's number says nothing to a reader.
+    #[must_use]
+    pub fn by_name(self) -> Self {
+        if self.display.is_some() { Self { code: Cow::Borrowed(""), ..self } } else { self }
+    }
 }
 
 impl std::fmt::Display for Label<'_> {
@@ -87,6 +95,14 @@ impl Side {
     }
 }
 
+impl Side {
+    /// Whether two sides can speak of one joint.
+    #[must_use]
+    pub fn compatible(self, other: Self) -> bool {
+        !matches!((self, other), (Self::Left, Self::Right) | (Self::Right, Self::Left))
+    }
+}
+
 /// One `ServiceRequest` among the call's orders.
 #[derive(Debug)]
 pub struct Order<'a> {
@@ -119,8 +135,6 @@ pub struct Reason<'a> {
     pub label: Label<'a>,
     /// Whether it is a code of ICD-10-CM.
     pub is_icd10cm: bool,
-    /// The Condition it comes from, when it is not on the order itself.
-    pub condition: Option<Reference<'a>>,
 }
 
 /// A Condition in some value set of the policy.

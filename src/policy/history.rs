@@ -1,6 +1,8 @@
 //! The injection history of a joint: charted Procedures and the form's prior injections, put in order and cut to
 //! the current episode. Not here: what an injection did ([`super::response`]).
 
+use std::collections::{HashMap, HashSet};
+
 use super::case::OrderCase;
 use super::dates::{DateInterval, plus_months};
 use super::evaluation::{InjectionSource, Reference, Site};
@@ -50,7 +52,8 @@ impl Site {
 pub(crate) fn history<'e, 'a>(case: &OrderCase<'e, 'a>, site: Site) -> History<'e, 'a> {
     let answers = site_answers(case, site);
     let mut injections = charted(case, site);
-    let unmatched = answers.iter().filter(|answer| answer.date.is_some_and(|date| !charted_on(case, date)));
+    let charted_on: HashSet<_> = case.facts.injections.iter().filter_map(|injection| injection.performed).collect();
+    let unmatched = answers.iter().filter(|answer| answer.date.is_some_and(|date| !charted_on.contains(&date)));
     let from_form: Vec<_> = unmatched.filter_map(|answer| of_form(case, answer)).collect();
     injections.extend(from_form);
     injections.retain(|injection| injection.when.lo() <= case.dates.cutoff);
@@ -96,22 +99,27 @@ fn of_form<'e, 'a>(case: &OrderCase<'e, 'a>, answer: &'e PriorInjection) -> Opti
     })
 }
 
-/// Whether any Procedure, of whatever side, is of that date: an answer of its date is no injection of its own.
-fn charted_on(case: &OrderCase<'_, '_>, date: DateInterval) -> bool {
-    case.facts.injections.iter().any(|injection| injection.performed == Some(date))
+/// Oldest first; two of one date are one where both can be of one joint, the chart's before the form's: the professional
+/// and the facility record of one injection, or a Procedure that names the side and one that does not.
+fn sort(injections: &mut Vec<Injection<'_, '_>>) {
+    injections.sort_by(|left, right| key(left).cmp(&key(right)));
+    let mut sides: Vec<Side> = Vec::new();
+    let mut date = None;
+    injections.retain(|injection| {
+        if date != Some(injection.when) {
+            date = Some(injection.when);
+            sides.clear();
+        }
+        let repeated = sides.iter().any(|side| side.compatible(injection.side));
+        if !repeated {
+            sides.push(injection.side);
+        }
+        !repeated
+    });
 }
 
-/// Oldest first; two of one date and one side are one, the chart's before the form's.
-fn sort(injections: &mut Vec<Injection<'_, '_>>) {
-    injections.sort_by(|left, right| {
-        (left.when, left.side, left.source == InjectionSource::Form, &left.reference).cmp(&(
-            right.when,
-            right.side,
-            right.source == InjectionSource::Form,
-            &right.reference,
-        ))
-    });
-    injections.dedup_by(|later, kept| later.when == kept.when && later.side == kept.side);
+fn key<'i, 'a>(injection: &'i Injection<'_, 'a>) -> (DateInterval, bool, Side, &'i Reference<'a>) {
+    (injection.when, injection.source == InjectionSource::Form, injection.side, &injection.reference)
 }
 
 /// Parts the injections where a whole gap lies between two; an episode that is itself too long ago is over.
@@ -130,14 +138,16 @@ fn cut_to_episode<'e, 'a>(case: &OrderCase<'e, 'a>, mut injections: Vec<Injectio
 }
 
 /// Gives each injection the form's answer of its full date; an answer without a date speaks of the only injection.
-/// The answers are those of the joint, so their side fits wherever the injection's does.
+/// The answers are those of the joint; where the order names no joint, an answer on either side speaks of its date.
 fn attach<'e>(injections: &mut [Injection<'e, '_>], answers: &[&'e PriorInjection]) {
-    let only = injections.len() == 1;
+    let mut by_date: HashMap<DateInterval, &'e PriorInjection> = HashMap::new();
+    for answer in answers {
+        if let Some(date) = answer.date.filter(|date| date.full().is_some()) {
+            by_date.entry(date).or_insert(answer);
+        }
+    }
+    let undated = answers.iter().find(|answer| answer.date.is_none() && injections.len() == 1).copied();
     for injection in injections.iter_mut().filter(|injection| injection.answer.is_none()) {
-        let by_date = answers
-            .iter()
-            .find(|answer| answer.date.is_some_and(|date| date.full().is_some() && injection.dated && injection.when == date));
-        let undated = || answers.iter().find(|answer| only && answer.date.is_none());
-        injection.answer = by_date.or_else(undated).copied();
+        injection.answer = by_date.get(&injection.when).copied().filter(|_| injection.dated).or(undated);
     }
 }

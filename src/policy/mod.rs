@@ -16,6 +16,7 @@ mod evaluation;
 mod facts;
 mod form;
 mod history;
+mod order_words;
 mod phrases;
 mod questionnaire_file;
 mod response;
@@ -30,13 +31,14 @@ pub use definition_file::{PolicyError, PolicyFile};
 pub use evaluate::{Inquiry, evaluate, kind};
 pub use evaluation::{
     Assumption, Criterion, CriterionId, Determination, DiagnosisSupport, Evaluation, Evidence, InjectionSource, Named, OrderEvaluation,
-    OrderKind, Pathway, Plan, PolicyVersion, PriorInjection, Reference, Site, SiteEvaluation,
+    OrderKind, Pathway, Plan, PolicyVersion, PriorInjection, Reference, SecondProcedure, Site, SiteEvaluation,
 };
 pub use facts::{
     Allergy, Condition, Examination, Facts, Finding, Label, NsaidUse, Order, PainScore, PastInjection, Reason, Side, Span, Therapy,
     TherapyOrder,
 };
 pub use form::{Answers, FORM_ID, Form, PROVOCATION_TESTS, PriorInjection as PriorInjectionAnswer, Question, TestAnswer};
+pub(crate) use order_words::OrderWords;
 pub(crate) use phrases::CardText;
 pub use value_sets::{Membership, ValueSet, ValueSets};
 pub use verdict::Verdict;

@@ -11,8 +11,6 @@ use super::form::{FORM_ID, Question};
 struct QuestionnaireJson {
     resource_type: String,
     id: String,
-    url: String,
-    version: String,
     item: Vec<ItemJson>,
 }
 
@@ -26,8 +24,8 @@ struct ItemJson {
     item: Vec<ItemJson>,
 }
 
-/// Checks the form and returns its canonical URL with its version.
-pub(crate) fn validate(file: &str, text: &str) -> Result<String, PolicyError> {
+/// Checks the form.
+pub(crate) fn validate(file: &str, text: &str) -> Result<(), PolicyError> {
     let form: QuestionnaireJson = serde_json::from_str(text).map_err(|error| PolicyError::of_json(file, &error))?;
     if form.resource_type != "Questionnaire" || form.id != FORM_ID {
         return Err(PolicyError::of_file(file, format!("not the Questionnaire `{FORM_ID}`")));
@@ -45,7 +43,7 @@ pub(crate) fn validate(file: &str, text: &str) -> Result<String, PolicyError> {
             Some(_) => {}
         }
     }
-    Ok(format!("{}|{}", form.url, form.version))
+    Ok(())
 }
 
 fn collect<'i>(items: &'i [ItemJson], found: &mut Vec<(&'i str, &'i str)>) {

@@ -61,7 +61,7 @@ pub(crate) fn improved<'a>(case: &SiteCase<'_, 'a>, place: usize) -> Response<'a
     if let Some(percent) = injection.answer.and_then(|answer| answer.relief_percent) {
         let verdict = Verdict::of(percent >= f64::from(case.policy.thresholds.relief_percent));
         let found = case.say(Phrase::ReliefByForm, &[&percent, &injection.when]);
-        let evidence = case.answer_evidence(Question::ReliefPercent, &percent).into_iter().collect();
+        let evidence = case.injection_answer_evidence(Question::ReliefPercent, injection, &percent).into_iter().collect();
         return Response::new(verdict, Some(found), evidence, Question::ReliefPercent);
     }
     if let Some(scores) = scores(case, injection, place) {
@@ -97,7 +97,7 @@ fn lasted<'a>(case: &SiteCase<'_, 'a>, place: usize) -> Response<'a> {
     if let Some(months) = injection.answer.and_then(|answer| answer.relief_months) {
         let verdict = Verdict::of(months >= f64::from(case.policy.thresholds.relief_months));
         let found = case.say(Phrase::DurationByForm, &[&months, &injection.when]);
-        let evidence = case.answer_evidence(Question::ReliefDurationMonths, &months).into_iter().collect();
+        let evidence = case.injection_answer_evidence(Question::ReliefDurationMonths, injection, &months).into_iter().collect();
         return Response::new(verdict, Some(found), evidence, Question::ReliefDurationMonths);
     }
     let Some(scores) = scores(case, injection, place) else { return unknown };
@@ -116,19 +116,24 @@ fn lasted<'a>(case: &SiteCase<'_, 'a>, place: usize) -> Response<'a> {
 fn function<'a>(case: &SiteCase<'_, 'a>, place: usize) -> Response<'a> {
     let injection = case.injections.get(place);
     let answer = injection.and_then(|injection| injection.answer).and_then(|answer| answer.functional_improvement);
-    let phrase = |better| if better { Phrase::FunctionImproved } else { Phrase::FunctionNotImproved };
-    let found = answer.zip(injection).map(|(better, injection)| case.say(phrase(better), &[&injection.when]));
-    let evidence = answer.and_then(|better| case.yes_no_evidence(Question::FunctionalImprovement, better)).into_iter().collect();
-    Response::new(Verdict::of_answer(answer), found, evidence, Question::FunctionalImprovement)
+    let Some((better, injection)) = answer.zip(injection) else {
+        return Response::new(Verdict::Unknown, None, Vec::new(), Question::FunctionalImprovement);
+    };
+    let phrase = if better { Phrase::FunctionImproved } else { Phrase::FunctionNotImproved };
+    let word = case.say(if better { Phrase::Yes } else { Phrase::No }, &[]);
+    let evidence = case.injection_answer_evidence(Question::FunctionalImprovement, injection, &word).into_iter().collect();
+    Response::new(Verdict::of(better), Some(case.say(phrase, &[&injection.when])), evidence, Question::FunctionalImprovement)
 }
 
 /// The latest score within the baseline window, and those until the next injection; `None` if they cannot tell.
 fn scores<'e, 'a>(case: &SiteCase<'e, 'a>, injection: &Injection<'_, '_>, place: usize) -> Option<Scores<'e, 'a>> {
     let lo = injection.when.lo();
-    let window = minus_days(lo, case.policy.parameters.baseline_window_days)..=lo;
-    let baseline = case.scores.iter().copied().rfind(|score| window.contains(&score.date)).filter(|score| score.score > 0.0)?;
+    let oldest = minus_days(lo, case.policy.parameters.baseline_window_days);
+    let up_to = |date| case.scores.partition_point(|score| score.date <= date);
+    let latest = up_to(lo).checked_sub(1).and_then(|place| case.scores.get(place)).copied();
+    let baseline = latest.filter(|score| score.date >= oldest && score.score > 0.0)?;
     let end = case.injections.get(place + 1).map_or(case.dates.cutoff, |next| minus_days(next.when.lo(), 1));
-    let follow_ups: Vec<_> = case.scores.iter().copied().filter(|score| score.date > injection.when.hi() && score.date <= end).collect();
+    let follow_ups = case.scores.get(up_to(injection.when.hi())..up_to(end)).unwrap_or_default().to_vec();
     (!follow_ups.is_empty()).then_some(Scores { baseline, follow_ups, relief_percent: case.policy.thresholds.relief_percent })
 }
 

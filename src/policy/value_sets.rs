@@ -149,12 +149,16 @@ impl ValueSets {
         true
     }
 
+    /// How many codes the sets name, each once, whatever the number of sets it is in.
+    #[must_use]
+    pub fn code_count(&self) -> usize {
+        self.codes.iter().map(|system| system.exact.len() + system.prefixes.len()).sum()
+    }
+
     /// Every value set `(system, code)` is in.
     #[must_use]
     pub fn of(&self, system: &str, code: &str) -> Membership {
-        let Some(codes) = self.systems.get(without_slash(system)).and_then(|&place| self.codes.get(place)) else {
-            return Membership::NONE;
-        };
+        let Some(codes) = self.system(system) else { return Membership::NONE };
         let code = if codes.takes_modifiers { code.split(':').next().unwrap_or(code) } else { code };
         let exact = codes.exact.get(code).copied().unwrap_or_default();
         codes
@@ -162,6 +166,10 @@ impl ValueSets {
             .iter()
             .filter_map(|&length| codes.prefixes.get(code.get(..length)?))
             .fold(exact, |found, prefix| found.union(*prefix))
+    }
+
+    fn system(&self, name: &str) -> Option<&SystemCodes> {
+        self.systems.get(without_slash(name)).and_then(|&place| self.codes.get(place))
     }
 
     /// Whether two system names are one system of the policy.
@@ -172,8 +180,8 @@ impl ValueSets {
 
     /// The modifiers of a CPT or HCPCS code: what stands behind each `:`.
     pub(crate) fn modifiers<'c>(&self, system: &str, code: &'c str) -> impl Iterator<Item = &'c str> {
-        let takes =
-            self.systems.get(without_slash(system)).and_then(|&place| self.codes.get(place)).is_some_and(|codes| codes.takes_modifiers);
+        // Few codes have any: the system is not looked up again for the others.
+        let takes = code.contains(':') && self.system(system).is_some_and(|codes| codes.takes_modifiers);
         code.split(':').skip(1).filter(move |_| takes)
     }
 }

@@ -140,6 +140,7 @@ pub struct Wording {
     phrases: Vec<Template>,
     card_texts: Vec<Template>,
     asks: HashMap<Question, String>,
+    sources: HashMap<String, String>,
     determinations: HashMap<(Determination, bool), DeterminationText>,
     /// What kind of card ours are.
     pub topic: CardTopic,
@@ -155,6 +156,7 @@ struct WordingToml {
     phrases: HashMap<String, Spanned<String>>,
     cards: HashMap<String, Spanned<String>>,
     asks: HashMap<String, Spanned<String>>,
+    sources: HashMap<String, String>,
     determinations: HashMap<String, DeterminationToml>,
     override_reasons: Vec<OverrideReason>,
     topic: CardTopic,
@@ -175,6 +177,9 @@ const DETERMINATION_ARGUMENTS: &[&str] = &["order", "service_date", "earliest_da
 /// A not-yet that names the day from which it would be supported.
 const NOT_YET_FROM: &str = "not-yet-from";
 
+/// A not-supported that would be a not-yet, were its day not beyond the twelve months.
+const NOT_SUPPORTED_LATE: &str = "not-supported-late";
+
 impl Wording {
     /// Reads `cards.toml`.
     pub(crate) fn read(file: &str, text: &str) -> Result<Self, PolicyError> {
@@ -184,8 +189,8 @@ impl Wording {
         let card_texts = source.table("cards", &read.cards, CardText::ALL.iter().map(|text| (text.key(), text.arguments())))?;
         let asks = source.asks(&read.asks)?;
         let determinations = source.determinations(&read.determinations)?;
-        let WordingToml { override_reasons, topic, therapy_order, .. } = read;
-        Ok(Self { phrases, card_texts, asks, determinations, topic, therapy_order, override_reasons })
+        let WordingToml { override_reasons, topic, therapy_order, sources, .. } = read;
+        Ok(Self { phrases, card_texts, asks, sources, determinations, topic, therapy_order, override_reasons })
     }
 
     /// A phrase of a statement, its places filled in by position.
@@ -202,6 +207,12 @@ impl Wording {
     #[must_use]
     pub fn ask(&self, question: Question) -> &str {
         self.asks.get(&question).map_or_else(|| question.link_id(), String::as_str)
+    }
+
+    /// What a list of the chart is called, by its name in an evaluation's `sources`.
+    #[must_use]
+    pub fn source<'s>(&'s self, name: &'s str) -> &'s str {
+        self.sources.get(name).map_or(name, String::as_str)
     }
 
     /// The texts of a determination, which differ where it names a day.
@@ -267,7 +278,8 @@ impl Source<'_> {
         read: &HashMap<String, DeterminationToml>,
     ) -> Result<HashMap<(Determination, bool), DeterminationText>, PolicyError> {
         let keys = Determination::ALL.map(|determination| (determination.as_str(), (determination, false)));
-        let keys = keys.into_iter().chain([(NOT_YET_FROM, (Determination::NotYet, true))]);
+        let dated = [(NOT_YET_FROM, (Determination::NotYet, true)), (NOT_SUPPORTED_LATE, (Determination::NotSupported, true))];
+        let keys = keys.into_iter().chain(dated);
         let text = |(key, determination)| {
             let texts = read.get(key).ok_or_else(|| self.missing("determinations", key))?;
             let template = |text| self.template(text, DETERMINATION_ARGUMENTS);

@@ -2,9 +2,22 @@
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "a test may fail by panicking")]
 
 mod architecture;
+mod card_protocol;
 mod command_line;
 mod configuration;
+mod contract;
+mod documentation;
+mod evaluate_command;
+mod evaluated_requests;
+mod hostile_calls;
 mod http_connections;
 mod http_faults;
 mod http_middleware;
+mod invariants;
+mod laws;
+mod policy_check;
+mod privacy;
+mod readme;
+mod source_rules;
+mod stories;
 mod support;

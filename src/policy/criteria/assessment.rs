@@ -9,6 +9,9 @@ use crate::policy::response::Response;
 use crate::policy::verdict::Verdict;
 use crate::policy::wording::Wording;
 
+/// More resources than anybody reads for one criterion; a chart of any size yields a result of bounded size.
+pub(crate) const MOST_EVIDENCE: usize = 200;
+
 /// A verdict in the making; it never stands without what it rests on and what is missing.
 #[derive(Debug)]
 pub(crate) struct Assessment<'a> {
@@ -36,11 +39,8 @@ impl<'a> Assessment<'a> {
 
     /// Names the resources it rests on.
     pub(crate) fn resting_on(mut self, evidence: impl IntoIterator<Item = Evidence<'a>>) -> Self {
-        for item in evidence {
-            if !self.evidence.contains(&item) {
-                self.evidence.push(item);
-            }
-        }
+        let room = MOST_EVIDENCE.saturating_sub(self.evidence.len());
+        self.evidence.extend(evidence.into_iter().take(room));
         self
     }
 
@@ -72,12 +72,24 @@ impl<'a> Assessment<'a> {
         self
     }
 
+    /// Puts what another part found and lacks behind its own; its verdict stands.
+    pub(crate) fn joined_by(mut self, response: Response<'a>) -> Self {
+        self.found.extend(response.found.into_iter().filter(|phrase| !self.found.contains(phrase)).collect::<Vec<_>>());
+        self.evidence.extend(response.evidence.into_iter().filter(|item| !self.evidence.contains(item)).collect::<Vec<_>>());
+        self.settled_by(&response.missing)
+    }
+
     /// The finished criterion, its statement put together from what was found and what is missing.
     pub(crate) fn into_criterion(self, id: CriterionId, wording: &Wording) -> Criterion<'a> {
-        let mut parts = self.found;
+        let mut parts = Vec::new();
         if self.verdict.is_unknown() && !self.missing.is_empty() {
             let asks: Vec<_> = self.missing.iter().map(|question| wording.ask(*question)).collect();
             parts.push(wording.say(Phrase::NotDocumented, &[&asks.join(", ")]));
+        }
+        for phrase in self.found {
+            if !parts.contains(&phrase) {
+                parts.push(phrase);
+            }
         }
         Criterion {
             id,

@@ -1,11 +1,13 @@
 //! Section I.A.4: conservative therapy that failed — exercise therapy, NSAIDs, activity modification.
 
-use super::Assessment;
-use super::first_diagnostic::{active_in, condition_evidence};
+use chrono::NaiveDate;
+
+use super::assessment::{Assessment, MOST_EVIDENCE};
+use super::first_diagnostic::{MOST_NAMED, active_in, condition_evidence};
 use crate::policy::case::{OrderCase, evidence};
 use crate::policy::course::{Course, Window, courses, longest};
 use crate::policy::evaluation::{Evidence, Reference};
-use crate::policy::facts::{Label, NsaidUse, Span, Therapy};
+use crate::policy::facts::{Label, Span, Therapy};
 use crate::policy::form::Question;
 use crate::policy::phrases::Phrase;
 use crate::policy::value_sets::ValueSet;
@@ -13,11 +15,23 @@ use crate::policy::verdict::Verdict;
 
 const DAYS_A_WEEK: u32 = 7;
 
-/// A charted interval of a course, ordered by its resource.
+/// A charted interval of a course, as far as it counts.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Part<'a> {
-    reference: Reference<'a>,
-    what: String,
+pub(crate) struct Part<'e, 'a> {
+    first: NaiveDate,
+    last: NaiveDate,
+    reference: &'e Reference<'a>,
+    label: &'e Label<'a>,
+    prescribed: bool,
+}
+
+impl<'a> Part<'_, 'a> {
+    fn evidence(&self, case: &OrderCase<'_, 'a>) -> Evidence<'a> {
+        let (first, last) = (self.first, self.last);
+        let days = if first == last { first.to_string() } else { format!("{first}/{last}") };
+        let what = if self.prescribed { case.say(Phrase::EvidencePrescribed, &[self.label]) } else { self.label.to_string() };
+        evidence(self.reference, Some(days), what)
+    }
 }
 
 /// The time in which therapy and medication count for an order.
@@ -26,31 +40,25 @@ fn window(case: &OrderCase<'_, '_>) -> Window {
 }
 
 /// The courses of the therapies in a value set.
-pub(crate) fn therapy_courses<'a>(case: &OrderCase<'_, 'a>, set: ValueSet) -> Vec<Course<Part<'a>>> {
-    let part = |therapy: &Therapy<'a>| Part { reference: therapy.reference.clone(), what: therapy.label.to_string() };
-    let intervals = case.facts.therapies.iter().filter(|therapy| therapy.sets.has(set)).filter_map(|therapy| {
+pub(crate) fn therapy_courses<'e, 'a>(case: &OrderCase<'e, 'a>, set: ValueSet) -> Vec<Course<Part<'e, 'a>>> {
+    let parts = case.facts.therapies.iter().filter(|therapy| therapy.sets.has(set)).filter_map(|therapy| {
         let (first, last) = window(case).clip(therapy.span)?;
-        Some((first, last, part(therapy)))
+        Some((first, last, Part { first, last, reference: &therapy.reference, label: &therapy.label, prescribed: false }))
     });
-    courses(intervals.collect(), case.policy.parameters.session_gap_days)
+    courses(parts.collect(), case.policy.parameters.session_gap_days)
 }
 
 /// The courses of the NSAIDs taken or prescribed.
-pub(crate) fn nsaid_courses<'a>(case: &OrderCase<'_, 'a>) -> Vec<Course<Part<'a>>> {
-    let words = |taken: &NsaidUse<'a>, label: &Label<'a>| {
-        if taken.prescribed { case.say(Phrase::EvidencePrescribed, &[label]) } else { label.to_string() }
-    };
-    let intervals = case.facts.nsaids.iter().filter_map(|taken| {
+pub(crate) fn nsaid_courses<'e, 'a>(case: &OrderCase<'e, 'a>) -> Vec<Course<Part<'e, 'a>>> {
+    let parts = case.facts.nsaids.iter().filter_map(|taken| {
         let (first, last) = window(case).clip(taken.span)?;
-        Some((first, last, Part { reference: taken.reference.clone(), what: words(taken, &taken.label) }))
+        Some((first, last, Part { first, last, reference: &taken.reference, label: &taken.label, prescribed: taken.prescribed }))
     });
-    courses(intervals.collect(), case.policy.parameters.medication_gap_days)
+    courses(parts.collect(), case.policy.parameters.medication_gap_days)
 }
 
-fn course_evidence<'a>(course: &Course<Part<'a>>) -> Vec<Evidence<'a>> {
-    let dates = format!("{}/{}", course.first, course.last);
-    let date = |place| (place == 0).then(|| dates.clone());
-    course.parts.iter().enumerate().map(|(place, part)| evidence(&part.reference, date(place), part.what.clone())).collect()
+fn course_evidence<'a>(case: &OrderCase<'_, 'a>, course: &Course<Part<'_, 'a>>) -> Vec<Evidence<'a>> {
+    course.parts.iter().take(MOST_EVIDENCE).map(|part| part.evidence(case)).collect()
 }
 
 /// Weeks of a therapy by the form, else by a charted course.
@@ -78,22 +86,23 @@ fn therapy<'a>(case: &OrderCase<'_, 'a>, rule: &TherapyRule, answer: Option<f64>
     let course = longest(therapy_courses(case, rule.set));
     let long_enough = |course: &Course<_>| course.days() >= i64::from(rule.weeks * DAYS_A_WEEK);
     let answer_evidence = answer.and_then(|weeks| case.answer_evidence(rule.question, &weeks));
+    let by_form = |weeks: f64| case.say(Phrase::WeeksByForm, &[&weeks, &rule.weeks]);
     if let Some(weeks) = answer.filter(|weeks| *weeks >= f64::from(rule.weeks)) {
-        return Assessment::new(Verdict::Met).found(case.say(Phrase::WeeksByForm, &[&weeks])).resting_on(answer_evidence);
+        return Assessment::new(Verdict::Met).found(by_form(weeks)).resting_on(answer_evidence);
     }
     if let Some(course) = course.as_ref().filter(|course| long_enough(course)) {
         let found = case.say(Phrase::TherapyCourse, &[&course.days(), &course.first, &course.last, &course.parts.len()]);
-        return Assessment::new(Verdict::Met).found(found).resting_on(course_evidence(course));
+        return Assessment::new(Verdict::Met).found(found).resting_on(course_evidence(case, course));
     }
     let verdict = if answer.is_some() { Verdict::NotMet } else { Verdict::Unknown };
     let short = course.as_ref().map(|course| case.say(Phrase::TherapyTooShort, &[&course.days(), &course.first, &course.last]));
     let undated = undated(case.facts.therapies.iter().filter(|therapy| therapy.sets.has(rule.set)).map(|therapy| therapy.span));
     Assessment::new(verdict)
-        .found(answer.map(|weeks| case.say(Phrase::WeeksTooFewByForm, &[&weeks, &rule.weeks])))
+        .found(answer.map(by_form))
         .found(short)
         .found(undated.map(|count| case.say(Phrase::UndatedTherapy, &[&count])))
         .resting_on(answer_evidence)
-        .resting_on(course.iter().flat_map(course_evidence))
+        .resting_on(course.iter().flat_map(|course| course_evidence(case, course)))
         .settled_by(&[rule.question])
         .remediable(true)
 }
@@ -113,7 +122,7 @@ fn nsaids_by_form<'a>(case: &OrderCase<'_, 'a>) -> Option<Assessment<'a>> {
     let needed = f64::from(case.policy.thresholds.nsaid_weeks);
     if let Some(weeks) = answers.nsaid_weeks.filter(|weeks| *weeks >= needed) {
         let evidence = case.answer_evidence(Question::NsaidWeeks, &weeks);
-        return Some(Assessment::new(Verdict::Met).found(case.say(Phrase::WeeksByForm, &[&weeks])).resting_on(evidence));
+        return Some(Assessment::new(Verdict::Met).found(case.say(Phrase::WeeksByForm, &[&weeks, &needed])).resting_on(evidence));
     }
     (answers.nsaid_contraindicated == Some(true)).then(|| {
         let evidence = case.yes_no_evidence(Question::NsaidContraindicated, true);
@@ -140,7 +149,7 @@ fn nsaids_by_course<'a>(case: &OrderCase<'_, 'a>) -> Assessment<'a> {
     let course = longest(nsaid_courses(case));
     if let Some(course) = course.as_ref().filter(|course| course.days() >= i64::from(needed * DAYS_A_WEEK)) {
         let found = case.say(Phrase::NsaidCourse, &[&course.days(), &course.first, &course.last]);
-        return Assessment::new(Verdict::Met).found(found).resting_on(course_evidence(course));
+        return Assessment::new(Verdict::Met).found(found).resting_on(course_evidence(case, course));
     }
     let weeks = case.answers().and_then(|answers| answers.nsaid_weeks);
     let contraindicated = case.answers().and_then(|answers| answers.nsaid_contraindicated);
@@ -152,16 +161,16 @@ fn nsaids_by_course<'a>(case: &OrderCase<'_, 'a>) -> Assessment<'a> {
     let short = course.as_ref().map(|course| case.say(Phrase::NsaidTooShort, &[&course.days(), &course.first, &course.last]));
     let undated = undated(case.facts.nsaids.iter().map(|taken| taken.span));
     let mut assessment = Assessment::new(verdict)
-        .found(weeks.map(|weeks| case.say(Phrase::WeeksTooFewByForm, &[&weeks, &needed])))
+        .found(weeks.map(|weeks| case.say(Phrase::WeeksByForm, &[&weeks, &needed])))
         .found(contraindicated.map(|_| case.say(Phrase::NsaidNotContraindicatedByForm, &[])))
         .found(short)
         .found(undated.map(|count| case.say(Phrase::UndatedNsaid, &[&count])))
         .resting_on(weeks.and_then(|weeks| case.answer_evidence(Question::NsaidWeeks, &weeks)))
         .resting_on(contraindicated.and_then(|answer| case.yes_no_evidence(Question::NsaidContraindicated, answer)))
-        .resting_on(course.iter().flat_map(course_evidence))
+        .resting_on(course.iter().flat_map(|course| course_evidence(case, course)))
         .settled_by(&open)
         .remediable(true);
-    for condition in active_in(case, ValueSet::NsaidCaution) {
+    for condition in active_in(case, ValueSet::NsaidCaution).take(MOST_NAMED) {
         let found = case.say(Phrase::NsaidCaution, &[&condition.label]);
         assessment = assessment.found(found).resting_on([condition_evidence(case, condition)]);
     }

@@ -11,6 +11,9 @@ use crate::policy::phrases::Phrase;
 use crate::policy::value_sets::ValueSet;
 use crate::policy::verdict::Verdict;
 
+/// More Conditions than a statement names.
+pub(super) const MOST_NAMED: usize = 10;
+
 /// I.A.1 to I.A.6, in the policy's order.
 pub(crate) fn first_diagnostic<'a>(case: &SiteCase<'_, 'a>) -> Vec<Criterion<'a>> {
     [
@@ -212,7 +215,7 @@ fn no_disc_or_facet_pain<'a>(case: &OrderCase<'_, 'a>) -> Assessment<'a> {
         return Assessment::new(Verdict::Met).found(case.say(Phrase::NoDiscOrFacetCondition, &[]));
     }
     let mut open = Assessment::new(Verdict::Unknown).settled_by(&[question]);
-    for condition in conditions {
+    for condition in conditions.take(MOST_NAMED) {
         let found = case.say(Phrase::DiscOrFacetCondition, &[&condition.label]);
         open = open.found(found).resting_on([condition_evidence(case, condition)]);
     }
@@ -225,7 +228,7 @@ fn no_likelier_diagnosis<'a>(case: &OrderCase<'_, 'a>) -> Assessment<'a> {
     let assessment = Assessment::new(!Verdict::of_answer(answer));
     let phrases = (Phrase::LikelierDiagnosis, Phrase::NoLikelierDiagnosis);
     let mut assessment = answered(case, assessment, Question::OtherDiagnosisMoreLikely, answer, phrases);
-    for condition in active_in(case, ValueSet::AlternativeDiagnoses) {
+    for condition in active_in(case, ValueSet::AlternativeDiagnoses).take(MOST_NAMED) {
         let found = case.say(Phrase::AlternativeDiagnosis, &[&condition.label]);
         assessment = assessment.found(found).resting_on([condition_evidence(case, condition)]);
     }

@@ -14,6 +14,7 @@ pub(crate) fn second_procedure<'e, 'a>(case: &OrderCase<'e, 'a>) -> Option<&'e O
     let service = |order: &Order<'_>| order.due.map_or(case.dates.today, DateInterval::lo);
     case.facts.orders.iter().find(|other| {
         other.position != case.order.position
+            && (other.reference != case.order.reference || other.reference.id().is_empty())
             && other.stands
             && (other.sets.has(ValueSet::InvasivePainProcedure) || other.is_injection)
             && service(other) == case.dates.service

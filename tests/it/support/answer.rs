@@ -22,6 +22,10 @@ impl Answer {
         self.headers.get(name).map(|value| value.to_str().expect("the header is text"))
     }
 
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8(self.body.to_vec()).expect("the body is text")
+    }
+
     pub(crate) fn json(&self) -> Value {
         serde_json::from_slice(&self.body).expect("the body is JSON")
     }

@@ -1,9 +1,19 @@
-//! What the tests share: the service driven in process, its answers, and a log to read.
+//! What the tests share: the service driven in process, its answers, a log to read, the requests with known answers, and
+//! the project's documents.
 
 mod answer;
+mod cases;
+mod evaluator;
+mod json;
 mod log_buffer;
+pub(crate) mod markdown;
+mod protocol;
 mod test_app;
 
 pub(crate) use answer::Answer;
+pub(crate) use cases::{Case, all_cases, disagreements, evaluated_requests, policy_cases, stories, story};
+pub(crate) use evaluator::{Evaluator, day_of_the_fixtures};
+pub(crate) use json::Json;
 pub(crate) use log_buffer::LogBuffer;
+pub(crate) use protocol::{changed_members, violations};
 pub(crate) use test_app::{SERVICE, TestApp, default_config, empty_sign_call, post};

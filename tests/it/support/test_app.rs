@@ -14,7 +14,7 @@ use sij_cds::http::router;
 use sij_cds::ids::SequentialIds;
 use tower::ServiceExt;
 
-use super::{Answer, LogBuffer};
+use super::{Answer, LogBuffer, day_of_the_fixtures};
 
 /// The path of the service under test.
 pub(crate) const SERVICE: &str = "/cds-services/sacroiliac-joint-interventions";
@@ -31,10 +31,19 @@ impl TestApp {
 
     /// The service with its defaults but for one change.
     pub(crate) fn with(change: impl FnOnce(&mut Config)) -> Self {
+        Self::build(frozen_now(), change)
+    }
+
+    /// The service with its defaults on the day the fixtures are judged.
+    pub(crate) fn on_the_day_of_the_fixtures() -> Self {
+        Self::build(day_of_the_fixtures(), |_| {})
+    }
+
+    fn build(now: DateTime<Utc>, change: impl FnOnce(&mut Config)) -> Self {
         LogBuffer::of_this_run();
         let mut config = default_config();
         change(&mut config);
-        let ports = Ports { clock: Arc::new(FixedClock::at(frozen_now())), ids: Arc::new(SequentialIds::default()) };
+        let ports = Ports { clock: Arc::new(FixedClock::at(now)), ids: Arc::new(SequentialIds::default()) };
         let app = App::build(&config, ports).expect("the application can be built");
         Self { router: router(Arc::new(app), Arc::new(SequentialIds::default()), &config) }
     }
@@ -45,7 +54,12 @@ impl TestApp {
 
     /// Makes an order-sign call.
     pub(crate) async fn sign(&self, call: &Value) -> Answer {
-        self.send(post(SERVICE, call.to_string())).await
+        self.sign_text(&call.to_string()).await
+    }
+
+    /// Makes an order-sign call with this very text.
+    pub(crate) async fn sign_text(&self, call: &str) -> Answer {
+        self.send(post(SERVICE, call.to_owned())).await
     }
 
     pub(crate) async fn feedback(&self, feedback: &Value) -> Answer {

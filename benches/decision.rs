@@ -1,0 +1,169 @@
+//! How long a decision takes, against parsing the same bytes into `serde_json::Value`: the whole answer, its parts,
+//! and the calls that take another way. `cargo bench --bench decision`; what the figures mean: `docs/performance.md`.
+//!
+//! Criterion times each by itself; the ratios at the end are taken with the two in turns, so that other work on the
+//! machine disturbs both alike. Not here: what HTTP adds; see `tests/e2e/load.sh`.
+
+#[path = "support/request.rs"]
+mod request;
+
+use std::hint::black_box;
+use std::io::Write as _;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use chrono::{DateTime, Utc};
+use criterion::{BenchmarkId, Criterion, Throughput};
+use serde_json::Value;
+use sij_cds::app::{App, Ports, Services};
+use sij_cds::cds_hooks::{Prefetch, Presentation, cards, read};
+use sij_cds::clock::FixedClock;
+use sij_cds::config::{Config, Layers};
+use sij_cds::evidence::{Gathered, Prefetched};
+use sij_cds::ids::{IdSource, RandomIds};
+use sij_cds::policy::{Inquiry, Reference, evaluate};
+
+use request::Call;
+
+const SIZES: [usize; 2] = [60, 1_000];
+
+fn main() -> anyhow::Result<()> {
+    let service = Service::new()?;
+    let mut criterion =
+        Criterion::default().warm_up_time(Duration::from_secs(1)).measurement_time(Duration::from_secs(3)).configure_from_args();
+    for resources in SIZES {
+        whole(&mut criterion, &service, resources);
+        variants(&mut criterion, &service, resources);
+        parts(&mut criterion, &service, resources)?;
+    }
+    criterion.final_summary();
+    // As Criterion does: not where the benchmark is only tried out, listed or filtered.
+    if std::env::args().skip(1).all(|argument| argument == "--bench") {
+        ratios(&service)?;
+    }
+    Ok(())
+}
+
+struct Service {
+    app: App,
+    services: Services,
+    now: DateTime<Utc>,
+}
+
+impl Service {
+    fn new() -> anyhow::Result<Self> {
+        let now = "2026-06-01T09:30:00Z".parse().context("an instant")?;
+        let config = Config::layered(Layers::default())?;
+        let ports = Ports { clock: Arc::new(FixedClock::at(now)), ids: Arc::new(RandomIds) };
+        Ok(Self { app: App::build(&config, ports)?, services: Services::load()?, now })
+    }
+
+    fn answer(&self, body: &str) {
+        let _ = black_box(self.app.answer(black_box(body.as_bytes())));
+    }
+}
+
+fn value(body: &str) {
+    let _ = black_box(serde_json::from_slice::<Value>(black_box(body.as_bytes())));
+}
+
+/// The calls that differ in what has to be read, or in how.
+fn calls(resources: usize) -> Vec<(&'static str, String)> {
+    let usual = Call::about(resources);
+    let json = usual.json();
+    vec![
+        ("order out of scope", Call { code: "99213", ..usual }.json()),
+        ("prefetch before context", Call { prefetch_first: true, ..usual }.json()),
+        ("resourceType last", Call { type_last: true, ..usual }.json()),
+        ("one broken resource", json.replacen(r#""status":"final""#, r#""status":7"#, 1)),
+        ("usual", json),
+    ]
+}
+
+fn whole(criterion: &mut Criterion, service: &Service, resources: usize) {
+    let body = Call::about(resources).json();
+    for (name, run) in [("value", &(|| value(&body)) as &dyn Fn()), ("answer", &|| service.answer(&body))] {
+        let mut group = criterion.benchmark_group(name);
+        group.throughput(Throughput::Bytes(body.len() as u64));
+        group.bench_function(BenchmarkId::from_parameter(resources), |bencher| bencher.iter(run));
+        group.finish();
+    }
+}
+
+fn variants(criterion: &mut Criterion, service: &Service, resources: usize) {
+    let mut group = criterion.benchmark_group("variant");
+    for (name, body) in calls(resources) {
+        group.throughput(Throughput::Bytes(body.len() as u64));
+        group.bench_function(BenchmarkId::new(name, resources), |bencher| bencher.iter(|| service.answer(&body)));
+    }
+    group.finish();
+}
+
+/// The steps of the usual answer, one by one.
+fn parts(criterion: &mut Criterion, service: &Service, resources: usize) -> anyhow::Result<()> {
+    let body = Call::about(resources).json();
+    let read_all = || read::<Prefetched<'_>>(black_box(&body), |_| true);
+    let call = read_all()?;
+    let Prefetch::Read(prefetch) = call.prefetch else { anyhow::bail!("the prefetch is read") };
+    let gathered = Gathered::of_orders(call.context.order_resources()).with(prefetch, &service.services.prefetch_keys);
+    let policy = service.app.policies().newest();
+    let patient = call.context.patient_id.as_ref();
+    let facts = gathered.facts(policy, patient);
+    let inquiry = || Inquiry { patient: Reference::new("Patient", patient.into()), as_of: service.now };
+    let evaluation = evaluate(policy, &facts, inquiry());
+    let orders: Vec<_> = gathered.drafts().iter().map(|draft| (draft.position, draft.raw)).collect();
+    let presentation = Presentation {
+        source_label: "Plan",
+        policy_url: None,
+        unavailable: &[],
+        unreadable: 0,
+        orders: &orders,
+        user_id: "Practitioner/1",
+    };
+    let write_cards = || cards(&evaluation, &presentation, |_| policy, || RandomIds.new_id());
+
+    let mut group = criterion.benchmark_group("part");
+    group.bench_function(BenchmarkId::new("read", resources), |bencher| bencher.iter(read_all));
+    group.bench_function(BenchmarkId::new("facts", resources), |bencher| bencher.iter(|| gathered.facts(policy, patient)));
+    group.bench_function(BenchmarkId::new("evaluate", resources), |bencher| bencher.iter(|| evaluate(policy, &facts, inquiry())));
+    group.bench_function(BenchmarkId::new("cards", resources), |bencher| bencher.iter(write_cards));
+    let response = write_cards();
+    group.bench_function(BenchmarkId::new("write", resources), |bencher| bencher.iter(|| serde_json::to_vec(&response)));
+    group.finish();
+    Ok(())
+}
+
+/// Prints the ratio of each call's answer to parsing the same bytes into a `Value`, the two in turns.
+fn ratios(service: &Service) -> anyhow::Result<()> {
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "\n{:<26}{:>10}{:>10}{:>12}{:>12}{:>8}", "answer / value", "resources", "bytes", "value µs", "answer µs", "ratio")?;
+    for resources in SIZES {
+        for (name, body) in calls(resources) {
+            let (value, answer) = in_turns(&|| value(&body), &|| service.answer(&body));
+            let ratio = answer / value;
+            writeln!(out, "{name:<26}{resources:>10}{:>10}{value:>12.1}{answer:>12.1}{ratio:>8.3}", body.len())?;
+        }
+    }
+    Ok(())
+}
+
+/// The median time of each in microseconds, over two seconds.
+fn in_turns(first: &dyn Fn(), second: &dyn Fn()) -> (f64, f64) {
+    let mut times = [Vec::new(), Vec::new()];
+    let until = Instant::now() + Duration::from_secs(2);
+    while Instant::now() < until {
+        for (run, times) in [first, second].into_iter().zip(&mut times) {
+            let began = Instant::now();
+            run();
+            times.push(began.elapsed().as_secs_f64() * 1e6);
+        }
+    }
+    let [first, second] = times.map(median);
+    (first, second)
+}
+
+fn median(mut times: Vec<f64>) -> f64 {
+    times.sort_by(f64::total_cmp);
+    times.get(times.len() / 2).copied().unwrap_or(f64::NAN)
+}

@@ -1,0 +1,242 @@
+//! The worked cases of each policy version, run against the engine: what is expected, what came.
+//! A case file stands in the version's `cases/` and is decided by that version alone, whatever its service date.
+//! Not here: printing it, which the command line does.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use chrono::{DateTime, NaiveDate, Utc};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use super::application::BuildError;
+use super::decision::{Means, Reach, decide};
+use super::policies::{Policies, PolicyFolder, folders, shown};
+use super::services::Services;
+use crate::evidence::PrefetchKeys;
+use crate::policy::{Evaluation, OrderEvaluation, PolicyFile, SiteEvaluation, ValueSet};
+
+const CASES: &str = "cases/";
+
+/// One policy version, its size, and how its cases went.
+#[derive(Debug)]
+pub struct VersionCheck {
+    /// The version's folder.
+    pub folder: String,
+    /// `sacroiliac-joint-interventions`
+    pub id: String,
+    /// `2019-08`
+    pub version: String,
+    /// The first service date it holds for.
+    pub effective_from: NaiveDate,
+    /// How many value sets it has.
+    pub value_sets: usize,
+    /// How many codes they name, each once.
+    pub codes: usize,
+    /// How many criteria it has.
+    pub criteria: usize,
+    /// Its cases, by file name.
+    pub cases: Vec<CaseCheck>,
+}
+
+/// How one case went.
+#[derive(Debug)]
+pub struct CaseCheck {
+    /// The file, within the version's folder.
+    pub file: String,
+    /// What it is about; empty where the file cannot be read.
+    pub title: String,
+    /// What came of it.
+    pub outcome: CaseOutcome,
+}
+
+/// What came of a case.
+#[derive(Debug, PartialEq, Eq)]
+pub enum CaseOutcome {
+    /// The engine says what the case expects.
+    Agrees,
+    /// It says something else.
+    Disagrees(Vec<Disagreement>),
+    /// The file is no case, or its request is refused.
+    Unusable(String),
+}
+
+/// A place where the engine says something else.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Disagreement {
+    /// The order, the joint and what of it, as `ServiceRequest/sr1 left I.A.4.b`.
+    pub place: String,
+    /// What the case expects; `None` where it expects nothing.
+    pub expected: Option<String>,
+    /// What the engine says; `None` where it says nothing.
+    pub found: Option<String>,
+}
+
+impl CaseCheck {
+    /// Whether the engine says what the case expects.
+    #[must_use]
+    pub fn agrees(&self) -> bool {
+        self.outcome == CaseOutcome::Agrees
+    }
+}
+
+/// Loads every version below `directory`, or the embedded ones, and runs their cases; the oldest version first.
+///
+/// # Errors
+/// A policy or service file that cannot be used, named with its line.
+pub fn check_policies(directory: Option<&Path>) -> Result<Vec<VersionCheck>, BuildError> {
+    let prefetch_keys = Services::load()?.prefetch_keys;
+    let folders = folders(directory)?;
+    let root = shown(directory);
+    Policies::read(&folders, &root)?;
+    let check = |folder| Ok(check_version(folder, &Policies::read(std::slice::from_ref(folder), &root)?, &prefetch_keys));
+    let mut versions = folders.iter().map(check).collect::<Result<Vec<_>, BuildError>>()?;
+    versions.sort_by(|left, right| (left.effective_from, &left.version).cmp(&(right.effective_from, &right.version)));
+    Ok(versions)
+}
+
+fn check_version(folder: &PolicyFolder, policies: &Policies, prefetch_keys: &PrefetchKeys) -> VersionCheck {
+    let policy = policies.newest();
+    let files = folder.files.iter().filter(|file| file.name.starts_with(CASES));
+    VersionCheck {
+        folder: folder.name.clone(),
+        id: policy.id.clone(),
+        version: policy.version.clone(),
+        effective_from: policy.effective_from,
+        value_sets: ValueSet::ALL.len(),
+        codes: policy.value_sets.code_count(),
+        criteria: policy.criterion_count(),
+        cases: files.map(|file| check_case(file, policies, prefetch_keys)).collect(),
+    }
+}
+
+fn check_case(file: &PolicyFile, policies: &Policies, prefetch_keys: &PrefetchKeys) -> CaseCheck {
+    let case = match serde_json::from_str::<Case<'_>>(&file.text) {
+        Ok(case) => case,
+        Err(fault) => {
+            return CaseCheck { file: file.name.clone(), title: String::new(), outcome: CaseOutcome::Unusable(fault.to_string()) };
+        }
+    };
+    let means = Means { policies, prefetch_keys, as_of: case.as_of };
+    let outcome = match decide(&means, case.request.get(), Reach::Everything) {
+        Ok(Some(decision)) => compared(&case.expected, &Outcome::of(&decision.evaluation)),
+        Ok(None) => CaseOutcome::Unusable("the request was not decided".to_owned()),
+        Err(fault) => CaseOutcome::Unusable(format!("the request is refused: {fault}")),
+    };
+    CaseCheck { file: file.name.clone(), title: case.title, outcome }
+}
+
+/// A case file.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+struct Case<'a> {
+    title: String,
+    #[serde(rename = "why")]
+    _why: String,
+    as_of: DateTime<Utc>,
+    #[serde(borrow)]
+    request: &'a RawValue,
+    expected: Outcome,
+}
+
+/// What a case says of an evaluation: every decision, no words.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Outcome {
+    orders: Vec<OrderOutcome>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+struct OrderOutcome {
+    order: String,
+    kind: String,
+    service_date: String,
+    determination: String,
+    earliest_date: Option<String>,
+    diagnosis: String,
+    sites: Vec<SiteOutcome>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+struct SiteOutcome {
+    site: String,
+    pathway: String,
+    determination: String,
+    earliest_date: Option<String>,
+    criteria: BTreeMap<String, String>,
+}
+
+impl Outcome {
+    fn of(evaluation: &Evaluation<'_>) -> Self {
+        Self { orders: evaluation.orders.iter().map(OrderOutcome::of).collect() }
+    }
+
+    /// Every decision by its place.
+    fn decisions(&self) -> BTreeMap<String, String> {
+        let orders: Vec<_> = self.orders.iter().map(|order| order.order.as_str()).collect();
+        let mut decisions = BTreeMap::from([("orders".to_owned(), orders.join(", "))]);
+        for order in &self.orders {
+            let sites: Vec<_> = order.sites.iter().map(|site| site.site.as_str()).collect();
+            let own = [("kind", &order.kind), ("serviceDate", &order.service_date), ("diagnosis", &order.diagnosis)];
+            decisions.extend(own.map(|(what, value)| (format!("{} {what}", order.order), value.clone())));
+            decisions.insert(format!("{} sites", order.order), sites.join(", "));
+            decide_at(&mut decisions, &order.order, &order.determination, order.earliest_date.as_ref());
+            for site in &order.sites {
+                let place = format!("{} {}", order.order, site.site);
+                decisions.insert(format!("{place} pathway"), site.pathway.clone());
+                decide_at(&mut decisions, &place, &site.determination, site.earliest_date.as_ref());
+                decisions.extend(site.criteria.iter().map(|(id, verdict)| (format!("{place} {id}"), verdict.clone())));
+            }
+        }
+        decisions
+    }
+}
+
+fn decide_at(decisions: &mut BTreeMap<String, String>, place: &str, determination: &str, earliest_date: Option<&String>) {
+    decisions.insert(format!("{place} determination"), determination.to_owned());
+    decisions.extend(earliest_date.map(|date| (format!("{place} earliestDate"), date.clone())));
+}
+
+impl OrderOutcome {
+    fn of(order: &OrderEvaluation<'_>) -> Self {
+        Self {
+            order: order.order.to_string(),
+            kind: word(&order.kind),
+            service_date: order.service_date.to_string(),
+            determination: word(&order.determination),
+            earliest_date: order.earliest_date.map(|date| date.to_string()),
+            diagnosis: word(&order.diagnosis),
+            sites: order.sites.iter().map(SiteOutcome::of).collect(),
+        }
+    }
+}
+
+impl SiteOutcome {
+    fn of(site: &SiteEvaluation<'_>) -> Self {
+        Self {
+            site: word(&site.site),
+            pathway: word(&site.pathway),
+            determination: word(&site.determination),
+            earliest_date: site.earliest_date.map(|date| date.to_string()),
+            criteria: site.criteria.iter().map(|criterion| (criterion.id.as_str().to_owned(), word(&criterion.verdict))).collect(),
+        }
+    }
+}
+
+/// The contract's word for something it writes as one word.
+fn word(value: &impl Serialize) -> String {
+    serde_json::to_value(value).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
+}
+
+fn compared(expected: &Outcome, found: &Outcome) -> CaseOutcome {
+    let (expected, found) = (expected.decisions(), found.decisions());
+    let places: BTreeSet<&String> = expected.keys().chain(found.keys()).collect();
+    let disagreement = |place: &String| {
+        let (expected, found) = (expected.get(place).cloned(), found.get(place).cloned());
+        (expected != found).then(|| Disagreement { place: place.clone(), expected, found })
+    };
+    let disagreements: Vec<_> = places.into_iter().filter_map(disagreement).collect();
+    if disagreements.is_empty() { CaseOutcome::Agrees } else { CaseOutcome::Disagrees(disagreements) }
+}

@@ -1,0 +1,222 @@
+//! A report as a text for people: what is decided and what to do about it, then why, criterion by criterion.
+//! The words are the policy's (`cards.toml`). Not here: the layout of lines ([`super::page`]).
+
+use super::decision::Report;
+use super::page::Page;
+use crate::evidence::{Kind, Source};
+use crate::policy::{
+    CardText, Criterion, Determination, DiagnosisSupport, Evidence, OrderEvaluation, OrderWords, Pathway, Policy, PriorInjection,
+    SiteEvaluation, Verdict,
+};
+
+/// Of a criterion's evidence, this many resources are named and the rest is counted.
+const EVIDENCE_LIMIT: usize = 5;
+
+/// The whole text. `policy_of` gives the policy version of each order; `policy` is for what is of no order.
+pub(super) fn text<'a, 'p>(report: &Report<'_, 'a>, policy: &'p Policy, policy_of: impl Fn(&OrderEvaluation<'a>) -> &'p Policy) -> String {
+    let mut page = Page::default();
+    for order in &report.evaluation.orders {
+        OrderText { words: OrderWords { policy: policy_of(order), order, is_one_of_several: report.evaluation.orders.len() > 1 }, report }
+            .write(&mut page);
+        page.gap();
+    }
+    if report.evaluation.orders.is_empty() {
+        page.write(0, "", &policy.wording.card(CardText::NoOrder, &[]));
+        page.gap();
+    }
+    notes(&mut page, report, policy);
+    page.finish()
+}
+
+/// What holds for the whole call.
+fn notes(page: &mut Page, report: &Report<'_, '_>, policy: &Policy) {
+    let say = |text, arguments: &[&dyn std::fmt::Display]| policy.wording.card(text, arguments);
+    let plan = policy.plan_note(report.evaluation.plan).map(str::to_owned);
+    let unread = unavailable(report).into_iter().map(|(reason, types)| say(CardText::Unavailable, &[&types.join(", "), &reason]));
+    let entries = report.unreadable.iter().map(|entry| say(CardText::UnreadableEntry, &[&entry.resource, &entry.problem]));
+    let lines: Vec<String> = plan.into_iter().chain(unread).chain(entries).collect();
+    list(page, 0, &say(CardText::CallNotes, &[]), &lines);
+    if !lines.is_empty() {
+        page.gap();
+    }
+    page.write(0, "", &say(CardText::Disclaimer, &[&policy.title, &policy.version]));
+}
+
+/// The types that could not be had, by reason.
+fn unavailable(report: &Report<'_, '_>) -> Vec<(&'static str, Vec<&'static str>)> {
+    let mut by_reason: Vec<(&'static str, Vec<&'static str>)> = Vec::new();
+    for kind in Kind::ALL {
+        let reason = match report.sources.get(kind.name()) {
+            Some(Source::Partial(reason) | Source::Unavailable(reason)) => *reason,
+            Some(Source::Prefetch) | None => continue,
+        };
+        match by_reason.iter_mut().find(|(known, _)| *known == reason) {
+            Some((_, types)) => types.push(kind.resource_type()),
+            None => by_reason.push((reason, vec![kind.resource_type()])),
+        }
+    }
+    by_reason
+}
+
+/// A heading with its lines; nothing without lines.
+fn list(page: &mut Page, indent: usize, heading: &str, lines: &[String]) {
+    if lines.is_empty() {
+        return;
+    }
+    page.write(indent, "", &format!("{heading}:"));
+    for line in lines {
+        page.write(indent + 2, "- ", line);
+    }
+}
+
+/// The text of one order.
+struct OrderText<'w, 'p, 'a> {
+    words: OrderWords<'p, 'w, 'a>,
+    report: &'w Report<'w, 'a>,
+}
+
+impl<'a> OrderText<'_, '_, 'a> {
+    fn say(&self, text: CardText, arguments: &[&dyn std::fmt::Display]) -> String {
+        self.words.say(text, arguments)
+    }
+
+    fn write(&self, page: &mut Page) {
+        let order = self.words.order;
+        let arguments = self.words.arguments();
+        let texts = self.words.texts();
+        page.write(0, "", &texts.map(|texts| texts.summary(&arguments)).unwrap_or_default());
+        page.rule();
+        let as_of = self.report.evaluation.as_of.format("%Y-%m-%d %H:%M UTC");
+        page.write(0, "", &self.say(CardText::OrderDates, &[&order.service_date, &self.report.evaluation.patient, &as_of, &order.order]));
+        page.write(0, "", &texts.map(|texts| texts.lead(&arguments)).unwrap_or_default());
+        page.write(0, "", &self.say(CardText::Next, &[&texts.map(|texts| texts.next(&arguments)).unwrap_or_default()]));
+        if order.sites.iter().any(|site| !site.criteria.is_empty()) {
+            page.gap();
+            page.write(0, "", &self.say(CardText::Legend, &[]));
+        }
+        for site in &order.sites {
+            page.gap();
+            self.write_site(page, site);
+        }
+        page.gap();
+        list(page, 0, &self.say(CardText::Notes, &[]), &self.notes());
+    }
+
+    fn write_site(&self, page: &mut Page, site: &SiteEvaluation<'a>) {
+        let heading = [&self.words.site(site.site), &self.pathway(site.pathway), &self.determination(site)];
+        page.write(0, "", &capitalised(&self.say(CardText::Joint, &heading.map(|part| part as &dyn std::fmt::Display))));
+        let earlier: Vec<_> = site.prior_injections.iter().map(|injection| self.earlier(injection)).collect();
+        list(page, 2, &self.say(CardText::Earlier, &[]), &earlier);
+        for criterion in &site.criteria {
+            self.write_criterion(page, criterion);
+        }
+        list(page, 2, &self.say(CardText::ToDocument, &[]), &self.to_document(site));
+    }
+
+    fn write_criterion(&self, page: &mut Page, criterion: &Criterion<'a>) {
+        let mark = match criterion.verdict {
+            Verdict::Met => "✓ ",
+            Verdict::NotMet => "✗ ",
+            Verdict::Unknown => "? ",
+        };
+        page.write(2, mark, &format!("{} {}", criterion.id.as_str(), self.words.title(criterion.id)));
+        page.write(4, "", &criterion.statement);
+        let lines = evidence_lines(&criterion.evidence);
+        for line in lines.iter().take(EVIDENCE_LIMIT) {
+            page.write(4, "- ", line);
+        }
+        let more = lines.len().saturating_sub(EVIDENCE_LIMIT);
+        if more > 0 {
+            page.write(4, "- ", &self.say(CardText::AndMore, &[&more]));
+        }
+    }
+
+    fn pathway(&self, pathway: Pathway) -> String {
+        let text = match pathway {
+            Pathway::FirstDiagnostic => CardText::PathwayFirstDiagnostic,
+            Pathway::SecondDiagnostic => CardText::PathwaySecondDiagnostic,
+            Pathway::SecondOrSubsequent => CardText::PathwaySecondOrSubsequent,
+            Pathway::Subsequent => CardText::PathwaySubsequent,
+            Pathway::Neurotomy => CardText::PathwayNeurotomy,
+            Pathway::Undetermined => CardText::PathwayUndetermined,
+        };
+        self.say(text, &[])
+    }
+
+    fn determination(&self, site: &SiteEvaluation<'a>) -> String {
+        let text = match (site.determination, site.earliest_date) {
+            (Determination::NotYet, Some(date)) => return self.say(CardText::NotYetFrom, &[&date]),
+            (Determination::NotYet, None) => CardText::NotYet,
+            (Determination::Supported, _) => CardText::Supported,
+            (Determination::NeedsDocumentation, _) => CardText::NeedsDocumentation,
+            (Determination::IndividualConsideration, _) => CardText::IndividualConsideration,
+            (Determination::NotSupported, _) => CardText::NotSupported,
+            (Determination::Indeterminate, _) => CardText::Indeterminate,
+        };
+        self.say(text, &[])
+    }
+
+    fn earlier(&self, injection: &PriorInjection<'a>) -> String {
+        let improved = match injection.improved {
+            Verdict::Met => CardText::ImprovedYes,
+            Verdict::NotMet => CardText::ImprovedNo,
+            Verdict::Unknown => CardText::ImprovedOpen,
+        };
+        let sustained = match injection.sustained {
+            Verdict::Met => CardText::SustainedYes,
+            Verdict::NotMet => CardText::SustainedNo,
+            Verdict::Unknown => CardText::SustainedOpen,
+        };
+        // What brought no relief did not last, and what is not on record need not be said twice.
+        let sustained = if injection.improved.is_met() { self.say(sustained, &[]) } else { String::new() };
+        let date = injection.date.clone().unwrap_or_else(|| self.say(CardText::UndatedInjection, &[]));
+        self.say(CardText::EarlierInjection, &[&date, &injection.resource, &self.say(improved, &[]), &sustained])
+    }
+
+    /// What would settle the joint's open criteria, each once.
+    fn to_document(&self, site: &SiteEvaluation<'a>) -> Vec<String> {
+        let mut asks = Vec::new();
+        for question in site.criteria.iter().flat_map(|criterion| &criterion.missing) {
+            let ask = self.words.policy.wording.ask(*question).to_owned();
+            if !asks.contains(&ask) {
+                asks.push(ask);
+            }
+        }
+        asks
+    }
+
+    /// Diagnosis, coding and assumptions.
+    fn notes(&self) -> Vec<String> {
+        let order = self.words.order;
+        let condition = order.supporting_condition.as_ref().map(|condition| condition.words.clone()).unwrap_or_default();
+        let diagnosis = match order.diagnosis {
+            DiagnosisSupport::OnOrder => self.say(CardText::DiagnosisOnOrder, &[]),
+            DiagnosisSupport::OnProblemList => self.say(CardText::DiagnosisOnProblemList, &[&condition]),
+            DiagnosisSupport::NotFound => self.say(CardText::DiagnosisNotFound, &[]),
+            DiagnosisSupport::Unavailable => self.say(CardText::DiagnosisUnavailable, &[]),
+        };
+        let assumed = |assumption: &crate::policy::Assumption| {
+            self.say(CardText::Assumed, &[&assumption.effect, &assumption.parameter, &assumption.value])
+        };
+        let coding = order.coding_notes.iter().map(|note| format!("{note}."));
+        std::iter::once(diagnosis).chain(coding).chain(order.assumptions.iter().map(assumed)).collect()
+    }
+}
+
+/// One line a resource: when, what it shows, and which it is.
+fn evidence_lines(evidence: &[Evidence<'_>]) -> Vec<String> {
+    let alike = |left: &Evidence<'_>, right: &Evidence<'_>| left.resource == right.resource && left.date == right.date;
+    let line = |group: &[Evidence<'_>]| {
+        let first = group.first()?;
+        let shown: Vec<_> = group.iter().map(|evidence| evidence.what.as_str()).collect();
+        let date = first.date.as_ref().map(|date| format!("{date}: ")).unwrap_or_default();
+        Some(format!("{date}{} [{}]", shown.join("; "), first.resource))
+    };
+    evidence.chunk_by(alike).filter_map(line).collect()
+}
+
+fn capitalised(text: &str) -> String {
+    let mut letters = text.chars();
+    let first = letters.next().map(|letter| letter.to_uppercase().to_string()).unwrap_or_default();
+    format!("{first}{}", letters.as_str())
+}

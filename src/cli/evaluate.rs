@@ -1,0 +1,145 @@
+//! `sij-cds evaluate`: one request, or one a line.
+//! Not here: reading a request and deciding it ([`crate::app`]), and the lines of a stream ([`super::lines`]).
+
+use std::fs::File;
+use std::io::{self, BufReader, BufWriter, Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::{Context, anyhow};
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+
+use super::arguments::{EvaluateArguments, ReportFormat};
+use super::lines::{Line, next_line};
+use super::output::quiet_when_closed;
+use crate::app::{App, CallError, Ports};
+use crate::clock::{Clock, SystemClock};
+use crate::ids::RandomIds;
+
+/// The longest line of a stream; a longer one is a bad line, and memory stays within this.
+const LONGEST_LINE: usize = 64 * 1024 * 1024;
+
+/// Evaluates one request, or every line of a stream.
+pub(super) fn run(arguments: EvaluateArguments) -> anyhow::Result<ExitCode> {
+    let config = arguments.policies.config()?;
+    let app = App::build(&config, Ports { clock: Arc::new(SystemClock), ids: Arc::new(RandomIds) })?;
+    let as_of = arguments.as_of.unwrap_or_else(|| SystemClock.now());
+    let input = Input::of(arguments.request);
+    let mut output = BufWriter::new(io::stdout().lock());
+    if arguments.ndjson {
+        let mut results = Results { app: &app, as_of, output, bad: 0 };
+        quiet_when_closed(results.write_all(&input))?;
+        return Ok(if results.bad == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+    }
+    let body = input.text()?;
+    let text = app.evaluate(&body, as_of, |report| match arguments.format {
+        ReportFormat::Json => serde_json::to_string_pretty(report).map(|json| json + "\n"),
+        ReportFormat::Text => Ok(app.text(report)),
+    });
+    let text = text.map_err(|error| anyhow!("{}: {}", input.name(), problem(&error)))??;
+    quiet_when_closed(output.write_all(text.as_bytes()).and_then(|()| output.flush()).map_err(Into::into))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// A file, or standard input.
+enum Input {
+    File(PathBuf),
+    Standard,
+}
+
+impl Input {
+    fn of(path: PathBuf) -> Self {
+        if path == Path::new("-") { Self::Standard } else { Self::File(path) }
+    }
+
+    fn name(&self) -> String {
+        match self {
+            Self::File(path) => format!("`{}`", path.display()),
+            Self::Standard => "standard input".to_owned(),
+        }
+    }
+
+    fn open(&self) -> anyhow::Result<Box<dyn Read>> {
+        Ok(match self {
+            Self::File(path) => Box::new(File::open(path).with_context(|| format!("cannot read {}", self.name()))?),
+            Self::Standard => Box::new(io::stdin().lock()),
+        })
+    }
+
+    fn text(&self) -> anyhow::Result<String> {
+        let mut text = String::new();
+        self.open()?.read_to_string(&mut text).with_context(|| format!("cannot read {}", self.name()))?;
+        Ok(text)
+    }
+}
+
+/// What stands in the place of a line that cannot be evaluated.
+#[derive(Serialize)]
+struct BadLine {
+    error: LineFault,
+}
+
+#[derive(Serialize)]
+struct LineFault {
+    /// From 1; empty lines count.
+    line: usize,
+    problem: String,
+}
+
+/// The results of a stream, written as they come.
+struct Results<'s, W> {
+    app: &'s App,
+    as_of: DateTime<Utc>,
+    output: W,
+    /// How many lines could not be evaluated.
+    bad: usize,
+}
+
+impl<W: Write> Results<'_, W> {
+    /// One result a line, in the order of the input. Empty lines are skipped, a bad one stops nothing.
+    fn write_all(&mut self, input: &Input) -> anyhow::Result<()> {
+        let mut lines = BufReader::new(input.open()?);
+        let mut buffer = Vec::new();
+        for number in 1.. {
+            if !lines.buffer().contains(&b'\n') {
+                // The next line is not here yet: whoever waits for the results so far gets them.
+                self.output.flush()?;
+            }
+            match next_line(&mut lines, &mut buffer, LONGEST_LINE).with_context(|| format!("cannot read {}", input.name()))? {
+                Line::End => break,
+                Line::Text(text) if text.trim_ascii().is_empty() => {}
+                Line::Text(text) => self.write(number, text)?,
+                Line::TooLong => self.write_fault(number, format!("the line is longer than {} MiB", LONGEST_LINE >> 20))?,
+            }
+        }
+        Ok(self.output.flush()?)
+    }
+
+    fn write(&mut self, number: usize, line: &[u8]) -> io::Result<()> {
+        let output = &mut self.output;
+        let outcome = std::str::from_utf8(line)
+            .map_err(|_| CallError::NotUtf8)
+            .and_then(|line| self.app.evaluate(line, self.as_of, |report| serde_json::to_writer(output, report)));
+        match outcome {
+            Ok(written) => written.map_err(io::Error::from).and_then(|()| writeln!(self.output)),
+            Err(error) => self.write_fault(number, problem(&error)),
+        }
+    }
+
+    fn write_fault(&mut self, line: usize, problem: String) -> io::Result<()> {
+        self.bad += 1;
+        serde_json::to_writer(&mut self.output, &BadLine { error: LineFault { line, problem } })?;
+        writeln!(self.output)
+    }
+}
+
+/// What is wrong, with its JSON path if the words do not name it.
+fn problem(error: &CallError) -> String {
+    let words = error.to_string();
+    match error.expression() {
+        Some(path) if !words.contains(&format!("`{path}`")) => format!("{words} (at `{path}`)"),
+        Some(_) | None => words,
+    }
+}

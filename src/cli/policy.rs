@@ -1,0 +1,47 @@
+//! `sij-cds policy check`.
+//! Not here: the check; see [`crate::app::check_policies`].
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use super::arguments::PolicyDirectory;
+use super::output::quiet_when_closed;
+use crate::app::{CaseCheck, CaseOutcome, VersionCheck, check_policies};
+
+/// Loads every policy version, runs its cases, and prints each disagreement. 1 if there is any.
+pub(super) fn check(directory: PolicyDirectory) -> anyhow::Result<ExitCode> {
+    let config = directory.config()?;
+    let versions = check_policies(config.policy.directory.as_deref())?;
+    quiet_when_closed(print(&mut io::stdout().lock(), &versions).map_err(Into::into))?;
+    let agree = versions.iter().flat_map(|version| &version.cases).all(CaseCheck::agrees);
+    Ok(if agree { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn print(out: &mut impl Write, versions: &[VersionCheck]) -> io::Result<()> {
+    for version in versions {
+        let VersionCheck { folder, id, version: name, effective_from, value_sets, codes, criteria, cases } = version;
+        writeln!(out, "{id} {name}, from {effective_from}: {value_sets} value sets, {codes} codes, {criteria} criteria")?;
+        for case in cases {
+            print_case(out, folder, case)?;
+        }
+    }
+    let cases = versions.iter().flat_map(|version| &version.cases);
+    let disagree = cases.clone().filter(|case| !case.agrees()).count();
+    writeln!(out, "{} cases, {disagree} disagree", cases.count())
+}
+
+fn print_case(out: &mut impl Write, folder: &str, case: &CaseCheck) -> io::Result<()> {
+    let file = &case.file;
+    match &case.outcome {
+        CaseOutcome::Agrees => Ok(()),
+        CaseOutcome::Unusable(problem) => writeln!(out, "{folder}/{file}: {problem}"),
+        CaseOutcome::Disagrees(disagreements) => {
+            writeln!(out, "{folder}/{file}: {}", case.title)?;
+            disagreements.iter().try_for_each(|disagreement| {
+                let said = |value: &Option<String>| value.clone().unwrap_or_else(|| "nothing".to_owned());
+                let (expected, found) = (said(&disagreement.expected), said(&disagreement.found));
+                writeln!(out, "  {}: expected {expected}, found {found}", disagreement.place)
+            })
+        }
+    }
+}

@@ -1,0 +1,46 @@
+//! The members of a JSON object, some of which have been passed already: those come first, from their raw text, and the
+//! rest follow as they stream by.
+
+use std::vec;
+
+use serde::de::{DeserializeSeed, Error as _, IntoDeserializer as _, MapAccess};
+use serde_json::value::RawValue;
+
+use super::text::Text;
+
+/// A member that was passed.
+pub(super) type Passed<'a> = (Text<'a>, &'a RawValue);
+
+/// An object whose first members have been passed.
+pub(super) struct Replay<'a, A> {
+    passed: vec::IntoIter<Passed<'a>>,
+    value: Option<&'a RawValue>,
+    rest: A,
+}
+
+impl<'a, A> Replay<'a, A> {
+    pub(super) fn new(passed: Vec<Passed<'a>>, rest: A) -> Self {
+        Self { passed: passed.into_iter(), value: None, rest }
+    }
+}
+
+impl<'de, A: MapAccess<'de>> MapAccess<'de> for Replay<'de, A> {
+    type Error = A::Error;
+
+    fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, A::Error> {
+        match self.passed.next() {
+            Some((key, value)) => {
+                self.value = Some(value);
+                seed.deserialize(key.0.into_deserializer()).map(Some)
+            }
+            None => self.rest.next_key_seed(seed),
+        }
+    }
+
+    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, A::Error> {
+        match self.value.take() {
+            Some(value) => seed.deserialize(value).map_err(A::Error::custom),
+            None => self.rest.next_value_seed(seed),
+        }
+    }
+}

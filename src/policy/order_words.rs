@@ -1,0 +1,103 @@
+//! What a card and the text form both say of an order: its name, and what the texts of its determination name.
+//! Not here: how either is laid out ([`crate::cds_hooks`], [`crate::app`]).
+
+use std::fmt::Display;
+
+use chrono::NaiveDate;
+
+use super::definition::Policy;
+use super::evaluation::{CriterionId, OrderEvaluation, OrderKind, Site};
+use super::phrases::CardText;
+use super::verdict::Verdict;
+use super::wording::DeterminationText;
+
+/// An order with the policy version it was decided by.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct OrderWords<'p, 'e, 'a> {
+    pub policy: &'p Policy,
+    pub order: &'e OrderEvaluation<'a>,
+    /// Whether the call has other orders it could be taken for, so that its date must be said.
+    pub is_one_of_several: bool,
+}
+
+impl<'p> OrderWords<'p, '_, '_> {
+    /// A text of the policy's cards.
+    pub(crate) fn say(&self, text: CardText, arguments: &[&dyn Display]) -> String {
+        self.policy.wording.card(text, arguments)
+    }
+
+    /// What a joint is called.
+    pub(crate) fn site(&self, site: Site) -> String {
+        let text = match site {
+            Site::Left => CardText::SiteLeft,
+            Site::Right => CardText::SiteRight,
+            Site::Unspecified => CardText::SiteUnspecified,
+        };
+        self.say(text, &[])
+    }
+
+    /// A criterion's title.
+    pub(crate) fn title(&self, id: CriterionId) -> &'p str {
+        self.policy.criterion(id).map_or(id.as_str(), |text| text.title.as_str())
+    }
+
+    /// A criterion as it reads with its verdict.
+    pub(crate) fn outcome(&self, id: CriterionId, verdict: Verdict) -> &'p str {
+        match verdict {
+            Verdict::NotMet => self.policy.criterion(id).map_or(id.as_str(), |text| text.not_met.as_str()),
+            Verdict::Met | Verdict::Unknown => self.title(id),
+        }
+    }
+
+    /// The order in words, with its side.
+    pub(crate) fn order(&self) -> String {
+        let kind = match self.order.kind {
+            OrderKind::Injection => CardText::OrderInjection,
+            OrderKind::Neurotomy => CardText::OrderNeurotomy,
+        };
+        let site = match self.order.sites.as_slice() {
+            [site] => self.site(site.site),
+            [] | [..] => self.say(CardText::SiteBoth, &[]),
+        };
+        let kind = self.say(kind, &[]);
+        if self.is_one_of_several {
+            self.say(CardText::OrderWordsDated, &[&kind, &site, &self.order.service_date])
+        } else {
+            self.say(CardText::OrderWords, &[&kind, &site])
+        }
+    }
+
+    /// The criteria with one verdict of the joints that decided the order, each title once.
+    fn titles(&self, verdict: Verdict) -> Vec<&'p str> {
+        let deciding = self.order.sites.iter().filter(|site| site.determination == self.order.determination);
+        let mut titles = Vec::new();
+        for criterion in deciding.flat_map(|site| &site.criteria).filter(|criterion| criterion.verdict == verdict) {
+            let title = self.outcome(criterion.id, verdict);
+            if !titles.contains(&title) {
+                titles.push(title);
+            }
+        }
+        titles
+    }
+
+    /// The day waited for: the one from which the order is supported, or would be if that were not too late.
+    fn waited_for(&self) -> Option<NaiveDate> {
+        self.order.earliest_date.or(self.order.too_late)
+    }
+
+    /// The texts of the determination.
+    pub(crate) fn texts(&self) -> Option<&'p DeterminationText> {
+        self.policy.wording.determination(self.order.determination, self.waited_for().is_some())
+    }
+
+    /// What the determination's texts name, by position.
+    pub(crate) fn arguments(&self) -> [String; 5] {
+        let missing = match self.titles(Verdict::Unknown).len() {
+            1 => self.say(CardText::OneMissing, &[]),
+            count => self.say(CardText::SeveralMissing, &[&count]),
+        };
+        let earliest = self.waited_for().map(|date| date.to_string()).unwrap_or_default();
+        let criterion = self.titles(Verdict::NotMet).first().copied().unwrap_or_default().to_owned();
+        [self.order(), self.order.service_date.to_string(), earliest, criterion, missing]
+    }
+}

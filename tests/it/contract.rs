@@ -1,0 +1,172 @@
+//! The published contract, `cds-hooks/`, and the fixtures: well formed, valid FHIR, and as the page for EHR teams says.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use fhir_sdk::r4b::resources::{Questionnaire, ValueSet};
+use serde_json::Value;
+
+use crate::support::markdown::{blocks, document, rows, unquoted};
+
+const POLICY: &str = "cds-hooks/policies/sacroiliac-joint-interventions/2019-08";
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Every JSON file below a folder of the project, with its text.
+fn json_files(folder: &str) -> Vec<(PathBuf, String)> {
+    let mut found = Vec::new();
+    let mut open = vec![root().join(folder)];
+    while let Some(folder) = open.pop() {
+        for entry in std::fs::read_dir(&folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                open.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "json") {
+                let text = std::fs::read_to_string(&path).unwrap();
+                found.push((path, text));
+            }
+        }
+    }
+    found
+}
+
+fn value_sets() -> Vec<(PathBuf, Value)> {
+    let files = json_files(&format!("{POLICY}/valuesets"));
+    files.into_iter().map(|(path, text)| (path, serde_json::from_str(&text).unwrap())).collect()
+}
+
+fn order_sign() -> Value {
+    serde_json::from_str(&document("cds-hooks/services/order-sign.json")).unwrap()
+}
+
+/// The prefetch templates of a service, by key.
+fn prefetch(service: &Value) -> BTreeMap<String, String> {
+    let templates = service["prefetch"].as_object().unwrap();
+    templates.iter().map(|(key, query)| (key.clone(), query.as_str().unwrap().to_owned())).collect()
+}
+
+/// The part of a document from a heading to the next of its level or above.
+fn section(text: &str, heading: &str) -> String {
+    let (_, rest) = text.split_once(&format!("\n{heading}\n")).unwrap_or_else(|| panic!("no heading `{heading}`"));
+    let level = heading.split(' ').next().unwrap();
+    rest.split(&format!("\n{level} ")).next().unwrap().to_owned()
+}
+
+/// The codes of a value set, each with its system.
+fn coded(value_set: &Value) -> Vec<String> {
+    let of_include = |include: &Value| {
+        let system = include["system"].as_str().unwrap().to_owned();
+        let concepts = include["concept"].as_array().unwrap();
+        concepts.iter().map(|concept| format!("{system}|{}", concept["code"].as_str().unwrap())).collect::<Vec<_>>()
+    };
+    value_set["compose"]["include"].as_array().unwrap().iter().flat_map(of_include).collect()
+}
+
+fn with_thousands(number: usize) -> String {
+    if number < 1000 { number.to_string() } else { format!("{},{:03}", number / 1000, number % 1000) }
+}
+
+#[test]
+fn every_json_file_parses() {
+    for folder in ["cds-hooks", "fixtures"] {
+        let files = json_files(folder);
+        assert!(files.len() > 40, "only {} files below {folder}", files.len());
+        for (path, text) in files {
+            if let Err(error) = serde_json::from_str::<Value>(&text) {
+                panic!("{}: {error}", path.display());
+            }
+        }
+    }
+}
+
+#[test]
+fn prefetch_templates_use_plain_tokens_only() {
+    let plain = |token: &str| token.strip_prefix("context.").is_some_and(|name| name.bytes().all(|byte| byte.is_ascii_alphanumeric()));
+    for (path, text) in json_files("cds-hooks/services") {
+        for (key, query) in prefetch(&serde_json::from_str(&text).unwrap()) {
+            let mut tokens = query.split("{{").skip(1).map(|rest| rest.split_once("}}").map_or(rest, |(token, _)| token));
+            assert!(tokens.all(plain), "{}: {key}: {query}", path.display());
+        }
+    }
+}
+
+#[test]
+fn the_page_for_ehr_teams_lists_the_prefetch_of_order_sign() {
+    let listed = rows(&section(&document("cds-hooks/README.md"), "## Prefetch"));
+    let listed = listed.into_iter().filter_map(|(key, cells)| Some((key, unquoted(cells.first()?)?.to_owned())));
+    assert_eq!(listed.collect::<BTreeMap<_, _>>(), prefetch(&order_sign()));
+}
+
+#[test]
+fn the_page_for_ehr_teams_has_the_long_query_to_copy() {
+    let page = document("cds-hooks/README.md");
+    let query = format!("{}\n", order_sign()["prefetch"]["observations"].as_str().unwrap());
+    assert!(blocks(&page).iter().any(|block| block.text == query));
+}
+
+#[test]
+fn the_page_for_ehr_teams_lists_every_value_set_with_its_size() {
+    let page = document("cds-hooks/README.md");
+    let listed = rows(&section(&page, "## Value sets")).into_iter().map(|(name, cells)| (name, cells[1].parse::<usize>().unwrap()));
+    let shipped: BTreeMap<String, usize> =
+        value_sets().iter().map(|(_, set)| (set["id"].as_str().unwrap().to_owned(), coded(set).len())).collect();
+    assert_eq!(listed.collect::<BTreeMap<_, _>>(), shipped);
+    let different: BTreeSet<String> = value_sets().iter().flat_map(|(_, set)| coded(set)).collect();
+    let total = format!(
+        "{} sets with {} codes, {} of them different",
+        shipped.len(),
+        with_thousands(shipped.values().sum()),
+        with_thousands(different.len())
+    );
+    assert!(page.contains(&total), "{total}");
+}
+
+#[test]
+fn the_page_for_ehr_teams_lists_every_question_of_the_form() {
+    let form: Value = serde_json::from_str(&document(&format!("{POLICY}/questionnaire.json"))).unwrap();
+    let mut asked = Vec::new();
+    collect_questions(&form["item"], &mut asked);
+    let mut listed: Vec<String> =
+        rows(&section(&document("cds-hooks/README.md"), "## The documentation form")).into_iter().map(|(link_id, _)| link_id).collect();
+    asked.sort();
+    listed.sort();
+    assert_eq!(listed, asked);
+}
+
+/// The linkIds of what is asked: no display texts, and no groups but the repeating one.
+fn collect_questions(items: &Value, found: &mut Vec<String>) {
+    for item in items.as_array().into_iter().flatten() {
+        let kind = item["type"].as_str().unwrap();
+        if kind != "display" && (kind != "group" || item["repeats"] == true) {
+            found.push(item["linkId"].as_str().unwrap().to_owned());
+        }
+        collect_questions(&item["item"], found);
+    }
+}
+
+#[test]
+fn every_value_set_is_named_for_its_file() {
+    for (path, set) in value_sets() {
+        let name = path.file_stem().unwrap().to_str().unwrap();
+        assert_eq!(set["id"], name);
+        assert_eq!(set["url"], format!("http://payer.example.org/fhir/ValueSet/{name}"));
+        assert_eq!(set["version"], "2019-08", "{name}");
+    }
+}
+
+#[test]
+fn every_value_set_is_a_fhir_value_set() {
+    for (path, text) in json_files(&format!("{POLICY}/valuesets")) {
+        if let Err(error) = serde_json::from_str::<ValueSet>(&text) {
+            panic!("{}: {error}", path.display());
+        }
+    }
+}
+
+#[test]
+fn the_form_is_a_fhir_questionnaire() {
+    let form: Questionnaire = serde_json::from_str(&document(&format!("{POLICY}/questionnaire.json"))).unwrap();
+    assert_eq!(form.id.as_deref(), Some("sij-injection-documentation"));
+}

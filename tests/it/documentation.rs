@@ -1,0 +1,135 @@
+//! The documents in `docs/` say everything they promise to, and nothing that is no longer so.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use serde_json::Value;
+use sij_cds::app::{App, Ports};
+use sij_cds::clock::FixedClock;
+use sij_cds::ids::SequentialIds;
+
+use crate::support::default_config;
+use crate::support::markdown::{block_after, document, rows, unquoted};
+
+/// A key of `default.toml`, and its default as written there; none for a key that is commented out.
+struct Key {
+    name: String,
+    default: Option<String>,
+}
+
+fn configuration_keys() -> Vec<Key> {
+    let text = document("src/config/default.toml");
+    let mut section = "";
+    let mut keys = Vec::new();
+    for line in text.lines() {
+        if let Some(name) = line.strip_prefix('[') {
+            section = name.trim_end_matches(']');
+        }
+        let (line, absent) = line.strip_prefix("# ").map_or((line, false), |line| (line, true));
+        let Some((key, value)) = line.split_once(" = ") else { continue };
+        if !key.is_empty() && key.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_') {
+            keys.push(Key { name: format!("{section}.{key}"), default: (!absent).then(|| value.to_owned()) });
+        }
+    }
+    keys
+}
+
+/// The names and values below a heading of `policy.toml`.
+fn policy_numbers(heading: &str) -> Vec<(String, i64)> {
+    let text = document("cds-hooks/policies/sacroiliac-joint-interventions/2019-08/policy.toml");
+    let policy: toml::Table = text.parse().unwrap();
+    policy[heading].as_table().unwrap().iter().map(|(name, value)| (name.clone(), value.as_integer().unwrap())).collect()
+}
+
+/// All of the source's and the tests' text.
+fn all_code() -> String {
+    let mut text = String::new();
+    let mut open = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), Path::new(env!("CARGO_MANIFEST_DIR")).join("tests")];
+    while let Some(folder) = open.pop() {
+        for path in std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()) {
+            if path.is_dir() {
+                open.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                text.push_str(&std::fs::read_to_string(&path).unwrap());
+            }
+        }
+    }
+    text
+}
+
+#[test]
+fn every_configuration_key_is_documented_with_its_default_and_variable() {
+    let documented = rows(&document("docs/configuration.md"));
+    let keys = configuration_keys();
+    let names: Vec<&String> = keys.iter().map(|key| &key.name).collect();
+    assert_eq!(documented.iter().map(|(name, _)| name).collect::<Vec<_>>(), names);
+    for (key, (_, cells)) in keys.iter().zip(&documented) {
+        assert_eq!(unquoted(&cells[1]), key.default.as_deref(), "default of {}", key.name);
+        let variable = format!("SIJ_CDS__{}", key.name.to_uppercase().replace('.', "__"));
+        assert_eq!(unquoted(&cells[2]), Some(variable.as_str()));
+    }
+}
+
+#[test]
+fn every_configuration_key_is_in_readme() {
+    let readme = document("README.md");
+    let listed: Vec<String> = rows(&readme).into_iter().map(|(name, _)| name).collect();
+    let missing: Vec<String> = configuration_keys().into_iter().map(|key| key.name).filter(|name| !listed.contains(name)).collect();
+    assert_eq!(missing, Vec::<String>::new());
+}
+
+#[test]
+fn every_threshold_and_parameter_is_documented_with_its_value() {
+    let documented = rows(&document("docs/policy.md"));
+    for (name, value) in [policy_numbers("thresholds"), policy_numbers("parameters")].concat() {
+        let row = documented.iter().find(|(documented, _)| *documented == name);
+        let (_, cells) = row.unwrap_or_else(|| panic!("`{name}` is not in docs/policy.md"));
+        assert_eq!(cells[0], value.to_string(), "{name}");
+    }
+}
+
+#[test]
+fn every_criterion_is_in_the_policy_document() {
+    let text = document("cds-hooks/policies/sacroiliac-joint-interventions/2019-08/policy.toml");
+    let policy: toml::Table = text.parse().unwrap();
+    let documented: Vec<String> = rows(&document("docs/policy.md")).into_iter().map(|(name, _)| name).collect();
+    for criterion in policy["criteria"].as_array().unwrap() {
+        let id = criterion["id"].as_str().unwrap();
+        assert!(documented.iter().any(|name| name == id), "{id}");
+    }
+}
+
+#[test]
+fn every_module_is_on_the_map() {
+    let map = document("docs/architecture.md");
+    for path in std::fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("src")).unwrap().map(|entry| entry.unwrap().path()) {
+        let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
+        assert!(map.contains(&format!("| `{name}`")), "{name}");
+    }
+}
+
+#[test]
+fn every_test_that_the_architecture_names_is_there() {
+    let document = document("docs/architecture.md");
+    let invariants = document.split("\n## Invariants\n").nth(1).unwrap().split("\n## ").next().unwrap();
+    let names = invariants.split('`').skip(1).step_by(2).filter(|name| name.contains('_') && !name.contains(['/', '.', ':']));
+    let code = all_code();
+    let mut seen = 0;
+    for name in names {
+        seen += 1;
+        assert!(code.contains(&format!("fn {name}(")), "there is no test `{name}`");
+    }
+    assert!(seen > 10, "only {seen} tests named");
+}
+
+#[test]
+fn the_example_of_an_evaluation_is_what_the_program_says() {
+    let example = block_after(&document("docs/evaluation.md"), "the evaluation of second-diagnostic-day-10").expect("the example is there");
+    let example: Value = serde_json::from_str(&example.text).unwrap();
+    let as_of = "2026-11-22T10:00:00Z".parse().unwrap();
+    let ports = Ports { clock: Arc::new(FixedClock::at(as_of)), ids: Arc::new(SequentialIds::default()) };
+    let app = App::build(&default_config(), ports).unwrap();
+    let request = document("fixtures/stories/second-diagnostic-day-10/request.json");
+    let evaluation = app.evaluate(&request, as_of, |report| serde_json::to_value(report).unwrap()).unwrap();
+    assert_eq!(example, evaluation, "{evaluation:#}");
+}

@@ -1,0 +1,254 @@
+//! `sij-cds policy check`: the worked cases, a policy edited in a folder, and each fault of its files.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use assert_cmd::assert::{Assert, OutputAssertExt};
+use sij_cds::app::{CaseOutcome, check_policies};
+use tempfile::TempDir;
+
+/// A folder of policies that holds a copy of the embedded version.
+struct PolicyFolder(TempDir);
+
+impl PolicyFolder {
+    fn new() -> Self {
+        let folder = Self(tempfile::tempdir().unwrap());
+        folder.add("2019-08");
+        folder
+    }
+
+    fn add(&self, version: &str) {
+        let original = Path::new(env!("CARGO_MANIFEST_DIR")).join("cds-hooks/policies/sacroiliac-joint-interventions/2019-08");
+        copy(&original, &self.version(version));
+    }
+
+    fn version(&self, version: &str) -> PathBuf {
+        self.0.path().join(version)
+    }
+
+    /// Changes a text in a file of version 2019-08.
+    fn change(&self, file: &str, from: &str, to: &str) -> &Self {
+        self.change_in("2019-08", file, from, to)
+    }
+
+    fn change_in(&self, version: &str, file: &str, from: &str, to: &str) -> &Self {
+        let path = self.version(version).join(file);
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert!(text.contains(from), "{file} does not hold `{from}`");
+        std::fs::write(path, text.replacen(from, to, 1)).unwrap();
+        self
+    }
+
+    fn remove(&self, file: &str) -> &Self {
+        std::fs::remove_file(self.version("2019-08").join(file)).unwrap();
+        self
+    }
+
+    fn write(&self, file: &str, text: &str) -> &Self {
+        std::fs::write(self.version("2019-08").join(file), text).unwrap();
+        self
+    }
+
+    fn check(&self) -> Assert {
+        program(&["policy", "check", "--policy-dir", self.path()])
+    }
+
+    fn path(&self) -> &str {
+        self.0.path().to_str().unwrap()
+    }
+
+    /// What start-up says of the first fault, without the program's and the folder's name.
+    fn fault(&self) -> String {
+        let outcome = self.check().code(1).stdout("");
+        let told = String::from_utf8(outcome.get_output().stderr.clone()).unwrap();
+        told.strip_prefix(&format!("sij-cds: {}/", self.path())).unwrap_or(&told).trim_end().to_owned()
+    }
+}
+
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let path = entry.unwrap().path();
+        let target = to.join(path.file_name().unwrap());
+        if path.is_dir() {
+            copy(&path, &target);
+        } else {
+            std::fs::copy(&path, target).unwrap();
+        }
+    }
+}
+
+fn program(arguments: &[&str]) -> Assert {
+    Command::new(env!("CARGO_BIN_EXE_sij-cds")).args(arguments).assert()
+}
+
+fn printed(outcome: &Assert) -> String {
+    String::from_utf8(outcome.get_output().stdout.clone()).unwrap()
+}
+
+#[test]
+fn every_embedded_case_agrees_with_the_engine() {
+    let versions = check_policies(None).expect("the embedded policies can be used");
+    let cases: Vec<_> = versions.iter().flat_map(|version| &version.cases).collect();
+    let disagreeing: Vec<_> = cases.iter().filter(|case| !case.agrees()).collect();
+    assert!(disagreeing.is_empty(), "{disagreeing:#?}");
+    println!("{} cases agree", cases.len());
+    assert!(cases.len() >= 249, "only {} cases found", cases.len());
+}
+
+#[test]
+fn each_version_is_printed_with_its_size_and_then_the_count_of_cases() {
+    let embedded = printed(&program(&["policy", "check"]).code(0).stderr(""));
+    let (version, cases) = embedded.split_once('\n').unwrap();
+    assert_eq!(version, "sacroiliac-joint-interventions 2019-08, from 2019-08-01: 29 value sets, 2010 codes, 18 criteria");
+    assert!(cases.ends_with(" cases, 0 disagree\n"), "{cases}");
+    assert_eq!(printed(&PolicyFolder::new().check().code(0)), embedded);
+}
+
+#[test]
+fn a_changed_threshold_makes_its_cases_disagree() {
+    let folder = PolicyFolder::new();
+    folder.change("policy.toml", "second_injection_days = 14", "second_injection_days = 15");
+    let printed = printed(&folder.check().code(1));
+    let told = printed.split_once("/2019-08/cases/second-on-day-14.json: ").unwrap().1;
+    insta::assert_snapshot!(told.lines().take(6).collect::<Vec<_>>().join("\n"), @"
+    The fourteenth day after the first injection is not too early.
+      ServiceRequest/sr1 determination: expected supported, found not-yet
+      ServiceRequest/sr1 earliestDate: expected nothing, found 2026-12-02
+      ServiceRequest/sr1 left I.B.2: expected met, found not-met
+      ServiceRequest/sr1 left determination: expected supported, found not-yet
+      ServiceRequest/sr1 left earliestDate: expected nothing, found 2026-12-02
+    ");
+    assert!(printed.contains("/cases/second-on-day-13.json: ") && !printed.contains("/cases/second-on-day-15.json"), "{printed}");
+    let disagree = printed.lines().filter(|line| line.contains("/cases/")).count();
+    assert!(printed.ends_with(&format!(" cases, {disagree} disagree\n")), "{printed}");
+}
+
+#[test]
+fn a_case_that_expects_too_much_or_too_little_disagrees() {
+    let folder = PolicyFolder::new();
+    folder.change("cases/empty-chart.json", r#""I.A.1": "unknown","#, "").change("cases/empty-chart.json", "\"V\"", "\"VI\"");
+    let versions = check_policies(Some(folder.0.path())).unwrap();
+    let case = versions[0].cases.iter().find(|case| case.file == "cases/empty-chart.json").unwrap();
+    let CaseOutcome::Disagrees(disagreements) = &case.outcome else { panic!("{:?}", case.outcome) };
+    let places: Vec<_> = disagreements.iter().map(|found| (found.expected.as_deref(), found.found.as_deref())).collect();
+    assert_eq!(places, [(None, Some("unknown")), (None, Some("met")), (Some("met"), None)], "{disagreements:?}");
+}
+
+#[test]
+fn a_case_file_that_cannot_be_read_is_1_and_the_others_are_run() {
+    let folder = PolicyFolder::new();
+    folder.write("cases/broken.json", "{\n  \"title\": 1\n}").change("cases/empty-chart.json", "\"order-sign\"", "\"other\"");
+    let printed = printed(&folder.check().code(1));
+    let path = folder.path();
+    assert!(
+        printed.contains(&format!("{path}/2019-08/cases/broken.json: invalid type: integer `1`, expected a string at line 2")),
+        "{printed}"
+    );
+    let refused = format!("{path}/2019-08/cases/empty-chart.json: the request is refused: this service answers the hook order-sign\n");
+    assert!(printed.contains(&refused), "{printed}");
+    assert!(printed.ends_with(" cases, 2 disagree\n"), "{printed}");
+}
+
+#[test]
+fn an_unknown_criterion_is_named_with_its_line() {
+    let folder = PolicyFolder::new();
+    assert_eq!(
+        folder.change("policy.toml", "id = \"I.A.1\"", "id = \"I.A.9\"").fault(),
+        "2019-08/policy.toml:97: unknown criterion `I.A.9`"
+    );
+}
+
+#[test]
+fn a_missing_value_set_is_named() {
+    let folder = PolicyFolder::new();
+    assert_eq!(folder.remove("valuesets/nsaid.json").fault(), "2019-08/valuesets/nsaid.json:1: the value set is missing");
+}
+
+#[test]
+fn a_code_that_is_none_of_its_system_is_named_with_its_line() {
+    let folder = PolicyFolder::new();
+    assert_eq!(
+        folder.change("valuesets/sij-injection.json", "\"27096\"", "\"2709\"").fault(),
+        "2019-08/valuesets/sij-injection.json:19: `2709` is not a code of http://www.ama-assn.org/go/cpt"
+    );
+}
+
+#[test]
+fn a_date_that_is_none_is_named_with_its_line() {
+    let folder = PolicyFolder::new();
+    assert_eq!(
+        folder.change("policy.toml", "effective_from = \"2019-08-01\"", "effective_from = \"2019-02-30\"").fault(),
+        "2019-08/policy.toml:12: `2019-02-30` is not a date (YYYY-MM-DD)"
+    );
+}
+
+#[test]
+fn an_unknown_phrase_is_named_with_its_line() {
+    let folder = PolicyFolder::new();
+    assert_eq!(
+        folder.change("cards.toml", "yes = \"yes\"", "yes = \"yes\"\nmaybe = \"maybe\"").fault(),
+        "2019-08/cards.toml:8: `maybe` is not used"
+    );
+}
+
+#[test]
+fn a_missing_question_is_named() {
+    let folder = PolicyFolder::new();
+    let other = folder.change("questionnaire.json", "\"linkId\": \"nsaid-weeks\"", "\"linkId\": \"nsaid-months\"");
+    assert_eq!(other.fault(), "2019-08/questionnaire.json:1: question `nsaid-weeks` is missing");
+}
+
+#[test]
+fn a_folder_without_a_policy_is_1() {
+    let empty = tempfile::tempdir().unwrap();
+    let path = empty.path().to_str().unwrap();
+    let outcome = program(&["policy", "check", "--policy-dir", path]).code(1);
+    assert_eq!(outcome.get_output().stderr, format!("sij-cds: `{path}` holds no policy.toml\n").into_bytes());
+}
+
+/// A folder with a second version, which takes over with 2026-12-01 and asks for ten weeks of therapy.
+fn two_versions() -> PolicyFolder {
+    let folder = PolicyFolder::new();
+    folder.add("2026-12");
+    folder
+        .change_in("2026-12", "policy.toml", "version = \"2019-08\"", "version = \"2026-12\"")
+        .change_in("2026-12", "policy.toml", "effective_from = \"2019-08-01\"", "effective_from = \"2026-12-01\"")
+        .change_in("2026-12", "policy.toml", "exercise_therapy_weeks = 6", "exercise_therapy_weeks = 10");
+    folder
+}
+
+#[test]
+fn the_service_date_picks_the_version() {
+    let folder = two_versions();
+    let story = "fixtures/stories/first-injection-fully-documented/request.json";
+    let request = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(story)).unwrap();
+    let file = folder.0.path().join("request.txt");
+    for (service_date, version, determination) in [("2026-11-30", "2019-08", "supported"), ("2026-12-01", "2026-12", "not-yet")] {
+        std::fs::write(&file, request.replace("\"2026-12-01\"", &format!("\"{service_date}\""))).unwrap();
+        let arguments = ["evaluate", "--as-of", "2026-11-22T10:00:00Z", "--policy-dir", folder.path(), file.to_str().unwrap()];
+        let result: serde_json::Value = serde_json::from_str(&printed(&program(&arguments).code(0))).unwrap();
+        let decided = (&result["policy"]["version"], &result["orders"][0]["serviceDate"], &result["orders"][0]["determination"]);
+        assert_eq!(decided, (&version.into(), &service_date.into(), &determination.into()));
+    }
+}
+
+#[test]
+fn the_cases_of_a_version_are_decided_by_that_version_alone() {
+    let folder = two_versions();
+    let printed = printed(&folder.check().code(1));
+    let versions: Vec<_> = printed.lines().filter(|line| line.starts_with("sacroiliac")).collect();
+    assert!(versions[0].contains(" 2019-08, from 2019-08-01") && versions[1].contains(" 2026-12, from 2026-12-01"), "{versions:?}");
+    assert!(printed.contains("/2026-12/cases/") && !printed.contains("/2019-08/cases/"), "{printed}");
+}
+
+#[test]
+fn one_version_in_two_folders_is_refused() {
+    let folder = PolicyFolder::new();
+    folder.add("copy");
+    let fault = folder.fault();
+    assert_eq!(
+        fault,
+        "sij-cds: version `2019-08` of policy `sacroiliac-joint-interventions`, or its `effective_from`, stands in more than one folder"
+    );
+}

@@ -1,0 +1,69 @@
+//! What every source file holds to, beside the arrows of the architecture: it says what it is for, stays short, and has no panic path.
+
+use std::path::{Path, PathBuf};
+
+/// A file longer than this is more than one subject.
+const MOST_LINES: usize = 420;
+
+/// Ways to panic that no lint lets through unseen; here even an `#[allow]` is.
+const PANICS: [&str; 6] = [".unwrap()", ".expect(", "panic!(", "todo!(", "unimplemented!(", "unreachable!("];
+
+/// What in the source of one file goes against the rules.
+fn violations(path: &str, source: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    if !source.starts_with("//! ") {
+        found.push(format!("{path}: does not open with `//!`"));
+    }
+    let lines = source.lines().count();
+    if lines > MOST_LINES {
+        found.push(format!("{path}: {lines} lines"));
+    }
+    let code = source.split("#[cfg(test)]").next().unwrap_or_default();
+    let lines = code.lines().map(|line| line.split("//").next().unwrap_or_default()).enumerate();
+    for (place, line) in lines {
+        found.extend(PANICS.iter().filter(|way| line.contains(**way)).map(|way| format!("{path}:{}: `{way}`", place + 1)));
+    }
+    found
+}
+
+fn source_files(directory: &Path, found: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            source_files(&path, found);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            found.push(path);
+        }
+    }
+}
+
+#[test]
+fn every_source_file_holds_to_the_rules() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut files = Vec::new();
+    source_files(&root, &mut files);
+    assert!(files.len() > 20, "only {} files found", files.len());
+    let name = |file: &PathBuf| file.strip_prefix(&root).unwrap().to_str().unwrap().to_owned();
+    let found: Vec<_> = files.iter().flat_map(|file| violations(&name(file), &std::fs::read_to_string(file).unwrap())).collect();
+    assert!(found.is_empty(), "{}", found.join("\n"));
+}
+
+#[test]
+fn a_planted_violation_is_found() {
+    let long = format!("//! Long.\n{}", "fn f() {}\n".repeat(MOST_LINES));
+    let table = [
+        ("fn f() {}\n", "x.rs: does not open with `//!`"),
+        (long.as_str(), "x.rs: 421 lines"),
+        ("//! X.\nfn f() { g().unwrap() }", "x.rs:2: `.unwrap()`"),
+        ("//! X.\n#[allow(clippy::panic)]\nfn f() { panic!(\"x\") }", "x.rs:3: `panic!(`"),
+    ];
+    for (source, expected) in table {
+        assert_eq!(violations("x.rs", source), [expected]);
+    }
+}
+
+#[test]
+fn tests_and_comments_may_speak_of_panics() {
+    let source = "//! X.\nfn f() {} // not panic!()\n#[cfg(test)]\nmod tests { fn t() { g().unwrap() } }";
+    assert_eq!(violations("x.rs", source), Vec::<String>::new());
+}

@@ -1,0 +1,44 @@
+//! The application without HTTP, for what is true of evaluations.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use serde_json::Value;
+use sij_cds::app::{App, CallError, Ports};
+use sij_cds::clock::{Clock, FixedClock};
+use sij_cds::ids::SequentialIds;
+
+use super::default_config;
+
+/// The instant all fixtures are judged at.
+pub(crate) fn day_of_the_fixtures() -> DateTime<Utc> {
+    "2026-11-22T10:00:00Z".parse().unwrap()
+}
+
+pub(crate) struct Evaluator {
+    app: App,
+    clock: FixedClock,
+}
+
+impl Evaluator {
+    pub(crate) fn new() -> Self {
+        let clock = FixedClock::at(day_of_the_fixtures());
+        let ports = Ports { clock: Arc::new(clock), ids: Arc::new(SequentialIds::default()) };
+        Self { app: App::build(&default_config(), ports).expect("the application can be built"), clock }
+    }
+
+    /// The evaluation of a request, as the contract has it.
+    #[track_caller]
+    pub(crate) fn evaluate(&self, request: &str) -> Value {
+        self.try_evaluate(request).unwrap_or_else(|error| panic!("{error}\n{request}"))
+    }
+
+    pub(crate) fn try_evaluate(&self, request: &str) -> Result<Value, CallError> {
+        self.app.evaluate(request, self.clock.now(), |report| serde_json::to_value(report).expect("JSON"))
+    }
+
+    /// The answer to a call.
+    pub(crate) fn answer(&self, request: &str) -> Result<String, CallError> {
+        self.app.answer(request.as_bytes()).map(|answer| String::from_utf8(answer).expect("text"))
+    }
+}

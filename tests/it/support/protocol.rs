@@ -1,0 +1,172 @@
+//! Whether an answer is as CDS Hooks 2.0.1 and our own protocol have it: the schema beside this file, and what no schema can say.
+
+use std::collections::BTreeSet;
+use std::sync::LazyLock;
+
+use fhir_sdk::r4b::resources::ServiceRequest;
+use jsonschema::Validator;
+use serde_json::Value;
+
+use super::Json;
+
+static SCHEMA: LazyLock<Validator> = LazyLock::new(|| {
+    let schema: Value = serde_json::from_str(include_str!("card_schema.json")).expect("the schema is JSON");
+    jsonschema::validator_for(&schema).expect("the schema is one")
+});
+
+/// Every way in which the answer to a request goes against the protocol.
+pub(crate) fn violations(answer: &str, request: &Json) -> Vec<String> {
+    let Ok(value) = serde_json::from_str::<Value>(answer) else { return vec!["the answer is not JSON".to_owned()] };
+    let mut found: Vec<_> = SCHEMA.iter_errors(&value).map(|error| format!("{}: {error}", error.instance_path())).collect();
+    let json = Json::read(answer);
+    found.extend(repeated_uuids(&json));
+    found.extend(empty_members(&json));
+    found.extend(markup(&json));
+    for action in actions(&json) {
+        found.extend(action_violations(action, request));
+    }
+    found
+}
+
+fn actions(answer: &Json) -> Vec<&Json> {
+    let list = |json: &'_ Json, name: &str| -> Vec<usize> { (0..json.get(name).map_or(0, |list| list.elements().len())).collect() };
+    let mut found = Vec::new();
+    for card in list(answer, "cards") {
+        let card = answer.at(&format!("cards.{card}")).unwrap();
+        for suggestion in list(card, "suggestions") {
+            found.extend(card.at(&format!("suggestions.{suggestion}.actions")).into_iter().flat_map(Json::elements));
+        }
+    }
+    found
+}
+
+fn repeated_uuids(answer: &Json) -> Vec<String> {
+    let mut seen = BTreeSet::new();
+    let mut found = Vec::new();
+    answer.each("", &mut |name, value| {
+        if name == "uuid" && !seen.insert(value.to_string()) {
+            found.push(format!("the uuid {value} stands twice"));
+        }
+    });
+    found
+}
+
+/// Null or empty is nowhere but in `cards: []`, and in the client's own order, which is sent back as it came.
+fn empty_members(answer: &Json) -> Vec<String> {
+    let mut found = Vec::new();
+    each_own(answer, "", &mut |name, value| {
+        let text = value.to_string();
+        if matches!(text.as_str(), "null" | "\"\"" | "{}") || (text == "[]" && name != "cards") {
+            found.push(format!("`{name}` is {text}"));
+        }
+    });
+    found
+}
+
+/// Nothing of ours is markup a client could act on: no tag, table, link, image, code or invisible mark.
+fn markup(answer: &Json) -> Vec<String> {
+    let mut found = Vec::new();
+    each_own(answer, "", &mut |name, value| {
+        let is_machine_text = matches!(name, "resourceId" | "url" | "reference");
+        let text = value.text().filter(|_| !is_machine_text).unwrap_or_default().replace("- [ ] ", "");
+        let is_markup = |letter: &char| {
+            let is_invisible = matches!(letter, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
+            "<>[]`|".contains(*letter) || is_invisible || (letter.is_control() && *letter != '\n')
+        };
+        if let Some(letter) = text.chars().find(is_markup) {
+            found.push(format!("`{name}` holds {letter:?}: {text}"));
+        }
+        if name != "detail" && text.contains('\n') {
+            found.push(format!("`{name}` is more than one line: {text}"));
+        }
+    });
+    found
+}
+
+/// Every value we wrote ourselves: all but the client's orders in update actions.
+fn each_own<'j>(json: &'j Json, name: &'j str, see: &mut impl FnMut(&'j str, &'j Json)) {
+    see(name, json);
+    let is_update = json.get("type").is_some_and(|kind| kind.is("update"));
+    for (member, value) in json.members() {
+        if !(is_update && member == "resource") {
+            each_own(value, member, see);
+        }
+    }
+    json.elements().iter().for_each(|value| each_own(value, name, see));
+}
+
+fn action_violations(action: &Json, request: &Json) -> Vec<String> {
+    let kind = action.get("type").and_then(Json::text).unwrap_or_default();
+    match kind.as_str() {
+        "update" => action.get("resource").map(|_| update_violations(action, request)).unwrap_or_default(),
+        "create" => action.get("resource").map(created_order_violations).unwrap_or_default(),
+        "delete" => removal_violations(&action.get("resourceId").and_then(Json::text).unwrap_or_default(), request),
+        other => vec![format!("`{other}` is no action")],
+    }
+}
+
+fn removal_violations(reference: &str, request: &Json) -> Vec<String> {
+    if is_draft(reference, request) { Vec::new() } else { vec![format!("`{reference}` is no draft order")] }
+}
+
+fn is_draft(reference: &str, request: &Json) -> bool {
+    drafts(request).iter().any(|draft| reference_of(draft) == reference)
+}
+
+/// The resources among the draft orders.
+fn drafts(request: &Json) -> Vec<&Json> {
+    let entries = request.at("context.draftOrders.entry").map(Json::elements).unwrap_or_default();
+    entries.iter().filter_map(|entry| entry.get("resource")).collect()
+}
+
+fn reference_of(resource: &Json) -> String {
+    let text = |name: &str| resource.get(name).and_then(Json::text).unwrap_or_default();
+    format!("{}/{}", text("resourceType"), text("id"))
+}
+
+/// The members in which an update action differs from the client's order: added, changed or taken out.
+pub(crate) fn changed_members(action: &Json, request: &Json) -> Vec<String> {
+    let Some(updated) = action.get("resource") else { return Vec::new() };
+    let drafts = drafts(request);
+    let Some(own) = drafts.iter().find(|draft| reference_of(draft) == reference_of(updated)) else {
+        return vec!["the whole order".to_owned()];
+    };
+    let names: BTreeSet<_> = own.members().iter().chain(updated.members()).map(|(name, _)| name).collect();
+    names.into_iter().filter(|name| own.get(name) != updated.get(name)).cloned().collect()
+}
+
+/// One change alone: the occurrence, in whichever of its forms, or the reasons; every other member as it was and where it was.
+fn update_violations(action: &Json, request: &Json) -> Vec<String> {
+    let changed = changed_members(action, request);
+    let is_occurrence = |name: &String| name.trim_start_matches('_').starts_with("occurrence");
+    let one = changed == ["reasonReference"] || (!changed.is_empty() && changed.iter().all(is_occurrence));
+    let updated = action.get("resource").unwrap();
+    let drafts = drafts(request);
+    let order = drafts.iter().find(|draft| reference_of(draft) == reference_of(updated));
+    let names = |order: &Json| order.members().iter().map(|(name, _)| name.clone()).filter(|name| !changed.contains(name)).collect();
+    let (own, kept): (Vec<String>, Vec<String>) = (order.map_or_else(Vec::new, |order| names(order)), names(updated));
+    let mut found = Vec::new();
+    if !one {
+        found.push(format!("an update changes {changed:?}"));
+    }
+    if own != kept {
+        found.push(format!("an update reorders the members: {own:?} to {kept:?}"));
+    }
+    found
+}
+
+fn created_order_violations(order: &Json) -> Vec<String> {
+    let mut found = Vec::new();
+    for (member, value) in [("resourceType", "ServiceRequest"), ("status", "draft"), ("intent", "order")] {
+        if !order.get(member).is_some_and(|own| own.is(value)) {
+            found.push(format!("a created order's {member} is not {value}"));
+        }
+    }
+    if order.at("subject.reference").is_none() {
+        found.push("a created order has no subject".to_owned());
+    }
+    if let Err(error) = serde_json::from_str::<ServiceRequest>(&order.to_string()) {
+        found.push(format!("a created order is no ServiceRequest: {error}"));
+    }
+    found
+}
