@@ -48,7 +48,7 @@ fn unavailable(report: &Report<'_, '_>) -> Vec<(&'static str, Vec<&'static str>)
     for kind in Kind::ALL {
         let reason = match report.sources.get(kind.name()) {
             Some(Source::Partial(reason) | Source::Unavailable(reason)) => *reason,
-            Some(Source::Prefetch) | None => continue,
+            Some(Source::Prefetch | Source::Fetched) | None => continue,
         };
         match by_reason.iter_mut().find(|(known, _)| *known == reason) {
             Some((_, types)) => types.push(kind.resource_type()),

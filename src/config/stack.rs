@@ -6,6 +6,7 @@ use figment::{Figment, Provider};
 use serde::de::DeserializeOwned;
 
 use super::error::SectionFault;
+use super::fhir;
 use super::{Config, ConfigError, CorsConfig, Fault, LogConfig, Origin, PlanConfig, PolicyConfig, ServerConfig};
 
 /// The layers so far, and what was wrong with them.
@@ -42,6 +43,8 @@ impl Stack {
             ("cors", config.cors.validate()),
             ("plan", config.plan.validate()),
             ("policy", config.policy.validate()),
+            ("fhir", config.fhir.validate(config.server.deadline)),
+            ("fhir_servers", fhir::validate_servers(&config.fhir_servers)),
         ];
         for (section, found) in sections {
             self.record(section, found);

@@ -9,6 +9,7 @@ mod gather;
 mod index;
 mod orders;
 mod record;
+mod referred;
 mod replay;
 mod resource;
 mod subject;

@@ -56,11 +56,8 @@ async fn one(server: &Server, token: Option<&AccessToken>, query: &Query, deadli
 fn note(server: &Server, query: &Query, begun: Instant, answer: Answer) -> Answer {
     let outcome = answer.missing.map_or("ok", Reason::label);
     let elapsed = begun.elapsed();
-    let labels = [
-        ("server", server.name().to_owned()),
-        ("resource_type", query.resource_type().to_owned()),
-        ("outcome", outcome.to_owned()),
-    ];
+    let labels =
+        [("server", server.name().to_owned()), ("resource_type", query.resource_type().to_owned()), ("outcome", outcome.to_owned())];
     metrics::counter!("sij_cds_fhir_queries_total", &labels).increment(1);
     metrics::counter!("sij_cds_fhir_pages_total", &labels).increment(answer.pages.len() as u64);
     metrics::histogram!("sij_cds_fhir_query_seconds", &labels).record(elapsed);

@@ -54,7 +54,8 @@ pub(super) fn next_url(base: &Url, current: &Url, link: &str) -> Result<Url, Rea
 /// Invariant: a token only ever travels to its server's origin and below its base path.
 fn is_below(base: &Url, url: &Url) -> bool {
     let path = base.path().trim_end_matches('/');
-    let same_origin = url.scheme() == base.scheme() && url.host() == base.host() && url.port_or_known_default() == base.port_or_known_default();
+    let same_origin =
+        url.scheme() == base.scheme() && url.host() == base.host() && url.port_or_known_default() == base.port_or_known_default();
     let no_user = url.username().is_empty() && url.password().is_none();
     let below = url.path().strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
     same_origin && no_user && below
@@ -92,7 +93,10 @@ mod tests {
     #[test]
     fn a_page_is_a_bundle_and_nothing_else() {
         for (body, expected) in [
-            (r#"{"resourceType":"Bundle","entry":[{},{}],"link":[{"relation":"self","url":"a"},{"relation":"next","url":"b"}]}"#, Ok((2, Some("b")))),
+            (
+                r#"{"resourceType":"Bundle","entry":[{},{}],"link":[{"relation":"self","url":"a"},{"relation":"next","url":"b"}]}"#,
+                Ok((2, Some("b"))),
+            ),
             (r#"{"resourceType":"Bundle"}"#, Ok((0, None))),
             (r#"{"resourceType":"OperationOutcome"}"#, Err(Reason::OutcomeOnly)),
             (r#"{"resourceType":"Patient"}"#, Err(Reason::NotABundle)),

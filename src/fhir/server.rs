@@ -16,8 +16,8 @@ pub struct AccessToken(SecretString);
 impl AccessToken {
     /// Holds a token.
     #[must_use]
-    pub fn new(token: String) -> Self {
-        Self(SecretString::from(token))
+    pub fn new(token: SecretString) -> Self {
+        Self(token)
     }
 
     pub(super) fn expose(&self) -> &str {
