@@ -15,7 +15,7 @@ use super::services::{Services, ServicesError};
 use crate::cds_hooks::{Presentation, Response, cards, read_feedback};
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::evidence::{Kind, Source};
+use crate::evidence::{Kind, Source, by_reason};
 use crate::fhir::{Registry, RegistryError};
 use crate::ids::IdSource;
 use crate::policy::{OrderKind, Policy};
@@ -176,7 +176,11 @@ impl App {
     }
 
     fn respond<'a>(&self, decision: &Decision<'a>) -> Response<'a> {
-        let unavailable: Vec<_> = Kind::ALL.into_iter().filter(|kind| needed_but_missing(decision, *kind)).map(Kind::name).collect();
+        let missing = Kind::ALL.into_iter().filter(|kind| needed_but_missing(decision, *kind));
+        let unavailable: Vec<_> = by_reason(&decision.sources, missing)
+            .into_iter()
+            .map(|(reason, kinds)| (reason, kinds.into_iter().map(Kind::name).collect()))
+            .collect();
         let orders: Vec<_> = decision.gathered.drafts().iter().map(|draft| (draft.position, draft.raw)).collect();
         let presentation = Presentation {
             source_label: decision.insurance.insurer.as_deref().unwrap_or(&self.plan_name),

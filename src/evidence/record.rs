@@ -4,9 +4,8 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use serde::{Serialize, Serializer};
-
 use super::resource::{BundleView, Resource};
+use super::source::{Source, Sources};
 use super::text::Text;
 use super::views::{
     AllergyView, ConditionView, CoverageView, MedicationRequestView, MedicationStatementView, MedicationView, ObservationView,
@@ -89,46 +88,6 @@ impl Kind {
     }
 }
 
-/// Where a type's list came from, or why it could not be had.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Source {
-    /// The call brought it.
-    Prefetch,
-    /// It was fetched from the client's FHIR server.
-    Fetched,
-    /// Some of it came, but not the whole: evidence for what it holds, and no proof of what it does not.
-    Partial(&'static str),
-    /// It could not be had.
-    Unavailable(&'static str),
-}
-
-impl Source {
-    /// Whether absence from the list means "none".
-    #[must_use]
-    pub fn is_available(&self) -> bool {
-        matches!(self, Self::Prefetch | Self::Fetched)
-    }
-
-    /// Whether nothing of it came at all.
-    #[must_use]
-    pub fn is_missing(&self) -> bool {
-        matches!(self, Self::Unavailable(_))
-    }
-}
-
-impl Serialize for Source {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self {
-            Self::Prefetch => serializer.serialize_str("prefetch"),
-            Self::Fetched => serializer.serialize_str("fetched"),
-            Self::Partial(reason) | Self::Unavailable(reason) => serializer.collect_str(&format_args!("unavailable: {reason}")),
-        }
-    }
-}
-
-/// Where each type came from.
-pub type Sources = BTreeMap<&'static str, Source>;
-
 /// Which of our own prefetch keys asks for which type.
 pub type PrefetchKeys = BTreeMap<String, Kind>;
 
@@ -165,7 +124,7 @@ pub(crate) struct Record<'a> {
 /// What fetching a type came to.
 #[derive(Clone, Copy, Debug)]
 struct Fetched {
-    pages: usize,
+    entries: usize,
     missing: Option<&'static str>,
 }
 
@@ -234,7 +193,8 @@ impl<'a> Record<'a> {
     /// Adds what a search for a type brought: its resources that are not known yet, and what they refer to.
     pub(crate) fn add_fetched(&mut self, kind: Kind, pages: Vec<BundleView<'a>>, missing: Option<&'static str>) {
         let mut known = self.ids(kind);
-        let mut fetched = Fetched { pages: pages.len(), missing };
+        let counted = pages.iter().filter_map(|page| page.total?.get().parse::<u64>().ok()).max().unwrap_or_default();
+        let mut fetched = Fetched { entries: 0, missing };
         let entries = pages.into_iter().flat_map(|page| page.entry.into_iter().flatten());
         for resource in entries.filter_map(|entry| Some(entry.resource?.at(entry.full_url))) {
             if let Resource::OperationOutcome(outcome) = &resource {
@@ -243,11 +203,15 @@ impl<'a> Record<'a> {
                 }
                 continue;
             }
+            fetched.entries += 1;
             let is_referred_to = matches!(resource, Resource::Medication(_) | Resource::Organization(_));
             let is_new = resource.kind() == Some(kind) && resource.id().is_none_or(|id| known.insert(id.clone()));
             if is_referred_to || is_new {
                 self.add(resource);
             }
+        }
+        if fetched.entries == 0 && counted > 0 {
+            fetched.missing = fetched.missing.or(Some("the FHIR server counts entries and sends none"));
         }
         self.fetched.insert(kind, fetched);
     }
@@ -307,7 +271,7 @@ impl<'a> Record<'a> {
         if let Some(fetched) = self.fetched.get(&kind) {
             return match fetched.missing {
                 None => Source::Fetched,
-                Some(reason) if fetched.pages > 0 || state == State::Incomplete => Source::Partial(reason),
+                Some(reason) if fetched.entries > 0 || state == State::Incomplete => Source::Partial(reason),
                 Some(reason) => Source::Unavailable(reason),
             };
         }

@@ -99,11 +99,12 @@ impl<'s> Search<'s> {
             };
             let Failure::Again(named, _) = failure else { return Err(failure) };
             let pause = named.unwrap_or(wait);
-            if attempt >= self.server.attempts || Instant::now() + pause >= self.deadline {
+            let left = self.deadline.saturating_duration_since(Instant::now());
+            if attempt >= self.server.attempts || pause >= left {
                 return Err(failure);
             }
             sleep(pause).await;
-            wait *= 2;
+            wait = wait.saturating_mul(2);
         }
         Err(Failure::Final(Reason::ServerFailed))
     }

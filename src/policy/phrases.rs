@@ -144,7 +144,7 @@ phrases! {
         DiagnosisOnProblemList = "diagnosis-on-problem-list" ("condition"),
         DiagnosisNotFound = "diagnosis-not-found" (),
         DiagnosisUnavailable = "diagnosis-unavailable" (),
-        SourceUnavailable = "source-unavailable" ("types"),
+        SourceUnavailable = "source-unavailable" ("types", "reason"),
         UnreadableEntries = "unreadable-entries" ("count"),
         Suggested = "suggested" ("suggestions"),
         SuggestReschedule = "suggest-reschedule" ("date"),

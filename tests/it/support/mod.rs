@@ -4,6 +4,7 @@
 mod answer;
 mod cases;
 mod evaluator;
+pub(crate) mod fhir_server;
 mod json;
 mod log_buffer;
 pub(crate) mod markdown;
