@@ -9,6 +9,7 @@ mod contract;
 mod documentation;
 mod evaluate_command;
 mod evaluated_requests;
+mod fhir_faults;
 mod fhir_fetching;
 mod hostile_calls;
 mod http_connections;

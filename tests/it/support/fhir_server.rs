@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use sij_cds::config::{Config, FhirServerConfig};
@@ -65,6 +66,19 @@ impl FhirServer {
         self
     }
 
+    /// The same server, refusing every search that has this parameter.
+    pub(crate) async fn refusing(self, parameter: &'static str) -> Self {
+        let has_it = move |request: &Request| request.url.query_pairs().any(|(name, _)| name == parameter);
+        Mock::given(has_it).respond_with(ResponseTemplate::new(400)).with_priority(1).mount(&self.server).await;
+        self
+    }
+
+    /// The same server, taking so long for every answer.
+    pub(crate) fn delayed(self, delay: Duration) -> Self {
+        *self.chart.delay.lock().unwrap() = delay;
+        self
+    }
+
     /// The same server, with one more resource.
     pub(crate) fn holding(self, resource: Value) -> Self {
         self.chart.add(resource);
@@ -105,7 +119,10 @@ fn resource_type(request: &Request) -> String {
 
 /// Resources by type; a search by id gives those, any other the whole list.
 #[derive(Clone, Default)]
-struct Chart(Arc<Mutex<Vec<Value>>>);
+struct Chart {
+    resources: Arc<Mutex<Vec<Value>>>,
+    delay: Arc<Mutex<Duration>>,
+}
 
 impl Chart {
     fn of(story: &Case) -> Self {
@@ -118,7 +135,7 @@ impl Chart {
     }
 
     fn add(&self, resource: Value) {
-        self.0.lock().unwrap().push(resource);
+        self.resources.lock().unwrap().push(resource);
     }
 }
 
@@ -127,9 +144,9 @@ impl Respond for Chart {
         let ids: Option<BTreeSet<String>> =
             request.url.query_pairs().find(|(name, _)| name == "_id").map(|(_, ids)| ids.split(',').map(str::to_owned).collect());
         let named = |resource: &Value| ids.as_ref().is_none_or(|ids| ids.contains(resource["id"].as_str().unwrap_or_default()));
-        let resources = self.0.lock().unwrap();
+        let resources = self.resources.lock().unwrap();
         let found = resources.iter().filter(|resource| resource["resourceType"] == resource_type(request) && named(resource));
-        page(&found.cloned().collect::<Vec<_>>(), None)
+        page(&found.cloned().collect::<Vec<_>>(), None).set_delay(*self.delay.lock().unwrap())
     }
 }
 
