@@ -43,7 +43,7 @@ impl Stack {
             ("cors", config.cors.validate()),
             ("plan", config.plan.validate()),
             ("policy", config.policy.validate()),
-            ("fhir", config.fhir.validate(config.server.deadline)),
+            ("fhir", config.fhir.validate(config.server.deadline, &config.fhir_servers)),
             ("fhir_servers", fhir::validate_servers(&config.fhir_servers)),
         ];
         for (section, found) in sections {
