@@ -41,13 +41,12 @@ fn is_public_v6(address: Ipv6Addr) -> bool {
     is_global_unicast && !is_documentation && !is_teredo_or_benchmark
 }
 
-/// The IPv4 address inside a mapped, translated (64:ff9b::/96) or 6to4 (2002::/16) one.
+/// The IPv4 address inside a mapped, translated (`64:ff9b::/96`) or 6to4 (`2002::/16`) one.
 fn embedded_v4(address: Ipv6Addr) -> Option<Ipv4Addr> {
     let segments = address.segments();
     let joined = |high: u16, low: u16| Ipv4Addr::from((u32::from(high) << 16) | u32::from(low));
     match segments {
-        [0x0064, 0xff9b, 0, 0, 0, 0, high, low] => Some(joined(high, low)),
-        [0x2002, high, low, ..] => Some(joined(high, low)),
+        [0x0064, 0xff9b, 0, 0, 0, 0, high, low] | [0x2002, high, low, ..] => Some(joined(high, low)),
         _ => address.to_ipv4_mapped(),
     }
 }

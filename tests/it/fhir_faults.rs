@@ -331,7 +331,7 @@ fn app_with_breaker(base: &str, cooldown: Duration) -> TestApp {
 #[tokio::test]
 async fn a_server_that_failed_again_and_again_is_left_alone() {
     let server = server().await.answering("Procedure", ResponseTemplate::new(500)).await;
-    let app = app_with_breaker(&server.base(), Duration::from_secs(60));
+    let app = app_with_breaker(&server.base(), Duration::from_mins(1));
     let mut reasons = Vec::new();
     for _ in 0..3 {
         reasons.extend(fault(&app, &server.base()).await);
