@@ -42,6 +42,10 @@ async fn one(server: &Server, token: Option<&AccessToken>, query: &Query, deadli
     if !server.breaker.allows(begun) {
         return note(server, query, begun, Answer { pages: Vec::new(), missing: Some(Reason::LeftAlone) });
     }
+    if begun >= deadline {
+        // Nothing was asked, so it says nothing of the server.
+        return note(server, query, begun, Answer { pages: Vec::new(), missing: Some(Reason::TooSlow) });
+    }
     let mut search = Search::new(server, token, deadline);
     let outcome = timeout_at(deadline, search.run(query)).await.unwrap_or(Err(Reason::TooSlow));
     let pages = std::mem::take(&mut search.pages);
