@@ -10,6 +10,7 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod evidence;
+pub mod fhir;
 pub mod http;
 pub mod ids;
 pub mod policy;

@@ -7,14 +7,16 @@ use chrono::{DateTime, Utc};
 use tracing::info;
 
 use super::call_error::CallError;
-use super::decision::{Decision, Means, Reach, Report, decide};
+use super::decision::{Decision, Means, Reach, Report, conclude, open};
+use super::fetching::{Fetching, with_lists};
 use super::policies::{Policies, PoliciesError};
 use super::report_text;
 use super::services::{Services, ServicesError};
 use crate::cds_hooks::{Presentation, Response, cards, read_feedback};
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::evidence::{Kind, Source};
+use crate::evidence::{Kind, Source, by_reason};
+use crate::fhir::{Registry, RegistryError};
 use crate::ids::IdSource;
 use crate::policy::{OrderKind, Policy};
 
@@ -38,6 +40,9 @@ pub enum BuildError {
     /// The published services cannot be used.
     #[error(transparent)]
     Services(#[from] ServicesError),
+    /// Connections to a FHIR server cannot be set up.
+    #[error(transparent)]
+    Registry(#[from] RegistryError),
 }
 
 /// Whether calls can be answered, and under which policy.
@@ -55,6 +60,7 @@ pub struct Readiness {
 pub struct App {
     policies: Policies,
     services: Services,
+    registry: Registry,
     discovery: Bytes,
     plan_name: String,
     policy_url: Option<String>,
@@ -72,6 +78,7 @@ impl App {
             policies: Policies::load(config.policy.directory.as_deref())?,
             discovery: Bytes::from(services.discovery.clone()),
             services,
+            registry: Registry::build(&config.fhir, &config.fhir_servers)?,
             plan_name: config.plan.name.clone(),
             policy_url: config.plan.policy_url.as_ref().map(ToString::to_string),
             ports,
@@ -107,12 +114,25 @@ impl App {
     ///
     /// # Errors
     /// [`CallError`] for a call that is not as the specification says, or that brings nothing to decide on.
-    pub fn answer(&self, body: &[u8]) -> Result<Vec<u8>, CallError> {
-        let Some(decision) = decide(&self.means(self.ports.clock.now()), text(body)?, Reach::InScope)? else {
+    pub async fn answer(&self, body: &[u8]) -> Result<Vec<u8>, CallError> {
+        let means = self.means(self.ports.clock.now());
+        let Some(mut opened) = open(&means, text(body)?, Reach::InScope)? else {
             return Ok(NO_CARDS.to_vec());
         };
-        require_data(&decision)?;
-        let response = self.respond(&decision);
+        let Some(fetching) = Fetching::of_call(&self.registry, &mut opened) else {
+            return self.write(&conclude(&means, opened));
+        };
+        let lists = fetching.lists(&self.services, &opened).await;
+        let opened = opened.with(|gathered| with_lists(gathered, &lists));
+        let referred = fetching.referred(&opened).await;
+        let opened = opened.with(|gathered| gathered.with_referred(&referred));
+        self.write(&conclude(&means, opened))
+    }
+
+    /// The answer to a decided call.
+    fn write(&self, decision: &Decision<'_>) -> Result<Vec<u8>, CallError> {
+        require_data(decision)?;
+        let response = self.respond(decision);
         for order in &decision.evaluation.orders {
             info!(determination = order.determination.as_str(), kind = ?order.kind, "decided");
         }
@@ -124,7 +144,8 @@ impl App {
     /// # Errors
     /// [`CallError`] for a call that is not as the specification says.
     pub fn evaluate<T>(&self, body: &str, as_of: DateTime<Utc>, read: impl FnOnce(&Report<'_, '_>) -> T) -> Result<T, CallError> {
-        let decision = decide(&self.means(as_of), body, Reach::Everything)?.ok_or(CallError::Unwritable)?;
+        let means = self.means(as_of);
+        let decision = conclude(&means, open(&means, body, Reach::Everything)?.ok_or(CallError::Unwritable)?);
         Ok(read(&decision.report()))
     }
 
@@ -155,7 +176,11 @@ impl App {
     }
 
     fn respond<'a>(&self, decision: &Decision<'a>) -> Response<'a> {
-        let unavailable: Vec<_> = Kind::ALL.into_iter().filter(|kind| needed_but_missing(decision, *kind)).map(Kind::name).collect();
+        let missing = Kind::ALL.into_iter().filter(|kind| needed_but_missing(decision, *kind));
+        let unavailable: Vec<_> = by_reason(&decision.sources, missing)
+            .into_iter()
+            .map(|(reason, kinds)| (reason, kinds.into_iter().map(Kind::name).collect()))
+            .collect();
         let orders: Vec<_> = decision.gathered.drafts().iter().map(|draft| (draft.position, draft.raw)).collect();
         let presentation = Presentation {
             source_label: decision.insurance.insurer.as_deref().unwrap_or(&self.plan_name),

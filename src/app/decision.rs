@@ -1,6 +1,9 @@
 //! The steps of one decision: the call read, the orders in scope, the evidence gathered, the policy applied.
 
+use std::borrow::Cow;
+
 use chrono::{DateTime, Utc};
+use secrecy::SecretString;
 use serde::Serialize;
 
 use super::policies::Policies;
@@ -60,28 +63,58 @@ pub(crate) enum Reach {
     Everything,
 }
 
-/// Decides a call; `None` where no order is in scope and no more was to be read.
-pub(crate) fn decide<'a>(means: &Means<'_>, body: &'a str, reach: Reach) -> Result<Option<Decision<'a>>, RequestError> {
-    let wanted = |context: &Context<'a>| reach == Reach::Everything || is_in_scope(means, context);
-    match read::<Prefetched<'a>>(body, wanted) {
-        Ok(request) => {
-            let Some(gathered) = gather(means, &request, reach)? else { return Ok(None) };
-            let (gathered, whole) = match request.prefetch {
-                Prefetch::Read(prefetch) => (gathered.with(prefetch, means.prefetch_keys), true),
-                Prefetch::Raw(raw) => match serde_json::from_str::<Prefetched<'a>>(raw.get()) {
-                    Ok(prefetch) => (gathered.with(prefetch, means.prefetch_keys), true),
-                    Err(_) => (gathered, false),
-                },
-                Prefetch::Absent | Prefetch::Unwanted => (gathered, true),
-            };
-            if whole { Ok(Some(conclude(means, &request.context, gathered))) } else { decide_piecewise(means, body, reach) }
-        }
-        Err(_) => decide_piecewise(means, body, reach),
+/// A call, read and checked, with what its prefetch holds.
+#[derive(Debug)]
+pub(crate) struct Opened<'a> {
+    pub gathered: Gathered<'a>,
+    pub fhir_server: Option<Cow<'a, str>>,
+    pub token: Option<SecretString>,
+    context: Context<'a>,
+}
+
+impl<'a> Opened<'a> {
+    /// The patient's id, without its type.
+    pub(crate) fn patient_id(&self) -> &str {
+        self.context.patient_id.strip_prefix("Patient/").unwrap_or(&self.context.patient_id)
+    }
+
+    /// The same call with more evidence.
+    pub(crate) fn with<'b>(self, more: impl FnOnce(Gathered<'b>) -> Gathered<'b>) -> Opened<'b>
+    where
+        'a: 'b,
+    {
+        let Opened { gathered, fhir_server, token, context } = self;
+        Opened { gathered: more(gathered), fhir_server, token, context }
     }
 }
 
+/// Reads a call; `None` where no order is in scope and no more was to be read.
+pub(crate) fn open<'a>(means: &Means<'_>, body: &'a str, reach: Reach) -> Result<Option<Opened<'a>>, RequestError> {
+    let wanted = |context: &Context<'a>| reach == Reach::Everything || is_in_scope(means, context);
+    let Ok(request) = read::<Prefetched<'a>>(body, wanted) else { return open_piecewise(means, body, reach) };
+    let Some(gathered) = gather(means, &request, reach)? else { return Ok(None) };
+    let prefetch = match request.prefetch {
+        Prefetch::Read(prefetch) => Some(prefetch),
+        Prefetch::Raw(raw) => match serde_json::from_str::<Prefetched<'a>>(raw.get()) {
+            Ok(prefetch) => Some(prefetch),
+            Err(_) => return open_piecewise(means, body, reach),
+        },
+        Prefetch::Absent | Prefetch::Unwanted => None,
+    };
+    let gathered = match prefetch {
+        Some(prefetch) => gathered.with(prefetch, means.prefetch_keys),
+        None => gathered,
+    };
+    Ok(Some(Opened {
+        gathered,
+        fhir_server: request.fhir_server,
+        token: request.authorization.and_then(|granted| granted.access_token),
+        context: request.context,
+    }))
+}
+
 /// The same for a call in which something cannot be read in one pass: each resource is read on its own.
-fn decide_piecewise<'a>(means: &Means<'_>, body: &'a str, reach: Reach) -> Result<Option<Decision<'a>>, RequestError> {
+fn open_piecewise<'a>(means: &Means<'_>, body: &'a str, reach: Reach) -> Result<Option<Opened<'a>>, RequestError> {
     let wanted = |context: &Context<'a>| reach == Reach::Everything || is_in_scope(means, context);
     let request = read::<RawPrefetch<'a>>(body, wanted).map_err(|_| fault(body))?;
     let Some(gathered) = gather(means, &request, reach)? else { return Ok(None) };
@@ -93,7 +126,12 @@ fn decide_piecewise<'a>(means: &Means<'_>, body: &'a str, reach: Reach) -> Resul
         }
         Prefetch::Absent | Prefetch::Unwanted => gathered,
     };
-    Ok(Some(conclude(means, &request.context, gathered)))
+    Ok(Some(Opened {
+        gathered,
+        fhir_server: request.fhir_server,
+        token: request.authorization.and_then(|granted| granted.access_token),
+        context: request.context,
+    }))
 }
 
 /// The draft orders, checked; `None` where none is in scope and no more is to be read.
@@ -129,7 +167,9 @@ fn version<'e>(means: &Means<'e>, draft: &DraftOrder<'_>) -> &'e Policy {
 }
 
 /// Applies to each order the version of the policy its service date asks for.
-fn conclude<'a>(means: &Means<'_>, context: &Context<'a>, gathered: Gathered<'a>) -> Decision<'a> {
+pub(crate) fn conclude<'a>(means: &Means<'_>, opened: Opened<'a>) -> Decision<'a> {
+    let Opened { gathered, context, .. } = opened;
+    let context = &context;
     let deciding = in_scope(means, &gathered, context);
     let mut versions: Vec<&Policy> = Vec::new();
     for draft in &deciding {

@@ -3,6 +3,7 @@
 mod application;
 mod call_error;
 mod decision;
+mod fetching;
 mod page;
 mod policies;
 mod policy_check;

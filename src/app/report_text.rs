@@ -3,7 +3,7 @@
 
 use super::decision::Report;
 use super::page::Page;
-use crate::evidence::{Kind, Source};
+use crate::evidence::{Kind, by_reason};
 use crate::policy::{
     CardText, Criterion, Determination, DiagnosisSupport, Evidence, OrderEvaluation, OrderWords, Pathway, Policy, PriorInjection,
     SiteEvaluation, Verdict,
@@ -32,7 +32,10 @@ pub(super) fn text<'a, 'p>(report: &Report<'_, 'a>, policy: &'p Policy, policy_o
 fn notes(page: &mut Page, report: &Report<'_, '_>, policy: &Policy) {
     let say = |text, arguments: &[&dyn std::fmt::Display]| policy.wording.card(text, arguments);
     let plan = policy.plan_note(report.evaluation.plan).map(str::to_owned);
-    let unread = unavailable(report).into_iter().map(|(reason, types)| say(CardText::Unavailable, &[&types.join(", "), &reason]));
+    let unread = by_reason(report.sources, Kind::ALL).into_iter().map(|(reason, kinds)| {
+        let types: Vec<_> = kinds.into_iter().map(Kind::resource_type).collect();
+        say(CardText::Unavailable, &[&types.join(", "), &reason])
+    });
     let entries = report.unreadable.iter().map(|entry| say(CardText::UnreadableEntry, &[&entry.resource, &entry.problem]));
     let lines: Vec<String> = plan.into_iter().chain(unread).chain(entries).collect();
     list(page, 0, &say(CardText::CallNotes, &[]), &lines);
@@ -40,22 +43,6 @@ fn notes(page: &mut Page, report: &Report<'_, '_>, policy: &Policy) {
         page.gap();
     }
     page.write(0, "", &say(CardText::Disclaimer, &[&policy.title, &policy.version]));
-}
-
-/// The types that could not be had, by reason.
-fn unavailable(report: &Report<'_, '_>) -> Vec<(&'static str, Vec<&'static str>)> {
-    let mut by_reason: Vec<(&'static str, Vec<&'static str>)> = Vec::new();
-    for kind in Kind::ALL {
-        let reason = match report.sources.get(kind.name()) {
-            Some(Source::Partial(reason) | Source::Unavailable(reason)) => *reason,
-            Some(Source::Prefetch) | None => continue,
-        };
-        match by_reason.iter_mut().find(|(known, _)| *known == reason) {
-            Some((_, types)) => types.push(kind.resource_type()),
-            None => by_reason.push((reason, vec![kind.resource_type()])),
-        }
-    }
-    by_reason
 }
 
 /// A heading with its lines; nothing without lines.

@@ -30,6 +30,8 @@ pub struct Services {
     pub ids: Vec<String>,
     /// Which key asks for which type.
     pub prefetch_keys: PrefetchKeys,
+    /// The search for each type, which is the same for prefetch and for fetching.
+    pub searches: BTreeMap<Kind, String>,
 }
 
 #[derive(Deserialize)]
@@ -48,15 +50,21 @@ impl Services {
         let mut entries = Vec::new();
         let mut ids = Vec::new();
         let mut prefetch_keys = PrefetchKeys::new();
+        let mut searches = BTreeMap::new();
         for file in EmbeddedServices::iter() {
             let data = EmbeddedServices::get(&file).map(|file| file.data).unwrap_or_default();
             let fault = |source| ServicesError { file: file.to_string(), source };
             let service: Service = serde_json::from_slice(&data).map_err(fault)?;
             entries.push(compact(&data).map_err(fault)?);
             ids.push(service.id);
-            prefetch_keys.extend(service.prefetch.into_iter().filter_map(|(key, query)| Some((key, kind(&query)?))));
+            for (key, query) in service.prefetch {
+                if let Some(kind) = kind(&query) {
+                    prefetch_keys.insert(key, kind);
+                    searches.insert(kind, query);
+                }
+            }
         }
-        Ok(Self { discovery: format!("{{\"services\":[{}]}}", entries.join(",")), ids, prefetch_keys })
+        Ok(Self { discovery: format!("{{\"services\":[{}]}}", entries.join(",")), ids, prefetch_keys, searches })
     }
 }
 

@@ -26,8 +26,8 @@ pub struct Presentation<'p, 'a> {
     pub source_label: &'p str,
     /// The published policy.
     pub policy_url: Option<&'p str>,
-    /// The resource types that could not be read.
-    pub unavailable: &'p [&'static str],
+    /// The lists that could not be read, by the reason.
+    pub unavailable: &'p [(&'static str, Vec<&'static str>)],
     /// How many entries of the chart could not be read.
     pub unreadable: usize,
     /// The draft orders as the client wrote them, by place.

@@ -73,12 +73,14 @@ fn notes(case: &CardCase<'_, '_, '_>) -> Vec<String> {
         DiagnosisSupport::Unavailable => Some(case.say(CardText::DiagnosisUnavailable, &[])),
     };
     let plan = case.policy.plan_note(case.evaluation.plan).map(str::to_owned);
-    let unavailable: Vec<_> = case.presentation.unavailable.iter().map(|source| case.policy.wording.source(source)).collect();
     let no_side = order.sites.iter().any(|site| site.site == Site::Unspecified);
     let side = no_side.then(|| case.say(CardText::SideNotStated, &[]));
-    let sources = (!unavailable.is_empty()).then(|| case.say(CardText::SourceUnavailable, &[&unavailable.join(", ")]));
+    let sources = case.presentation.unavailable.iter().map(|(reason, lists)| {
+        let names: Vec<_> = lists.iter().map(|list| case.policy.wording.source(list)).collect();
+        case.say(CardText::SourceUnavailable, &[&names.join(", "), reason])
+    });
     let unreadable = case.presentation.unreadable;
     let entries = (unreadable > 0).then(|| case.say(CardText::UnreadableEntries, &[&unreadable]));
     let coding = order.coding_notes.iter().map(|note| plain(note));
-    [side, diagnosis, plan, sources, entries].into_iter().flatten().chain(coding).collect()
+    [side, diagnosis, plan].into_iter().flatten().chain(sources).chain(entries).chain(coding).collect()
 }

@@ -6,6 +6,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::marker::PhantomData;
 
+use secrecy::SecretString;
 use serde::Deserialize;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
@@ -21,12 +22,21 @@ pub struct HookRequest<'a, P> {
     pub hook_instance: Cow<'a, str>,
     /// The client's FHIR server, if it offers one.
     pub fhir_server: Option<Cow<'a, str>>,
-    /// Whether the client offers an access token; the token itself is not read.
-    pub has_authorization: bool,
+    /// The access token the client offers for it.
+    pub authorization: Option<Authorization>,
     /// Who, whom and what.
     pub context: Context<'a>,
     /// The data the client brought along.
     pub prefetch: Prefetch<'a, P>,
+}
+
+/// The client's grant of access to its FHIR server. Only the token is read; scopes are not: a client in the field sends
+/// names with spaces in them, so what may be read shows when it is asked for.
+#[derive(Debug, Deserialize)]
+pub struct Authorization {
+    /// Shown nowhere, and wiped when the call ends.
+    #[serde(default)]
+    pub access_token: Option<SecretString>,
 }
 
 /// The prefetch of a call.
@@ -254,7 +264,7 @@ impl<'de, P: Deserialize<'de>, W: Fn(&Context<'de>) -> bool> Visitor<'de> for Re
                 "hook" => members.hook = Some(map.next_value::<Borrowed<'de>>()?.0),
                 "hookInstance" => members.hook_instance = Some(map.next_value::<Borrowed<'de>>()?.0),
                 "fhirServer" => members.fhir_server = map.next_value::<Option<Borrowed<'de>>>()?.map(|server| server.0),
-                "fhirAuthorization" => members.has_authorization = map.next_value::<Option<IgnoredAny>>()?.is_some(),
+                "fhirAuthorization" => members.authorization = map.next_value()?,
                 "context" => members.context = Some(map.next_value::<Object<Context<'de>>>()?.0),
                 "prefetch" => members.prefetch = self.prefetch(members.context.as_ref(), &mut map)?,
                 _ => {
@@ -323,14 +333,14 @@ struct Members<'a, P> {
     hook: Option<Cow<'a, str>>,
     hook_instance: Option<Cow<'a, str>>,
     fhir_server: Option<Cow<'a, str>>,
-    has_authorization: bool,
+    authorization: Option<Authorization>,
     context: Option<Context<'a>>,
     prefetch: Prefetch<'a, P>,
 }
 
 impl<P> Default for Members<'_, P> {
     fn default() -> Self {
-        Self { hook: None, hook_instance: None, fhir_server: None, has_authorization: false, context: None, prefetch: Prefetch::Absent }
+        Self { hook: None, hook_instance: None, fhir_server: None, authorization: None, context: None, prefetch: Prefetch::Absent }
     }
 }
 
@@ -340,7 +350,7 @@ impl<'a, P> Members<'a, P> {
             hook: self.hook.ok_or_else(|| E::missing_field("hook"))?,
             hook_instance: self.hook_instance.ok_or_else(|| E::missing_field("hookInstance"))?,
             fhir_server: self.fhir_server,
-            has_authorization: self.has_authorization,
+            authorization: self.authorization,
             context: self.context.ok_or_else(|| E::missing_field("context"))?,
             prefetch: self.prefetch,
         })
@@ -356,7 +366,7 @@ impl<P> HookRequest<'_, P> {
         if self.hook != "order-sign" {
             return Err(RequestError::UnknownHook);
         }
-        if self.has_authorization && self.fhir_server.is_none() {
+        if self.authorization.is_some() && self.fhir_server.is_none() {
             return Err(RequestError::NoServer);
         }
         if self.context.patient_id.is_empty() {

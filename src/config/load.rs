@@ -10,7 +10,7 @@ use serde::Deserialize;
 
 use super::environment::Environment;
 use super::stack::Stack;
-use super::{ConfigError, CorsConfig, LogConfig, Origin, PlanConfig, PolicyConfig, ServerConfig};
+use super::{ConfigError, CorsConfig, FhirConfig, FhirServerConfig, LogConfig, Origin, PlanConfig, PolicyConfig, ServerConfig};
 
 const DEFAULTS: &str = include_str!("default.toml");
 
@@ -26,6 +26,11 @@ pub struct Config {
     pub plan: PlanConfig,
     /// Where policies come from.
     pub policy: PolicyConfig,
+    /// What fetching may cost.
+    pub fhir: FhirConfig,
+    /// The FHIR servers that may be contacted.
+    #[serde(default)]
+    pub fhir_servers: Vec<FhirServerConfig>,
     /// The log.
     pub log: LogConfig,
 }

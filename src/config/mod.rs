@@ -1,10 +1,12 @@
 //! Configuration: one file a section, layered from embedded defaults, a file, the environment and the command line.
 //! `default.toml` is the reference: every key, its unit and its default. Not here: what the settings do.
 
+mod addresses;
 mod cors;
 mod duration;
 mod environment;
 mod error;
+mod fhir;
 mod load;
 mod log;
 mod plan;
@@ -12,9 +14,11 @@ mod policy;
 mod server;
 mod stack;
 
+pub use addresses::is_public;
 pub use cors::CorsConfig;
 pub use environment::ENVIRONMENT_PREFIX;
 pub use error::{ConfigError, Fault, Origin};
+pub use fhir::{FhirConfig, FhirServerConfig};
 pub use load::{Config, Layers, Overrides};
 pub use log::{LogConfig, LogFormat, LogLevel};
 pub use plan::PlanConfig;

@@ -6,7 +6,8 @@ use figment::{Figment, Provider};
 use serde::de::DeserializeOwned;
 
 use super::error::SectionFault;
-use super::{Config, ConfigError, CorsConfig, Fault, LogConfig, Origin, PlanConfig, PolicyConfig, ServerConfig};
+use super::fhir;
+use super::{Config, ConfigError, CorsConfig, Fault, FhirConfig, LogConfig, Origin, PlanConfig, PolicyConfig, ServerConfig};
 
 /// The layers so far, and what was wrong with them.
 #[derive(Default)]
@@ -42,6 +43,8 @@ impl Stack {
             ("cors", config.cors.validate()),
             ("plan", config.plan.validate()),
             ("policy", config.policy.validate()),
+            ("fhir", config.fhir.validate(config.server.deadline, &config.fhir_servers)),
+            ("fhir_servers", fhir::validate_servers(&config.fhir_servers)),
         ];
         for (section, found) in sections {
             self.record(section, found);
@@ -57,9 +60,12 @@ impl Stack {
         }
     }
 
-    /// The topmost layer that sets `key`.
+    /// The topmost layer that sets `key`, or its section where that is a list.
     fn origin_of(&self, key: &str) -> Origin {
-        let topmost = self.layers.iter().rev().find(|(_, layer)| layer.find_value(key).is_ok());
+        let section = key.split('.').next().unwrap_or(key);
+        let sets =
+            |layer: &Figment| layer.find_value(key).is_ok() || layer.find_value(section).is_ok_and(|value| value.as_array().is_some());
+        let topmost = self.layers.iter().rev().find(|(_, layer)| sets(layer));
         topmost.map_or(Origin::Default, |(origin, _)| origin.clone())
     }
 }
@@ -71,6 +77,7 @@ fn unreadable(figment: &Figment) -> Vec<figment::Error> {
         section_error::<CorsConfig>(figment, "cors"),
         section_error::<PlanConfig>(figment, "plan"),
         section_error::<PolicyConfig>(figment, "policy"),
+        section_error::<FhirConfig>(figment, "fhir"),
         section_error::<LogConfig>(figment, "log"),
     ];
     let of_sections: Vec<figment::Error> = sections.into_iter().flatten().collect();

@@ -1,9 +1,11 @@
 //! One call's evidence: its prefetch and draft orders read once, then turned into facts by a policy version.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::marker::PhantomData;
 
+use bytes::Bytes;
 use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
@@ -11,8 +13,10 @@ use serde_json::value::RawValue;
 use super::chart::Chart;
 use super::coverage::Insurance;
 use super::orders::DraftOrder;
-use super::record::{Kind, PrefetchKeys, Record, Sources};
-use super::resource::{Resource, Unreadable};
+use super::record::{Kind, PrefetchKeys, Record};
+use super::referred;
+use super::resource::{BundleView, Resource, Unreadable};
+use super::source::Sources;
 use super::subject::Subject;
 use super::text::Text;
 use crate::policy::{Facts, Order, Policy, Reference};
@@ -110,6 +114,49 @@ impl<'a> Gathered<'a> {
             self.record.add_prefetch(keys.get(key.as_str()).copied(), value);
         }
         self
+    }
+
+    /// The types whose lists cannot be relied on yet.
+    #[must_use]
+    pub fn missing(&self) -> Vec<Kind> {
+        Kind::ALL.into_iter().filter(|kind| !self.record.source(*kind).is_available()).collect()
+    }
+
+    /// Adds the pages a search for a type brought, and why they are not all.
+    #[must_use]
+    pub fn with_fetched<'b>(self, kind: Kind, pages: &'b [Bytes], missing: Option<&'static str>) -> Gathered<'b>
+    where
+        'a: 'b,
+    {
+        let mut gathered: Gathered<'b> = self;
+        let pages = gathered.bundles(pages);
+        gathered.record.add_fetched(kind, pages, missing);
+        gathered
+    }
+
+    /// Adds the pages a search for referred resources brought.
+    #[must_use]
+    pub fn with_referred<'b>(self, pages: &'b [Bytes]) -> Gathered<'b>
+    where
+        'a: 'b,
+    {
+        let mut gathered: Gathered<'b> = self;
+        let pages = gathered.bundles(pages);
+        gathered.record.add_referred(pages);
+        gathered
+    }
+
+    fn bundles(&mut self, pages: &'a [Bytes]) -> Vec<BundleView<'a>> {
+        let raw = pages.iter().filter_map(|page| serde_json::from_slice::<&'a RawValue>(page).ok());
+        let resources = raw.map(|raw| Resource::read(raw, &mut self.unreadable));
+        resources.filter_map(|resource| if let Resource::Bundle(bundle) = resource { Some(bundle) } else { None }).collect()
+    }
+
+    /// The ids of resources that others refer to and that are not in the record, by type: Medications of medication
+    /// entries without a code, Conditions that the orders' reasons name, Organizations of payors.
+    #[must_use]
+    pub fn referred(&self) -> BTreeMap<&'static str, Vec<String>> {
+        referred::ids(&self.record, &self.drafts)
     }
 
     /// The draft orders.

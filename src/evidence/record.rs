@@ -2,11 +2,10 @@
 //! CDS Hooks prefetch, read by what it holds and not by its keys (section "Prefetch Template").
 //! Not here: fetching what is missing.
 
-use std::collections::BTreeMap;
-
-use serde::{Serialize, Serializer};
+use std::collections::{BTreeMap, HashSet};
 
 use super::resource::{BundleView, Resource};
+use super::source::{Source, Sources};
 use super::text::Text;
 use super::views::{
     AllergyView, ConditionView, CoverageView, MedicationRequestView, MedicationStatementView, MedicationView, ObservationView,
@@ -89,43 +88,6 @@ impl Kind {
     }
 }
 
-/// Where a type's list came from, or why it could not be had.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Source {
-    /// The call brought it.
-    Prefetch,
-    /// Some of it came, but not the whole: evidence for what it holds, and no proof of what it does not.
-    Partial(&'static str),
-    /// It could not be had.
-    Unavailable(&'static str),
-}
-
-impl Source {
-    /// Whether absence from the list means "none".
-    #[must_use]
-    pub fn is_available(&self) -> bool {
-        matches!(self, Self::Prefetch)
-    }
-
-    /// Whether nothing of it came at all.
-    #[must_use]
-    pub fn is_missing(&self) -> bool {
-        matches!(self, Self::Unavailable(_))
-    }
-}
-
-impl Serialize for Source {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self {
-            Self::Prefetch => serializer.serialize_str("prefetch"),
-            Self::Partial(reason) | Self::Unavailable(reason) => serializer.collect_str(&format_args!("unavailable: {reason}")),
-        }
-    }
-}
-
-/// Where each type came from.
-pub type Sources = BTreeMap<&'static str, Source>;
-
 /// Which of our own prefetch keys asks for which type.
 pub type PrefetchKeys = BTreeMap<String, Kind>;
 
@@ -156,6 +118,14 @@ pub(crate) struct Record<'a> {
     /// Conditions among the draft orders: an order's reasons may name them, and they are no problem list.
     pub drafted_conditions: Vec<ConditionView<'a>>,
     states: [State; Kind::ALL.len()],
+    fetched: BTreeMap<Kind, Fetched>,
+}
+
+/// What fetching a type came to.
+#[derive(Clone, Copy, Debug)]
+struct Fetched {
+    entries: usize,
+    missing: Option<&'static str>,
 }
 
 impl<'a> Record<'a> {
@@ -220,6 +190,61 @@ impl<'a> Record<'a> {
         self.note(own, if entries > 0 { State::Answered } else { state });
     }
 
+    /// Adds what a search for a type brought: its resources that are not known yet, and what they refer to.
+    pub(crate) fn add_fetched(&mut self, kind: Kind, pages: Vec<BundleView<'a>>, missing: Option<&'static str>) {
+        let mut known = self.ids(kind);
+        let counted = pages.iter().filter_map(|page| page.total?.get().parse::<u64>().ok()).max().unwrap_or_default();
+        let mut fetched = Fetched { entries: 0, missing };
+        let entries = pages.into_iter().flat_map(|page| page.entry.into_iter().flatten());
+        for resource in entries.filter_map(|entry| Some(entry.resource?.at(entry.full_url))) {
+            if let Resource::OperationOutcome(outcome) = &resource {
+                if state_of(outcome) == State::Error {
+                    fetched.missing = fetched.missing.or(Some("the FHIR server answered with an error in part"));
+                }
+                continue;
+            }
+            fetched.entries += 1;
+            let is_referred_to = matches!(resource, Resource::Medication(_) | Resource::Organization(_));
+            let is_new = resource.kind() == Some(kind) && resource.id().is_none_or(|id| known.insert(id.clone()));
+            if is_referred_to || is_new {
+                self.add(resource);
+            }
+        }
+        if fetched.entries == 0 && counted > 0 {
+            fetched.missing = fetched.missing.or(Some("the FHIR server counts entries and sends none"));
+        }
+        self.fetched.insert(kind, fetched);
+    }
+
+    /// Adds resources that others refer to; they are no list of their type.
+    pub(crate) fn add_referred(&mut self, pages: Vec<BundleView<'a>>) {
+        let entries = pages.into_iter().flat_map(|page| page.entry.into_iter().flatten());
+        for resource in entries.filter_map(|entry| Some(entry.resource?.at(entry.full_url))) {
+            match resource {
+                Resource::Condition(view) => self.drafted_conditions.push(view),
+                resource if matches!(resource, Resource::Medication(_) | Resource::Organization(_)) => self.add(resource),
+                _ => {}
+            }
+        }
+    }
+
+    fn ids(&self, kind: Kind) -> HashSet<Text<'a>> {
+        fn ids<'t, 'a: 't>(ids: impl Iterator<Item = Option<&'t Text<'a>>>) -> HashSet<Text<'a>> {
+            ids.flatten().cloned().collect()
+        }
+        match kind {
+            Kind::Conditions => ids(self.conditions.iter().map(|view| view.id.as_ref())),
+            Kind::Procedures => ids(self.procedures.iter().map(|view| view.id.as_ref())),
+            Kind::MedicationStatements => ids(self.medication_statements.iter().map(|view| view.id.as_ref())),
+            Kind::MedicationRequests => ids(self.medication_requests.iter().map(|view| view.id.as_ref())),
+            Kind::Allergies => ids(self.allergies.iter().map(|view| view.id.as_ref())),
+            Kind::Observations => ids(self.observations.iter().map(|view| view.id.as_ref())),
+            Kind::QuestionnaireResponses => ids(self.responses.iter().map(|view| view.id.as_ref())),
+            Kind::ServiceRequests => ids(self.service_requests.iter().map(|view| view.id.as_ref())),
+            Kind::Coverage => ids(self.coverages.iter().map(|view| view.id.as_ref())),
+        }
+    }
+
     fn counts(&self) -> [usize; Kind::ALL.len()] {
         [
             self.conditions.len(),
@@ -242,7 +267,15 @@ impl<'a> Record<'a> {
 
     /// Whether a type's list can be relied on, and where it came from.
     pub(crate) fn source(&self, kind: Kind) -> Source {
-        match self.states.get(kind as usize).copied().unwrap_or_default() {
+        let state = self.states.get(kind as usize).copied().unwrap_or_default();
+        if let Some(fetched) = self.fetched.get(&kind) {
+            return match fetched.missing {
+                None => Source::Fetched,
+                Some(reason) if fetched.entries > 0 || state == State::Incomplete => Source::Partial(reason),
+                Some(reason) => Source::Unavailable(reason),
+            };
+        }
+        match state {
             State::Absent => Source::Unavailable("not in the call's prefetch"),
             State::Error => Source::Unavailable("the prefetch holds an error"),
             State::Incomplete => Source::Partial("the prefetch holds only a part of it"),

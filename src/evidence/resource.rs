@@ -9,6 +9,7 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
+use super::record::Kind;
 use super::replay::Replay;
 use super::text::Text;
 use super::views::{
@@ -205,6 +206,38 @@ impl<'a> Resource<'a> {
             | Self::Other => {}
         }
         self
+    }
+
+    /// The list it belongs to.
+    pub(crate) fn kind(&self) -> Option<Kind> {
+        match self {
+            Self::Condition(_) => Some(Kind::Conditions),
+            Self::Procedure(_) => Some(Kind::Procedures),
+            Self::MedicationStatement(_) => Some(Kind::MedicationStatements),
+            Self::MedicationRequest(_) => Some(Kind::MedicationRequests),
+            Self::AllergyIntolerance(_) => Some(Kind::Allergies),
+            Self::Observation(_) => Some(Kind::Observations),
+            Self::QuestionnaireResponse(_) => Some(Kind::QuestionnaireResponses),
+            Self::ServiceRequest(_) => Some(Kind::ServiceRequests),
+            Self::Coverage(_) => Some(Kind::Coverage),
+            Self::Organization(_) | Self::Medication(_) | Self::OperationOutcome(_) | Self::Bundle(_) | Self::Other => None,
+        }
+    }
+
+    /// Its id, if it belongs to a list and has one.
+    pub(crate) fn id(&self) -> Option<&Text<'a>> {
+        match self {
+            Self::Condition(view) => view.id.as_ref(),
+            Self::Procedure(view) => view.id.as_ref(),
+            Self::MedicationStatement(view) => view.id.as_ref(),
+            Self::MedicationRequest(view) => view.id.as_ref(),
+            Self::AllergyIntolerance(view) => view.id.as_ref(),
+            Self::Observation(view) => view.id.as_ref(),
+            Self::QuestionnaireResponse(view) => view.id.as_ref(),
+            Self::ServiceRequest(view) => view.id.as_ref(),
+            Self::Coverage(view) => view.id.as_ref(),
+            Self::Organization(_) | Self::Medication(_) | Self::OperationOutcome(_) | Self::Bundle(_) | Self::Other => None,
+        }
     }
 
     /// Reads a resource that is no Bundle, or of no interest.

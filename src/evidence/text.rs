@@ -9,7 +9,7 @@ use serde::de::{Deserializer, Error, Visitor};
 /// A string borrowed from the body, or owned where the JSON escapes a character.
 ///
 /// `Option<Cow<str>>` would always be copied by serde's derive; this newtype never is without need.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Text<'a>(pub Cow<'a, str>);
 
 impl Text<'_> {

@@ -17,7 +17,7 @@ pub(super) async fn answer(
     CallBody(body): CallBody,
 ) -> Result<impl IntoResponse, HttpError> {
     service.known(id)?;
-    let answer = service.app.answer(&body)?;
+    let answer = service.app.answer(&body).await?;
     Ok(([(CONTENT_TYPE, "application/json")], answer))
 }
 

@@ -145,7 +145,7 @@ phrases! {
         DiagnosisNotBillable = "diagnosis-not-billable" (),
         DiagnosisNotFound = "diagnosis-not-found" (),
         DiagnosisUnavailable = "diagnosis-unavailable" (),
-        SourceUnavailable = "source-unavailable" ("types"),
+        SourceUnavailable = "source-unavailable" ("types", "reason"),
         UnreadableEntries = "unreadable-entries" ("count"),
         Suggested = "suggested" ("suggestions"),
         SuggestReschedule = "suggest-reschedule" ("date"),

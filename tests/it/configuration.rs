@@ -92,7 +92,10 @@ fn an_unknown_key_is_named_with_its_file() {
 #[test]
 fn an_unknown_section_is_named_with_its_file() {
     let message = faults_of_file("[sever]\nlisten = \"127.0.0.1:1\"");
-    assert_eq!(message, "`sever` in file `config.toml`: unknown key; known here are `server`, `cors`, `plan`, `policy`, `log`");
+    assert_eq!(
+        message,
+        "`sever` in file `config.toml`: unknown key; known here are `server`, `cors`, `plan`, `policy`, `fhir`, `fhir_servers`, `log`"
+    );
 }
 
 #[test]
@@ -140,6 +143,69 @@ fn values_that_cannot_be_are_refused_with_the_reason() {
     ];
     for (text, expected) in table {
         assert_eq!(faults_of_file(text), expected);
+    }
+}
+
+/// A server's entry with that address, and more.
+fn fhir_server(base_url: &str, more: &str) -> String {
+    format!("[[fhir_servers]]\nname = \"main\"\nbase_url = \"{base_url}\"\n{more}\n")
+}
+
+#[test]
+fn a_fhir_server_is_read_with_its_defaults() {
+    let config = from_file(&fhir_server("https://ehr.example/fhir", "page_size = 50")).unwrap();
+    let server = &config.fhir_servers[0];
+    assert_eq!((server.base_url.as_str(), server.page_size.unwrap().get()), ("https://ehr.example/fhir", 50));
+    assert_eq!((server.max_pages.get(), server.max_entries.get(), server.max_bytes.get()), (20, 5_000, 16 * 1024 * 1024));
+    assert!(!server.allow_private_addresses && !server.plain_queries);
+}
+
+#[test]
+fn a_fhir_server_that_may_not_be_contacted_is_refused_with_the_reason() {
+    let table = [
+        ("http://ehr.example/fhir", "must be https; http needs `allow_private_addresses`"),
+        ("ftp://ehr.example/fhir", "must be https; http needs `allow_private_addresses`"),
+        ("https://user@ehr.example/fhir", "must have no user, query or fragment"),
+        ("https://:secret@ehr.example/fhir", "must have no user, query or fragment"),
+        ("https://ehr.example/fhir?tenant=1", "must have no user, query or fragment"),
+        ("https://ehr.example/fhir#a", "must have no user, query or fragment"),
+        ("https://10.0.0.1/fhir", "is a private address; it needs `allow_private_addresses`"),
+        ("https://169.254.169.254/", "is a private address; it needs `allow_private_addresses`"),
+        ("https://0x7f.1/fhir", "is a private address; it needs `allow_private_addresses`"),
+        ("https://[::1]/fhir", "is a private address; it needs `allow_private_addresses`"),
+        ("https://[::ffff:10.0.0.1]/fhir", "is a private address; it needs `allow_private_addresses`"),
+    ];
+    for (base_url, expected) in table {
+        let message = faults_of_file(&fhir_server(base_url, ""));
+        assert_eq!(message, format!("`fhir_servers.base_url` in file `config.toml`: entry 1: {expected}"), "{base_url}");
+    }
+}
+
+#[test]
+fn a_fhir_server_may_be_private_where_its_entry_says_so() {
+    for base_url in ["http://ehr.example/fhir", "https://10.0.0.1/fhir", "http://[::1]:8080/fhir"] {
+        assert!(from_file(&fhir_server(base_url, "allow_private_addresses = true")).is_ok(), "{base_url}");
+    }
+}
+
+#[test]
+fn two_fhir_servers_do_not_share_a_name() {
+    let message = faults_of_file(&[fhir_server("https://a.example", ""), fhir_server("https://b.example", "")].concat());
+    assert_eq!(message, "`fhir_servers.name` in file `config.toml`: entry 2: must be there, and only once");
+}
+
+#[test]
+fn an_unknown_key_of_a_fhir_server_is_refused() {
+    let message = faults_of_file(&fhir_server("https://a.example", "token = \"x\""));
+    assert!(message.contains("in file `config.toml`: unknown key; known here are `name`, `base_url`"), "{message}");
+}
+
+#[test]
+fn fetching_must_end_before_the_call_does() {
+    for budget in ["4s", "5s"] {
+        let budget = format!("[fhir]\nbudget = \"{budget}\"\n");
+        let message = faults_of_file(&[budget, fhir_server("https://ehr.example", "")].concat());
+        assert_eq!(message, "`fhir.budget` in file `config.toml`: must be shorter than `server.deadline`");
     }
 }
 

@@ -15,20 +15,22 @@ use crate::support::markdown::{block_after, document, rows, unquoted};
 struct Key {
     name: String,
     default: Option<String>,
+    /// Whether it stands in a block of which a file may have several, and which no variable can hold.
+    is_of_block: bool,
 }
 
 fn configuration_keys() -> Vec<Key> {
     let text = document("src/config/default.toml");
-    let mut section = "";
+    let (mut section, mut is_of_block) = ("", false);
     let mut keys = Vec::new();
     for line in text.lines() {
-        if let Some(name) = line.strip_prefix('[') {
-            section = name.trim_end_matches(']');
+        if let Some(name) = line.trim_start_matches("# ").strip_prefix('[') {
+            (section, is_of_block) = (name.trim_matches(['[', ']']), name.starts_with('['));
         }
         let (line, absent) = line.strip_prefix("# ").map_or((line, false), |line| (line, true));
         let Some((key, value)) = line.split_once(" = ") else { continue };
         if !key.is_empty() && key.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_') {
-            keys.push(Key { name: format!("{section}.{key}"), default: (!absent).then(|| value.to_owned()) });
+            keys.push(Key { name: format!("{section}.{key}"), default: (!absent).then(|| value.to_owned()), is_of_block });
         }
     }
     keys
@@ -64,6 +66,10 @@ fn every_configuration_key_is_documented_with_its_default_and_variable() {
     let names: Vec<&String> = keys.iter().map(|key| &key.name).collect();
     assert_eq!(documented.iter().map(|(name, _)| name).collect::<Vec<_>>(), names);
     for (key, (_, cells)) in keys.iter().zip(&documented) {
+        if key.is_of_block {
+            assert_eq!(cells[2], "in a file only", "{}", key.name);
+            continue;
+        }
         assert_eq!(unquoted(&cells[1]), key.default.as_deref(), "default of {}", key.name);
         let variable = format!("SIJ_CDS__{}", key.name.to_uppercase().replace('.', "__"));
         assert_eq!(unquoted(&cells[2]), Some(variable.as_str()));

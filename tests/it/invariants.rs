@@ -95,10 +95,10 @@ async fn the_record_is_read_when_an_order_is_in_scope() {
     TestApp::new().sign(&call).await.outcome(400, "structure");
 }
 
-#[test]
-fn an_order_sent_back_is_the_clients_own_but_for_one_member() {
+#[tokio::test]
+async fn an_order_sent_back_is_the_clients_own_but_for_one_member() {
     let request = story("diagnosis-on-problem-list-only");
-    let answer = app_on_that_day().answer(request.as_bytes()).unwrap();
+    let answer = app_on_that_day().answer(request.as_bytes()).await.unwrap();
     let sent = resource(&request, &["context", "draftOrders", "entry", "0", "resource"]);
     let mut returned = resource(std::str::from_utf8(&answer).unwrap(), &["cards", "0", "suggestions", "0", "actions", "0", "resource"]);
     let changed = returned.remove("reasonReference").expect("the diagnosis is added");

@@ -11,6 +11,8 @@ mod documentation;
 mod entry_addresses;
 mod evaluate_command;
 mod evaluated_requests;
+mod fhir_faults;
+mod fhir_fetching;
 mod hostile_calls;
 mod http_connections;
 mod http_faults;

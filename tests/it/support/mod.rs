@@ -5,6 +5,7 @@ mod answer;
 pub(crate) mod call;
 mod cases;
 mod evaluator;
+pub(crate) mod fhir_server;
 mod json;
 mod log_buffer;
 pub(crate) mod markdown;

@@ -36,7 +36,12 @@ impl TestApp {
 
     /// The service with its defaults on the day the fixtures are judged.
     pub(crate) fn on_the_day_of_the_fixtures() -> Self {
-        Self::build(day_of_the_fixtures(), |_| {})
+        Self::on_the_day_of_the_fixtures_with(|_| {})
+    }
+
+    /// The same, but for one change.
+    pub(crate) fn on_the_day_of_the_fixtures_with(change: impl FnOnce(&mut Config)) -> Self {
+        Self::build(day_of_the_fixtures(), change)
     }
 
     fn build(now: DateTime<Utc>, change: impl FnOnce(&mut Config)) -> Self {

@@ -1,0 +1,160 @@
+//! One search on one server: asked, asked again when it is busy, asked more plainly when it refuses, and followed page
+//! by page. FHIR R4, "Search", "Paging". <https://hl7.org/fhir/R4/http.html#search>
+
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderMap, HeaderValue, RETRY_AFTER};
+use reqwest::{Response, StatusCode};
+use tokio::time::{Instant, sleep};
+use url::Url;
+
+use super::page::{Page, next_url};
+use super::query::Query;
+use super::reason::Reason;
+use super::server::{AccessToken, Server};
+
+/// EHRs answer either.
+const ACCEPTED: &str = "application/fhir+json, application/json;q=0.9";
+/// The wait before asking again, doubled each time, where the server names none.
+const FIRST_WAIT: Duration = Duration::from_millis(100);
+
+/// A search being run; its pages are kept, whatever happens later.
+pub(super) struct Search<'s> {
+    server: &'s Server,
+    token: Option<&'s AccessToken>,
+    deadline: Instant,
+    /// The pages that came, raw.
+    pub(super) pages: Vec<Bytes>,
+    bytes: usize,
+    entries: usize,
+}
+
+/// Why an attempt did not succeed.
+enum Failure {
+    /// Asking again may help, after that time.
+    Again(Option<Duration>, Reason),
+    /// Asking more plainly may help.
+    Plainer,
+    /// Nothing helps.
+    Final(Reason),
+}
+
+impl<'s> Search<'s> {
+    pub(super) fn new(server: &'s Server, token: Option<&'s AccessToken>, deadline: Instant) -> Self {
+        Self { server, token, deadline, pages: Vec::new(), bytes: 0, entries: 0 }
+    }
+
+    /// Runs the search to its last page.
+    pub(super) async fn run(&mut self, query: &Query) -> Result<(), Reason> {
+        let config = &self.server.config;
+        let plain = query.plainly();
+        let first = if config.plain_queries { plain.as_ref().unwrap_or(query).clone() } else { query.clone() };
+        let sized = config.page_size.map_or_else(|| first.clone(), |size| first.clone().with_page_size(size.get()));
+        let mut forms = [Some(sized), Some(first), plain].into_iter().flatten().collect::<Vec<_>>();
+        forms.dedup();
+        for form in forms {
+            let url = form.url(&self.server.base).ok_or(Reason::Refused)?;
+            match self.follow(url).await {
+                Err(None) => {}
+                Err(Some(reason)) => return Err(reason),
+                Ok(()) => return Ok(()),
+            }
+        }
+        Err(Reason::Refused)
+    }
+
+    /// Follows the pages from an address on; `Err(None)` where the first was refused for its parameters.
+    async fn follow(&mut self, first: Url) -> Result<(), Option<Reason>> {
+        let mut url = first;
+        loop {
+            let body = match self.get(&url).await {
+                Ok(body) => body,
+                Err(Failure::Plainer) if self.pages.is_empty() => return Err(None),
+                Err(Failure::Plainer) => return Err(Some(Reason::Refused)),
+                Err(Failure::Again(_, reason) | Failure::Final(reason)) => return Err(Some(reason)),
+            };
+            let page = Page::read(&body).map_err(Some)?;
+            self.entries += page.entries;
+            self.pages.push(body);
+            let config = &self.server.config;
+            if self.entries > config.max_entries.get() {
+                return Err(Some(Reason::TooMuch));
+            }
+            let Some(next) = page.next else { return Ok(()) };
+            if self.pages.len() >= config.max_pages.get() {
+                return Err(Some(Reason::TooMuch));
+            }
+            url = next_url(&self.server.base, &url, &next).map_err(Some)?;
+        }
+    }
+
+    /// One page, asked for again while that may help and there is time.
+    async fn get(&mut self, url: &Url) -> Result<Bytes, Failure> {
+        let mut wait = FIRST_WAIT;
+        for attempt in 1.. {
+            let failure = match self.attempt(url).await {
+                Ok(body) => return Ok(body),
+                Err(failure) => failure,
+            };
+            let Failure::Again(named, _) = failure else { return Err(failure) };
+            let pause = named.unwrap_or(wait);
+            let left = self.deadline.saturating_duration_since(Instant::now());
+            if attempt >= self.server.attempts || pause >= left {
+                return Err(failure);
+            }
+            sleep(pause).await;
+            wait = wait.saturating_mul(2);
+        }
+        Err(Failure::Final(Reason::ServerFailed))
+    }
+
+    async fn attempt(&mut self, url: &Url) -> Result<Bytes, Failure> {
+        let mut request = self.server.client.get(url.clone()).header(ACCEPT, ACCEPTED);
+        if let Some(value) = self.token.and_then(bearer) {
+            request = request.header(AUTHORIZATION, value);
+        }
+        let response = request.send().await.map_err(|error| unsent(&error))?;
+        judge(response.status(), response.headers())?;
+        self.body(response).await
+    }
+
+    /// The body, decompressed, read only as far as it is taken.
+    async fn body(&mut self, mut response: Response) -> Result<Bytes, Failure> {
+        let mut body = BytesMut::new();
+        while let Some(chunk) = response.chunk().await.map_err(|_| Failure::Again(None, Reason::Broken))? {
+            if self.bytes + body.len() + chunk.len() > self.server.config.max_bytes.get() {
+                return Err(Failure::Final(Reason::TooMuch));
+            }
+            body.extend_from_slice(&chunk);
+        }
+        self.bytes += body.len();
+        Ok(body.freeze())
+    }
+}
+
+/// The header, marked as one that must not be shown.
+fn bearer(token: &AccessToken) -> Option<HeaderValue> {
+    let mut value = HeaderValue::try_from(format!("Bearer {}", token.expose())).ok()?;
+    value.set_sensitive(true);
+    Some(value)
+}
+
+fn unsent(error: &reqwest::Error) -> Failure {
+    if error.is_timeout() { Failure::Final(Reason::TooSlow) } else { Failure::Final(Reason::Unreachable) }
+}
+
+/// What a status says about asking again.
+fn judge(status: StatusCode, headers: &HeaderMap) -> Result<(), Failure> {
+    let named = || headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.trim().parse().ok()).map(Duration::from_secs);
+    match status.as_u16() {
+        200..=299 => Ok(()),
+        300..=399 => Err(Failure::Final(Reason::Redirected)),
+        401 | 403 => Err(Failure::Final(Reason::NotGranted)),
+        404 | 410 => Err(Failure::Final(Reason::NotOffered)),
+        429 => Err(Failure::Again(named(), Reason::TooManyRequests)),
+        400 | 405 | 406 | 413 | 414 | 422 | 431 => Err(Failure::Plainer),
+        500..=599 => Err(Failure::Again(named(), Reason::ServerFailed)),
+        _ => Err(Failure::Final(Reason::Refused)),
+    }
+}

@@ -1,0 +1,64 @@
+//! One registered FHIR server: its base, its limits, its connections, its breaker.
+
+use reqwest::Client;
+use reqwest::redirect::Policy;
+use secrecy::{ExposeSecret, SecretString};
+use url::Url;
+
+use super::breaker::{Breaker, BreakerLimits};
+use super::resolver::PublicAddresses;
+use crate::config::{FhirConfig, FhirServerConfig};
+
+/// The token a call brings for its FHIR server. It is shown nowhere, and wiped when the call ends.
+#[derive(Clone, Debug)]
+pub struct AccessToken(SecretString);
+
+impl AccessToken {
+    /// Holds a token.
+    #[must_use]
+    pub fn new(token: SecretString) -> Self {
+        Self(token)
+    }
+
+    pub(super) fn expose(&self) -> &str {
+        self.0.expose_secret()
+    }
+}
+
+/// A FHIR server that configuration names.
+#[derive(Debug)]
+pub struct Server {
+    pub(super) config: FhirServerConfig,
+    pub(super) base: Url,
+    pub(super) client: Client,
+    pub(super) breaker: Breaker,
+    pub(super) attempts: u32,
+}
+
+impl Server {
+    /// Its connections, pooled; no redirect is followed, no proxy of the environment used.
+    pub(super) fn new(config: FhirServerConfig, shared: &FhirConfig) -> Result<Self, reqwest::Error> {
+        let builder = Client::builder()
+            .redirect(Policy::none())
+            .no_proxy()
+            .connect_timeout(shared.connect_timeout)
+            .gzip(true)
+            .https_only(config.base_url.scheme() == "https")
+            .user_agent(concat!("sij-cds/", env!("CARGO_PKG_VERSION")));
+        let builder = if config.allow_private_addresses { builder } else { builder.dns_resolver(PublicAddresses) };
+        let limits = BreakerLimits { failures: shared.breaker_failures.get(), cooldown: shared.breaker_cooldown };
+        Ok(Self {
+            base: config.base_url.clone(),
+            client: builder.build()?,
+            breaker: Breaker::new(limits),
+            attempts: shared.attempts.get(),
+            config,
+        })
+    }
+
+    /// What it is called in logs and metrics.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.config.name
+    }
+}

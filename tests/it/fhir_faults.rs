@@ -1,0 +1,375 @@
+//! FHIR servers that fail, each in its own way: the card comes in time all the same, uses what came, and says what is
+//! missing and why. Not here: what is fetched from a server that works ([`super::fhir_fetching`]).
+
+use std::io::Write;
+use std::time::{Duration, Instant};
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use serde_json::{Value, json};
+use wiremock::ResponseTemplate;
+
+use crate::support::fhir_server::{FhirServer, Then, call_with_server, json_answer, on_the_wire, page, refusing, register};
+use crate::support::{Answer, TestApp, story};
+
+/// Its determination rests on its two procedures.
+const STORY: &str = "third-injection-at-seven-weeks";
+
+/// Time for all searches of a call, where a test waits for its end.
+const SHORT: Duration = Duration::from_millis(300);
+
+/// The service with that FHIR server registered.
+fn app(base: &str) -> TestApp {
+    TestApp::on_the_day_of_the_fixtures_with(|config| register(config, base))
+}
+
+/// The same with little time for fetching.
+fn hasty_app(base: &str) -> TestApp {
+    TestApp::on_the_day_of_the_fixtures_with(|config| {
+        register(config, base);
+        config.fhir.budget = SHORT;
+    })
+}
+
+/// A server with the story's chart.
+async fn server() -> FhirServer {
+    FhirServer::of(&story(STORY)).await
+}
+
+/// A call that prefetches everything but the procedures.
+async fn sign_without_procedures(app: &TestApp, base: &str) -> Answer {
+    app.sign_text(&call_with_server(&story(STORY), base, |key| key != "procedures").to_string()).await
+}
+
+/// Why the procedures could not be read, as the card says it.
+async fn fault(app: &TestApp, base: &str) -> Option<String> {
+    let answer = sign_without_procedures(app, base).await;
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    let answer = answer.json();
+    let detail = answer["cards"][0]["detail"].as_str().expect("a card");
+    let reason = |line: &str| Some(line.strip_prefix("Could not be read (")?.strip_suffix("): procedures.")?.to_owned());
+    detail.lines().find_map(reason)
+}
+
+/// The same of a server that gives this answer to the search for procedures.
+async fn fault_of(answer: ResponseTemplate) -> Option<String> {
+    let server = server().await.answering("Procedure", answer).await;
+    fault(&app(&server.base()), &server.base()).await
+}
+
+/// Whether the card is the one of the whole chart.
+async fn assert_whole(app: &TestApp, base: &str) {
+    let whole = TestApp::on_the_day_of_the_fixtures().sign_text(&story(STORY).json().to_string()).await.text();
+    assert_eq!(sign_without_procedures(app, base).await.text(), whole);
+}
+
+fn procedures() -> Vec<Value> {
+    let call: Value = serde_json::from_str(&story(STORY).request).unwrap();
+    call["prefetch"]["procedures"]["entry"].as_array().unwrap().iter().map(|entry| entry["resource"].clone()).collect()
+}
+
+#[tokio::test]
+async fn a_refused_connection() {
+    let base = refusing().await;
+    assert_eq!(fault(&app(&base), &base).await.as_deref(), Some("the FHIR server cannot be reached"));
+}
+
+#[tokio::test]
+async fn an_answer_that_does_not_begin() {
+    let server = server().await.answering("Procedure", page(&procedures(), None).set_delay(Duration::from_secs(10))).await;
+    let begun = Instant::now();
+    assert_eq!(fault(&hasty_app(&server.base()), &server.base()).await.as_deref(), Some("the FHIR server took too long"));
+    assert!(begun.elapsed() < Duration::from_secs(3), "{:?}", begun.elapsed());
+}
+
+#[tokio::test]
+async fn an_answer_that_does_not_end() {
+    let base = on_the_wire("HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{\"resourceType\":\"Bundle\",", Then::Stall).await;
+    assert_eq!(fault(&hasty_app(&base), &base).await.as_deref(), Some("the FHIR server took too long"));
+}
+
+#[tokio::test]
+async fn an_answer_that_breaks_off() {
+    let base = on_the_wire("HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{\"resourceType\":\"Bundle\",", Then::Close).await;
+    assert_eq!(fault(&app(&base), &base).await.as_deref(), Some("the FHIR server's answer broke off"));
+}
+
+#[tokio::test]
+async fn an_answer_that_is_no_http() {
+    let base = on_the_wire("220 smtp.example ESMTP\r\n", Then::Close).await;
+    assert_eq!(fault(&app(&base), &base).await.as_deref(), Some("the FHIR server cannot be reached"));
+}
+
+#[tokio::test]
+async fn a_status_that_nothing_can_be_done_about_is_asked_for_once() {
+    for (status, reason) in [
+        (401, "not granted by the FHIR server"),
+        (403, "not granted by the FHIR server"),
+        (404, "not offered by the FHIR server"),
+        (410, "not offered by the FHIR server"),
+        (409, "the FHIR server refused the query"),
+        (400, "the FHIR server refused the query"),
+    ] {
+        let server = server().await.answering("Procedure", ResponseTemplate::new(status)).await;
+        assert_eq!(fault(&app(&server.base()), &server.base()).await.as_deref(), Some(reason), "{status}");
+        assert_eq!(server.types_asked().await, ["Procedure"], "{status}");
+    }
+}
+
+#[tokio::test]
+async fn a_busy_server_is_asked_again_when_it_says() {
+    let busy = ResponseTemplate::new(429).insert_header("retry-after", "0");
+    let server = server().await.answering_times(1, "Procedure", busy).await;
+    assert_whole(&app(&server.base()), &server.base()).await;
+    assert_eq!(server.types_asked().await.len(), 2);
+}
+
+#[tokio::test]
+async fn a_server_that_is_busy_for_longer_than_there_is_time_is_not_waited_for() {
+    for seconds in ["60", "18446744073709551615"] {
+        let busy = ResponseTemplate::new(429).insert_header("retry-after", seconds);
+        let server = server().await.answering("Procedure", busy).await;
+        let reason = fault(&app(&server.base()), &server.base()).await;
+        assert_eq!(reason.as_deref(), Some("the FHIR server takes no more requests for now"));
+        assert_eq!(server.types_asked().await.len(), 1, "{seconds}");
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_fails_once_is_asked_again() {
+    let server = server().await.answering_times(1, "Procedure", ResponseTemplate::new(500)).await;
+    assert_whole(&app(&server.base()), &server.base()).await;
+    assert_eq!(server.types_asked().await.len(), 2);
+}
+
+#[tokio::test]
+async fn a_server_that_always_fails_is_asked_as_often_as_configured() {
+    let server = server().await.answering("Procedure", ResponseTemplate::new(500)).await;
+    assert_eq!(fault(&app(&server.base()), &server.base()).await.as_deref(), Some("the FHIR server failed"));
+    assert_eq!(server.types_asked().await.len(), 3);
+}
+
+#[tokio::test]
+async fn an_answer_that_is_no_searchset() {
+    let html = ResponseTemplate::new(200).set_body_raw("<html><body>Sign in</body></html>", "text/html");
+    let outcome = json!({"resourceType": "OperationOutcome", "issue": [{"severity": "error", "code": "exception"}]});
+    for (answer, reason) in [
+        (html, "the FHIR server's answer is not FHIR JSON"),
+        (ResponseTemplate::new(204), "the FHIR server's answer is not FHIR JSON"),
+        (json_answer(200, &json!({"resourceType": "Patient", "id": "p1"})), "the FHIR server's answer is no Bundle"),
+        (json_answer(200, &outcome), "the FHIR server answered with an error"),
+    ] {
+        assert_eq!(fault_of(answer).await.as_deref(), Some(reason));
+    }
+}
+
+#[tokio::test]
+async fn pages_without_end_are_followed_as_far_as_configured() {
+    let server = server().await;
+    let next = format!("{}/Procedure?page=again", server.base());
+    let server = server.answering("Procedure", page(&procedures(), Some(&next))).await;
+    let reason = fault(&app(&server.base()), &server.base()).await;
+    assert_eq!(reason.as_deref(), Some("the FHIR server has more than is read"));
+    assert_eq!(server.types_asked().await.len(), 20);
+}
+
+#[tokio::test]
+async fn a_next_page_on_another_host_is_not_asked_for() {
+    let other = server().await;
+    let reason = fault_of(page(&procedures(), Some(&format!("{}/Procedure?page=2", other.base())))).await;
+    assert_eq!(reason.as_deref(), Some("the FHIR server's next page lies elsewhere"));
+    assert_eq!(other.types_asked().await, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_redirect_is_not_followed() {
+    let other = server().await;
+    for status in [301, 302, 307, 308] {
+        let redirect = ResponseTemplate::new(status).insert_header("location", format!("{}/Procedure", other.base()));
+        assert_eq!(fault_of(redirect).await.as_deref(), Some("the FHIR server redirects elsewhere"), "{status}");
+    }
+    assert_eq!(other.types_asked().await, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn ten_thousand_entries_are_more_than_is_read() {
+    let procedure = json!({"resourceType": "Procedure", "status": "completed", "code": {"text": "something else"}});
+    let reason = fault_of(page(&vec![procedure; 10_000], None)).await;
+    assert_eq!(reason.as_deref(), Some("the FHIR server has more than is read"));
+}
+
+#[tokio::test]
+async fn what_is_compressed_is_read() {
+    let body = json!({"resourceType": "Bundle", "type": "searchset", "entry":
+        procedures().iter().map(|resource| json!({"resource": resource})).collect::<Vec<_>>()});
+    let server = server().await.answering("Procedure", compressed(body.to_string().as_bytes())).await;
+    assert_whole(&app(&server.base()), &server.base()).await;
+}
+
+#[tokio::test]
+async fn little_that_unpacks_to_much_is_read_only_as_far_as_configured() {
+    let bomb = compressed(&vec![b' '; 64 * 1024 * 1024]);
+    assert_eq!(fault_of(bomb).await.as_deref(), Some("the FHIR server has more than is read"));
+}
+
+#[tokio::test]
+async fn one_broken_entry_harms_nothing_but_itself() {
+    let mut entries = procedures();
+    entries.insert(1, json!({"resourceType": "Procedure", "id": "broken", "status": 7, "code": ["what"]}));
+    let server = server().await.answering("Procedure", page(&entries, None)).await;
+    let card = sign_without_procedures(&app(&server.base()), &server.base()).await.json()["cards"][0].clone();
+    let whole = TestApp::on_the_day_of_the_fixtures().sign_text(&story(STORY).request).await.json();
+    assert_eq!(card["summary"], whole["cards"][0]["summary"]);
+    assert!(card["detail"].as_str().unwrap().contains("could not be read and were left out: 1."), "{card}");
+}
+
+#[tokio::test]
+async fn an_outcome_that_nothing_was_found_is_an_answer() {
+    let outcome = json!({"resourceType": "OperationOutcome", "issue": [{"severity": "warning", "code": "not-found"}]});
+    assert_eq!(fault_of(page(&[outcome], None)).await, None);
+}
+
+#[tokio::test]
+async fn an_outcome_that_something_failed_is_none() {
+    let outcome = json!({"resourceType": "OperationOutcome", "issue": [{"severity": "error", "code": "timeout"}]});
+    assert_eq!(fault_of(page(&[outcome], None)).await.as_deref(), Some("the FHIR server answered with an error in part"));
+}
+
+#[tokio::test]
+async fn a_count_without_entries_is_no_empty_list() {
+    let counted = json_answer(200, &json!({"resourceType": "Bundle", "type": "searchset", "total": 3}));
+    assert_eq!(fault_of(counted).await.as_deref(), Some("the FHIR server counts entries and sends none"));
+}
+
+#[tokio::test]
+async fn one_slow_search_among_quick_ones_is_the_one_that_is_missing() {
+    let server = server().await.answering("Procedure", page(&procedures(), None).set_delay(Duration::from_secs(10))).await;
+    let app = TestApp::on_the_day_of_the_fixtures_with(|config| {
+        register(config, &server.base());
+        config.fhir.budget = Duration::from_secs(1);
+    });
+    let begun = Instant::now();
+    let answer = app.sign_text(&call_with_server(&story(STORY), &server.base(), |_| false).to_string()).await.json();
+    assert!(begun.elapsed() < Duration::from_secs(3), "{:?}", begun.elapsed());
+    let detail = answer["cards"][0]["detail"].as_str().unwrap();
+    let missing: Vec<_> = detail.lines().filter(|line| line.starts_with("Could not be read")).collect();
+    assert_eq!(missing, ["Could not be read (the FHIR server took too long): procedures."]);
+}
+
+#[tokio::test]
+async fn what_came_before_a_failure_is_used() {
+    let server = server().await;
+    let next = format!("{}/Procedure?page=2", server.base());
+    let server = server.answering_times(1, "Procedure", page(&procedures(), Some(&next))).await;
+    let server = server.answering("Procedure", ResponseTemplate::new(403)).await;
+    let answer = sign_without_procedures(&app(&server.base()), &server.base()).await.json();
+    let detail = answer["cards"][0]["detail"].as_str().unwrap();
+    assert!(detail.contains("Could not be read (not granted by the FHIR server): procedures."), "{detail}");
+}
+
+#[tokio::test]
+async fn lists_missing_for_different_reasons_are_told_apart() {
+    let server = server().await.answering("Procedure", ResponseTemplate::new(403)).await;
+    let server = server.answering("Condition", ResponseTemplate::new(404)).await;
+    let answer = app(&server.base()).sign_text(&call_with_server(&story(STORY), &server.base(), |_| false).to_string()).await.json();
+    let detail = answer["cards"][0]["detail"].as_str().unwrap();
+    assert!(detail.contains("Could not be read (not granted by the FHIR server): procedures."), "{detail}");
+    assert!(detail.contains("Could not be read (not offered by the FHIR server): problem list."), "{detail}");
+}
+
+/// The types without which nothing can be said of an injection.
+const NEEDED: [(&str, &str); 3] =
+    [("Condition", "conditions"), ("Procedure", "procedures"), ("MedicationStatement", "medicationStatements")];
+
+async fn granting_none_of(types: impl IntoIterator<Item = &str>) -> FhirServer {
+    let mut server = server().await;
+    for resource_type in types {
+        server = server.answering(resource_type, ResponseTemplate::new(403)).await;
+    }
+    server
+}
+
+#[tokio::test]
+async fn with_none_of_the_needed_lists_a_call_cannot_be_answered() {
+    let server = granting_none_of(NEEDED.map(|(resource_type, _)| resource_type)).await;
+    let call = call_with_server(&story(STORY), &server.base(), |_| false).to_string();
+    let diagnostics = app(&server.base()).sign_text(&call).await.outcome(412, "incomplete");
+    for (resource_type, _) in NEEDED {
+        assert!(diagnostics.contains(resource_type), "{diagnostics}");
+    }
+}
+
+#[tokio::test]
+async fn with_one_of_the_needed_lists_fetched_a_call_is_answered() {
+    for (granted, _) in NEEDED {
+        let refused = NEEDED.map(|(resource_type, _)| resource_type).into_iter().filter(|refused| *refused != granted);
+        let server = granting_none_of(refused).await;
+        let call = call_with_server(&story(STORY), &server.base(), |_| false).to_string();
+        assert_eq!(app(&server.base()).sign_text(&call).await.status, 200, "{granted}");
+    }
+}
+
+#[tokio::test]
+async fn with_one_of_the_needed_lists_prefetched_a_call_is_answered() {
+    for (_, prefetched) in NEEDED {
+        let server = granting_none_of(NEEDED.map(|(resource_type, _)| resource_type)).await;
+        let call = call_with_server(&story(STORY), &server.base(), |key| key == prefetched).to_string();
+        assert_eq!(app(&server.base()).sign_text(&call).await.status, 200, "{prefetched}");
+    }
+}
+
+/// The service with a breaker that opens at the second failure.
+fn app_with_breaker(base: &str, cooldown: Duration) -> TestApp {
+    TestApp::on_the_day_of_the_fixtures_with(|config| {
+        register(config, base);
+        config.fhir.attempts = 1.try_into().unwrap();
+        config.fhir.breaker_failures = 2.try_into().unwrap();
+        config.fhir.breaker_cooldown = cooldown;
+    })
+}
+
+#[tokio::test]
+async fn a_server_that_failed_again_and_again_is_left_alone() {
+    let server = server().await.answering("Procedure", ResponseTemplate::new(500)).await;
+    let app = app_with_breaker(&server.base(), Duration::from_mins(1));
+    let mut reasons = Vec::new();
+    for _ in 0..3 {
+        reasons.extend(fault(&app, &server.base()).await);
+    }
+    let failed = "the FHIR server failed";
+    assert_eq!(reasons, [failed, failed, "the FHIR server failed lately and is left alone for a while"]);
+    assert_eq!(server.types_asked().await.len(), 2);
+}
+
+#[tokio::test]
+async fn a_server_left_alone_is_asked_again_after_a_while() {
+    let server = server().await.answering_times(2, "Procedure", ResponseTemplate::new(500)).await;
+    let cooldown = Duration::from_millis(50);
+    let app = app_with_breaker(&server.base(), cooldown);
+    fault(&app, &server.base()).await;
+    fault(&app, &server.base()).await;
+    tokio::time::sleep(cooldown).await;
+    assert_eq!(fault(&app, &server.base()).await, None);
+}
+
+#[tokio::test]
+async fn one_server_that_fails_keeps_no_other_from_being_asked() {
+    let (failing, working) = (server().await.answering("Procedure", ResponseTemplate::new(500)).await, server().await);
+    let app = TestApp::on_the_day_of_the_fixtures_with(|config| {
+        register(config, &failing.base());
+        let mut second = config.fhir_servers[0].clone();
+        second.base_url = working.base().parse().unwrap();
+        config.fhir_servers.push(second);
+        config.fhir.breaker_failures = 1.try_into().unwrap();
+    });
+    fault(&app, &failing.base()).await;
+    assert_eq!(fault(&app, &working.base()).await, None);
+}
+
+/// An answer in gzip.
+fn compressed(body: &[u8]) -> ResponseTemplate {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    encoder.write_all(body).unwrap();
+    let answer = ResponseTemplate::new(200).set_body_raw(encoder.finish().unwrap(), "application/fhir+json");
+    answer.insert_header("content-encoding", "gzip")
+}
