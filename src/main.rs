@@ -2,6 +2,10 @@
 
 use std::process::ExitCode;
 
+/// A call makes thousands of small strings; this allocator takes about a tenth off its time (docs/performance.md).
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     sij_cds::cli::run()
 }
