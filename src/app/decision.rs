@@ -1,6 +1,7 @@
 //! The steps of one decision: the call read, the orders in scope, the evidence gathered, the policy applied.
 
 use std::borrow::Cow;
+use std::cell::RefCell;
 
 use chrono::{DateTime, Utc};
 use secrecy::SecretString;
@@ -90,9 +91,15 @@ impl<'a> Opened<'a> {
 
 /// Reads a call; `None` where no order is in scope and no more was to be read.
 pub(crate) fn open<'a>(means: &Means<'_>, body: &'a str, reach: Reach) -> Result<Option<Opened<'a>>, RequestError> {
-    let wanted = |context: &Context<'a>| reach == Reach::Everything || is_in_scope(means, context);
+    let seen = RefCell::new(None);
+    let wanted = |context: &Context<'a>| {
+        let gathered = Gathered::of_orders(context.order_resources());
+        let wanted = reach == Reach::Everything || !in_scope(means, &gathered, context).is_empty();
+        seen.replace(Some(gathered));
+        wanted
+    };
     let Ok(request) = read::<Prefetched<'a>>(body, wanted) else { return open_piecewise(means, body, reach) };
-    let Some(gathered) = gather(means, &request, reach)? else { return Ok(None) };
+    let Some(gathered) = gather(means, &request, reach, seen.into_inner())? else { return Ok(None) };
     let prefetch = match request.prefetch {
         Prefetch::Read(prefetch) => Some(prefetch),
         Prefetch::Raw(raw) => match serde_json::from_str::<Prefetched<'a>>(raw.get()) {
@@ -117,7 +124,7 @@ pub(crate) fn open<'a>(means: &Means<'_>, body: &'a str, reach: Reach) -> Result
 fn open_piecewise<'a>(means: &Means<'_>, body: &'a str, reach: Reach) -> Result<Option<Opened<'a>>, RequestError> {
     let wanted = |context: &Context<'a>| reach == Reach::Everything || is_in_scope(means, context);
     let request = read::<RawPrefetch<'a>>(body, wanted).map_err(|_| fault(body))?;
-    let Some(gathered) = gather(means, &request, reach)? else { return Ok(None) };
+    let Some(gathered) = gather(means, &request, reach, None)? else { return Ok(None) };
     let gathered = match request.prefetch {
         Prefetch::Read(prefetch) => gathered.with_each(&prefetch, means.prefetch_keys),
         Prefetch::Raw(raw) => {
@@ -134,10 +141,16 @@ fn open_piecewise<'a>(means: &Means<'_>, body: &'a str, reach: Reach) -> Result<
     }))
 }
 
-/// The draft orders, checked; `None` where none is in scope and no more is to be read.
-fn gather<'a, P>(means: &Means<'_>, request: &HookRequest<'a, P>, reach: Reach) -> Result<Option<Gathered<'a>>, RequestError> {
+/// The draft orders, checked; `None` where none is in scope and no more is to be read. `seen` are the orders, if they were
+/// read on the way.
+fn gather<'a, P>(
+    means: &Means<'_>,
+    request: &HookRequest<'a, P>,
+    reach: Reach,
+    seen: Option<Gathered<'a>>,
+) -> Result<Option<Gathered<'a>>, RequestError> {
     request.check()?;
-    let gathered = Gathered::of_orders(request.context.order_resources());
+    let gathered = seen.unwrap_or_else(|| Gathered::of_orders(request.context.order_resources()));
     let orders = in_scope(means, &gathered, &request.context);
     if orders.is_empty() && reach == Reach::InScope {
         return Ok(None);

@@ -9,7 +9,7 @@ use std::marker::PhantomData;
 use secrecy::SecretString;
 use serde::Deserialize;
 use serde::de::value::MapAccessDeserializer;
-use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use thiserror::Error;
 
@@ -265,6 +265,8 @@ impl<'de, P: Deserialize<'de>, W: Fn(&Context<'de>) -> bool> Visitor<'de> for Re
                 "hookInstance" => members.hook_instance = Some(map.next_value::<Borrowed<'de>>()?.0),
                 "fhirServer" => members.fhir_server = map.next_value::<Option<Borrowed<'de>>>()?.map(|server| server.0),
                 "fhirAuthorization" => members.authorization = map.next_value()?,
+                // What the prefetch was read for must be what is decided.
+                "context" if members.context.is_some() => return Err(A::Error::duplicate_field("context")),
                 "context" => members.context = Some(map.next_value::<Object<Context<'de>>>()?.0),
                 "prefetch" => members.prefetch = self.prefetch(members.context.as_ref(), &mut map)?,
                 _ => {
