@@ -106,7 +106,7 @@ fn therapy(case: &CardCase<'_, '_, '_>) -> Option<Value> {
     if !case.presentation.user_id.is_empty() {
         order = order.requester(FhirReference::builder().reference(case.presentation.user_id.to_owned()).build().ok()?);
     }
-    serde_json::to_value(order.build().ok()?).ok()
+    fhir_json::to_json(&order.build().ok()?.into())
 }
 
 /// Whether a resource has an id, without which no action can name it.

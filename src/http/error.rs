@@ -119,6 +119,5 @@ fn outcome(code: IssueType, diagnostics: &str, expression: Option<&str>) -> Opti
     let issue = OperationOutcomeIssue::builder().severity(IssueSeverity::Error).code(code).diagnostics(diagnostics.to_owned());
     let issue = issue.expression(expression.into_iter().map(|path| Some(path.to_owned())).collect()).build().ok()?;
     let outcome = OperationOutcome::builder().issue(vec![Some(issue)]).build().ok()?;
-    // By way of a value: each way of writing FHIR's types is compiled for all of them, and takes a minute.
-    serde_json::to_vec(&serde_json::to_value(outcome).ok()?).ok()
+    serde_json::to_vec(&fhir_json::to_json(&outcome.into())?).ok()
 }
