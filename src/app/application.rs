@@ -7,8 +7,8 @@ use chrono::{DateTime, Utc};
 use tracing::info;
 
 use super::call_error::CallError;
-use super::decision::{Decision, Means, Reach, Report, conclude, open};
-use super::fetching::{Fetching, with_lists};
+use super::decision::{Decision, Means, Opened, Reach, Report, conclude, open};
+use super::fetching::{Fetching, with_lists, with_referred};
 use super::policies::{Policies, PoliciesError};
 use super::report_text;
 use super::services::{Services, ServicesError};
@@ -116,17 +116,22 @@ impl App {
     /// [`CallError`] for a call that is not as the specification says, or that brings nothing to decide on.
     pub async fn answer(&self, body: &[u8]) -> Result<Vec<u8>, CallError> {
         let means = self.means(self.ports.clock.now());
-        let Some(mut opened) = open(&means, text(body)?, Reach::InScope)? else {
+        let Some(opened) = open(&means, text(body)?, Reach::InScope)? else {
             return Ok(NO_CARDS.to_vec());
         };
+        self.decide(&means, opened, |decision| self.write(decision)).await
+    }
+
+    /// Fetches what the prefetch lacks, decides, and hands the decision to `read`.
+    async fn decide<T>(&self, means: &Means<'_>, mut opened: Opened<'_>, read: impl FnOnce(&Decision<'_>) -> T) -> T {
         let Some(fetching) = Fetching::of_call(&self.registry, &mut opened) else {
-            return self.write(&conclude(&means, opened));
+            return read(&conclude(means, opened));
         };
         let lists = fetching.lists(&self.services, &opened).await;
         let opened = opened.with(|gathered| with_lists(gathered, &lists));
         let referred = fetching.referred(&opened).await;
-        let opened = opened.with(|gathered| gathered.with_referred(&referred));
-        self.write(&conclude(&means, opened))
+        let opened = opened.with(|gathered| with_referred(gathered, &referred));
+        read(&conclude(means, opened))
     }
 
     /// The answer to a decided call.
@@ -147,6 +152,22 @@ impl App {
         let means = self.means(as_of);
         let decision = conclude(&means, open(&means, body, Reach::Everything)?.ok_or(CallError::Unwritable)?);
         Ok(read(&decision.report()))
+    }
+
+    /// Evaluates a call as [`App::evaluate`] does, but fetches what its prefetch lacks from the server it names, if that
+    /// is registered.
+    ///
+    /// # Errors
+    /// [`CallError`] for a call that is not as the specification says.
+    pub async fn evaluate_fetching<T>(
+        &self,
+        body: &str,
+        as_of: DateTime<Utc>,
+        read: impl FnOnce(&Report<'_, '_>) -> T,
+    ) -> Result<T, CallError> {
+        let means = self.means(as_of);
+        let opened = open(&means, body, Reach::Everything)?.ok_or(CallError::Unwritable)?;
+        Ok(self.decide(&means, opened, |decision| read(&decision.report())).await)
     }
 
     /// A report as a text for people, at most a hundred columns wide.

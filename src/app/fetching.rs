@@ -2,13 +2,19 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
 use tokio::time::Instant;
 
 use super::decision::Opened;
 use super::services::Services;
 use crate::evidence::{Gathered, Kind};
 use crate::fhir::{AccessToken, Answer, AnswerTo, Query, Reason, Registry, Server, fetch};
+
+/// The most ids of one search.
+const MOST_IDS: usize = 100;
+/// The most characters of them; servers refuse addresses above some thousands.
+const LONGEST_IDS: usize = 3_000;
+/// The most such searches for one type; what a chart refers to beyond them is said to be missing.
+const MOST_BATCHES: usize = 10;
 
 /// Access to the FHIR server of one call, until its budget is spent.
 #[derive(Debug)]
@@ -33,13 +39,46 @@ impl Fetching {
         fetch(&self.server, self.token.as_ref(), searches, self.deadline).await
     }
 
-    /// Searches by id for what the evidence refers to and does not hold, one search a type.
-    pub(crate) async fn referred(&self, opened: &Opened<'_>) -> Vec<Bytes> {
-        let ids = opened.gathered.referred().into_iter();
-        let searches = ids.map(|(resource_type, ids)| ((), Query::of_ids(resource_type, &ids))).collect();
-        let answers = fetch(&self.server, self.token.as_ref(), searches, self.deadline).await;
-        answers.into_iter().flat_map(|AnswerTo { answer, .. }| answer.pages).collect()
+    /// Searches by id for what the evidence refers to and does not hold: one search a type, or a few where the ids are so
+    /// many or so long that an address could not hold them.
+    pub(crate) async fn referred(&self, opened: &Opened<'_>) -> Vec<AnswerTo<&'static str>> {
+        let mut searches = Vec::new();
+        let mut beyond = Vec::new();
+        for (resource_type, ids) in opened.gathered.referred() {
+            let mut batches = batches(&ids).into_iter();
+            searches.extend(batches.by_ref().take(MOST_BATCHES).map(|ids| (resource_type, Query::of_ids(resource_type, ids))));
+            if batches.next().is_some() {
+                beyond.push(AnswerTo { key: resource_type, answer: Answer { pages: Vec::new(), missing: Some(Reason::TooMuch) } });
+            }
+        }
+        let mut answers = fetch(&self.server, self.token.as_ref(), searches, self.deadline).await;
+        answers.extend(beyond);
+        answers
     }
+}
+
+/// As many ids together as one search takes.
+fn batches(ids: &[String]) -> Vec<&[String]> {
+    let mut batches = Vec::new();
+    let mut rest = ids;
+    while !rest.is_empty() {
+        let mut length = 0;
+        let fits = rest.iter().take(MOST_IDS).take_while(|id| {
+            length += id.len() + 1;
+            length <= LONGEST_IDS
+        });
+        let (batch, others) = rest.split_at(fits.count().max(1));
+        batches.push(batch);
+        rest = others;
+    }
+    batches
+}
+
+/// Adds what was referred to.
+pub(crate) fn with_referred<'b>(gathered: Gathered<'b>, answers: &'b [AnswerTo<&'static str>]) -> Gathered<'b> {
+    answers.iter().fold(gathered, |gathered, AnswerTo { key, answer: Answer { pages, missing } }| {
+        gathered.with_referred(key, pages, missing.map(Reason::as_str))
+    })
 }
 
 /// Adds fetched lists to the evidence.
@@ -47,4 +86,19 @@ pub(crate) fn with_lists<'b>(gathered: Gathered<'b>, lists: &'b [AnswerTo<Kind>]
     lists.iter().fold(gathered, |gathered, AnswerTo { key, answer: Answer { pages, missing } }| {
         gathered.with_fetched(*key, pages, missing.map(Reason::as_str))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_asked_for_together_as_far_as_an_address_holds_them() {
+        for (count, length, expected) in
+            [(0, 5, vec![]), (3, 5, vec![3]), (250, 5, vec![100, 100, 50]), (40, 190, vec![15, 15, 10]), (2, 4_000, vec![1, 1])]
+        {
+            let ids = vec!["i".repeat(length); count];
+            assert_eq!(batches(&ids).into_iter().map(<[_]>::len).collect::<Vec<_>>(), expected, "{count} of {length}");
+        }
+    }
 }

@@ -2,7 +2,7 @@
 //! Not here: what they do.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Utc};
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -26,7 +26,7 @@ pub(super) enum Command {
     /// The configuration.
     #[command(subcommand)]
     Config(ConfigCommand),
-    /// Evaluate a CDS Hooks request from its prefetch and context alone.
+    /// Evaluate a CDS Hooks request from its prefetch and context alone, or with `--fetch` as the service would.
     ///
     /// One request is answered with JSON that people can read, or with text. With `--ndjson`, every line of the input is a
     /// request and gives one line: its result, or `{"error":{"line":N,"problem":"…"}}`, in the order of the input. Empty
@@ -64,6 +64,11 @@ pub(super) struct EvaluateArguments {
     /// Read one request a line and print one line of JSON for each.
     #[arg(long, conflicts_with = "format")]
     pub(super) ndjson: bool,
+    /// Fetch what the prefetch lacks from the request's `fhirServer`, if the configuration names it.
+    #[arg(long)]
+    pub(super) fetch: bool,
+    #[command(flatten)]
+    pub(super) file: ConfigFile,
     #[command(flatten)]
     pub(super) policies: PolicyDirectory,
 }
@@ -97,10 +102,10 @@ pub(super) struct PolicyDirectory {
 }
 
 impl PolicyDirectory {
-    /// The configuration of the process with this directory laid over it.
-    pub(super) fn config(self) -> Result<Config, ConfigError> {
+    /// The configuration of the process, and of a file if one is given, with this directory laid over it.
+    pub(super) fn config(self, file: Option<&Path>) -> Result<Config, ConfigError> {
         let overrides = Overrides { policy_directory: self.policy_dir, ..Overrides::default() };
-        Config::layered(Layers::of_process(None, overrides))
+        Config::layered(Layers::of_process(file, overrides))
     }
 }
 

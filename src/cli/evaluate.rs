@@ -10,11 +10,12 @@ use std::sync::Arc;
 use anyhow::{Context, anyhow};
 use chrono::{DateTime, Utc};
 use serde::Serialize;
+use tokio::runtime::Runtime;
 
 use super::arguments::{EvaluateArguments, ReportFormat};
 use super::lines::{Line, next_line};
 use super::output::quiet_when_closed;
-use crate::app::{App, CallError, Ports};
+use crate::app::{App, CallError, Ports, Report};
 use crate::clock::{Clock, SystemClock};
 use crate::ids::RandomIds;
 
@@ -23,24 +24,43 @@ const LONGEST_LINE: usize = 64 * 1024 * 1024;
 
 /// Evaluates one request, or every line of a stream.
 pub(super) fn run(arguments: EvaluateArguments) -> anyhow::Result<ExitCode> {
-    let config = arguments.policies.config()?;
+    let config = arguments.policies.config(arguments.file.path.as_deref())?;
     let app = App::build(&config, Ports { clock: Arc::new(SystemClock), ids: Arc::new(RandomIds) })?;
     let as_of = arguments.as_of.unwrap_or_else(|| SystemClock.now());
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start the runtime")?;
+    let evaluator = Evaluator { app: &app, as_of, runtime: arguments.fetch.then_some(&runtime) };
     let input = Input::of(arguments.request);
     let mut output = BufWriter::new(io::stdout().lock());
     if arguments.ndjson {
-        let mut results = Results { app: &app, as_of, output, bad: 0 };
+        let mut results = Results { evaluator, output, bad: 0 };
         quiet_when_closed(results.write_all(&input))?;
         return Ok(if results.bad == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE });
     }
     let body = input.text()?;
-    let text = app.evaluate(&body, as_of, |report| match arguments.format {
+    let text = evaluator.evaluate(&body, |report| match arguments.format {
         ReportFormat::Json => serde_json::to_string_pretty(report).map(|json| json + "\n"),
         ReportFormat::Text => Ok(app.text(report)),
     });
     let text = text.map_err(|error| anyhow!("{}: {}", input.name(), problem(&error)))??;
     quiet_when_closed(output.write_all(text.as_bytes()).and_then(|()| output.flush()).map_err(Into::into))?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Evaluates requests as of one instant.
+struct Evaluator<'s> {
+    app: &'s App,
+    as_of: DateTime<Utc>,
+    /// Where what a prefetch lacks is fetched, if it is.
+    runtime: Option<&'s Runtime>,
+}
+
+impl Evaluator<'_> {
+    fn evaluate<T>(&self, body: &str, read: impl FnOnce(&Report<'_, '_>) -> T) -> Result<T, CallError> {
+        match self.runtime {
+            Some(runtime) => runtime.block_on(self.app.evaluate_fetching(body, self.as_of, read)),
+            None => self.app.evaluate(body, self.as_of, read),
+        }
+    }
 }
 
 /// A file, or standard input.
@@ -90,8 +110,7 @@ struct LineFault {
 
 /// The results of a stream, written as they come.
 struct Results<'s, W> {
-    app: &'s App,
-    as_of: DateTime<Utc>,
+    evaluator: Evaluator<'s>,
     output: W,
     /// How many lines could not be evaluated.
     bad: usize,
@@ -121,7 +140,7 @@ impl<W: Write> Results<'_, W> {
         let output = &mut self.output;
         let outcome = std::str::from_utf8(line)
             .map_err(|_| CallError::NotUtf8)
-            .and_then(|line| self.app.evaluate(line, self.as_of, |report| serde_json::to_writer(output, report)));
+            .and_then(|line| self.evaluator.evaluate(line, |report| serde_json::to_writer(output, report)));
         match outcome {
             Ok(written) => written.map_err(io::Error::from).and_then(|()| writeln!(self.output)),
             Err(error) => self.write_fault(number, problem(&error)),

@@ -10,7 +10,7 @@ use crate::app::{CaseCheck, CaseOutcome, VersionCheck, check_policies};
 
 /// Loads every policy version, runs its cases, and prints each disagreement. 1 if there is any.
 pub(super) fn check(directory: PolicyDirectory) -> anyhow::Result<ExitCode> {
-    let config = directory.config()?;
+    let config = directory.config(None)?;
     let versions = check_policies(config.policy.directory.as_deref())?;
     quiet_when_closed(print(&mut io::stdout().lock(), &versions).map_err(Into::into))?;
     let agree = versions.iter().flat_map(|version| &version.cases).all(CaseCheck::agrees);

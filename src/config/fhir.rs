@@ -23,7 +23,7 @@ pub struct FhirConfig {
     pub connect_timeout: Duration,
     /// How often a query is asked in all, when the server is busy or fails.
     pub attempts: NonZeroU32,
-    /// Failures in a row after which a server is left alone.
+    /// Calls in a row without any answer after which a server is left alone.
     pub breaker_failures: NonZeroU32,
     /// How long it is left alone.
     #[serde(deserialize_with = "duration::deserialize")]

@@ -134,15 +134,15 @@ impl<'a> Gathered<'a> {
         gathered
     }
 
-    /// Adds the pages a search for referred resources brought.
+    /// Adds the pages a search for resources of a type that others refer to brought, and why they are not all.
     #[must_use]
-    pub fn with_referred<'b>(self, pages: &'b [Bytes]) -> Gathered<'b>
+    pub fn with_referred<'b>(self, resource_type: &str, pages: &'b [Bytes], missing: Option<&'static str>) -> Gathered<'b>
     where
         'a: 'b,
     {
         let mut gathered: Gathered<'b> = self;
         let pages = gathered.bundles(pages);
-        gathered.record.add_referred(pages);
+        gathered.record.add_referred(resource_type, pages, missing);
         gathered
     }
 

@@ -119,6 +119,8 @@ pub(crate) struct Record<'a> {
     pub drafted_conditions: Vec<ConditionView<'a>>,
     states: [State; Kind::ALL.len()],
     fetched: BTreeMap<Kind, Fetched>,
+    /// Why what a list refers to could not be had.
+    unresolved: BTreeMap<Kind, &'static str>,
 }
 
 /// What fetching a type came to.
@@ -217,7 +219,10 @@ impl<'a> Record<'a> {
     }
 
     /// Adds resources that others refer to; they are no list of their type.
-    pub(crate) fn add_referred(&mut self, pages: Vec<BundleView<'a>>) {
+    pub(crate) fn add_referred(&mut self, resource_type: &str, pages: Vec<BundleView<'a>>, missing: Option<&'static str>) {
+        if let Some(reason) = missing {
+            self.unresolved.extend(self.referring_to(resource_type).into_iter().map(|kind| (kind, reason)));
+        }
         let entries = pages.into_iter().flat_map(|page| page.entry.into_iter().flatten());
         for resource in entries.filter_map(|entry| Some(entry.resource?.at(entry.full_url))) {
             match resource {
@@ -225,6 +230,21 @@ impl<'a> Record<'a> {
                 resource if matches!(resource, Resource::Medication(_) | Resource::Organization(_)) => self.add(resource),
                 _ => {}
             }
+        }
+    }
+
+    /// The lists that are not whole without the resources of that type they refer to.
+    fn referring_to(&self, resource_type: &str) -> Vec<Kind> {
+        let statements = self.medication_statements.iter().any(|view| view.medication_reference.is_some());
+        let requests = self.medication_requests.iter().any(|view| view.medication_reference.is_some());
+        match resource_type {
+            "Condition" => vec![Kind::Conditions],
+            "Organization" => vec![Kind::Coverage],
+            "Medication" => {
+                let lists = [(Kind::MedicationStatements, statements), (Kind::MedicationRequests, requests)];
+                lists.into_iter().filter_map(|(kind, refers)| refers.then_some(kind)).collect()
+            }
+            _ => Vec::new(),
         }
     }
 
@@ -267,6 +287,14 @@ impl<'a> Record<'a> {
 
     /// Whether a type's list can be relied on, and where it came from.
     pub(crate) fn source(&self, kind: Kind) -> Source {
+        let source = self.source_of_list(kind);
+        match self.unresolved.get(&kind) {
+            Some(reason) if source.is_available() => Source::Partial(reason),
+            Some(_) | None => source,
+        }
+    }
+
+    fn source_of_list(&self, kind: Kind) -> Source {
         let state = self.states.get(kind as usize).copied().unwrap_or_default();
         if let Some(fetched) = self.fetched.get(&kind) {
             return match fetched.missing {

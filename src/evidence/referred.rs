@@ -8,9 +8,6 @@ use super::orders::DraftOrder;
 use super::record::Record;
 use super::views::{ConceptView, ReferenceView};
 
-/// More ids than one search takes; a record that refers to more is not resolved beyond them.
-const MOST_IDS: usize = 100;
-
 /// The ids to look up, by type.
 pub(super) fn ids(record: &Record<'_>, drafts: &[DraftOrder<'_>]) -> BTreeMap<&'static str, Vec<String>> {
     let indices = Indices::of(record);
@@ -39,5 +36,5 @@ fn unknown<'r, 'a: 'r, T: Referable<'a> + 'r>(
     let references = references.map(|reference| text(reference.reference.as_ref()));
     let open: BTreeSet<&str> =
         references.filter(|reference| index.named(reference).is_empty()).filter_map(|reference| id_in(reference, T::KIND)).collect();
-    open.into_iter().take(MOST_IDS).map(str::to_owned).collect()
+    open.into_iter().map(str::to_owned).collect()
 }

@@ -1,4 +1,4 @@
-//! A circuit breaker: a server that fails again and again is left alone for a while, so that calls are not held up by it.
+//! A circuit breaker: a server that fails call after call is left alone for a while, so that calls are not held up by it.
 
 use std::sync::Mutex;
 use std::time::Duration;

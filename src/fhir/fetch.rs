@@ -30,34 +30,49 @@ pub struct AnswerTo<K> {
 
 /// Runs every search side by side until `deadline`.
 pub async fn fetch<K>(server: &Server, token: Option<&AccessToken>, queries: Vec<(K, Query)>, deadline: Instant) -> Vec<AnswerTo<K>> {
+    let begun = Instant::now();
+    let unasked = if !server.breaker.allows(begun) {
+        Some(Reason::LeftAlone)
+    } else if begun >= deadline {
+        Some(Reason::TooSlow)
+    } else {
+        None
+    };
     let searches = queries.into_iter().map(|(key, query)| async move {
         let span = debug_span!("fhir_search", server = server.name(), resource_type = query.resource_type());
-        AnswerTo { key, answer: one(server, token, &query, deadline).instrument(span).await }
+        let answer = match unasked {
+            Some(reason) => Answer { pages: Vec::new(), missing: Some(reason) },
+            None => one(server, token, &query, deadline).instrument(span).await,
+        };
+        note(server, &query, begun, &answer);
+        AnswerTo { key, answer }
     });
-    join_all(searches).await
+    let answers = join_all(searches).await;
+    if unasked.is_none() {
+        judge(server, &answers);
+    }
+    answers
+}
+
+/// One answer shows that the server is there; a round in which every search failed counts as one failure, so that a
+/// single moment without a connection does not cost the calls after it their evidence.
+fn judge<K>(server: &Server, answers: &[AnswerTo<K>]) {
+    let is_failure = |answer: &Answer| answer.pages.is_empty() && answer.missing.is_some_and(Reason::is_failure_of_server);
+    if answers.iter().any(|AnswerTo { answer, .. }| !is_failure(answer)) {
+        server.breaker.succeeded();
+    } else if !answers.is_empty() {
+        server.breaker.failed(Instant::now());
+    }
 }
 
 async fn one(server: &Server, token: Option<&AccessToken>, query: &Query, deadline: Instant) -> Answer {
-    let begun = Instant::now();
-    if !server.breaker.allows(begun) {
-        return note(server, query, begun, Answer { pages: Vec::new(), missing: Some(Reason::LeftAlone) });
-    }
-    if begun >= deadline {
-        // Nothing was asked, so it says nothing of the server.
-        return note(server, query, begun, Answer { pages: Vec::new(), missing: Some(Reason::TooSlow) });
-    }
     let mut search = Search::new(server, token, deadline);
     let outcome = timeout_at(deadline, search.run(query)).await.unwrap_or(Err(Reason::TooSlow));
-    let pages = std::mem::take(&mut search.pages);
-    match outcome {
-        Err(reason) if reason.is_failure_of_server() => server.breaker.failed(Instant::now()),
-        Ok(()) | Err(_) => server.breaker.succeeded(),
-    }
-    note(server, query, begun, Answer { pages, missing: outcome.err() })
+    Answer { pages: search.pages, missing: outcome.err() }
 }
 
 /// Counts a search; the figures name server, type and kind of failure, and nothing of a patient.
-fn note(server: &Server, query: &Query, begun: Instant, answer: Answer) -> Answer {
+fn note(server: &Server, query: &Query, begun: Instant, answer: &Answer) {
     let outcome = answer.missing.map_or("ok", Reason::label);
     let elapsed = begun.elapsed();
     let labels =
@@ -73,5 +88,4 @@ fn note(server: &Server, query: &Query, begun: Instant, answer: Answer) -> Answe
         milliseconds = elapsed.as_millis(),
         "searched"
     );
-    answer
 }

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderMap, HeaderValue, RETRY_AFTER};
+use reqwest::header::{ACCEPT, AUTHORIZATION, DATE, HeaderMap, HeaderValue, RETRY_AFTER};
 use reqwest::{Response, StatusCode};
 use tokio::time::{Instant, sleep};
 use url::Url;
@@ -144,9 +144,20 @@ fn unsent(error: &reqwest::Error) -> Failure {
     if error.is_timeout() { Failure::Final(Reason::TooSlow) } else { Failure::Final(Reason::Unreachable) }
 }
 
+/// The wait a server asks for: in seconds, or as a date, which is counted from the server's own, so that no clock but its
+/// own matters (RFC 9110, section 10.2.3).
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let value = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+    if let Ok(seconds) = value.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let now = httpdate::parse_http_date(headers.get(DATE)?.to_str().ok()?).ok()?;
+    Some(httpdate::parse_http_date(value).ok()?.duration_since(now).unwrap_or_default())
+}
+
 /// What a status says about asking again.
 fn judge(status: StatusCode, headers: &HeaderMap) -> Result<(), Failure> {
-    let named = || headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.trim().parse().ok()).map(Duration::from_secs);
+    let named = || retry_after(headers);
     match status.as_u16() {
         200..=299 => Ok(()),
         300..=399 => Err(Failure::Final(Reason::Redirected)),
@@ -156,5 +167,28 @@ fn judge(status: StatusCode, headers: &HeaderMap) -> Result<(), Failure> {
         400 | 405 | 406 | 413 | 414 | 422 | 431 => Err(Failure::Plainer),
         500..=599 => Err(Failure::Again(named(), Reason::ServerFailed)),
         _ => Err(Failure::Final(Reason::Refused)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wait_is_named_in_seconds_or_as_a_date_of_the_servers_own_clock() {
+        const NOW: Option<&str> = Some("Sun, 22 Nov 2026 10:00:00 GMT");
+        for (wait, now, expected) in [
+            ("2", None, Some(2)),
+            (" 0 ", NOW, Some(0)),
+            ("Sun, 22 Nov 2026 10:00:03 GMT", NOW, Some(3)),
+            ("Sun, 22 Nov 2026 09:59:00 GMT", NOW, Some(0)),
+            ("Sun, 22 Nov 2026 10:00:03 GMT", None, None),
+            ("soon", NOW, None),
+            ("-1", NOW, None),
+        ] {
+            let headers = [(RETRY_AFTER, Some(wait)), (DATE, now)];
+            let headers = headers.into_iter().filter_map(|(name, value)| Some((name, HeaderValue::from_static(value?))));
+            assert_eq!(retry_after(&headers.collect()), expected.map(Duration::from_secs), "{wait}");
+        }
     }
 }

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use wiremock::ResponseTemplate;
 
 use crate::support::fhir_server::{FhirServer, Then, call_with_server, json_answer, on_the_wire, page, refusing, register};
-use crate::support::{Answer, TestApp, story};
+use crate::support::{Answer, Case, TestApp, story};
 
 /// Its determination rests on its two procedures.
 const STORY: &str = "third-injection-at-seven-weeks";
@@ -339,6 +339,34 @@ async fn a_server_that_failed_again_and_again_is_left_alone() {
     let failed = "the FHIR server failed";
     assert_eq!(reasons, [failed, failed, "the FHIR server failed lately and is left alone for a while"]);
     assert_eq!(server.types_asked().await.len(), 2);
+}
+
+#[tokio::test]
+async fn a_call_that_gets_no_answer_is_one_failure_however_many_searches_it_makes() {
+    let failing = granting_none_of([]).await.answering_everything(ResponseTemplate::new(500)).await;
+    let app = app_with_breaker(&failing.base(), Duration::from_mins(1));
+    let call = call_with_server(&story(STORY), &failing.base(), |key| key == "conditions").to_string();
+    let mut asked = Vec::new();
+    for _ in 0..3 {
+        app.sign_text(&call).await;
+        asked.push(failing.types_asked().await.len());
+    }
+    assert_eq!(asked, [8, 16, 16]);
+}
+
+#[tokio::test]
+async fn what_a_list_refers_to_and_cannot_be_had_is_said_with_its_reason() {
+    let mut call: Value = serde_json::from_str(&story(STORY).request).unwrap();
+    let order = call["context"]["draftOrders"]["entry"][0]["resource"].as_object_mut().unwrap();
+    order.remove("reasonCode").unwrap();
+    order.insert("reasonReference".to_owned(), json!([{"reference": "Condition/elsewhere"}]));
+    call["prefetch"]["conditions"] = Value::Null;
+    let story = Case { request: call.to_string(), ..story(STORY) };
+    let server = server().await.answering("Condition", ResponseTemplate::new(403)).await;
+    let answer = app(&server.base()).sign_text(&call_with_server(&story, &server.base(), |_| true).to_string()).await;
+    let answer = answer.text();
+    assert!(answer.contains("not granted by the FHIR server"), "{answer}");
+    assert!(!answer.contains("Neither the order nor the problem list"), "{answer}");
 }
 
 #[tokio::test]

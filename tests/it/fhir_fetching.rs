@@ -316,7 +316,7 @@ async fn a_refused_page_size_is_left_out_alone() {
     });
     let call = call_with_server(&story, &server.base(), |_| false).to_string();
     assert_eq!(app.sign_text(&call).await.text(), answer_from_prefetch(&story).await);
-    assert_eq!(server.parameters("Coverage").await[1].keys().collect::<Vec<_>>(), ["patient", "status"]);
+    assert_eq!(server.parameters("Coverage").await[1].keys().collect::<Vec<_>>(), ["_include", "patient", "status"]);
 }
 
 #[tokio::test]

@@ -66,6 +66,12 @@ impl FhirServer {
         self
     }
 
+    /// The same server, with another answer to everything.
+    pub(crate) async fn answering_everything(self, answer: impl Respond + 'static) -> Self {
+        Mock::given(any()).respond_with(answer).with_priority(1).mount(&self.server).await;
+        self
+    }
+
     /// The same server, refusing every search that has this parameter.
     pub(crate) async fn refusing(self, parameter: &'static str) -> Self {
         let has_it = move |request: &Request| request.url.query_pairs().any(|(name, _)| name == parameter);

@@ -1,0 +1,150 @@
+//! How long a call takes whose prefetch is empty, where every search takes its FHIR server 50 ms: beside the slowest of
+//! the same searches alone and the call's own work, and ten calls at a time beside one. `cargo bench --bench fetching`;
+//! it ends with 1 where a target is missed. What the figures mean: `docs/performance.md`.
+
+#[path = "support/request.rs"]
+mod request;
+
+use std::collections::BTreeMap;
+use std::io::Write as _;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use futures_util::future::join_all;
+use serde_json::{Value, json};
+use sij_cds::app::{App, Ports};
+use sij_cds::clock::SystemClock;
+use sij_cds::config::{Config, Layers};
+use sij_cds::ids::RandomIds;
+use wiremock::matchers::any;
+use wiremock::{Mock, MockServer, Request, ResponseTemplate};
+
+use request::Call;
+
+/// How long the server takes for every answer.
+const DELAY: Duration = Duration::from_millis(50);
+const TURNS: usize = 21;
+const SIZES: [usize; 2] = [60, 1_000];
+const AT_A_TIME: usize = 10;
+
+/// An empty-prefetch call, of the slowest search and its own work.
+const MOST: f64 = 1.3;
+/// Ten calls at a time, of one; they share the CPUs, but do not wait for each other.
+const MOST_TOGETHER: f64 = 2.0;
+
+fn main() -> anyhow::Result<()> {
+    // As Criterion's: only tried out, not measured.
+    let turns = if std::env::args().any(|argument| argument == "--bench") { TURNS } else { 1 };
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "resources  slowest search ms  own work ms  call ms  ratio  {AT_A_TIME} at a time ms  ratio")?;
+    let mut missed = false;
+    for resources in SIZES {
+        let figures = runtime.block_on(measure(resources, turns))?;
+        let Figures { search, own_work, call, together } = figures;
+        let (ratio, ratio_together) = (call / (search + own_work), together / call);
+        missed |= ratio > MOST || ratio_together > MOST_TOGETHER;
+        writeln!(out, "{resources:9}  {search:17.1}  {own_work:11.2}  {call:7.1}  {ratio:5.2}  {together:15.1}  {ratio_together:5.2}")?;
+    }
+    anyhow::ensure!(!missed || turns == 1, "a target is missed: at most {MOST} and {MOST_TOGETHER}");
+    Ok(())
+}
+
+/// Medians, in milliseconds.
+struct Figures {
+    search: f64,
+    own_work: f64,
+    call: f64,
+    together: f64,
+}
+
+async fn measure(resources: usize, turns: usize) -> anyhow::Result<Figures> {
+    let full: Value = serde_json::from_str(&Call::about(resources).json())?;
+    let server = server(&full).await;
+    let base = server.uri();
+    let mut empty = full.clone();
+    let members = empty.as_object_mut().context("an object")?;
+    members.insert("fhirServer".to_owned(), json!(base));
+    members.insert("prefetch".to_owned(), json!({}));
+    let app = app(&base)?;
+    let searches = searches(&app, &base, &full)?;
+    let (full, empty) = (full.to_string(), empty.to_string());
+    let client = reqwest::Client::builder().gzip(true).build()?;
+    let expected = app.answer(full.as_bytes()).await?.len();
+
+    let mut times: [Vec<f64>; 4] = Default::default();
+    for _ in 0..turns {
+        let mut slowest: f64 = 0.0;
+        for search in &searches {
+            let begun = Instant::now();
+            client.get(search).send().await?.bytes().await?;
+            slowest = slowest.max(milliseconds(begun));
+        }
+        let begun = Instant::now();
+        app.answer(full.as_bytes()).await?;
+        let own_work = milliseconds(begun);
+        let begun = Instant::now();
+        let answer = app.answer(empty.as_bytes()).await?;
+        let call = milliseconds(begun);
+        anyhow::ensure!(answer.len() == expected, "the fetched evidence is not the prefetched");
+        let begun = Instant::now();
+        let answers = join_all((0..AT_A_TIME).map(|_| app.answer(empty.as_bytes()))).await;
+        let together = milliseconds(begun);
+        anyhow::ensure!(answers.iter().all(|answer| answer.as_ref().is_ok_and(|answer| answer.len() == expected)), "an answer is wrong");
+        for (times, time) in times.iter_mut().zip([slowest, own_work, call, together]) {
+            times.push(time);
+        }
+    }
+    let [search, own_work, call, together] = times.map(median);
+    Ok(Figures { search, own_work, call, together })
+}
+
+fn app(base: &str) -> anyhow::Result<App> {
+    let mut config = Config::layered(Layers::default())?;
+    let server = json!({"name": "ehr", "base_url": base, "allow_private_addresses": true});
+    config.fhir_servers = vec![serde_json::from_value(server)?];
+    Ok(App::build(&config, Ports { clock: Arc::new(SystemClock), ids: Arc::new(RandomIds) })?)
+}
+
+/// The searches a call without prefetch makes, from the published templates.
+fn searches(app: &App, base: &str, call: &Value) -> anyhow::Result<Vec<String>> {
+    let discovery: Value = serde_json::from_slice(app.discovery())?;
+    let patient = call.pointer("/context/patientId").and_then(Value::as_str).context("a patient")?;
+    let templates = discovery.pointer("/services/0/prefetch").and_then(Value::as_object).context("prefetch templates")?.values();
+    let templates = templates.filter_map(Value::as_str).filter(|template| template.contains('?'));
+    Ok(templates.map(|template| format!("{base}/{}", template.replace("{{context.patientId}}", patient))).collect())
+}
+
+/// A server that answers a search on a type with everything of that type in the call's prefetch, after a while.
+async fn server(call: &Value) -> MockServer {
+    let mut by_type: BTreeMap<String, Vec<Value>> = BTreeMap::new();
+    let values = call.get("prefetch").and_then(Value::as_object).into_iter().flat_map(|prefetch| prefetch.values());
+    for entry in values.filter_map(|value| value.get("entry")?.as_array()).flatten() {
+        let of_type = entry.pointer("/resource/resourceType").and_then(Value::as_str).unwrap_or_default();
+        by_type.entry(of_type.to_owned()).or_default().push(entry.clone());
+    }
+    let pages: BTreeMap<_, _> = by_type
+        .into_iter()
+        .map(|(of_type, entries)| (of_type, json!({"resourceType": "Bundle", "type": "searchset", "entry": entries}).to_string()))
+        .collect();
+    let none = json!({"resourceType": "Bundle", "type": "searchset"}).to_string();
+    let answer = move |request: &Request| {
+        let of_type = request.url.path_segments().and_then(Iterator::last).unwrap_or_default();
+        let page = pages.get(of_type).unwrap_or(&none);
+        ResponseTemplate::new(200).set_body_raw(page.clone(), "application/fhir+json").set_delay(DELAY)
+    };
+    // What was received is not looked at, and would only slow the server down.
+    let server = MockServer::builder().disable_request_recording().start().await;
+    Mock::given(any()).respond_with(answer).mount(&server).await;
+    server
+}
+
+fn milliseconds(begun: Instant) -> f64 {
+    begun.elapsed().as_secs_f64() * 1e3
+}
+
+fn median(mut times: Vec<f64>) -> f64 {
+    times.sort_by(f64::total_cmp);
+    times.get(times.len() / 2).copied().unwrap_or_default()
+}
