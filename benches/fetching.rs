@@ -60,15 +60,15 @@ struct Figures {
 }
 
 async fn measure(resources: usize, turns: usize) -> anyhow::Result<Figures> {
-    let full: Value = serde_json::from_str(&Call::about(resources).json())?;
+    let mut full: Value = serde_json::from_str(&Call::about(resources).json())?;
     let server = server(&full).await;
     let base = server.uri();
+    let app = app(&base)?;
+    let searches = searches(&app, &base, &mut full)?;
     let mut empty = full.clone();
     let members = empty.as_object_mut().context("an object")?;
     members.insert("fhirServer".to_owned(), json!(base));
     members.insert("prefetch".to_owned(), json!({}));
-    let app = app(&base)?;
-    let searches = searches(&app, &base, &full)?;
     let (full, empty) = (full.to_string(), empty.to_string());
     let client = reqwest::Client::builder().gzip(true).build()?;
     let expected = app.answer(full.as_bytes()).await?.len();
@@ -107,13 +107,19 @@ fn app(base: &str) -> anyhow::Result<App> {
     Ok(App::build(&config, Ports { clock: Arc::new(SystemClock), ids: Arc::new(RandomIds) })?)
 }
 
-/// The searches a call without prefetch makes, from the published templates.
-fn searches(app: &App, base: &str, call: &Value) -> anyhow::Result<Vec<String>> {
+/// The searches a call without prefetch makes, from the published templates; in the call, a list it lacks becomes empty.
+fn searches(app: &App, base: &str, call: &mut Value) -> anyhow::Result<Vec<String>> {
     let discovery: Value = serde_json::from_slice(app.discovery())?;
-    let patient = call.pointer("/context/patientId").and_then(Value::as_str).context("a patient")?;
-    let templates = discovery.pointer("/services/0/prefetch").and_then(Value::as_object).context("prefetch templates")?.values();
-    let templates = templates.filter_map(Value::as_str).filter(|template| template.contains('?'));
-    Ok(templates.map(|template| format!("{base}/{}", template.replace("{{context.patientId}}", patient))).collect())
+    let patient = call.pointer("/context/patientId").and_then(Value::as_str).context("a patient")?.to_owned();
+    let templates = discovery.pointer("/services/0/prefetch").and_then(Value::as_object).context("prefetch templates")?;
+    let prefetch = call.get_mut("prefetch").and_then(Value::as_object_mut).context("a prefetch")?;
+    let mut searches = Vec::new();
+    for (key, template) in templates {
+        let Some(template) = template.as_str().filter(|template| template.contains('?')) else { continue };
+        prefetch.entry(key).or_insert(Value::Null);
+        searches.push(format!("{base}/{}", template.replace("{{context.patientId}}", &patient)));
+    }
+    Ok(searches)
 }
 
 /// A server that answers a search on a type with everything of that type in the call's prefetch, after a while.

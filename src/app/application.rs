@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
+use futures_util::future::join;
 use tracing::info;
 
 use super::call_error::CallError;
@@ -18,10 +19,13 @@ use crate::config::Config;
 use crate::evidence::{Kind, Source, by_reason};
 use crate::fhir::{Registry, RegistryError};
 use crate::ids::IdSource;
-use crate::policy::{OrderKind, Policy};
+use crate::policy::{DiagnosisSupport, OrderKind, Policy};
 
 /// Written where nothing is in scope.
 const NO_CARDS: &[u8] = br#"{"cards":[]}"#;
+
+/// What the Conditions that orders name as their reasons are called among the lists.
+const ORDERS_REASONS: &str = "reasons";
 
 /// What the application is given from outside.
 pub struct Ports {
@@ -127,10 +131,12 @@ impl App {
         let Some(fetching) = Fetching::of_call(&self.registry, &mut opened) else {
             return read(&conclude(means, opened));
         };
-        let lists = fetching.lists(&self.services, &opened).await;
+        let mut searches = fetching.lists(&self.services, &opened);
+        let lists = fetching.in_time(&mut searches).await;
         let opened = opened.with(|gathered| with_lists(gathered, &lists));
-        let referred = fetching.referred(&opened).await;
-        let opened = opened.with(|gathered| with_referred(gathered, &referred));
+        let (late, referred) = join(fetching.late(searches), fetching.referred(&opened)).await;
+        fetching.judge([&lists, &late], &referred);
+        let opened = opened.with(|gathered| with_referred(with_lists(gathered, &late), &referred));
         read(&conclude(means, opened))
     }
 
@@ -198,10 +204,11 @@ impl App {
 
     fn respond<'a>(&self, decision: &Decision<'a>) -> Response<'a> {
         let missing = Kind::ALL.into_iter().filter(|kind| needed_but_missing(decision, *kind));
-        let unavailable: Vec<_> = by_reason(&decision.sources, missing)
-            .into_iter()
-            .map(|(reason, kinds)| (reason, kinds.into_iter().map(Kind::name).collect()))
-            .collect();
+        let lists = by_reason(&decision.sources, missing);
+        let lists = lists.into_iter().map(|(reason, kinds)| (reason, kinds.into_iter().map(Kind::name).collect()));
+        let open_diagnosis = decision.evaluation.orders.iter().any(|order| order.diagnosis == DiagnosisSupport::Unavailable);
+        let reasons = decision.gathered.reasons_unresolved().filter(|_| open_diagnosis).map(|reason| (reason, vec![ORDERS_REASONS]));
+        let unavailable: Vec<_> = lists.chain(reasons).collect();
         let orders: Vec<_> = decision.gathered.drafts().iter().map(|draft| (draft.position, draft.raw)).collect();
         let presentation = Presentation {
             source_label: decision.insurance.insurer.as_deref().unwrap_or(&self.plan_name),
@@ -224,7 +231,7 @@ fn text(body: &[u8]) -> Result<&str, CallError> {
 /// other that could have settled it.
 fn needed_but_missing(decision: &Decision<'_>, kind: Kind) -> bool {
     let mut criteria = decision.evaluation.orders.iter().flat_map(|order| &order.sites).flat_map(|site| &site.criteria);
-    let is_evidence = !matches!(kind, Kind::ServiceRequests | Kind::Coverage);
+    let is_evidence = kind != Kind::Coverage;
     let is_needed = matches!(kind, Kind::Conditions | Kind::Procedures | Kind::MedicationStatements);
     !is_available(decision, kind) && (is_needed || (is_evidence && criteria.any(|criterion| criterion.verdict.is_unknown())))
 }

@@ -2,25 +2,28 @@
 
 use std::sync::Arc;
 
-use tokio::time::Instant;
+use futures_util::stream::{Stream, StreamExt as _};
+use tokio::time::{Instant, timeout_at};
 
 use super::decision::Opened;
 use super::services::Services;
 use crate::evidence::{Gathered, Kind};
-use crate::fhir::{AccessToken, Answer, AnswerTo, Query, Reason, Registry, Server, fetch};
+use crate::fhir::{AccessToken, Answer, AnswerTo, Query, Reason, Registry, Server, judge, searches};
 
 /// The most ids of one search.
 const MOST_IDS: usize = 100;
 /// The most characters of them; servers refuse addresses above some thousands.
 const LONGEST_IDS: usize = 3_000;
 /// The most such searches for one type; what a chart refers to beyond them is said to be missing.
-const MOST_BATCHES: usize = 10;
+const MOST_BATCHES: usize = 3;
 
 /// Access to the FHIR server of one call, until its budget is spent.
 #[derive(Debug)]
 pub(crate) struct Fetching {
     server: Arc<Server>,
     token: Option<AccessToken>,
+    /// When look-ups by id begin, even if a list is not there yet.
+    look_up_from: Instant,
     deadline: Instant,
 }
 
@@ -29,32 +32,61 @@ impl Fetching {
     pub(crate) fn of_call(registry: &Registry, opened: &mut Opened<'_>) -> Option<Self> {
         let server = registry.server(opened.fhir_server.as_deref()?)?;
         let token = opened.token.take().map(AccessToken::new);
-        Some(Self { server, token, deadline: Instant::now() + registry.budget })
+        let begun = Instant::now();
+        Some(Self { server, token, look_up_from: begun + registry.budget * 2 / 3, deadline: begun + registry.budget })
     }
 
     /// Searches for the lists that cannot be relied on yet, all side by side.
-    pub(crate) async fn lists(&self, services: &Services, opened: &Opened<'_>) -> Vec<AnswerTo<Kind>> {
+    pub(crate) fn lists<'s>(&'s self, services: &Services, opened: &Opened<'_>) -> impl Stream<Item = AnswerTo<Kind>> + Unpin + use<'s> {
         let search = |kind: Kind| Some((kind, Query::of_template(services.searches.get(&kind)?, opened.patient_id())?));
-        let searches = opened.gathered.missing().into_iter().filter_map(search).collect();
-        fetch(&self.server, self.token.as_ref(), searches, self.deadline).await
+        let queries: Vec<_> = opened.gathered.missing().into_iter().filter_map(search).collect();
+        searches(&self.server, self.token.as_ref(), queries, self.deadline)
+    }
+
+    /// The lists that are there in time for a look-up of what they refer to, so that one slow list does not cost the
+    /// quick ones theirs.
+    pub(crate) async fn in_time(&self, lists: &mut (impl Stream<Item = AnswerTo<Kind>> + Unpin)) -> Vec<AnswerTo<Kind>> {
+        let mut answers = Vec::new();
+        while let Ok(Some(answer)) = timeout_at(self.look_up_from, lists.next()).await {
+            answers.push(answer);
+        }
+        in_order(answers)
+    }
+
+    /// The rest of the lists.
+    pub(crate) async fn late(&self, lists: impl Stream<Item = AnswerTo<Kind>>) -> Vec<AnswerTo<Kind>> {
+        in_order(lists.collect().await)
+    }
+
+    /// Tells the server's breaker what became of the call's searches.
+    pub(crate) fn judge(&self, lists: [&[AnswerTo<Kind>]; 2], referred: &[AnswerTo<&'static str>]) {
+        let lists = lists.into_iter().flatten().map(|AnswerTo { answer, .. }| answer);
+        judge(&self.server, lists.chain(referred.iter().map(|AnswerTo { answer, .. }| answer)));
     }
 
     /// Searches by id for what the evidence refers to and does not hold: one search a type, or a few where the ids are so
     /// many or so long that an address could not hold them.
     pub(crate) async fn referred(&self, opened: &Opened<'_>) -> Vec<AnswerTo<&'static str>> {
-        let mut searches = Vec::new();
+        let mut queries = Vec::new();
         let mut beyond = Vec::new();
         for (resource_type, ids) in opened.gathered.referred() {
             let mut batches = batches(&ids).into_iter();
-            searches.extend(batches.by_ref().take(MOST_BATCHES).map(|ids| (resource_type, Query::of_ids(resource_type, ids))));
+            queries.extend(batches.by_ref().take(MOST_BATCHES).map(|ids| (resource_type, Query::of_ids(resource_type, ids))));
             if batches.next().is_some() {
                 beyond.push(AnswerTo { key: resource_type, answer: Answer { pages: Vec::new(), missing: Some(Reason::TooMuch) } });
             }
         }
-        let mut answers = fetch(&self.server, self.token.as_ref(), searches, self.deadline).await;
+        let mut answers: Vec<_> = searches(&self.server, self.token.as_ref(), queries, self.deadline).collect().await;
         answers.extend(beyond);
+        answers.sort_by_key(|answer| answer.key);
         answers
     }
+}
+
+/// Answers come when they are there; what is made of them must not hang on that.
+fn in_order(mut answers: Vec<AnswerTo<Kind>>) -> Vec<AnswerTo<Kind>> {
+    answers.sort_by_key(|answer| answer.key);
+    answers
 }
 
 /// As many ids together as one search takes.
@@ -76,9 +108,8 @@ fn batches(ids: &[String]) -> Vec<&[String]> {
 
 /// Adds what was referred to.
 pub(crate) fn with_referred<'b>(gathered: Gathered<'b>, answers: &'b [AnswerTo<&'static str>]) -> Gathered<'b> {
-    answers.iter().fold(gathered, |gathered, AnswerTo { key, answer: Answer { pages, missing } }| {
-        gathered.with_referred(key, pages, missing.map(Reason::as_str))
-    })
+    let parts = |AnswerTo { key, answer }: &'b AnswerTo<&'static str>| (*key, answer.pages.as_slice(), answer.missing.map(Reason::as_str));
+    gathered.with_referred(answers.iter().map(parts))
 }
 
 /// Adds fetched lists to the evidence.

@@ -14,7 +14,7 @@ use super::chart::Chart;
 use super::coverage::Insurance;
 use super::orders::DraftOrder;
 use super::record::{Kind, PrefetchKeys, Record};
-use super::referred;
+use super::referred::{self, Unresolved};
 use super::resource::{BundleView, Resource, Unreadable};
 use super::source::Sources;
 use super::subject::Subject;
@@ -62,6 +62,8 @@ impl<'de: 'a, 'a, V: Deserialize<'de>> Visitor<'de> for EntriesVisitor<'a, V> {
     }
 }
 
+const NOT_THERE: &str = "the FHIR server does not have what it refers to";
+
 /// Everything a call brings about one patient.
 #[derive(Debug)]
 pub struct Gathered<'a> {
@@ -78,9 +80,9 @@ impl<'a> Gathered<'a> {
         for (position, (full_url, raw)) in entries.into_iter().enumerate() {
             let Some(raw) = raw else { continue };
             match Resource::read_single(raw, &mut gathered.unreadable).at(full_url.map(Text)) {
-                Resource::ServiceRequest(view) => gathered.drafts.push(DraftOrder { view, position, raw }),
-                Resource::Medication(view) => gathered.record.medications.push(view),
-                Resource::Condition(view) => gathered.record.drafted_conditions.push(view),
+                Resource::ServiceRequest(view) => gathered.drafts.push(DraftOrder { view: *view, position, raw }),
+                Resource::Medication(view) => gathered.record.medications.push(*view),
+                Resource::Condition(view) => gathered.record.drafted_conditions.push(*view),
                 Resource::Procedure(_)
                 | Resource::MedicationStatement(_)
                 | Resource::MedicationRequest(_)
@@ -134,15 +136,25 @@ impl<'a> Gathered<'a> {
         gathered
     }
 
-    /// Adds the pages a search for resources of a type that others refer to brought, and why they are not all.
+    /// Adds what searches for resources that others refer to brought: for each search its type, its pages, and why they
+    /// are not all. What is then still not in the record is noted where it is referred to.
     #[must_use]
-    pub fn with_referred<'b>(self, resource_type: &str, pages: &'b [Bytes], missing: Option<&'static str>) -> Gathered<'b>
+    pub fn with_referred<'b>(self, answers: impl IntoIterator<Item = (&'static str, &'b [Bytes], Option<&'static str>)>) -> Gathered<'b>
     where
         'a: 'b,
     {
         let mut gathered: Gathered<'b> = self;
-        let pages = gathered.bundles(pages);
-        gathered.record.add_referred(resource_type, pages, missing);
+        let mut reasons = BTreeMap::new();
+        for (resource_type, pages, missing) in answers {
+            let pages = gathered.bundles(pages);
+            let problem = gathered.record.add_referred(resource_type, pages);
+            if let Some(reason) = missing.or(problem) {
+                reasons.entry(resource_type).or_insert(reason);
+            }
+        }
+        for Unresolved { referring, resource_type, .. } in referred::unresolved(&gathered.record, &gathered.drafts) {
+            gathered.record.note_unresolved(referring, reasons.get(resource_type).copied().unwrap_or(NOT_THERE));
+        }
         gathered
     }
 
@@ -157,6 +169,12 @@ impl<'a> Gathered<'a> {
     #[must_use]
     pub fn referred(&self) -> BTreeMap<&'static str, Vec<String>> {
         referred::ids(&self.record, &self.drafts)
+    }
+
+    /// Why a Condition that an order names as its reason could not be had.
+    #[must_use]
+    pub fn reasons_unresolved(&self) -> Option<&'static str> {
+        self.record.reasons_unresolved
     }
 
     /// The draft orders.
@@ -203,6 +221,7 @@ impl<'a> Gathered<'a> {
             forms: in_order(chart.forms(), |fact| &fact.reference),
             therapy_orders: in_order(chart.therapy_orders(), |fact| &fact.reference),
             plan: chart.plan(&self.drafts),
+            unavailable: Kind::ALL.into_iter().filter_map(|kind| Some((kind.name(), self.record.source(kind).problem()?))).collect(),
         }
     }
 

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::value::RawValue;
 
 use super::chart::{Chart, Coded, date, id, label, text};
+use super::index::id_in;
 use super::resource::view;
 use super::subject::Subject;
 use super::views::{ConceptView, ConditionView, ServiceRequestView};
@@ -55,7 +56,12 @@ impl<'a> Chart<'_, 'a> {
     /// This patient's draft orders, with their reasons.
     pub(crate) fn orders(&self, drafts: &[DraftOrder<'a>]) -> Vec<Order<'a>> {
         let own = drafts.iter().filter(|draft| self.subject.is(draft.view.subject.as_ref()));
-        own.map(|draft| Order { reasons: self.reasons(&draft.view), ..self.order(draft) }).collect()
+        own.map(|draft| Order {
+            reasons: self.reasons(&draft.view),
+            has_unread_reason: self.has_unread_reason(&draft.view),
+            ..self.order(draft)
+        })
+        .collect()
     }
 
     /// An order without its reasons: enough to tell whether it is in scope.
@@ -74,7 +80,15 @@ impl<'a> Chart<'_, 'a> {
             side: side.joined(body_side),
             due: due(order),
             reasons: Vec::new(),
+            has_unread_reason: false,
         }
+    }
+
+    /// Whether a Condition it names as its reason was looked for and could not be had.
+    fn has_unread_reason(&self, order: &ServiceRequestView<'a>) -> bool {
+        let mut references = order.reason_reference.iter().flatten().map(|reason| text(reason.reference.as_ref()));
+        let unread = |reference: &str| id_in(reference, "Condition").is_some() && self.indices().conditions.named(reference).is_empty();
+        self.record.reasons_unresolved.is_some() && references.any(unread)
     }
 
     fn reasons(&self, order: &ServiceRequestView<'a>) -> Vec<Reason<'a>> {

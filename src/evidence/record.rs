@@ -121,6 +121,19 @@ pub(crate) struct Record<'a> {
     fetched: BTreeMap<Kind, Fetched>,
     /// Why what a list refers to could not be had.
     unresolved: BTreeMap<Kind, &'static str>,
+    /// Why a Condition that an order names as its reason could not be had. The list of Conditions is whole without it.
+    pub reasons_unresolved: Option<&'static str>,
+}
+
+const ERROR_IN_PART: &str = "the FHIR server answered with an error in part";
+
+/// What refers to a resource that is not in the record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Referring {
+    /// Resources of a list.
+    List(Kind),
+    /// The orders, by their reasons.
+    Reasons,
 }
 
 /// What fetching a type came to.
@@ -144,19 +157,19 @@ impl<'a> Record<'a> {
     /// Adds a single resource.
     pub(crate) fn add(&mut self, resource: Resource<'a>) {
         match resource {
-            Resource::Condition(view) => push(&mut self.conditions, view, &mut self.states, Kind::Conditions),
-            Resource::Procedure(view) => push(&mut self.procedures, view, &mut self.states, Kind::Procedures),
+            Resource::Condition(view) => push(&mut self.conditions, *view, &mut self.states, Kind::Conditions),
+            Resource::Procedure(view) => push(&mut self.procedures, *view, &mut self.states, Kind::Procedures),
             Resource::MedicationStatement(view) => {
-                push(&mut self.medication_statements, view, &mut self.states, Kind::MedicationStatements);
+                push(&mut self.medication_statements, *view, &mut self.states, Kind::MedicationStatements);
             }
-            Resource::MedicationRequest(view) => push(&mut self.medication_requests, view, &mut self.states, Kind::MedicationRequests),
-            Resource::AllergyIntolerance(view) => push(&mut self.allergies, view, &mut self.states, Kind::Allergies),
-            Resource::Observation(view) => push(&mut self.observations, view, &mut self.states, Kind::Observations),
-            Resource::QuestionnaireResponse(view) => push(&mut self.responses, view, &mut self.states, Kind::QuestionnaireResponses),
-            Resource::ServiceRequest(view) => push(&mut self.service_requests, view, &mut self.states, Kind::ServiceRequests),
-            Resource::Coverage(view) => push(&mut self.coverages, view, &mut self.states, Kind::Coverage),
-            Resource::Organization(view) => self.organizations.push(view),
-            Resource::Medication(view) => self.medications.push(view),
+            Resource::MedicationRequest(view) => push(&mut self.medication_requests, *view, &mut self.states, Kind::MedicationRequests),
+            Resource::AllergyIntolerance(view) => push(&mut self.allergies, *view, &mut self.states, Kind::Allergies),
+            Resource::Observation(view) => push(&mut self.observations, *view, &mut self.states, Kind::Observations),
+            Resource::QuestionnaireResponse(view) => push(&mut self.responses, *view, &mut self.states, Kind::QuestionnaireResponses),
+            Resource::ServiceRequest(view) => push(&mut self.service_requests, *view, &mut self.states, Kind::ServiceRequests),
+            Resource::Coverage(view) => push(&mut self.coverages, *view, &mut self.states, Kind::Coverage),
+            Resource::Organization(view) => self.organizations.push(*view),
+            Resource::Medication(view) => self.medications.push(*view),
             Resource::Bundle(bundle) => self.add_bundle(None, bundle),
             Resource::OperationOutcome(_) | Resource::Other => {}
         }
@@ -201,7 +214,7 @@ impl<'a> Record<'a> {
         for resource in entries.filter_map(|entry| Some(entry.resource?.at(entry.full_url))) {
             if let Resource::OperationOutcome(outcome) = &resource {
                 if state_of(outcome) == State::Error {
-                    fetched.missing = fetched.missing.or(Some("the FHIR server answered with an error in part"));
+                    fetched.missing = fetched.missing.or(Some(ERROR_IN_PART));
                 }
                 continue;
             }
@@ -218,33 +231,26 @@ impl<'a> Record<'a> {
         self.fetched.insert(kind, fetched);
     }
 
-    /// Adds resources that others refer to; they are no list of their type.
-    pub(crate) fn add_referred(&mut self, resource_type: &str, pages: Vec<BundleView<'a>>, missing: Option<&'static str>) {
-        if let Some(reason) = missing {
-            self.unresolved.extend(self.referring_to(resource_type).into_iter().map(|kind| (kind, reason)));
-        }
+    /// Adds resources of a type that others refer to; they are no list of their type. Says what is wrong with the pages.
+    pub(crate) fn add_referred(&mut self, resource_type: &str, pages: Vec<BundleView<'a>>) -> Option<&'static str> {
+        let mut problem = None;
         let entries = pages.into_iter().flat_map(|page| page.entry.into_iter().flatten());
         for resource in entries.filter_map(|entry| Some(entry.resource?.at(entry.full_url))) {
             match resource {
-                Resource::Condition(view) => self.drafted_conditions.push(view),
+                Resource::OperationOutcome(outcome) if state_of(&outcome) == State::Error => problem = Some(ERROR_IN_PART),
+                Resource::Condition(view) if resource_type == "Condition" => self.drafted_conditions.push(*view),
                 resource if matches!(resource, Resource::Medication(_) | Resource::Organization(_)) => self.add(resource),
                 _ => {}
             }
         }
+        problem
     }
 
-    /// The lists that are not whole without the resources of that type they refer to.
-    fn referring_to(&self, resource_type: &str) -> Vec<Kind> {
-        let statements = self.medication_statements.iter().any(|view| view.medication_reference.is_some());
-        let requests = self.medication_requests.iter().any(|view| view.medication_reference.is_some());
-        match resource_type {
-            "Condition" => vec![Kind::Conditions],
-            "Organization" => vec![Kind::Coverage],
-            "Medication" => {
-                let lists = [(Kind::MedicationStatements, statements), (Kind::MedicationRequests, requests)];
-                lists.into_iter().filter_map(|(kind, refers)| refers.then_some(kind)).collect()
-            }
-            _ => Vec::new(),
+    /// Notes why what a list, or the orders' reasons, refer to could not be had.
+    pub(crate) fn note_unresolved(&mut self, referring: Referring, reason: &'static str) {
+        match referring {
+            Referring::List(kind) => _ = self.unresolved.insert(kind, reason),
+            Referring::Reasons => self.reasons_unresolved = Some(reason),
         }
     }
 

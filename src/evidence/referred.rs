@@ -5,23 +5,49 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::chart::text;
 use super::index::{Index, Indices, Referable, id_in};
 use super::orders::DraftOrder;
-use super::record::Record;
+use super::record::{Kind, Record, Referring};
 use super::views::{ConceptView, ReferenceView};
 
-/// The ids to look up, by type.
+/// What one list, or the orders' reasons, refer to by id and the record does not hold.
+#[derive(Debug)]
+pub(super) struct Unresolved {
+    pub referring: Referring,
+    pub resource_type: &'static str,
+    pub ids: BTreeSet<String>,
+}
+
+/// The ids to look up, by type: besides what is unresolved, insurers that a Coverage names by words alone.
 pub(super) fn ids(record: &Record<'_>, drafts: &[DraftOrder<'_>]) -> BTreeMap<&'static str, Vec<String>> {
+    let mut by_type: BTreeMap<&'static str, BTreeSet<String>> = BTreeMap::new();
+    let displayed = open(payors(record), &Indices::of(record).organizations);
+    by_type.insert("Organization", displayed);
+    for Unresolved { resource_type, ids, .. } in unresolved(record, drafts) {
+        by_type.entry(resource_type).or_default().extend(ids);
+    }
+    by_type.into_iter().filter(|(_, ids)| !ids.is_empty()).map(|(of_type, ids)| (of_type, ids.into_iter().collect())).collect()
+}
+
+/// What is lacking without the resources referred to. An insurer that the Coverage itself names is not.
+pub(super) fn unresolved(record: &Record<'_>, drafts: &[DraftOrder<'_>]) -> Vec<Unresolved> {
     let indices = Indices::of(record);
-    let statements = record.medication_statements.iter().map(|view| (&view.medication_codeable_concept, &view.medication_reference));
-    let requests = record.medication_requests.iter().map(|view| (&view.medication_codeable_concept, &view.medication_reference));
-    let medications = statements.chain(requests).filter_map(|(concept, reference)| uncoded(concept.as_ref(), reference.as_ref()));
+    let statements = record.medication_statements.iter();
+    let statements = statements.filter_map(|view| uncoded(view.medication_codeable_concept.as_ref(), view.medication_reference.as_ref()));
+    let requests = record.medication_requests.iter();
+    let requests = requests.filter_map(|view| uncoded(view.medication_codeable_concept.as_ref(), view.medication_reference.as_ref()));
     let reasons = drafts.iter().flat_map(|draft| draft.view.reason_reference.iter().flatten());
-    let payors = record.coverages.iter().flat_map(|coverage| coverage.payor.iter().flatten());
+    let nameless = payors(record).filter(|payor| payor.display.is_none());
+    let list = |kind, resource_type, ids| Unresolved { referring: Referring::List(kind), resource_type, ids };
     let found = [
-        ("Medication", unknown(medications, &indices.medications)),
-        ("Condition", unknown(reasons, &indices.conditions)),
-        ("Organization", unknown(payors, &indices.organizations)),
+        list(Kind::MedicationStatements, "Medication", open(statements, &indices.medications)),
+        list(Kind::MedicationRequests, "Medication", open(requests, &indices.medications)),
+        list(Kind::Coverage, "Organization", open(nameless, &indices.organizations)),
+        Unresolved { referring: Referring::Reasons, resource_type: "Condition", ids: open(reasons, &indices.conditions) },
     ];
-    found.into_iter().filter(|(_, ids)| !ids.is_empty()).collect()
+    found.into_iter().filter(|unresolved| !unresolved.ids.is_empty()).collect()
+}
+
+fn payors<'r, 'a>(record: &'r Record<'a>) -> impl Iterator<Item = &'r ReferenceView<'a>> {
+    record.coverages.iter().flat_map(|coverage| coverage.payor.iter().flatten())
 }
 
 /// The reference of a medication entry that has no code of its own.
@@ -29,12 +55,11 @@ fn uncoded<'r, 'a>(concept: Option<&ConceptView<'a>>, reference: Option<&'r Refe
     reference.filter(|_| concept.is_none())
 }
 
-fn unknown<'r, 'a: 'r, T: Referable<'a> + 'r>(
+fn open<'r, 'a: 'r, T: Referable<'a> + 'r>(
     references: impl Iterator<Item = &'r ReferenceView<'a>>,
     index: &Index<'r, T>,
-) -> Vec<String> {
+) -> BTreeSet<String> {
     let references = references.map(|reference| text(reference.reference.as_ref()));
-    let open: BTreeSet<&str> =
-        references.filter(|reference| index.named(reference).is_empty()).filter_map(|reference| id_in(reference, T::KIND)).collect();
-    open.into_iter().map(str::to_owned).collect()
+    let open = references.filter(|reference| index.named(reference).is_empty());
+    open.filter_map(|reference| id_in(reference, T::KIND)).map(str::to_owned).collect()
 }

@@ -26,7 +26,8 @@ macro_rules! resources {
         /// A resource the policy reads, or one it does not.
         #[derive(Debug)]
         pub(crate) enum Resource<'a> {
-            $($variant($view<'a>),)*
+            // Boxed: a view is moved half a dozen times on its way into the record, and is up to half a kilobyte.
+            $($variant(Box<$view<'a>>),)*
             Bundle(BundleView<'a>),
             Other,
         }
@@ -35,7 +36,7 @@ macro_rules! resources {
             fn of_map<A: MapAccess<'a>>(kind: &str, map: A) -> Result<Self, A::Error> {
                 let rest = MapAccessDeserializer::new(map);
                 match kind {
-                    $($name => $view::deserialize(rest).map(Self::$variant),)*
+                    $($name => $view::deserialize(rest).map(Box::new).map(Self::$variant),)*
                     "Bundle" => BundleView::deserialize(rest).map(Self::Bundle),
                     _ => IgnoredAny::deserialize(rest).map(|_| Self::Other),
                 }

@@ -26,6 +26,15 @@ impl Source {
         matches!(self, Self::Prefetch | Self::Fetched)
     }
 
+    /// Why it is not whole.
+    #[must_use]
+    pub fn problem(&self) -> Option<&'static str> {
+        match self {
+            Self::Prefetch | Self::Fetched => None,
+            Self::Partial(reason) | Self::Unavailable(reason) => Some(reason),
+        }
+    }
+
     /// Whether nothing of it came at all.
     #[must_use]
     pub fn is_missing(&self) -> bool {
@@ -51,10 +60,7 @@ pub type Sources = BTreeMap<&'static str, Source>;
 pub fn by_reason(sources: &Sources, kinds: impl IntoIterator<Item = Kind>) -> Vec<(&'static str, Vec<Kind>)> {
     let mut found: Vec<(&'static str, Vec<Kind>)> = Vec::new();
     for kind in kinds {
-        let reason = match sources.get(kind.name()) {
-            Some(Source::Partial(reason) | Source::Unavailable(reason)) => *reason,
-            Some(Source::Prefetch | Source::Fetched) | None => continue,
-        };
+        let Some(reason) = sources.get(kind.name()).and_then(Source::problem) else { continue };
         match found.iter_mut().find(|(known, _)| *known == reason) {
             Some((_, kinds)) => kinds.push(kind),
             None => found.push((reason, vec![kind])),

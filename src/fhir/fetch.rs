@@ -1,7 +1,7 @@
 //! All the searches of a call, side by side, within one time budget. What came by then is kept; what did not is named.
 
 use bytes::Bytes;
-use futures_util::future::join_all;
+use futures_util::stream::FuturesUnordered;
 use tokio::time::{Instant, timeout_at};
 use tracing::{Instrument, debug_span, info};
 
@@ -28,17 +28,22 @@ pub struct AnswerTo<K> {
     pub answer: Answer,
 }
 
-/// Runs every search side by side until `deadline`.
-pub async fn fetch<K>(server: &Server, token: Option<&AccessToken>, queries: Vec<(K, Query)>, deadline: Instant) -> Vec<AnswerTo<K>> {
+/// Every search, side by side until `deadline`; each answer comes when it is there.
+pub fn searches<'s, K: 's>(
+    server: &'s Server,
+    token: Option<&'s AccessToken>,
+    queries: impl IntoIterator<Item = (K, Query)>,
+    deadline: Instant,
+) -> FuturesUnordered<impl Future<Output = AnswerTo<K>> + 's> {
     let begun = Instant::now();
     let unasked = if !server.breaker.allows(begun) {
         Some(Reason::LeftAlone)
     } else if begun >= deadline {
-        Some(Reason::TooSlow)
+        Some(Reason::NoTimeLeft)
     } else {
         None
     };
-    let searches = queries.into_iter().map(|(key, query)| async move {
+    let search = move |(key, query): (K, Query)| async move {
         let span = debug_span!("fhir_search", server = server.name(), resource_type = query.resource_type());
         let answer = match unasked {
             Some(reason) => Answer { pages: Vec::new(), missing: Some(reason) },
@@ -46,21 +51,19 @@ pub async fn fetch<K>(server: &Server, token: Option<&AccessToken>, queries: Vec
         };
         note(server, &query, begun, &answer);
         AnswerTo { key, answer }
-    });
-    let answers = join_all(searches).await;
-    if unasked.is_none() {
-        judge(server, &answers);
-    }
-    answers
+    };
+    queries.into_iter().map(search).collect()
 }
 
-/// One answer shows that the server is there; a round in which every search failed counts as one failure, so that a
-/// single moment without a connection does not cost the calls after it their evidence.
-fn judge<K>(server: &Server, answers: &[AnswerTo<K>]) {
-    let is_failure = |answer: &Answer| answer.pages.is_empty() && answer.missing.is_some_and(Reason::is_failure_of_server);
-    if answers.iter().any(|AnswerTo { answer, .. }| !is_failure(answer)) {
+/// Tells a server's breaker what became of a call's searches. One answer shows that the server is there; a call in which
+/// every search failed counts as one failure, so that a single moment without a connection does not cost the calls after
+/// it their evidence.
+pub fn judge<'a>(server: &Server, answers: impl IntoIterator<Item = &'a Answer>) {
+    let is_failure = |answer: &&Answer| answer.pages.is_empty() && answer.missing.is_some_and(Reason::is_failure_of_server);
+    let asked: Vec<_> = answers.into_iter().filter(|answer| !answer.missing.is_some_and(Reason::is_unasked)).collect();
+    if asked.iter().any(|answer| !is_failure(answer)) {
         server.breaker.succeeded();
-    } else if !answers.is_empty() {
+    } else if !asked.is_empty() {
         server.breaker.failed(Instant::now());
     }
 }

@@ -11,7 +11,7 @@ mod resolver;
 mod search;
 mod server;
 
-pub use fetch::{Answer, AnswerTo, fetch};
+pub use fetch::{Answer, AnswerTo, judge, searches};
 pub use query::Query;
 pub use reason::Reason;
 pub use registry::{Registry, RegistryError};

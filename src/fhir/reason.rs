@@ -34,6 +34,8 @@ pub enum Reason {
     ForeignPage,
     /// The server failed so often that it is left alone for a while.
     LeftAlone,
+    /// The budget was spent before it could be asked.
+    NoTimeLeft,
 }
 
 impl Reason {
@@ -56,6 +58,7 @@ impl Reason {
             Self::TooMuch => "the FHIR server has more than is read",
             Self::ForeignPage => "the FHIR server's next page lies elsewhere",
             Self::LeftAlone => "the FHIR server failed lately and is left alone for a while",
+            Self::NoTimeLeft => "no time was left to ask the FHIR server",
         }
     }
 
@@ -78,6 +81,7 @@ impl Reason {
             Self::TooMuch => "too_much",
             Self::ForeignPage => "foreign_page",
             Self::LeftAlone => "left_alone",
+            Self::NoTimeLeft => "no_time_left",
         }
     }
 
@@ -95,7 +99,13 @@ impl Reason {
             | Self::OutcomeOnly
             | Self::TooMuch
             | Self::ForeignPage
-            | Self::LeftAlone => false,
+            | Self::LeftAlone
+            | Self::NoTimeLeft => false,
         }
+    }
+
+    /// Whether the server was not even asked.
+    pub(super) fn is_unasked(self) -> bool {
+        matches!(self, Self::LeftAlone | Self::NoTimeLeft)
     }
 }

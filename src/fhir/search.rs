@@ -141,7 +141,15 @@ fn bearer(token: &AccessToken) -> Option<HeaderValue> {
 }
 
 fn unsent(error: &reqwest::Error) -> Failure {
-    if error.is_timeout() { Failure::Final(Reason::TooSlow) } else { Failure::Final(Reason::Unreachable) }
+    if error.is_timeout() {
+        Failure::Final(Reason::TooSlow)
+    } else if error.is_builder() {
+        // An address that cannot be sent says nothing of the server.
+        Failure::Final(Reason::Refused)
+    } else {
+        // A kept connection that the server has closed meanwhile is the usual cause, and a new one helps.
+        Failure::Again(None, Reason::Unreachable)
+    }
 }
 
 /// The wait a server asks for: in seconds, or as a date, which is counted from the server's own, so that no clock but its
@@ -165,7 +173,7 @@ fn judge(status: StatusCode, headers: &HeaderMap) -> Result<(), Failure> {
         404 | 410 => Err(Failure::Final(Reason::NotOffered)),
         429 => Err(Failure::Again(named(), Reason::TooManyRequests)),
         400 | 405 | 406 | 413 | 414 | 422 | 431 => Err(Failure::Plainer),
-        500..=599 => Err(Failure::Again(named(), Reason::ServerFailed)),
+        408 | 500..=599 => Err(Failure::Again(named(), Reason::ServerFailed)),
         _ => Err(Failure::Final(Reason::Refused)),
     }
 }

@@ -25,7 +25,7 @@ pub(crate) fn diagnosis<'a>(case: &OrderCase<'_, 'a>) -> Diagnosis<'a> {
     let listed: Vec<_> = active_in(case, ValueSet::CoveredDiagnoses).collect();
     let support = match listed.as_slice() {
         [_, ..] => DiagnosisSupport::OnProblemList,
-        [] if case.facts.conditions_available => DiagnosisSupport::NotFound,
+        [] if case.facts.conditions_available && !case.order.has_unread_reason => DiagnosisSupport::NotFound,
         [] => DiagnosisSupport::Unavailable,
     };
     let billable = listed.into_iter().filter(|condition| !retired(case).any(|retired| condition.label.code == retired.code));

@@ -40,6 +40,8 @@ pub struct Facts<'a> {
     pub therapy_orders: Vec<TherapyOrder<'a>>,
     /// The member's line of business.
     pub plan: Plan,
+    /// The lists that did not come whole, by their names in an evaluation's `sources`, each with the reason.
+    pub unavailable: Vec<(&'static str, &'static str)>,
 }
 
 /// A code with the words to show for it.
@@ -124,6 +126,8 @@ pub struct Order<'a> {
     pub due: Option<DateInterval>,
     /// Every coding of its reasons, its own and of the Conditions it refers to.
     pub reasons: Vec<Reason<'a>>,
+    /// Whether a Condition it names as its reason was looked for and could not be had.
+    pub has_unread_reason: bool,
 }
 
 /// One coded reason of an order.

@@ -63,7 +63,7 @@ phrases! {
         DiscOrFacetAffirmed = "disc-or-facet-affirmed" (),
         NoDiscOrFacetCondition = "no-disc-or-facet-condition" (),
         DiscOrFacetCondition = "disc-or-facet-condition" ("condition"),
-        ConditionsUnavailable = "conditions-unavailable" (),
+        ListUnavailable = "list-unavailable" ("list", "reason"),
         NoLikelierDiagnosis = "no-likelier-diagnosis" (),
         LikelierDiagnosis = "likelier-diagnosis" (),
         AlternativeDiagnosis = "alternative-diagnosis" ("condition"),

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use wiremock::ResponseTemplate;
 
 use crate::support::fhir_server::{FhirServer, Then, call_with_server, json_answer, on_the_wire, page, refusing, register};
-use crate::support::{Answer, Case, TestApp, story};
+use crate::support::{Answer, Case, Json, TestApp, story};
 
 /// Its determination rests on its two procedures.
 const STORY: &str = "third-injection-at-seven-weeks";
@@ -354,19 +354,79 @@ async fn a_call_that_gets_no_answer_is_one_failure_however_many_searches_it_make
     assert_eq!(asked, [8, 16, 16]);
 }
 
-#[tokio::test]
-async fn what_a_list_refers_to_and_cannot_be_had_is_said_with_its_reason() {
-    let mut call: Value = serde_json::from_str(&story(STORY).request).unwrap();
+/// A story whose order names as its reason a Condition that is not in the call.
+fn with_reason_elsewhere(name: &str) -> Case {
+    let story = story(name);
+    let mut call: Value = serde_json::from_str(&story.request).unwrap();
     let order = call["context"]["draftOrders"]["entry"][0]["resource"].as_object_mut().unwrap();
     order.remove("reasonCode").unwrap();
     order.insert("reasonReference".to_owned(), json!([{"reference": "Condition/elsewhere"}]));
-    call["prefetch"]["conditions"] = Value::Null;
-    let story = Case { request: call.to_string(), ..story(STORY) };
-    let server = server().await.answering("Condition", ResponseTemplate::new(403)).await;
-    let answer = app(&server.base()).sign_text(&call_with_server(&story, &server.base(), |_| true).to_string()).await;
+    Case { request: call.to_string(), ..story }
+}
+
+#[tokio::test]
+async fn a_reason_that_cannot_be_had_leaves_the_diagnosis_open_and_the_problem_list_whole() {
+    let name = "first-injection-fully-documented";
+    let granted = FhirServer::without_entries().await;
+    let refused = FhirServer::without_entries().await.answering("Condition", ResponseTemplate::new(403)).await;
+    let absent = FhirServer::without_entries().await;
+    let known = app(&granted.base()).sign_text(&call_with_server(&story(name), &granted.base(), |_| true).to_string()).await;
+    let story = with_reason_elsewhere(name);
+    let without_conditions = |server: &FhirServer| {
+        let mut call = call_with_server(&story, &server.base(), |_| true);
+        call.at_mut("prefetch").set("conditions", Json::read("null"));
+        call.to_string()
+    };
+    for (server, reason) in [(&refused, "not granted by the FHIR server"), (&absent, "the FHIR server does not have what it refers to")] {
+        let answer = app(&server.base()).sign_text(&without_conditions(server)).await;
+        let detail = answer.json()["cards"][0]["detail"].as_str().unwrap().to_owned();
+        assert_eq!(answer.json()["cards"][0]["summary"], known.json()["cards"][0]["summary"]);
+        assert!(detail.contains(&format!("Could not be read ({reason}): the diagnosis the order refers to.")), "{detail}");
+        assert!(!detail.contains("Neither the order nor the problem list"), "{detail}");
+        assert!(!detail.contains("): problem list"), "{detail}");
+    }
+}
+
+/// A story without its form, whose NSAID statement names its Medication by reference, without the Medication.
+fn with_medication_elsewhere(name: &str) -> Case {
+    let story = story(name);
+    let mut call: Value = serde_json::from_str(&story.request).unwrap();
+    let statement = call["prefetch"]["medicationStatements"]["entry"][0]["resource"].as_object_mut().unwrap();
+    statement.remove("medicationCodeableConcept").unwrap();
+    statement.insert("medicationReference".to_owned(), json!({"reference": "Medication/m1"}));
+    call["prefetch"]["questionnaireResponses"] = Value::Null;
+    Case { request: call.to_string(), ..story }
+}
+
+#[tokio::test]
+async fn a_medication_that_cannot_be_had_is_said_in_the_verdict_it_leaves_open() {
+    let story = with_medication_elsewhere("first-injection-fully-documented");
+    let error = json!({"resourceType": "OperationOutcome", "issue": [{"severity": "error", "code": "forbidden"}]});
+    for (answer, reason) in [
+        (ResponseTemplate::new(403), "not granted by the FHIR server"),
+        (page(&[], None), "the FHIR server does not have what it refers to"),
+        (page(&[error], None), "the FHIR server answered with an error in part"),
+    ] {
+        let server = FhirServer::without_entries().await.answering("Medication", answer).await;
+        let answer = app(&server.base()).sign_text(&call_with_server(&story, &server.base(), |_| true).to_string()).await;
+        let answer = answer.text();
+        assert!(answer.contains(&format!("not read: medication list ({reason})")), "{answer}");
+        assert!(answer.contains(&format!("Could not be read ({reason}): medication list.")), "{answer}");
+    }
+}
+
+#[tokio::test]
+async fn a_slow_list_does_not_cost_the_others_what_they_refer_to() {
+    let name = "first-injection-fully-documented";
+    let naproxen = json!({"coding": [{"system": "http://www.nlm.nih.gov/research/umls/rxnorm", "code": "7258"}]});
+    let slow = page(&[], None).set_delay(Duration::from_secs(10));
+    let server = FhirServer::without_entries().await.holding(json!({"resourceType": "Medication", "id": "m1", "code": naproxen}));
+    let server = server.answering("ServiceRequest", slow).await;
+    let call = call_with_server(&with_medication_elsewhere(name), &server.base(), |key| key != "serviceRequests").to_string();
+    let answer = hasty_app(&server.base()).sign_text(&call).await;
     let answer = answer.text();
-    assert!(answer.contains("not granted by the FHIR server"), "{answer}");
-    assert!(!answer.contains("Neither the order nor the problem list"), "{answer}");
+    assert!(answer.contains("NSAID for "), "{answer}");
+    assert!(answer.contains("Could not be read (the FHIR server took too long): orders."), "{answer}");
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 
 use chrono::NaiveDate;
 
+use crate::policy::case::OrderCase;
 use crate::policy::evaluation::{Criterion, CriterionId, Evidence};
 use crate::policy::form::Question;
 use crate::policy::phrases::Phrase;
@@ -79,8 +80,24 @@ impl<'a> Assessment<'a> {
         self.resting_on(new).settled_by(&response.missing)
     }
 
+    /// Says of an open verdict which lists that could have settled it were not read, and why.
+    fn not_read(self, id: CriterionId, case: &OrderCase<'_, 'a>) -> Self {
+        if !self.verdict.is_unknown() {
+            return self;
+        }
+        let lists = case.facts.unavailable.iter().filter(|(list, _)| lists_of(id).contains(list));
+        lists.fold(self, |assessment, (list, reason)| {
+            assessment.found(case.say(Phrase::ListUnavailable, &[&case.policy.wording.source(list), reason]))
+        })
+    }
+
     /// The finished criterion, its statement put together from what was found and what is missing.
-    pub(crate) fn into_criterion(self, id: CriterionId, wording: &Wording) -> Criterion<'a> {
+    pub(crate) fn into_criterion(self, id: CriterionId, case: &OrderCase<'_, 'a>) -> Criterion<'a> {
+        let assessment = self.not_read(id, case);
+        assessment.worded(id, &case.policy.wording)
+    }
+
+    fn worded(self, id: CriterionId, wording: &Wording) -> Criterion<'a> {
         let mut parts = Vec::new();
         if self.verdict.is_unknown() && !self.missing.is_empty() {
             let asks: Vec<_> = self.missing.iter().map(|question| wording.ask(*question)).collect();
@@ -100,6 +117,28 @@ impl<'a> Assessment<'a> {
             met_from: self.met_from,
             remediable: self.remediable,
         }
+    }
+}
+
+/// The lists beside the form that a criterion is settled by, by their names in an evaluation's `sources`.
+fn lists_of(id: CriterionId) -> &'static [&'static str] {
+    match id {
+        CriterionId::PainDuration | CriterionId::NoDiscOrFacetPain => &["conditions"],
+        CriterionId::Tenderness
+        | CriterionId::ProvocationTests
+        | CriterionId::FirstDidNotHelp
+        | CriterionId::SustainedRelief
+        | CriterionId::DiagnosticResponse => &["observations"],
+        CriterionId::Nsaids => &["conditions", "medicationStatements", "medicationRequests", "allergies"],
+        CriterionId::WithOtherTreatment => &["procedures", "serviceRequests"],
+        CriterionId::ActivityModification | CriterionId::NoLikelierDiagnosis => &["questionnaireResponses"],
+        CriterionId::ExerciseTherapy
+        | CriterionId::TwoWeeksPassed
+        | CriterionId::TwoMonthsApart
+        | CriterionId::FewerThanFour
+        | CriterionId::WithinTwelveMonths
+        | CriterionId::OneProcedurePerVisit => &["procedures"],
+        CriterionId::Neurotomy => &[],
     }
 }
 

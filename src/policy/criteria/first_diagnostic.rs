@@ -26,7 +26,7 @@ pub(crate) fn first_diagnostic<'a>(case: &SiteCase<'_, 'a>) -> Vec<Criterion<'a>
         (CriterionId::NoDiscOrFacetPain, no_disc_or_facet_pain(case)),
         (CriterionId::NoLikelierDiagnosis, no_likelier_diagnosis(case)),
     ]
-    .map(|(id, assessment)| assessment.into_criterion(id, &case.policy.wording))
+    .map(|(id, assessment)| assessment.into_criterion(id, case))
     .into()
 }
 
@@ -219,7 +219,7 @@ fn no_disc_or_facet_pain<'a>(case: &OrderCase<'_, 'a>) -> Assessment<'a> {
         let found = case.say(Phrase::DiscOrFacetCondition, &[&condition.label]);
         open = open.found(found).resting_on([condition_evidence(case, condition)]);
     }
-    if case.facts.conditions_available { open } else { open.found(case.say(Phrase::ConditionsUnavailable, &[])) }
+    open
 }
 
 /// I.A.6: the form alone; alternative diagnoses of the chart are named.

@@ -12,5 +12,5 @@ pub(crate) fn neurotomy<'a>(case: &OrderCase<'_, 'a>) -> Criterion<'a> {
     Assessment::new(Verdict::NotMet)
         .found(case.say(Phrase::NeurotomyNotCovered, &[]))
         .resting_on([evidence(&order.reference, Some(case.dates.service.to_string()), case.say(Phrase::EvidenceOrder, &[&order.label]))])
-        .into_criterion(CriterionId::Neurotomy, &case.policy.wording)
+        .into_criterion(CriterionId::Neurotomy, case)
 }

@@ -11,7 +11,7 @@ use crate::policy::verdict::Verdict;
 /// I.B.1 and I.B.2.
 pub(crate) fn second_diagnostic<'a>(case: &SiteCase<'_, 'a>) -> Vec<Criterion<'a>> {
     [(CriterionId::FirstDidNotHelp, first_did_not_help(case)), (CriterionId::TwoWeeksPassed, two_weeks_passed(case))]
-        .map(|(id, assessment)| assessment.into_criterion(id, &case.policy.wording))
+        .map(|(id, assessment)| assessment.into_criterion(id, case))
         .into()
 }
 

@@ -26,7 +26,7 @@ pub(crate) fn subsequent<'a>(case: &SiteCase<'_, 'a>) -> Vec<Criterion<'a>> {
     if case.injections.len() > 1 {
         criteria.push((CriterionId::DiagnosticResponse, either(case, [0, 1].into_iter(), improved)));
     }
-    criteria.into_iter().map(|(id, assessment)| assessment.into_criterion(id, &case.policy.wording)).collect()
+    criteria.into_iter().map(|(id, assessment)| assessment.into_criterion(id, case)).collect()
 }
 
 /// The OR of what several injections did.
@@ -172,7 +172,7 @@ pub(crate) fn within_twelve_months<'a>(case: &SiteCase<'_, 'a>) -> Criterion<'a>
             exception(case, open.settled_by(&[super::INJECTION_DATE]))
         }
     };
-    assessment.into_criterion(CriterionId::WithinTwelveMonths, &case.policy.wording)
+    assessment.into_criterion(CriterionId::WithinTwelveMonths, case)
 }
 
 /// Whether a service on `date` is within the twelve months after an injection.

@@ -34,5 +34,5 @@ pub(crate) fn one_procedure_per_visit<'a>(case: &OrderCase<'_, 'a>) -> Criterion
                 .remediable(true)
         }
     };
-    assessment.into_criterion(CriterionId::OneProcedurePerVisit, &case.policy.wording)
+    assessment.into_criterion(CriterionId::OneProcedurePerVisit, case)
 }
