@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
-use futures_util::future::join_all;
+use futures_util::future::try_join_all;
 use serde_json::{Value, json};
 use sij_cds::app::{App, Ports};
 use sij_cds::clock::SystemClock;
@@ -26,12 +26,10 @@ use request::Call;
 const DELAY: Duration = Duration::from_millis(50);
 const TURNS: usize = 21;
 const SIZES: [usize; 2] = [60, 1_000];
-const AT_A_TIME: usize = 10;
+const AT_A_TIME: u8 = 10;
 
-/// An empty-prefetch call, of the slowest search and its own work.
+/// Calls without prefetch, of the slowest search and their own work: the work of ten adds up, the waiting does not.
 const MOST: f64 = 1.3;
-/// Ten calls at a time, of one; they share the CPUs, but do not wait for each other.
-const MOST_TOGETHER: f64 = 2.0;
 
 fn main() -> anyhow::Result<()> {
     // As Criterion's: only tried out, not measured.
@@ -43,11 +41,12 @@ fn main() -> anyhow::Result<()> {
     for resources in SIZES {
         let figures = runtime.block_on(measure(resources, turns))?;
         let Figures { search, own_work, call, together } = figures;
-        let (ratio, ratio_together) = (call / (search + own_work), together / call);
-        missed |= ratio > MOST || ratio_together > MOST_TOGETHER;
+        let ratio = call / (search + own_work);
+        let ratio_together = together / f64::from(AT_A_TIME).mul_add(own_work, search);
+        missed |= ratio > MOST || ratio_together > MOST;
         writeln!(out, "{resources:9}  {search:17.1}  {own_work:11.2}  {call:7.1}  {ratio:5.2}  {together:15.1}  {ratio_together:5.2}")?;
     }
-    anyhow::ensure!(!missed || turns == 1, "a target is missed: at most {MOST} and {MOST_TOGETHER}");
+    anyhow::ensure!(!missed || turns == 1, "a target is missed: at most {MOST}");
     Ok(())
 }
 
@@ -69,7 +68,7 @@ async fn measure(resources: usize, turns: usize) -> anyhow::Result<Figures> {
     let members = empty.as_object_mut().context("an object")?;
     members.insert("fhirServer".to_owned(), json!(base));
     members.insert("prefetch".to_owned(), json!({}));
-    let (full, empty) = (full.to_string(), empty.to_string());
+    let (full, empty, app) = (full.to_string(), Arc::new(empty.to_string()), Arc::new(app));
     let client = reqwest::Client::builder().gzip(true).build()?;
     let expected = app.answer(full.as_bytes()).await?.len();
 
@@ -89,7 +88,11 @@ async fn measure(resources: usize, turns: usize) -> anyhow::Result<Figures> {
         let call = milliseconds(begun);
         anyhow::ensure!(answer.len() == expected, "the fetched evidence is not the prefetched");
         let begun = Instant::now();
-        let answers = join_all((0..AT_A_TIME).map(|_| app.answer(empty.as_bytes()))).await;
+        let calls = (0..AT_A_TIME).map(|_| {
+            let (app, empty) = (Arc::clone(&app), Arc::clone(&empty));
+            tokio::spawn(async move { app.answer(empty.as_bytes()).await })
+        });
+        let answers = try_join_all(calls).await?;
         let together = milliseconds(begun);
         anyhow::ensure!(answers.iter().all(|answer| answer.as_ref().is_ok_and(|answer| answer.len() == expected)), "an answer is wrong");
         for (times, time) in times.iter_mut().zip([slowest, own_work, call, together]) {

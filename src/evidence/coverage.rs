@@ -7,13 +7,14 @@ use super::chart::{Chart, id, text};
 use super::index::id_in;
 use super::orders::DraftOrder;
 use super::resource::view;
+use super::text::Text;
 use super::views::{CoverageView, OrganizationView, ReferenceView};
 use crate::policy::{Plan, ValueSet};
 
 /// What the coverage of an order says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Insurance<'a> {
-    /// The insurer's name, from the payor's Organization or the reference's display.
+    /// The insurer's name, from the reference's display or the payor's Organization.
     pub insurer: Option<Cow<'a, str>>,
 }
 
@@ -51,7 +52,12 @@ impl<'a> Chart<'_, 'a> {
         Insurance { insurer: payors.into_iter().find_map(|(coverage, payor)| self.insurer(coverage, payor)) }
     }
 
+    /// The reference's own words come first, so that an insurer they name need not be looked up.
     fn insurer(&self, coverage: &CoverageView<'a>, payor: &ReferenceView<'a>) -> Option<Cow<'a, str>> {
+        let words = |name: Option<Text<'a>>| name.map(|name| name.0).filter(|name| !name.trim().is_empty());
+        if let Some(name) = words(payor.display.clone()) {
+            return Some(name);
+        }
         let reference = text(payor.reference.as_ref());
         let name = if let Some(local) = reference.strip_prefix('#') {
             let mut contained = coverage.contained.iter().flatten().filter_map(|raw| view::<OrganizationView<'a>>(raw));
@@ -59,6 +65,6 @@ impl<'a> Chart<'_, 'a> {
         } else {
             self.indices().organizations.named(reference).first().and_then(|found| found.name.clone())
         };
-        name.or_else(|| payor.display.clone()).map(|name| name.0).filter(|name| !name.trim().is_empty())
+        words(name)
     }
 }

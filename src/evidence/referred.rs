@@ -16,15 +16,13 @@ pub(super) struct Unresolved {
     pub ids: BTreeSet<String>,
 }
 
-/// The ids to look up, by type: besides what is unresolved, insurers that a Coverage names by words alone.
+/// The ids to look up, by type.
 pub(super) fn ids(record: &Record<'_>, drafts: &[DraftOrder<'_>]) -> BTreeMap<&'static str, Vec<String>> {
     let mut by_type: BTreeMap<&'static str, BTreeSet<String>> = BTreeMap::new();
-    let displayed = open(payors(record), &Indices::of(record).organizations);
-    by_type.insert("Organization", displayed);
     for Unresolved { resource_type, ids, .. } in unresolved(record, drafts) {
         by_type.entry(resource_type).or_default().extend(ids);
     }
-    by_type.into_iter().filter(|(_, ids)| !ids.is_empty()).map(|(of_type, ids)| (of_type, ids.into_iter().collect())).collect()
+    by_type.into_iter().map(|(of_type, ids)| (of_type, ids.into_iter().collect())).collect()
 }
 
 /// What is lacking without the resources referred to. An insurer that the Coverage itself names is not.
@@ -35,7 +33,8 @@ pub(super) fn unresolved(record: &Record<'_>, drafts: &[DraftOrder<'_>]) -> Vec<
     let requests = record.medication_requests.iter();
     let requests = requests.filter_map(|view| uncoded(view.medication_codeable_concept.as_ref(), view.medication_reference.as_ref()));
     let reasons = drafts.iter().flat_map(|draft| draft.view.reason_reference.iter().flatten());
-    let nameless = payors(record).filter(|payor| payor.display.is_none());
+    let payors = record.coverages.iter().flat_map(|coverage| coverage.payor.iter().flatten());
+    let nameless = payors.filter(|payor| text(payor.display.as_ref()).trim().is_empty());
     let list = |kind, resource_type, ids| Unresolved { referring: Referring::List(kind), resource_type, ids };
     let found = [
         list(Kind::MedicationStatements, "Medication", open(statements, &indices.medications)),
@@ -44,10 +43,6 @@ pub(super) fn unresolved(record: &Record<'_>, drafts: &[DraftOrder<'_>]) -> Vec<
         Unresolved { referring: Referring::Reasons, resource_type: "Condition", ids: open(reasons, &indices.conditions) },
     ];
     found.into_iter().filter(|unresolved| !unresolved.ids.is_empty()).collect()
-}
-
-fn payors<'r, 'a>(record: &'r Record<'a>) -> impl Iterator<Item = &'r ReferenceView<'a>> {
-    record.coverages.iter().flat_map(|coverage| coverage.payor.iter().flatten())
 }
 
 /// The reference of a medication entry that has no code of its own.

@@ -150,9 +150,14 @@ async fn a_name_that_leads_into_a_private_network_is_not_followed() {
 
 #[tokio::test]
 async fn the_token_goes_with_every_request_and_into_no_log_line() {
-    let story = story(STORY);
+    let story = changed(STORY, |call| {
+        let entries = call["prefetch"]["coverage"]["entry"].as_array_mut().unwrap();
+        entries.truncate(1);
+        entries[0]["resource"]["payor"] = json!([{"reference": "Organization/payer"}]);
+    });
     let server = FhirServer::of(&story).await;
     let answer = answer(&story, &server, |_| false).await;
+    // The insurer is looked up by its id, after the lists.
     let sent: Vec<_> =
         server.requests().await.iter().map(|request| request.headers["authorization"].to_str().unwrap().to_owned()).collect();
     assert!(sent.len() > LISTS.len(), "{sent:?}");
