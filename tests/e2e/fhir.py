@@ -14,7 +14,6 @@ import subprocess
 import sys
 import tempfile
 import time
-import urllib.error
 import urllib.request
 
 STORIES = pathlib.Path("fixtures/stories")
@@ -70,10 +69,10 @@ def missing(result):
     return [kind for kind, source in result["sources"].items() if source.startswith("unavailable")]
 
 
-def compare_evaluations(ours, base, stories, count, seed, work):
+def compare_evaluations(ours, base, plain, count, seed, work):
+    stories = list(plain)
     differences = 0
     chance = random.Random(seed)
-    plain = dict(zip(stories, evaluate(ours, [request_of(story, None, None) for story in stories])))
     compared = 0
     for page_size in (None, 7):
         file = work / f"pages-{page_size}.toml"
@@ -119,11 +118,10 @@ def cards_of(url, request):
     return json.dumps(response)
 
 
-def compare_cards(ours, base, stories, work):
+def compare_cards(ours, base, plain, work):
     """The cards of the running service, today: from prefetch and from fetching."""
     differences = 0
-    plain = evaluate(ours, [request_of(story, None, None) for story in stories])
-    whole = [story for story, result in zip(stories, plain) if not missing(result) and "unreadable" not in result]
+    whole = [story for story, result in plain.items() if not missing(result) and "unreadable" not in result]
     log = work / "serve.log"
     with log.open("w") as out:
         service = subprocess.Popen([ours, "serve", "--config", str(work / "pages-None.toml")], stdout=out, stderr=out)
@@ -172,8 +170,9 @@ def main():
             print(f"note    not stored by the FHIR server: {line.strip()}")
         with tempfile.TemporaryDirectory() as work:
             work = pathlib.Path(work)
-            differences = compare_evaluations(arguments.ours, base, stories, arguments.mixtures, arguments.seed, work)
-            differences += compare_cards(arguments.ours, base, stories, work)
+            plain = dict(zip(stories, evaluate(arguments.ours, [request_of(story, None, None) for story in stories])))
+            differences = compare_evaluations(arguments.ours, base, plain, arguments.mixtures, arguments.seed, work)
+            differences += compare_cards(arguments.ours, base, plain, work)
     finally:
         server.terminate()
         server.wait(20)

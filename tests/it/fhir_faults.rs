@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use wiremock::ResponseTemplate;
 
 use crate::support::fhir_server::{FhirServer, Then, call_with_server, json_answer, on_the_wire, page, refusing, register};
-use crate::support::{Answer, Case, Json, TestApp, story};
+use crate::support::{Answer, Case, TestApp, changed, story};
 
 /// Its determination rests on its two procedures.
 const STORY: &str = "third-injection-at-seven-weeks";
@@ -343,7 +343,7 @@ async fn a_server_that_failed_again_and_again_is_left_alone() {
 
 #[tokio::test]
 async fn a_call_that_gets_no_answer_is_one_failure_however_many_searches_it_makes() {
-    let failing = granting_none_of([]).await.answering_everything(ResponseTemplate::new(500)).await;
+    let failing = server().await.answering_everything(ResponseTemplate::new(500)).await;
     let app = app_with_breaker(&failing.base(), Duration::from_mins(1));
     let call = call_with_server(&story(STORY), &failing.base(), |key| key == "conditions").to_string();
     let mut asked = Vec::new();
@@ -354,31 +354,25 @@ async fn a_call_that_gets_no_answer_is_one_failure_however_many_searches_it_make
     assert_eq!(asked, [8, 16, 16]);
 }
 
-/// A story whose order names as its reason a Condition that is not in the call.
+/// A story with an empty problem list, whose order names as its reason a Condition that is not in the call.
 fn with_reason_elsewhere(name: &str) -> Case {
-    let story = story(name);
-    let mut call: Value = serde_json::from_str(&story.request).unwrap();
-    let order = call["context"]["draftOrders"]["entry"][0]["resource"].as_object_mut().unwrap();
-    order.remove("reasonCode").unwrap();
-    order.insert("reasonReference".to_owned(), json!([{"reference": "Condition/elsewhere"}]));
-    Case { request: call.to_string(), ..story }
+    changed(name, |call| {
+        let order = call["context"]["draftOrders"]["entry"][0]["resource"].as_object_mut().unwrap();
+        order.remove("reasonCode").unwrap();
+        order.insert("reasonReference".to_owned(), json!([{"reference": "Condition/elsewhere"}]));
+        call["prefetch"]["conditions"] = Value::Null;
+    })
 }
 
 #[tokio::test]
 async fn a_reason_that_cannot_be_had_leaves_the_diagnosis_open_and_the_problem_list_whole() {
     let name = "first-injection-fully-documented";
-    let granted = FhirServer::without_entries().await;
     let refused = FhirServer::without_entries().await.answering("Condition", ResponseTemplate::new(403)).await;
     let absent = FhirServer::without_entries().await;
-    let known = app(&granted.base()).sign_text(&call_with_server(&story(name), &granted.base(), |_| true).to_string()).await;
+    let known = app(&absent.base()).sign_text(&call_with_server(&story(name), &absent.base(), |_| true).to_string()).await;
     let story = with_reason_elsewhere(name);
-    let without_conditions = |server: &FhirServer| {
-        let mut call = call_with_server(&story, &server.base(), |_| true);
-        call.at_mut("prefetch").set("conditions", Json::read("null"));
-        call.to_string()
-    };
     for (server, reason) in [(&refused, "not granted by the FHIR server"), (&absent, "the FHIR server does not have what it refers to")] {
-        let answer = app(&server.base()).sign_text(&without_conditions(server)).await;
+        let answer = app(&server.base()).sign_text(&call_with_server(&story, &server.base(), |_| true).to_string()).await;
         let detail = answer.json()["cards"][0]["detail"].as_str().unwrap().to_owned();
         assert_eq!(answer.json()["cards"][0]["summary"], known.json()["cards"][0]["summary"]);
         assert!(detail.contains(&format!("Could not be read ({reason}): the diagnosis the order refers to.")), "{detail}");
@@ -389,13 +383,12 @@ async fn a_reason_that_cannot_be_had_leaves_the_diagnosis_open_and_the_problem_l
 
 /// A story without its form, whose NSAID statement names its Medication by reference, without the Medication.
 fn with_medication_elsewhere(name: &str) -> Case {
-    let story = story(name);
-    let mut call: Value = serde_json::from_str(&story.request).unwrap();
-    let statement = call["prefetch"]["medicationStatements"]["entry"][0]["resource"].as_object_mut().unwrap();
-    statement.remove("medicationCodeableConcept").unwrap();
-    statement.insert("medicationReference".to_owned(), json!({"reference": "Medication/m1"}));
-    call["prefetch"]["questionnaireResponses"] = Value::Null;
-    Case { request: call.to_string(), ..story }
+    changed(name, |call| {
+        let statement = call["prefetch"]["medicationStatements"]["entry"][0]["resource"].as_object_mut().unwrap();
+        statement.remove("medicationCodeableConcept").unwrap();
+        statement.insert("medicationReference".to_owned(), json!({"reference": "Medication/m1"}));
+        call["prefetch"]["questionnaireResponses"] = Value::Null;
+    })
 }
 
 #[tokio::test]

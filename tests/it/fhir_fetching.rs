@@ -8,7 +8,7 @@ use proptest::test_runner::TestRunner;
 use serde_json::{Value, json};
 
 use crate::support::fhir_server::{FhirServer, LISTS, TOKEN, call_with_server, page, register, registered};
-use crate::support::{Case, Json, LogBuffer, TestApp, stories, story};
+use crate::support::{Case, Json, LogBuffer, TestApp, changed, stories, story};
 
 /// Its determination rests on its two procedures.
 const STORY: &str = "third-injection-at-seven-weeks";
@@ -30,14 +30,6 @@ async fn answer(story: &Case, server: &FhirServer, keeps: impl Fn(&str) -> bool)
 /// The answer to a story from its prefetch alone. An order is sent back with its white space, so there is to be none.
 async fn answer_from_prefetch(story: &Case) -> String {
     TestApp::on_the_day_of_the_fixtures().sign_text(&story.json().to_string()).await.text()
-}
-
-/// A story whose JSON was changed.
-fn changed(name: &str, change: impl FnOnce(&mut Value)) -> Case {
-    let story = story(name);
-    let mut call: Value = serde_json::from_str(&story.request).unwrap();
-    change(&mut call);
-    Case { request: call.to_string(), ..story }
 }
 
 #[tokio::test]

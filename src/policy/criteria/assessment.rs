@@ -8,7 +8,6 @@ use crate::policy::form::Question;
 use crate::policy::phrases::Phrase;
 use crate::policy::response::Response;
 use crate::policy::verdict::Verdict;
-use crate::policy::wording::Wording;
 
 /// More resources than anybody reads for one criterion; a chart of any size yields a result of bounded size.
 pub(crate) const MOST_EVIDENCE: usize = 200;
@@ -80,30 +79,16 @@ impl<'a> Assessment<'a> {
         self.resting_on(new).settled_by(&response.missing)
     }
 
-    /// Says of an open verdict which lists that could have settled it were not read, and why.
-    fn not_read(self, id: CriterionId, case: &OrderCase<'_, 'a>) -> Self {
-        if !self.verdict.is_unknown() {
-            return self;
-        }
-        let lists = case.facts.unavailable.iter().filter(|(list, _)| lists_of(id).contains(list));
-        lists.fold(self, |assessment, (list, reason)| {
-            assessment.found(case.say(Phrase::ListUnavailable, &[&case.policy.wording.source(list), reason]))
-        })
-    }
-
     /// The finished criterion, its statement put together from what was found and what is missing.
     pub(crate) fn into_criterion(self, id: CriterionId, case: &OrderCase<'_, 'a>) -> Criterion<'a> {
-        let assessment = self.not_read(id, case);
-        assessment.worded(id, &case.policy.wording)
-    }
-
-    fn worded(self, id: CriterionId, wording: &Wording) -> Criterion<'a> {
+        let wording = &case.policy.wording;
+        let not_read = if self.verdict.is_unknown() { not_read(id, case) } else { Vec::new() };
         let mut parts = Vec::new();
         if self.verdict.is_unknown() && !self.missing.is_empty() {
             let asks: Vec<_> = self.missing.iter().map(|question| wording.ask(*question)).collect();
             parts.push(wording.say(Phrase::NotDocumented, &[&asks.join(", ")]));
         }
-        for phrase in self.found {
+        for phrase in self.found.into_iter().chain(not_read) {
             if !parts.contains(&phrase) {
                 parts.push(phrase);
             }
@@ -118,6 +103,12 @@ impl<'a> Assessment<'a> {
             remediable: self.remediable,
         }
     }
+}
+
+/// The lists that could have settled a criterion and were not read, and why.
+fn not_read(id: CriterionId, case: &OrderCase<'_, '_>) -> Vec<String> {
+    let lists = case.facts.unavailable.iter().filter(|(list, _)| lists_of(id).contains(list));
+    lists.map(|(list, reason)| case.say(Phrase::ListUnavailable, &[&case.policy.wording.source(list), reason])).collect()
 }
 
 /// The lists beside the form that a criterion is settled by, by their names in an evaluation's `sources`.

@@ -16,6 +16,14 @@ pub(crate) struct Case {
     pub(crate) expected: Value,
 }
 
+/// A story whose JSON was changed.
+pub(crate) fn changed(name: &str, change: impl FnOnce(&mut Value)) -> Case {
+    let story = story(name);
+    let mut call: Value = serde_json::from_str(&story.request).unwrap();
+    change(&mut call);
+    Case { request: call.to_string(), ..story }
+}
+
 impl Case {
     pub(crate) fn json(&self) -> Json {
         Json::read(&self.request)

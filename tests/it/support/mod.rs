@@ -15,7 +15,7 @@ mod test_app;
 
 pub(crate) use answer::Answer;
 pub(crate) use call::Call;
-pub(crate) use cases::{Case, all_cases, disagreements, evaluated_requests, policy_cases, stories, story};
+pub(crate) use cases::{Case, all_cases, changed, disagreements, evaluated_requests, policy_cases, stories, story};
 pub(crate) use evaluator::{Evaluator, day_of_the_fixtures};
 pub(crate) use json::Json;
 pub(crate) use log_buffer::LogBuffer;
