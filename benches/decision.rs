@@ -17,7 +17,7 @@ use chrono::{DateTime, Utc};
 use criterion::{BenchmarkId, Criterion, Throughput};
 use futures_util::FutureExt as _;
 use serde_json::Value;
-use sij_cds::app::{App, Ports, Services};
+use sij_cds::app::{App, Credentials, Ports, Services, VerifiedClient};
 use sij_cds::cds_hooks::{Prefetch, Presentation, cards, read};
 use sij_cds::clock::FixedClock;
 use sij_cds::config::{Config, Layers};
@@ -48,6 +48,7 @@ fn main() -> anyhow::Result<()> {
 
 struct Service {
     app: App,
+    caller: VerifiedClient,
     services: Services,
     now: DateTime<Utc>,
 }
@@ -56,13 +57,15 @@ impl Service {
     fn new() -> anyhow::Result<Self> {
         let now = "2026-06-01T09:30:00Z".parse().context("an instant")?;
         let config = Config::layered(Layers::default())?;
-        let ports = Ports { clock: Arc::new(FixedClock::at(now)), ids: Arc::new(RandomIds) };
-        Ok(Self { app: App::build(&config, ports)?, services: Services::load()?, now })
+        let ports = Ports::new(&config, Arc::new(FixedClock::at(now)), Arc::new(RandomIds))?;
+        let app = App::build(&config, ports)?;
+        let caller = app.authenticate(Credentials::default()).now_or_never().context("nobody is asked")??;
+        Ok(Self { app, caller, services: Services::load()?, now })
     }
 
     fn answer(&self, body: &str) {
         // Without FHIR servers there is nothing to wait for.
-        let _ = black_box(self.app.answer(black_box(body.as_bytes())).now_or_never());
+        let _ = black_box(self.app.answer(&self.caller, black_box(body.as_bytes())).now_or_never());
     }
 }
 

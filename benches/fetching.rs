@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 use futures_util::future::try_join_all;
 use serde_json::{Value, json};
-use sij_cds::app::{App, Ports};
+use sij_cds::app::{App, Credentials, Ports};
 use sij_cds::clock::SystemClock;
 use sij_cds::config::{Config, Layers};
 use sij_cds::ids::RandomIds;
@@ -70,7 +70,8 @@ async fn measure(resources: usize, turns: usize) -> anyhow::Result<Figures> {
     members.insert("prefetch".to_owned(), json!({}));
     let (full, empty, app) = (full.to_string(), Arc::new(empty.to_string()), Arc::new(app));
     let client = reqwest::Client::builder().gzip(true).build()?;
-    let expected = app.answer(full.as_bytes()).await?.len();
+    let caller = app.authenticate(Credentials::default()).await?;
+    let expected = app.answer(&caller, full.as_bytes()).await?.len();
 
     let mut times: [Vec<f64>; 4] = Default::default();
     for _ in 0..turns {
@@ -81,16 +82,16 @@ async fn measure(resources: usize, turns: usize) -> anyhow::Result<Figures> {
             slowest = slowest.max(milliseconds(begun));
         }
         let begun = Instant::now();
-        app.answer(full.as_bytes()).await?;
+        app.answer(&caller, full.as_bytes()).await?;
         let own_work = milliseconds(begun);
         let begun = Instant::now();
-        let answer = app.answer(empty.as_bytes()).await?;
+        let answer = app.answer(&caller, empty.as_bytes()).await?;
         let call = milliseconds(begun);
         anyhow::ensure!(answer.len() == expected, "the fetched evidence is not the prefetched");
         let begun = Instant::now();
         let calls = (0..AT_A_TIME).map(|_| {
-            let (app, empty) = (Arc::clone(&app), Arc::clone(&empty));
-            tokio::spawn(async move { app.answer(empty.as_bytes()).await })
+            let (app, empty, caller) = (Arc::clone(&app), Arc::clone(&empty), caller.clone());
+            tokio::spawn(async move { app.answer(&caller, empty.as_bytes()).await })
         });
         let answers = try_join_all(calls).await?;
         let together = milliseconds(begun);
@@ -107,7 +108,7 @@ fn app(base: &str) -> anyhow::Result<App> {
     let mut config = Config::layered(Layers::default())?;
     let server = json!({"name": "ehr", "base_url": base, "allow_private_addresses": true});
     config.fhir_servers = vec![serde_json::from_value(server)?];
-    Ok(App::build(&config, Ports { clock: Arc::new(SystemClock), ids: Arc::new(RandomIds) })?)
+    Ok(App::build(&config, Ports::new(&config, Arc::new(SystemClock), Arc::new(RandomIds))?)?)
 }
 
 /// The searches a call without prefetch makes, from the published templates; in the call, a list it lacks becomes empty.

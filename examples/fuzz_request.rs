@@ -21,7 +21,7 @@ use clap::Parser;
 use futures_util::FutureExt as _;
 use serde::Deserialize;
 use serde_json::value::RawValue;
-use sij_cds::app::{App, Ports};
+use sij_cds::app::{App, Credentials, Ports, VerifiedClient};
 use sij_cds::clock::FixedClock;
 use sij_cds::config::{Config, Layers};
 use sij_cds::ids::IdSource;
@@ -153,6 +153,7 @@ fn json_files(folder: &str) -> anyhow::Result<Vec<PathBuf>> {
 /// What is tried.
 struct Target {
     app: App,
+    caller: VerifiedClient,
     ids: Arc<Ids>,
     instants: [DateTime<Utc>; 4],
 }
@@ -180,8 +181,11 @@ impl Target {
         let [now, leap, first, last] = instants.map(str::parse::<DateTime<Utc>>);
         let instants = [now?, leap?, first?, last?];
         let ids = Arc::new(Ids::default());
-        let ports = Ports { clock: Arc::new(FixedClock::at(instants[0])), ids: ids.clone() };
-        Ok(Self { app: App::build(&Config::layered(Layers::default())?, ports)?, ids, instants })
+        let config = Config::layered(Layers::default())?;
+        let ports = Ports::new(&config, Arc::new(FixedClock::at(instants[0])), ids.clone())?;
+        let app = App::build(&config, ports)?;
+        let caller = app.authenticate(Credentials::default()).now_or_never().context("nobody is asked")??;
+        Ok(Self { app, caller, ids, instants })
     }
 
     /// A request slower than it may be is tried again: the machine may have been busy.
@@ -201,7 +205,7 @@ impl Target {
     fn run(&self, request: &[u8]) -> Outcome {
         self.ids.0.store(0, Ordering::Relaxed);
         let began = Instant::now();
-        let answer = catch_unwind(AssertUnwindSafe(|| self.app.answer(request).now_or_never()));
+        let answer = catch_unwind(AssertUnwindSafe(|| self.app.answer(&self.caller, request).now_or_never()));
         let took = began.elapsed();
         let evaluations = catch_unwind(AssertUnwindSafe(|| self.evaluations(request)));
         // Without FHIR servers there is nothing to wait for.

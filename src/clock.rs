@@ -4,7 +4,7 @@
 use chrono::{DateTime, Utc};
 
 /// Tells the present moment.
-pub trait Clock: Send + Sync {
+pub trait Clock: std::fmt::Debug + Send + Sync {
     /// The present moment, in UTC.
     fn now(&self) -> DateTime<Utc>;
 }

@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 pub mod app;
+pub mod auth;
 pub mod cds_hooks;
 pub mod cli;
 pub mod clock;
@@ -13,5 +14,6 @@ pub mod evidence;
 pub mod fhir;
 pub mod http;
 pub mod ids;
+pub mod outgoing;
 pub mod policy;
 pub mod telemetry;

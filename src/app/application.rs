@@ -10,9 +10,11 @@ use tracing::info;
 use super::call_error::CallError;
 use super::decision::{Decision, Means, Opened, Reach, Report, conclude, open};
 use super::fetching::{Fetching, with_lists, with_referred};
+use super::plans::{Plan, Plans};
 use super::policies::{Policies, PoliciesError};
 use super::report_text;
 use super::services::{Services, ServicesError};
+use crate::auth::{AuthError, Authenticator, CallerMemory, Credentials, Refusal, VerifiedClient};
 use crate::cds_hooks::{Presentation, Response, cards, read_feedback};
 use crate::clock::Clock;
 use crate::config::Config;
@@ -28,11 +30,24 @@ const NO_CARDS: &[u8] = br#"{"cards":[]}"#;
 const ORDERS_REASONS: &str = "reasons";
 
 /// What the application is given from outside.
+#[derive(Clone)]
 pub struct Ports {
     /// The time of day.
     pub clock: Arc<dyn Clock>,
     /// New identifiers.
     pub ids: Arc<dyn IdSource>,
+    /// What is remembered of callers; it outlives this application when the configuration is reloaded.
+    pub callers: Arc<CallerMemory>,
+}
+
+impl Ports {
+    /// Ports with a memory of callers as configuration has it.
+    ///
+    /// # Errors
+    /// [`AuthError`] when the memory's database cannot be set up.
+    pub fn new(config: &Config, clock: Arc<dyn Clock>, ids: Arc<dyn IdSource>) -> Result<Self, AuthError> {
+        Ok(Self { clock, ids, callers: Arc::new(CallerMemory::build(&config.auth)?) })
+    }
 }
 
 /// Why the application cannot be built.
@@ -47,6 +62,9 @@ pub enum BuildError {
     /// Connections to a FHIR server cannot be set up.
     #[error(transparent)]
     Registry(#[from] RegistryError),
+    /// The clients cannot be used.
+    #[error(transparent)]
+    Auth(#[from] AuthError),
 }
 
 /// Whether calls can be answered, and under which policy.
@@ -66,8 +84,8 @@ pub struct App {
     services: Services,
     registry: Registry,
     discovery: Bytes,
-    plan_name: String,
-    policy_url: Option<String>,
+    plans: Plans,
+    authenticator: Authenticator,
     ports: Ports,
 }
 
@@ -78,13 +96,14 @@ impl App {
     /// A policy or service file that cannot be used, named with its line.
     pub fn build(config: &Config, ports: Ports) -> Result<Self, BuildError> {
         let services = Services::load()?;
+        let endpoints = config.server.public_url.as_ref().map(|url| services.endpoints(url)).unwrap_or_default();
         Ok(Self {
             policies: Policies::load(config.policy.directory.as_deref())?,
-            discovery: Bytes::from(services.discovery.clone()),
+            discovery: Bytes::from(services.discovery(config.auth_mode())),
             services,
             registry: Registry::build(&config.fhir, &config.fhir_servers)?,
-            plan_name: config.plan.name.clone(),
-            policy_url: config.plan.policy_url.as_ref().map(ToString::to_string),
+            plans: Plans::of(config),
+            authenticator: Authenticator::build(config, &endpoints, Arc::clone(&ports.callers), Arc::clone(&ports.clock))?,
             ports,
         })
     }
@@ -114,21 +133,36 @@ impl App {
         &self.policies
     }
 
-    /// The answer to a hook call, as JSON.
+    /// Who is calling. In development mode that is anybody.
+    ///
+    /// # Errors
+    /// Why the caller is refused, which is for the log alone.
+    pub async fn authenticate(&self, credentials: Credentials<'_>) -> Result<VerifiedClient, Refusal> {
+        self.authenticator.verify(credentials).await
+    }
+
+    /// The answer to a client's hook call, as JSON.
     ///
     /// # Errors
     /// [`CallError`] for a call that is not as the specification says, or that brings nothing to decide on.
-    pub async fn answer(&self, body: &[u8]) -> Result<Vec<u8>, CallError> {
+    pub async fn answer(&self, client: &VerifiedClient, body: &[u8]) -> Result<Vec<u8>, CallError> {
         let means = self.means(self.ports.clock.now());
         let Some(opened) = open(&means, text(body)?, Reach::InScope)? else {
             return Ok(NO_CARDS.to_vec());
         };
-        self.decide(&means, opened, |decision| self.write(decision)).await
+        let allowed = |server: &str| client.may_name(server);
+        self.decide(&means, opened, allowed, |decision| self.write(client, decision)).await
     }
 
-    /// Fetches what the prefetch lacks, decides, and hands the decision to `read`.
-    async fn decide<T>(&self, means: &Means<'_>, mut opened: Opened<'_>, read: impl FnOnce(&Decision<'_>) -> T) -> T {
-        let Some(fetching) = Fetching::of_call(&self.registry, &mut opened) else {
+    /// Fetches what the prefetch lacks, from a server that is `allowed` by its name, decides, and hands the decision to `read`.
+    async fn decide<T>(
+        &self,
+        means: &Means<'_>,
+        mut opened: Opened<'_>,
+        allowed: impl Fn(&str) -> bool,
+        read: impl FnOnce(&Decision<'_>) -> T,
+    ) -> T {
+        let Some(fetching) = Fetching::of_call(&self.registry, &mut opened, allowed) else {
             return read(&conclude(means, opened));
         };
         let mut searches = fetching.lists(&self.services, &opened);
@@ -141,11 +175,11 @@ impl App {
     }
 
     /// The answer to a decided call.
-    fn write(&self, decision: &Decision<'_>) -> Result<Vec<u8>, CallError> {
+    fn write(&self, client: &VerifiedClient, decision: &Decision<'_>) -> Result<Vec<u8>, CallError> {
         require_data(decision)?;
-        let response = self.respond(decision);
+        let response = self.respond(self.plans.of_client(client), decision);
         for order in &decision.evaluation.orders {
-            info!(determination = order.determination.as_str(), kind = ?order.kind, "decided");
+            info!(client = client.name(), determination = order.determination.as_str(), kind = ?order.kind, "decided");
         }
         serde_json::to_vec(&response).map_err(|_| CallError::Unwritable)
     }
@@ -173,7 +207,8 @@ impl App {
     ) -> Result<T, CallError> {
         let means = self.means(as_of);
         let opened = open(&means, body, Reach::Everything)?.ok_or(CallError::Unwritable)?;
-        Ok(self.decide(&means, opened, |decision| read(&decision.report())).await)
+        // Whoever may read the configuration may ask its servers.
+        Ok(self.decide(&means, opened, |_| true, |decision| read(&decision.report())).await)
     }
 
     /// A report as a text for people, at most a hundred columns wide.
@@ -186,14 +221,14 @@ impl App {
     ///
     /// # Errors
     /// [`CallError`] for feedback that is not as the specification says.
-    pub fn feedback(&self, body: &[u8]) -> Result<(), CallError> {
+    pub fn feedback(&self, client: &VerifiedClient, body: &[u8]) -> Result<(), CallError> {
         for feedback in read_feedback(text(body)?)? {
             let card = uuid::Uuid::parse_str(&feedback.card).ok();
             let known = card.is_some();
             let card = card.unwrap_or_default();
             let accepted = feedback.accepted_suggestions();
             let overridden_with_reason = feedback.has_override_reason();
-            info!(%card, is_uuid = known, outcome = ?feedback.outcome, accepted, overridden_with_reason, "feedback");
+            info!(client = client.name(), %card, is_uuid = known, outcome = ?feedback.outcome, accepted, overridden_with_reason, "feedback");
         }
         Ok(())
     }
@@ -202,7 +237,7 @@ impl App {
         Means { policies: &self.policies, prefetch_keys: &self.services.prefetch_keys, as_of }
     }
 
-    fn respond<'a>(&self, decision: &Decision<'a>) -> Response<'a> {
+    fn respond<'a>(&self, plan: &Plan, decision: &Decision<'a>) -> Response<'a> {
         let missing = Kind::ALL.into_iter().filter(|kind| needed_but_missing(decision, *kind));
         let lists = by_reason(&decision.sources, missing);
         let lists = lists.into_iter().map(|(reason, kinds)| (reason, kinds.into_iter().map(Kind::name).collect()));
@@ -211,8 +246,8 @@ impl App {
         let unavailable: Vec<_> = lists.chain(reasons).collect();
         let orders: Vec<_> = decision.gathered.drafts().iter().map(|draft| (draft.position, draft.raw)).collect();
         let presentation = Presentation {
-            source_label: decision.insurance.insurer.as_deref().unwrap_or(&self.plan_name),
-            policy_url: self.policy_url.as_deref(),
+            source_label: decision.insurance.insurer.as_deref().unwrap_or(&plan.name),
+            policy_url: plan.policy_url.as_deref(),
             unavailable: &unavailable,
             unreadable: decision.gathered.unreadable().len(),
             orders: &orders,

@@ -28,9 +28,9 @@ pub(crate) struct Fetching {
 }
 
 impl Fetching {
-    /// Access to the server a call names; `None` if it names none, or none that is registered.
-    pub(crate) fn of_call(registry: &Registry, opened: &mut Opened<'_>) -> Option<Self> {
-        let server = registry.server(opened.fhir_server.as_deref()?)?;
+    /// Access to the server a call names; `None` if it names none, or none that is registered and `allowed` by its name.
+    pub(crate) fn of_call(registry: &Registry, opened: &mut Opened<'_>, allowed: impl Fn(&str) -> bool) -> Option<Self> {
+        let server = registry.server(opened.fhir_server.as_deref()?).filter(|server| allowed(server.name()))?;
         let token = opened.token.take().map(AccessToken::new);
         let begun = Instant::now();
         Some(Self { server, token, look_up_from: begun + registry.budget * 2 / 3, deadline: begun + registry.budget })

@@ -5,11 +5,13 @@ mod call_error;
 mod decision;
 mod fetching;
 mod page;
+mod plans;
 mod policies;
 mod policy_check;
 mod report_text;
 mod services;
 
+pub use crate::auth::{AuthError, Credentials, Refusal, VerifiedClient};
 pub use application::{App, BuildError, Ports, Readiness};
 pub use call_error::{CallError, Category};
 pub use decision::Report;

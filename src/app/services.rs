@@ -4,10 +4,16 @@ use std::collections::BTreeMap;
 
 use rust_embed::RustEmbed;
 use serde::Deserialize;
+use serde_json::Value;
 use serde_json::value::RawValue;
 use thiserror::Error;
+use url::Url;
 
+use crate::config::AuthMode;
 use crate::evidence::{Kind, PrefetchKeys};
+
+/// Ends every description in development mode.
+const DEVELOPMENT: &str = "Development mode: callers are not authenticated.";
 
 #[derive(RustEmbed)]
 #[folder = "cds-hooks/services/"]
@@ -24,8 +30,7 @@ pub struct ServicesError {
 /// Discovery, and what our own prefetch keys ask for.
 #[derive(Debug)]
 pub struct Services {
-    /// The discovery document.
-    pub discovery: String,
+    entries: Vec<Entry>,
     /// The services' ids.
     pub ids: Vec<String>,
     /// Which key asks for which type.
@@ -34,9 +39,17 @@ pub struct Services {
     pub searches: BTreeMap<Kind, String>,
 }
 
+/// A published service.
+#[derive(Debug)]
+struct Entry {
+    json: String,
+    description: String,
+}
+
 #[derive(Deserialize)]
 struct Service {
     id: String,
+    description: String,
     #[serde(default)]
     prefetch: BTreeMap<String, String>,
 }
@@ -55,7 +68,7 @@ impl Services {
             let data = EmbeddedServices::get(&file).map(|file| file.data).unwrap_or_default();
             let fault = |source| ServicesError { file: file.to_string(), source };
             let service: Service = serde_json::from_slice(&data).map_err(fault)?;
-            entries.push(compact(&data).map_err(fault)?);
+            entries.push(Entry { json: compact(&data).map_err(fault)?, description: service.description });
             ids.push(service.id);
             for (key, query) in service.prefetch {
                 if let Some(kind) = kind(&query) {
@@ -64,7 +77,35 @@ impl Services {
                 }
             }
         }
-        Ok(Self { discovery: format!("{{\"services\":[{}]}}", entries.join(",")), ids, prefetch_keys, searches })
+        Ok(Self { entries, ids, prefetch_keys, searches })
+    }
+}
+
+impl Services {
+    /// The discovery document (CDS Hooks, "Discovery").
+    pub(super) fn discovery(&self, mode: AuthMode) -> String {
+        let entries: Vec<String> = self.entries.iter().map(|entry| entry.published(mode)).collect();
+        format!("{{\"services\":[{}]}}", entries.join(","))
+    }
+
+    /// The URLs of discovery, calls and feedback (CDS Hooks, "Endpoints"), where this service is reached at `base`.
+    pub(super) fn endpoints(&self, base: &Url) -> Vec<String> {
+        let discovery = format!("{}/cds-services", base.as_str().trim_end_matches('/'));
+        let of_service = |id: &String| [format!("{discovery}/{id}"), format!("{discovery}/{id}/feedback")];
+        std::iter::once(discovery.clone()).chain(self.ids.iter().flat_map(of_service)).collect()
+    }
+}
+
+impl Entry {
+    /// As it is published. Whoever connects an EHR must see that nobody is asked who they are.
+    fn published(&self, mode: AuthMode) -> String {
+        let member = |text: &str| format!("\"description\":{}", Value::from(text));
+        match mode {
+            AuthMode::Required => self.json.clone(),
+            AuthMode::Development => {
+                self.json.replacen(&member(&self.description), &member(&format!("{} {DEVELOPMENT}", self.description)), 1)
+            }
+        }
     }
 }
 

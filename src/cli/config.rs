@@ -1,13 +1,26 @@
 //! `sij-cds config check`.
-//! Not here: the checks; see [`crate::config`].
+//! Not here: the checks; see [`crate::config`], and [`crate::app`] and [`crate::http`] for the files it names.
+
+use std::sync::Arc;
+
+use anyhow::Context;
 
 use super::arguments::ConfigFile;
+use crate::app::{App, Ports};
+use crate::clock::SystemClock;
 use crate::config::Config;
+use crate::http::Live;
+use crate::ids::RandomIds;
 
-/// Reads the configuration as `serve` would, and says that it is valid; each fault is in the error.
+/// Reads the configuration and every file it names as `serve` would, and says that they are valid; each fault is in the error.
 #[expect(clippy::print_stdout, reason = "this command's output")]
 pub(super) fn check(file: &ConfigFile) -> anyhow::Result<()> {
-    Config::load(file.path.as_deref())?;
+    let config = Config::load(file.path.as_deref())?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start the runtime")?;
+    // Nothing is connected to, but what will be is set up within a runtime.
+    let _within = runtime.enter();
+    let app = App::build(&config, Ports::new(&config, Arc::new(SystemClock), Arc::new(RandomIds))?)?;
+    Live::new(Arc::new(app), Arc::new(RandomIds), &config)?;
     println!("configuration is valid");
     Ok(())
 }

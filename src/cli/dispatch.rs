@@ -7,7 +7,9 @@ use clap::Parser;
 
 use super::arguments::{Arguments, Command, ConfigCommand, PolicyCommand};
 use super::{config, evaluate, policy, serve};
+use crate::app::{AuthError, BuildError};
 use crate::config::ConfigError;
+use crate::http::TlsError;
 
 const FAILED: u8 = 1;
 const USAGE_OR_CONFIGURATION: u8 = 2;
@@ -29,5 +31,11 @@ pub fn run() -> ExitCode {
 #[expect(clippy::print_stderr, reason = "a command tells the person at the terminal why it failed")]
 fn report(error: &anyhow::Error) -> ExitCode {
     eprintln!("sij-cds: {error:#}");
-    ExitCode::from(if error.is::<ConfigError>() { USAGE_OR_CONFIGURATION } else { FAILED })
+    ExitCode::from(if is_of_configuration(error) { USAGE_OR_CONFIGURATION } else { FAILED })
+}
+
+/// Whether a key of the configuration, or a file one names, is at fault.
+fn is_of_configuration(error: &anyhow::Error) -> bool {
+    let of_clients = matches!(error.downcast_ref(), Some(BuildError::Auth(_)));
+    of_clients || error.is::<ConfigError>() || error.is::<AuthError>() || error.is::<TlsError>()
 }

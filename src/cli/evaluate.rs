@@ -25,9 +25,10 @@ const LONGEST_LINE: usize = 64 * 1024 * 1024;
 /// Evaluates one request, or every line of a stream.
 pub(super) fn run(arguments: EvaluateArguments) -> anyhow::Result<ExitCode> {
     let config = arguments.policies.config(arguments.file.path.as_deref())?;
-    let app = App::build(&config, Ports { clock: Arc::new(SystemClock), ids: Arc::new(RandomIds) })?;
     let as_of = arguments.as_of.unwrap_or_else(|| SystemClock.now());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start the runtime")?;
+    let _within = runtime.enter();
+    let app = App::build(&config, Ports::new(&config, Arc::new(SystemClock), Arc::new(RandomIds))?)?;
     let evaluator = Evaluator { app: &app, as_of, runtime: arguments.fetch.then_some(&runtime) };
     let input = Input::of(arguments.request);
     let mut output = BufWriter::new(io::stdout().lock());

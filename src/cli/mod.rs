@@ -15,6 +15,7 @@ mod evaluate;
 mod lines;
 mod output;
 mod policy;
+mod reload;
 mod serve;
 mod signals;
 

@@ -1,38 +1,49 @@
 //! `sij-cds serve`.
-//! Not here: HTTP ([`crate::http`]) and decisions ([`crate::app`]).
+//! Not here: HTTP ([`crate::http`]), decisions ([`crate::app`]), and what a reload may change ([`super::reload`]).
 
 use std::sync::Arc;
 
 use anyhow::Context;
 use tokio::net::TcpListener;
-use tracing::info;
+use tracing::{info, warn};
 
 use super::arguments::ServeArguments;
+use super::reload::Reloading;
 use super::signals;
 use crate::app::{App, Ports};
 use crate::clock::SystemClock;
-use crate::config::{Config, Layers, Overrides};
+use crate::config::{AuthMode, Config, Overrides};
+use crate::http::Live;
 use crate::ids::RandomIds;
 use crate::{http, telemetry};
 
 /// Serves until told to stop.
 pub(super) fn run(arguments: ServeArguments) -> anyhow::Result<()> {
     let overrides = Overrides { listen: arguments.listen, policy_directory: arguments.policy_dir };
-    let config = Config::layered(Layers::of_process(arguments.file.path.as_deref(), overrides))?;
+    let reloading = Reloading::new(arguments.file.path, overrides);
+    let config = reloading.read()?;
     telemetry::init(&config.log)?;
-    let app = App::build(&config, Ports { clock: Arc::new(SystemClock), ids: Arc::new(RandomIds) })?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start the runtime")?;
-    runtime.block_on(serve(Arc::new(app), &config))
+    runtime.block_on(serve(config, reloading))
 }
 
-async fn serve(app: Arc<App>, config: &Config) -> anyhow::Result<()> {
+async fn serve(config: Config, reloading: Reloading) -> anyhow::Result<()> {
+    let ports = Ports::new(&config, Arc::new(SystemClock), Arc::new(RandomIds))?;
+    let app = App::build(&config, ports.clone())?;
+    let readiness = app.readiness();
+    let live = Arc::new(Live::new(Arc::new(app), Arc::new(RandomIds), &config)?);
     let shutdown = signals::shutdown().context("cannot listen for signals")?;
+    let reload = signals::Reload::listen().context("cannot listen for signals")?;
     let wanted = config.server.listen;
     let listener = TcpListener::bind(wanted).await.with_context(|| format!("cannot listen on `{wanted}`"))?;
     let address = listener.local_addr().context("cannot tell the address listened on")?;
-    let readiness = app.readiness();
-    info!(%address, policy = readiness.policy, policy_version = readiness.version, "listening");
-    http::serve(app, config, listener, shutdown).await?;
+    let mode = config.auth_mode();
+    if mode == AuthMode::Development {
+        warn!("development mode: callers are not authenticated, and only this machine is served; configure [[clients]] to end it");
+    }
+    info!(%address, tls = config.tls.is_on(), policy = readiness.policy, policy_version = readiness.version, "listening");
+    tokio::spawn(reloading.on_every(reload, config, ports, Arc::clone(&live)));
+    http::serve(live, listener, shutdown).await?;
     info!("stopped");
     Ok(())
 }

@@ -2,6 +2,8 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use url::{Host, Url};
+
 /// Whether an address is a public one: not private, loopback, link-local, shared, multicast, documentation or reserved
 /// (IANA special-purpose registries; RFC 6890).
 #[must_use]
@@ -39,6 +41,31 @@ fn is_public_v6(address: Ipv6Addr) -> bool {
     let is_documentation = first == 0x2001 && second == 0x0db8;
     let is_teredo_or_benchmark = first == 0x2001 && second < 0x0200;
     is_global_unicast && !is_documentation && !is_teredo_or_benchmark
+}
+
+/// What speaks against sending requests to a configured URL.
+/// Invariant: what is sent travels encrypted, and to an address outside, unless its entry says otherwise.
+pub(super) fn outgoing_faults(url: &Url, allow_private_addresses: bool) -> Vec<&'static str> {
+    let mut faults = Vec::new();
+    if url.scheme() != "https" && !(url.scheme() == "http" && allow_private_addresses) {
+        faults.push("must be https; http needs `allow_private_addresses`");
+    }
+    if !url.username().is_empty() || url.password().is_some() || url.query().is_some() || url.fragment().is_some() {
+        faults.push("must have no user, query or fragment");
+    }
+    let address = match url.host() {
+        Some(Host::Ipv4(address)) => Some(address.into()),
+        Some(Host::Ipv6(address)) => Some(address.into()),
+        Some(Host::Domain(_)) => None,
+        None => {
+            faults.push("must have a host");
+            None
+        }
+    };
+    if address.is_some_and(|address| !is_public(address)) && !allow_private_addresses {
+        faults.push("is a private address; it needs `allow_private_addresses`");
+    }
+    faults
 }
 
 /// The IPv4 address inside a mapped, translated (`64:ff9b::/96`) or 6to4 (`2002::/16`) one.

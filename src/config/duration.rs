@@ -1,14 +1,19 @@
-//! Spans of time as people write them: `"250ms"`, `"4s"`, `"2m"`.
+//! Spans of time as people write them: `"250ms"`, `"4s"`, `"2m"`, `"24h"`.
 //! Not here: calendar lengths (weeks, months), which belong to the policy.
 
 use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, de::Error};
 
-/// For `#[serde(deserialize_with)]`: a whole, positive number directly followed by `ms`, `s` or `m`.
+/// For `#[serde(deserialize_with)]`: a whole, positive number directly followed by `ms`, `s`, `m` or `h`.
 pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
     let text = String::deserialize(deserializer)?;
-    parse(&text).ok_or_else(|| D::Error::custom(format_args!("`{text}` is not a time such as \"250ms\", \"4s\" or \"2m\"")))
+    parse(&text).ok_or_else(|| D::Error::custom(format_args!("`{text}` is not a time such as \"250ms\", \"4s\", \"2m\" or \"24h\"")))
+}
+
+/// As [`deserialize`], for a key that may be absent.
+pub(super) fn deserialize_optional<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
+    deserialize(deserializer).map(Some)
 }
 
 fn parse(text: &str) -> Option<Duration> {
@@ -18,6 +23,7 @@ fn parse(text: &str) -> Option<Duration> {
         "ms" => Some(Duration::from_millis(number)),
         "s" => Some(Duration::from_secs(number)),
         "m" => Some(Duration::from_secs(number.checked_mul(60)?)),
+        "h" => Some(Duration::from_secs(number.checked_mul(60 * 60)?)),
         _ => None,
     }
 }
@@ -39,7 +45,8 @@ mod tests {
             ("4 s", None),
             ("-4s", None),
             ("1.5s", None),
-            ("4h", None),
+            ("24h", Some(Duration::from_hours(24))),
+            ("4d", None),
             ("99999999999999999999s", None),
             ("18446744073709551615m", None),
         ];

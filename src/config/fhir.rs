@@ -6,8 +6,9 @@ use std::num::{NonZeroU32, NonZeroUsize};
 use std::time::Duration;
 
 use serde::Deserialize;
-use url::{Host, Url};
+use url::Url;
 
+use super::addresses::outgoing_faults;
 use super::duration;
 use super::error::SectionFault;
 
@@ -89,36 +90,11 @@ pub(super) fn validate_servers(servers: &[FhirServerConfig]) -> Vec<SectionFault
     let mut faults = Vec::new();
     let mut names = BTreeSet::new();
     for (place, server) in (1..).zip(servers) {
-        let fault = |message: String| SectionFault::new("base_url", format_args!("entry {place}: {message}"));
+        let fault = |message| SectionFault::new("base_url", format_args!("entry {place}: {message}"));
         if server.name.trim().is_empty() || !names.insert(&server.name) {
             faults.push(SectionFault::new("name", format_args!("entry {place}: must be there, and only once")));
         }
-        faults.extend(url_faults(server).into_iter().map(fault));
-    }
-    faults
-}
-
-/// Invariant: a token travels encrypted, and to an address outside unless the entry says otherwise.
-fn url_faults(server: &FhirServerConfig) -> Vec<String> {
-    let url = &server.base_url;
-    let mut faults = Vec::new();
-    if url.scheme() != "https" && !(url.scheme() == "http" && server.allow_private_addresses) {
-        faults.push("must be https; http needs `allow_private_addresses`".to_owned());
-    }
-    if !url.username().is_empty() || url.password().is_some() || url.query().is_some() || url.fragment().is_some() {
-        faults.push("must have no user, query or fragment".to_owned());
-    }
-    let address = match url.host() {
-        Some(Host::Ipv4(address)) => Some(address.into()),
-        Some(Host::Ipv6(address)) => Some(address.into()),
-        Some(Host::Domain(_)) => None,
-        None => {
-            faults.push("must have a host".to_owned());
-            None
-        }
-    };
-    if address.is_some_and(|address| !super::addresses::is_public(address)) && !server.allow_private_addresses {
-        faults.push("is a private address; it needs `allow_private_addresses`".to_owned());
+        faults.extend(outgoing_faults(&server.base_url, server.allow_private_addresses).into_iter().map(fault));
     }
     faults
 }

@@ -10,7 +10,10 @@ use serde::Deserialize;
 
 use super::environment::Environment;
 use super::stack::Stack;
-use super::{ConfigError, CorsConfig, FhirConfig, FhirServerConfig, LogConfig, Origin, PlanConfig, PolicyConfig, ServerConfig};
+use super::{
+    AuthConfig, AuthMode, ClientConfig, ConfigError, CorsConfig, FhirConfig, FhirServerConfig, LimitsConfig, LogConfig, Origin, PlanConfig,
+    PlansEntry, PolicyConfig, ServerConfig, TlsConfig,
+};
 
 const DEFAULTS: &str = include_str!("default.toml");
 
@@ -20,10 +23,22 @@ const DEFAULTS: &str = include_str!("default.toml");
 pub struct Config {
     /// Where to listen, and limits.
     pub server: ServerConfig,
+    /// The listener's certificate.
+    pub tls: TlsConfig,
+    /// Rates of calls.
+    pub limits: LimitsConfig,
+    /// Whether and how callers are authenticated.
+    pub auth: AuthConfig,
+    /// Who may call.
+    #[serde(default)]
+    pub clients: Vec<ClientConfig>,
     /// Browser origins.
     pub cors: CorsConfig,
     /// The health plan.
     pub plan: PlanConfig,
+    /// Further plans, for clients that are answered for another.
+    #[serde(default)]
+    pub plans: Vec<PlansEntry>,
     /// Where policies come from.
     pub policy: PolicyConfig,
     /// What fetching may cost.
@@ -80,6 +95,14 @@ impl Config {
         stack.add(Origin::Environment, &Environment::from_variables(&layers.environment));
         stack.add(Origin::CommandLine, &layers.overrides.into_figment());
         stack.finish()
+    }
+}
+
+impl Config {
+    /// Whether callers must authenticate.
+    #[must_use]
+    pub fn auth_mode(&self) -> AuthMode {
+        self.auth.mode(&self.clients)
     }
 }
 

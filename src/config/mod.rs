@@ -2,25 +2,33 @@
 //! `default.toml` is the reference: every key, its unit and its default. Not here: what the settings do.
 
 mod addresses;
+mod auth;
+mod clients;
 mod cors;
 mod duration;
 mod environment;
 mod error;
 mod fhir;
+mod limits;
 mod load;
 mod log;
 mod plan;
 mod policy;
 mod server;
 mod stack;
+mod tls;
 
 pub use addresses::is_public;
+pub use auth::{AuthConfig, AuthMode};
+pub use clients::{ClientConfig, Dialect, JwksUri, SigningAlgorithm, TenantRule};
 pub use cors::CorsConfig;
 pub use environment::ENVIRONMENT_PREFIX;
 pub use error::{ConfigError, Fault, Origin};
 pub use fhir::{FhirConfig, FhirServerConfig};
+pub use limits::LimitsConfig;
 pub use load::{Config, Layers, Overrides};
 pub use log::{LogConfig, LogFormat, LogLevel};
-pub use plan::PlanConfig;
+pub use plan::{PlanConfig, PlansEntry};
 pub use policy::PolicyConfig;
 pub use server::ServerConfig;
+pub use tls::TlsConfig;

@@ -1,14 +1,17 @@
 //! `[server]`: where to listen, and the limits on size, time and number of calls.
 //! Not here: the code that holds them; see [`crate::http`].
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
+use ipnet::IpNet;
 use serde::Deserialize;
+use url::Url;
 
 use super::duration;
 use super::error::SectionFault;
+use super::{AuthMode, TlsConfig};
 
 /// The semaphore that counts calls cannot hold more than this by far; nor can a machine.
 const MOST_CONCURRENT_CALLS: usize = 65_536;
@@ -32,19 +35,51 @@ pub struct ServerConfig {
     pub shutdown_grace: Duration,
     /// Calls worked on at one time.
     pub max_concurrent_calls: NonZeroUsize,
+    /// Connections held at one time; one more waits to be accepted.
+    pub max_connections: NonZeroUsize,
+    /// Where callers reach this service, up to and without `/cds-services`.
+    pub public_url: Option<Url>,
+    /// The proxies that end TLS in front of this service. Where it speaks plain HTTP, nobody else is served on a
+    /// non-loopback address; and only their word is taken for the address of a caller.
+    pub trusted_proxies: Vec<IpNet>,
 }
 
 impl ServerConfig {
-    pub(super) fn validate(&self) -> Vec<SectionFault> {
+    /// Whether a peer may speak plain HTTP to this service.
+    #[must_use]
+    pub fn trusts(&self, peer: IpAddr) -> bool {
+        let peer = peer.to_canonical();
+        peer.is_loopback() || self.trusted_proxies.iter().any(|network| network.contains(&peer))
+    }
+
+    pub(super) fn validate(&self, mode: AuthMode, tls: &TlsConfig) -> Vec<SectionFault> {
         let mut faults = Vec::new();
+        let is_reachable = !self.listen.ip().is_loopback();
         // Invariant: an unauthenticated service is never reachable from another machine.
-        if !self.listen.ip().is_loopback() {
-            let message = format_args!("`{}` is not a loopback address, and callers are not authenticated yet", self.listen).to_string();
+        if is_reachable && mode == AuthMode::Development {
+            let message =
+                format_args!("`{}` is not a loopback address, and without `[[clients]]` callers are not authenticated", self.listen);
             faults.push(SectionFault::new("listen", message));
+        }
+        // Invariant: no token and no patient data cross a network unencrypted by this service's leave.
+        if is_reachable && mode == AuthMode::Required && !tls.is_on() && self.trusted_proxies.is_empty() {
+            let message = format_args!(
+                "`{}` is not a loopback address, and there is neither `tls.certificate_file` nor one of `server.trusted_proxies`",
+                self.listen
+            );
+            faults.push(SectionFault::new("listen", message));
+        }
+        if let Some(url) = self.public_url.as_ref().filter(|url| !is_base(url)) {
+            faults.push(SectionFault::new("public_url", format_args!("`{url}` must be http or https, without user, query or fragment")));
         }
         if self.max_concurrent_calls.get() > MOST_CONCURRENT_CALLS {
             faults.push(SectionFault::new("max_concurrent_calls", format_args!("at most {MOST_CONCURRENT_CALLS}")));
         }
         faults
     }
+}
+
+fn is_base(url: &Url) -> bool {
+    let is_plain = url.username().is_empty() && url.password().is_none() && url.query().is_none() && url.fragment().is_none();
+    matches!(url.scheme(), "http" | "https") && is_plain
 }

@@ -6,8 +6,11 @@ use figment::{Figment, Provider};
 use serde::de::DeserializeOwned;
 
 use super::error::SectionFault;
-use super::fhir;
-use super::{Config, ConfigError, CorsConfig, Fault, FhirConfig, LogConfig, Origin, PlanConfig, PolicyConfig, ServerConfig};
+use super::{
+    AuthConfig, Config, ConfigError, CorsConfig, Fault, FhirConfig, LimitsConfig, LogConfig, Origin, PlanConfig, PolicyConfig,
+    ServerConfig, TlsConfig,
+};
+use super::{clients, fhir, plan};
 
 /// The layers so far, and what was wrong with them.
 #[derive(Default)]
@@ -39,12 +42,16 @@ impl Stack {
             Err(error) => return Err(ConfigError::Invalid { faults: vec![fault(error, &Origin::Default)] }),
         };
         let sections = [
-            ("server", config.server.validate()),
+            ("server", config.server.validate(config.auth_mode(), &config.tls)),
+            ("tls", config.tls.validate()),
+            ("auth", config.auth.validate(&config.clients)),
             ("cors", config.cors.validate()),
             ("plan", config.plan.validate()),
+            ("plans", plan::validate_plans(&config.plans)),
             ("policy", config.policy.validate()),
             ("fhir", config.fhir.validate(config.server.deadline, &config.fhir_servers)),
             ("fhir_servers", fhir::validate_servers(&config.fhir_servers)),
+            ("clients", clients::validate_clients(&config.clients, &surroundings(&config))),
         ];
         for (section, found) in sections {
             self.record(section, found);
@@ -70,10 +77,23 @@ impl Stack {
     }
 }
 
+/// What the clients' entries refer to.
+fn surroundings(config: &Config) -> clients::Surroundings<'_> {
+    clients::Surroundings {
+        public_url: config.server.public_url.as_ref(),
+        fhir_servers: &config.fhir_servers,
+        plans: &config.plans,
+        client_certificates: config.tls.client_ca_file.is_some(),
+    }
+}
+
 /// The first error of each section, else of the sections' names.
 fn unreadable(figment: &Figment) -> Vec<figment::Error> {
     let sections = [
         section_error::<ServerConfig>(figment, "server"),
+        section_error::<TlsConfig>(figment, "tls"),
+        section_error::<LimitsConfig>(figment, "limits"),
+        section_error::<AuthConfig>(figment, "auth"),
         section_error::<CorsConfig>(figment, "cors"),
         section_error::<PlanConfig>(figment, "plan"),
         section_error::<PolicyConfig>(figment, "policy"),

@@ -7,7 +7,6 @@ mod page;
 mod query;
 mod reason;
 mod registry;
-mod resolver;
 mod search;
 mod server;
 

@@ -1,13 +1,12 @@
 //! One registered FHIR server: its base, its limits, its connections, its breaker.
 
 use reqwest::Client;
-use reqwest::redirect::Policy;
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
 use super::breaker::{Breaker, BreakerLimits};
-use super::resolver::PublicAddresses;
 use crate::config::{FhirConfig, FhirServerConfig};
+use crate::outgoing::connections;
 
 /// The token a call brings for its FHIR server. It is shown nowhere, and wiped when the call ends.
 #[derive(Clone, Debug)]
@@ -36,16 +35,9 @@ pub struct Server {
 }
 
 impl Server {
-    /// Its connections, pooled; no redirect is followed, no proxy of the environment used.
+    /// Its connections, pooled.
     pub(super) fn new(config: FhirServerConfig, shared: &FhirConfig) -> Result<Self, reqwest::Error> {
-        let builder = Client::builder()
-            .redirect(Policy::none())
-            .no_proxy()
-            .connect_timeout(shared.connect_timeout)
-            .gzip(true)
-            .https_only(config.base_url.scheme() == "https")
-            .user_agent(concat!("sij-cds/", env!("CARGO_PKG_VERSION")));
-        let builder = if config.allow_private_addresses { builder } else { builder.dns_resolver(PublicAddresses) };
+        let builder = connections(&config.base_url, config.allow_private_addresses, shared.connect_timeout);
         let limits = BreakerLimits { failures: shared.breaker_failures.get(), cooldown: shared.breaker_cooldown };
         Ok(Self {
             base: config.base_url.clone(),

@@ -41,7 +41,8 @@ async fn read(mut body: Body, limit: usize) -> Result<Bytes, HttpError> {
     Err(HttpError::BodyTooLarge { limit })
 }
 
-async fn discard(mut body: Body, most: usize) {
+/// Reads what is left of a body and throws it away, as much as `most` bytes of it.
+pub(super) async fn discard(mut body: Body, most: usize) {
     let mut discarded = 0_usize;
     while discarded < most {
         let Some(Ok(frame)) = body.frame().await else { return };

@@ -1,6 +1,8 @@
 //! The one place where a fault becomes a status and an OperationOutcome (protocol section 4; FHIR R4B, OperationOutcome).
 //! Not here: why a call fails; see [`crate::app`].
 
+use std::time::Duration;
+
 use axum::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -39,6 +41,15 @@ pub enum HttpError {
     /// The body ended before its time.
     #[error("the body ended early, or its framing is broken")]
     BrokenBody,
+    /// The caller is not known. It is not told why (CDS Hooks, "Trusting CDS Clients").
+    #[error("the caller is not authenticated")]
+    Unauthenticated,
+    /// The caller, or all callers together, called too often.
+    #[error("too many calls; wait as long as `Retry-After` says")]
+    TooManyCalls {
+        /// How long there is no call to be had.
+        wait: Duration,
+    },
     /// As many calls as allowed are being worked on.
     #[error("too many calls at one time; try again in a moment")]
     Overloaded,
@@ -71,6 +82,8 @@ impl HttpError {
             Self::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::BrokenBody => StatusCode::BAD_REQUEST,
+            Self::Unauthenticated => StatusCode::UNAUTHORIZED,
+            Self::TooManyCalls { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::Overloaded | Self::DeadlineExceeded | Self::NotReady => StatusCode::SERVICE_UNAVAILABLE,
             Self::Panicked => StatusCode::INTERNAL_SERVER_ERROR,
         }
@@ -88,10 +101,28 @@ impl HttpError {
             Self::WrongMethod | Self::UnsupportedMediaType => IssueType::NotSupported,
             Self::BodyTooLarge { .. } => IssueType::TooLong,
             Self::BrokenBody => IssueType::Structure,
-            Self::Overloaded => IssueType::Throttled,
+            Self::Unauthenticated => IssueType::Login,
+            Self::TooManyCalls { .. } | Self::Overloaded => IssueType::Throttled,
             Self::DeadlineExceeded => IssueType::Timeout,
             Self::NotReady => IssueType::Transient,
             Self::Panicked => IssueType::Exception,
+        }
+    }
+
+    /// In whole seconds (RFC 9110, section 10.2.3).
+    fn retry_after(&self) -> Option<u64> {
+        match self {
+            Self::TooManyCalls { wait } => Some(wait.as_secs() + 1),
+            Self::Overloaded | Self::DeadlineExceeded | Self::NotReady => Some(1),
+            Self::Call(_)
+            | Self::UnknownPath
+            | Self::UnknownService
+            | Self::WrongMethod
+            | Self::BodyTooLarge { .. }
+            | Self::UnsupportedMediaType
+            | Self::BrokenBody
+            | Self::Unauthenticated
+            | Self::Panicked => None,
         }
     }
 
@@ -105,10 +136,11 @@ impl IntoResponse for HttpError {
         let diagnostics = self.to_string();
         let body = outcome(self.issue_type(), &diagnostics, self.expression().as_deref()).unwrap_or_else(|| BARE_OUTCOME.to_vec());
         let mut response = (self.status(), [(CONTENT_TYPE, "application/fhir+json")], body).into_response();
-        match self.status() {
-            StatusCode::SERVICE_UNAVAILABLE => _ = response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1")),
-            StatusCode::UNAUTHORIZED => _ = response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer")),
-            _ => {}
+        if let Some(seconds) = self.retry_after() {
+            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if matches!(self, Self::Unauthenticated) {
+            response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
         response.extensions_mut().insert(Explanation(diagnostics));
         response

@@ -1,6 +1,7 @@
 //! `POST /cds-services/{id}/feedback` (CDS Hooks, "Feedback"; protocol section 6).
 //! Not here: what is kept of it; see [`crate::app`].
 
+use axum::Extension;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
@@ -8,14 +9,16 @@ use axum::http::StatusCode;
 use super::HttpError;
 use super::body::CallBody;
 use super::router::Service;
+use crate::app::VerifiedClient;
 
 /// Takes feedback on cards, and answers 200 without a body.
 pub(super) async fn take(
     State(service): State<Service>,
+    Extension(client): Extension<VerifiedClient>,
     id: Result<Path<String>, PathRejection>,
     CallBody(body): CallBody,
 ) -> Result<StatusCode, HttpError> {
     service.known(id)?;
-    service.app.feedback(&body)?;
+    service.app.feedback(&client, &body)?;
     Ok(StatusCode::OK)
 }

@@ -1,6 +1,7 @@
 //! `POST /cds-services/{id}` (CDS Hooks, "Calling a CDS Service").
 //! Not here: what the call says and what is answered; see [`crate::app`].
 
+use axum::Extension;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::http::header::CONTENT_TYPE;
@@ -9,15 +10,17 @@ use axum::response::IntoResponse;
 use super::HttpError;
 use super::body::CallBody;
 use super::router::Service;
+use crate::app::VerifiedClient;
 
 /// Answers a hook call. The answer is computed on this thread: it takes less time than handing it to another is worth.
 pub(super) async fn answer(
     State(service): State<Service>,
+    Extension(client): Extension<VerifiedClient>,
     id: Result<Path<String>, PathRejection>,
     CallBody(body): CallBody,
 ) -> Result<impl IntoResponse, HttpError> {
     service.known(id)?;
-    let answer = service.app.answer(&body).await?;
+    let answer = service.app.answer(&client, &body).await?;
     Ok(([(CONTENT_TYPE, "application/json")], answer))
 }
 

@@ -7,40 +7,51 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::http::header::{ACCEPT, AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, X_CONTENT_TYPE_OPTIONS};
+use axum::http::header::{
+    ACCEPT, AUTHORIZATION, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, RETRY_AFTER, STRICT_TRANSPORT_SECURITY,
+    X_CONTENT_TYPE_OPTIONS,
+};
 use axum::http::{HeaderName, HeaderValue, Method};
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
-use tokio::sync::Semaphore;
 use tower::ServiceBuilder;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::cors::{Any as AnyOrigin, CorsLayer};
 use tower_http::set_header::SetResponseHeaderLayer;
 
 use super::HttpError;
+use super::caller::{Gate, authenticate};
 use super::limits::{admit, hold_deadline};
 use super::request_log::{REQUEST_ID, observe};
-use crate::config::{CorsConfig, ServerConfig};
+use crate::config::{Config, CorsConfig};
 use crate::ids::IdSource;
 
 /// Puts what every request passes around `routes`.
-pub fn around_all(routes: Router, ids: Arc<dyn IdSource>, cors: &CorsConfig) -> Router {
+pub fn around_all(routes: Router, ids: Arc<dyn IdSource>, config: &Config) -> Router {
     let stack = ServiceBuilder::new()
         .layer(from_fn_with_state(ids, observe)) // request id, span, one log line
         .layer(set_header(X_CONTENT_TYPE_OPTIONS, "nosniff"))
         .layer(set_header(CACHE_CONTROL, "no-store"))
-        .layer(cross_origin(cors)) // on faults too, and answers every OPTIONS
+        .layer(set_header(CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"))
+        .layer(set_header(REFERRER_POLICY, "no-referrer"))
+        .option_layer(is_encrypted(config).then(|| set_header(STRICT_TRANSPORT_SECURITY, "max-age=31536000; includeSubDomains")))
+        .layer(cross_origin(&config.cors)) // on faults too, and answers every OPTIONS
         .layer(CatchPanicLayer::custom(answer_panic));
     routes.layer(stack)
 }
 
-/// Puts what every call (POST) passes around `calls`, inside of [`around_all`].
-pub fn around_calls<State: Clone + Send + Sync + 'static>(calls: Router<State>, server: &ServerConfig) -> Router<State> {
-    let slots = Arc::new(Semaphore::new(server.max_concurrent_calls.get()));
+/// Puts what every call passes around `calls`, inside of [`around_all`]. Who has no place here is refused before it takes one.
+pub(super) fn around_calls<State: Clone + Send + Sync + 'static>(calls: Router<State>, gate: &Gate) -> Router<State> {
     let stack = ServiceBuilder::new()
-        .layer(from_fn_with_state(slots, admit)) // quick 503 beyond the limit
-        .layer(from_fn_with_state(server.deadline, hold_deadline)); // reading the body included
+        .layer(from_fn_with_state(gate.server.deadline, hold_deadline)) // finding out who calls and reading the body included
+        .layer(from_fn_with_state(gate.clone(), authenticate)) // 401, or 429 beyond the caller's rate
+        .layer(from_fn_with_state(Arc::clone(&gate.slots), admit)); // quick 503 beyond the limit
     calls.route_layer(stack)
+}
+
+/// Whether callers reach this service by https only, here or at a proxy in front.
+fn is_encrypted(config: &Config) -> bool {
+    config.tls.is_on() || config.server.public_url.as_ref().is_some_and(|url| url.scheme() == "https")
 }
 
 fn set_header(name: HeaderName, value: &'static str) -> SetResponseHeaderLayer<HeaderValue> {

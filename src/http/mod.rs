@@ -8,18 +8,26 @@
 //! A request that is not HTTP at all is answered by the HTTP library itself, with a bare status and no body.
 
 mod body;
+mod caller;
 mod discovery;
 mod error;
 mod feedback;
 mod health;
 mod hook;
 mod limits;
+mod live;
 mod middleware;
+mod peer;
+mod rates;
 mod request_log;
 mod router;
 mod serve;
+mod tls;
 
 pub use error::HttpError;
-pub use middleware::{around_all, around_calls};
+pub use live::Live;
+pub use middleware::around_all;
+pub use peer::Peer;
 pub use router::router;
-pub use serve::{ServeError, serve, serve_routes};
+pub use serve::{ServeError, serve};
+pub use tls::TlsError;

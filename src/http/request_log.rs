@@ -11,6 +11,7 @@ use axum::response::Response;
 use tracing::{Instrument, debug, error, info, info_span, warn};
 use uuid::Uuid;
 
+use super::caller::CallerName;
 use super::error::Explanation;
 use crate::ids::IdSource;
 
@@ -40,11 +41,12 @@ fn callers_id(request: &Request) -> Option<Uuid> {
 fn log_outcome(path: &str, response: &Response, latency: Duration) {
     let status = response.status().as_u16();
     let latency_microseconds = u64::try_from(latency.as_micros()).unwrap_or(u64::MAX);
+    let client = response.extensions().get::<CallerName>().map(|name| name.0.as_str());
     let fault = response.extensions().get::<Explanation>().map(|explanation| explanation.0.as_str());
     match response.status() {
-        StatusCode::SERVICE_UNAVAILABLE => warn!(status, latency_microseconds, fault, "refused"),
-        status_code if status_code.is_server_error() => error!(status, latency_microseconds, fault, "failed"),
-        _ if path.starts_with("/health/") => debug!(status, latency_microseconds, fault, "answered"),
-        _ => info!(status, latency_microseconds, fault, "answered"),
+        StatusCode::SERVICE_UNAVAILABLE => warn!(status, latency_microseconds, client, fault, "refused"),
+        status_code if status_code.is_server_error() => error!(status, latency_microseconds, client, fault, "failed"),
+        _ if path.starts_with("/health/") => debug!(status, latency_microseconds, client, fault, "answered"),
+        _ => info!(status, latency_microseconds, client, fault, "answered"),
     }
 }

@@ -5,7 +5,10 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::routing::{get, post};
+use tokio::sync::Semaphore;
 
+use super::caller::Gate;
+use super::rates::Rates;
 use super::{HttpError, discovery, feedback, health, hook, middleware};
 use crate::app::App;
 use crate::config::Config;
@@ -20,16 +23,22 @@ pub(super) struct Service {
 
 /// The whole service, middleware included. `ids` names requests in the log and to the caller.
 pub fn router(app: Arc<App>, ids: Arc<dyn IdSource>, config: &Config) -> Router {
+    let server = Arc::new(config.server.clone());
+    let slots = Arc::new(Semaphore::new(server.max_concurrent_calls.get()));
+    let gate = Gate { app: Arc::clone(&app), rates: Arc::new(Rates::of(config)), server, slots };
     let calls = Router::new().route("/cds-services/{id}", post(hook::answer)).route("/cds-services/{id}/feedback", post(feedback::take));
 
+    let discovery = Router::new().route("/cds-services", get(discovery::show));
+    let discovery = if config.auth.protect_discovery { middleware::around_calls(discovery, &gate) } else { discovery };
+
     let routes = Router::new()
-        .route("/cds-services", get(discovery::show))
+        .merge(discovery)
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready))
-        .merge(middleware::around_calls(calls, &config.server))
+        .merge(middleware::around_calls(calls, &gate))
         .fallback(async || HttpError::UnknownPath)
         .method_not_allowed_fallback(async || HttpError::WrongMethod)
         .with_state(Service { app, body_limit: config.server.body_limit_bytes.get() });
 
-    middleware::around_all(routes, ids, &config.cors)
+    middleware::around_all(routes, ids, config)
 }

@@ -4,17 +4,18 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// Each top-level module and those it may name.
-const ARROWS: [(&str, &[&str]); 13] = [
+const ARROWS: [(&str, &[&str]); 14] = [
     ("policy", &[]),
     ("evidence", &["policy"]),
     ("cds_hooks", &["policy"]),
-    ("fhir", &["clock", "ids", "config"]),
-    ("auth", &["clock", "ids", "config"]),
+    ("fhir", &["clock", "ids", "config", "outgoing"]),
+    ("auth", &["clock", "ids", "config", "outgoing"]),
     ("ledger", &["clock", "ids", "config"]),
     ("app", &["policy", "evidence", "cds_hooks", "fhir", "auth", "ledger", "clock", "ids", "config", "telemetry"]),
     ("http", &["app", "config", "clock", "ids", "telemetry"]),
     ("cli", &["app", "http", "config", "clock", "ids", "telemetry"]),
     ("config", &[]),
+    ("outgoing", &["config"]),
     ("clock", &[]),
     ("ids", &[]),
     ("telemetry", &["config"]),

@@ -94,7 +94,8 @@ fn an_unknown_section_is_named_with_its_file() {
     let message = faults_of_file("[sever]\nlisten = \"127.0.0.1:1\"");
     assert_eq!(
         message,
-        "`sever` in file `config.toml`: unknown key; known here are `server`, `cors`, `plan`, `policy`, `fhir`, `fhir_servers`, `log`"
+        "`sever` in file `config.toml`: unknown key; known here are `server`, `tls`, `limits`, `auth`, \
+         `clients`, `cors`, `plan`, `plans`, `policy`, `fhir`, `fhir_servers`, `log`"
     );
 }
 
@@ -121,11 +122,12 @@ fn values_that_cannot_be_are_refused_with_the_reason() {
     let table = [
         (
             "[server]\ndeadline = \"soon\"",
-            "`server.deadline` in file `config.toml`: `soon` is not a time such as \"250ms\", \"4s\" or \"2m\"",
+            "`server.deadline` in file `config.toml`: `soon` is not a time such as \"250ms\", \"4s\", \"2m\" or \"24h\"",
         ),
         (
             "[server]\nlisten = \"0.0.0.0:8080\"",
-            "`server.listen` in file `config.toml`: `0.0.0.0:8080` is not a loopback address, and callers are not authenticated yet",
+            "`server.listen` in file `config.toml`: `0.0.0.0:8080` is not a loopback address, and without `[[clients]]` \
+             callers are not authenticated",
         ),
         ("[server]\nmax_concurrent_calls = 65537", "`server.max_concurrent_calls` in file `config.toml`: at most 65536"),
         (

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::routing::get;
-use sij_cds::http::{ServeError, serve_routes};
+use sij_cds::http::{Live, ServeError, serve};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify, oneshot};
@@ -24,7 +24,8 @@ async fn start(routes: Router) -> Server {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let (stop, stopped) = oneshot::channel();
-    let task = tokio::spawn(async move { serve_routes(routes, &default_config().server, listener, async { _ = stopped.await }).await });
+    let live = Arc::new(Live::of_routes(routes, &default_config().server));
+    let task = tokio::spawn(async move { serve(live, listener, async { _ = stopped.await }).await });
     Server { address, stop, task }
 }
 

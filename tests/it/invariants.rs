@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
-use sij_cds::app::{App, Ports};
+use sij_cds::app::{App, Credentials, Ports};
 use sij_cds::clock::{Clock, FixedClock};
 use sij_cds::ids::SequentialIds;
 
@@ -38,8 +38,9 @@ fn day_of_the_stories() -> FixedClock {
 }
 
 fn app_on_that_day() -> App {
-    let ports = Ports { clock: Arc::new(day_of_the_stories()), ids: Arc::new(SequentialIds::default()) };
-    App::build(&default_config(), ports).unwrap()
+    let config = default_config();
+    let ports = Ports::new(&config, Arc::new(day_of_the_stories()), Arc::new(SequentialIds::default())).unwrap();
+    App::build(&config, ports).unwrap()
 }
 
 fn evaluation(request: &str) -> Value {
@@ -98,7 +99,9 @@ async fn the_record_is_read_when_an_order_is_in_scope() {
 #[tokio::test]
 async fn an_order_sent_back_is_the_clients_own_but_for_one_member() {
     let request = story("diagnosis-on-problem-list-only");
-    let answer = app_on_that_day().answer(request.as_bytes()).await.unwrap();
+    let app = app_on_that_day();
+    let caller = app.authenticate(Credentials::default()).await.unwrap();
+    let answer = app.answer(&caller, request.as_bytes()).await.unwrap();
     let sent = resource(&request, &["context", "draftOrders", "entry", "0", "resource"]);
     let mut returned = resource(std::str::from_utf8(&answer).unwrap(), &["cards", "0", "suggestions", "0", "actions", "0", "resource"]);
     let changed = returned.remove("reasonReference").expect("the diagnosis is added");

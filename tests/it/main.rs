@@ -2,8 +2,10 @@
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "a test may fail by panicking")]
 
 mod architecture;
+mod callers;
 mod card_protocol;
 mod card_words;
+mod client_configuration;
 mod command_line;
 mod configuration;
 mod contract;
@@ -14,11 +16,13 @@ mod evaluated_requests;
 mod fhir_faults;
 mod fhir_fetching;
 mod hostile_calls;
+mod hostile_tokens;
 mod http_connections;
 mod http_faults;
 mod http_middleware;
 mod incomplete_lists;
 mod invariants;
+mod key_servers;
 mod laws;
 mod many_and_deep;
 mod other_patients;
@@ -28,6 +32,8 @@ mod privacy;
 mod readme;
 mod rescheduling;
 mod same_day;
+mod shared_replays;
 mod source_rules;
 mod stories;
 mod support;
+mod tls;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use futures_util::FutureExt;
 use serde_json::Value;
-use sij_cds::app::{App, CallError, Ports};
+use sij_cds::app::{App, CallError, Credentials, Ports};
 use sij_cds::clock::{Clock, FixedClock};
 use sij_cds::config::Config;
 use sij_cds::ids::SequentialIds;
@@ -32,7 +32,7 @@ impl Evaluator {
         let mut config = default_config();
         change(&mut config);
         let clock = FixedClock::at(day_of_the_fixtures());
-        let ports = Ports { clock: Arc::new(clock), ids: Arc::new(SequentialIds::default()) };
+        let ports = Ports::new(&config, Arc::new(clock), Arc::new(SequentialIds::default())).unwrap();
         Self { app: App::build(&config, ports).expect("the application can be built"), clock }
     }
 
@@ -48,7 +48,9 @@ impl Evaluator {
 
     /// The answer to a call.
     pub(crate) fn answer(&self, request: &str) -> Result<String, CallError> {
-        let answer = self.app.answer(request.as_bytes()).now_or_never().expect("without FHIR servers there is nothing to wait for");
+        let caller = self.app.authenticate(Credentials::default()).now_or_never().expect("nobody is asked").expect("anybody may call");
+        let answer =
+            self.app.answer(&caller, request.as_bytes()).now_or_never().expect("without FHIR servers there is nothing to wait for");
         answer.map(|answer| String::from_utf8(answer).expect("text"))
     }
 }

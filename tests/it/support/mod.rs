@@ -3,6 +3,7 @@
 
 mod answer;
 pub(crate) mod call;
+pub(crate) mod callers;
 mod cases;
 mod evaluator;
 pub(crate) mod fhir_server;
@@ -21,4 +22,4 @@ pub(crate) use json::Json;
 pub(crate) use log_buffer::LogBuffer;
 pub(crate) use policy_folder::PolicyFolder;
 pub(crate) use protocol::{changed_members, violations};
-pub(crate) use test_app::{SERVICE, TestApp, default_config, empty_sign_call, post};
+pub(crate) use test_app::{SERVICE, TestApp, bearing, default_config, empty_sign_call, post};

@@ -48,7 +48,7 @@ impl TestApp {
         LogBuffer::of_this_run();
         let mut config = default_config();
         change(&mut config);
-        let ports = Ports { clock: Arc::new(FixedClock::at(now)), ids: Arc::new(SequentialIds::default()) };
+        let ports = Ports::new(&config, Arc::new(FixedClock::at(now)), Arc::new(SequentialIds::default())).unwrap();
         let app = App::build(&config, ports).expect("the application can be built");
         Self { router: router(Arc::new(app), Arc::new(SequentialIds::default()), &config) }
     }
@@ -65,6 +65,20 @@ impl TestApp {
     /// Makes an order-sign call with this very text.
     pub(crate) async fn sign_text(&self, call: &str) -> Answer {
         self.send(post(SERVICE, call.to_owned())).await
+    }
+
+    /// Makes an order-sign call with a token.
+    pub(crate) async fn sign_as(&self, token: &str, call: &Value) -> Answer {
+        self.sign_text_as(token, &call.to_string()).await
+    }
+
+    /// Makes an order-sign call with a token and this very text.
+    pub(crate) async fn sign_text_as(&self, token: &str, call: &str) -> Answer {
+        self.send(bearing(token, post(SERVICE, call.to_owned()))).await
+    }
+
+    pub(crate) async fn get_as(&self, token: &str, path: &str) -> Answer {
+        self.send(bearing(token, Request::get(path).body(Body::empty()).unwrap())).await
     }
 
     pub(crate) async fn feedback(&self, feedback: &Value) -> Answer {
@@ -89,6 +103,12 @@ pub(crate) fn default_config() -> Config {
 /// A POST of JSON, ready to be sent.
 pub(crate) fn post(path: &str, body: impl Into<Body>) -> Request<Body> {
     Request::post(path).header("content-type", "application/json").body(body.into()).unwrap()
+}
+
+/// The same request with a token.
+pub(crate) fn bearing(token: &str, mut request: Request<Body>) -> Request<Body> {
+    request.headers_mut().insert("authorization", format!("Bearer {token}").parse().unwrap());
+    request
 }
 
 /// An order-sign call that signs nothing.

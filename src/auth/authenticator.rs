@@ -1,0 +1,171 @@
+//! The checks of a caller, the cheapest first: the token's size and structure, its client, its signature, its claims, and
+//! last that it was not used before.
+//! Not here: what a refusal is answered with; the caller learns nothing of its cause.
+
+use std::sync::Arc;
+
+use chrono::TimeDelta;
+use rustls::pki_types::CertificateDer;
+
+use super::clients::{AuthError, Client, Clients, Tenants, span};
+use super::key_set::{Asking, KeySetLimits};
+use super::memory::CallerMemory;
+use super::refusal::Refusal;
+use super::replay::token_id;
+use super::token::{Moment, UnverifiedClaims, UnverifiedToken};
+use super::verified::{Profile, VerifiedClient};
+use crate::clock::Clock;
+use crate::config::{AuthMode, Config};
+
+/// What a caller brings along.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Credentials<'c> {
+    /// The values of its `Authorization` headers.
+    pub authorization: &'c [&'c [u8]],
+    /// The certificate of its TLS connection (DER), which an authority of `tls.client_ca_file` vouches for.
+    pub certificate: Option<&'c [u8]>,
+}
+
+/// Tells who is calling.
+#[derive(Debug)]
+pub struct Authenticator {
+    rule: Rule,
+    memory: Arc<CallerMemory>,
+    clock: Arc<dyn Clock>,
+}
+
+#[derive(Debug)]
+enum Rule {
+    Anybody(Arc<Profile>),
+    Clients(Registered),
+}
+
+#[derive(Debug)]
+struct Registered {
+    clients: Clients,
+    leeway: TimeDelta,
+    key_sets: KeySetLimits,
+}
+
+impl Authenticator {
+    /// The authenticator of a configuration. `endpoints` are this service's own URLs, the audiences of clients that have
+    /// none of their own.
+    ///
+    /// # Errors
+    /// [`AuthError`] for a key file that cannot be used.
+    pub fn build(config: &Config, endpoints: &[String], memory: Arc<CallerMemory>, clock: Arc<dyn Clock>) -> Result<Self, AuthError> {
+        let rule = match config.auth_mode() {
+            AuthMode::Development => Rule::Anybody(Arc::new(Profile::development())),
+            AuthMode::Required => Rule::Clients(Registered {
+                clients: Clients::build(&config.auth, &config.clients, endpoints, &memory)?,
+                leeway: span(config.auth.leeway),
+                key_sets: KeySetLimits::from(&config.auth),
+            }),
+        };
+        Ok(Self { rule, memory, clock })
+    }
+
+    /// Who is calling.
+    ///
+    /// # Errors
+    /// The first check that fails.
+    pub async fn verify(&self, credentials: Credentials<'_>) -> Result<VerifiedClient, Refusal> {
+        match &self.rule {
+            Rule::Anybody(profile) => Ok(VerifiedClient::new(Arc::clone(profile), None)),
+            Rule::Clients(registered) => self.verify_token(registered, credentials).await,
+        }
+    }
+
+    async fn verify_token(&self, registered: &Registered, credentials: Credentials<'_>) -> Result<VerifiedClient, Refusal> {
+        let token = UnverifiedToken::parse(bearer_token(credentials.authorization)?)?;
+        let client = registered.clients.named_by(&token)?;
+        if !client.algorithms.contains(&token.algorithm) {
+            return Err(Refusal::UnacceptedAlgorithm);
+        }
+        let key_id = token.key_id.as_deref().ok_or(Refusal::NoKeyId)?;
+        let asking = Asking { clock: self.clock.as_ref(), limits: registered.key_sets, client: &client.name };
+        client.verify_signature(key_id, &token, &asking).await?;
+        // The claims are true from here on; whether they are good enough is another matter.
+        let now = self.clock.now().timestamp();
+        let times = Times { now, leeway: registered.leeway.num_seconds(), longest_life: client.longest_life.num_seconds() };
+        let claims = token.claims;
+        client.check_audience(&claims)?;
+        let end = times.check(&claims)?;
+        client.check_tenant(&claims)?;
+        client.check_certificate(credentials.certificate)?;
+        let jti = claims.jti.as_deref().filter(|jti| !jti.is_empty()).ok_or(Refusal::NoTokenId)?;
+        self.memory.replays.take(token_id(&client.identity, jti), end, now).await?;
+        let tenant = matches!(client.tenants, Tenants::ByClaim { .. }).then_some(claims.tenant).flatten();
+        Ok(VerifiedClient::new(Arc::clone(&client.profile), tenant))
+    }
+}
+
+/// The token of one header `Authorization: Bearer …` (RFC 6750, section 2.1). The scheme's case does not matter.
+fn bearer_token<'c>(values: &'c [&'c [u8]]) -> Result<&'c str, Refusal> {
+    let value = match values {
+        [] => return Err(Refusal::NoToken),
+        [value] => std::str::from_utf8(value).map_err(|_| Refusal::NotBearer)?,
+        [..] => return Err(Refusal::NotBearer),
+    };
+    let (scheme, token) = value.split_once(' ').ok_or(Refusal::NotBearer)?;
+    if scheme.eq_ignore_ascii_case("Bearer") { Ok(token.trim_matches(' ')) } else { Err(Refusal::NotBearer) }
+}
+
+impl Client {
+    /// Invariant: a token is for this service and for no other, or the other could use it here.
+    fn check_audience(&self, claims: &UnverifiedClaims) -> Result<(), Refusal> {
+        let audience = &claims.aud.0;
+        if audience.is_empty() || !audience.iter().all(|value| self.audiences.contains(value)) {
+            return Err(Refusal::WrongAudience);
+        }
+        if self.subject.is_some() && self.subject != claims.sub { Err(Refusal::WrongSubject) } else { Ok(()) }
+    }
+
+    fn check_tenant(&self, claims: &UnverifiedClaims) -> Result<(), Refusal> {
+        let Tenants::ByClaim { accepted } = &self.tenants else { return Ok(()) };
+        let tenant = claims.tenant.as_ref().filter(|tenant| !tenant.is_empty()).ok_or(Refusal::NoTenant)?;
+        if accepted.is_empty() || accepted.contains(tenant) { Ok(()) } else { Err(Refusal::UnknownTenant) }
+    }
+
+    /// The connection's certificate must bear one of the client's names, if it has any.
+    fn check_certificate(&self, certificate: Option<&[u8]>) -> Result<(), Refusal> {
+        if self.certificate_names.is_empty() {
+            return Ok(());
+        }
+        let certificate = CertificateDer::from(certificate.ok_or(Refusal::WrongCertificate)?);
+        let certificate = webpki::EndEntityCert::try_from(&certificate).map_err(|_| Refusal::WrongCertificate)?;
+        let bears = |name| certificate.verify_is_valid_for_subject_name(name).is_ok();
+        if self.certificate_names.iter().any(bears) { Ok(()) } else { Err(Refusal::WrongCertificate) }
+    }
+}
+
+/// The present, and how tokens' times are judged by it, in seconds.
+struct Times {
+    now: i64,
+    leeway: i64,
+    longest_life: i64,
+}
+
+impl Times {
+    /// The second after which the token is over for good.
+    fn check(&self, claims: &UnverifiedClaims) -> Result<i64, Refusal> {
+        let Moment(expiry) = claims.exp.ok_or(Refusal::NoExpiry)?;
+        let end = expiry.saturating_add(self.leeway);
+        if end < self.now {
+            return Err(Refusal::Expired);
+        }
+        if claims.nbf.is_some_and(|begin| begin.0 > self.latest_begin()) {
+            return Err(Refusal::NotYetValid);
+        }
+        let Moment(issued) = claims.iat.ok_or(Refusal::NoIssueTime)?;
+        if issued > self.latest_begin() {
+            return Err(Refusal::IssuedInFuture);
+        }
+        let is_short = (1..=self.longest_life).contains(&(expiry - issued));
+        if is_short { Ok(end) } else { Err(Refusal::TooLongLived) }
+    }
+
+    fn latest_begin(&self) -> i64 {
+        self.now.saturating_add(self.leeway)
+    }
+}

@@ -1,0 +1,146 @@
+//! A client's key set, kept: fresh within bounds, fetched by one call for all, and used a while longer when its server is
+//! down.
+//! Not here: the fetching itself, which is [`super::key_fetch`]; and reading what came, which is [`super::keys`].
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwapOption;
+use chrono::{DateTime, Utc};
+use tokio::sync::{Mutex, OwnedMutexGuard};
+use tracing::{info, warn};
+
+use super::key_fetch::{Fetched, KeyServer};
+use super::keys::Keys;
+use super::refusal::Refusal;
+use super::token::UnverifiedToken;
+use crate::clock::Clock;
+use crate::config::AuthConfig;
+
+/// How long key sets are kept.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct KeySetLimits {
+    min_age: Duration,
+    max_age: Duration,
+    max_stale: Duration,
+    cooldown: Duration,
+}
+
+impl From<&AuthConfig> for KeySetLimits {
+    fn from(config: &AuthConfig) -> Self {
+        Self {
+            min_age: config.key_set_min_age,
+            max_age: config.key_set_max_age,
+            max_stale: config.key_set_max_stale,
+            cooldown: config.key_set_cooldown,
+        }
+    }
+}
+
+impl KeySetLimits {
+    /// When a set stops being fresh, and when it is not to be used any more.
+    fn ends(&self, fetched: DateTime<Utc>, max_age: Option<Duration>) -> (DateTime<Utc>, DateTime<Utc>) {
+        let fresh_until = fetched + max_age.unwrap_or(self.min_age).clamp(self.min_age, self.max_age);
+        (fresh_until, fresh_until + self.max_stale)
+    }
+
+    fn is_cooling(&self, since: Option<DateTime<Utc>>, now: DateTime<Utc>) -> bool {
+        since.is_some_and(|since| now >= since && now < since + self.cooldown)
+    }
+}
+
+/// A published key set.
+#[derive(Debug)]
+pub(super) struct KeySet {
+    server: KeyServer,
+    known: ArcSwapOption<Known>,
+    /// Held while the set is fetched, so that all calls that wait for it wait for the same fetch.
+    attempts: Arc<Mutex<Attempts>>,
+}
+
+#[derive(Debug)]
+struct Known {
+    keys: Keys,
+    fresh_until: DateTime<Utc>,
+    usable_until: DateTime<Utc>,
+}
+
+/// When a fetch was last attempted in vain, and when for the sake of an unknown key.
+#[derive(Debug, Default)]
+struct Attempts {
+    failed: Option<DateTime<Utc>>,
+    for_unknown_key: Option<DateTime<Utc>>,
+}
+
+impl KeySet {
+    pub(super) fn new(server: KeyServer) -> Self {
+        Self { server, known: ArcSwapOption::empty(), attempts: Arc::default() }
+    }
+
+    /// Whether the token is signed by the key it names. `client` names the set in the log.
+    pub(super) async fn verify(self: &Arc<Self>, key_id: &str, token: &UnverifiedToken<'_>, asking: &Asking<'_>) -> Result<(), Refusal> {
+        let known = self.known.load_full();
+        let now = asking.clock.now();
+        let known = match known {
+            Some(known) if now < known.fresh_until && known.keys.holds(key_id) => known,
+            seen => self.refreshed(key_id, seen, asking).await?,
+        };
+        known.keys.verify(key_id, token)
+    }
+
+    /// The set as new as it may be had now.
+    async fn refreshed(self: &Arc<Self>, key_id: &str, seen: Option<Arc<Known>>, asking: &Asking<'_>) -> Result<Arc<Known>, Refusal> {
+        let mut attempts = Arc::clone(&self.attempts).lock_owned().await;
+        let now = asking.clock.now();
+        let known = self.known.load_full();
+        if let Some(known) = known.as_ref().filter(|known| now < known.fresh_until) {
+            let came_meanwhile = seen.is_none_or(|seen| !Arc::ptr_eq(&seen, known));
+            let is_cooling = asking.limits.is_cooling(attempts.for_unknown_key, now);
+            if known.keys.holds(key_id) || came_meanwhile || is_cooling {
+                return Ok(Arc::clone(known));
+            }
+            attempts.for_unknown_key = Some(now);
+        } else if asking.limits.is_cooling(attempts.failed, now) {
+            return usable(known, now);
+        }
+        self.fetched(attempts, asking).await?;
+        usable(self.known.load_full(), now)
+    }
+
+    /// Fetches the set, in a task of its own: a caller that goes away does not take the others' keys with it.
+    async fn fetched(self: &Arc<Self>, attempts: OwnedMutexGuard<Attempts>, asking: &Asking<'_>) -> Result<(), Refusal> {
+        let (set, now, limits, client) = (Arc::clone(self), asking.clock.now(), asking.limits, asking.client.to_owned());
+        let fetching = tokio::spawn(async move { set.fetch(attempts, now, limits, &client).await });
+        fetching.await.map_err(|_| Refusal::NoKeySet)
+    }
+
+    async fn fetch(&self, mut attempts: OwnedMutexGuard<Attempts>, now: DateTime<Utc>, limits: KeySetLimits, client: &str) {
+        match self.server.fetch().await {
+            Ok(Fetched { keys, max_age }) => {
+                let (fresh_until, usable_until) = limits.ends(now, max_age);
+                self.known.store(Some(Arc::new(Known { keys, fresh_until, usable_until })));
+                attempts.failed = None;
+                info!(client, %fresh_until, "key set fetched");
+                metrics::counter!("key_set_fetches_total", "client" => client.to_owned(), "outcome" => "fetched").increment(1);
+            }
+            Err(error) => {
+                attempts.failed = Some(now);
+                let is_remembered = usable(self.known.load_full(), now).is_ok();
+                warn!(client, reason = %error, is_remembered, "key set not fetched");
+                metrics::counter!("key_set_fetches_total", "client" => client.to_owned(), "outcome" => "failed").increment(1);
+            }
+        }
+    }
+}
+
+/// Who asks for a key, and when.
+pub(super) struct Asking<'a> {
+    pub(super) clock: &'a dyn Clock,
+    pub(super) limits: KeySetLimits,
+    /// Names the set in the log.
+    pub(super) client: &'a str,
+}
+
+fn usable(known: Option<Arc<Known>>, now: DateTime<Utc>) -> Result<Arc<Known>, Refusal> {
+    known.filter(|known| now < known.usable_until).ok_or(Refusal::NoKeySet)
+}

@@ -1,0 +1,157 @@
+//! Key sets (RFC 7517) as far as they can verify a signature: what else they hold is left out.
+//! Not here: where they come from; see [`super::key_set`].
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jsonwebtoken::{Algorithm, DecodingKey, crypto};
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+use serde_json::value::RawValue;
+
+use super::refusal::Refusal;
+use super::token::UnverifiedToken;
+use crate::config::SigningAlgorithm;
+
+/// The most keys taken of one set.
+const MOST_KEYS: usize = 100;
+
+/// RSA keys shorter than this are no protection (NIST SP 800-131A), longer ones cost a caller nothing and us much.
+const RSA_BYTES: std::ops::RangeInclusive<usize> = 256..=1024;
+
+/// The keys of one client.
+#[derive(Debug, Default)]
+pub(super) struct Keys(Vec<Key>);
+
+/// A key that can verify signatures.
+#[derive(Debug)]
+struct Key {
+    id: String,
+    family: Family,
+    /// The only algorithm it is for, if its set says so.
+    algorithm: Option<String>,
+    public: DecodingKey,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Family {
+    P256,
+    P384,
+    Rsa,
+}
+
+/// Why a key set cannot be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum KeysError {
+    /// It is not a JSON object with a list `keys`.
+    #[error("is not a JWK Set, an object with a list `keys`")]
+    NotASet,
+    /// None of its keys can verify a signature.
+    #[error("has no usable key: RSA of 2048 to 8192 bits, or EC on P-256 or P-384, public, with a `kid`")]
+    NoKey,
+}
+
+#[derive(Deserialize)]
+struct Set<'a> {
+    #[serde(borrow)]
+    keys: Vec<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
+struct Jwk {
+    kty: String,
+    kid: Option<String>,
+    alg: Option<String>,
+    #[serde(rename = "use")]
+    usage: Option<String>,
+    key_ops: Option<Vec<String>>,
+    crv: Option<String>,
+    x: Option<String>,
+    y: Option<String>,
+    n: Option<String>,
+    e: Option<String>,
+    d: Option<IgnoredAny>,
+}
+
+impl Keys {
+    /// Reads a key set. A key that cannot be used is left out: a set may hold keys for other uses, and of later kinds.
+    pub(super) fn read(json: &[u8]) -> Result<Self, KeysError> {
+        let set: Set<'_> = serde_json::from_slice(json).map_err(|_| KeysError::NotASet)?;
+        let keys: Vec<Key> = set.keys.iter().take(MOST_KEYS).filter_map(|raw| serde_json::from_str::<Jwk>(raw.get()).ok()?.key()).collect();
+        if keys.is_empty() { Err(KeysError::NoKey) } else { Ok(Self(keys)) }
+    }
+
+    pub(super) fn holds(&self, key_id: &str) -> bool {
+        self.0.iter().any(|key| key.id == key_id)
+    }
+
+    /// Whether the token is signed by the key it names. A `kid` is compared byte for byte.
+    pub(super) fn verify(&self, key_id: &str, token: &UnverifiedToken<'_>) -> Result<(), Refusal> {
+        let mut named = self.0.iter().filter(|key| key.id == key_id).peekable();
+        named.peek().ok_or(Refusal::UnknownKey)?;
+        let key = named.find(|key| key.fits(token.algorithm)).ok_or(Refusal::WrongKey)?;
+        let verified = crypto::verify(token.signature, token.message.as_bytes(), &key.public, library_name(token.algorithm));
+        if verified.unwrap_or(false) { Ok(()) } else { Err(Refusal::WrongSignature) }
+    }
+}
+
+impl Key {
+    fn fits(&self, algorithm: SigningAlgorithm) -> bool {
+        self.family == family(algorithm) && self.algorithm.as_ref().is_none_or(|only| *only == format!("{algorithm:?}"))
+    }
+}
+
+impl Jwk {
+    /// A key that is published with its private part is anybody's, so it is no key.
+    fn key(self) -> Option<Key> {
+        let is_for_signatures = self.usage.as_ref().is_none_or(|usage| usage == "sig");
+        let verifies = self.key_ops.as_ref().is_none_or(|operations| operations.iter().any(|operation| operation == "verify"));
+        if !is_for_signatures || !verifies || self.d.is_some() {
+            return None;
+        }
+        let (family, public) = match (self.kty.as_str(), self.crv.as_deref()) {
+            ("EC", Some("P-256")) => (Family::P256, point(&self.x?, &self.y?, 32)?),
+            ("EC", Some("P-384")) => (Family::P384, point(&self.x?, &self.y?, 48)?),
+            ("RSA", None) => (Family::Rsa, rsa(&self.n?, &self.e?)?),
+            _ => return None,
+        };
+        Some(Key { id: self.kid?, family, algorithm: self.alg, public })
+    }
+}
+
+/// A point's coordinates have the length of its curve (RFC 7518, section 6.2.1.2).
+fn point(x: &str, y: &str, length: usize) -> Option<DecodingKey> {
+    let is_whole = |part: &str| URL_SAFE_NO_PAD.decode(part).is_ok_and(|bytes| bytes.len() == length);
+    if is_whole(x) && is_whole(y) { DecodingKey::from_ec_components(x, y).ok() } else { None }
+}
+
+fn rsa(modulus: &str, exponent: &str) -> Option<DecodingKey> {
+    let bytes = URL_SAFE_NO_PAD.decode(modulus).ok()?;
+    let length = bytes.iter().skip_while(|byte| **byte == 0).count();
+    if RSA_BYTES.contains(&length) { DecodingKey::from_rsa_components(modulus, exponent).ok() } else { None }
+}
+
+fn family(algorithm: SigningAlgorithm) -> Family {
+    match algorithm {
+        SigningAlgorithm::ES256 => Family::P256,
+        SigningAlgorithm::ES384 => Family::P384,
+        SigningAlgorithm::RS256
+        | SigningAlgorithm::RS384
+        | SigningAlgorithm::RS512
+        | SigningAlgorithm::PS256
+        | SigningAlgorithm::PS384
+        | SigningAlgorithm::PS512 => Family::Rsa,
+    }
+}
+
+fn library_name(algorithm: SigningAlgorithm) -> Algorithm {
+    match algorithm {
+        SigningAlgorithm::ES256 => Algorithm::ES256,
+        SigningAlgorithm::ES384 => Algorithm::ES384,
+        SigningAlgorithm::RS256 => Algorithm::RS256,
+        SigningAlgorithm::RS384 => Algorithm::RS384,
+        SigningAlgorithm::RS512 => Algorithm::RS512,
+        SigningAlgorithm::PS256 => Algorithm::PS256,
+        SigningAlgorithm::PS384 => Algorithm::PS384,
+        SigningAlgorithm::PS512 => Algorithm::PS512,
+    }
+}

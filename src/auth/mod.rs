@@ -1,0 +1,26 @@
+//! Who is calling (CDS Hooks, "Trusting CDS Clients"; protocol section 5): from the bytes of an `Authorization` header to a
+//! [`VerifiedClient`], the only thing the rest of the program takes for a caller.
+//!
+//! - `token` takes a token apart without believing it, `keys` reads key sets, `key_set` keeps them fresh;
+//! - `clients` knows who is configured, `authenticator` puts the checks in their order, the cheapest first;
+//! - `replay` remembers used tokens, in this process or in PostgreSQL.
+//!
+//! Not here: how a refusal is answered, which is HTTP's and tells the caller nothing.
+
+mod authenticator;
+mod clients;
+mod key_fetch;
+mod key_set;
+mod keys;
+mod memory;
+mod postgres;
+mod refusal;
+mod replay;
+mod token;
+mod verified;
+
+pub use authenticator::{Authenticator, Credentials};
+pub use clients::AuthError;
+pub use memory::CallerMemory;
+pub use refusal::Refusal;
+pub use verified::VerifiedClient;

@@ -1,0 +1,164 @@
+//! A token taken apart (RFC 7515, section 3.1; RFC 7519). Nothing here is believed yet.
+//! Not here: whether any of it is true; see [`super::authenticator`].
+
+use std::fmt;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::Deserialize;
+use serde::de::{Deserializer, IgnoredAny, SeqAccess, Visitor};
+
+use super::refusal::Refusal;
+use crate::config::SigningAlgorithm;
+
+/// Invariant: what is taken apart before anything is known of the caller is small. Clients' tokens are under 2 kB.
+const MOST_BYTES: usize = 8 * 1024;
+
+/// The latest second taken for one: the end of the year 9999. Anything later is no moment a client means.
+const LATEST: f64 = 253_402_300_799.0;
+
+/// A token of the right structure, signed with an algorithm that could be accepted.
+#[derive(Debug)]
+pub(super) struct UnverifiedToken<'t> {
+    /// What is signed: header and claims as they were sent.
+    pub(super) message: &'t str,
+    pub(super) signature: &'t str,
+    pub(super) algorithm: SigningAlgorithm,
+    pub(super) key_id: Option<String>,
+    pub(super) key_set: Option<String>,
+    pub(super) claims: UnverifiedClaims,
+}
+
+/// The claims, as the token has them.
+#[derive(Debug, Deserialize)]
+pub(super) struct UnverifiedClaims {
+    pub(super) iss: Option<String>,
+    pub(super) sub: Option<String>,
+    #[serde(default)]
+    pub(super) aud: Audience,
+    pub(super) exp: Option<Moment>,
+    pub(super) nbf: Option<Moment>,
+    pub(super) iat: Option<Moment>,
+    pub(super) jti: Option<String>,
+    pub(super) tenant: Option<String>,
+}
+
+/// The members of the header that matter. `alg` is text here, so that an unknown one is told from an unreadable header.
+#[derive(Deserialize)]
+struct Header {
+    alg: String,
+    typ: Option<String>,
+    kid: Option<String>,
+    jku: Option<String>,
+    crit: Option<IgnoredAny>,
+    jwk: Option<IgnoredAny>,
+    x5c: Option<IgnoredAny>,
+    x5u: Option<IgnoredAny>,
+}
+
+impl<'t> UnverifiedToken<'t> {
+    /// Takes a token apart, the cheapest checks first.
+    pub(super) fn parse(token: &'t str) -> Result<Self, Refusal> {
+        if token.len() > MOST_BYTES {
+            return Err(Refusal::TooLong);
+        }
+        let (message, signature) = token.rsplit_once('.').ok_or(Refusal::Malformed)?;
+        let (header, claims) = message.split_once('.').ok_or(Refusal::Malformed)?;
+        let header = decoded(header)?;
+        let claims = decoded(claims)?;
+        decoded(signature)?;
+        let header: Header = object(&header).ok_or(Refusal::UnreadableHeader)?;
+        let algorithm = header.check()?;
+        let claims = object(&claims).ok_or(Refusal::UnreadableClaims)?;
+        Ok(Self { message, signature, algorithm, key_id: header.kid, key_set: header.jku, claims })
+    }
+}
+
+impl Header {
+    fn check(&self) -> Result<SigningAlgorithm, Refusal> {
+        let algorithm = algorithm(&self.alg).ok_or(Refusal::ForbiddenAlgorithm)?;
+        if self.typ.as_ref().is_some_and(|typ| !typ.eq_ignore_ascii_case("JWT")) {
+            return Err(Refusal::WrongType);
+        }
+        if self.crit.is_some() {
+            return Err(Refusal::CriticalExtension);
+        }
+        if self.jwk.is_some() || self.x5c.is_some() || self.x5u.is_some() {
+            return Err(Refusal::BroughtKey);
+        }
+        Ok(algorithm)
+    }
+}
+
+/// Invariant: an algorithm is a name of this list, letter for letter. `none` and those with a shared secret have none.
+fn algorithm(name: &str) -> Option<SigningAlgorithm> {
+    match name {
+        "ES256" => Some(SigningAlgorithm::ES256),
+        "ES384" => Some(SigningAlgorithm::ES384),
+        "RS256" => Some(SigningAlgorithm::RS256),
+        "RS384" => Some(SigningAlgorithm::RS384),
+        "RS512" => Some(SigningAlgorithm::RS512),
+        "PS256" => Some(SigningAlgorithm::PS256),
+        "PS384" => Some(SigningAlgorithm::PS384),
+        "PS512" => Some(SigningAlgorithm::PS512),
+        _ => None,
+    }
+}
+
+/// Without padding, and with no bits left over: every part has one writing only.
+fn decoded(part: &str) -> Result<Vec<u8>, Refusal> {
+    URL_SAFE_NO_PAD.decode(part).map_err(|_| Refusal::Malformed)
+}
+
+/// serde reads a list for a struct as well; only an object has names, and names that stand once.
+fn object<T: for<'de> Deserialize<'de>>(json: &[u8]) -> Option<T> {
+    let is_object = json.trim_ascii_start().first() == Some(&b'{');
+    serde_json::from_slice(json).ok().filter(|_| is_object)
+}
+
+/// A moment in seconds since 1970 (RFC 7519, `NumericDate`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Moment(pub(super) i64);
+
+impl<'de> Deserialize<'de> for Moment {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let seconds = f64::deserialize(deserializer)?;
+        if !(0.0..=LATEST).contains(&seconds) {
+            return Err(serde::de::Error::custom("not a moment"));
+        }
+        #[expect(clippy::cast_possible_truncation, reason = "within bounds just checked; a fraction of a second is dropped")]
+        Ok(Self(seconds as i64))
+    }
+}
+
+/// Whom the token is for.
+#[derive(Debug, Default)]
+pub(super) struct Audience(pub(super) Vec<String>);
+
+impl<'de> Deserialize<'de> for Audience {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(OneOrMany)
+    }
+}
+
+struct OneOrMany;
+
+impl<'de> Visitor<'de> for OneOrMany {
+    type Value = Audience;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("text or a list of texts")
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Audience, E> {
+        Ok(Audience(vec![text.to_owned()]))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Audience, A::Error> {
+        let mut texts = Vec::new();
+        while let Some(text) = list.next_element()? {
+            texts.push(text);
+        }
+        Ok(Audience(texts))
+    }
+}

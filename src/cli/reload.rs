@@ -1,0 +1,73 @@
+//! Taking over a changed configuration on SIGHUP: all of it, or nothing.
+//! Not here: how calls in flight go on; see [`crate::http`].
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::bail;
+use secrecy::ExposeSecret;
+use tracing::{error, info};
+
+use super::signals::Reload;
+use crate::app::{App, Ports};
+use crate::config::{Config, ConfigError, Layers, Overrides};
+use crate::http::Live;
+use crate::ids::RandomIds;
+
+/// Reads the configuration as the process was started with it, as often as wanted.
+pub(super) struct Reloading {
+    file: Option<PathBuf>,
+    overrides: Overrides,
+}
+
+impl Reloading {
+    pub(super) fn new(file: Option<PathBuf>, overrides: Overrides) -> Self {
+        Self { file, overrides }
+    }
+
+    pub(super) fn read(&self) -> Result<Config, ConfigError> {
+        Config::layered(Layers::of_process(self.file.as_deref(), self.overrides.clone()))
+    }
+
+    /// Takes over the configuration at every SIGHUP. One that cannot be used changes nothing.
+    pub(super) async fn on_every(self, mut reload: Reload, mut current: Config, ports: Ports, live: Arc<Live>) {
+        while reload.asked().await {
+            match self.take_over(&current, &ports, &live) {
+                Ok(config) => {
+                    info!(clients = config.clients.len(), "configuration reloaded");
+                    current = config;
+                }
+                Err(error) => error!(reason = format!("{error:#}"), "configuration not reloaded; the old one stays"),
+            }
+        }
+    }
+
+    fn take_over(&self, current: &Config, ports: &Ports, live: &Live) -> anyhow::Result<Config> {
+        let config = self.read()?;
+        let fixed = fixed_changes(current, &config);
+        if !fixed.is_empty() {
+            bail!("{} cannot be changed without a restart", fixed.join(", "));
+        }
+        let app = App::build(&config, ports.clone())?;
+        live.replace(Arc::new(app), Arc::new(RandomIds), &config)?;
+        Ok(config)
+    }
+}
+
+/// The keys that differ and that only a new process takes over.
+fn fixed_changes(current: &Config, changed: &Config) -> Vec<&'static str> {
+    let (old, new) = (&current.server, &changed.server);
+    let replay_url = |config: &Config| config.auth.replay_url.as_ref().map(|url| url.expose_secret().to_owned());
+    let differing = [
+        ("`server.listen`", old.listen != new.listen),
+        ("`server.max_connections`", old.max_connections != new.max_connections),
+        ("`server.header_timeout`", old.header_timeout != new.header_timeout),
+        ("`server.shutdown_grace`", old.shutdown_grace != new.shutdown_grace),
+        // Invariant: nobody who was refused is let in because a file lost its clients.
+        ("whether callers are authenticated (`auth.mode`, `[[clients]]`)", current.auth_mode() != changed.auth_mode()),
+        ("`auth.replay_capacity`", current.auth.replay_capacity != changed.auth.replay_capacity),
+        ("`auth.replay_url`", replay_url(current) != replay_url(changed)),
+        ("`log`", (current.log.format, current.log.level) != (changed.log.format, changed.log.level)),
+    ];
+    differing.into_iter().filter(|(_, differs)| *differs).map(|(key, _)| key).collect()
+}

@@ -1,0 +1,229 @@
+//! `[[clients]]`: who may call, by which keys, and what is theirs.
+//! Not here: checking what a caller brings; see [`crate::auth`].
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::num::NonZeroU32;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::{Deserialize, Deserializer, de::Error};
+use url::{Host, Url};
+
+use super::addresses::outgoing_faults;
+use super::error::SectionFault;
+use super::{FhirServerConfig, PlansEntry, duration};
+
+/// A CDS Client that may call (CDS Hooks, "Trusting CDS Clients").
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ClientConfig {
+    /// What it is called in logs and metrics.
+    pub name: String,
+    /// The `iss` of its tokens, byte for byte.
+    pub iss: String,
+    /// The `sub` of its tokens, if that is to be checked.
+    pub sub: Option<String>,
+    /// Where its keys are published, and the only `jku` accepted.
+    pub jwks_uri: Option<JwksUri>,
+    /// A file with its keys, for a client that publishes none or cannot be reached. `jwks_uri` is then never asked.
+    pub jwks_file: Option<PathBuf>,
+    /// Whether the host of `jwks_uri` may have a private, loopback or link-local address.
+    #[serde(default)]
+    pub allow_private_addresses: bool,
+    /// The algorithms it may sign with.
+    #[serde(default = "default_algorithms")]
+    pub algorithms: Vec<SigningAlgorithm>,
+    /// The `aud` values accepted; empty: this service's own URLs.
+    #[serde(default)]
+    pub audiences: Vec<String>,
+    /// What tells its tenants apart.
+    #[serde(default)]
+    pub tenant: TenantRule,
+    /// The tenants accepted by the claim; empty: any.
+    #[serde(default)]
+    pub tenants: Vec<String>,
+    /// The names of the `[[fhir_servers]]` that its calls may name.
+    #[serde(default)]
+    pub fhir_servers: Vec<String>,
+    /// How answers are to be written for it.
+    #[serde(default)]
+    pub dialect: Dialect,
+    /// The id of the `[[plans]]` entry it is answered for; absent: `[plan]`.
+    pub plan: Option<String>,
+    /// In place of `auth.max_token_lifetime`.
+    #[serde(default, deserialize_with = "duration::deserialize_optional")]
+    pub max_token_lifetime: Option<Duration>,
+    /// In place of `limits.client_calls_per_second`.
+    pub calls_per_second: Option<NonZeroU32>,
+    /// The DNS names of which its TLS client certificate must bear one; empty: none is asked for.
+    #[serde(default)]
+    pub certificate_names: Vec<String>,
+}
+
+/// The algorithms a token may be signed with: none that shares a secret (RFC 7518, section 3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+pub enum SigningAlgorithm {
+    /// ECDSA, P-256 and SHA-256.
+    ES256,
+    /// ECDSA, P-384 and SHA-384.
+    ES384,
+    /// RSASSA-PKCS1-v1.5, SHA-256.
+    RS256,
+    /// RSASSA-PKCS1-v1.5, SHA-384.
+    RS384,
+    /// RSASSA-PKCS1-v1.5, SHA-512.
+    RS512,
+    /// RSASSA-PSS, SHA-256.
+    PS256,
+    /// RSASSA-PSS, SHA-384.
+    PS384,
+    /// RSASSA-PSS, SHA-512.
+    PS512,
+}
+
+/// What tells a client's tenants apart.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TenantRule {
+    /// The FHIR server that a call names.
+    #[default]
+    FhirServer,
+    /// The token's `tenant` claim, which must be there.
+    Claim,
+}
+
+/// How answers are written for a client.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Dialect {
+    /// As the specification says.
+    #[default]
+    Standard,
+    /// As Epic shows cards.
+    Epic,
+    /// As HL7's br-provider reads answers.
+    BrProvider,
+    /// As the CDS Hooks sandbox shows cards.
+    Sandbox,
+}
+
+/// The address of a key set, with the text it was written as: a `jku` is compared with that byte for byte.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JwksUri {
+    text: String,
+    url: Url,
+}
+
+impl JwksUri {
+    /// As it was written.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// As it is fetched.
+    #[must_use]
+    pub fn url(&self) -> &Url {
+        &self.url
+    }
+}
+
+impl<'de> Deserialize<'de> for JwksUri {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let url = Url::parse(&text).map_err(|_| D::Error::custom(format_args!("`{text}` is not a URL")))?;
+        Ok(Self { text, url })
+    }
+}
+
+fn default_algorithms() -> Vec<SigningAlgorithm> {
+    vec![SigningAlgorithm::ES384, SigningAlgorithm::RS384]
+}
+
+/// What the entries refer to.
+pub(super) struct Surroundings<'c> {
+    pub(super) public_url: Option<&'c Url>,
+    pub(super) fhir_servers: &'c [FhirServerConfig],
+    pub(super) plans: &'c [PlansEntry],
+    pub(super) client_certificates: bool,
+}
+
+/// The faults of every entry, by its place.
+pub(super) fn validate_clients(clients: &[ClientConfig], around: &Surroundings<'_>) -> Vec<SectionFault> {
+    let mut faults = Vec::new();
+    let (mut names, mut issuers) = (BTreeSet::new(), BTreeSet::new());
+    for (place, client) in (1..).zip(clients) {
+        let mut add = |key, message: &dyn fmt::Display| faults.push(SectionFault::new(key, format_args!("entry {place}: {message}")));
+        if client.name.trim().is_empty() || !names.insert(&client.name) {
+            add("name", &"must be there, and only once");
+        }
+        if client.iss.is_empty() {
+            add("iss", &"must not be empty");
+        }
+        if !issuers.insert((&client.iss, client.jwks_uri.as_ref().map(JwksUri::as_str))) {
+            add("iss", &"another entry has the same `iss` and `jwks_uri`, so their tokens could not be told apart");
+        }
+        client.key_faults(&mut add);
+        client.reference_faults(around, &mut add);
+    }
+    faults
+}
+
+impl ClientConfig {
+    fn key_faults(&self, add: &mut dyn FnMut(&'static str, &dyn fmt::Display)) {
+        if self.algorithms.is_empty() {
+            add("algorithms", &"must name at least one");
+        }
+        let Some(uri) = &self.jwks_uri else {
+            if self.jwks_file.is_none() {
+                add("jwks_uri", &"must be there, or `jwks_file`: without keys no token can be checked");
+            }
+            return;
+        };
+        // With a file the address is compared and never asked.
+        if self.jwks_file.is_some() {
+            return;
+        }
+        let url = uri.url();
+        if url.scheme() == "http" && !is_loopback(url) {
+            add("jwks_uri", &"must be https; http is for loopback addresses alone");
+        }
+        for fault in outgoing_faults(url, self.allow_private_addresses) {
+            add("jwks_uri", &fault);
+        }
+    }
+
+    fn reference_faults(&self, around: &Surroundings<'_>, add: &mut dyn FnMut(&'static str, &dyn fmt::Display)) {
+        if self.audiences.is_empty() && around.public_url.is_none() {
+            add("audiences", &"must name at least one, or `server.public_url` be set for this service's own URLs");
+        }
+        if self.audiences.iter().any(String::is_empty) {
+            add("audiences", &"must not be empty");
+        }
+        for name in self.fhir_servers.iter().filter(|name| around.fhir_servers.iter().all(|server| server.name != **name)) {
+            add("fhir_servers", &format_args!("no `[[fhir_servers]]` is named `{name}`"));
+        }
+        if let Some(id) = self.plan.as_ref().filter(|id| around.plans.iter().all(|plan| plan.id != **id)) {
+            add("plan", &format_args!("no `[[plans]]` has the id `{id}`"));
+        }
+        if !self.tenants.is_empty() && self.tenant != TenantRule::Claim {
+            add("tenants", &"needs `tenant = \"claim\"`");
+        }
+        if !self.certificate_names.is_empty() && !around.client_certificates {
+            add("certificate_names", &"needs `tls.client_ca_file`, by which client certificates are checked");
+        }
+        for name in self.certificate_names.iter().filter(|name| !matches!(Host::parse(name), Ok(Host::Domain(_)))) {
+            add("certificate_names", &format_args!("`{name}` is not a DNS name"));
+        }
+    }
+}
+
+fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        Some(Host::Domain(name)) => name == "localhost",
+        None => false,
+    }
+}

@@ -1,0 +1,42 @@
+//! `[tls]`: the certificate this service shows, and the certificates it may ask callers for.
+//! Not here: reading them; see [`crate::http`].
+
+use std::path::PathBuf;
+
+use serde::Deserialize;
+
+use super::error::SectionFault;
+
+/// TLS of the service's own listener. With nothing set it speaks plain HTTP.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TlsConfig {
+    /// The certificate chain, leaf first (PEM).
+    pub certificate_file: Option<PathBuf>,
+    /// Its private key (PEM).
+    pub private_key_file: Option<PathBuf>,
+    /// Authorities of the certificates that callers may show (PEM); absent: none is asked for.
+    pub client_ca_file: Option<PathBuf>,
+}
+
+impl TlsConfig {
+    /// Whether the listener speaks TLS.
+    #[must_use]
+    pub fn is_on(&self) -> bool {
+        self.certificate_file.is_some()
+    }
+
+    pub(super) fn validate(&self) -> Vec<SectionFault> {
+        let mut faults = Vec::new();
+        if self.certificate_file.is_some() && self.private_key_file.is_none() {
+            faults.push(SectionFault::new("certificate_file", "needs `tls.private_key_file`"));
+        }
+        if self.certificate_file.is_none() && self.private_key_file.is_some() {
+            faults.push(SectionFault::new("private_key_file", "needs `tls.certificate_file`"));
+        }
+        if self.client_ca_file.is_some() && !self.is_on() {
+            faults.push(SectionFault::new("client_ca_file", "needs `tls.certificate_file`"));
+        }
+        faults
+    }
+}

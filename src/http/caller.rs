@@ -1,0 +1,106 @@
+//! Lets a call in when its caller is known and within its rate: what is inside this gate finds a [`VerifiedClient`] among
+//! the request's extensions.
+//! Not here: how a caller is known; see [`crate::auth`] through [`crate::app`].
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::http::header::AUTHORIZATION;
+use axum::http::{HeaderMap, HeaderName, HeaderValue};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use tokio::sync::Semaphore;
+use tracing::warn;
+
+use super::HttpError;
+use super::body::discard;
+use super::peer::Peer;
+use super::rates::Rates;
+use crate::app::{App, Credentials, Refusal, VerifiedClient};
+use crate::config::ServerConfig;
+
+const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+
+/// How much of a refused caller's body is read and thrown away, in bytes. A caller that is still writing when the connection
+/// is closed does not see its 401; the usual call is smaller than this.
+const MOST_DISCARDED: usize = 1024 * 1024;
+
+/// What the gate works with.
+#[derive(Clone)]
+pub(super) struct Gate {
+    pub(super) app: Arc<App>,
+    pub(super) rates: Arc<Rates>,
+    pub(super) server: Arc<ServerConfig>,
+    /// For calls that are worked on at one time.
+    pub(super) slots: Arc<Semaphore>,
+}
+
+/// The name of the caller, kept beside the response for the log's line.
+#[derive(Clone)]
+pub(super) struct CallerName(pub(super) String);
+
+/// Lets known callers in.
+pub(super) async fn authenticate(State(gate): State<Gate>, mut request: Request, next: Next) -> Response {
+    let client = match gate.client(&mut request).await {
+        Ok(client) => client,
+        Err(error) => {
+            discard(request.into_body(), MOST_DISCARDED).await;
+            return error.into_response();
+        }
+    };
+    let name = CallerName(client.name().to_owned());
+    request.extensions_mut().insert(client);
+    let mut response = next.run(request).await;
+    response.extensions_mut().insert(name);
+    response
+}
+
+impl Gate {
+    async fn client(&self, request: &mut Request) -> Result<VerifiedClient, HttpError> {
+        // Taken out: nothing behind the gate has a use for the token.
+        let values = take_all(request.headers_mut());
+        let authorization: Vec<&[u8]> = values.iter().map(HeaderValue::as_bytes).collect();
+        let peer = request.extensions().get::<Peer>().cloned();
+        let certificate = peer.as_ref().and_then(|peer| peer.certificate.as_deref());
+        let client = match self.app.authenticate(Credentials { authorization: &authorization, certificate }).await {
+            Ok(client) => client,
+            Err(refusal) => {
+                let address = peer.map(|peer| self.caller_address(peer.address, request.headers()));
+                return Err(refused(refusal, address));
+            }
+        };
+        self.rates.take(&client).map_err(|wait| HttpError::TooManyCalls { wait })?;
+        Ok(client)
+    }
+
+    /// The address a caller called from: what the last of our proxies says, if there is one (MDN, `X-Forwarded-For`).
+    fn caller_address(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
+        if !self.server.trusts(peer) {
+            return peer;
+        }
+        let values: Vec<&str> = headers.get_all(FORWARDED_FOR).iter().filter_map(|value| value.to_str().ok()).collect();
+        // Each proxy adds at the end. What stands before an entry that is none of ours, or cannot be read, is the caller's word.
+        let mut addresses = values.iter().rev().flat_map(|value| value.rsplit(',')).map_while(|text| address(text.trim()));
+        addresses.find(|address| !self.server.trusts(*address)).unwrap_or(peer)
+    }
+}
+
+/// An address, with or without a port.
+fn address(text: &str) -> Option<IpAddr> {
+    text.parse().ok().or_else(|| text.parse::<SocketAddr>().ok().map(|socket| socket.ip()))
+}
+
+fn take_all(headers: &mut HeaderMap) -> Vec<HeaderValue> {
+    let values = headers.get_all(AUTHORIZATION).iter().cloned().collect();
+    headers.remove(AUTHORIZATION);
+    values
+}
+
+/// The cause is for the log; the caller learns only that it is not known here.
+fn refused(refusal: Refusal, address: Option<IpAddr>) -> HttpError {
+    metrics::counter!("callers_refused_total", "cause" => refusal.label()).increment(1);
+    let address = address.map(tracing::field::display);
+    warn!(cause = refusal.label(), reason = %refusal, address, "caller refused");
+    if refusal.is_ours() { HttpError::NotReady } else { HttpError::Unauthenticated }
+}

@@ -1,0 +1,46 @@
+//! How many calls a second are taken: of each client, and of all together. Counted after a caller is known, so that nobody
+//! uses up what is another's.
+//! Not here: how many at one time; see [`super::limits`].
+
+use std::collections::HashMap;
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use governor::clock::{Clock as _, DefaultClock};
+use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
+
+use crate::app::VerifiedClient;
+use crate::config::Config;
+
+/// The rates of one configuration.
+pub(super) struct Rates {
+    clock: DefaultClock,
+    all: DefaultDirectRateLimiter,
+    by_client: HashMap<String, DefaultDirectRateLimiter>,
+}
+
+impl Rates {
+    pub(super) fn of(config: &Config) -> Self {
+        let shared = config.limits.client_calls_per_second;
+        let clients = config.clients.iter();
+        Self {
+            clock: DefaultClock::default(),
+            all: limiter(config.limits.calls_per_second),
+            by_client: clients.map(|client| (client.name.clone(), limiter(client.calls_per_second.unwrap_or(shared)))).collect(),
+        }
+    }
+
+    /// Counts a call, or says how long its client has to wait for one.
+    pub(super) fn take(&self, client: &VerifiedClient) -> Result<(), Duration> {
+        self.by_client.get(client.name()).map_or(Ok(()), |limiter| self.check(limiter))?;
+        self.check(&self.all)
+    }
+
+    fn check(&self, limiter: &DefaultDirectRateLimiter) -> Result<(), Duration> {
+        limiter.check().map_err(|early| early.wait_time_from(self.clock.now()))
+    }
+}
+
+fn limiter(calls_per_second: NonZeroU32) -> DefaultDirectRateLimiter {
+    RateLimiter::direct(Quota::per_second(calls_per_second))
+}

@@ -1,0 +1,173 @@
+//! What is known of a caller, and what follows from it: its FHIR servers, its plan, its rate; and who may speak plain HTTP.
+
+use std::num::NonZeroU32;
+
+use axum::body::Body;
+use axum::http::Request;
+use serde_json::json;
+use sij_cds::config::{Config, PlansEntry};
+use sij_cds::http::Peer;
+
+use crate::support::callers::{EC_KEY, OTHER_EC_KEY, Token, ehr, good_token, let_in_the_ehr, other_client};
+use crate::support::fhir_server::{FhirServer, call_with_server, register};
+use crate::support::{LogBuffer, SERVICE, TestApp, bearing, changed, empty_sign_call, post, story};
+
+fn app(change: impl FnOnce(&mut Config)) -> TestApp {
+    TestApp::on_the_day_of_the_fixtures_with(|config| {
+        let_in_the_ehr(config);
+        change(config);
+    })
+}
+
+/// A token of the other client.
+fn other_token() -> String {
+    let token = Token::good().claim("iss", json!("https://other.example")).header("jku", serde_json::Value::Null);
+    token.signed_by(&OTHER_EC_KEY)
+}
+
+#[tokio::test]
+async fn a_client_has_only_its_own_fhir_servers_asked() {
+    let story = story("nothing-documented");
+    for (own, is_asked) in [(vec!["ehr".to_owned()], true), (vec![], false)] {
+        let server = FhirServer::of(&story).await;
+        let app = app(|config| {
+            register(config, &server.base());
+            config.clients[0].fhir_servers = own;
+        });
+        let call = call_with_server(&story, &server.base(), |key| key == "conditions");
+        app.sign_text_as(&good_token(), &call.to_string()).await;
+        assert_eq!(!server.requests().await.is_empty(), is_asked);
+    }
+}
+
+#[tokio::test]
+async fn a_client_is_answered_for_its_own_plan() {
+    let call = changed("nothing-documented", |call| call["prefetch"]["coverage"] = serde_json::Value::Null);
+    let medicare = PlansEntry {
+        id: "medicare".to_owned(),
+        name: "Plan for the old".to_owned(),
+        policy_url: Some("https://plan.example/medicare".parse().unwrap()),
+    };
+    for (plan, label) in [(Some("medicare".to_owned()), "Plan for the old"), (None, "Health plan")] {
+        let app = app(|config| {
+            config.plans = vec![medicare.clone()];
+            config.clients[0].plan = plan;
+        });
+        let answer = app.sign_text_as(&good_token(), &call.request).await.json();
+        assert_eq!(answer["cards"][0]["source"]["label"], label);
+        assert_eq!(answer.to_string().contains("https://plan.example/medicare"), label != "Health plan");
+    }
+}
+
+#[tokio::test]
+async fn a_client_beyond_its_rate_is_answered_429_and_others_are_not() {
+    let app = app(|config| {
+        config.clients[0].calls_per_second = NonZeroU32::new(2);
+        config.clients.push(other_client());
+    });
+    let call = empty_sign_call();
+    for _ in 0..2 {
+        assert_eq!(app.sign_as(&good_token(), &call).await.status, 200);
+    }
+    let answer = app.sign_as(&good_token(), &call).await;
+    assert_eq!(answer.outcome(429, "throttled"), "too many calls; wait as long as `Retry-After` says");
+    assert_eq!(answer.header("retry-after"), Some("1"));
+    assert_eq!(app.sign_as(&other_token(), &call).await.status, 200);
+}
+
+#[tokio::test]
+async fn all_clients_together_have_a_rate() {
+    let app = app(|config| {
+        config.limits.calls_per_second = NonZeroU32::MIN;
+        config.clients.push(other_client());
+    });
+    assert_eq!(app.sign_as(&good_token(), &empty_sign_call()).await.status, 200);
+    assert_eq!(app.sign_as(&other_token(), &empty_sign_call()).await.status, 429);
+}
+
+#[tokio::test]
+async fn refused_callers_use_up_nobodys_rate() {
+    let app = app(|config| config.limits.calls_per_second = NonZeroU32::MIN);
+    for _ in 0..20 {
+        assert_eq!(app.sign_as(&Token::good().signed_by(&OTHER_EC_KEY), &empty_sign_call()).await.status, 401);
+    }
+    assert_eq!(app.sign_as(&good_token(), &empty_sign_call()).await.status, 200);
+}
+
+#[tokio::test]
+async fn the_log_names_the_client_of_a_call() {
+    let app = app(|config| {
+        config.clients[0] = ehr();
+        config.clients[0].name = "the-ehr-of-this-test".to_owned();
+    });
+    app.sign_as(&good_token(), &empty_sign_call()).await;
+    let log = LogBuffer::of_this_run().text();
+    let line = log.lines().find(|line| line.contains("the-ehr-of-this-test")).expect("a line names it");
+    assert!(line.contains(r#""message":"answered""#), "{line}");
+}
+
+/// Sends a refused call as from that address, and tells which address is logged.
+async fn logged_address(proxies: &[&str], peer: &str, forwarded_for: &str, mark: &str) -> String {
+    let app = app(|config| config.server.trusted_proxies = proxies.iter().map(|network| network.parse().unwrap()).collect());
+    let id = format!("00000000-0000-4000-8000-{mark:0>12}");
+    let mut request: Request<Body> = bearing("x", post(SERVICE, "{}"));
+    request.headers_mut().insert("x-forwarded-for", forwarded_for.parse().unwrap());
+    request.headers_mut().insert("x-request-id", id.parse().unwrap());
+    request.extensions_mut().insert(Peer { address: peer.parse().unwrap(), certificate: None });
+    app.send(request).await.outcome(401, "login");
+    let log = LogBuffer::of_this_run().text();
+    let line = log.lines().find(|line| line.contains(&id) && line.contains("caller refused")).expect("a line");
+    serde_json::from_str::<serde_json::Value>(line).unwrap()["address"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn only_our_proxies_are_believed_where_a_caller_is() {
+    for (mark, proxies, peer, forwarded_for, expected) in [
+        ("1", &[][..], "198.51.100.7", "203.0.113.9", "198.51.100.7"),
+        ("2", &["10.0.0.0/8"], "10.1.2.3", "203.0.113.9", "203.0.113.9"),
+        ("3", &["10.0.0.0/8"], "10.1.2.3", "192.0.2.1, 203.0.113.9, 10.9.9.9", "203.0.113.9"),
+        ("4", &["10.0.0.0/8"], "10.1.2.3", "nonsense", "10.1.2.3"),
+        ("6", &["10.0.0.0/8"], "10.1.2.3", "192.0.2.1, nonsense", "10.1.2.3"),
+        ("7", &["10.0.0.0/8"], "10.1.2.3", "192.0.2.1, 203.0.113.9:5678", "203.0.113.9"),
+        ("5", &["10.0.0.0/8"], "203.0.113.5", "192.0.2.1", "203.0.113.5"),
+    ] {
+        assert_eq!(logged_address(proxies, peer, forwarded_for, mark).await, expected, "{mark}");
+    }
+}
+
+#[test]
+fn plain_http_is_spoken_with_this_machine_and_our_proxies_alone() {
+    let mut server = crate::support::default_config().server;
+    server.trusted_proxies = vec!["10.1.0.0/16".parse().unwrap(), "2001:db8::/32".parse().unwrap()];
+    for (peer, is_trusted) in [
+        ("127.0.0.1", true),
+        ("::1", true),
+        ("10.1.255.255", true),
+        ("::ffff:10.1.0.1", true),
+        ("2001:db8::1", true),
+        ("10.2.0.1", false),
+        ("203.0.113.9", false),
+        ("::ffff:203.0.113.9", false),
+    ] {
+        assert_eq!(server.trusts(peer.parse().unwrap()), is_trusted, "{peer}");
+    }
+}
+
+#[tokio::test]
+async fn every_answer_has_the_security_headers() {
+    let app = app(|_| {});
+    for answer in [app.discovery().await, app.sign(&empty_sign_call()).await, app.get("/nowhere").await] {
+        assert_eq!(answer.header("x-content-type-options"), Some("nosniff"));
+        assert_eq!(answer.header("cache-control"), Some("no-store"));
+        assert_eq!(answer.header("content-security-policy"), Some("default-src 'none'; frame-ancestors 'none'"));
+        assert_eq!(answer.header("referrer-policy"), Some("no-referrer"));
+        assert_eq!(answer.header("strict-transport-security"), Some("max-age=31536000; includeSubDomains"));
+    }
+    assert_eq!(TestApp::new().discovery().await.header("strict-transport-security"), None);
+}
+
+#[tokio::test]
+async fn a_refused_call_is_not_read_as_a_call() {
+    let answer = app(|_| {}).sign_text_as(&Token::good().header("kid", json!("x")).signed_by(&EC_KEY), "this is no JSON").await;
+    answer.outcome(401, "login");
+}
