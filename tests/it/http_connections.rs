@@ -2,14 +2,17 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::routing::get;
+use sij_cds::config::ServerConfig;
 use sij_cds::http::{Live, ServeError, serve};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify, oneshot};
 use tokio::task::JoinHandle;
+use tokio::time::{Instant, timeout};
 
 use crate::support::{LogBuffer, default_config};
 
@@ -20,11 +23,17 @@ struct Server {
 }
 
 async fn start(routes: Router) -> Server {
+    start_with(routes, |_| {}).await
+}
+
+async fn start_with(routes: Router, change: impl FnOnce(&mut ServerConfig)) -> Server {
+    let mut config = default_config().server;
+    change(&mut config);
     LogBuffer::of_this_run();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let (stop, stopped) = oneshot::channel();
-    let live = Arc::new(Live::of_routes(routes, &default_config().server));
+    let live = Arc::new(Live::of_routes(routes, &config));
     let task = tokio::spawn(async move { serve(live, listener, async { _ = stopped.await }).await });
     Server { address, stop, task }
 }
@@ -115,4 +124,54 @@ async fn a_call_that_outlives_the_grace_is_cut_off_and_reported() {
     tokio::time::pause();
     server.stop.send(()).unwrap();
     assert!(matches!(server.task.await.unwrap(), Err(ServeError::CutOff { connections: 1 })));
+}
+
+/// HTTP/2's beginning of a client, its settings, and a `GET /`.
+fn http_2_request() -> Vec<u8> {
+    const SETTINGS: [u8; 9] = [0, 0, 0, 4, 0, 0, 0, 0, 0];
+    /// Length 6; HEADERS; end of stream and of headers; stream 1.
+    const HEADERS: [u8; 9] = [0, 0, 6, 1, 5, 0, 0, 0, 1];
+    /// GET, http, `/`, and the authority `x` (RFC 7541, appendix A).
+    const FIELDS: [u8; 6] = [0x82, 0x86, 0x84, 0x41, 1, b'x'];
+    [b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".as_slice(), &SETTINGS, &HEADERS, &FIELDS].concat()
+}
+
+/// Long before the peer is asked whether it is still there.
+const SHORT: Duration = Duration::from_secs(5);
+
+#[tokio::test]
+async fn an_idle_http_2_connection_is_closed() {
+    let server = start_with(Router::new().route("/", get(async || "hello")), |config| config.header_timeout = SHORT).await;
+    let mut stream = say(&server, &http_2_request()).await;
+    stream.read_u8().await.unwrap();
+    tokio::time::pause();
+    let begun = Instant::now();
+    _ = stream.read_to_end(&mut Vec::new()).await;
+    assert!(begun.elapsed() <= 3 * SHORT, "{:?}", begun.elapsed());
+}
+
+#[tokio::test]
+async fn a_connection_with_a_request_in_work_is_not_idle() {
+    let (entered, release) = <(Arc<Notify>, Arc<Notify>)>::default();
+    let server = start_with(held_route(&entered, &release), |config| config.header_timeout = SHORT).await;
+    let mut stream = say(&server, b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await;
+    entered.notified().await;
+    tokio::time::pause();
+    tokio::time::sleep(10 * SHORT).await;
+    release.notify_one();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.ends_with("done"), "{answer}");
+}
+
+#[tokio::test]
+async fn one_connection_too_many_waits_for_a_place() {
+    let routes = Router::new().route("/", get(async || "hello"));
+    let server = start_with(routes, |config| config.max_connections = std::num::NonZeroUsize::MIN).await;
+    let mut first = say(&server, b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").await;
+    first.read_u8().await.unwrap();
+    let mut second = say(&server, b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").await;
+    assert!(timeout(Duration::from_millis(50), second.read_u8()).await.is_err());
+    drop(first);
+    assert_eq!(second.read_u8().await.unwrap(), b'H');
 }
