@@ -59,7 +59,11 @@ impl Service {
         let config = Config::layered(Layers::default())?;
         let ports = Ports::new(&config, Arc::new(FixedClock::at(now)), Arc::new(RandomIds))?;
         let app = App::build(&config, ports)?;
-        let caller = app.authenticate(Credentials::default()).now_or_never().context("nobody is asked")??;
+        let caller = app
+            .authenticate(Credentials::default())
+            .now_or_never()
+            .context("nobody is asked")?
+            .map_err(|refused| anyhow::anyhow!(refused.cause))?;
         Ok(Self { app, caller, services: Services::load()?, now })
     }
 

@@ -184,7 +184,11 @@ impl Target {
         let config = Config::layered(Layers::default())?;
         let ports = Ports::new(&config, Arc::new(FixedClock::at(instants[0])), ids.clone())?;
         let app = App::build(&config, ports)?;
-        let caller = app.authenticate(Credentials::default()).now_or_never().context("nobody is asked")??;
+        let caller = app
+            .authenticate(Credentials::default())
+            .now_or_never()
+            .context("nobody is asked")?
+            .map_err(|refused| anyhow::anyhow!(refused.cause))?;
         Ok(Self { app, caller, ids, instants })
     }
 

@@ -5,16 +5,17 @@ use std::sync::Arc;
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use futures_util::future::join;
+use tokio::time::Instant;
 use tracing::info;
 
 use super::call_error::CallError;
 use super::decision::{Decision, Means, Opened, Reach, Report, conclude, open};
-use super::fetching::{Fetching, with_lists, with_referred};
+use super::fetching::{FetchReach, Fetching, with_lists, with_referred};
 use super::plans::{Plan, Plans};
 use super::policies::{Policies, PoliciesError};
 use super::report_text;
 use super::services::{Services, ServicesError};
-use crate::auth::{AuthError, Authenticator, CallerMemory, Credentials, Refusal, VerifiedClient};
+use crate::auth::{AuthError, Authenticator, CallerMemory, Credentials, Refused, VerifiedClient};
 use crate::cds_hooks::{Presentation, Response, cards, read_feedback};
 use crate::clock::Clock;
 use crate::config::Config;
@@ -137,7 +138,7 @@ impl App {
     ///
     /// # Errors
     /// Why the caller is refused, which is for the log alone.
-    pub async fn authenticate(&self, credentials: Credentials<'_>) -> Result<VerifiedClient, Refusal> {
+    pub async fn authenticate(&self, credentials: Credentials<'_>) -> Result<VerifiedClient, Refused> {
         self.authenticator.verify(credentials).await
     }
 
@@ -146,23 +147,36 @@ impl App {
     /// # Errors
     /// [`CallError`] for a call that is not as the specification says, or that brings nothing to decide on.
     pub async fn answer(&self, client: &VerifiedClient, body: &[u8]) -> Result<Vec<u8>, CallError> {
+        self.respond_by(client, body, None).await
+    }
+
+    /// As [`App::answer`], for a call that is ended at an instant: fetching ends early enough before it that what did come is
+    /// answered.
+    ///
+    /// # Errors
+    /// As [`App::answer`].
+    pub async fn answer_by(&self, client: &VerifiedClient, body: &[u8], end: Instant) -> Result<Vec<u8>, CallError> {
+        self.respond_by(client, body, Some(end)).await
+    }
+
+    async fn respond_by(&self, client: &VerifiedClient, body: &[u8], end: Option<Instant>) -> Result<Vec<u8>, CallError> {
         let means = self.means(self.ports.clock.now());
         let Some(opened) = open(&means, text(body)?, Reach::InScope)? else {
             return Ok(NO_CARDS.to_vec());
         };
-        let allowed = |server: &str| client.may_name(server);
-        self.decide(&means, opened, allowed, |decision| self.write(client, decision)).await
+        let reach = FetchReach { allowed: &|server| client.may_name(server), end };
+        self.decide(&means, opened, &reach, |decision| self.write(client, decision)).await
     }
 
-    /// Fetches what the prefetch lacks, from a server that is `allowed` by its name, decides, and hands the decision to `read`.
+    /// Fetches what the prefetch lacks, within `reach`, decides, and hands the decision to `read`.
     async fn decide<T>(
         &self,
         means: &Means<'_>,
         mut opened: Opened<'_>,
-        allowed: impl Fn(&str) -> bool,
+        reach: &FetchReach<'_>,
         read: impl FnOnce(&Decision<'_>) -> T,
     ) -> T {
-        let Some(fetching) = Fetching::of_call(&self.registry, &mut opened, allowed) else {
+        let Some(fetching) = Fetching::of_call(&self.registry, &mut opened, reach) else {
             return read(&conclude(means, opened));
         };
         let mut searches = fetching.lists(&self.services, &opened);
@@ -208,7 +222,8 @@ impl App {
         let means = self.means(as_of);
         let opened = open(&means, body, Reach::Everything)?.ok_or(CallError::Unwritable)?;
         // Whoever may read the configuration may ask its servers.
-        Ok(self.decide(&means, opened, |_| true, |decision| read(&decision.report())).await)
+        let reach = FetchReach { allowed: &|_| true, end: None };
+        Ok(self.decide(&means, opened, &reach, |decision| read(&decision.report())).await)
     }
 
     /// A report as a text for people, at most a hundred columns wide.

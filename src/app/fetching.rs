@@ -1,6 +1,7 @@
 //! Getting what a call's prefetch did not bring: the lists that are missing, then what they refer to, within one budget.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::stream::{Stream, StreamExt as _};
 use tokio::time::{Instant, timeout_at};
@@ -17,6 +18,17 @@ const LONGEST_IDS: usize = 3_000;
 /// The most such searches for one type; what a chart refers to beyond them is said to be missing.
 const MOST_BATCHES: usize = 3;
 
+/// Of a call's time, what fetching leaves for answering with what came.
+const KEPT_FOR_ANSWERING: Duration = Duration::from_millis(500);
+
+/// What a call may have fetched.
+pub(crate) struct FetchReach<'a> {
+    /// Whether a registered server, by its name, may be asked.
+    pub(crate) allowed: &'a (dyn Fn(&str) -> bool + Sync),
+    /// When the call is ended.
+    pub(crate) end: Option<Instant>,
+}
+
 /// Access to the FHIR server of one call, until its budget is spent.
 #[derive(Debug)]
 pub(crate) struct Fetching {
@@ -28,12 +40,14 @@ pub(crate) struct Fetching {
 }
 
 impl Fetching {
-    /// Access to the server a call names; `None` if it names none, or none that is registered and `allowed` by its name.
-    pub(crate) fn of_call(registry: &Registry, opened: &mut Opened<'_>, allowed: impl Fn(&str) -> bool) -> Option<Self> {
-        let server = registry.server(opened.fhir_server.as_deref()?).filter(|server| allowed(server.name()))?;
+    /// Access to the server a call names; `None` if it names none, or none that is registered and within reach.
+    pub(crate) fn of_call(registry: &Registry, opened: &mut Opened<'_>, reach: &FetchReach<'_>) -> Option<Self> {
+        let server = registry.server(opened.fhir_server.as_deref()?).filter(|server| (reach.allowed)(server.name()))?;
         let token = opened.token.take().map(AccessToken::new);
         let begun = Instant::now();
-        Some(Self { server, token, look_up_from: begun + registry.budget * 2 / 3, deadline: begun + registry.budget })
+        let left = reach.end.map_or(registry.budget, |end| end.saturating_duration_since(begun).saturating_sub(KEPT_FOR_ANSWERING));
+        let budget = registry.budget.min(left);
+        Some(Self { server, token, look_up_from: begun + budget * 2 / 3, deadline: begun + budget })
     }
 
     /// Searches for the lists that cannot be relied on yet, all side by side.

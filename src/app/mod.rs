@@ -11,7 +11,7 @@ mod policy_check;
 mod report_text;
 mod services;
 
-pub use crate::auth::{AuthError, Credentials, Refusal, VerifiedClient};
+pub use crate::auth::{AuthError, Credentials, Refusal, Refused, VerifiedClient};
 pub use application::{App, BuildError, Ports, Readiness};
 pub use call_error::{CallError, Category};
 pub use decision::Report;

@@ -10,9 +10,10 @@ use rustls::pki_types::CertificateDer;
 use super::clients::{AuthError, Client, Clients, Tenants, span};
 use super::key_set::{Asking, KeySetLimits};
 use super::memory::CallerMemory;
-use super::refusal::Refusal;
-use super::replay::token_id;
-use super::token::{Moment, UnverifiedClaims, UnverifiedToken};
+use super::rates::Rates;
+use super::refusal::{Refusal, Refused};
+use super::replay::UsedToken;
+use super::token::{Claims, Moment, SignedClaims, UnverifiedToken};
 use super::verified::{Profile, VerifiedClient};
 use crate::clock::Clock;
 use crate::config::{AuthMode, Config};
@@ -30,6 +31,7 @@ pub struct Credentials<'c> {
 #[derive(Debug)]
 pub struct Authenticator {
     rule: Rule,
+    rates: Rates,
     memory: Arc<CallerMemory>,
     clock: Arc<dyn Clock>,
 }
@@ -62,39 +64,49 @@ impl Authenticator {
                 key_sets: KeySetLimits::from(&config.auth),
             }),
         };
-        Ok(Self { rule, memory, clock })
+        Ok(Self { rule, rates: Rates::of(config), memory, clock })
     }
 
     /// Who is calling.
     ///
     /// # Errors
     /// The first check that fails.
-    pub async fn verify(&self, credentials: Credentials<'_>) -> Result<VerifiedClient, Refusal> {
+    pub async fn verify(&self, credentials: Credentials<'_>) -> Result<VerifiedClient, Refused> {
         match &self.rule {
-            Rule::Anybody(profile) => Ok(VerifiedClient::new(Arc::clone(profile), None)),
-            Rule::Clients(registered) => self.verify_token(registered, credentials).await,
+            Rule::Anybody(profile) => {
+                self.rates.take(profile.name())?;
+                Ok(VerifiedClient::new(Arc::clone(profile), None))
+            }
+            Rule::Clients(registered) => {
+                let token = UnverifiedToken::parse(bearer_token(credentials.authorization)?)?;
+                let client = registered.clients.named_by(&token)?;
+                let verified = self.verify_token(registered, client, token, credentials.certificate).await;
+                verified.map_err(|cause| Refused { cause, says_it_is: Some(client.name.clone()) })
+            }
         }
     }
 
-    async fn verify_token(&self, registered: &Registered, credentials: Credentials<'_>) -> Result<VerifiedClient, Refusal> {
-        let token = UnverifiedToken::parse(bearer_token(credentials.authorization)?)?;
-        let client = registered.clients.named_by(&token)?;
+    async fn verify_token(
+        &self,
+        registered: &Registered,
+        client: &Client,
+        token: UnverifiedToken<'_>,
+        certificate: Option<&[u8]>,
+    ) -> Result<VerifiedClient, Refusal> {
         if !client.algorithms.contains(&token.algorithm) {
             return Err(Refusal::UnacceptedAlgorithm);
         }
-        let key_id = token.key_id.as_deref().ok_or(Refusal::NoKeyId)?;
-        let asking = Asking { clock: self.clock.as_ref(), limits: registered.key_sets, client: &client.name };
-        client.verify_signature(key_id, &token, &asking).await?;
-        // The claims are true from here on; whether they are good enough is another matter.
+        let asking = Asking { clock: &self.clock, limits: registered.key_sets, client: &client.name };
+        let SignedClaims(claims) = client.verify_signature(token, &asking).await?;
         let now = self.clock.now().timestamp();
         let times = Times { now, leeway: registered.leeway.num_seconds(), longest_life: client.longest_life.num_seconds() };
-        let claims = token.claims;
         client.check_audience(&claims)?;
         let end = times.check(&claims)?;
         client.check_tenant(&claims)?;
-        client.check_certificate(credentials.certificate)?;
+        client.check_certificate(certificate)?;
         let jti = claims.jti.as_deref().filter(|jti| !jti.is_empty()).ok_or(Refusal::NoTokenId)?;
-        self.memory.replays.take(token_id(&client.identity, jti), end, now).await?;
+        self.rates.take(&client.name)?;
+        self.memory.replays.take(UsedToken { issuer: &client.issuer, jti, end }, now).await?;
         let tenant = matches!(client.tenants, Tenants::ByClaim { .. }).then_some(claims.tenant).flatten();
         Ok(VerifiedClient::new(Arc::clone(&client.profile), tenant))
     }
@@ -113,7 +125,7 @@ fn bearer_token<'c>(values: &'c [&'c [u8]]) -> Result<&'c str, Refusal> {
 
 impl Client {
     /// Invariant: a token is for this service and for no other, or the other could use it here.
-    fn check_audience(&self, claims: &UnverifiedClaims) -> Result<(), Refusal> {
+    fn check_audience(&self, claims: &Claims) -> Result<(), Refusal> {
         let audience = &claims.aud.0;
         if audience.is_empty() || !audience.iter().all(|value| self.audiences.contains(value)) {
             return Err(Refusal::WrongAudience);
@@ -121,7 +133,7 @@ impl Client {
         if self.subject.is_some() && self.subject != claims.sub { Err(Refusal::WrongSubject) } else { Ok(()) }
     }
 
-    fn check_tenant(&self, claims: &UnverifiedClaims) -> Result<(), Refusal> {
+    fn check_tenant(&self, claims: &Claims) -> Result<(), Refusal> {
         let Tenants::ByClaim { accepted } = &self.tenants else { return Ok(()) };
         let tenant = claims.tenant.as_ref().filter(|tenant| !tenant.is_empty()).ok_or(Refusal::NoTenant)?;
         if accepted.is_empty() || accepted.contains(tenant) { Ok(()) } else { Err(Refusal::UnknownTenant) }
@@ -148,7 +160,7 @@ struct Times {
 
 impl Times {
     /// The second after which the token is over for good.
-    fn check(&self, claims: &UnverifiedClaims) -> Result<i64, Refusal> {
+    fn check(&self, claims: &Claims) -> Result<i64, Refusal> {
         let Moment(expiry) = claims.exp.ok_or(Refusal::NoExpiry)?;
         let end = expiry.saturating_add(self.leeway);
         if end < self.now {

@@ -14,15 +14,29 @@ use super::key_set::{Asking, KeySet};
 use super::keys::{Keys, KeysError};
 use super::memory::CallerMemory;
 use super::refusal::Refusal;
-use super::token::UnverifiedToken;
+use super::token::{SignedClaims, UnverifiedToken};
 use super::verified::Profile;
 use crate::config::{AuthConfig, ClientConfig, JwksUri, SigningAlgorithm, TenantRule};
 
-/// Why the clients of a configuration cannot be used.
+/// Why callers cannot be told apart as configured.
 #[derive(Debug, Error)]
 pub enum AuthError {
+    /// Entries of clients cannot be used.
+    #[error("{}", listed(faults))]
+    Clients {
+        /// Every fault found, at least one.
+        faults: Vec<ClientFault>,
+    },
+    /// The database of used tokens cannot be set up.
+    #[error("`auth.replay_url`: is not a usable URL of a PostgreSQL database")]
+    ReplayDatabase,
+}
+
+/// Why an entry of a client cannot be used, though it reads well.
+#[derive(Debug, Error)]
+pub enum ClientFault {
     /// A file with keys cannot be read.
-    #[error("`clients.jwks_file` of `{client}`: cannot read `{}`", path.display())]
+    #[error("`clients.jwks_file` of `{client}`: cannot read `{}`: {source}", path.display())]
     UnreadableKeys {
         /// The client.
         client: String,
@@ -32,7 +46,7 @@ pub enum AuthError {
         source: std::io::Error,
     },
     /// A file with keys cannot be used.
-    #[error("`clients.jwks_file` of `{client}`: cannot use `{}`", path.display())]
+    #[error("`clients.jwks_file` of `{client}`: cannot use `{}`: it {source}", path.display())]
     UnusableKeys {
         /// The client.
         client: String,
@@ -57,9 +71,11 @@ pub enum AuthError {
         /// Why.
         source: reqwest::Error,
     },
-    /// The database of used tokens cannot be set up.
-    #[error("`auth.replay_url`: is not a usable URL of a PostgreSQL database")]
-    ReplayDatabase,
+}
+
+fn listed(faults: &[ClientFault]) -> String {
+    let lines: Vec<String> = faults.iter().map(ClientFault::to_string).collect();
+    lines.join("\n")
 }
 
 /// A configured client.
@@ -73,8 +89,7 @@ pub(super) struct Client {
     pub(super) tenants: Tenants,
     pub(super) longest_life: TimeDelta,
     pub(super) certificate_names: Vec<ServerName<'static>>,
-    /// Stands for it where its tokens are remembered. It stays when the entry is renamed.
-    pub(super) identity: String,
+    pub(super) issuer: String,
     jku: Option<String>,
     keys: KeySource,
 }
@@ -105,10 +120,14 @@ impl Clients {
         memory: &CallerMemory,
     ) -> Result<Self, AuthError> {
         let mut by_issuer: HashMap<String, Vec<Client>> = HashMap::new();
+        let mut faults = Vec::new();
         for entry in clients {
-            by_issuer.entry(entry.iss.clone()).or_default().push(Client::build(config, entry, endpoints, memory)?);
+            match Client::build(config, entry, endpoints, memory) {
+                Ok(client) => by_issuer.entry(entry.iss.clone()).or_default().push(client),
+                Err(fault) => faults.push(fault),
+            }
         }
-        Ok(Self(by_issuer))
+        if faults.is_empty() { Ok(Self(by_issuer)) } else { Err(AuthError::Clients { faults }) }
     }
 
     /// The client a token says it is of. A `jku` must be the one registered, byte for byte; without one, the issuer
@@ -125,7 +144,7 @@ impl Clients {
 }
 
 impl Client {
-    fn build(config: &AuthConfig, entry: &ClientConfig, endpoints: &[String], memory: &CallerMemory) -> Result<Self, AuthError> {
+    fn build(config: &AuthConfig, entry: &ClientConfig, endpoints: &[String], memory: &CallerMemory) -> Result<Self, ClientFault> {
         let audiences = if entry.audiences.is_empty() { endpoints } else { entry.audiences.as_slice() };
         let tenants = match entry.tenant {
             TenantRule::FhirServer => Tenants::ByFhirServer,
@@ -140,23 +159,23 @@ impl Client {
             tenants,
             longest_life: span(entry.max_token_lifetime.unwrap_or(config.max_token_lifetime)),
             certificate_names: entry.certificate_names.iter().map(|name| server_name(entry, name)).collect::<Result<_, _>>()?,
-            identity: format!("{}\n{}", entry.iss, entry.jwks_uri.as_ref().map_or("", JwksUri::as_str)),
+            issuer: entry.iss.clone(),
             jku: entry.jwks_uri.as_ref().map(|uri| uri.as_str().to_owned()),
             keys: KeySource::of(config, entry, memory)?,
         })
     }
 
-    /// Whether the token is signed by the key it names.
-    pub(super) async fn verify_signature(&self, key_id: &str, token: &UnverifiedToken<'_>, asking: &Asking<'_>) -> Result<(), Refusal> {
+    /// The token's claims, if it is signed by the key it names.
+    pub(super) async fn verify_signature(&self, token: UnverifiedToken<'_>, asking: &Asking<'_>) -> Result<SignedClaims, Refusal> {
         match &self.keys {
-            KeySource::File(keys) => keys.verify(key_id, token),
-            KeySource::Published(set) => set.verify(key_id, token, asking).await,
+            KeySource::File(keys) => keys.verify(token),
+            KeySource::Published(set) => set.verify(token, asking).await,
         }
     }
 }
 
 impl KeySource {
-    fn of(config: &AuthConfig, entry: &ClientConfig, memory: &CallerMemory) -> Result<Self, AuthError> {
+    fn of(config: &AuthConfig, entry: &ClientConfig, memory: &CallerMemory) -> Result<Self, ClientFault> {
         match (&entry.jwks_file, &entry.jwks_uri) {
             (Some(path), _) => Ok(Self::File(keys_of_file(entry, path)?)),
             (None, Some(uri)) => Ok(Self::Published(key_set(config, entry, uri, memory)?)),
@@ -166,19 +185,20 @@ impl KeySource {
     }
 }
 
-fn keys_of_file(entry: &ClientConfig, path: &PathBuf) -> Result<Keys, AuthError> {
+fn keys_of_file(entry: &ClientConfig, path: &PathBuf) -> Result<Keys, ClientFault> {
     let json =
-        std::fs::read(path).map_err(|source| AuthError::UnreadableKeys { client: entry.name.clone(), path: path.clone(), source })?;
-    Keys::read(&json).map_err(|source| AuthError::UnusableKeys { client: entry.name.clone(), path: path.clone(), source })
+        std::fs::read(path).map_err(|source| ClientFault::UnreadableKeys { client: entry.name.clone(), path: path.clone(), source })?;
+    let keys = Keys::read(&json).and_then(Keys::not_empty);
+    keys.map_err(|source| ClientFault::UnusableKeys { client: entry.name.clone(), path: path.clone(), source })
 }
 
-fn key_set(config: &AuthConfig, entry: &ClientConfig, uri: &JwksUri, memory: &CallerMemory) -> Result<Arc<KeySet>, AuthError> {
+fn key_set(config: &AuthConfig, entry: &ClientConfig, uri: &JwksUri, memory: &CallerMemory) -> Result<Arc<KeySet>, ClientFault> {
     let set = memory.key_set(uri.url(), entry.allow_private_addresses, config.key_set_timeout);
-    set.map_err(|source| AuthError::Connections { client: entry.name.clone(), source })
+    set.map_err(|source| ClientFault::Connections { client: entry.name.clone(), source })
 }
 
-fn server_name(entry: &ClientConfig, name: &str) -> Result<ServerName<'static>, AuthError> {
-    ServerName::try_from(name.to_owned()).map_err(|_| AuthError::BadCertificateName { client: entry.name.clone(), name: name.to_owned() })
+fn server_name(entry: &ClientConfig, name: &str) -> Result<ServerName<'static>, ClientFault> {
+    ServerName::try_from(name.to_owned()).map_err(|_| ClientFault::BadCertificateName { client: entry.name.clone(), name: name.to_owned() })
 }
 
 /// Longer than any token lives is as long as a token may live.

@@ -3,6 +3,7 @@
 //! Not here: the fetching itself, which is [`super::key_fetch`]; and reading what came, which is [`super::keys`].
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
@@ -13,7 +14,7 @@ use tracing::{info, warn};
 use super::key_fetch::{Fetched, KeyServer};
 use super::keys::Keys;
 use super::refusal::Refusal;
-use super::token::UnverifiedToken;
+use super::token::{SignedClaims, UnverifiedToken};
 use crate::clock::Clock;
 use crate::config::AuthConfig;
 
@@ -49,11 +50,22 @@ impl KeySetLimits {
     }
 }
 
+/// Who asks for a key, and when.
+#[derive(Clone, Copy)]
+pub(super) struct Asking<'a> {
+    pub(super) clock: &'a Arc<dyn Clock>,
+    pub(super) limits: KeySetLimits,
+    /// Names the set in the log.
+    pub(super) client: &'a str,
+}
+
 /// A published key set.
 #[derive(Debug)]
 pub(super) struct KeySet {
     server: KeyServer,
     known: ArcSwapOption<Known>,
+    /// Whether the last fetch failed. Then nobody waits for the next one who can do without.
+    is_down: AtomicBool,
     /// Held while the set is fetched, so that all calls that wait for it wait for the same fetch.
     attempts: Arc<Mutex<Attempts>>,
 }
@@ -63,6 +75,14 @@ struct Known {
     keys: Keys,
     fresh_until: DateTime<Utc>,
     usable_until: DateTime<Utc>,
+    /// Whether the set was asked to be fetched again, before its time.
+    is_doubted: AtomicBool,
+}
+
+impl Known {
+    fn is_fresh(&self, now: DateTime<Utc>) -> bool {
+        now < self.fresh_until && !self.is_doubted.load(Ordering::Relaxed)
+    }
 }
 
 /// When a fetch was last attempted in vain, and when for the sake of an unknown key.
@@ -74,18 +94,44 @@ struct Attempts {
 
 impl KeySet {
     pub(super) fn new(server: KeyServer) -> Self {
-        Self { server, known: ArcSwapOption::empty(), attempts: Arc::default() }
+        Self { server, known: ArcSwapOption::empty(), is_down: AtomicBool::new(false), attempts: Arc::default() }
     }
 
-    /// Whether the token is signed by the key it names. `client` names the set in the log.
-    pub(super) async fn verify(self: &Arc<Self>, key_id: &str, token: &UnverifiedToken<'_>, asking: &Asking<'_>) -> Result<(), Refusal> {
-        let known = self.known.load_full();
+    /// Has the set fetched again by the next call. What is known serves on if that fails.
+    pub(super) fn doubt(&self) {
+        if let Some(known) = self.known.load().as_deref() {
+            known.is_doubted.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// The token's claims, if it is signed by the key it names.
+    pub(super) async fn verify(self: &Arc<Self>, token: UnverifiedToken<'_>, asking: &Asking<'_>) -> Result<SignedClaims, Refusal> {
+        let key_id = token.key_id.as_deref().ok_or(Refusal::NoKeyId)?;
         let now = asking.clock.now();
-        let known = match known {
-            Some(known) if now < known.fresh_until && known.keys.holds(key_id) => known,
+        let known = match self.known.load_full() {
+            Some(known) if known.is_fresh(now) && known.keys.holds(key_id) => known,
+            Some(known) if self.is_done_without(&known, key_id, now) => {
+                self.refresh_beside(asking);
+                known
+            }
             seen => self.refreshed(key_id, seen, asking).await?,
         };
-        known.keys.verify(key_id, token)
+        known.keys.verify(token)
+    }
+
+    /// Whether an old set serves because its server is down, and has the key.
+    fn is_done_without(&self, known: &Known, key_id: &str, now: DateTime<Utc>) -> bool {
+        self.is_down.load(Ordering::Relaxed) && now < known.usable_until && known.keys.holds(key_id)
+    }
+
+    /// Tries the server again beside the call, unless that is under way or was done a moment ago.
+    fn refresh_beside(self: &Arc<Self>, asking: &Asking<'_>) {
+        let now = asking.clock.now();
+        let Ok(attempts) = Arc::clone(&self.attempts).try_lock_owned() else { return };
+        if !asking.limits.is_cooling(attempts.failed, now) {
+            let (set, limits, client) = (Arc::clone(self), asking.limits, asking.client.to_owned());
+            tokio::spawn(async move { set.fetch(attempts, now, limits, &client).await });
+        }
     }
 
     /// The set as new as it may be had now.
@@ -93,7 +139,7 @@ impl KeySet {
         let mut attempts = Arc::clone(&self.attempts).lock_owned().await;
         let now = asking.clock.now();
         let known = self.known.load_full();
-        if let Some(known) = known.as_ref().filter(|known| now < known.fresh_until) {
+        if let Some(known) = known.as_ref().filter(|known| known.is_fresh(now)) {
             let came_meanwhile = seen.is_none_or(|seen| !Arc::ptr_eq(&seen, known));
             let is_cooling = asking.limits.is_cooling(attempts.for_unknown_key, now);
             if known.keys.holds(key_id) || came_meanwhile || is_cooling {
@@ -115,30 +161,24 @@ impl KeySet {
     }
 
     async fn fetch(&self, mut attempts: OwnedMutexGuard<Attempts>, now: DateTime<Utc>, limits: KeySetLimits, client: &str) {
-        match self.server.fetch().await {
+        let outcome = match self.server.fetch().await {
             Ok(Fetched { keys, max_age }) => {
                 let (fresh_until, usable_until) = limits.ends(now, max_age);
-                self.known.store(Some(Arc::new(Known { keys, fresh_until, usable_until })));
+                info!(client, keys = keys.count(), %fresh_until, "key set fetched");
+                self.known.store(Some(Arc::new(Known { keys, fresh_until, usable_until, is_doubted: AtomicBool::new(false) })));
                 attempts.failed = None;
-                info!(client, %fresh_until, "key set fetched");
-                metrics::counter!("key_set_fetches_total", "client" => client.to_owned(), "outcome" => "fetched").increment(1);
+                "fetched"
             }
             Err(error) => {
                 attempts.failed = Some(now);
                 let is_remembered = usable(self.known.load_full(), now).is_ok();
                 warn!(client, reason = %error, is_remembered, "key set not fetched");
-                metrics::counter!("key_set_fetches_total", "client" => client.to_owned(), "outcome" => "failed").increment(1);
+                "failed"
             }
-        }
+        };
+        self.is_down.store(attempts.failed.is_some(), Ordering::Relaxed);
+        metrics::counter!("key_set_fetches_total", "client" => client.to_owned(), "outcome" => outcome).increment(1);
     }
-}
-
-/// Who asks for a key, and when.
-pub(super) struct Asking<'a> {
-    pub(super) clock: &'a dyn Clock,
-    pub(super) limits: KeySetLimits,
-    /// Names the set in the log.
-    pub(super) client: &'a str,
 }
 
 fn usable(known: Option<Arc<Known>>, now: DateTime<Utc>) -> Result<Arc<Known>, Refusal> {

@@ -1,6 +1,7 @@
 //! Key sets (RFC 7517) as far as they can verify a signature: what else they hold is left out.
 //! Not here: where they come from; see [`super::key_set`].
 
+use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED, ECDSA_P384_SHA384_FIXED, ParsedPublicKey, VerificationAlgorithm};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::{Algorithm, DecodingKey, crypto};
@@ -9,7 +10,7 @@ use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
 use super::refusal::Refusal;
-use super::token::UnverifiedToken;
+use super::token::{SignedClaims, UnverifiedToken};
 use crate::config::SigningAlgorithm;
 
 /// The most keys taken of one set.
@@ -73,24 +74,35 @@ struct Jwk {
 }
 
 impl Keys {
-    /// Reads a key set. A key that cannot be used is left out: a set may hold keys for other uses, and of later kinds.
+    /// Reads a key set. A key that cannot be used is left out: a set may hold keys for other uses, and of later kinds. A set
+    /// without any is one too: by that a client takes all its keys back.
     pub(super) fn read(json: &[u8]) -> Result<Self, KeysError> {
         let set: Set<'_> = serde_json::from_slice(json).map_err(|_| KeysError::NotASet)?;
         let keys: Vec<Key> = set.keys.iter().take(MOST_KEYS).filter_map(|raw| serde_json::from_str::<Jwk>(raw.get()).ok()?.key()).collect();
-        if keys.is_empty() { Err(KeysError::NoKey) } else { Ok(Self(keys)) }
+        Ok(Self(keys))
+    }
+
+    /// The same, if there is anything in it.
+    pub(super) fn not_empty(self) -> Result<Self, KeysError> {
+        if self.0.is_empty() { Err(KeysError::NoKey) } else { Ok(self) }
+    }
+
+    pub(super) fn count(&self) -> usize {
+        self.0.len()
     }
 
     pub(super) fn holds(&self, key_id: &str) -> bool {
         self.0.iter().any(|key| key.id == key_id)
     }
 
-    /// Whether the token is signed by the key it names. A `kid` is compared byte for byte.
-    pub(super) fn verify(&self, key_id: &str, token: &UnverifiedToken<'_>) -> Result<(), Refusal> {
-        let mut named = self.0.iter().filter(|key| key.id == key_id).peekable();
+    /// The token's claims, if it is signed by the key it names. A `kid` is compared byte for byte.
+    pub(super) fn verify(&self, token: UnverifiedToken<'_>) -> Result<SignedClaims, Refusal> {
+        let key_id = token.key_id.as_ref().ok_or(Refusal::NoKeyId)?;
+        let mut named = self.0.iter().filter(|key| key.id == *key_id).peekable();
         named.peek().ok_or(Refusal::UnknownKey)?;
         let key = named.find(|key| key.fits(token.algorithm)).ok_or(Refusal::WrongKey)?;
         let verified = crypto::verify(token.signature, token.message.as_bytes(), &key.public, library_name(token.algorithm));
-        if verified.unwrap_or(false) { Ok(()) } else { Err(Refusal::WrongSignature) }
+        if verified.unwrap_or(false) { Ok(SignedClaims(token.claims)) } else { Err(Refusal::WrongSignature) }
     }
 }
 
@@ -109,8 +121,8 @@ impl Jwk {
             return None;
         }
         let (family, public) = match (self.kty.as_str(), self.crv.as_deref()) {
-            ("EC", Some("P-256")) => (Family::P256, point(&self.x?, &self.y?, 32)?),
-            ("EC", Some("P-384")) => (Family::P384, point(&self.x?, &self.y?, 48)?),
+            ("EC", Some("P-256")) => (Family::P256, point(&self.x?, &self.y?, (32, &ECDSA_P256_SHA256_FIXED))?),
+            ("EC", Some("P-384")) => (Family::P384, point(&self.x?, &self.y?, (48, &ECDSA_P384_SHA384_FIXED))?),
             ("RSA", None) => (Family::Rsa, rsa(&self.n?, &self.e?)?),
             _ => return None,
         };
@@ -118,10 +130,13 @@ impl Jwk {
     }
 }
 
-/// A point's coordinates have the length of its curve (RFC 7518, section 6.2.1.2).
-fn point(x: &str, y: &str, length: usize) -> Option<DecodingKey> {
-    let is_whole = |part: &str| URL_SAFE_NO_PAD.decode(part).is_ok_and(|bytes| bytes.len() == length);
-    if is_whole(x) && is_whole(y) { DecodingKey::from_ec_components(x, y).ok() } else { None }
+/// A point of the curve, in coordinates that have its length (RFC 7518, section 6.2.1.2).
+fn point(x: &str, y: &str, curve: (usize, &'static dyn VerificationAlgorithm)) -> Option<DecodingKey> {
+    let (length, algorithm) = curve;
+    let [whole_x, whole_y] = [x, y].map(|part| URL_SAFE_NO_PAD.decode(part).ok().filter(|bytes| bytes.len() == length));
+    let uncompressed = [vec![4], whole_x?, whole_y?].concat();
+    ParsedPublicKey::new(algorithm, uncompressed).ok()?;
+    DecodingKey::from_ec_components(x, y).ok()
 }
 
 fn rsa(modulus: &str, exponent: &str) -> Option<DecodingKey> {

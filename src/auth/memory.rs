@@ -14,8 +14,8 @@ use super::postgres::SharedTokens;
 use super::replay::{Replays, UsedTokens};
 use crate::config::AuthConfig;
 
-/// Used tokens and key sets. It outlives a reload of the configuration, so that no token is taken twice for it and no key
-/// server is asked again.
+/// Used tokens and key sets. It outlives a reload of the configuration, so that no token is taken twice for it, and key sets
+/// serve on whose servers are down.
 #[derive(Debug)]
 pub struct CallerMemory {
     pub(super) replays: Replays,
@@ -36,6 +36,12 @@ impl CallerMemory {
             None => Replays::InProcess(UsedTokens::new(config.replay_capacity)),
         };
         Ok(Self { replays, key_sets: Mutex::default() })
+    }
+
+    /// Has every key set fetched again by its next call: whoever asks for a reload may know that a key is not to be trusted.
+    pub fn doubt_key_sets(&self) {
+        let key_sets = self.key_sets.lock().unwrap_or_else(PoisonError::into_inner);
+        key_sets.values().filter_map(Weak::upgrade).for_each(|set| set.doubt());
     }
 
     /// The key set of a place: the one known already, if there is one.

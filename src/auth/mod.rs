@@ -3,7 +3,7 @@
 //!
 //! - `token` takes a token apart without believing it, `keys` reads key sets, `key_set` keeps them fresh;
 //! - `clients` knows who is configured, `authenticator` puts the checks in their order, the cheapest first;
-//! - `replay` remembers used tokens, in this process or in PostgreSQL.
+//! - `rates` counts calls, `replay` remembers used tokens, in this process or in PostgreSQL.
 //!
 //! Not here: how a refusal is answered, which is HTTP's and tells the caller nothing.
 
@@ -14,13 +14,14 @@ mod key_set;
 mod keys;
 mod memory;
 mod postgres;
+mod rates;
 mod refusal;
 mod replay;
 mod token;
 mod verified;
 
 pub use authenticator::{Authenticator, Credentials};
-pub use clients::AuthError;
+pub use clients::{AuthError, ClientFault};
 pub use memory::CallerMemory;
-pub use refusal::Refusal;
+pub use refusal::{Refusal, Refused};
 pub use verified::VerifiedClient;

@@ -1,30 +1,30 @@
 //! Used tokens in PostgreSQL, where several instances remember them together.
 
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::borrow::Cow;
+use std::str::FromStr as _;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::Duration;
 
 use sqlx::migrate::{MigrateError, Migrator};
-use sqlx::postgres::{PgPool, PgPoolOptions};
-use tokio::sync::OnceCell;
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions, Postgres};
+use tokio::sync::Mutex;
 use tokio::time::timeout;
 use tracing::warn;
 
 use super::refusal::Refusal;
-use super::replay::TokenId;
+use super::replay::{REMEMBERED_AFTER_END, UsedToken};
 
 /// How long a call waits for the database.
 const PATIENCE: Duration = Duration::from_secs(1);
 
+/// How long making the table may take, other instances' turns included.
+const MIGRATION_PATIENCE: Duration = Duration::from_secs(30);
+
 /// How often tokens that are over are removed, in seconds.
 const REMOVED_EVERY: i64 = 60;
 
-/// How long after its end a token is removed, in seconds. Instances' clocks differ, and the fastest must not remove what is
-/// good for another.
-const REMOVED_AFTER: i64 = 60 * 60;
-
-const MOST_CONNECTIONS: u32 = 8;
-
-static MIGRATIONS: Migrator = sqlx::migrate!("src/auth/migrations");
+const MOST_CONNECTIONS: u32 = 16;
 
 /// One atomic statement: of two instances that take a token at the same moment, one affects a row and the other none.
 const TAKE: &str = "INSERT INTO used_token (token, ends_at) VALUES ($1, $2) \
@@ -32,66 +32,123 @@ const TAKE: &str = "INSERT INTO used_token (token, ends_at) VALUES ($1, $2) \
 
 const REMOVE: &str = "DELETE FROM used_token WHERE ends_at < $1";
 
+/// Why the database did not do what it should.
+#[derive(Debug, thiserror::Error)]
+enum DatabaseError {
+    #[error("the database took too long")]
+    TooSlow,
+    #[error("the task ended early")]
+    Ended,
+    #[error(transparent)]
+    Sql(#[from] sqlx::Error),
+    #[error(transparent)]
+    Migrate(#[from] MigrateError),
+}
+
 /// The memory of several instances.
+#[derive(Clone, Debug)]
+pub(super) struct SharedTokens(Arc<Shared>);
+
 #[derive(Debug)]
-pub(super) struct SharedTokens {
+struct Shared {
     pool: PgPool,
     /// The table is made by the first call that reaches the database, so that the service starts without it.
-    is_migrated: OnceCell<()>,
+    is_migrated: AtomicBool,
+    migrating: Arc<Mutex<()>>,
     removed_at: AtomicI64,
 }
 
 impl SharedTokens {
     /// A memory in the database of a URL. Nothing is connected to yet.
     pub(super) fn new(url: &str) -> Result<Self, sqlx::Error> {
-        let pool = PgPoolOptions::new().max_connections(MOST_CONNECTIONS).acquire_timeout(PATIENCE).connect_lazy(url)?;
-        Ok(Self { pool, is_migrated: OnceCell::new(), removed_at: AtomicI64::new(0) })
+        let limit = PATIENCE.as_millis().to_string();
+        let options = PgConnectOptions::from_str(url)?.options([("statement_timeout", limit.as_str())]);
+        let pool = PgPoolOptions::new().max_connections(MOST_CONNECTIONS).acquire_timeout(PATIENCE).test_before_acquire(false);
+        Ok(Self(Arc::new(Shared {
+            pool: pool.connect_lazy_with(options),
+            is_migrated: AtomicBool::new(false),
+            migrating: Arc::default(),
+            removed_at: AtomicI64::new(0),
+        })))
     }
 
-    pub(super) async fn take(&self, token: TokenId, end: i64, now: i64) -> Result<(), Refusal> {
-        let outcome = timeout(PATIENCE, self.try_take(token, end, now)).await;
-        match outcome {
-            Ok(Ok(true)) => {
+    pub(super) async fn take(&self, token: UsedToken<'_>, now: i64) -> Result<(), Refusal> {
+        let (shared, id, end) = (Arc::clone(&self.0), token.id(), token.end);
+        // In a task of its own: a caller that goes away must not leave a connection amid a statement.
+        let taking = tokio::spawn(async move { shared.take(id.as_slice(), end, now).await });
+        match taking.await.unwrap_or(Err(DatabaseError::Ended)) {
+            Ok(true) => {
                 self.remove_old(now);
                 Ok(())
             }
-            Ok(Ok(false)) => Err(Refusal::Replayed),
-            Ok(Err(error)) => {
+            Ok(false) => Err(Refusal::Replayed),
+            Err(error) => {
                 warn!(%error, "used tokens cannot be remembered");
                 Err(Refusal::NoReplayMemory)
             }
-            Err(_) => {
-                warn!("used tokens cannot be remembered: the database took too long");
-                Err(Refusal::NoReplayMemory)
-            }
         }
-    }
-
-    async fn try_take(&self, token: TokenId, end: i64, now: i64) -> Result<bool, MigrateError> {
-        self.is_migrated.get_or_try_init(|| self.migrate()).await?;
-        let done = sqlx::query(TAKE).bind(token.as_slice()).bind(end).bind(now).execute(&self.pool).await?;
-        Ok(done.rows_affected() == 1)
-    }
-
-    /// In a task of its own: a call that gives up must not leave a connection behind that still holds the migrations' lock.
-    async fn migrate(&self) -> Result<(), MigrateError> {
-        let pool = self.pool.clone();
-        let migrated = tokio::spawn(async move { MIGRATIONS.run(&pool).await });
-        migrated.await.unwrap_or_else(|error| Err(MigrateError::Source(error.into())))
     }
 
     /// Removes what is over, now and then and beside the call.
     fn remove_old(&self, now: i64) {
-        let removed_at = self.removed_at.load(Ordering::Relaxed);
+        let removed_at = self.0.removed_at.load(Ordering::Relaxed);
         let is_due = now >= removed_at.saturating_add(REMOVED_EVERY);
-        if !is_due || self.removed_at.compare_exchange(removed_at, now, Ordering::Relaxed, Ordering::Relaxed).is_err() {
+        if !is_due || self.0.removed_at.compare_exchange(removed_at, now, Ordering::Relaxed, Ordering::Relaxed).is_err() {
             return;
         }
-        let pool = self.pool.clone();
+        let shared = Arc::clone(&self.0);
         tokio::spawn(async move {
-            if let Err(error) = sqlx::query(REMOVE).bind(now - REMOVED_AFTER).execute(&pool).await {
+            if let Err(error) = shared.in_time(sqlx::query(REMOVE).bind(now - REMEMBERED_AFTER_END)).await {
                 warn!(%error, "used tokens that are over were not removed");
             }
         });
     }
+}
+
+type Statement<'q> = sqlx::query::Query<'q, Postgres, sqlx::postgres::PgArguments>;
+
+impl Shared {
+    async fn take(self: Arc<Self>, id: &[u8], end: i64, now: i64) -> Result<bool, DatabaseError> {
+        if !self.is_migrated.load(Ordering::Acquire) {
+            timeout(PATIENCE, self.migrate()).await.unwrap_or(Err(DatabaseError::TooSlow))?;
+        }
+        Ok(self.in_time(sqlx::query(TAKE).bind(id).bind(end).bind(now)).await? == 1)
+    }
+
+    /// The rows a statement affects. A connection that does not answer in time is closed, not given back: the pool would wait
+    /// for it until TCP gives up.
+    async fn in_time(&self, statement: Statement<'_>) -> Result<u64, DatabaseError> {
+        let mut connection = self.pool.acquire().await?;
+        let done = timeout(PATIENCE, statement.execute(&mut *connection)).await;
+        if done.is_err() {
+            drop(connection.detach());
+        }
+        Ok(done.map_err(|_| DatabaseError::TooSlow)??.rows_affected())
+    }
+
+    /// One task at a time makes the table; who waits for it and gives up leaves it to go on.
+    async fn migrate(self: &Arc<Self>) -> Result<(), DatabaseError> {
+        let migrating = Arc::clone(&self.migrating).lock_owned().await;
+        if self.is_migrated.load(Ordering::Acquire) {
+            return Ok(());
+        }
+        let shared = Arc::clone(self);
+        let made = tokio::spawn(async move {
+            let connection = shared.pool.acquire().await?.detach();
+            timeout(MIGRATION_PATIENCE, make_table(connection)).await.unwrap_or(Err(DatabaseError::TooSlow))?;
+            shared.is_migrated.store(true, Ordering::Release);
+            drop(migrating);
+            Ok(())
+        });
+        made.await.unwrap_or(Err(DatabaseError::Ended))
+    }
+}
+
+/// The connection is closed afterwards, however that ends, and with it the lock that migrations hold goes.
+async fn make_table(mut connection: PgConnection) -> Result<(), DatabaseError> {
+    // Other migrations of this database, with a table of their own, are not these.
+    let migrator = Migrator { table_name: Cow::Borrowed("used_token_migrations"), ..sqlx::migrate!("src/auth/migrations") };
+    sqlx::query("SET statement_timeout = 0").execute(&mut connection).await?;
+    migrator.run_direct(None, &mut connection, false).await?;
+    Ok(())
 }

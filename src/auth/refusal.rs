@@ -1,5 +1,7 @@
 //! Why a caller is refused. It goes to the log, and never to the caller.
 
+use std::time::Duration;
+
 /// Why a caller is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 pub enum Refusal {
@@ -93,6 +95,12 @@ pub enum Refusal {
     /// It cannot be told from any other.
     #[error("the token has no `jti`")]
     NoTokenId,
+    /// Its client, or all clients together, called too often.
+    #[error("more calls a second than the limit")]
+    TooManyCalls {
+        /// How long there is no call to be had.
+        wait: Duration,
+    },
     /// It was used before.
     #[error("the token was used before")]
     Replayed,
@@ -136,14 +144,24 @@ impl Refusal {
             Self::UnknownTenant => "unknown_tenant",
             Self::WrongCertificate => "wrong_certificate",
             Self::NoTokenId => "no_token_id",
+            Self::TooManyCalls { .. } => "too_many_calls",
             Self::Replayed => "replayed",
             Self::NoReplayMemory => "no_replay_memory",
         }
     }
+}
 
-    /// Whether the caller is not at fault and may try again.
-    #[must_use]
-    pub fn is_ours(self) -> bool {
-        matches!(self, Self::NoReplayMemory)
+/// A caller that is refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refused {
+    /// Why.
+    pub cause: Refusal,
+    /// The configured client it says it is, whether or not that is true.
+    pub says_it_is: Option<String>,
+}
+
+impl From<Refusal> for Refused {
+    fn from(cause: Refusal) -> Self {
+        Self { cause, says_it_is: None }
     }
 }

@@ -2,7 +2,7 @@
 //! Not here: the memory that several instances share; see [`super::postgres`].
 
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashSet};
+use std::collections::{BinaryHeap, HashMap, HashSet};
 use std::num::NonZeroUsize;
 use std::sync::{Mutex, PoisonError};
 
@@ -11,15 +11,30 @@ use aws_lc_rs::digest::{SHA256, digest};
 use super::postgres::SharedTokens;
 use super::refusal::Refusal;
 
-/// Stands for a token: a digest of its client and its `jti`, so that no caller decides how much is remembered.
+/// Stands for a token: a digest of its issuer and its `jti`, so that no caller decides how much is remembered.
 pub(super) type TokenId = [u8; 32];
 
-/// The id of a client's token.
-pub(super) fn token_id(client: &str, jti: &str) -> TokenId {
-    let named = [&client.len().to_be_bytes(), client.as_bytes(), jti.as_bytes()].concat();
-    let mut id = TokenId::default();
-    id.copy_from_slice(digest(&SHA256, &named).as_ref());
-    id
+/// How long after its end a token is forgotten, in seconds. Clocks differ, and one that was ahead and is put right must not
+/// have forgotten what is good still.
+pub(super) const REMEMBERED_AFTER_END: i64 = 10 * 60;
+
+/// A token that is about to be taken.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct UsedToken<'t> {
+    /// Its `iss`: a `jti` is unique among the tokens of one issuer (RFC 7519, section 4.1.7), whatever its entry here is called.
+    pub(super) issuer: &'t str,
+    pub(super) jti: &'t str,
+    /// The second since 1970 after which it is refused as expired.
+    pub(super) end: i64,
+}
+
+impl UsedToken<'_> {
+    pub(super) fn id(&self) -> TokenId {
+        let named = [&self.issuer.len().to_be_bytes(), self.issuer.as_bytes(), self.jti.as_bytes()].concat();
+        let mut id = TokenId::default();
+        id.copy_from_slice(digest(&SHA256, &named).as_ref());
+        id
+    }
 }
 
 /// Where used tokens are remembered.
@@ -30,12 +45,11 @@ pub(super) enum Replays {
 }
 
 impl Replays {
-    /// Takes a token, which must not have been taken before. `end` and `now` are seconds since 1970; from after `end` on it
-    /// need not be remembered.
-    pub(super) async fn take(&self, token: TokenId, end: i64, now: i64) -> Result<(), Refusal> {
+    /// Takes a token, which must not have been taken before. `now` is in seconds since 1970.
+    pub(super) async fn take(&self, token: UsedToken<'_>, now: i64) -> Result<(), Refusal> {
         match self {
-            Self::InProcess(tokens) => tokens.take(token, end, now),
-            Self::Shared(tokens) => tokens.take(token, end, now).await,
+            Self::InProcess(tokens) => tokens.take(token, now),
+            Self::Shared(tokens) => tokens.take(token, now).await,
         }
     }
 }
@@ -43,8 +57,9 @@ impl Replays {
 /// The memory of one instance.
 #[derive(Debug)]
 pub(super) struct UsedTokens {
+    /// Of one issuer, so that none takes the room of another.
     capacity: usize,
-    used: Mutex<Used>,
+    by_issuer: Mutex<HashMap<String, Used>>,
 }
 
 #[derive(Debug, Default)]
@@ -55,28 +70,36 @@ struct Used {
 
 impl UsedTokens {
     pub(super) fn new(capacity: NonZeroUsize) -> Self {
-        Self { capacity: capacity.get(), used: Mutex::default() }
+        Self { capacity: capacity.get(), by_issuer: Mutex::default() }
     }
 
     /// Invariant: a token is never forgotten to make room for another; rather no more are taken.
-    fn take(&self, token: TokenId, end: i64, now: i64) -> Result<(), Refusal> {
-        let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
-        used.forget_before(now);
-        if used.tokens.contains(&token) {
-            return Err(Refusal::Replayed);
+    fn take(&self, token: UsedToken<'_>, now: i64) -> Result<(), Refusal> {
+        let mut by_issuer = self.by_issuer.lock().unwrap_or_else(PoisonError::into_inner);
+        if !by_issuer.contains_key(token.issuer) {
+            by_issuer.insert(token.issuer.to_owned(), Used::default());
         }
-        if used.tokens.len() >= self.capacity {
-            return Err(Refusal::NoReplayMemory);
-        }
-        used.tokens.insert(token);
-        used.by_end.push(Reverse((end, token)));
-        Ok(())
+        by_issuer.get_mut(token.issuer).map_or(Err(Refusal::NoReplayMemory), |used| used.take(token, now, self.capacity))
     }
 }
 
 impl Used {
-    fn forget_before(&mut self, now: i64) {
-        while self.by_end.peek().is_some_and(|Reverse((end, _))| *end < now) {
+    fn take(&mut self, token: UsedToken<'_>, now: i64, capacity: usize) -> Result<(), Refusal> {
+        self.forget_before(now - REMEMBERED_AFTER_END);
+        let id = token.id();
+        if self.tokens.contains(&id) {
+            return Err(Refusal::Replayed);
+        }
+        if self.tokens.len() >= capacity {
+            return Err(Refusal::NoReplayMemory);
+        }
+        self.tokens.insert(id);
+        self.by_end.push(Reverse((token.end, id)));
+        Ok(())
+    }
+
+    fn forget_before(&mut self, moment: i64) {
+        while self.by_end.peek().is_some_and(|Reverse((end, _))| *end < moment) {
             if let Some(Reverse((_, token))) = self.by_end.pop() {
                 self.tokens.remove(&token);
             }
@@ -88,36 +111,43 @@ impl Used {
 mod tests {
     use super::*;
 
+    const LONG: i64 = REMEMBERED_AFTER_END;
+
     fn memory(capacity: usize) -> UsedTokens {
         UsedTokens::new(NonZeroUsize::new(capacity).expect("not zero"))
     }
 
-    #[test]
-    fn a_token_is_taken_once_until_after_its_end() {
-        let (memory, token) = (memory(9), token_id("ehr", "a"));
-        assert_eq!(memory.take(token, 100, 50), Ok(()));
-        assert_eq!(memory.take(token, 100, 100), Err(Refusal::Replayed));
-        assert_eq!(memory.take(token, 200, 101), Ok(()));
-        assert_eq!(memory.take(token, 200, 150), Err(Refusal::Replayed));
+    fn token<'t>(issuer: &'t str, jti: &'t str, end: i64) -> UsedToken<'t> {
+        UsedToken { issuer, jti, end }
     }
 
     #[test]
-    fn the_same_jti_of_two_clients_is_two_tokens() {
-        assert_ne!(token_id("ehr", "a"), token_id("eh", "ra"));
+    fn a_token_is_taken_once_until_long_after_its_end() {
         let memory = memory(9);
-        assert_eq!(memory.take(token_id("one", "a"), 100, 50), Ok(()));
-        assert_eq!(memory.take(token_id("two", "a"), 100, 50), Ok(()));
+        assert_eq!(memory.take(token("ehr", "a", 100), 50), Ok(()));
+        assert_eq!(memory.take(token("ehr", "a", 100), 100), Err(Refusal::Replayed));
+        assert_eq!(memory.take(token("ehr", "a", 100), 100 + LONG), Err(Refusal::Replayed));
+        assert_eq!(memory.take(token("ehr", "a", 9_000), 101 + LONG), Ok(()));
+        assert_eq!(memory.take(token("ehr", "a", 9_000), 101 + LONG), Err(Refusal::Replayed));
     }
 
     #[test]
-    fn a_full_memory_takes_no_more_and_forgets_none_that_is_still_good() {
+    fn the_same_jti_of_two_issuers_is_two_tokens() {
+        assert_ne!(token("ehr", "a", 0).id(), token("eh", "ra", 0).id());
+        let memory = memory(9);
+        assert_eq!(memory.take(token("one", "a", 100), 50), Ok(()));
+        assert_eq!(memory.take(token("two", "a", 100), 50), Ok(()));
+    }
+
+    #[test]
+    fn a_full_memory_takes_no_more_of_that_issuer_and_forgets_none_that_is_still_good() {
         let memory = memory(2);
-        let [first, second, third] = ["a", "b", "c"].map(|jti| token_id("ehr", jti));
-        assert_eq!(memory.take(first, 100, 50), Ok(()));
-        assert_eq!(memory.take(second, 200, 50), Ok(()));
-        assert_eq!(memory.take(third, 300, 50), Err(Refusal::NoReplayMemory));
-        assert_eq!(memory.take(first, 100, 50), Err(Refusal::Replayed));
-        assert_eq!(memory.take(third, 300, 101), Ok(()));
-        assert_eq!(memory.take(second, 200, 101), Err(Refusal::Replayed));
+        assert_eq!(memory.take(token("ehr", "a", 100), 50), Ok(()));
+        assert_eq!(memory.take(token("ehr", "b", 200), 50), Ok(()));
+        assert_eq!(memory.take(token("ehr", "c", 300), 50), Err(Refusal::NoReplayMemory));
+        assert_eq!(memory.take(token("other", "c", 300), 50), Ok(()));
+        assert_eq!(memory.take(token("ehr", "a", 100), 50), Err(Refusal::Replayed));
+        assert_eq!(memory.take(token("ehr", "c", 9_000), 101 + LONG), Ok(()));
+        assert_eq!(memory.take(token("ehr", "b", 200), 101 + LONG), Err(Refusal::Replayed));
     }
 }

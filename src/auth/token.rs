@@ -26,12 +26,17 @@ pub(super) struct UnverifiedToken<'t> {
     pub(super) algorithm: SigningAlgorithm,
     pub(super) key_id: Option<String>,
     pub(super) key_set: Option<String>,
-    pub(super) claims: UnverifiedClaims,
+    pub(super) claims: Claims,
 }
+
+/// Claims whose signature was verified: the client did say so. Whether they are good enough is another matter.
+/// Only [`super::keys`] makes one.
+#[derive(Debug)]
+pub(super) struct SignedClaims(pub(super) Claims);
 
 /// The claims, as the token has them.
 #[derive(Debug, Deserialize)]
-pub(super) struct UnverifiedClaims {
+pub(super) struct Claims {
     pub(super) iss: Option<String>,
     pub(super) sub: Option<String>,
     #[serde(default)]
@@ -50,10 +55,14 @@ struct Header {
     typ: Option<String>,
     kid: Option<String>,
     jku: Option<String>,
-    crit: Option<IgnoredAny>,
-    jwk: Option<IgnoredAny>,
-    x5c: Option<IgnoredAny>,
-    x5u: Option<IgnoredAny>,
+    #[serde(default, deserialize_with = "is_there")]
+    crit: Option<Present>,
+    #[serde(default, deserialize_with = "is_there")]
+    jwk: Option<Present>,
+    #[serde(default, deserialize_with = "is_there")]
+    x5c: Option<Present>,
+    #[serde(default, deserialize_with = "is_there")]
+    x5u: Option<Present>,
 }
 
 impl<'t> UnverifiedToken<'t> {
@@ -88,6 +97,13 @@ impl Header {
         }
         Ok(algorithm)
     }
+}
+
+/// A member that is there at all, whatever it holds; null, too.
+struct Present;
+
+fn is_there<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Present>, D::Error> {
+    IgnoredAny::deserialize(deserializer).map(|_| Some(Present))
 }
 
 /// Invariant: an algorithm is a name of this list, letter for letter. `none` and those with a shared secret have none.

@@ -77,6 +77,10 @@ impl VerifiedClient {
 }
 
 impl Profile {
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
     /// Anybody on this machine.
     pub(super) fn development() -> Self {
         Self { name: "development".to_owned(), servers: Servers::All, dialect: Dialect::Standard, plan: None, calls_per_second: None }

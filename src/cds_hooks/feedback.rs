@@ -54,12 +54,19 @@ struct FeedbackBody<'a> {
     feedback: Vec<Feedback<'a>>,
 }
 
+/// The most entries of one call. Each leaves a line in the log; EHRs that send in batches send fewer.
+const MOST_ENTRIES: usize = 1_000;
+
 /// Reads a feedback call.
 ///
 /// # Errors
-/// The first member that does not fit, by its JSON path.
+/// The first member that does not fit, by its JSON path, or that there are too many entries.
 pub fn read_feedback(body: &str) -> Result<Vec<Feedback<'_>>, RequestError> {
     let mut json = serde_json::Deserializer::from_str(body);
     let read: Result<FeedbackBody<'_>, _> = serde_path_to_error::deserialize(&mut json);
-    read.map(|body| body.feedback).map_err(|error| path_fault(&error))
+    let feedback = read.map_err(|error| path_fault(&error))?.feedback;
+    if feedback.len() > MOST_ENTRIES {
+        return Err(RequestError::TooMuchFeedback { limit: MOST_ENTRIES });
+    }
+    Ok(feedback)
 }

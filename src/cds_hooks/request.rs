@@ -34,7 +34,7 @@ pub struct HookRequest<'a, P> {
 /// names with spaces in them, so what may be read shows when it is asked for.
 #[derive(Debug, Deserialize)]
 pub struct Authorization {
-    /// Shown nowhere, and wiped when the call ends.
+    /// Shown nowhere; this copy of it is wiped when the call ends.
     #[serde(default)]
     pub access_token: Option<SecretString>,
 }
@@ -145,6 +145,12 @@ pub enum RequestError {
         /// How many are taken.
         limit: usize,
     },
+    /// More entries of feedback than clinicians give in a batch.
+    #[error("more than {limit} entries in `feedback`; send them in several calls")]
+    TooMuchFeedback {
+        /// How many are taken.
+        limit: usize,
+    },
     /// An order of somebody else.
     #[error("`context.patientId` and the subject of order `{position}` are not the same patient")]
     OtherPatient {
@@ -163,6 +169,7 @@ impl RequestError {
             Self::UnknownHook => Some("hook".to_owned()),
             Self::NoServer => Some("fhirServer".to_owned()),
             Self::NoOrders | Self::TooManyOrders { .. } => Some("context.draftOrders".to_owned()),
+            Self::TooMuchFeedback { .. } => Some("feedback".to_owned()),
             Self::OtherPatient { position } => Some(format!("context.draftOrders.entry[{position}].resource.subject")),
         }
     }
@@ -170,7 +177,7 @@ impl RequestError {
     /// Whether the call has the right shape but contradicts itself.
     #[must_use]
     pub fn is_contradiction(&self) -> bool {
-        matches!(self, Self::OtherPatient { .. } | Self::TooManyOrders { .. })
+        matches!(self, Self::OtherPatient { .. } | Self::TooManyOrders { .. } | Self::TooMuchFeedback { .. })
     }
 }
 

@@ -50,6 +50,7 @@ impl Reloading {
         }
         let app = App::build(&config, ports.clone())?;
         live.replace(Arc::new(app), Arc::new(RandomIds), &config)?;
+        ports.callers.doubt_key_sets();
         Ok(config)
     }
 }
@@ -61,10 +62,13 @@ fn fixed_changes(current: &Config, changed: &Config) -> Vec<&'static str> {
     let differing = [
         ("`server.listen`", old.listen != new.listen),
         ("`server.max_connections`", old.max_connections != new.max_connections),
+        ("`server.max_connections_per_address`", old.max_connections_per_address != new.max_connections_per_address),
         ("`server.header_timeout`", old.header_timeout != new.header_timeout),
         ("`server.shutdown_grace`", old.shutdown_grace != new.shutdown_grace),
         // Invariant: nobody who was refused is let in because a file lost its clients.
         ("whether callers are authenticated (`auth.mode`, `[[clients]]`)", current.auth_mode() != changed.auth_mode()),
+        // Invariant: a token that was used is not good again. One is forgotten by the leeway it was taken with.
+        ("`auth.leeway`", current.auth.leeway != changed.auth.leeway),
         ("`auth.replay_capacity`", current.auth.replay_capacity != changed.auth.replay_capacity),
         ("`auth.replay_url`", replay_url(current) != replay_url(changed)),
         ("`log`", (current.log.format, current.log.level) != (changed.log.format, changed.log.level)),

@@ -28,12 +28,13 @@ pub(super) fn run(arguments: ServeArguments) -> anyhow::Result<()> {
 }
 
 async fn serve(config: Config, reloading: Reloading) -> anyhow::Result<()> {
+    // Before anything else: until then SIGHUP would end the process.
+    let reload = signals::Reload::listen().context("cannot listen for signals")?;
+    let shutdown = signals::shutdown().context("cannot listen for signals")?;
     let ports = Ports::new(&config, Arc::new(SystemClock), Arc::new(RandomIds))?;
     let app = App::build(&config, ports.clone())?;
     let readiness = app.readiness();
     let live = Arc::new(Live::new(Arc::new(app), Arc::new(RandomIds), &config)?);
-    let shutdown = signals::shutdown().context("cannot listen for signals")?;
-    let reload = signals::Reload::listen().context("cannot listen for signals")?;
     let wanted = config.server.listen;
     let listener = TcpListener::bind(wanted).await.with_context(|| format!("cannot listen on `{wanted}`"))?;
     let address = listener.local_addr().context("cannot tell the address listened on")?;

@@ -25,7 +25,7 @@ pub struct AuthConfig {
     /// The longest time between a token's `iat` and its `exp`.
     #[serde(deserialize_with = "duration::deserialize")]
     pub max_token_lifetime: Duration,
-    /// The most used tokens remembered in memory.
+    /// The most used tokens of one issuer remembered in memory.
     pub replay_capacity: std::num::NonZeroUsize,
     /// PostgreSQL database that several instances remember used tokens in; absent: in memory.
     pub replay_url: Option<SecretString>,

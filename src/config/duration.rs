@@ -5,6 +5,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, de::Error};
 
+/// No time of this program is longer, and none reaches past what a date can hold.
+const LONGEST: Duration = Duration::from_hours(366 * 24);
+
 /// For `#[serde(deserialize_with)]`: a whole, positive number directly followed by `ms`, `s`, `m` or `h`.
 pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
     let text = String::deserialize(deserializer)?;
@@ -19,13 +22,14 @@ pub(super) fn deserialize_optional<'de, D: Deserializer<'de>>(deserializer: D) -
 fn parse(text: &str) -> Option<Duration> {
     let (number, unit) = text.split_at(text.find(|character: char| !character.is_ascii_digit())?);
     let number: u64 = number.parse().ok().filter(|number| *number > 0)?;
-    match unit {
-        "ms" => Some(Duration::from_millis(number)),
-        "s" => Some(Duration::from_secs(number)),
-        "m" => Some(Duration::from_secs(number.checked_mul(60)?)),
-        "h" => Some(Duration::from_secs(number.checked_mul(60 * 60)?)),
-        _ => None,
-    }
+    let duration = match unit {
+        "ms" => Duration::from_millis(number),
+        "s" => Duration::from_secs(number),
+        "m" => Duration::from_secs(number.checked_mul(60)?),
+        "h" => Duration::from_secs(number.checked_mul(60 * 60)?),
+        _ => return None,
+    };
+    Some(duration).filter(|duration| *duration <= LONGEST)
 }
 
 #[cfg(test)]
@@ -47,6 +51,8 @@ mod tests {
             ("1.5s", None),
             ("24h", Some(Duration::from_hours(24))),
             ("4d", None),
+            ("8784h", Some(Duration::from_hours(8_784))),
+            ("8785h", None),
             ("99999999999999999999s", None),
             ("18446744073709551615m", None),
         ];

@@ -88,11 +88,14 @@ impl FhirConfig {
 /// The faults of every server entry, by its place.
 pub(super) fn validate_servers(servers: &[FhirServerConfig]) -> Vec<SectionFault> {
     let mut faults = Vec::new();
-    let mut names = BTreeSet::new();
+    let (mut names, mut bases) = (BTreeSet::new(), BTreeSet::new());
     for (place, server) in (1..).zip(servers) {
         let fault = |message| SectionFault::new("base_url", format_args!("entry {place}: {message}"));
         if server.name.trim().is_empty() || !names.insert(&server.name) {
             faults.push(SectionFault::new("name", format_args!("entry {place}: must be there, and only once")));
+        }
+        if !bases.insert(server.base_url.as_str().trim_end_matches('/')) {
+            faults.push(fault("is that of another entry, too"));
         }
         faults.extend(outgoing_faults(&server.base_url, server.allow_private_addresses).into_iter().map(fault));
     }

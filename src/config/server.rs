@@ -37,6 +37,8 @@ pub struct ServerConfig {
     pub max_concurrent_calls: NonZeroUsize,
     /// Connections held at one time; one more waits to be accepted.
     pub max_connections: NonZeroUsize,
+    /// Connections held at one time from one address, this machine's and the proxies' excepted; one more is closed.
+    pub max_connections_per_address: NonZeroUsize,
     /// Where callers reach this service, up to and without `/cds-services`.
     pub public_url: Option<Url>,
     /// The proxies that end TLS in front of this service. Where it speaks plain HTTP, nobody else is served on a

@@ -7,8 +7,8 @@ use serde::de::DeserializeOwned;
 
 use super::error::SectionFault;
 use super::{
-    AuthConfig, Config, ConfigError, CorsConfig, Fault, FhirConfig, LimitsConfig, LogConfig, Origin, PlanConfig, PolicyConfig,
-    ServerConfig, TlsConfig,
+    AuthConfig, ClientConfig, Config, ConfigError, CorsConfig, Fault, FhirConfig, FhirServerConfig, LimitsConfig, LogConfig, Origin,
+    PlanConfig, PlansEntry, PolicyConfig, ServerConfig, TlsConfig,
 };
 use super::{clients, fhir, plan};
 
@@ -94,10 +94,13 @@ fn unreadable(figment: &Figment) -> Vec<figment::Error> {
         section_error::<TlsConfig>(figment, "tls"),
         section_error::<LimitsConfig>(figment, "limits"),
         section_error::<AuthConfig>(figment, "auth"),
+        list_error::<ClientConfig>(figment, "clients"),
         section_error::<CorsConfig>(figment, "cors"),
         section_error::<PlanConfig>(figment, "plan"),
+        list_error::<PlansEntry>(figment, "plans"),
         section_error::<PolicyConfig>(figment, "policy"),
         section_error::<FhirConfig>(figment, "fhir"),
+        list_error::<FhirServerConfig>(figment, "fhir_servers"),
         section_error::<LogConfig>(figment, "log"),
     ];
     let of_sections: Vec<figment::Error> = sections.into_iter().flatten().collect();
@@ -111,6 +114,16 @@ fn unreadable(figment: &Figment) -> Vec<figment::Error> {
 
 fn section_error<Section: DeserializeOwned>(figment: &Figment, name: &str) -> Option<figment::Error> {
     let mut error = figment.focus(name).extract::<Section>().err()?;
+    error.path.insert(0, name.to_owned());
+    Some(error)
+}
+
+/// As [`section_error`], for a list of blocks that may be absent.
+fn list_error<Block: DeserializeOwned>(figment: &Figment, name: &str) -> Option<figment::Error> {
+    figment.find_value(name).ok()?;
+    let mut error = figment.extract_inner::<Vec<Block>>(name).err()?;
+    // The library puts the list's name at the end.
+    error.path.retain(|part| part != name);
     error.path.insert(0, name.to_owned());
     Some(error)
 }

@@ -8,7 +8,8 @@ use super::breaker::{Breaker, BreakerLimits};
 use crate::config::{FhirConfig, FhirServerConfig};
 use crate::outgoing::connections;
 
-/// The token a call brings for its FHIR server. It is shown nowhere, and wiped when the call ends.
+/// The token a call brings for its FHIR server. It is shown nowhere; this copy of it is wiped when the call
+/// ends.
 #[derive(Clone, Debug)]
 pub struct AccessToken(SecretString);
 

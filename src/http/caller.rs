@@ -4,20 +4,22 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::{Request, State};
-use axum::http::header::AUTHORIZATION;
+use axum::http::header::{AUTHORIZATION, EXPECT};
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use tokio::sync::Semaphore;
+use tokio::time::timeout;
 use tracing::warn;
 
 use super::HttpError;
 use super::body::discard;
+use super::forgers::Forgers;
 use super::peer::Peer;
-use super::rates::Rates;
-use crate::app::{App, Credentials, Refusal, VerifiedClient};
+use crate::app::{App, Credentials, Refusal, Refused, VerifiedClient};
 use crate::config::ServerConfig;
 
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
@@ -26,12 +28,15 @@ const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 /// is closed does not see its 401; the usual call is smaller than this.
 const MOST_DISCARDED: usize = 1024 * 1024;
 
+/// For how long that is done.
+const DISCARDING: Duration = Duration::from_secs(1);
+
 /// What the gate works with.
 #[derive(Clone)]
 pub(super) struct Gate {
     pub(super) app: Arc<App>,
-    pub(super) rates: Arc<Rates>,
     pub(super) server: Arc<ServerConfig>,
+    pub(super) forgers: Arc<Forgers>,
     /// For calls that are worked on at one time.
     pub(super) slots: Arc<Semaphore>,
 }
@@ -45,7 +50,7 @@ pub(super) async fn authenticate(State(gate): State<Gate>, mut request: Request,
     let client = match gate.client(&mut request).await {
         Ok(client) => client,
         Err(error) => {
-            discard(request.into_body(), MOST_DISCARDED).await;
+            finish(request).await;
             return error.into_response();
         }
     };
@@ -56,22 +61,33 @@ pub(super) async fn authenticate(State(gate): State<Gate>, mut request: Request,
     response
 }
 
+/// Reads some of what a refused caller is still writing; one that waits to be asked for it is not asked.
+async fn finish(request: Request) {
+    if !request.headers().contains_key(EXPECT) {
+        // A slow one is answered all the same.
+        _ = timeout(DISCARDING, discard(request.into_body(), MOST_DISCARDED)).await;
+    }
+}
+
 impl Gate {
     async fn client(&self, request: &mut Request) -> Result<VerifiedClient, HttpError> {
         // Taken out: nothing behind the gate has a use for the token.
         let values = take_all(request.headers_mut());
         let authorization: Vec<&[u8]> = values.iter().map(HeaderValue::as_bytes).collect();
         let peer = request.extensions().get::<Peer>().cloned();
+        let address = peer.as_ref().map(|peer| self.caller_address(peer.address, request.headers()));
+        let stranger = address.filter(|address| !self.server.trusts(*address));
+        if let Some(wait) = stranger.and_then(|address| self.forgers.wait(address)) {
+            return Err(HttpError::TooManyCalls { wait });
+        }
         let certificate = peer.as_ref().and_then(|peer| peer.certificate.as_deref());
-        let client = match self.app.authenticate(Credentials { authorization: &authorization, certificate }).await {
-            Ok(client) => client,
-            Err(refusal) => {
-                let address = peer.map(|peer| self.caller_address(peer.address, request.headers()));
-                return Err(refused(refusal, address));
+        let verified = self.app.authenticate(Credentials { authorization: &authorization, certificate }).await;
+        verified.map_err(|refused| {
+            if let Some(address) = stranger.filter(|_| refused.cause == Refusal::WrongSignature) {
+                self.forgers.count(address);
             }
-        };
-        self.rates.take(&client).map_err(|wait| HttpError::TooManyCalls { wait })?;
-        Ok(client)
+            answer_to(refused, address)
+        })
     }
 
     /// The address a caller called from: what the last of our proxies says, if there is one (MDN, `X-Forwarded-For`).
@@ -79,7 +95,7 @@ impl Gate {
         if !self.server.trusts(peer) {
             return peer;
         }
-        let values: Vec<&str> = headers.get_all(FORWARDED_FOR).iter().filter_map(|value| value.to_str().ok()).collect();
+        let values: Vec<&str> = headers.get_all(FORWARDED_FOR).iter().map(|value| value.to_str().unwrap_or_default()).collect();
         // Each proxy adds at the end. What stands before an entry that is none of ours, or cannot be read, is the caller's word.
         let mut addresses = values.iter().rev().flat_map(|value| value.rsplit(',')).map_while(|text| address(text.trim()));
         addresses.find(|address| !self.server.trusts(*address)).unwrap_or(peer)
@@ -97,10 +113,15 @@ fn take_all(headers: &mut HeaderMap) -> Vec<HeaderValue> {
     values
 }
 
-/// The cause is for the log; the caller learns only that it is not known here.
-fn refused(refusal: Refusal, address: Option<IpAddr>) -> HttpError {
-    metrics::counter!("callers_refused_total", "cause" => refusal.label()).increment(1);
+/// The cause is for the log; the caller learns only that it is not known here, or that it calls too often.
+fn answer_to(refused: Refused, address: Option<IpAddr>) -> HttpError {
+    let Refused { cause, says_it_is } = refused;
+    metrics::counter!("callers_refused_total", "cause" => cause.label()).increment(1);
     let address = address.map(tracing::field::display);
-    warn!(cause = refusal.label(), reason = %refusal, address, "caller refused");
-    if refusal.is_ours() { HttpError::NotReady } else { HttpError::Unauthenticated }
+    warn!(cause = cause.label(), reason = %cause, says_it_is, address, "caller refused");
+    match cause {
+        Refusal::TooManyCalls { wait } => HttpError::TooManyCalls { wait },
+        Refusal::NoReplayMemory => HttpError::NotReady,
+        _ => HttpError::Unauthenticated,
+    }
 }

@@ -9,6 +9,7 @@ use axum::response::IntoResponse;
 
 use super::HttpError;
 use super::body::CallBody;
+use super::limits::Deadline;
 use super::router::Service;
 use crate::app::VerifiedClient;
 
@@ -16,11 +17,12 @@ use crate::app::VerifiedClient;
 pub(super) async fn answer(
     State(service): State<Service>,
     Extension(client): Extension<VerifiedClient>,
+    Extension(Deadline(end)): Extension<Deadline>,
     id: Result<Path<String>, PathRejection>,
     CallBody(body): CallBody,
 ) -> Result<impl IntoResponse, HttpError> {
     service.known(id)?;
-    let answer = service.app.answer(&client, &body).await?;
+    let answer = service.app.answer_by(&client, &body, end).await?;
     Ok(([(CONTENT_TYPE, "application/json")], answer))
 }
 

@@ -8,6 +8,7 @@ use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use tokio::sync::Semaphore;
+use tokio::time::{Instant, timeout_at};
 
 use super::HttpError;
 
@@ -19,7 +20,14 @@ pub(super) async fn admit(State(slots): State<Arc<Semaphore>>, request: Request,
     next.run(request).await
 }
 
-/// Ends a call that waits past the deadline: for its body now, for the client's FHIR server later. Computing is not interrupted.
-pub(super) async fn hold_deadline(State(deadline): State<Duration>, request: Request, next: Next) -> Response {
-    tokio::time::timeout(deadline, next.run(request)).await.unwrap_or_else(|_| HttpError::DeadlineExceeded.into_response())
+/// When a call is ended, kept beside its request.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Deadline(pub(super) Instant);
+
+/// Ends a call that waits past the deadline: for its body, a key server, a database or the client's FHIR server. Computing is not
+/// interrupted.
+pub(super) async fn hold_deadline(State(deadline): State<Duration>, mut request: Request, next: Next) -> Response {
+    let end = Instant::now() + deadline;
+    request.extensions_mut().insert(Deadline(end));
+    timeout_at(end, next.run(request)).await.unwrap_or_else(|_| HttpError::DeadlineExceeded.into_response())
 }

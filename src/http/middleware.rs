@@ -34,7 +34,7 @@ pub fn around_all(routes: Router, ids: Arc<dyn IdSource>, config: &Config) -> Ro
         .layer(set_header(CACHE_CONTROL, "no-store"))
         .layer(set_header(CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"))
         .layer(set_header(REFERRER_POLICY, "no-referrer"))
-        .option_layer(is_encrypted(config).then(|| set_header(STRICT_TRANSPORT_SECURITY, "max-age=31536000; includeSubDomains")))
+        .option_layer(is_encrypted(config).then(|| set_header(STRICT_TRANSPORT_SECURITY, "max-age=31536000")))
         .layer(cross_origin(&config.cors)) // on faults too, and answers every OPTIONS
         .layer(CatchPanicLayer::custom(answer_panic));
     routes.layer(stack)

@@ -1,5 +1,5 @@
-//! The service on the wire: HTTP/1.1 and cleartext HTTP/2. axum is known here only.
-//! Not here: what a call means ([`crate::app`]) and who is calling (protocol section 5).
+//! The service on the wire: HTTP/1.1 and HTTP/2, over TLS or plain. axum is known here only.
+//! Not here: what a call means ([`crate::app`]), and how a caller proves who it is ([`crate::auth`]).
 //!
 //! - `router` has all routes on one screen, `middleware` everything a request passes on its way, in order;
 //! - one file an endpoint: `discovery`, `hook`, `feedback`, `health`;
@@ -12,13 +12,14 @@ mod caller;
 mod discovery;
 mod error;
 mod feedback;
+mod forgers;
 mod health;
 mod hook;
 mod limits;
 mod live;
 mod middleware;
 mod peer;
-mod rates;
+mod places;
 mod request_log;
 mod router;
 mod serve;

@@ -8,7 +8,6 @@ use axum::routing::{get, post};
 use tokio::sync::Semaphore;
 
 use super::caller::Gate;
-use super::rates::Rates;
 use super::{HttpError, discovery, feedback, health, hook, middleware};
 use crate::app::App;
 use crate::config::Config;
@@ -25,7 +24,7 @@ pub(super) struct Service {
 pub fn router(app: Arc<App>, ids: Arc<dyn IdSource>, config: &Config) -> Router {
     let server = Arc::new(config.server.clone());
     let slots = Arc::new(Semaphore::new(server.max_concurrent_calls.get()));
-    let gate = Gate { app: Arc::clone(&app), rates: Arc::new(Rates::of(config)), server, slots };
+    let gate = Gate { app: Arc::clone(&app), server, forgers: Arc::default(), slots };
     let calls = Router::new().route("/cds-services/{id}", post(hook::answer)).route("/cds-services/{id}/feedback", post(feedback::take));
 
     let discovery = Router::new().route("/cds-services", get(discovery::show));

@@ -16,10 +16,9 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
-use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tower::Service;
@@ -27,6 +26,7 @@ use tracing::{debug, warn};
 
 use super::live::{Live, Serving};
 use super::peer::Peer;
+use super::places::{Place, Places};
 
 /// How often an HTTP/2 peer is asked whether it is still there, and how long it may take to say so.
 const PING_INTERVAL: Duration = Duration::from_secs(20);
@@ -50,37 +50,34 @@ pub enum ServeError {
 pub async fn serve(live: Arc<Live>, mut listener: TcpListener, shutdown: impl Future<Output = ()>) -> Result<(), ServeError> {
     let server = live.now().server.clone();
     let protocols = Arc::new(protocols(server.header_timeout));
-    let places = Arc::new(Semaphore::new(server.max_connections.get()));
-    let graceful = GracefulShutdown::new();
+    let places = Places::new(server.max_connections, server.max_connections_per_address);
+    let (stop, stopping) = watch::channel(false);
     let mut connections = JoinSet::new();
     let mut shutdown = pin!(shutdown);
     loop {
         let (place, (stream, peer)) = tokio::select! {
-            accepted = accept(&places, &mut listener) => accepted,
+            accepted = async { (places.next().await, Listener::accept(&mut listener).await) } => accepted,
             () = &mut shutdown => break,
         };
         while connections.try_join_next().is_some() {}
+        let is_ours = live.now().server.trusts(peer.ip());
+        // Else it waits in the operating system's queue, and one too many of an address is closed here.
+        let Some(place) = (if is_ours { Some(place) } else { places.held_by(place, peer.ip()) }) else { continue };
         let connection = Connection {
             live: Arc::clone(&live),
             protocols: Arc::clone(&protocols),
             idle_at_most: server.header_timeout,
-            watcher: graceful.watcher(),
+            stopping: stopping.clone(),
             _place: place,
         };
         connections.spawn(connection.run(stream, peer));
     }
     drop(listener);
-    let ended = timeout(server.shutdown_grace, graceful.shutdown()).await;
-    while connections.try_join_next().is_some() {}
+    // Without a connection there is nobody to tell.
+    _ = stop.send(true);
+    let ended = timeout(server.shutdown_grace, async { while connections.join_next().await.is_some() {} }).await;
     // Dropping the set ends what is left.
     ended.map_err(|_| ServeError::CutOff { connections: connections.len() })
-}
-
-/// The next connection, as soon as there is a place for it. Until then it waits in the operating system's queue.
-async fn accept(places: &Arc<Semaphore>, listener: &mut TcpListener) -> (Option<OwnedSemaphorePermit>, (TcpStream, SocketAddr)) {
-    // The places are never closed, so there is one in the end.
-    let place = Arc::clone(places).acquire_owned().await.ok();
-    (place, Listener::accept(listener).await)
 }
 
 /// HTTP/1.1, or HTTP/2 for a client that begins with its preface.
@@ -95,12 +92,13 @@ struct Connection {
     live: Arc<Live>,
     protocols: Arc<Builder<TokioExecutor>>,
     idle_at_most: Duration,
-    watcher: Watcher,
-    _place: Option<OwnedSemaphorePermit>,
+    /// Turns true when the service stops.
+    stopping: watch::Receiver<bool>,
+    _place: Place,
 }
 
 impl Connection {
-    async fn run(self, stream: TcpStream, peer: SocketAddr) {
+    async fn run(mut self, stream: TcpStream, peer: SocketAddr) {
         if let Err(error) = stream.set_nodelay(true) {
             debug!(%error, "cannot switch off the delay of small packets");
         }
@@ -112,7 +110,11 @@ impl Connection {
             }
             return;
         };
-        match timeout(self.idle_at_most, tls.accept(stream)).await {
+        let shaken = tokio::select! {
+            shaken = timeout(self.idle_at_most, tls.accept(stream)) => shaken,
+            _ = self.stopping.wait_for(|stops| *stops) => return,
+        };
+        match shaken {
             Ok(Ok(stream)) => {
                 let certificates = stream.get_ref().1.peer_certificates();
                 peer.certificate = certificates.and_then(|chain| chain.first()).map(|leaf| Arc::from(leaf.as_ref()));
@@ -125,21 +127,28 @@ impl Connection {
 
     /// The HTTP library times a request's head only once it knows the protocol, and an idle connection only in HTTP/1.1: a peer
     /// that says nothing, or half of HTTP/2's preface, or nothing more after a request, would stay for ever. So a connection
-    /// without a request in work is closed after a time.
-    async fn answer(self, stream: impl AsyncRead + AsyncWrite + Unpin + 'static, peer: Peer) {
+    /// without a request in work is asked to end after a time, and ended after as long again.
+    async fn answer(mut self, stream: impl AsyncRead + AsyncWrite + Unpin + 'static, peer: Peer) {
         let activity = Arc::new(Activity::default());
         let service = service_fn(answer_with(self.live, peer, Arc::clone(&activity)));
-        let connection = self.protocols.serve_connection(TokioIo::new(stream), service).into_owned();
-        let mut connection = pin!(self.watcher.watch(connection));
+        let mut connection = pin!(self.protocols.serve_connection(TokioIo::new(stream), service));
+        let mut is_ending = false;
         let ended = loop {
-            let begun = activity.begun.load(Ordering::Relaxed);
+            let before = activity.counts();
             tokio::select! {
                 biased;
-                ended = &mut connection => break ended,
-                () = sleep(self.idle_at_most) => {
-                    if activity.is_idle_since(begun) {
-                        return;
+                ended = connection.as_mut() => break ended,
+                _ = self.stopping.wait_for(|stops| *stops), if !is_ending => {
+                    is_ending = true;
+                    connection.as_mut().graceful_shutdown();
+                }
+                () = sleep(self.idle_at_most) => match activity.since(before) {
+                    Since::Busy => {}
+                    Since::Idle if before.begun > 0 && !is_ending => {
+                        is_ending = true;
+                        connection.as_mut().graceful_shutdown();
                     }
+                    Since::Idle => return,
                 }
             }
         };
@@ -156,10 +165,29 @@ struct Activity {
     ended: AtomicU64,
 }
 
+/// How many requests were begun and ended so far.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Counts {
+    begun: u64,
+    ended: u64,
+}
+
+/// What became of a connection since a moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Since {
+    /// A request was begun, ended, or is in work.
+    Busy,
+    /// None was.
+    Idle,
+}
+
 impl Activity {
-    /// Whether no request was begun since so many were, and none is in work.
-    fn is_idle_since(&self, begun: u64) -> bool {
-        self.begun.load(Ordering::Relaxed) == begun && self.ended.load(Ordering::Relaxed) == begun
+    fn counts(&self) -> Counts {
+        Counts { begun: self.begun.load(Ordering::Relaxed), ended: self.ended.load(Ordering::Relaxed) }
+    }
+
+    fn since(&self, before: Counts) -> Since {
+        if self.counts() == before && before.begun == before.ended { Since::Idle } else { Since::Busy }
     }
 }
 

@@ -10,7 +10,7 @@ use sij_cds::http::Peer;
 
 use crate::support::callers::{EC_KEY, OTHER_EC_KEY, Token, ehr, good_token, let_in_the_ehr, other_client};
 use crate::support::fhir_server::{FhirServer, call_with_server, register};
-use crate::support::{LogBuffer, SERVICE, TestApp, bearing, changed, empty_sign_call, post, story};
+use crate::support::{Answer, LogBuffer, SERVICE, TestApp, bearing, changed, empty_sign_call, post, story};
 
 fn app(change: impl FnOnce(&mut Config)) -> TestApp {
     TestApp::on_the_day_of_the_fixtures_with(|config| {
@@ -59,30 +59,56 @@ async fn a_client_is_answered_for_its_own_plan() {
     }
 }
 
+/// Calls until one is answered 429, and gives that answer. So many calls take less time than their rate would let them.
+async fn until_limited(app: &TestApp) -> Answer {
+    for _ in 0..100 {
+        let answer = app.sign_as(&good_token(), &empty_sign_call()).await;
+        if answer.status != 200 {
+            return answer;
+        }
+    }
+    panic!("a hundred calls are let in");
+}
+
 #[tokio::test]
 async fn a_client_beyond_its_rate_is_answered_429_and_others_are_not() {
     let app = app(|config| {
         config.clients[0].calls_per_second = NonZeroU32::new(2);
         config.clients.push(other_client());
     });
-    let call = empty_sign_call();
-    for _ in 0..2 {
-        assert_eq!(app.sign_as(&good_token(), &call).await.status, 200);
-    }
-    let answer = app.sign_as(&good_token(), &call).await;
+    let answer = until_limited(&app).await;
     assert_eq!(answer.outcome(429, "throttled"), "too many calls; wait as long as `Retry-After` says");
     assert_eq!(answer.header("retry-after"), Some("1"));
-    assert_eq!(app.sign_as(&other_token(), &call).await.status, 200);
+    assert_eq!(app.sign_as(&other_token(), &empty_sign_call()).await.status, 200);
 }
 
 #[tokio::test]
 async fn all_clients_together_have_a_rate() {
-    let app = app(|config| {
-        config.limits.calls_per_second = NonZeroU32::MIN;
-        config.clients.push(other_client());
-    });
-    assert_eq!(app.sign_as(&good_token(), &empty_sign_call()).await.status, 200);
-    assert_eq!(app.sign_as(&other_token(), &empty_sign_call()).await.status, 429);
+    let app = app(|config| config.limits.calls_per_second = NonZeroU32::MIN);
+    assert_eq!(until_limited(&app).await.status, 429);
+}
+
+#[tokio::test]
+async fn a_token_that_is_limited_is_not_used_up() {
+    let app = app(|config| config.limits.calls_per_second = NonZeroU32::new(2).unwrap());
+    let tokens: Vec<String> = (0..100).map(|_| good_token()).collect();
+    let mut limited = None;
+    for token in &tokens {
+        if app.sign_as(token, &empty_sign_call()).await.status == 429 {
+            limited = Some(token);
+            break;
+        }
+    }
+    let token = limited.expect("one of a hundred calls is limited");
+    for expected in [200, 401] {
+        let status = loop {
+            let status = app.sign_as(token, &empty_sign_call()).await.status;
+            if status != 429 {
+                break status;
+            }
+        };
+        assert_eq!(status, expected);
+    }
 }
 
 #[tokio::test]
@@ -92,6 +118,30 @@ async fn refused_callers_use_up_nobodys_rate() {
         assert_eq!(app.sign_as(&Token::good().signed_by(&OTHER_EC_KEY), &empty_sign_call()).await.status, 401);
     }
     assert_eq!(app.sign_as(&good_token(), &empty_sign_call()).await.status, 200);
+}
+
+/// A call with that token from an address outside.
+async fn from_outside(app: &TestApp, address: &str, token: &str) -> u16 {
+    let mut request: Request<Body> = bearing(token, post(SERVICE, empty_sign_call().to_string()));
+    request.extensions_mut().insert(Peer { address: address.parse().unwrap(), certificate: None });
+    app.send(request).await.status.as_u16()
+}
+
+#[tokio::test]
+async fn an_address_that_sends_forged_tokens_is_not_listened_to_for_a_while() {
+    let app = app(|_| {});
+    for _ in 0..60 {
+        assert_eq!(from_outside(&app, "203.0.113.9", &Token::good().signed_by(&OTHER_EC_KEY)).await, 401);
+    }
+    assert_eq!(from_outside(&app, "203.0.113.9", &good_token()).await, 429);
+    assert_eq!(from_outside(&app, "203.0.113.8", &good_token()).await, 200);
+}
+
+#[tokio::test]
+async fn a_refused_caller_whose_body_does_not_come_is_answered_all_the_same() {
+    tokio::time::pause();
+    let never = Body::from_stream(futures_util::stream::pending::<Result<axum::body::Bytes, std::io::Error>>());
+    app(|_| {}).send(bearing("x", post(SERVICE, never))).await.outcome(401, "login");
 }
 
 #[tokio::test]
@@ -161,7 +211,7 @@ async fn every_answer_has_the_security_headers() {
         assert_eq!(answer.header("cache-control"), Some("no-store"));
         assert_eq!(answer.header("content-security-policy"), Some("default-src 'none'; frame-ancestors 'none'"));
         assert_eq!(answer.header("referrer-policy"), Some("no-referrer"));
-        assert_eq!(answer.header("strict-transport-security"), Some("max-age=31536000; includeSubDomains"));
+        assert_eq!(answer.header("strict-transport-security"), Some("max-age=31536000"));
     }
     assert_eq!(TestApp::new().discovery().await.header("strict-transport-security"), None);
 }

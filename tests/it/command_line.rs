@@ -89,7 +89,7 @@ fn config_check_reads_the_files_that_the_configuration_names() {
     assert_eq!(
         told,
         format!(
-            "sij-cds: `clients.jwks_file` of `ehr`: cannot use `{}`: has no usable key: RSA of 2048 to 8192 bits, or EC on P-256 or P-384, public, with a `kid`\n",
+            "sij-cds: `clients.jwks_file` of `ehr`: cannot use `{}`: it has no usable key: RSA of 2048 to 8192 bits, or EC on P-256 or P-384, public, with a `kid`\n",
             keys.display()
         )
     );

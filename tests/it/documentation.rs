@@ -132,6 +132,28 @@ fn every_test_that_the_architecture_names_is_there() {
     assert!(seen > 10, "only {seen} tests named");
 }
 
+/// The names of tests are the only long ones of their kind there.
+#[test]
+fn every_test_that_the_threat_model_names_is_there() {
+    let (document, code) = (document("docs/security.md"), all_code());
+    let is_test = |name: &&str| {
+        name.matches('_').count() >= 3 && name.chars().all(|letter| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '_')
+    };
+    let names: Vec<&str> = document.split('`').skip(1).step_by(2).filter(is_test).collect();
+    let missing: Vec<&str> = names.iter().copied().filter(|name| !code.contains(&format!("fn {name}("))).collect();
+    assert_eq!(missing, Vec::<&str>::new());
+    assert!(names.len() > 100, "only {} tests named", names.len());
+}
+
+#[test]
+fn every_cause_of_a_refusal_is_explained_to_ehr_teams() {
+    let (source, page) = (document("src/auth/refusal.rs"), document("docs/integration.md"));
+    let labels: Vec<&str> = source.split("=> \"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
+    assert!(labels.len() > 30, "{labels:?}");
+    let missing: Vec<&&str> = labels.iter().filter(|label| !page.contains(&format!("\n| `{label}` |"))).collect();
+    assert_eq!(missing, Vec::<&&str>::new());
+}
+
 #[test]
 fn the_example_of_an_evaluation_is_what_the_program_says() {
     let example = block_after(&document("docs/evaluation.md"), "the evaluation of second-diagnostic-day-10").expect("the example is there");

@@ -383,3 +383,12 @@ async fn unknown_members_are_ignored_anywhere() {
     }
     assert_eq!(sign(&call).await.text(), expected);
 }
+
+#[tokio::test]
+async fn more_feedback_than_a_batch_holds_is_422() {
+    let app = TestApp::new();
+    let entry = json!({"card": "4e0a3a1e-3065-4856-a3cb-1ee4c14ae1c9", "outcome": "accepted"});
+    assert_eq!(app.feedback(&json!({"feedback": vec![&entry; 1_000]})).await.status, 200);
+    let answer = app.feedback(&json!({"feedback": vec![&entry; 1_001]})).await;
+    assert_eq!(answer.outcome(422, "business-rule"), "more than 1000 entries in `feedback`; send them in several calls");
+}

@@ -8,14 +8,14 @@ use serde_json::{Value, json};
 use sij_cds::app::{App, Credentials, Ports, Refusal, VerifiedClient};
 use sij_cds::auth::CallerMemory;
 use sij_cds::clock::FixedClock;
-use sij_cds::config::{ClientConfig, Config, TenantRule};
+use sij_cds::config::{ClientConfig, Config, SigningAlgorithm, TenantRule};
 use sij_cds::ids::SequentialIds;
 
 use crate::support::callers::{
     AUDIENCE, EC_KEY, EHR_JKU, OTHER_EC_KEY, RSA_KEY, SMALL_EC_KEY, Token, base64url, client, ehr, good_token, key_file, let_in_the_ehr,
     other_client, signed,
 };
-use crate::support::{LogBuffer, TestApp, day_of_the_fixtures, default_config, empty_sign_call, story};
+use crate::support::{LogBuffer, SERVICE, TestApp, bearing, day_of_the_fixtures, default_config, empty_sign_call, post, story};
 
 /// An application that knows the client `ehr`, one of somebody else's, and one whose tenants are told apart by a claim.
 fn app() -> App {
@@ -44,7 +44,7 @@ fn clients(config: &mut Config) {
 }
 
 async fn verify(app: &App, authorization: &[&[u8]]) -> Result<VerifiedClient, Refusal> {
-    app.authenticate(Credentials { authorization, certificate: None }).await
+    app.authenticate(Credentials { authorization, certificate: None }).await.map_err(|refused| refused.cause)
 }
 
 async fn verify_token(app: &App, token: &str) -> Result<VerifiedClient, Refusal> {
@@ -152,6 +152,11 @@ fn of_wrong_header() -> Vec<(&'static str, String, Refusal)> {
         ("HS512 keyed with nothing", hmac(b"", aws_lc_rs::hmac::HMAC_SHA512, "HS512"), Refusal::ForbiddenAlgorithm),
         ("crit", with_header("crit", json!(["b64"])), Refusal::CriticalExtension),
         ("crit empty", with_header("crit", json!([])), Refusal::CriticalExtension),
+        (
+            "crit null",
+            signed(&Token::good().header.to_string().replacen('{', "{\"crit\":null,", 1), &Token::good().claims.to_string(), &EC_KEY),
+            Refusal::CriticalExtension,
+        ),
         ("typ of an access token", with_header("typ", json!("at+jwt")), Refusal::WrongType),
         ("its own jwk", Token::good().header("jwk", OTHER_EC_KEY.jwk("ehr-1")).signed_by(&OTHER_EC_KEY), Refusal::BroughtKey),
         ("x5u", with_header("x5u", json!("https://evil.example/chain.pem")), Refusal::BroughtKey),
@@ -483,15 +488,35 @@ async fn the_cause_is_in_the_log_and_the_token_is_not() {
     let app = TestApp::on_the_day_of_the_fixtures_with(clients);
     let token = Token::good().claim("aud", json!("https://a-service-nobody-else-names.example")).claim("jti", json!("a-jti-of-this-test"));
     let token = ec(&token);
-    app.sign_as(&token, &empty_sign_call()).await;
+    let id = "00000000-0000-4000-8000-00000000a0d1";
+    let mut request = bearing(&token, post(SERVICE, "{}"));
+    request.headers_mut().insert("x-request-id", id.parse().unwrap());
+    app.send(request).await.outcome(401, "login");
     let log = LogBuffer::of_this_run().text();
-    assert!(log.contains(r#""cause":"wrong_audience""#));
-    let [header, claims, signature] = {
-        let mut parts = token.split('.');
-        std::array::from_fn(|_| parts.next().unwrap().to_owned())
-    };
-    for secret in [header, claims, signature, "a-service-nobody-else-names".to_owned(), "a-jti-of-this-test".to_owned()] {
-        assert!(!log.contains(&secret), "{secret}");
+    let line = log.lines().find(|line| line.contains(id) && line.contains("caller refused")).expect("a line");
+    let line: Value = serde_json::from_str(line).unwrap();
+    assert_eq!((&line["cause"], &line["says_it_is"]), (&json!("wrong_audience"), &json!("ehr")));
+    let mut secrets: Vec<&str> = token.split('.').collect();
+    secrets.extend(["a-service-nobody-else-names", "a-jti-of-this-test"]);
+    assert!(secrets.iter().all(|secret| !log.contains(secret)));
+}
+
+#[tokio::test]
+async fn each_algorithm_that_can_be_accepted_verifies_its_own_signatures() {
+    use SigningAlgorithm::{ES256, ES384, PS256, PS384, PS512, RS256, RS384, RS512};
+    let app = app_with(|config| config.clients[0].algorithms = vec![ES256, ES384, RS256, RS384, RS512, PS256, PS384, PS512]);
+    for (name, kid, key) in [
+        ("ES256", "ehr-small", &*SMALL_EC_KEY),
+        ("ES384", "ehr-1", &*EC_KEY),
+        ("RS256", "ehr-rsa", &*RSA_KEY),
+        ("RS384", "ehr-rsa", &*RSA_KEY),
+        ("RS512", "ehr-rsa", &*RSA_KEY),
+        ("PS256", "ehr-rsa", &*RSA_KEY),
+        ("PS384", "ehr-rsa", &*RSA_KEY),
+        ("PS512", "ehr-rsa", &*RSA_KEY),
+    ] {
+        let token = Token::good().header("alg", json!(name)).header("kid", json!(kid));
+        assert_eq!(verify_token(&app, &token.signed_by(key)).await.err(), None, "{name}");
     }
 }
 

@@ -4,15 +4,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 use sij_cds::app::{App, Credentials, Ports, Refusal};
+use sij_cds::auth::CallerMemory;
 use sij_cds::config::Config;
 use sij_cds::ids::SequentialIds;
 use wiremock::matchers::any;
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
-use crate::support::callers::{EC_KEY, HandClock, OTHER_EC_KEY, PUBLIC_URL, RSA_KEY, Signer, Token, client, key_set};
+use crate::support::callers::{EC_KEY, HandClock, OTHER_EC_KEY, PUBLIC_URL, RSA_KEY, Signer, Token, base64url, client, key_set};
 use crate::support::{LogBuffer, day_of_the_fixtures, default_config};
 
 const HOUR: i64 = 3_600;
@@ -22,6 +24,7 @@ struct Service {
     app: App,
     keys: MockServer,
     clock: Arc<HandClock>,
+    memory: Arc<CallerMemory>,
     jku: String,
 }
 
@@ -41,7 +44,8 @@ impl Service {
         change(&mut config);
         let clock = Arc::new(HandClock::at(day_of_the_fixtures()));
         let ports = Ports::new(&config, clock.clone(), Arc::new(SequentialIds::default())).unwrap();
-        Self { app: App::build(&config, ports).unwrap(), keys, clock, jku }
+        let memory = Arc::clone(&ports.callers);
+        Self { app: App::build(&config, ports).unwrap(), keys, clock, memory, jku }
     }
 
     /// From now on the server answers so.
@@ -54,7 +58,8 @@ impl Service {
     async fn ask(&self, kid: &str, signer: &Signer) -> Result<(), Refusal> {
         let token = self.token(kid).signed_by(signer);
         let authorization = format!("Bearer {token}");
-        self.app.authenticate(Credentials { authorization: &[authorization.as_bytes()], certificate: None }).await.map(|_| ())
+        let verified = self.app.authenticate(Credentials { authorization: &[authorization.as_bytes()], certificate: None }).await;
+        verified.map(|_| ()).map_err(|refused| refused.cause)
     }
 
     fn token(&self, kid: &str) -> Token {
@@ -175,6 +180,7 @@ async fn while_the_key_server_is_down_the_last_set_serves_for_a_day() {
     service.answers(one_key()).await;
     service.clock.advance(30);
     assert_eq!(service.ask("k1", &EC_KEY).await, Ok(()));
+    assert_eq!(service.fetches().await, 1);
 }
 
 #[tokio::test]
@@ -205,53 +211,70 @@ async fn a_caller_that_goes_away_does_not_end_the_fetch_for_the_others() {
     assert_eq!(service.fetches().await, 1);
 }
 
+/// The key `k1` with a member changed; null takes it out.
+fn changed_key(name: &str, value: Value) -> Value {
+    let mut key = EC_KEY.jwk("k1");
+    if value.is_null() {
+        key.as_object_mut().unwrap().remove(name)
+    } else {
+        key.as_object_mut().unwrap().insert(name.to_owned(), value)
+    };
+    key
+}
+
 #[tokio::test]
-async fn what_is_no_good_key_set_is_not_taken() {
-    let private = {
-        let mut key = EC_KEY.jwk("k1");
-        key["d"] = json!("AAAA");
-        key
-    };
-    let short = json!({"kty": "RSA", "kid": "k1", "n": "AQAB", "e": "AQAB"});
-    let encryption = {
-        let mut key = EC_KEY.jwk("k1");
-        key["use"] = json!("enc");
-        key
-    };
-    let signing_only = {
-        let mut key = EC_KEY.jwk("k1");
-        key["key_ops"] = json!(["sign"]);
-        key
-    };
-    let cut = {
-        let mut key = EC_KEY.jwk("k1");
-        key["x"] = json!("AAAA");
-        key
-    };
-    let nameless = {
-        let mut key = EC_KEY.jwk("k1");
-        key.as_object_mut().unwrap().remove("kid");
-        key
-    };
-    let shared = json!({"kty": "oct", "kid": "k1", "k": "AAAA"});
+async fn what_is_no_key_set_is_not_taken() {
+    let elsewhere = MockServer::start().await;
+    Mock::given(any()).respond_with(one_key()).mount(&elsewhere).await;
+    let padded = |bytes: usize| format!("{}{}", key_set([EC_KEY.jwk("k1")]), " ".repeat(bytes));
     for (name, answer) in [
-        ("ten megabytes", ResponseTemplate::new(200).set_body_bytes(vec![b' '; 10 << 20])),
+        ("ten megabytes", ResponseTemplate::new(200).set_body_string(padded(10 << 20))),
+        ("just too large", ResponseTemplate::new(200).set_body_string(padded(256 << 10))),
         ("no JSON", ResponseTemplate::new(200).set_body_string("<html>")),
         ("no set", ResponseTemplate::new(200).set_body_json(EC_KEY.jwk("k1"))),
-        ("no keys", keys([])),
-        ("a private key", keys([private])),
-        ("an RSA key too short", keys([short])),
-        ("a key for encryption", keys([encryption])),
-        ("a key for signing only", keys([signing_only])),
-        ("a point cut short", keys([cut])),
-        ("a key without a kid", keys([nameless])),
-        ("a shared secret", keys([shared])),
-        ("a redirect", ResponseTemplate::new(302).insert_header("location", "https://elsewhere.example/jwks.json")),
-        ("not found", ResponseTemplate::new(404)),
+        ("a redirect", ResponseTemplate::new(302).insert_header("location", elsewhere.uri())),
+        ("not found", ResponseTemplate::new(404).set_body_json(key_set([EC_KEY.jwk("k1")]))),
     ] {
         let service = Service::with(answer).await;
         assert_eq!(service.ask("k1", &EC_KEY).await, Err(Refusal::NoKeySet), "{name}");
     }
+    assert_eq!(elsewhere.received_requests().await.unwrap().len(), 0);
+    let large = ResponseTemplate::new(200).set_body_string(padded(200 << 10));
+    assert_eq!(Service::with(large).await.ask("k1", &EC_KEY).await, Ok(()));
+}
+
+#[tokio::test]
+async fn keys_that_are_no_good_are_left_out_of_their_set() {
+    let rsa = |bytes: usize| json!({"kty": "RSA", "kid": "k1", "n": base64url(&vec![0xff; bytes]), "e": "AQAB"});
+    for (name, key) in [
+        ("a private key", changed_key("d", json!("AAAA"))),
+        ("an RSA key too short", rsa(255)),
+        ("an RSA key too long", rsa(1025)),
+        ("a key for encryption", changed_key("use", json!("enc"))),
+        ("a key for signing only", changed_key("key_ops", json!(["sign"]))),
+        ("a point cut short", changed_key("x", json!("AAAA"))),
+        ("a point beside its curve", changed_key("x", OTHER_EC_KEY.jwk("k1")["x"].clone())),
+        ("a key without a kid", changed_key("kid", Value::Null)),
+        ("a shared secret", json!({"kty": "oct", "kid": "k1", "k": "AAAA"})),
+    ] {
+        let service = Service::with(keys([key])).await;
+        assert_eq!(service.ask("k1", &EC_KEY).await, Err(Refusal::UnknownKey), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_empties_its_set_takes_its_keys_back() {
+    let service = Service::with(one_key()).await;
+    assert_eq!(service.ask("k1", &EC_KEY).await, Ok(()));
+    service.answers(keys([])).await;
+    service.clock.advance(5 * 60);
+    assert_eq!(service.ask("k1", &EC_KEY).await, Err(Refusal::UnknownKey));
+}
+
+#[tokio::test]
+async fn more_than_a_hundred_keys_are_not_read() {
+    let many = (0..100).map(|number| EC_KEY.jwk(&format!("other-{number}"))).chain([EC_KEY.jwk("k1")]);
+    assert_eq!(Service::with(keys(many)).await.ask("k1", &EC_KEY).await, Err(Refusal::UnknownKey));
 }
 
 #[tokio::test]
@@ -296,5 +319,35 @@ async fn a_name_that_leads_to_a_private_address_is_not_asked_unless_the_entry_sa
         service.app = App::build(&config, ports).unwrap();
         service.jku = named;
         assert_eq!(service.ask("k1", &EC_KEY).await, expected);
+    }
+}
+
+#[tokio::test]
+async fn while_a_key_server_is_down_nobody_waits_for_it_who_has_the_key() {
+    let service = Service::configured(one_key(), |config| config.auth.key_set_timeout = Duration::from_millis(100)).await;
+    assert_eq!(service.ask("k1", &EC_KEY).await, Ok(()));
+    service.answers(ResponseTemplate::new(503)).await;
+    service.clock.advance(5 * 60);
+    assert_eq!(service.ask("k1", &EC_KEY).await, Ok(()));
+    service.answers(one_key().set_delay(Duration::from_mins(1))).await;
+    service.clock.advance(30);
+    let at_once = join_all((0..20).map(|_| service.ask("k1", &EC_KEY))).now_or_never();
+    assert!(at_once.expect("nobody waits").iter().all(Result::is_ok));
+}
+
+#[tokio::test]
+async fn a_set_that_is_doubted_is_fetched_again_and_serves_on_if_that_fails() {
+    let service = Service::with(one_key()).await;
+    assert_eq!(service.ask("k1", &EC_KEY).await, Ok(()));
+    service.answers(ResponseTemplate::new(503)).await;
+    service.memory.doubt_key_sets();
+    assert_eq!(service.ask("k1", &EC_KEY).await, Ok(()));
+    assert_eq!(service.fetches().await, 1);
+    service.answers(keys([])).await;
+    service.clock.advance(30);
+    // The server was down, so the call that tries it again does not wait for it.
+    assert_eq!(service.ask("k1", &EC_KEY).await, Ok(()));
+    while service.ask("k1", &EC_KEY).await != Err(Refusal::UnknownKey) {
+        tokio::task::yield_now().await;
     }
 }

@@ -32,7 +32,8 @@ fn instance(clock: &Arc<HandClock>) -> App {
 
 async fn ask(app: &App, token: &str) -> Result<(), Refusal> {
     let authorization = format!("Bearer {token}");
-    app.authenticate(Credentials { authorization: &[authorization.as_bytes()], certificate: None }).await.map(|_| ())
+    let verified = app.authenticate(Credentials { authorization: &[authorization.as_bytes()], certificate: None }).await;
+    verified.map(|_| ()).map_err(|refused| refused.cause)
 }
 
 /// A token that no other test and no earlier run used.

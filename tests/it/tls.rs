@@ -64,8 +64,8 @@ struct Server {
     live: Arc<Live>,
     config: Config,
     directory: TempDir,
-    _stop: oneshot::Sender<()>,
-    _task: JoinHandle<Result<(), ServeError>>,
+    stop: oneshot::Sender<()>,
+    task: JoinHandle<Result<(), ServeError>>,
 }
 
 impl Server {
@@ -80,7 +80,7 @@ impl Server {
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel();
         let task = tokio::spawn(serve(Arc::clone(&live), listener, async { _ = stopped.await }));
-        Self { address, live, config, directory, _stop: stop, _task: task }
+        Self { address, live, config, directory, stop, task }
     }
 
     fn url(&self, path: &str) -> String {
@@ -127,7 +127,7 @@ async fn https_is_served_over_http_2_and_says_so_for_later() {
     let server = Server::with(&authority, |_, _| {}).await;
     let answer = client(&authority, None).get(server.url("/health/live")).send().await.unwrap();
     assert_eq!((answer.status(), answer.version()), (StatusCode::OK, reqwest::Version::HTTP_2));
-    assert_eq!(answer.headers()["strict-transport-security"], "max-age=31536000; includeSubDomains");
+    assert_eq!(answer.headers()["strict-transport-security"], "max-age=31536000");
 }
 
 #[tokio::test]
@@ -234,4 +234,14 @@ fn files_that_are_no_certificate_or_do_not_go_together_are_named() {
         fault(&|config| config.tls.client_ca_file = Some(file(&directory, "ca.crt", "x"))),
         format!("`tls.client_ca_file`: `{}` holds no certificate", path("ca.crt"))
     );
+}
+
+#[tokio::test]
+async fn a_shutdown_does_not_wait_for_handshakes() {
+    let server = Server::with(&Authority::new(), |_, _| {}).await;
+    let _silent = TcpStream::connect(server.address).await.unwrap();
+    // Accepted before the service is told to stop.
+    assert!(client(&Authority::new(), None).get(server.url("/health/live")).send().await.is_err());
+    server.stop.send(()).unwrap();
+    assert!(server.task.await.unwrap().is_ok());
 }

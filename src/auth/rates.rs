@@ -1,18 +1,18 @@
-//! How many calls a second are taken: of each client, and of all together. Counted after a caller is known, so that nobody
-//! uses up what is another's.
-//! Not here: how many at one time; see [`super::limits`].
+//! How many calls a second are taken: of each client, and of all together. Counted once a caller is known, so that nobody uses
+//! up what is another's, and before its token is taken, so that what is refused here is not remembered.
+//! Not here: how many at one time, which is HTTP's.
 
 use std::collections::HashMap;
 use std::num::NonZeroU32;
-use std::time::Duration;
 
 use governor::clock::{Clock as _, DefaultClock};
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 
-use crate::app::VerifiedClient;
+use super::refusal::Refusal;
 use crate::config::Config;
 
 /// The rates of one configuration.
+#[derive(Debug)]
 pub(super) struct Rates {
     clock: DefaultClock,
     all: DefaultDirectRateLimiter,
@@ -30,14 +30,14 @@ impl Rates {
         }
     }
 
-    /// Counts a call, or says how long its client has to wait for one.
-    pub(super) fn take(&self, client: &VerifiedClient) -> Result<(), Duration> {
-        self.by_client.get(client.name()).map_or(Ok(()), |limiter| self.check(limiter))?;
+    /// Counts a call of a client, or says how long it has to wait for one.
+    pub(super) fn take(&self, client: &str) -> Result<(), Refusal> {
+        self.by_client.get(client).map_or(Ok(()), |limiter| self.check(limiter))?;
         self.check(&self.all)
     }
 
-    fn check(&self, limiter: &DefaultDirectRateLimiter) -> Result<(), Duration> {
-        limiter.check().map_err(|early| early.wait_time_from(self.clock.now()))
+    fn check(&self, limiter: &DefaultDirectRateLimiter) -> Result<(), Refusal> {
+        limiter.check().map_err(|early| Refusal::TooManyCalls { wait: early.wait_time_from(self.clock.now()) })
     }
 }
 

@@ -1,0 +1,85 @@
+//! How many connections are held at one time: in all, and from one address.
+//! Not here: how many calls, which is [`super::limits`].
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::num::NonZeroUsize;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+/// How many each address holds; none that holds none.
+type Counts = Arc<Mutex<HashMap<IpAddr, usize>>>;
+
+/// The places for connections.
+#[derive(Clone, Debug)]
+pub(super) struct Places {
+    all: Arc<Semaphore>,
+    of_one_address: usize,
+    by_address: Counts,
+}
+
+/// A place that a connection has as long as this is held.
+#[derive(Debug)]
+pub(super) struct Place {
+    _place: Option<OwnedSemaphorePermit>,
+    held: Option<(IpAddr, Counts)>,
+}
+
+impl Places {
+    pub(super) fn new(all: NonZeroUsize, of_one_address: NonZeroUsize) -> Self {
+        Self { all: Arc::new(Semaphore::new(all.get())), of_one_address: of_one_address.get(), by_address: Arc::default() }
+    }
+
+    /// The next free place.
+    pub(super) async fn next(&self) -> Place {
+        // The places are never closed, so there is one in the end.
+        Place { _place: Arc::clone(&self.all).acquire_owned().await.ok(), held: None }
+    }
+
+    /// The same place, held for an address; `None` if that has as many as it may.
+    pub(super) fn held_by(&self, mut place: Place, address: IpAddr) -> Option<Place> {
+        let mut by_address = self.by_address.lock().unwrap_or_else(PoisonError::into_inner);
+        let held = by_address.entry(address).or_default();
+        if *held >= self.of_one_address {
+            return None;
+        }
+        *held += 1;
+        place.held = Some((address, Arc::clone(&self.by_address)));
+        Some(place)
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let Some((address, by_address)) = self.held.take() else { return };
+        let mut by_address = by_address.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(held) = by_address.get_mut(&address) {
+            *held -= 1;
+            if *held == 0 {
+                by_address.remove(&address);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn an_address_has_so_many_places_and_gives_them_back() {
+        let [all, of_one] = [4, 2].map(|places| NonZeroUsize::new(places).expect("not zero"));
+        let places = Places::new(all, of_one);
+        let [one, other] = ["192.0.2.1", "192.0.2.2"].map(|text| text.parse().expect("an address"));
+        let first = places.held_by(places.next().await, one);
+        let second = places.held_by(places.next().await, one);
+        assert!(first.is_some() && second.is_some());
+        assert!(places.held_by(places.next().await, one).is_none());
+        assert!(places.held_by(places.next().await, other).is_some());
+        drop(first);
+        assert!(places.held_by(places.next().await, one).is_some());
+        drop(second);
+        assert!(places.by_address.lock().expect("not poisoned").is_empty());
+    }
+}
