@@ -10,7 +10,7 @@ use tracing::info;
 
 use super::call_error::CallError;
 use super::decision::{Decision, Means, Opened, Reach, Report, conclude, open};
-use super::fetching::{FetchReach, Fetching, with_lists, with_referred};
+use super::fetching::{FetchReach, Fetching, not_asked_yet, with_lists, with_referred};
 use super::plans::{Plan, Plans};
 use super::policies::{Policies, PoliciesError};
 use super::report_text;
@@ -182,9 +182,15 @@ impl App {
         let mut searches = fetching.lists(&self.services, &opened);
         let lists = fetching.in_time(&mut searches).await;
         let opened = opened.with(|gathered| with_lists(gathered, &lists));
-        let (late, referred) = join(fetching.late(searches), fetching.referred(&opened)).await;
+        let asked = opened.gathered.referred();
+        let (late, mut referred) = join(fetching.late(searches), fetching.look_up(&asked)).await;
+        let opened = opened.with(|gathered| with_lists(gathered, &late));
+        if !late.is_empty() {
+            let more = not_asked_yet(opened.gathered.referred(), &asked);
+            referred.extend(fetching.look_up(&more).await);
+        }
         fetching.judge([&lists, &late], &referred);
-        let opened = opened.with(|gathered| with_referred(with_lists(gathered, &late), &referred));
+        let opened = opened.with(|gathered| with_referred(gathered, &referred));
         read(&conclude(means, opened))
     }
 

@@ -1,13 +1,14 @@
 //! Getting what a call's prefetch did not bring: the lists that are missing, then what they refer to, within one budget.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use futures_util::stream::{Stream, StreamExt as _};
 use tokio::time::{Instant, timeout_at};
 
 use super::decision::Opened;
 use super::services::Services;
+use crate::config::KEPT_FOR_ANSWERING;
 use crate::evidence::{Gathered, Kind};
 use crate::fhir::{AccessToken, Answer, AnswerTo, Query, Reason, Registry, Server, judge, searches};
 
@@ -17,9 +18,6 @@ const MOST_IDS: usize = 100;
 const LONGEST_IDS: usize = 3_000;
 /// The most such searches for one type; what a chart refers to beyond them is said to be missing.
 const MOST_BATCHES: usize = 3;
-
-/// Of a call's time, what fetching leaves for answering with what came.
-const KEPT_FOR_ANSWERING: Duration = Duration::from_millis(500);
 
 /// What a call may have fetched.
 pub(crate) struct FetchReach<'a> {
@@ -37,6 +35,8 @@ pub(crate) struct Fetching {
     /// When look-ups by id begin, even if a list is not there yet.
     look_up_from: Instant,
     deadline: Instant,
+    /// Whether the call left less time than the budget.
+    is_shortened: bool,
 }
 
 impl Fetching {
@@ -47,7 +47,8 @@ impl Fetching {
         let begun = Instant::now();
         let left = reach.end.map_or(registry.budget, |end| end.saturating_duration_since(begun).saturating_sub(KEPT_FOR_ANSWERING));
         let budget = registry.budget.min(left);
-        Some(Self { server, token, look_up_from: begun + budget * 2 / 3, deadline: begun + budget })
+        let is_shortened = budget < registry.budget;
+        Some(Self { server, token, look_up_from: begun + budget * 2 / 3, deadline: begun + budget, is_shortened })
     }
 
     /// Searches for the lists that cannot be relied on yet, all side by side.
@@ -72,22 +73,24 @@ impl Fetching {
         in_order(lists.collect().await)
     }
 
-    /// Tells the server's breaker what became of the call's searches.
+    /// Tells the server's breaker what became of the call's searches; not if they had less time than is fair.
     pub(crate) fn judge(&self, lists: [&[AnswerTo<Kind>]; 2], referred: &[AnswerTo<&'static str>]) {
+        if self.is_shortened {
+            return;
+        }
         let lists = lists.into_iter().flatten().map(|AnswerTo { answer, .. }| answer);
         judge(&self.server, lists.chain(referred.iter().map(|AnswerTo { answer, .. }| answer)));
     }
 
-    /// Searches by id for what the evidence refers to and does not hold: one search a type, or a few where the ids are so
-    /// many or so long that an address could not hold them.
-    pub(crate) async fn referred(&self, opened: &Opened<'_>) -> Vec<AnswerTo<&'static str>> {
+    /// Searches by id: one search a type, or a few where the ids are so many or so long that an address could not hold them.
+    pub(crate) async fn look_up(&self, ids: &IdsByType) -> Vec<AnswerTo<&'static str>> {
         let mut queries = Vec::new();
         let mut beyond = Vec::new();
-        for (resource_type, ids) in opened.gathered.referred() {
-            let mut batches = batches(&ids).into_iter();
-            queries.extend(batches.by_ref().take(MOST_BATCHES).map(|ids| (resource_type, Query::of_ids(resource_type, ids))));
+        for (resource_type, ids) in ids {
+            let mut batches = batches(ids).into_iter();
+            queries.extend(batches.by_ref().take(MOST_BATCHES).map(|ids| (*resource_type, Query::of_ids(resource_type, ids))));
             if batches.next().is_some() {
-                beyond.push(AnswerTo { key: resource_type, answer: Answer { pages: Vec::new(), missing: Some(Reason::TooMuch) } });
+                beyond.push(AnswerTo { key: *resource_type, answer: Answer { pages: Vec::new(), missing: Some(Reason::TooMuch) } });
             }
         }
         let mut answers: Vec<_> = searches(&self.server, self.token.as_ref(), queries, self.deadline).collect().await;
@@ -95,6 +98,19 @@ impl Fetching {
         answers.sort_by_key(|answer| answer.key);
         answers
     }
+}
+
+/// What is looked up by id, by type.
+type IdsByType = BTreeMap<&'static str, Vec<String>>;
+
+/// The ids that were not asked for yet.
+pub(crate) fn not_asked_yet(mut ids: IdsByType, asked: &IdsByType) -> IdsByType {
+    for (resource_type, ids) in &mut ids {
+        let asked = asked.get(resource_type).map_or(&[][..], Vec::as_slice);
+        ids.retain(|id| !asked.contains(id));
+    }
+    ids.retain(|_, ids| !ids.is_empty());
+    ids
 }
 
 /// Answers come when they are there; what is made of them must not hang on that.
@@ -136,6 +152,14 @@ pub(crate) fn with_lists<'b>(gathered: Gathered<'b>, lists: &'b [AnswerTo<Kind>]
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_was_asked_for_is_not_asked_for_again() {
+        let ids = |of_type, ids: &[&str]| (of_type, ids.iter().map(|id| (*id).to_owned()).collect::<Vec<_>>());
+        let all = IdsByType::from([ids("Condition", &["a"]), ids("Medication", &["a", "b"]), ids("Organization", &["c"])]);
+        let asked = IdsByType::from([ids("Condition", &["a"]), ids("Medication", &["b", "c"])]);
+        assert_eq!(not_asked_yet(all, &asked), IdsByType::from([ids("Medication", &["a"]), ids("Organization", &["c"])]));
+    }
 
     #[test]
     fn ids_are_asked_for_together_as_far_as_an_address_holds_them() {

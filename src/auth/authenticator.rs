@@ -105,8 +105,11 @@ impl Authenticator {
         client.check_tenant(&claims)?;
         client.check_certificate(certificate)?;
         let jti = claims.jti.as_deref().filter(|jti| !jti.is_empty()).ok_or(Refusal::NoTokenId)?;
+        let used = UsedToken { issuer: &client.issuer, jti, end };
+        // A used token that somebody else got hold of is nothing to charge its client for.
+        self.memory.replays.refuse_known(used, now)?;
         self.rates.take(&client.name)?;
-        self.memory.replays.take(UsedToken { issuer: &client.issuer, jti, end }, now).await?;
+        self.memory.replays.take(used, now).await?;
         let tenant = matches!(client.tenants, Tenants::ByClaim { .. }).then_some(claims.tenant).flatten();
         Ok(VerifiedClient::new(Arc::clone(&client.profile), tenant))
     }

@@ -3,7 +3,7 @@
 //! Not here: the fetching itself, which is [`super::key_fetch`]; and reading what came, which is [`super::keys`].
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
@@ -64,8 +64,11 @@ pub(super) struct Asking<'a> {
 pub(super) struct KeySet {
     server: KeyServer,
     known: ArcSwapOption<Known>,
-    /// Whether the last fetch failed. Then nobody waits for the next one who can do without.
-    is_down: AtomicBool,
+    /// When the last fetch failed, in seconds since 1970; 0 if it did not. Soon after, nobody waits for the next one who can do
+    /// without.
+    failed_at: AtomicI64,
+    /// How often the set was asked to be fetched again before its time.
+    doubts: AtomicU64,
     /// Held while the set is fetched, so that all calls that wait for it wait for the same fetch.
     attempts: Arc<Mutex<Attempts>>,
 }
@@ -75,14 +78,8 @@ struct Known {
     keys: Keys,
     fresh_until: DateTime<Utc>,
     usable_until: DateTime<Utc>,
-    /// Whether the set was asked to be fetched again, before its time.
-    is_doubted: AtomicBool,
-}
-
-impl Known {
-    fn is_fresh(&self, now: DateTime<Utc>) -> bool {
-        now < self.fresh_until && !self.is_doubted.load(Ordering::Relaxed)
-    }
+    /// How often it had been doubted when its fetch began.
+    doubts: u64,
 }
 
 /// When a fetch was last attempted in vain, and when for the sake of an unknown key.
@@ -94,14 +91,17 @@ struct Attempts {
 
 impl KeySet {
     pub(super) fn new(server: KeyServer) -> Self {
-        Self { server, known: ArcSwapOption::empty(), is_down: AtomicBool::new(false), attempts: Arc::default() }
+        Self { server, known: ArcSwapOption::empty(), failed_at: AtomicI64::new(0), doubts: AtomicU64::new(0), attempts: Arc::default() }
     }
 
-    /// Has the set fetched again by the next call. What is known serves on if that fails.
+    /// Has the set fetched again by the next call, which waits for that. What is known serves on if it fails.
     pub(super) fn doubt(&self) {
-        if let Some(known) = self.known.load().as_deref() {
-            known.is_doubted.store(true, Ordering::Relaxed);
-        }
+        self.doubts.fetch_add(1, Ordering::SeqCst);
+        self.failed_at.store(0, Ordering::SeqCst);
+    }
+
+    fn is_fresh(&self, known: &Known, now: DateTime<Utc>) -> bool {
+        now < known.fresh_until && known.doubts == self.doubts.load(Ordering::SeqCst)
     }
 
     /// The token's claims, if it is signed by the key it names.
@@ -109,8 +109,8 @@ impl KeySet {
         let key_id = token.key_id.as_deref().ok_or(Refusal::NoKeyId)?;
         let now = asking.clock.now();
         let known = match self.known.load_full() {
-            Some(known) if known.is_fresh(now) && known.keys.holds(key_id) => known,
-            Some(known) if self.is_done_without(&known, key_id, now) => {
+            Some(known) if self.is_fresh(&known, now) && known.keys.holds(key_id) => known,
+            Some(known) if self.is_done_without(&known, key_id, asking) => {
                 self.refresh_beside(asking);
                 known
             }
@@ -120,8 +120,10 @@ impl KeySet {
     }
 
     /// Whether an old set serves because its server is down, and has the key.
-    fn is_done_without(&self, known: &Known, key_id: &str, now: DateTime<Utc>) -> bool {
-        self.is_down.load(Ordering::Relaxed) && now < known.usable_until && known.keys.holds(key_id)
+    fn is_done_without(&self, known: &Known, key_id: &str, asking: &Asking<'_>) -> bool {
+        let now = asking.clock.now();
+        let failed = DateTime::from_timestamp(self.failed_at.load(Ordering::SeqCst), 0).unwrap_or_default();
+        now < failed + 2 * asking.limits.cooldown && now < known.usable_until && known.keys.holds(key_id)
     }
 
     /// Tries the server again beside the call, unless that is under way or was done a moment ago.
@@ -139,7 +141,7 @@ impl KeySet {
         let mut attempts = Arc::clone(&self.attempts).lock_owned().await;
         let now = asking.clock.now();
         let known = self.known.load_full();
-        if let Some(known) = known.as_ref().filter(|known| known.is_fresh(now)) {
+        if let Some(known) = known.as_ref().filter(|known| self.is_fresh(known, now)) {
             let came_meanwhile = seen.is_none_or(|seen| !Arc::ptr_eq(&seen, known));
             let is_cooling = asking.limits.is_cooling(attempts.for_unknown_key, now);
             if known.keys.holds(key_id) || came_meanwhile || is_cooling {
@@ -161,11 +163,12 @@ impl KeySet {
     }
 
     async fn fetch(&self, mut attempts: OwnedMutexGuard<Attempts>, now: DateTime<Utc>, limits: KeySetLimits, client: &str) {
+        let doubts = self.doubts.load(Ordering::SeqCst);
         let outcome = match self.server.fetch().await {
             Ok(Fetched { keys, max_age }) => {
                 let (fresh_until, usable_until) = limits.ends(now, max_age);
                 info!(client, keys = keys.count(), %fresh_until, "key set fetched");
-                self.known.store(Some(Arc::new(Known { keys, fresh_until, usable_until, is_doubted: AtomicBool::new(false) })));
+                self.known.store(Some(Arc::new(Known { keys, fresh_until, usable_until, doubts })));
                 attempts.failed = None;
                 "fetched"
             }
@@ -176,7 +179,7 @@ impl KeySet {
                 "failed"
             }
         };
-        self.is_down.store(attempts.failed.is_some(), Ordering::Relaxed);
+        self.failed_at.store(attempts.failed.map_or(0, |failed| failed.timestamp()), Ordering::SeqCst);
         metrics::counter!("key_set_fetches_total", "client" => client.to_owned(), "outcome" => outcome).increment(1);
     }
 }

@@ -31,10 +31,9 @@ impl CallerMemory {
     /// # Errors
     /// [`AuthError::ReplayDatabase`] when the database's URL cannot be used.
     pub fn build(config: &AuthConfig) -> Result<Self, AuthError> {
-        let replays = match &config.replay_url {
-            Some(url) => Replays::Shared(SharedTokens::new(url.expose_secret()).map_err(|_| AuthError::ReplayDatabase)?),
-            None => Replays::InProcess(UsedTokens::new(config.replay_capacity)),
-        };
+        let shared = config.replay_url.as_ref().map(|url| SharedTokens::new(url.expose_secret())).transpose();
+        let shared = shared.map_err(|_| AuthError::ReplayDatabase)?;
+        let replays = Replays::new(UsedTokens::new(config.replay_capacity), shared);
         Ok(Self { replays, key_sets: Mutex::default() })
     }
 

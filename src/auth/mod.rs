@@ -5,6 +5,9 @@
 //! - `clients` knows who is configured, `authenticator` puts the checks in their order, the cheapest first;
 //! - `rates` counts calls, `replay` remembers used tokens, in this process or in PostgreSQL.
 //!
+//! The seam for what else will be asked for with a token: `http`'s gate goes around any routes, and finds the same clients by the
+//! same registry; a route of another audience has its URL among `App`'s endpoints.
+//!
 //! Not here: how a refusal is answered, which is HTTP's and tells the caller nothing.
 
 mod authenticator;

@@ -30,7 +30,7 @@ const MOST_CONNECTIONS: u32 = 16;
 const TAKE: &str = "INSERT INTO used_token (token, ends_at) VALUES ($1, $2) \
     ON CONFLICT (token) DO UPDATE SET ends_at = EXCLUDED.ends_at WHERE used_token.ends_at < $3";
 
-const REMOVE: &str = "DELETE FROM used_token WHERE ends_at < $1";
+const REMOVE: &str = "DELETE FROM used_token WHERE token IN (SELECT token FROM used_token WHERE ends_at < $1 LIMIT 5000)";
 
 /// Why the database did not do what it should.
 #[derive(Debug, thiserror::Error)]
@@ -98,8 +98,13 @@ impl SharedTokens {
         }
         let shared = Arc::clone(&self.0);
         tokio::spawn(async move {
-            if let Err(error) = shared.in_time(sqlx::query(REMOVE).bind(now - REMEMBERED_AFTER_END)).await {
-                warn!(%error, "used tokens that are over were not removed");
+            let remove = || shared.in_time(sqlx::query(REMOVE).bind(now - REMEMBERED_AFTER_END));
+            loop {
+                match remove().await {
+                    Ok(0) => return,
+                    Ok(_) => {}
+                    Err(error) => return warn!(%error, "used tokens that are over were not removed"),
+                }
             }
         });
     }
@@ -112,7 +117,12 @@ impl Shared {
         if !self.is_migrated.load(Ordering::Acquire) {
             timeout(PATIENCE, self.migrate()).await.unwrap_or(Err(DatabaseError::TooSlow))?;
         }
-        Ok(self.in_time(sqlx::query(TAKE).bind(id).bind(end).bind(now)).await? == 1)
+        let take = || self.in_time(sqlx::query(TAKE).bind(id).bind(end).bind(now - REMEMBERED_AFTER_END));
+        match take().await {
+            // A connection that broke while nobody used it, as all do when the database was started anew.
+            Err(DatabaseError::Sql(sqlx::Error::Io(_))) => Ok(take().await? == 1),
+            taken => Ok(taken? == 1),
+        }
     }
 
     /// The rows a statement affects. A connection that does not answer in time is closed, not given back: the pool would wait
@@ -148,7 +158,8 @@ impl Shared {
 async fn make_table(mut connection: PgConnection) -> Result<(), DatabaseError> {
     // Other migrations of this database, with a table of their own, are not these.
     let migrator = Migrator { table_name: Cow::Borrowed("used_token_migrations"), ..sqlx::migrate!("src/auth/migrations") };
-    sqlx::query("SET statement_timeout = 0").execute(&mut connection).await?;
+    // The server's own limit as well: it does not notice a client that hung up while it waits for the lock.
+    sqlx::query("SET statement_timeout = '30s'").execute(&mut connection).await?;
     migrator.run_direct(None, &mut connection, false).await?;
     Ok(())
 }

@@ -37,20 +37,32 @@ impl UsedToken<'_> {
     }
 }
 
-/// Where used tokens are remembered.
+/// Where used tokens are remembered: in this instance, and if there are several, also together.
 #[derive(Debug)]
-pub(super) enum Replays {
-    InProcess(UsedTokens),
-    Shared(SharedTokens),
+pub(super) struct Replays {
+    own: UsedTokens,
+    shared: Option<SharedTokens>,
 }
 
 impl Replays {
+    pub(super) fn new(own: UsedTokens, shared: Option<SharedTokens>) -> Self {
+        Self { own, shared }
+    }
+
+    /// Refuses a token that this instance knows was taken.
+    pub(super) fn refuse_known(&self, token: UsedToken<'_>, now: i64) -> Result<(), Refusal> {
+        if self.own.knows(token, now) { Err(Refusal::Replayed) } else { Ok(()) }
+    }
+
     /// Takes a token, which must not have been taken before. `now` is in seconds since 1970.
     pub(super) async fn take(&self, token: UsedToken<'_>, now: i64) -> Result<(), Refusal> {
-        match self {
-            Self::InProcess(tokens) => tokens.take(token, now),
-            Self::Shared(tokens) => tokens.take(token, now).await,
+        let Some(shared) = &self.shared else { return self.own.take(token, now) };
+        let answer = shared.take(token, now).await;
+        if matches!(answer, Ok(()) | Err(Refusal::Replayed)) {
+            // Only to know it without asking; the shared memory decides.
+            _ = self.own.take(token, now);
         }
+        answer
     }
 }
 
@@ -71,6 +83,14 @@ struct Used {
 impl UsedTokens {
     pub(super) fn new(capacity: NonZeroUsize) -> Self {
         Self { capacity: capacity.get(), by_issuer: Mutex::default() }
+    }
+
+    fn knows(&self, token: UsedToken<'_>, now: i64) -> bool {
+        let mut by_issuer = self.by_issuer.lock().unwrap_or_else(PoisonError::into_inner);
+        by_issuer.get_mut(token.issuer).is_some_and(|used| {
+            used.forget_before(now - REMEMBERED_AFTER_END);
+            used.tokens.contains(&token.id())
+        })
     }
 
     /// Invariant: a token is never forgotten to make room for another; rather no more are taken.

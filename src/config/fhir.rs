@@ -12,6 +12,9 @@ use super::addresses::outgoing_faults;
 use super::duration;
 use super::error::SectionFault;
 
+/// Of a call's time, what fetching leaves for answering with what came.
+pub const KEPT_FOR_ANSWERING: Duration = Duration::from_millis(500);
+
 /// What fetching may cost, whatever the server.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -78,8 +81,8 @@ impl FhirConfig {
     /// Where nothing is ever fetched, the budget is not in the way of a shorter deadline.
     pub(super) fn validate(&self, deadline: Duration, servers: &[FhirServerConfig]) -> Vec<SectionFault> {
         let mut faults = Vec::new();
-        if self.budget >= deadline && !servers.is_empty() {
-            faults.push(SectionFault::new("budget", "must be shorter than `server.deadline`"));
+        if self.budget.saturating_add(KEPT_FOR_ANSWERING) > deadline && !servers.is_empty() {
+            faults.push(SectionFault::new("budget", "must be shorter than `server.deadline`, by half a second at least"));
         }
         faults
     }

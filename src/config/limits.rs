@@ -13,4 +13,6 @@ pub struct LimitsConfig {
     pub calls_per_second: NonZeroU32,
     /// Calls a second of one client; as many may come at once.
     pub client_calls_per_second: NonZeroU32,
+    /// Tokens with wrong signatures a minute from one address, after which it is not listened to for the rest of that minute.
+    pub wrong_signatures_per_minute: NonZeroU32,
 }

@@ -24,7 +24,7 @@ pub use clients::{ClientConfig, Dialect, JwksUri, SigningAlgorithm, TenantRule};
 pub use cors::CorsConfig;
 pub use environment::ENVIRONMENT_PREFIX;
 pub use error::{ConfigError, Fault, Origin};
-pub use fhir::{FhirConfig, FhirServerConfig};
+pub use fhir::{FhirConfig, FhirServerConfig, KEPT_FOR_ANSWERING};
 pub use limits::LimitsConfig;
 pub use load::{Config, Layers, Overrides};
 pub use log::{LogConfig, LogFormat, LogLevel};

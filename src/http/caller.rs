@@ -78,10 +78,15 @@ impl Gate {
         let address = peer.as_ref().map(|peer| self.caller_address(peer.address, request.headers()));
         let stranger = address.filter(|address| !self.server.trusts(*address));
         if let Some(wait) = stranger.and_then(|address| self.forgers.wait(address)) {
+            metrics::counter!("callers_refused_total", "cause" => "forging_address").increment(1);
+            warn!(cause = "forging_address", address = address.map(tracing::field::display), "caller refused");
             return Err(HttpError::TooManyCalls { wait });
         }
         let certificate = peer.as_ref().and_then(|peer| peer.certificate.as_deref());
         let verified = self.app.authenticate(Credentials { authorization: &authorization, certificate }).await;
+        if let (Some(address), true) = (stranger, verified.is_ok()) {
+            self.forgers.trust(address);
+        }
         verified.map_err(|refused| {
             if let Some(address) = stranger.filter(|_| refused.cause == Refusal::WrongSignature) {
                 self.forgers.count(address);

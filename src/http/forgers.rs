@@ -3,57 +3,75 @@
 //! Not here: tokens refused for any other cause, which cost next to nothing.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
+use std::num::NonZeroU32;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// Forged tokens of one address in one window, after which it is not listened to for the rest of it.
-const MOST_FORGED: u32 = 60;
+use super::peer::network;
+
 const WINDOW: Duration = Duration::from_mins(1);
 
 /// The most addresses remembered; when there are more, all are forgotten. Who has so many is not stopped by this.
 const MOST_ADDRESSES: usize = 10_000;
 
 /// What was forged from where, lately.
-#[derive(Debug, Default)]
-pub(super) struct Forgers(Mutex<HashMap<IpAddr, Forged>>);
+#[derive(Debug)]
+pub(super) struct Forgers {
+    /// Forged tokens in one window, after which an address is not listened to for the rest of it.
+    most: u32,
+    by_address: Mutex<HashMap<IpAddr, Window>>,
+}
 
 #[derive(Debug)]
-struct Forged {
+struct Window {
     since: Instant,
-    count: u32,
+    forged: u32,
+    /// Whether a client of ours calls from there, too: then it is listened to.
+    has_client: bool,
 }
 
 impl Forgers {
+    pub(super) fn new(most: NonZeroU32) -> Self {
+        Self { most: most.get(), by_address: Mutex::default() }
+    }
+
     /// How long this address is not listened to, if it is not.
     pub(super) fn wait(&self, address: IpAddr) -> Option<Duration> {
-        let by_address = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let forged = by_address.get(&network(address)).filter(|forged| forged.count >= MOST_FORGED)?;
-        WINDOW.checked_sub(forged.since.elapsed())
+        let by_address = self.by_address.lock().unwrap_or_else(PoisonError::into_inner);
+        let window = by_address.get(&network(address)).filter(|window| window.forged >= self.most && !window.has_client)?;
+        WINDOW.checked_sub(window.since.elapsed())
     }
 
     /// Counts a forged token.
     pub(super) fn count(&self, address: IpAddr) {
-        let mut by_address = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        self.with(address, |window| window.forged = window.forged.saturating_add(1));
+    }
+
+    /// Notes that a client of ours calls from there.
+    pub(super) fn trust(&self, address: IpAddr) {
+        self.with(address, |window| window.has_client = true);
+    }
+
+    fn with(&self, address: IpAddr, change: impl FnOnce(&mut Window)) {
+        let mut by_address = self.by_address.lock().unwrap_or_else(PoisonError::into_inner);
         if by_address.len() >= MOST_ADDRESSES {
             by_address.clear();
         }
-        let begun = || Forged { since: Instant::now(), count: 0 };
-        let forged = by_address.entry(network(address)).or_insert_with(begun);
-        if forged.since.elapsed() >= WINDOW {
-            *forged = begun();
+        let window = by_address.entry(network(address)).or_insert_with(|| Window::begun(false));
+        if window.since.elapsed() >= WINDOW {
+            // Who called in the last window is taken to call in this one.
+            *window = Window::begun(window.has_client && window.since.elapsed() < 2 * WINDOW);
         }
-        forged.count = forged.count.saturating_add(1);
+        change(window);
     }
 }
 
-/// An IPv6 address is one of 2^64 that its holder has (RFC 6177), so those count together.
-fn network(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V4(address) => address.into(),
-        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX)).into(),
+impl Window {
+    fn begun(has_client: bool) -> Self {
+        Self { since: Instant::now(), forged: 0, has_client }
     }
 }
 
@@ -61,11 +79,21 @@ fn network(address: IpAddr) -> IpAddr {
 mod tests {
     use super::*;
 
+    const MOST: u32 = 3;
+
+    fn forgers() -> Forgers {
+        Forgers::new(NonZeroU32::new(MOST).expect("not zero"))
+    }
+
+    fn address(text: &str) -> IpAddr {
+        text.parse().expect("an address")
+    }
+
     #[tokio::test(start_paused = true)]
     async fn an_address_that_forges_is_not_listened_to_for_a_while() {
-        let [forger, neighbour, other] = ["2001:db8::1", "2001:db8::2", "2001:db8:0:1::1"].map(|text| text.parse().expect("an address"));
-        let forgers = Forgers::default();
-        (1..MOST_FORGED).for_each(|_| forgers.count(forger));
+        let [forger, neighbour, other] = ["2001:db8::1", "2001:db8::2", "2001:db8:0:1::1"].map(address);
+        let forgers = forgers();
+        (1..MOST).for_each(|_| forgers.count(forger));
         assert_eq!(forgers.wait(forger), None);
         forgers.count(forger);
         assert_eq!([forger, neighbour, other].map(|address| forgers.wait(address)), [Some(WINDOW), Some(WINDOW), None]);
@@ -73,5 +101,19 @@ mod tests {
         assert_eq!(forgers.wait(forger), None);
         forgers.count(forger);
         assert_eq!(forgers.wait(forger), None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_address_that_a_client_calls_from_is_listened_to_whoever_else_forges_there() {
+        let (shared, forgers) = (address("203.0.113.9"), forgers());
+        forgers.trust(shared);
+        (0..=MOST).for_each(|_| forgers.count(shared));
+        assert_eq!(forgers.wait(shared), None);
+        tokio::time::advance(WINDOW).await;
+        (0..=MOST).for_each(|_| forgers.count(shared));
+        assert_eq!(forgers.wait(shared), None);
+        tokio::time::advance(2 * WINDOW).await;
+        (0..=MOST).for_each(|_| forgers.count(shared));
+        assert_eq!(forgers.wait(shared), Some(WINDOW));
     }
 }

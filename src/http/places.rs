@@ -8,6 +8,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use super::peer::network;
+
 /// How many each address holds; none that holds none.
 type Counts = Arc<Mutex<HashMap<IpAddr, usize>>>;
 
@@ -39,6 +41,7 @@ impl Places {
 
     /// The same place, held for an address; `None` if that has as many as it may.
     pub(super) fn held_by(&self, mut place: Place, address: IpAddr) -> Option<Place> {
+        let address = network(address);
         let mut by_address = self.by_address.lock().unwrap_or_else(PoisonError::into_inner);
         let held = by_address.entry(address).or_default();
         if *held >= self.of_one_address {
@@ -71,9 +74,9 @@ mod tests {
     async fn an_address_has_so_many_places_and_gives_them_back() {
         let [all, of_one] = [4, 2].map(|places| NonZeroUsize::new(places).expect("not zero"));
         let places = Places::new(all, of_one);
-        let [one, other] = ["192.0.2.1", "192.0.2.2"].map(|text| text.parse().expect("an address"));
+        let [one, other] = ["2001:db8::1", "2001:db8:0:1::1"].map(|text| text.parse().expect("an address"));
         let first = places.held_by(places.next().await, one);
-        let second = places.held_by(places.next().await, one);
+        let second = places.held_by(places.next().await, "2001:db8::2".parse().expect("an address"));
         assert!(first.is_some() && second.is_some());
         assert!(places.held_by(places.next().await, one).is_none());
         assert!(places.held_by(places.next().await, other).is_some());

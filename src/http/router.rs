@@ -8,6 +8,7 @@ use axum::routing::{get, post};
 use tokio::sync::Semaphore;
 
 use super::caller::Gate;
+use super::forgers::Forgers;
 use super::{HttpError, discovery, feedback, health, hook, middleware};
 use crate::app::App;
 use crate::config::Config;
@@ -24,7 +25,8 @@ pub(super) struct Service {
 pub fn router(app: Arc<App>, ids: Arc<dyn IdSource>, config: &Config) -> Router {
     let server = Arc::new(config.server.clone());
     let slots = Arc::new(Semaphore::new(server.max_concurrent_calls.get()));
-    let gate = Gate { app: Arc::clone(&app), server, forgers: Arc::default(), slots };
+    let forgers = Arc::new(Forgers::new(config.limits.wrong_signatures_per_minute));
+    let gate = Gate { app: Arc::clone(&app), server, forgers, slots };
     let calls = Router::new().route("/cds-services/{id}", post(hook::answer)).route("/cds-services/{id}/feedback", post(feedback::take));
 
     let discovery = Router::new().route("/cds-services", get(discovery::show));

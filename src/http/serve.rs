@@ -31,6 +31,9 @@ use super::places::{Place, Places};
 /// How often an HTTP/2 peer is asked whether it is still there, and how long it may take to say so.
 const PING_INTERVAL: Duration = Duration::from_secs(20);
 
+/// How long a connection without a request in work is waited for when the service stops.
+const STOPPING_IDLE: Duration = Duration::from_secs(1);
+
 /// Why serving did not end well.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
@@ -132,17 +135,17 @@ impl Connection {
         let activity = Arc::new(Activity::default());
         let service = service_fn(answer_with(self.live, peer, Arc::clone(&activity)));
         let mut connection = pin!(self.protocols.serve_connection(TokioIo::new(stream), service));
-        let mut is_ending = false;
+        let (mut is_ending, mut idle_at_most) = (false, self.idle_at_most);
         let ended = loop {
             let before = activity.counts();
             tokio::select! {
                 biased;
                 ended = connection.as_mut() => break ended,
                 _ = self.stopping.wait_for(|stops| *stops), if !is_ending => {
-                    is_ending = true;
+                    (is_ending, idle_at_most) = (true, STOPPING_IDLE);
                     connection.as_mut().graceful_shutdown();
                 }
-                () = sleep(self.idle_at_most) => match activity.since(before) {
+                () = sleep(idle_at_most) => match activity.since(before) {
                     Since::Busy => {}
                     Since::Idle if before.begun > 0 && !is_ending => {
                         is_ending = true;

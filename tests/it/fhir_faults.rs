@@ -408,6 +408,28 @@ async fn a_medication_that_cannot_be_had_is_said_in_the_verdict_it_leaves_open()
     }
 }
 
+/// A list that comes after look-ups by id have begun, and refers to something itself.
+async fn answer_to_a_late_list(budget: Duration, late: Duration) -> String {
+    let story = with_medication_elsewhere("first-injection-fully-documented");
+    let call: Value = serde_json::from_str(&story.request).unwrap();
+    let statement = call["prefetch"]["medicationStatements"]["entry"][0]["resource"].clone();
+    let naproxen = json!({"coding": [{"system": "http://www.nlm.nih.gov/research/umls/rxnorm", "code": "7258"}]});
+    let server = FhirServer::without_entries().await.holding(json!({"resourceType": "Medication", "id": "m1", "code": naproxen}));
+    let server = server.answering("MedicationStatement", page(&[statement], None).set_delay(late)).await;
+    let app = TestApp::on_the_day_of_the_fixtures_with(|config| {
+        register(config, &server.base());
+        config.fhir.budget = budget;
+    });
+    let call = call_with_server(&story, &server.base(), |key| key != "medicationStatements").to_string();
+    app.sign_text(&call).await.text()
+}
+
+#[tokio::test]
+async fn what_a_late_list_refers_to_is_looked_up_in_the_time_left() {
+    let answer = answer_to_a_late_list(Duration::from_secs(3), Duration::from_millis(2_100)).await;
+    assert!(answer.contains("NSAID for "), "{answer}");
+}
+
 #[tokio::test]
 async fn a_slow_list_does_not_cost_the_others_what_they_refer_to() {
     let name = "first-injection-fully-documented";

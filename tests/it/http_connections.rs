@@ -115,6 +115,18 @@ async fn a_shutdown_does_not_wait_for_idle_connections() {
 }
 
 #[tokio::test]
+async fn a_shutdown_does_not_wait_for_a_request_that_never_ends() {
+    let server = start(Router::new()).await;
+    let _stream = say(&server, b"G").await;
+    // Answered after the first was accepted.
+    let mut other = say(&server, b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await;
+    other.read_to_end(&mut Vec::new()).await.unwrap();
+    tokio::time::pause();
+    server.stop.send(()).unwrap();
+    assert!(server.task.await.unwrap().is_ok());
+}
+
+#[tokio::test]
 async fn a_call_that_outlives_the_grace_is_cut_off_and_reported() {
     let (entered, release) = <(Arc<Notify>, Arc<Notify>)>::default();
     let server = start(held_route(&entered, &release)).await;

@@ -347,7 +347,10 @@ async fn a_set_that_is_doubted_is_fetched_again_and_serves_on_if_that_fails() {
     service.clock.advance(30);
     // The server was down, so the call that tries it again does not wait for it.
     assert_eq!(service.ask("k1", &EC_KEY).await, Ok(()));
-    while service.ask("k1", &EC_KEY).await != Err(Refusal::UnknownKey) {
-        tokio::task::yield_now().await;
-    }
+    let withdrawn = async {
+        while service.ask("k1", &EC_KEY).await != Err(Refusal::UnknownKey) {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), withdrawn).await.expect("the next set is fetched");
 }

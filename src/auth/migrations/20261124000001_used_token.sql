@@ -1,7 +1,7 @@
--- A token that was used: a digest of its client and its jti, and the second after which it would be refused as expired.
-CREATE TABLE used_token (
+-- A token that was used: a digest of its issuer and its jti, and the second after which it is refused as expired.
+CREATE TABLE IF NOT EXISTS used_token (
     token bytea PRIMARY KEY,
     ends_at bigint NOT NULL
 );
 
-CREATE INDEX used_token_ends_at ON used_token (ends_at);
+CREATE INDEX IF NOT EXISTS used_token_ends_at ON used_token (ends_at);
