@@ -147,19 +147,15 @@ impl App {
     /// # Errors
     /// [`CallError`] for a call that is not as the specification says, or that brings nothing to decide on.
     pub async fn answer(&self, client: &VerifiedClient, body: &[u8]) -> Result<Vec<u8>, CallError> {
-        self.respond_by(client, body, None).await
+        self.answer_by(client, body, None).await
     }
 
-    /// As [`App::answer`], for a call that is ended at an instant: fetching ends early enough before it that what did come is
+    /// As [`App::answer`], for a call that may be ended at an instant: fetching ends early enough before it that what did come is
     /// answered.
     ///
     /// # Errors
     /// As [`App::answer`].
-    pub async fn answer_by(&self, client: &VerifiedClient, body: &[u8], end: Instant) -> Result<Vec<u8>, CallError> {
-        self.respond_by(client, body, Some(end)).await
-    }
-
-    async fn respond_by(&self, client: &VerifiedClient, body: &[u8], end: Option<Instant>) -> Result<Vec<u8>, CallError> {
+    pub async fn answer_by(&self, client: &VerifiedClient, body: &[u8], end: Option<Instant>) -> Result<Vec<u8>, CallError> {
         let means = self.means(self.ports.clock.now());
         let Some(opened) = open(&means, text(body)?, Reach::InScope)? else {
             return Ok(NO_CARDS.to_vec());

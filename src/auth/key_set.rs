@@ -9,6 +9,7 @@ use std::time::Duration;
 use arc_swap::ArcSwapOption;
 use chrono::{DateTime, Utc};
 use tokio::sync::{Mutex, OwnedMutexGuard};
+use tokio::task::JoinHandle;
 use tracing::{info, warn};
 
 use super::key_fetch::{Fetched, KeyServer};
@@ -131,8 +132,7 @@ impl KeySet {
         let now = asking.clock.now();
         let Ok(attempts) = Arc::clone(&self.attempts).try_lock_owned() else { return };
         if !asking.limits.is_cooling(attempts.failed, now) {
-            let (set, limits, client) = (Arc::clone(self), asking.limits, asking.client.to_owned());
-            tokio::spawn(async move { set.fetch(attempts, now, limits, &client).await });
+            self.begin_fetch(attempts, asking);
         }
     }
 
@@ -151,15 +151,14 @@ impl KeySet {
         } else if asking.limits.is_cooling(attempts.failed, now) {
             return usable(known, now);
         }
-        self.fetched(attempts, asking).await?;
+        self.begin_fetch(attempts, asking).await.map_err(|_| Refusal::NoKeySet)?;
         usable(self.known.load_full(), now)
     }
 
     /// Fetches the set, in a task of its own: a caller that goes away does not take the others' keys with it.
-    async fn fetched(self: &Arc<Self>, attempts: OwnedMutexGuard<Attempts>, asking: &Asking<'_>) -> Result<(), Refusal> {
+    fn begin_fetch(self: &Arc<Self>, attempts: OwnedMutexGuard<Attempts>, asking: &Asking<'_>) -> JoinHandle<()> {
         let (set, now, limits, client) = (Arc::clone(self), asking.clock.now(), asking.limits, asking.client.to_owned());
-        let fetching = tokio::spawn(async move { set.fetch(attempts, now, limits, &client).await });
-        fetching.await.map_err(|_| Refusal::NoKeySet)
+        tokio::spawn(async move { set.fetch(attempts, now, limits, &client).await })
     }
 
     async fn fetch(&self, mut attempts: OwnedMutexGuard<Attempts>, now: DateTime<Utc>, limits: KeySetLimits, client: &str) {

@@ -96,10 +96,7 @@ impl UsedTokens {
     /// Invariant: a token is never forgotten to make room for another; rather no more are taken.
     fn take(&self, token: UsedToken<'_>, now: i64) -> Result<(), Refusal> {
         let mut by_issuer = self.by_issuer.lock().unwrap_or_else(PoisonError::into_inner);
-        if !by_issuer.contains_key(token.issuer) {
-            by_issuer.insert(token.issuer.to_owned(), Used::default());
-        }
-        by_issuer.get_mut(token.issuer).map_or(Err(Refusal::NoReplayMemory), |used| used.take(token, now, self.capacity))
+        by_issuer.entry(token.issuer.to_owned()).or_default().take(token, now, self.capacity)
     }
 }
 

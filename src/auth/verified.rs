@@ -2,7 +2,6 @@
 //! Not here: the proof; a value of this type is made by [`super::authenticator`] alone.
 
 use std::collections::BTreeSet;
-use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use crate::config::{ClientConfig, Dialect};
@@ -21,7 +20,6 @@ pub(super) struct Profile {
     servers: Servers,
     dialect: Dialect,
     plan: Option<String>,
-    calls_per_second: Option<NonZeroU32>,
 }
 
 /// The FHIR servers a client's calls may name.
@@ -68,12 +66,6 @@ impl VerifiedClient {
     pub fn plan(&self) -> Option<&str> {
         self.profile.plan.as_deref()
     }
-
-    /// The calls a second it may make, if it has a limit of its own.
-    #[must_use]
-    pub fn calls_per_second(&self) -> Option<NonZeroU32> {
-        self.profile.calls_per_second
-    }
 }
 
 impl Profile {
@@ -83,7 +75,7 @@ impl Profile {
 
     /// Anybody on this machine.
     pub(super) fn development() -> Self {
-        Self { name: "development".to_owned(), servers: Servers::All, dialect: Dialect::Standard, plan: None, calls_per_second: None }
+        Self { name: "development".to_owned(), servers: Servers::All, dialect: Dialect::Standard, plan: None }
     }
 }
 
@@ -94,7 +86,6 @@ impl From<&ClientConfig> for Profile {
             servers: Servers::Named(config.fhir_servers.iter().cloned().collect()),
             dialect: config.dialect,
             plan: config.plan.clone(),
-            calls_per_second: config.calls_per_second,
         }
     }
 }

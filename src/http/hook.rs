@@ -22,7 +22,7 @@ pub(super) async fn answer(
     CallBody(body): CallBody,
 ) -> Result<impl IntoResponse, HttpError> {
     service.known(id)?;
-    let answer = service.app.answer_by(&client, &body, end).await?;
+    let answer = service.app.answer_by(&client, &body, Some(end)).await?;
     Ok(([(CONTENT_TYPE, "application/json")], answer))
 }
 
