@@ -1,7 +1,7 @@
 //! The time of day, passed in: the system's in service, a frozen one in tests and for `--as-of`.
 //! Not here: time limits and latencies, which are measured with the monotonic clock.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, SubsecRound as _, Utc};
 
 /// Tells the present moment.
 pub trait Clock: std::fmt::Debug + Send + Sync {
@@ -9,14 +9,14 @@ pub trait Clock: std::fmt::Debug + Send + Sync {
     fn now(&self) -> DateTime<Utc>;
 }
 
-/// The machine's clock.
+/// The machine's clock, to the microsecond, so that an instant that was kept is the same when it is read back.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SystemClock;
 
 impl Clock for SystemClock {
     #[expect(clippy::disallowed_methods, reason = "the one place that reads the machine's clock; everything else is passed a `Clock`")]
     fn now(&self) -> DateTime<Utc> {
-        Utc::now()
+        Utc::now().trunc_subsecs(6)
     }
 }
 

@@ -14,6 +14,7 @@ pub mod evidence;
 pub mod fhir;
 pub mod http;
 pub mod ids;
+pub mod ledger;
 pub mod outgoing;
 pub mod policy;
 pub mod telemetry;

@@ -1,5 +1,7 @@
 //! The application: built once from configuration and ports, then asked by HTTP and the command line.
 
+use std::cell::RefCell;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -7,25 +9,29 @@ use chrono::{DateTime, Utc};
 use futures_util::future::join;
 use tokio::time::Instant;
 use tracing::info;
+use uuid::Uuid;
 
 use super::call_error::CallError;
-use super::decision::{Decision, Means, Opened, Reach, Report, conclude, open};
+use super::decision::{Call, Decision, Means, Opened, Reach, Report, conclude, open};
 use super::fetching::{FetchReach, Fetching, not_asked_yet, with_lists, with_referred};
+use super::keeping::Refusals;
 use super::plans::{Plan, Plans};
 use super::policies::{Policies, PoliciesError};
+use super::recording::{Answered, Fetched, Recorder};
 use super::report_text;
 use super::services::{Services, ServicesError};
 use crate::auth::{AuthError, Authenticator, CallerMemory, Credentials, Refused, VerifiedClient};
-use crate::cds_hooks::{Presentation, Response, cards, read_feedback};
+use crate::cds_hooks::{Presentation, Response, cards};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::evidence::{Kind, Source, by_reason};
 use crate::fhir::{Registry, RegistryError};
 use crate::ids::IdSource;
+use crate::ledger::{Entry, Ledger, LedgerError, Standing};
 use crate::policy::{DiagnosisSupport, OrderKind, Policy};
 
 /// Written where nothing is in scope.
-const NO_CARDS: &[u8] = br#"{"cards":[]}"#;
+pub(super) const NO_CARDS: &[u8] = br#"{"cards":[]}"#;
 
 /// What the Conditions that orders name as their reasons are called among the lists.
 const ORDERS_REASONS: &str = "reasons";
@@ -39,15 +45,34 @@ pub struct Ports {
     pub ids: Arc<dyn IdSource>,
     /// What is remembered of callers; it outlives this application when the configuration is reloaded.
     pub callers: Arc<CallerMemory>,
+    /// Where calls are kept; it outlives this application, too.
+    pub ledger: Arc<Ledger>,
+    /// Refused callers of the current minute.
+    pub(super) refusals: Arc<Refusals>,
 }
 
 impl Ports {
-    /// Ports with a memory of callers as configuration has it.
+    /// Ports with a memory of callers as configuration has it, and without a ledger.
     ///
     /// # Errors
     /// [`AuthError`] when the memory's database cannot be set up.
     pub fn new(config: &Config, clock: Arc<dyn Clock>, ids: Arc<dyn IdSource>) -> Result<Self, AuthError> {
-        Ok(Self { clock, ids, callers: Arc::new(CallerMemory::build(&config.auth)?) })
+        Ok(Self {
+            clock,
+            ids,
+            callers: Arc::new(CallerMemory::build(&config.auth)?),
+            ledger: Arc::new(Ledger::off()),
+            refusals: Arc::default(),
+        })
+    }
+
+    /// The same ports with the ledger that configuration names, which is opened to write.
+    ///
+    /// # Errors
+    /// [`LedgerError`] where it cannot be.
+    pub async fn with_ledger(self, config: &Config) -> Result<Self, LedgerError> {
+        let ledger = Ledger::open(&config.ledger, Arc::clone(&self.clock), Arc::clone(&self.ids)).await?;
+        Ok(Self { ledger: Arc::new(ledger), ..self })
     }
 }
 
@@ -77,6 +102,8 @@ pub struct Readiness {
     pub policy: String,
     /// The newest version of it.
     pub version: String,
+    /// How the ledger stands.
+    pub ledger: Standing,
 }
 
 /// The application.
@@ -87,6 +114,7 @@ pub struct App {
     discovery: Bytes,
     plans: Plans,
     authenticator: Authenticator,
+    refusals_per_minute: NonZeroU32,
     ports: Ports,
 }
 
@@ -105,8 +133,17 @@ impl App {
             registry: Registry::build(&config.fhir, &config.fhir_servers)?,
             plans: Plans::of(config),
             authenticator: Authenticator::build(config, &endpoints, Arc::clone(&ports.callers), Arc::clone(&ports.clock))?,
+            refusals_per_minute: config.ledger.refusals_per_minute,
             ports,
         })
+    }
+
+    pub(super) fn ports(&self) -> &Ports {
+        &self.ports
+    }
+
+    pub(super) fn refusals_per_minute(&self) -> NonZeroU32 {
+        self.refusals_per_minute
     }
 
     /// The discovery document (CDS Hooks, "Discovery").
@@ -121,11 +158,11 @@ impl App {
         self.services.ids.iter().any(|id| id == service_id)
     }
 
-    /// Whether calls can be answered.
-    #[must_use]
-    pub fn readiness(&self) -> Readiness {
-        let policy = self.policies.newest();
-        Readiness { ready: true, policy: policy.id.clone(), version: policy.version.clone() }
+    /// Whether calls can be answered: there is a policy, or the application could not have been built, and what is answered can be
+    /// kept.
+    pub async fn readiness(&self) -> Readiness {
+        let (policy, ledger) = (self.policies.newest(), self.ledger_standing().await);
+        Readiness { ready: ledger != Standing::Unwritable, policy: policy.id.clone(), version: policy.version.clone(), ledger }
     }
 
     /// The policy versions in use.
@@ -156,12 +193,19 @@ impl App {
     /// # Errors
     /// As [`App::answer`].
     pub async fn answer_by(&self, client: &VerifiedClient, body: &[u8], end: Option<Instant>) -> Result<Vec<u8>, CallError> {
-        let means = self.means(self.ports.clock.now());
-        let Some(opened) = open(&means, text(body)?, Reach::InScope)? else {
-            return Ok(NO_CARDS.to_vec());
+        let received_at = self.ports.clock.now();
+        let (means, body) = (self.means(received_at), text(body)?);
+        let Call { asked, opened } = open(&means, body, Reach::InScope)?;
+        let recorder = Recorder { client, received_at, body, asked: &asked };
+        let (answer, entry) = match opened {
+            None => (NO_CARDS.to_vec(), self.ports.ledger.is_on().then(|| recorder.of_nothing(self.ports.ids.new_id(), NO_CARDS))),
+            Some(opened) => {
+                let reach = FetchReach { allowed: &|server| client.may_name(server), end };
+                self.decide(&means, opened, &reach, |decision, fetched| self.write(&recorder, decision, fetched)).await?
+            }
         };
-        let reach = FetchReach { allowed: &|server| client.may_name(server), end };
-        self.decide(&means, opened, &reach, |decision| self.write(client, decision)).await
+        self.keep(entry.into_iter().collect()).await?;
+        Ok(answer)
     }
 
     /// Fetches what the prefetch lacks, within `reach`, decides, and hands the decision to `read`.
@@ -170,10 +214,10 @@ impl App {
         means: &Means<'_>,
         mut opened: Opened<'_>,
         reach: &FetchReach<'_>,
-        read: impl FnOnce(&Decision<'_>) -> T,
+        read: impl FnOnce(&Decision<'_>, Option<Fetched<'_>>) -> T,
     ) -> T {
         let Some(fetching) = Fetching::of_call(&self.registry, &mut opened, reach) else {
-            return read(&conclude(means, opened));
+            return read(&conclude(means, opened), None);
         };
         let mut searches = fetching.lists(&self.services, &opened);
         let lists = fetching.in_time(&mut searches).await;
@@ -187,17 +231,36 @@ impl App {
         }
         fetching.judge([&lists, &late], &referred);
         let opened = opened.with(|gathered| with_referred(gathered, &referred));
-        read(&conclude(means, opened))
+        read(&conclude(means, opened), Some(Fetched { lists: [&lists, &late], referred: &referred }))
     }
 
-    /// The answer to a decided call.
-    fn write(&self, client: &VerifiedClient, decision: &Decision<'_>) -> Result<Vec<u8>, CallError> {
+    /// The answer to a decided call, and what is kept of it where there is a ledger.
+    fn write(
+        &self,
+        recorder: &Recorder<'_>,
+        decision: &Decision<'_>,
+        fetched: Option<Fetched<'_>>,
+    ) -> Result<(Vec<u8>, Option<Entry>), CallError> {
         require_data(decision)?;
-        let response = self.respond(self.plans.of_client(client), decision);
+        let plan = self.plans.of_client(recorder.client);
+        let ids = RefCell::new(Vec::new());
+        let new_id = || {
+            let id = self.ports.ids.new_id();
+            ids.borrow_mut().push(id);
+            id
+        };
+        let response = Self::respond(&self.policies, plan, decision, new_id);
+        let answer = serde_json::to_vec(&response).map_err(|_| CallError::Unwritable)?;
+        let (cards, ids) = (response.cards.iter().map(|card| card.uuid).collect(), ids.take());
+        let answered = Answered { decision, fetched, plan, policies: &self.policies, ids: &ids, cards };
+        let assertion = self.ports.ledger.is_on().then(|| self.ports.ids.new_id());
+        let entry = assertion.map(|id| recorder.of(id, answered, &answer));
         for order in &decision.evaluation.orders {
-            info!(client = client.name(), determination = order.determination.as_str(), kind = ?order.kind, "decided");
+            let assertion = assertion.map(tracing::field::display);
+            let (client, determination) = (recorder.client.name(), order.determination.as_str());
+            info!(client, assertion, determination, kind = ?order.kind, "decided");
         }
-        serde_json::to_vec(&response).map_err(|_| CallError::Unwritable)
+        Ok((answer, entry))
     }
 
     /// Evaluates a call from its prefetch and context alone and hands the result to `read`.
@@ -206,7 +269,7 @@ impl App {
     /// [`CallError`] for a call that is not as the specification says.
     pub fn evaluate<T>(&self, body: &str, as_of: DateTime<Utc>, read: impl FnOnce(&Report<'_, '_>) -> T) -> Result<T, CallError> {
         let means = self.means(as_of);
-        let decision = conclude(&means, open(&means, body, Reach::Everything)?.ok_or(CallError::Unwritable)?);
+        let decision = conclude(&means, open(&means, body, Reach::Everything)?.opened.ok_or(CallError::Unwritable)?);
         Ok(read(&decision.report()))
     }
 
@@ -222,10 +285,10 @@ impl App {
         read: impl FnOnce(&Report<'_, '_>) -> T,
     ) -> Result<T, CallError> {
         let means = self.means(as_of);
-        let opened = open(&means, body, Reach::Everything)?.ok_or(CallError::Unwritable)?;
+        let opened = open(&means, body, Reach::Everything)?.opened.ok_or(CallError::Unwritable)?;
         // Whoever may read the configuration may ask its servers.
         let reach = FetchReach { allowed: &|_| true, end: None };
-        Ok(self.decide(&means, opened, &reach, |decision| read(&decision.report())).await)
+        Ok(self.decide(&means, opened, &reach, |decision, _| read(&decision.report())).await)
     }
 
     /// A report as a text for people, at most a hundred columns wide.
@@ -234,27 +297,12 @@ impl App {
         report_text::text(report, self.policies.newest(), |order| self.policies.on(order.service_date))
     }
 
-    /// Takes feedback: counted in the log, by card and without any word of the clinician's.
-    ///
-    /// # Errors
-    /// [`CallError`] for feedback that is not as the specification says.
-    pub fn feedback(&self, client: &VerifiedClient, body: &[u8]) -> Result<(), CallError> {
-        for feedback in read_feedback(text(body)?)? {
-            let card = uuid::Uuid::parse_str(&feedback.card).ok();
-            let known = card.is_some();
-            let card = card.unwrap_or_default();
-            let accepted = feedback.accepted_suggestions();
-            let overridden_with_reason = feedback.has_override_reason();
-            info!(client = client.name(), %card, is_uuid = known, outcome = ?feedback.outcome, accepted, overridden_with_reason, "feedback");
-        }
-        Ok(())
-    }
-
-    fn means(&self, as_of: DateTime<Utc>) -> Means<'_> {
+    pub(super) fn means(&self, as_of: DateTime<Utc>) -> Means<'_> {
         Means { policies: &self.policies, prefetch_keys: &self.services.prefetch_keys, as_of }
     }
 
-    fn respond<'a>(&self, plan: &Plan, decision: &Decision<'a>) -> Response<'a> {
+    /// The cards of a decision, by the policies it was made by.
+    pub(super) fn respond<'a>(policies: &Policies, plan: &Plan, decision: &Decision<'a>, new_id: impl FnMut() -> Uuid) -> Response<'a> {
         let missing = Kind::ALL.into_iter().filter(|kind| needed_but_missing(decision, *kind));
         let lists = by_reason(&decision.sources, missing);
         let lists = lists.into_iter().map(|(reason, kinds)| (reason, kinds.into_iter().map(Kind::name).collect()));
@@ -270,12 +318,12 @@ impl App {
             orders: &orders,
             user_id: &decision.user_id,
         };
-        let policy_of = |order: &crate::policy::OrderEvaluation<'a>| -> &Policy { self.policies.on(order.service_date) };
-        cards(&decision.evaluation, &presentation, policy_of, || self.ports.ids.new_id())
+        let policy_of = |order: &crate::policy::OrderEvaluation<'a>| -> &Policy { policies.on(order.service_date) };
+        cards(&decision.evaluation, &presentation, policy_of, new_id)
     }
 }
 
-fn text(body: &[u8]) -> Result<&str, CallError> {
+pub(super) fn text(body: &[u8]) -> Result<&str, CallError> {
     std::str::from_utf8(body).map_err(|_| CallError::NotUtf8)
 }
 

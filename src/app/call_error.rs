@@ -20,6 +20,9 @@ pub enum CallError {
     /// The answer could not be written.
     #[error("the answer could not be written")]
     Unwritable,
+    /// What is answered cannot be kept, so it is not answered.
+    #[error("the call cannot be recorded at present, and nothing is answered unrecorded")]
+    NotRecorded,
 }
 
 /// Whose fault it is.
@@ -33,6 +36,8 @@ pub enum Category {
     DataUnavailable,
     /// Ours.
     Ours,
+    /// Ours, and it passes.
+    Unready,
 }
 
 impl CallError {
@@ -44,6 +49,19 @@ impl CallError {
             Self::Request(_) | Self::NotUtf8 => Category::Malformed,
             Self::NoData => Category::DataUnavailable,
             Self::Unwritable => Category::Ours,
+            Self::NotRecorded => Category::Unready,
+        }
+    }
+
+    /// A short stable name, for records and metrics.
+    #[must_use]
+    pub fn label(&self) -> &'static str {
+        match self {
+            Self::Request(error) => error.label(),
+            Self::NotUtf8 => "not_utf8",
+            Self::NoData => "no_data",
+            Self::Unwritable => "unwritable",
+            Self::NotRecorded => "not_recorded",
         }
     }
 
@@ -58,7 +76,7 @@ impl CallError {
     pub fn expression(&self) -> Option<String> {
         match self {
             Self::Request(error) => error.expression(),
-            Self::NotUtf8 | Self::NoData | Self::Unwritable => None,
+            Self::NotUtf8 | Self::NoData | Self::Unwritable | Self::NotRecorded => None,
         }
     }
 }

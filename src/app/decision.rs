@@ -8,7 +8,7 @@ use secrecy::SecretString;
 use serde::Serialize;
 
 use super::policies::Policies;
-use crate::cds_hooks::{Context, HookRequest, Prefetch, RequestError, fault, read};
+use crate::cds_hooks::{Context, HookRequest, Prefetch, RequestError, Unkept, fault, read};
 use crate::evidence::{DraftOrder, Gathered, Insurance, PrefetchKeys, Prefetched, RawPrefetch, Sources, Unreadable};
 use crate::policy::{DateInterval, Evaluation, Inquiry, Policy, Reference, evaluate, kind};
 
@@ -64,7 +64,27 @@ pub(crate) enum Reach {
     Everything,
 }
 
-/// A call, read and checked, with what its prefetch holds.
+/// A call, read and checked.
+#[derive(Debug)]
+pub(crate) struct Call<'a> {
+    pub asked: Asked<'a>,
+    /// `None` where no order is in scope and no more was to be read.
+    pub opened: Option<Opened<'a>>,
+}
+
+/// What is kept of a call beside its text.
+#[derive(Debug)]
+pub(crate) struct Asked<'a> {
+    pub hook: Cow<'a, str>,
+    pub hook_instance: Cow<'a, str>,
+    /// `Practitioner/d1`
+    pub user_id: Cow<'a, str>,
+    /// Without its type.
+    pub patient_id: Cow<'a, str>,
+    pub unkept: Unkept<'a>,
+}
+
+/// A call with what its prefetch holds.
 #[derive(Debug)]
 pub(crate) struct Opened<'a> {
     pub gathered: Gathered<'a>,
@@ -89,8 +109,8 @@ impl<'a> Opened<'a> {
     }
 }
 
-/// Reads a call; `None` where no order is in scope and no more was to be read.
-pub(crate) fn open<'a>(means: &Means<'_>, body: &'a str, reach: Reach) -> Result<Option<Opened<'a>>, RequestError> {
+/// Reads a call.
+pub(crate) fn open<'a>(means: &Means<'_>, body: &'a str, reach: Reach) -> Result<Call<'a>, RequestError> {
     let seen = RefCell::new(None);
     let wanted = |context: &Context<'a>| {
         let gathered = Gathered::of_orders(context.order_resources());
@@ -99,46 +119,52 @@ pub(crate) fn open<'a>(means: &Means<'_>, body: &'a str, reach: Reach) -> Result
         wanted
     };
     let Ok(request) = read::<Prefetched<'a>>(body, wanted) else { return open_piecewise(means, body, reach) };
-    let Some(gathered) = gather(means, &request, reach, seen.into_inner())? else { return Ok(None) };
-    let prefetch = match request.prefetch {
-        Prefetch::Read(prefetch) => Some(prefetch),
+    let Some(gathered) = gather(means, &request, reach, seen.into_inner())? else { return Ok(call(request, None)) };
+    let (request, prefetch) = request.without_prefetch();
+    let gathered = match prefetch {
+        Prefetch::Read(prefetch) => gathered.with(prefetch, means.prefetch_keys),
         Prefetch::Raw(raw) => match serde_json::from_str::<Prefetched<'a>>(raw.get()) {
-            Ok(prefetch) => Some(prefetch),
+            Ok(prefetch) => gathered.with(prefetch, means.prefetch_keys),
             Err(_) => return open_piecewise(means, body, reach),
         },
-        Prefetch::Absent | Prefetch::Unwanted => None,
+        Prefetch::Absent | Prefetch::Unwanted(_) => gathered,
     };
-    let gathered = match prefetch {
-        Some(prefetch) => gathered.with(prefetch, means.prefetch_keys),
-        None => gathered,
-    };
-    Ok(Some(Opened {
-        gathered,
-        fhir_server: request.fhir_server,
-        token: request.authorization.and_then(|granted| granted.access_token),
-        context: request.context,
-    }))
+    Ok(call(request, Some(gathered)))
 }
 
 /// The same for a call in which something cannot be read in one pass: each resource is read on its own.
-fn open_piecewise<'a>(means: &Means<'_>, body: &'a str, reach: Reach) -> Result<Option<Opened<'a>>, RequestError> {
+fn open_piecewise<'a>(means: &Means<'_>, body: &'a str, reach: Reach) -> Result<Call<'a>, RequestError> {
     let wanted = |context: &Context<'a>| reach == Reach::Everything || is_in_scope(means, context);
     let request = read::<RawPrefetch<'a>>(body, wanted).map_err(|_| fault(body))?;
-    let Some(gathered) = gather(means, &request, reach, None)? else { return Ok(None) };
-    let gathered = match request.prefetch {
+    let Some(gathered) = gather(means, &request, reach, None)? else { return Ok(call(request, None)) };
+    let (request, prefetch) = request.without_prefetch();
+    let gathered = match prefetch {
         Prefetch::Read(prefetch) => gathered.with_each(&prefetch, means.prefetch_keys),
         Prefetch::Raw(raw) => {
             let prefetch = serde_json::from_str::<RawPrefetch<'a>>(raw.get()).map_err(|_| fault(body))?;
             gathered.with_each(&prefetch, means.prefetch_keys)
         }
-        Prefetch::Absent | Prefetch::Unwanted => gathered,
+        Prefetch::Absent | Prefetch::Unwanted(_) => gathered,
     };
-    Ok(Some(Opened {
-        gathered,
-        fhir_server: request.fhir_server,
-        token: request.authorization.and_then(|granted| granted.access_token),
-        context: request.context,
-    }))
+    Ok(call(request, Some(gathered)))
+}
+
+/// The call with its evidence, if that was gathered.
+fn call<'a, P>(request: HookRequest<'a, P>, gathered: Option<Gathered<'a>>) -> Call<'a> {
+    let HookRequest { hook, hook_instance, fhir_server, authorization, context, unkept, .. } = request;
+    let (user_id, patient_id) = (context.user_id.clone(), without_type(context.patient_id.clone()));
+    let token = authorization.and_then(|granted| granted.access_token);
+    Call {
+        asked: Asked { hook, hook_instance, user_id, patient_id, unkept },
+        opened: gathered.map(|gathered| Opened { gathered, fhir_server, token, context }),
+    }
+}
+
+fn without_type(patient_id: Cow<'_, str>) -> Cow<'_, str> {
+    match patient_id {
+        Cow::Borrowed(id) => Cow::Borrowed(id.strip_prefix("Patient/").unwrap_or(id)),
+        Cow::Owned(id) => Cow::Owned(id.strip_prefix("Patient/").map(str::to_owned).unwrap_or(id)),
+    }
 }
 
 /// The draft orders, checked; `None` where none is in scope and no more is to be read. `seen` are the orders, if they were
@@ -211,9 +237,5 @@ fn evaluate_with<'a>(means: &Means<'_>, policy: &Policy, context: &Context<'a>, 
 }
 
 fn inquiry<'a>(means: &Means<'_>, context: &Context<'a>) -> Inquiry<'a> {
-    let id = match &context.patient_id {
-        std::borrow::Cow::Borrowed(id) => std::borrow::Cow::Borrowed(id.strip_prefix("Patient/").unwrap_or(id)),
-        std::borrow::Cow::Owned(id) => std::borrow::Cow::Owned(id.strip_prefix("Patient/").unwrap_or(id).to_owned()),
-    };
-    Inquiry { patient: Reference::new("Patient", id), as_of: means.as_of }
+    Inquiry { patient: Reference::new("Patient", without_type(context.patient_id.clone())), as_of: means.as_of }
 }

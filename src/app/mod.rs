@@ -4,17 +4,26 @@ mod application;
 mod call_error;
 mod decision;
 mod fetching;
+mod keeping;
 mod page;
 mod plans;
 mod policies;
 mod policy_check;
+mod recording;
+mod replay;
 mod report_text;
 mod services;
 
 pub use crate::auth::{AuthError, Credentials, Refusal, Refused, VerifiedClient};
+pub use crate::ledger::{
+    Archive, End, EntryKind, Finding, Kept, Ledger, LedgerError, NoPlace, Place, Proof, Purged, Standing, Verification, Verified, Wanted,
+    new_key_line,
+};
+pub use crate::policy::Determination;
 pub use application::{App, BuildError, Ports, Readiness};
 pub use call_error::{CallError, Category};
 pub use decision::Report;
 pub use policies::{Policies, PoliciesError, PolicyFolder, folders};
 pub use policy_check::{CaseCheck, CaseOutcome, Disagreement, VersionCheck, check_policies};
+pub use replay::{Difference, Replay, ReplayError};
 pub use services::{Services, ServicesError};

@@ -2,11 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 use crate::auth::VerifiedClient;
 use crate::config::Config;
 
 /// What a card says of the plan it comes from.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub(super) struct Plan {
     /// The source's label, when no Coverage names the insurer.
     pub(super) name: String,

@@ -1,7 +1,10 @@
 //! The policy versions of this service, embedded in the binary or read from a folder, side by side by date.
 
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use aws_lc_rs::digest;
 use chrono::NaiveDate;
 use rust_embed::RustEmbed;
 use thiserror::Error;
@@ -58,8 +61,18 @@ pub struct PolicyFolder {
 /// The versions of the policy, the oldest first; never empty.
 #[derive(Debug)]
 pub struct Policies {
-    first: Policy,
-    later: Vec<Policy>,
+    first: Arc<Version>,
+    later: Vec<Arc<Version>>,
+}
+
+/// A version, with what names it and its very files.
+#[derive(Debug)]
+struct Version {
+    policy: Policy,
+    /// `id|version`
+    name: String,
+    /// SHA-256 of its files.
+    digest: String,
 }
 
 impl Policies {
@@ -73,45 +86,100 @@ impl Policies {
 
     /// The versions in these folders, which stand below `root`.
     pub(super) fn read(folders: &[PolicyFolder], root: &str) -> Result<Self, PoliciesError> {
-        let mut policies = Vec::new();
+        let mut versions: Vec<Arc<Version>> = Vec::new();
         for folder in folders {
             let policy = Policy::read(&folder.files).map_err(|fault| PoliciesError::Policy { folder: folder.name.clone(), fault })?;
-            policies.push(policy);
+            let name = format!("{}|{}", policy.id, policy.version);
+            versions.push(Arc::new(Version { policy, name, digest: digest(&folder.files) }));
         }
-        policies.sort_by(|left, right| left.effective_from.cmp(&right.effective_from).then_with(|| left.version.cmp(&right.version)));
-        if let Some(policy) = repeated(&policies) {
+        let order = |version: &Arc<Version>| (version.policy.effective_from, version.policy.version.clone());
+        versions.sort_by_key(order);
+        if let Some(policy) = repeated(&versions) {
             return Err(PoliciesError::Twice { id: policy.id.clone(), version: policy.version.clone() });
         }
-        let mut policies = policies.into_iter();
-        let first = policies.next().ok_or_else(|| PoliciesError::None(root.to_owned()))?;
-        Ok(Self { first, later: policies.collect() })
+        Self::of(versions).ok_or_else(|| PoliciesError::None(root.to_owned()))
+    }
+
+    fn of(versions: Vec<Arc<Version>>) -> Option<Self> {
+        let mut versions = versions.into_iter();
+        Some(Self { first: versions.next()?, later: versions.collect() })
+    }
+
+    /// These versions alone, by their names.
+    ///
+    /// # Errors
+    /// The first name that none has.
+    pub(super) fn only<'n>(&self, names: &[&'n str]) -> Result<Self, &'n str> {
+        if let Some(missing) = names.iter().find(|name| self.digest_of(name).is_none()) {
+            return Err(missing);
+        }
+        let wanted = self.versions().filter(|version| names.contains(&version.name.as_str())).map(Arc::clone);
+        Self::of(wanted.collect()).ok_or("")
+    }
+
+    /// The name of the version for a service date, as `id|version`, and the digest of its files.
+    pub(super) fn name_and_digest_on(&self, service_date: NaiveDate) -> (&str, &str) {
+        let version = self.version_on(service_date);
+        (&version.name, &version.digest)
+    }
+
+    /// The digest of a version's files.
+    pub(super) fn digest_of(&self, name: &str) -> Option<&str> {
+        self.versions().find(|version| version.name == name).map(|version| version.digest.as_str())
     }
 
     /// The version for a service date: the latest that holds, else the latest that had begun, else the first.
     #[must_use]
     pub fn on(&self, service_date: NaiveDate) -> &Policy {
-        let begun = |policy: &&Policy| policy.effective_from <= service_date;
-        let holding = self.all().filter(|policy| policy.holds_on(service_date)).last();
-        holding.or_else(|| self.all().filter(begun).last()).unwrap_or(&self.first)
+        &self.version_on(service_date).policy
+    }
+
+    fn version_on(&self, service_date: NaiveDate) -> &Version {
+        let begun = |version: &&Arc<Version>| version.policy.effective_from <= service_date;
+        let holding = self.versions().filter(|version| version.policy.holds_on(service_date)).last();
+        holding.or_else(|| self.versions().filter(begun).last()).unwrap_or(&self.first)
     }
 
     /// Every version, the oldest first.
     pub fn all(&self) -> impl Iterator<Item = &Policy> {
+        self.versions().map(|version| &version.policy)
+    }
+
+    fn versions(&self) -> impl Iterator<Item = &Arc<Version>> {
         std::iter::once(&self.first).chain(&self.later)
     }
 
     /// The newest version.
     #[must_use]
     pub fn newest(&self) -> &Policy {
-        self.later.last().unwrap_or(&self.first)
+        &self.later.last().unwrap_or(&self.first).policy
     }
 }
 
 /// A policy whose version, or whose first day, another one has too: nothing could tell them apart by date.
-fn repeated(policies: &[Policy]) -> Option<&Policy> {
+fn repeated(versions: &[Arc<Version>]) -> Option<&Policy> {
     let same = |left: &Policy, right: &Policy| left.version == right.version || left.effective_from == right.effective_from;
-    let earlier = |place| policies.get(..place).unwrap_or_default();
-    policies.iter().enumerate().find(|(place, policy)| earlier(*place).iter().any(|other| same(other, policy))).map(|(_, policy)| policy)
+    let earlier = |place| versions.get(..place).unwrap_or_default();
+    let mut places = versions.iter().enumerate();
+    let found = places.find(|(place, version)| earlier(*place).iter().any(|other| same(&other.policy, &version.policy)));
+    found.map(|(_, version)| &version.policy)
+}
+
+/// SHA-256 of files, in hexadecimal: each with its name, and the lengths of both.
+fn digest(files: &[PolicyFile]) -> String {
+    let mut context = digest::Context::new(&digest::SHA256);
+    for file in files {
+        for part in [&file.name, &file.text] {
+            context.update(&part.len().to_be_bytes());
+            context.update(part.as_bytes());
+        }
+    }
+    let mut text = String::new();
+    for byte in context.finish().as_ref() {
+        // A text takes whatever is written to it.
+        _ = write!(text, "{byte:02x}");
+    }
+    text
 }
 
 /// The root of the versions, as it stands in messages.

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::application::BuildError;
-use super::decision::{Means, Reach, conclude, open};
+use super::decision::{Call, Means, Reach, conclude, open};
 use super::policies::{Policies, PolicyFolder, folders, shown};
 use super::services::Services;
 use crate::evidence::PrefetchKeys;
@@ -119,8 +119,8 @@ fn check_case(file: &PolicyFile, policies: &Policies, prefetch_keys: &PrefetchKe
     };
     let means = Means { policies, prefetch_keys, as_of: case.as_of };
     let outcome = match open(&means, case.request.get(), Reach::Everything) {
-        Ok(Some(opened)) => compared(&case.expected, &Outcome::of(&conclude(&means, opened).evaluation)),
-        Ok(None) => CaseOutcome::Unusable("the request was not decided".to_owned()),
+        Ok(Call { opened: Some(opened), .. }) => compared(&case.expected, &Outcome::of(&conclude(&means, opened).evaluation)),
+        Ok(Call { opened: None, .. }) => CaseOutcome::Unusable("the request was not decided".to_owned()),
         Err(fault) => CaseOutcome::Unusable(format!("the request is refused: {fault}")),
     };
     CaseCheck { file: file.name.clone(), title: case.title, outcome }

@@ -3,10 +3,11 @@
 
 use std::borrow::Cow;
 
-use serde::Deserialize;
 use serde::de::IgnoredAny;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 
-use super::request::{RequestError, path_fault};
+use super::request_error::{RequestError, path_fault};
 
 /// What a client tells of one card.
 #[derive(Debug, Deserialize)]
@@ -39,7 +40,7 @@ impl Feedback<'_> {
 }
 
 /// What became of a card.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Outcome {
     /// A suggestion was taken.
@@ -48,10 +49,18 @@ pub enum Outcome {
     Overridden,
 }
 
+/// What a client tells of one card, with its own words for it.
+#[derive(Debug)]
+pub struct Told<'a> {
+    /// As far as it is read.
+    pub feedback: Feedback<'a>,
+    /// All of it, as the client wrote it.
+    pub raw: &'a RawValue,
+}
+
 #[derive(Deserialize)]
-struct FeedbackBody<'a> {
-    #[serde(borrow)]
-    feedback: Vec<Feedback<'a>>,
+struct FeedbackBody<F> {
+    feedback: Vec<F>,
 }
 
 /// The most entries of one call. Each leaves a line in the log; EHRs that send in batches send fewer.
@@ -61,12 +70,17 @@ const MOST_ENTRIES: usize = 1_000;
 ///
 /// # Errors
 /// The first member that does not fit, by its JSON path, or that there are too many entries.
-pub fn read_feedback(body: &str) -> Result<Vec<Feedback<'_>>, RequestError> {
-    let mut json = serde_json::Deserializer::from_str(body);
-    let read: Result<FeedbackBody<'_>, _> = serde_path_to_error::deserialize(&mut json);
-    let feedback = read.map_err(|error| path_fault(&error))?.feedback;
+pub fn read_feedback(body: &str) -> Result<Vec<Told<'_>>, RequestError> {
+    let feedback = entries::<Feedback<'_>>(body)?;
     if feedback.len() > MOST_ENTRIES {
         return Err(RequestError::TooMuchFeedback { limit: MOST_ENTRIES });
     }
-    Ok(feedback)
+    let raw = entries::<&RawValue>(body)?;
+    Ok(feedback.into_iter().zip(raw).map(|(feedback, raw)| Told { feedback, raw }).collect())
+}
+
+fn entries<'a, F: Deserialize<'a>>(body: &'a str) -> Result<Vec<F>, RequestError> {
+    let mut json = serde_json::Deserializer::from_str(body);
+    let read: Result<FeedbackBody<F>, _> = serde_path_to_error::deserialize(&mut json);
+    Ok(read.map_err(|error| path_fault(&error))?.feedback)
 }

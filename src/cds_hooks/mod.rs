@@ -3,15 +3,19 @@
 mod card;
 mod detail;
 mod feedback;
+mod keepable;
 mod order_json;
 mod plain_text;
 mod request;
+mod request_error;
 mod response;
 mod suggestions;
 
 pub use card::{Presentation, cards};
-pub use feedback::{Feedback, Outcome, read_feedback};
+pub use feedback::{Feedback, Outcome, Told, read_feedback};
+pub use keepable::{Unkept, keepable};
 pub use order_json::OrderJson;
 pub(crate) use plain_text::one_line;
-pub use request::{Context, HookRequest, OrderBundle, OrderEntry, Prefetch, RequestError, fault, read};
+pub use request::{Context, HookRequest, OrderBundle, OrderEntry, Prefetch, fault, read};
+pub use request_error::RequestError;
 pub use response::{Action, Card, Coding, Indicator, Link, LinkKind, Response, SelectionBehavior, Source, Suggestion};

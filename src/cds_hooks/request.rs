@@ -11,7 +11,9 @@ use serde::Deserialize;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
-use thiserror::Error;
+
+use super::keepable::Unkept;
+use super::request_error::{RequestError, not_json, path_fault};
 
 /// A hook call; `P` is what its prefetch is read as.
 #[derive(Debug)]
@@ -28,6 +30,8 @@ pub struct HookRequest<'a, P> {
     pub context: Context<'a>,
     /// The data the client brought along.
     pub prefetch: Prefetch<'a, P>,
+    /// What of its text is not to be kept.
+    pub unkept: Unkept<'a>,
 }
 
 /// The client's grant of access to its FHIR server. Only the token is read; scopes are not: a client in the field sends
@@ -45,7 +49,7 @@ pub enum Prefetch<'a, P> {
     /// The call has none.
     Absent,
     /// Nothing in the call asks for it, so it was not read.
-    Unwanted,
+    Unwanted(&'a RawValue),
     /// It stood before the context, and is still raw.
     Raw(&'a RawValue),
     /// It was read.
@@ -104,83 +108,6 @@ impl<'a> Context<'a> {
 #[serde(transparent)]
 pub struct FullUrl<'a>(#[serde(borrow)] Cow<'a, str>);
 
-/// A call that is not as the specification says.
-#[derive(Debug, Error, PartialEq, Eq)]
-pub enum RequestError {
-    /// Not JSON at all.
-    #[error("the body is not JSON (line {line}, column {column})")]
-    NotJson {
-        /// From 1.
-        line: usize,
-        /// From 1.
-        column: usize,
-    },
-    /// A required member is missing.
-    #[error("`{path}` is missing")]
-    Missing {
-        /// The member's JSON path.
-        path: String,
-    },
-    /// A member is of the wrong type.
-    #[error("`{path}` is not of the type the specification gives it")]
-    WrongType {
-        /// The member's JSON path.
-        path: String,
-    },
-    /// A hook this service does not answer.
-    #[error("this service answers the hook order-sign")]
-    UnknownHook,
-    /// `fhirAuthorization` without `fhirServer`.
-    #[error("`fhirServer` is required with `fhirAuthorization`")]
-    NoServer,
-    /// order-sign without its orders.
-    #[error(
-        "`context.draftOrders` is missing. The usual cause lies in the registration at the EHR: the client lacks the scopes for unsigned \
-         orders, or this service's URL differs from the registered endpoint"
-    )]
-    NoOrders,
-    /// More orders than one person signs.
-    #[error("more than {limit} orders in `context.draftOrders` are for the sacroiliac joint")]
-    TooManyOrders {
-        /// How many are taken.
-        limit: usize,
-    },
-    /// More entries of feedback than clinicians give in a batch.
-    #[error("more than {limit} entries in `feedback`; send them in several calls")]
-    TooMuchFeedback {
-        /// How many are taken.
-        limit: usize,
-    },
-    /// An order of somebody else.
-    #[error("`context.patientId` and the subject of order `{position}` are not the same patient")]
-    OtherPatient {
-        /// The order's place in the Bundle.
-        position: usize,
-    },
-}
-
-impl RequestError {
-    /// The JSON path of the fault.
-    #[must_use]
-    pub fn expression(&self) -> Option<String> {
-        match self {
-            Self::NotJson { .. } => None,
-            Self::Missing { path } | Self::WrongType { path } => Some(path.clone()),
-            Self::UnknownHook => Some("hook".to_owned()),
-            Self::NoServer => Some("fhirServer".to_owned()),
-            Self::NoOrders | Self::TooManyOrders { .. } => Some("context.draftOrders".to_owned()),
-            Self::TooMuchFeedback { .. } => Some("feedback".to_owned()),
-            Self::OtherPatient { position } => Some(format!("context.draftOrders.entry[{position}].resource.subject")),
-        }
-    }
-
-    /// Whether the call has the right shape but contradicts itself.
-    #[must_use]
-    pub fn is_contradiction(&self) -> bool {
-        matches!(self, Self::OtherPatient { .. } | Self::TooManyOrders { .. } | Self::TooMuchFeedback { .. })
-    }
-}
-
 /// Reads a call. The prefetch is read as it streams by if `wanted` says so of the context; a prefetch that stands
 /// before the context stays raw.
 ///
@@ -204,23 +131,6 @@ pub fn fault(body: &str) -> RequestError {
         },
         Err(error) => path_fault(&error),
     }
-}
-
-/// A fault by its JSON path, without any value.
-pub(crate) fn path_fault(error: &serde_path_to_error::Error<serde_json::Error>) -> RequestError {
-    if !error.inner().is_data() {
-        return not_json(error.inner());
-    }
-    let path = error.path().to_string();
-    match error.inner().to_string().strip_prefix("missing field `").and_then(|rest| rest.split('`').next()) {
-        Some(member) if path == "." => RequestError::Missing { path: member.to_owned() },
-        Some(member) => RequestError::Missing { path: format!("{path}.{member}") },
-        None => RequestError::WrongType { path },
-    }
-}
-
-fn not_json(error: &serde_json::Error) -> RequestError {
-    RequestError::NotJson { line: error.line(), column: error.column() }
 }
 
 /// The members a call must have, to name the path of a fault.
@@ -271,11 +181,11 @@ impl<'de, P: Deserialize<'de>, W: Fn(&Context<'de>) -> bool> Visitor<'de> for Re
                 "hook" => members.hook = Some(map.next_value::<Borrowed<'de>>()?.0),
                 "hookInstance" => members.hook_instance = Some(map.next_value::<Borrowed<'de>>()?.0),
                 "fhirServer" => members.fhir_server = map.next_value::<Option<Borrowed<'de>>>()?.map(|server| server.0),
-                "fhirAuthorization" => members.authorization = map.next_value()?,
+                "fhirAuthorization" => members.take_authorization(map.next_value()?)?,
                 // What the prefetch was read for must be what is decided.
                 "context" if members.context.is_some() => return Err(A::Error::duplicate_field("context")),
                 "context" => members.context = Some(map.next_value::<Object<Context<'de>>>()?.0),
-                "prefetch" => members.prefetch = self.prefetch(members.context.as_ref(), &mut map)?,
+                "prefetch" => members.take_prefetch(self.prefetch(members.context.as_ref(), &mut map)?),
                 _ => {
                     map.next_value::<IgnoredAny>()?;
                 }
@@ -294,10 +204,7 @@ impl<P, W> RequestSeed<P, W> {
         Ok(match context {
             None => map.next_value::<Option<&RawValue>>()?.map_or(Prefetch::Absent, Prefetch::Raw),
             Some(context) if (self.wanted)(context) => map.next_value::<Option<P>>()?.map_or(Prefetch::Absent, Prefetch::Read),
-            Some(_) => {
-                map.next_value::<IgnoredAny>()?;
-                Prefetch::Unwanted
-            }
+            Some(_) => map.next_value::<Option<&RawValue>>()?.map_or(Prefetch::Absent, Prefetch::Unwanted),
         })
     }
 }
@@ -345,15 +252,31 @@ struct Members<'a, P> {
     authorization: Option<Authorization>,
     context: Option<Context<'a>>,
     prefetch: Prefetch<'a, P>,
+    unkept: Unkept<'a>,
 }
 
 impl<P> Default for Members<'_, P> {
     fn default() -> Self {
-        Self { hook: None, hook_instance: None, fhir_server: None, authorization: None, context: None, prefetch: Prefetch::Absent }
+        let unkept = Unkept::default();
+        Self { hook: None, hook_instance: None, fhir_server: None, authorization: None, context: None, prefetch: Prefetch::Absent, unkept }
     }
 }
 
 impl<'a, P> Members<'a, P> {
+    fn take_authorization<E: serde::de::Error>(&mut self, authorization: Option<&'a RawValue>) -> Result<(), E> {
+        let read = |raw: &RawValue| serde_json::from_str(raw.get()).map_err(E::custom);
+        self.authorization = authorization.map(read).transpose()?;
+        self.unkept.authorizations.extend(authorization);
+        Ok(())
+    }
+
+    fn take_prefetch(&mut self, prefetch: Prefetch<'a, P>) {
+        if let Prefetch::Unwanted(raw) = prefetch {
+            self.unkept.prefetch = Some(raw);
+        }
+        self.prefetch = prefetch;
+    }
+
     fn finish<E: serde::de::Error>(self) -> Result<HookRequest<'a, P>, E> {
         Ok(HookRequest {
             hook: self.hook.ok_or_else(|| E::missing_field("hook"))?,
@@ -362,11 +285,19 @@ impl<'a, P> Members<'a, P> {
             authorization: self.authorization,
             context: self.context.ok_or_else(|| E::missing_field("context"))?,
             prefetch: self.prefetch,
+            unkept: self.unkept,
         })
     }
 }
 
-impl<P> HookRequest<'_, P> {
+impl<'a, P> HookRequest<'a, P> {
+    /// The call and its prefetch, apart.
+    #[must_use]
+    pub fn without_prefetch(self) -> (HookRequest<'a, ()>, Prefetch<'a, P>) {
+        let Self { hook, hook_instance, fhir_server, authorization, context, prefetch, unkept } = self;
+        (HookRequest { hook, hook_instance, fhir_server, authorization, context, prefetch: Prefetch::Absent, unkept }, prefetch)
+    }
+
     /// Checks what the shape alone does not show.
     ///
     /// # Errors

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use chrono::{DateTime, Utc};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::ledger_arguments::LedgerCommand;
 use crate::config::{Config, ConfigError, Layers, Overrides};
 
 /// Coverage decisions for sacroiliac joint injections, through CDS Hooks.
@@ -36,6 +37,9 @@ pub(super) enum Command {
     /// The clinical policies.
     #[command(subcommand)]
     Policy(PolicyCommand),
+    /// The ledger of calls, answers and feedback.
+    #[command(subcommand)]
+    Ledger(LedgerCommand),
 }
 
 #[derive(Debug, Args)]
@@ -82,7 +86,7 @@ pub(super) enum ReportFormat {
     Text,
 }
 
-fn instant(text: &str) -> Result<DateTime<Utc>, String> {
+pub(super) fn instant(text: &str) -> Result<DateTime<Utc>, String> {
     let instant = DateTime::parse_from_rfc3339(text).map_err(|_| "not an instant such as 2026-11-22T10:00:00Z".to_owned())?;
     Ok(instant.to_utc())
 }

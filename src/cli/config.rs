@@ -6,7 +6,7 @@ use std::sync::Arc;
 use anyhow::Context;
 
 use super::arguments::ConfigFile;
-use crate::app::{App, Ports};
+use crate::app::{App, Ledger, Ports};
 use crate::clock::SystemClock;
 use crate::config::Config;
 use crate::http::Live;
@@ -20,6 +20,7 @@ pub(super) fn check(file: &ConfigFile) -> anyhow::Result<()> {
     // Nothing is connected to, but what will be is set up within a runtime.
     let _within = runtime.enter();
     let app = App::build(&config, Ports::new(&config, Arc::new(SystemClock), Arc::new(RandomIds))?)?;
+    Ledger::check_keys(&config.ledger)?;
     Live::new(Arc::new(app), Arc::new(RandomIds), &config)?;
     println!("configuration is valid");
     Ok(())

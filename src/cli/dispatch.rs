@@ -6,8 +6,8 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use super::arguments::{Arguments, Command, ConfigCommand, PolicyCommand};
-use super::{config, evaluate, policy, serve};
-use crate::app::{AuthError, BuildError};
+use super::{config, evaluate, ledger, policy, serve};
+use crate::app::{AuthError, BuildError, LedgerError};
 use crate::config::ConfigError;
 use crate::http::TlsError;
 
@@ -24,6 +24,7 @@ pub fn run() -> ExitCode {
         Command::Config(ConfigCommand::Check(file)) => config::check(&file).map(|()| ExitCode::SUCCESS),
         Command::Evaluate(arguments) => evaluate::run(arguments),
         Command::Policy(PolicyCommand::Check(directory)) => policy::check(directory),
+        Command::Ledger(command) => ledger::run(command),
     };
     outcome.unwrap_or_else(|error| report(&error))
 }
@@ -37,5 +38,6 @@ fn report(error: &anyhow::Error) -> ExitCode {
 /// Whether a key of the configuration, or a file one names, is at fault.
 fn is_of_configuration(error: &anyhow::Error) -> bool {
     let of_clients = matches!(error.downcast_ref(), Some(BuildError::Auth(_)));
-    of_clients || error.is::<ConfigError>() || error.is::<AuthError>() || error.is::<TlsError>()
+    let of_ledger = matches!(error.downcast_ref(), Some(LedgerError::Keys { .. } | LedgerError::File { .. } | LedgerError::Off));
+    of_clients || of_ledger || error.is::<ConfigError>() || error.is::<AuthError>() || error.is::<TlsError>()
 }

@@ -48,9 +48,13 @@ impl Reloading {
         if !fixed.is_empty() {
             bail!("{} cannot be changed without a restart", fixed.join(", "));
         }
+        let keys = ports.ledger.read_keys(&config.ledger)?;
         let app = App::build(&config, ports.clone())?;
         live.replace(Arc::new(app), Arc::new(RandomIds), &config)?;
         ports.callers.doubt_key_sets();
+        if let Some(keys) = keys {
+            ports.ledger.take_keys(keys);
+        }
         Ok(config)
     }
 }
@@ -71,6 +75,11 @@ fn fixed_changes(current: &Config, changed: &Config) -> Vec<&'static str> {
         ("`auth.leeway`", current.auth.leeway != changed.auth.leeway),
         ("`auth.replay_capacity`", current.auth.replay_capacity != changed.auth.replay_capacity),
         ("`auth.replay_url`", replay_url(current) != replay_url(changed)),
+        ("`ledger.url`", current.ledger.url.expose_secret() != changed.ledger.url.expose_secret()),
+        ("`ledger.instance`", current.ledger.instance != changed.ledger.instance),
+        ("`ledger.spool_file`", current.ledger.spool_file != changed.ledger.spool_file),
+        ("`ledger.patience`", current.ledger.patience != changed.ledger.patience),
+        ("`ledger.database_patience`", current.ledger.database_patience != changed.ledger.database_patience),
         ("`log`", (current.log.format, current.log.level) != (changed.log.format, changed.log.level)),
     ];
     differing.into_iter().filter(|(_, differs)| *differs).map(|(key, _)| key).collect()

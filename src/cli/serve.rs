@@ -10,7 +10,7 @@ use tracing::{info, warn};
 use super::arguments::ServeArguments;
 use super::reload::Reloading;
 use super::signals;
-use crate::app::{App, Ports};
+use crate::app::{App, Ports, Readiness};
 use crate::clock::SystemClock;
 use crate::config::{AuthMode, Config, Overrides};
 use crate::http::Live;
@@ -31,9 +31,9 @@ async fn serve(config: Config, reloading: Reloading) -> anyhow::Result<()> {
     // Before anything else: until then SIGHUP would end the process.
     let reload = signals::Reload::listen().context("cannot listen for signals")?;
     let shutdown = signals::shutdown().context("cannot listen for signals")?;
-    let ports = Ports::new(&config, Arc::new(SystemClock), Arc::new(RandomIds))?;
+    let ports = Ports::new(&config, Arc::new(SystemClock), Arc::new(RandomIds))?.with_ledger(&config).await?;
     let app = App::build(&config, ports.clone())?;
-    let readiness = app.readiness();
+    let Readiness { policy, version: policy_version, ledger, .. } = app.readiness().await;
     let live = Arc::new(Live::new(Arc::new(app), Arc::new(RandomIds), &config)?);
     let wanted = config.server.listen;
     let listener = TcpListener::bind(wanted).await.with_context(|| format!("cannot listen on `{wanted}`"))?;
@@ -42,9 +42,11 @@ async fn serve(config: Config, reloading: Reloading) -> anyhow::Result<()> {
     if mode == AuthMode::Development {
         warn!("development mode: callers are not authenticated, and only this machine is served; configure [[clients]] to end it");
     }
-    info!(%address, tls = config.tls.is_on(), policy = readiness.policy, policy_version = readiness.version, "listening");
-    tokio::spawn(reloading.on_every(reload, config, ports, Arc::clone(&live)));
-    http::serve(live, listener, shutdown).await?;
+    info!(%address, tls = config.tls.is_on(), policy, policy_version, ledger = ledger.as_str(), "listening");
+    tokio::spawn(reloading.on_every(reload, config, ports.clone(), Arc::clone(&live)));
+    let served = http::serve(live, listener, shutdown).await;
+    ports.close().await;
+    served?;
     info!("stopped");
     Ok(())
 }

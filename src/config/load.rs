@@ -11,8 +11,8 @@ use serde::Deserialize;
 use super::environment::Environment;
 use super::stack::Stack;
 use super::{
-    AuthConfig, AuthMode, ClientConfig, ConfigError, CorsConfig, FhirConfig, FhirServerConfig, LimitsConfig, LogConfig, Origin, PlanConfig,
-    PlansEntry, PolicyConfig, ServerConfig, TlsConfig,
+    AuthConfig, AuthMode, ClientConfig, ConfigError, CorsConfig, FhirConfig, FhirServerConfig, LedgerConfig, LimitsConfig, LogConfig,
+    Origin, PlanConfig, PlansEntry, PolicyConfig, ServerConfig, TlsConfig,
 };
 
 const DEFAULTS: &str = include_str!("default.toml");
@@ -46,6 +46,8 @@ pub struct Config {
     /// The FHIR servers that may be contacted.
     #[serde(default)]
     pub fhir_servers: Vec<FhirServerConfig>,
+    /// Where calls and answers are kept.
+    pub ledger: LedgerConfig,
     /// The log.
     pub log: LogConfig,
 }

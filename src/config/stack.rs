@@ -7,8 +7,8 @@ use serde::de::DeserializeOwned;
 
 use super::error::SectionFault;
 use super::{
-    AuthConfig, ClientConfig, Config, ConfigError, CorsConfig, Fault, FhirConfig, FhirServerConfig, LimitsConfig, LogConfig, Origin,
-    PlanConfig, PlansEntry, PolicyConfig, ServerConfig, TlsConfig,
+    AuthConfig, ClientConfig, Config, ConfigError, CorsConfig, Fault, FhirConfig, FhirServerConfig, LedgerConfig, LimitsConfig, LogConfig,
+    Origin, PlanConfig, PlansEntry, PolicyConfig, ServerConfig, TlsConfig,
 };
 use super::{clients, fhir, plan};
 
@@ -51,6 +51,7 @@ impl Stack {
             ("policy", config.policy.validate()),
             ("fhir", config.fhir.validate(config.server.deadline, &config.fhir_servers)),
             ("fhir_servers", fhir::validate_servers(&config.fhir_servers)),
+            ("ledger", config.ledger.validate(config.auth_mode())),
             ("clients", clients::validate_clients(&config.clients, &surroundings(&config))),
         ];
         for (section, found) in sections {
@@ -101,6 +102,7 @@ fn unreadable(figment: &Figment) -> Vec<figment::Error> {
         section_error::<PolicyConfig>(figment, "policy"),
         section_error::<FhirConfig>(figment, "fhir"),
         list_error::<FhirServerConfig>(figment, "fhir_servers"),
+        section_error::<LedgerConfig>(figment, "ledger"),
         section_error::<LogConfig>(figment, "log"),
     ];
     let of_sections: Vec<figment::Error> = sections.into_iter().flatten().collect();

@@ -21,6 +21,7 @@ pub use coverage::Insurance;
 pub use gather::{Gathered, PrefetchEntries, Prefetched, RawPrefetch};
 pub use orders::DraftOrder;
 pub use record::{Kind, PrefetchKeys};
+pub use referred::REFERRED_TYPES;
 pub use resource::Unreadable;
 pub use source::{Source, Sources, by_reason};
 pub use text::Text;

@@ -81,6 +81,12 @@ impl Kind {
         }
     }
 
+    /// The type of a name in an evaluation's `sources`.
+    #[must_use]
+    pub fn of_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.name() == name)
+    }
+
     /// The type of a FHIR resource type's name.
     #[must_use]
     pub fn of_resource_type(name: &str) -> Option<Self> {

@@ -8,6 +8,9 @@ use super::orders::DraftOrder;
 use super::record::{Kind, Record, Referring};
 use super::views::{ConceptView, ReferenceView};
 
+/// The types of resources that are looked up by id.
+pub const REFERRED_TYPES: [&str; 3] = ["Condition", "Medication", "Organization"];
+
 /// What one list, or the orders' reasons, refer to by id and the record does not hold.
 #[derive(Debug)]
 pub(super) struct Unresolved {

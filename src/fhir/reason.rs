@@ -39,6 +39,32 @@ pub enum Reason {
 }
 
 impl Reason {
+    /// All of them.
+    const ALL: [Self; 16] = [
+        Self::Unreachable,
+        Self::TooSlow,
+        Self::NotGranted,
+        Self::NotOffered,
+        Self::TooManyRequests,
+        Self::ServerFailed,
+        Self::Refused,
+        Self::Redirected,
+        Self::Broken,
+        Self::NotFhir,
+        Self::NotABundle,
+        Self::OutcomeOnly,
+        Self::TooMuch,
+        Self::ForeignPage,
+        Self::LeftAlone,
+        Self::NoTimeLeft,
+    ];
+
+    /// The reason of a [`Reason::label`].
+    #[must_use]
+    pub fn of_label(label: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|reason| reason.label() == label)
+    }
+
     /// The words for it.
     #[must_use]
     pub fn as_str(self) -> &'static str {

@@ -80,7 +80,9 @@ impl Gate {
         if let Some(wait) = stranger.and_then(|address| self.forgers.wait(address)) {
             metrics::counter!("callers_refused_total", "cause" => "forging_address").increment(1);
             warn!(cause = "forging_address", address = address.map(tracing::field::display), "caller refused");
-            return Err(HttpError::TooManyCalls { wait });
+            let error = HttpError::TooManyCalls { wait };
+            self.app.keep_refusal(None, "forging_address", error.status().as_u16());
+            return Err(error);
         }
         let certificate = peer.as_ref().and_then(|peer| peer.certificate.as_deref());
         let verified = self.app.authenticate(Credentials { authorization: &authorization, certificate }).await;
@@ -91,7 +93,10 @@ impl Gate {
             if let Some(address) = stranger.filter(|_| refused.cause == Refusal::WrongSignature) {
                 self.forgers.count(address);
             }
-            answer_to(refused, address)
+            let (says_it_is, label) = (refused.says_it_is.clone(), refused.cause.label());
+            let error = answer_to(refused, address);
+            self.app.keep_refusal(says_it_is.as_deref(), label, error.status().as_u16());
+            error
         })
     }
 

@@ -68,14 +68,42 @@ pub enum HttpError {
 #[derive(Clone)]
 pub(super) struct Explanation(pub(super) String);
 
+/// The fault's fixed name, kept beside the response for its record.
+#[derive(Clone, Copy)]
+pub(super) struct Cause {
+    pub(super) label: &'static str,
+    /// Whether it is of the moment and no fault of the call.
+    pub(super) is_passing: bool,
+}
+
 impl HttpError {
-    fn status(&self) -> StatusCode {
+    /// A short stable name, for records and metrics.
+    fn label(&self) -> &'static str {
+        match self {
+            Self::Call(error) => error.label(),
+            Self::UnknownPath => "unknown_path",
+            Self::UnknownService => "unknown_service",
+            Self::WrongMethod => "wrong_method",
+            Self::BodyTooLarge { .. } => "body_too_large",
+            Self::UnsupportedMediaType => "unsupported_media_type",
+            Self::BrokenBody => "broken_body",
+            Self::Unauthenticated => "unauthenticated",
+            Self::TooManyCalls { .. } => "too_many_calls",
+            Self::Overloaded => "overloaded",
+            Self::DeadlineExceeded => "deadline_exceeded",
+            Self::NotReady => "not_ready",
+            Self::Panicked => "panicked",
+        }
+    }
+
+    pub(super) fn status(&self) -> StatusCode {
         match self {
             Self::Call(error) => match error.category() {
                 Category::Malformed => StatusCode::BAD_REQUEST,
                 Category::Contradiction => StatusCode::UNPROCESSABLE_ENTITY,
                 Category::DataUnavailable => StatusCode::PRECONDITION_FAILED,
                 Category::Ours => StatusCode::INTERNAL_SERVER_ERROR,
+                Category::Unready => StatusCode::SERVICE_UNAVAILABLE,
             },
             Self::UnknownPath | Self::UnknownService => StatusCode::NOT_FOUND,
             Self::WrongMethod => StatusCode::METHOD_NOT_ALLOWED,
@@ -96,6 +124,7 @@ impl HttpError {
                 Category::Contradiction => IssueType::BusinessRule,
                 Category::DataUnavailable => IssueType::Incomplete,
                 Category::Ours => IssueType::Exception,
+                Category::Unready => IssueType::Transient,
             },
             Self::UnknownPath | Self::UnknownService => IssueType::NotFound,
             Self::WrongMethod | Self::UnsupportedMediaType => IssueType::NotSupported,
@@ -114,8 +143,8 @@ impl HttpError {
         match self {
             Self::TooManyCalls { wait } => Some(wait.as_secs() + 1),
             Self::Overloaded | Self::DeadlineExceeded | Self::NotReady => Some(1),
-            Self::Call(_)
-            | Self::UnknownPath
+            Self::Call(error) => (error.category() == Category::Unready).then_some(1),
+            Self::UnknownPath
             | Self::UnknownService
             | Self::WrongMethod
             | Self::BodyTooLarge { .. }
@@ -135,7 +164,8 @@ impl IntoResponse for HttpError {
     fn into_response(self) -> Response {
         let diagnostics = self.to_string();
         let body = outcome(self.issue_type(), &diagnostics, self.expression().as_deref()).unwrap_or_else(|| BARE_OUTCOME.to_vec());
-        let mut response = (self.status(), [(CONTENT_TYPE, "application/fhir+json")], body).into_response();
+        let status = self.status();
+        let mut response = (status, [(CONTENT_TYPE, "application/fhir+json")], body).into_response();
         if let Some(seconds) = self.retry_after() {
             response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
         }
@@ -143,6 +173,8 @@ impl IntoResponse for HttpError {
             response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
         response.extensions_mut().insert(Explanation(diagnostics));
+        let is_passing = status == StatusCode::SERVICE_UNAVAILABLE;
+        response.extensions_mut().insert(Cause { label: self.label(), is_passing });
         response
     }
 }

@@ -19,6 +19,6 @@ pub(super) async fn take(
     CallBody(body): CallBody,
 ) -> Result<StatusCode, HttpError> {
     service.known(id)?;
-    service.app.feedback(&client, &body)?;
+    service.app.feedback(&client, &body).await?;
     Ok(StatusCode::OK)
 }

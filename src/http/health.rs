@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::HttpError;
 use super::router::Service;
+use crate::app::{CallError, Readiness};
 
 /// The body of a good health check.
 #[derive(Serialize)]
@@ -16,19 +17,22 @@ pub(super) struct Health {
     policy: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     version: Option<String>,
+    /// Where records go; see `docs/operations.md`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ledger: Option<&'static str>,
 }
 
 /// The process runs and answers: 200.
 pub(super) async fn live() -> Json<Health> {
-    Json(Health { status: "live", policy: None, version: None })
+    Json(Health { status: "live", policy: None, version: None, ledger: None })
 }
 
-/// Calls can be answered: 200 with the policy and its version, else 503.
+/// Calls can be answered: 200 with the policy, its version, and where records go; else 503.
 pub(super) async fn ready(State(service): State<Service>) -> Result<Json<Health>, HttpError> {
-    let readiness = service.app.readiness();
-    if readiness.ready {
-        Ok(Json(Health { status: "ready", policy: Some(readiness.policy), version: Some(readiness.version) }))
+    let Readiness { ready, policy, version, ledger } = service.app.readiness().await;
+    if ready {
+        Ok(Json(Health { status: "ready", policy: Some(policy), version: Some(version), ledger: Some(ledger.as_str()) }))
     } else {
-        Err(HttpError::NotReady)
+        Err(CallError::NotRecorded.into())
     }
 }

@@ -22,6 +22,7 @@ use tower_http::set_header::SetResponseHeaderLayer;
 use super::HttpError;
 use super::caller::{Gate, authenticate};
 use super::limits::{admit, hold_deadline};
+use super::recording::keep_faults;
 use super::request_log::{REQUEST_ID, observe};
 use crate::config::{Config, CorsConfig};
 use crate::ids::IdSource;
@@ -45,6 +46,7 @@ pub(super) fn around_calls<State: Clone + Send + Sync + 'static>(calls: Router<S
     let stack = ServiceBuilder::new()
         .layer(from_fn_with_state(gate.server.deadline, hold_deadline)) // finding out who calls and reading the body included
         .layer(from_fn_with_state(gate.clone(), authenticate)) // 401, or 429 beyond the caller's rate
+        .layer(from_fn_with_state(gate.clone(), keep_faults)) // a record of each call that is not answered
         .layer(from_fn_with_state(Arc::clone(&gate.slots), admit)); // quick 503 beyond the limit
     calls.route_layer(stack)
 }

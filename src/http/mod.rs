@@ -20,6 +20,7 @@ mod live;
 mod middleware;
 mod peer;
 mod places;
+mod recording;
 mod request_log;
 mod router;
 mod serve;

@@ -11,7 +11,8 @@ use crate::support::callers::{EC_KEY, key_set};
 
 fn program(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_sij-cds"));
-    command.args(arguments);
+    // What is tested here is not what is kept.
+    command.args(arguments).env("SIJ_CDS__LEDGER__URL", "off");
     command
 }
 
@@ -62,14 +63,23 @@ fn serving_logs_its_start_and_ends_with_0_on_sigterm() {
     assert_eq!(service.wait().unwrap().code(), Some(0));
 }
 
+const LEDGER_KEY: &str = "a:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+
+/// Has the ledger in a directory, and not off.
+fn keeping(mut command: Command, directory: &TempDir) -> Command {
+    command.env("SIJ_CDS__LEDGER__URL", format!("sqlite:{}", directory.path().join("ledger.db").display()));
+    command
+}
+
 /// Writes a key set and a configuration with one client; more may stand behind it.
 fn configured(directory: &TempDir, keys: &str, more: &str) -> std::path::PathBuf {
     let key_file = directory.path().join("ehr.jwks.json");
     std::fs::write(&key_file, keys).unwrap();
     let path = directory.path().join("sij-cds.toml");
     let client = format!("[[clients]]\nname = \"ehr\"\niss = \"https://ehr.example\"\njwks_file = \"{}\"\n", key_file.display());
-    std::fs::write(&path, format!("[server]\nlisten = \"127.0.0.1:0\"\npublic_url = \"https://cds.plan.example\"\n{client}{more}"))
-        .unwrap();
+    let server = "[server]\nlisten = \"127.0.0.1:0\"\npublic_url = \"https://cds.plan.example\"\n";
+    let ledger = format!("[ledger]\nkeys = \"{LEDGER_KEY}\"\n");
+    std::fs::write(&path, format!("{server}{ledger}{client}{more}")).unwrap();
     path
 }
 
@@ -81,9 +91,9 @@ fn good_keys() -> String {
 fn config_check_reads_the_files_that_the_configuration_names() {
     let directory = TempDir::new().unwrap();
     let path = configured(&directory, &good_keys(), "");
-    program(&["config", "check", "--config", path.to_str().unwrap()]).assert().code(0);
+    keeping(program(&["config", "check", "--config", path.to_str().unwrap()]), &directory).assert().code(0);
     let path = configured(&directory, "{\"keys\": []}", "");
-    let outcome = program(&["config", "check", "--config", path.to_str().unwrap()]).assert().code(2);
+    let outcome = keeping(program(&["config", "check", "--config", path.to_str().unwrap()]), &directory).assert().code(2);
     let told = String::from_utf8_lossy(&outcome.get_output().stderr).into_owned();
     let keys = directory.path().join("ehr.jwks.json");
     assert_eq!(
@@ -102,8 +112,9 @@ struct Started {
 }
 
 impl Started {
-    fn with(path: &std::path::Path) -> Self {
-        let mut process = program(&["serve", "--config", path.to_str().unwrap()]).stderr(Stdio::piped()).spawn().unwrap();
+    fn with(path: &std::path::Path, directory: &TempDir) -> Self {
+        let mut process =
+            keeping(program(&["serve", "--config", path.to_str().unwrap()]), directory).stderr(Stdio::piped()).spawn().unwrap();
         let log = BufReader::new(process.stderr.take().unwrap());
         Self { process, log }
     }
@@ -123,7 +134,7 @@ impl Started {
 fn on_sighup_a_good_configuration_is_taken_over_and_a_bad_one_changes_nothing() {
     let directory = TempDir::new().unwrap();
     let path = configured(&directory, &good_keys(), "");
-    let mut service = Started::with(&path);
+    let mut service = Started::with(&path, &directory);
     assert_eq!(service.next_line()["message"], "listening");
 
     configured(&directory, &good_keys(), "sub = \"client-1\"\n");
@@ -133,7 +144,7 @@ fn on_sighup_a_good_configuration_is_taken_over_and_a_bad_one_changes_nothing() 
     for (keys, more, reason) in [
         (good_keys(), "iss = 7\n", "clients"),
         ("{}".to_owned(), "", "`clients.jwks_file` of `ehr`"),
-        (good_keys(), "[log]\nlevel = \"debug\"\n", "`log` cannot be changed without a restart"),
+        (good_keys(), "[log]\nformat = \"json\"\nlevel = \"debug\"\n", "`log` cannot be changed without a restart"),
     ] {
         configured(&directory, &keys, more);
         service.signal("-HUP");
@@ -141,7 +152,7 @@ fn on_sighup_a_good_configuration_is_taken_over_and_a_bad_one_changes_nothing() 
         assert_eq!(line["message"], "configuration not reloaded; the old one stays");
         assert!(line["reason"].as_str().unwrap().contains(reason), "{line}");
     }
-    std::fs::write(&path, "[server]\nlisten = \"127.0.0.1:0\"\n").unwrap();
+    std::fs::write(&path, format!("[server]\nlisten = \"127.0.0.1:0\"\n[ledger]\nkeys = \"{LEDGER_KEY}\"\n")).unwrap();
     service.signal("-HUP");
     let line = service.next_line();
     assert!(line["reason"].as_str().unwrap().starts_with("whether callers are authenticated"), "{line}");

@@ -360,11 +360,9 @@ async fn a_token_that_one_instance_took_is_refused_by_another() {
     clients(&mut config);
     let memory = Arc::new(CallerMemory::build(&config.auth).unwrap());
     let instance = || {
-        let ports = Ports {
-            clock: Arc::new(FixedClock::at(day_of_the_fixtures())),
-            ids: Arc::new(SequentialIds::default()),
-            callers: Arc::clone(&memory),
-        };
+        let clock = Arc::new(FixedClock::at(day_of_the_fixtures()));
+        let mut ports = Ports::new(&config, clock, Arc::new(SequentialIds::default())).unwrap();
+        ports.callers = Arc::clone(&memory);
         App::build(&config, ports).unwrap()
     };
     let (one, two, token) = (instance(), instance(), good_token());

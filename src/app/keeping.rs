@@ -1,0 +1,212 @@
+//! Keeping what the ledger is to hold: calls, faults, refused callers and feedback.
+//! Invariant: no answer leaves before it is kept.
+//! Not here: what is kept of an answered call; see [`super::recording`].
+
+use std::num::NonZeroU32;
+use std::sync::{Mutex, PoisonError};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use serde_json::json;
+use tracing::info;
+use uuid::Uuid;
+
+use super::application::{App, Ports};
+use super::call_error::CallError;
+use crate::auth::VerifiedClient;
+use crate::cds_hooks::{Told, read_feedback};
+use crate::ledger::{Entry, EntryKind, Standing};
+
+/// Refused callers of this long are counted together.
+const MINUTE: TimeDelta = TimeDelta::minutes(1);
+
+/// Says which refused callers leave a record of their own, so that nobody fills the disk by being refused.
+#[derive(Debug, Default)]
+pub(super) struct Refusals {
+    minute: Mutex<Minute>,
+}
+
+#[derive(Debug, Default)]
+struct Minute {
+    since: DateTime<Utc>,
+    recorded: u32,
+    beyond: u32,
+}
+
+/// What becomes of the record of one refused caller.
+#[derive(Debug, PartialEq, Eq)]
+struct Turn {
+    /// It leaves one.
+    is_recorded: bool,
+    /// So many of the last minute left none, since that instant.
+    beyond: Option<(u32, DateTime<Utc>)>,
+}
+
+impl Refusals {
+    /// Of at most `most` a minute.
+    fn turn(&self, most: NonZeroU32, now: DateTime<Utc>) -> Turn {
+        let mut minute = self.minute.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut beyond = None;
+        if now - minute.since >= MINUTE || now < minute.since {
+            beyond = (minute.beyond > 0).then_some((minute.beyond, minute.since));
+            *minute = Minute { since: now, ..Minute::default() };
+        }
+        let is_recorded = minute.recorded < most.get();
+        if is_recorded {
+            minute.recorded += 1;
+        } else {
+            minute.beyond = minute.beyond.saturating_add(1);
+        }
+        Turn { is_recorded, beyond }
+    }
+
+    /// Those that left no record yet, when nobody more is to come.
+    fn rest(&self) -> Option<(u32, DateTime<Utc>)> {
+        let mut minute = self.minute.lock().unwrap_or_else(PoisonError::into_inner);
+        let rest = (minute.beyond > 0).then_some((minute.beyond, minute.since));
+        minute.beyond = 0;
+        rest
+    }
+}
+
+impl Ports {
+    /// Keeps what is not kept yet, and closes the ledger: nothing is answered any more.
+    pub async fn close(&self) {
+        if let Some(beyond) = self.refusals.rest() {
+            self.ledger.keep_unwaited(self.many_refusals(beyond));
+        }
+        self.ledger.close().await;
+    }
+
+    fn many_refusals(&self, (count, since): (u32, DateTime<Utc>)) -> Entry {
+        let mut entry = Entry::new(self.ids.new_id(), EntryKind::Refusal, since);
+        entry.cause = Some("several".to_owned());
+        entry.summary = json!({ "count": count }).to_string().into_bytes();
+        entry
+    }
+}
+
+impl App {
+    /// Keeps an entry; it is durable when this returns.
+    pub(super) async fn keep(&self, entries: Vec<Entry>) -> Result<(), CallError> {
+        self.ports().ledger.keep(entries).await.map_err(|_| CallError::NotRecorded)
+    }
+
+    /// Keeps that a known caller's call was answered with a fault, by its fixed name.
+    ///
+    /// # Errors
+    /// [`CallError::NotRecorded`]: then the fault is not told either.
+    pub async fn keep_fault(&self, client: &VerifiedClient, cause: &'static str, status: Option<u16>) -> Result<(), CallError> {
+        if !self.ports().ledger.is_on() {
+            return Ok(());
+        }
+        self.keep(vec![self.fault(client, cause, status)]).await
+    }
+
+    /// The same, where nobody waits for it.
+    pub fn keep_fault_unwaited(&self, client: &VerifiedClient, cause: &'static str, status: Option<u16>) {
+        if self.ports().ledger.is_on() {
+            self.ports().ledger.keep_unwaited(self.fault(client, cause, status));
+        }
+    }
+
+    fn fault(&self, client: &VerifiedClient, cause: &'static str, status: Option<u16>) -> Entry {
+        let mut entry = Entry::new(self.ports().ids.new_id(), EntryKind::Fault, self.ports().clock.now());
+        entry.client = Some(client.name().to_owned());
+        entry.tenant = client.tenant().map(str::to_owned);
+        entry.cause = Some(cause.to_owned());
+        entry.status = status;
+        entry
+    }
+
+    /// Keeps that a caller was not let in: one of a configured name, if its token at least says so.
+    pub fn keep_refusal(&self, says_it_is: Option<&str>, cause: &'static str, status: u16) {
+        if !self.ports().ledger.is_on() {
+            return;
+        }
+        let now = self.ports().clock.now();
+        let Turn { is_recorded, beyond } = self.ports().refusals.turn(self.refusals_per_minute(), now);
+        if let Some(beyond) = beyond {
+            self.ports().ledger.keep_unwaited(self.ports().many_refusals(beyond));
+        }
+        if is_recorded {
+            let mut entry = Entry::new(self.ports().ids.new_id(), EntryKind::Refusal, now);
+            entry.client = says_it_is.map(str::to_owned);
+            entry.cause = Some(cause.to_owned());
+            entry.status = Some(status);
+            self.ports().ledger.keep_unwaited(entry);
+        }
+    }
+
+    /// Takes feedback: each entry is kept, and counted in the log by card and without any word of the clinician's.
+    ///
+    /// # Errors
+    /// [`CallError`] for feedback that is not as the specification says, or that cannot be kept.
+    pub async fn feedback(&self, client: &VerifiedClient, body: &[u8]) -> Result<(), CallError> {
+        let now = self.ports().clock.now();
+        let told = read_feedback(super::application::text(body)?)?;
+        let cards: Vec<Option<Uuid>> = told.iter().map(|told| Uuid::parse_str(&told.feedback.card).ok()).collect();
+        let wanted: Vec<Uuid> = cards.iter().copied().flatten().collect();
+        let calls = self.ports().ledger.calls_of_cards(&wanted).await;
+        let call_of = |card: Uuid| calls.iter().flatten().find(|(known, _)| *known == card).map(|(_, call)| *call);
+        let about: Vec<Option<Uuid>> = cards.iter().map(|card| card.and_then(call_of)).collect();
+        if self.ports().ledger.is_on() {
+            let cards = cards.iter().zip(&about);
+            let entries = told.iter().zip(cards).map(|(told, (card, about))| self.feedback_entry(client, told, *card, *about, now));
+            self.keep(entries.collect()).await?;
+        }
+        for (Told { feedback, .. }, (card, about)) in told.iter().zip(cards.iter().zip(&about)) {
+            let (is_uuid, card) = (card.is_some(), card.unwrap_or_default());
+            let is_known = calls.is_some().then_some(about.is_some());
+            let accepted = feedback.accepted_suggestions();
+            let overridden_with_reason = feedback.has_override_reason();
+            info!(client = client.name(), %card, is_uuid, is_known, outcome = ?feedback.outcome, accepted, overridden_with_reason, "feedback");
+        }
+        Ok(())
+    }
+
+    fn feedback_entry(
+        &self,
+        client: &VerifiedClient,
+        told: &Told<'_>,
+        card: Option<Uuid>,
+        about: Option<Uuid>,
+        now: DateTime<Utc>,
+    ) -> Entry {
+        let mut entry = Entry::new(self.ports().ids.new_id(), EntryKind::Feedback, now);
+        entry.client = Some(client.name().to_owned());
+        entry.tenant = client.tenant().map(str::to_owned);
+        entry.status = Some(200);
+        (entry.card, entry.about) = (card, about);
+        entry.summary = json!({ "outcome": told.feedback.outcome }).to_string().into_bytes();
+        entry.content = super::recording::Members::default().raw("feedback", told.raw.get().as_bytes()).finish();
+        entry
+    }
+
+    /// How the ledger stands.
+    pub async fn ledger_standing(&self) -> Standing {
+        self.ports().ledger.standing().await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn beyond_so_many_a_minute_refused_callers_are_counted_together() {
+        let refusals = Refusals::default();
+        let most = NonZeroU32::new(2).expect("not zero");
+        let begun = DateTime::UNIX_EPOCH + TimeDelta::days(1);
+        let at = |seconds| begun + TimeDelta::seconds(seconds);
+        let turn = |is_recorded, beyond| Turn { is_recorded, beyond };
+        assert_eq!(refusals.turn(most, at(0)), turn(true, None));
+        assert_eq!(refusals.turn(most, at(1)), turn(true, None));
+        assert_eq!(refusals.turn(most, at(2)), turn(false, None));
+        assert_eq!(refusals.turn(most, at(59)), turn(false, None));
+        assert_eq!(refusals.turn(most, at(60)), turn(true, Some((2, begun))));
+        assert_eq!(refusals.rest(), None);
+        assert_eq!(refusals.turn(most, at(61)), turn(true, None));
+        assert_eq!(refusals.turn(most, at(62)), turn(false, None));
+        assert_eq!((refusals.rest(), refusals.rest()), (Some((1, at(60))), None));
+    }
+}

@@ -1,0 +1,233 @@
+//! What is kept of a call that was answered: what a list shows, and all that a replay needs.
+//! Not here: keeping it ([`crate::ledger`]), and replaying it ([`super::replay`]).
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, NaiveDate, Utc};
+use serde::Serialize;
+use uuid::Uuid;
+
+use super::decision::{Asked, Decision};
+use super::plans::Plan;
+use super::policies::Policies;
+use crate::auth::VerifiedClient;
+use crate::cds_hooks::keepable;
+use crate::evidence::Kind;
+use crate::fhir::{Answer, AnswerTo, Reason};
+use crate::ledger::{Entry, EntryKind};
+use crate::policy::{Determination, Evaluation, OrderKind, Pathway, Site, Verdict};
+
+/// Which program answered.
+pub(super) const PROGRAM: &str = concat!("sij-cds ", env!("CARGO_PKG_VERSION"));
+
+/// HTTP's status of every answer.
+const OK: u16 = 200;
+
+/// What was fetched for a call; `None` where nothing could be.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Fetched<'f> {
+    pub(super) lists: [&'f [AnswerTo<Kind>]; 2],
+    pub(super) referred: &'f [AnswerTo<&'static str>],
+}
+
+/// A call that is being answered.
+pub(super) struct Recorder<'r> {
+    pub(super) client: &'r VerifiedClient,
+    pub(super) received_at: DateTime<Utc>,
+    pub(super) body: &'r str,
+    pub(super) asked: &'r Asked<'r>,
+}
+
+/// What was answered to a call with orders in scope.
+pub(super) struct Answered<'d, 'a> {
+    pub(super) decision: &'d Decision<'a>,
+    pub(super) fetched: Option<Fetched<'d>>,
+    pub(super) plan: &'d Plan,
+    pub(super) policies: &'d Policies,
+    /// Those of the answer, in the order they were drawn.
+    pub(super) ids: &'d [Uuid],
+    pub(super) cards: Vec<Uuid>,
+}
+
+/// What a list shows of a call.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Summary<'s> {
+    hook_instance: &'s str,
+    patient: &'s str,
+    user: &'s str,
+    orders: Vec<OrderSummary>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct OrderSummary {
+    order: String,
+    kind: OrderKind,
+    service_date: NaiveDate,
+    policy: String,
+    determination: Determination,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    earliest_date: Option<NaiveDate>,
+    sites: Vec<SiteSummary>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct SiteSummary {
+    site: Site,
+    pathway: Pathway,
+    determination: Determination,
+    verdicts: BTreeMap<&'static str, Verdict>,
+}
+
+/// A policy version, and the digest of its files.
+#[derive(Serialize)]
+struct UsedPolicy<'p> {
+    policy: &'p str,
+    digest: &'p str,
+}
+
+impl Recorder<'_> {
+    /// The entry of a call that nothing here decides.
+    pub(super) fn of_nothing(&self, id: Uuid, answer: &[u8]) -> Entry {
+        let mut entry = self.entry(id, Vec::new());
+        entry.content =
+            Members::default().json("program", &PROGRAM).raw("answer", answer).raw("request", self.request().as_bytes()).finish();
+        entry
+    }
+
+    /// The entry of a call that was decided.
+    pub(super) fn of(&self, id: Uuid, answered: Answered<'_, '_>, answer: &[u8]) -> Entry {
+        let Answered { decision, fetched, plan, policies, ids, cards } = answered;
+        let evaluation = &decision.evaluation;
+        let mut entry = self.entry(id, order_summaries(evaluation, policies));
+        let used: BTreeMap<&str, &str> = evaluation.orders.iter().map(|order| policies.name_and_digest_on(order.service_date)).collect();
+        let names: Vec<&str> = used.keys().copied().collect();
+        entry.policies = Some(names.join(" "));
+        let worst = evaluation.orders.iter().map(|order| order.determination).max();
+        entry.determination = worst.map(|determination| determination.as_str().to_owned());
+        entry.cards = cards;
+        let used: Vec<UsedPolicy<'_>> = used.iter().map(|(policy, digest)| UsedPolicy { policy, digest }).collect();
+        entry.content = Members::default()
+            .json("program", &PROGRAM)
+            .json("plan", plan)
+            .json("policyFiles", &used)
+            .json("ids", ids)
+            .json("evaluation", &decision.report())
+            .raw("fetched", &fetched.map_or_else(|| b"null".to_vec(), fetched_json))
+            .raw("answer", answer)
+            .raw("request", self.request().as_bytes())
+            .finish();
+        entry
+    }
+
+    fn entry(&self, id: Uuid, orders: Vec<OrderSummary>) -> Entry {
+        let mut entry = Entry::new(id, EntryKind::Call, self.received_at);
+        let patient = format!("Patient/{}", self.asked.patient_id);
+        let summary = Summary { hook_instance: &self.asked.hook_instance, patient: &patient, user: &self.asked.user_id, orders };
+        // Texts and numbers: nothing of it can fail to be written.
+        entry.summary = serde_json::to_vec(&summary).unwrap_or_else(|_| b"{}".to_vec());
+        entry.client = Some(self.client.name().to_owned());
+        entry.tenant = self.client.tenant().map(str::to_owned);
+        entry.hook = Some(self.asked.hook.to_string());
+        entry.status = Some(OK);
+        entry.patient = Some(patient);
+        entry
+    }
+
+    fn request(&self) -> String {
+        keepable(self.body, &self.asked.unkept)
+    }
+}
+
+fn order_summaries(evaluation: &Evaluation<'_>, policies: &Policies) -> Vec<OrderSummary> {
+    let orders = evaluation.orders.iter().map(|order| OrderSummary {
+        order: order.order.to_string(),
+        kind: order.kind,
+        service_date: order.service_date,
+        policy: policies.name_and_digest_on(order.service_date).0.to_owned(),
+        determination: order.determination,
+        earliest_date: order.earliest_date,
+        sites: order
+            .sites
+            .iter()
+            .map(|site| SiteSummary {
+                site: site.site,
+                pathway: site.pathway,
+                determination: site.determination,
+                verdicts: site.criteria.iter().map(|criterion| (criterion.id.as_str(), criterion.verdict)).collect(),
+            })
+            .collect(),
+    });
+    orders.collect()
+}
+
+fn fetched_json(fetched: Fetched<'_>) -> Vec<u8> {
+    let lists = fetched.lists.into_iter().flatten().map(|AnswerTo { key, answer }| answer_json(key.name(), answer));
+    let referred = fetched.referred.iter().map(|AnswerTo { key, answer }| answer_json(key, answer));
+    let (lists, referred) = (array(lists), array(referred));
+    Members::default().raw("lists", &lists).raw("referred", &referred).finish()
+}
+
+fn answer_json(name: &str, answer: &Answer) -> Vec<u8> {
+    // A page that is no JSON is not read either: it was refused when it came.
+    let pages = array(answer.pages.iter().map(|page| page.to_vec()));
+    Members::default().json("type", name).raw("pages", &pages).json("missing", &answer.missing.map(Reason::label)).finish()
+}
+
+fn array(items: impl Iterator<Item = Vec<u8>>) -> Vec<u8> {
+    let mut array = b"[".to_vec();
+    for (place, item) in items.enumerate() {
+        if place > 0 {
+            array.push(b',');
+        }
+        array.extend_from_slice(&item);
+    }
+    array.push(b']');
+    array
+}
+
+/// A JSON object, put together from what is JSON already: a request is not read again to be kept.
+#[derive(Default)]
+pub(super) struct Members(Vec<u8>);
+
+impl Members {
+    /// A member whose value is JSON.
+    pub(super) fn raw(mut self, name: &str, json: &[u8]) -> Self {
+        self.0.push(if self.0.is_empty() { b'{' } else { b',' });
+        self.0.push(b'"');
+        self.0.extend_from_slice(name.as_bytes());
+        self.0.extend_from_slice(b"\":");
+        self.0.extend_from_slice(json);
+        self
+    }
+
+    pub(super) fn json<T: Serialize + ?Sized>(self, name: &str, value: &T) -> Self {
+        let json = serde_json::to_vec(value).unwrap_or_else(|_| b"null".to_vec());
+        self.raw(name, &json)
+    }
+
+    pub(super) fn finish(mut self) -> Vec<u8> {
+        self.0.push(b'}');
+        self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+
+    #[test]
+    fn members_are_an_object_of_json() {
+        let fetched = [AnswerTo {
+            key: Kind::Conditions,
+            answer: Answer { pages: vec![Bytes::from_static(b"{}"), Bytes::from_static(b"{\"a\":1}")], missing: Some(Reason::TooSlow) },
+        }];
+        let json = fetched_json(Fetched { lists: [&fetched, &[]], referred: &[] });
+        let expected = r#"{"lists":[{"type":"conditions","pages":[{},{"a":1}],"missing":"too_slow"}],"referred":[]}"#;
+        assert_eq!(String::from_utf8(json).expect("text"), expected);
+    }
+}

@@ -1,0 +1,242 @@
+//! Answering a kept call again: at its own instant, from what was fetched then, by the policy versions that decided it.
+//! Not here: what is kept; see [`super::recording`].
+
+use std::borrow::Cow;
+
+use bytes::Bytes;
+use serde::Deserialize;
+use serde_json::Value;
+use serde_json::value::RawValue;
+use uuid::Uuid;
+
+use super::application::{App, NO_CARDS};
+use super::call_error::CallError;
+use super::decision::{Call, Means, Reach, conclude, open};
+use super::fetching::{with_lists, with_referred};
+use super::plans::Plan;
+use crate::evidence::{Kind, REFERRED_TYPES};
+use crate::fhir::{Answer, AnswerTo, Reason};
+use crate::ledger::{EntryKind, Kept};
+
+/// The longest that a value is shown in a difference, in letters.
+const LONGEST_SHOWN: usize = 120;
+
+/// The most differences that are told apart.
+const MOST_DIFFERENCES: usize = 50;
+
+/// Why a record cannot be answered again.
+#[derive(Debug, thiserror::Error)]
+pub enum ReplayError {
+    /// It is of no call that was answered.
+    #[error("the record is of no call that was answered")]
+    NotACall,
+    /// This program did not write it, or another version did.
+    #[error("the record's content is not as this program keeps it")]
+    Unreadable,
+    /// The policies of this process lack one.
+    #[error("policy version `{0}`, which decided, is not among the policies; `--policy-dir` names a folder of policies")]
+    NoPolicy(String),
+    /// The call is refused now.
+    #[error("the call is refused now: {0}")]
+    Refused(#[from] CallError),
+}
+
+/// Something that is not as it was.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Difference {
+    /// Where, as a JSON pointer (RFC 6901) below `evaluation` or `answer`.
+    pub at: String,
+    /// What the record says; `None` where it says nothing.
+    pub recorded: Option<String>,
+    /// What comes out now.
+    pub now: Option<String>,
+}
+
+/// What came of answering again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Replay {
+    /// The first differences; none where all is identical.
+    pub differences: Vec<Difference>,
+    /// The policy versions whose files are not those that decided.
+    pub changed_policies: Vec<String>,
+    /// The program that answered then, if it is another.
+    pub other_program: Option<String>,
+}
+
+/// The content of a call's record.
+#[derive(Deserialize)]
+struct Content<'a> {
+    program: String,
+    #[serde(default)]
+    plan: Option<Plan>,
+    #[serde(default, rename = "policyFiles")]
+    policies: Vec<UsedPolicy>,
+    #[serde(default)]
+    ids: Vec<Uuid>,
+    #[serde(default)]
+    evaluation: Value,
+    #[serde(default, borrow)]
+    fetched: Option<StoredFetched<'a>>,
+    answer: Value,
+    #[serde(borrow)]
+    request: &'a RawValue,
+}
+
+#[derive(Deserialize)]
+struct UsedPolicy {
+    policy: String,
+    digest: String,
+}
+
+#[derive(Deserialize)]
+struct StoredFetched<'a> {
+    #[serde(borrow)]
+    lists: Vec<StoredAnswer<'a>>,
+    #[serde(borrow)]
+    referred: Vec<StoredAnswer<'a>>,
+}
+
+#[derive(Deserialize)]
+struct StoredAnswer<'a> {
+    #[serde(borrow, rename = "type")]
+    of_type: Cow<'a, str>,
+    #[serde(borrow)]
+    pages: Vec<&'a RawValue>,
+    #[serde(borrow)]
+    missing: Option<Cow<'a, str>>,
+}
+
+impl StoredAnswer<'_> {
+    fn answer(&self) -> Result<Answer, ReplayError> {
+        let missing = self.missing.as_ref().map(|label| Reason::of_label(label).ok_or(ReplayError::Unreadable)).transpose()?;
+        Ok(Answer { pages: self.pages.iter().map(|page| Bytes::copy_from_slice(page.get().as_bytes())).collect(), missing })
+    }
+
+    fn list(&self) -> Result<AnswerTo<Kind>, ReplayError> {
+        let key = Kind::of_name(&self.of_type).ok_or(ReplayError::Unreadable)?;
+        Ok(AnswerTo { key, answer: self.answer()? })
+    }
+
+    fn referred(&self) -> Result<AnswerTo<&'static str>, ReplayError> {
+        let key = REFERRED_TYPES.into_iter().find(|name| *name == self.of_type).ok_or(ReplayError::Unreadable)?;
+        Ok(AnswerTo { key, answer: self.answer()? })
+    }
+}
+
+impl App {
+    /// Answers a kept call again and compares. Nothing is fetched, and nothing is kept.
+    ///
+    /// # Errors
+    /// [`ReplayError`] where it cannot be answered at all.
+    pub fn replay(&self, kept: &Kept) -> Result<Replay, ReplayError> {
+        if kept.kind != EntryKind::Call {
+            return Err(ReplayError::NotACall);
+        }
+        let content = kept.content.as_deref().ok_or(ReplayError::Unreadable)?;
+        let content: Content<'_> = serde_json::from_slice(content).map_err(|_| ReplayError::Unreadable)?;
+        let (evaluation, answer) = self.answer_again(kept, &content)?;
+        let mut differences = Vec::new();
+        compare("/evaluation", Some(&content.evaluation), Some(&evaluation), &mut differences);
+        compare("/answer", Some(&content.answer), Some(&answer), &mut differences);
+        let is_changed = |used: &&UsedPolicy| self.policies().digest_of(&used.policy) != Some(used.digest.as_str());
+        Ok(Replay {
+            differences,
+            changed_policies: content.policies.iter().filter(is_changed).map(|used| used.policy.clone()).collect(),
+            other_program: Some(content.program).filter(|program| program != super::recording::PROGRAM),
+        })
+    }
+
+    fn answer_again(&self, kept: &Kept, content: &Content<'_>) -> Result<(Value, Value), ReplayError> {
+        let names: Vec<&str> = content.policies.iter().map(|used| used.policy.as_str()).collect();
+        let policies = if names.is_empty() {
+            None
+        } else {
+            Some(self.policies().only(&names).map_err(|missing| ReplayError::NoPolicy(missing.to_owned()))?)
+        };
+        let means = Means { policies: policies.as_ref().unwrap_or(self.policies()), ..self.means(kept.received_at) };
+        let Call { opened, .. } = open(&means, content.request.get(), Reach::InScope).map_err(CallError::from)?;
+        let Some(opened) = opened else {
+            return Ok((Value::Null, serde_json::from_slice(NO_CARDS).map_err(|_| ReplayError::Unreadable)?));
+        };
+        let (mut lists, mut referred) = (Vec::new(), Vec::new());
+        let opened = match &content.fetched {
+            None => opened,
+            Some(fetched) => {
+                lists = fetched.lists.iter().map(StoredAnswer::list).collect::<Result<_, _>>()?;
+                referred = fetched.referred.iter().map(StoredAnswer::referred).collect::<Result<_, _>>()?;
+                opened.with(|gathered| with_referred(with_lists(gathered, &lists), &referred))
+            }
+        };
+        let decision = conclude(&means, opened);
+        let mut ids = content.ids.iter().copied();
+        let plan = content.plan.as_ref().ok_or(ReplayError::Unreadable)?;
+        let response = Self::respond(means.policies, plan, &decision, || ids.next().unwrap_or_default());
+        let json = |written: Result<Value, serde_json::Error>| written.map_err(|_| ReplayError::Unreadable);
+        let outcome = (json(serde_json::to_value(decision.report()))?, json(serde_json::to_value(response))?);
+        drop((lists, referred));
+        Ok(outcome)
+    }
+}
+
+fn compare(at: &str, recorded: Option<&Value>, now: Option<&Value>, found: &mut Vec<Difference>) {
+    if recorded == now || found.len() >= MOST_DIFFERENCES {
+        return;
+    }
+    match (recorded, now) {
+        (Some(Value::Object(old)), Some(Value::Object(new))) => {
+            let added = new.keys().filter(|key| !old.contains_key(*key));
+            for key in old.keys().chain(added) {
+                let name = key.replace('~', "~0").replace('/', "~1");
+                compare(&format!("{at}/{name}"), old.get(key), new.get(key), found);
+            }
+        }
+        (Some(Value::Array(old)), Some(Value::Array(new))) => {
+            for place in 0..old.len().max(new.len()) {
+                compare(&format!("{at}/{place}"), old.get(place), new.get(place), found);
+            }
+        }
+        _ => found.push(Difference { at: at.to_owned(), recorded: recorded.map(shown), now: now.map(shown) }),
+    }
+}
+
+fn shown(value: &Value) -> String {
+    let text = value.to_string();
+    match text.char_indices().nth(LONGEST_SHOWN) {
+        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
+        None => text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn differences_are_named_by_where_they_are() {
+        let (old, new) = (json!({"a": [1, {"b/c": "x"}], "d": 1}), json!({"a": [1, {"b/c": "y"}, 3], "e": 2}));
+        let mut found = Vec::new();
+        compare("/answer", Some(&old), Some(&new), &mut found);
+        let difference = |at: &str, recorded: Option<&str>, now: Option<&str>| Difference {
+            at: at.to_owned(),
+            recorded: recorded.map(str::to_owned),
+            now: now.map(str::to_owned),
+        };
+        let expected = [
+            difference("/answer/a/1/b~1c", Some("\"x\""), Some("\"y\"")),
+            difference("/answer/a/2", None, Some("3")),
+            difference("/answer/d", Some("1"), None),
+            difference("/answer/e", None, Some("2")),
+        ];
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn equal_values_have_no_difference_and_long_ones_are_cut() {
+        let mut found = Vec::new();
+        compare("", Some(&json!({"a": 1.5})), Some(&json!({"a": 1.5})), &mut found);
+        assert!(found.is_empty());
+        assert_eq!(shown(&json!("ü".repeat(200))).chars().count(), LONGEST_SHOWN + 1);
+    }
+}

@@ -1,0 +1,169 @@
+//! What of a call's text may be kept: all of it, but no token, and no prefetch that nothing asked for.
+//! Not here: keeping it.
+
+use memchr::memmem;
+use secrecy::ExposeSecret;
+use serde::Serialize;
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+use super::request::Authorization;
+
+/// Names of members whose text gives access, wherever they stand: each ends with one of these.
+const SECRET_NAMES: [&str; 2] = ["_token\"", "client_secret\""];
+
+/// A shorter text is no token, and may stand anywhere.
+const SHORTEST_TOKEN: usize = 8;
+
+/// The parts of a call's text that are not kept as they are.
+#[derive(Clone, Debug, Default)]
+pub struct Unkept<'a> {
+    /// What the client grants: kept without the token.
+    pub authorizations: Vec<&'a RawValue>,
+    /// The prefetch of a call that asks for nothing this service decides.
+    pub prefetch: Option<&'a RawValue>,
+}
+
+/// The grant of access, without the access (CDS Hooks, "Passing the Access Token to the CDS Service").
+#[derive(Serialize)]
+struct Granted {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    token_type: Option<Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expires_in: Option<Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    scope: Option<Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    subject: Option<Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    patient: Option<Value>,
+}
+
+/// A call's text without what is not to be kept; the rest is as the client wrote it.
+#[must_use]
+pub fn keepable(body: &str, unkept: &Unkept<'_>) -> String {
+    let mut replaced: Vec<(usize, usize, String)> = Vec::new();
+    for part in &unkept.authorizations {
+        replaced.extend(span(body, part).map(|(from, to)| (from, to, granted(part))));
+    }
+    replaced.extend(unkept.prefetch.and_then(|part| span(body, part)).map(|(from, to)| (from, to, "null".to_owned())));
+    replaced.sort_unstable();
+    let mut kept = String::with_capacity(body.len());
+    let mut end = 0;
+    for (from, to, text) in replaced {
+        kept.push_str(body.get(end..from).unwrap_or_default());
+        kept.push_str(&text);
+        end = to;
+    }
+    kept.push_str(body.get(end..).unwrap_or_default());
+    let kept = SECRET_NAMES.iter().fold(kept, |kept, name| without_members(kept, name));
+    unkept.authorizations.iter().fold(kept, |kept, part| without_token_of(kept, part))
+}
+
+/// Where a part of a text stands in it.
+fn span(body: &str, part: &RawValue) -> Option<(usize, usize)> {
+    let part = part.get();
+    let from = part.as_ptr().addr().checked_sub(body.as_ptr().addr())?;
+    let to = from.checked_add(part.len())?;
+    (body.get(from..to)? == part).then_some((from, to))
+}
+
+fn granted(part: &RawValue) -> String {
+    let Ok(Value::Object(mut members)) = serde_json::from_str(part.get()) else { return "null".to_owned() };
+    let mut scalar = |name: &str| members.remove(name).filter(|value| value.is_string() || value.is_number());
+    let granted = Granted {
+        token_type: scalar("token_type"),
+        expires_in: scalar("expires_in"),
+        scope: scalar("scope"),
+        subject: scalar("subject"),
+        patient: scalar("patient"),
+    };
+    serde_json::to_string(&granted).unwrap_or_else(|_| "null".to_owned())
+}
+
+/// Empties the text of each member whose name ends so.
+fn without_members(kept: String, name: &str) -> String {
+    let places: Vec<usize> = memmem::find_iter(kept.as_bytes(), name.as_bytes()).map(|place| place + name.len()).collect();
+    let mut cleared = kept;
+    for place in places.into_iter().rev() {
+        if let Some((from, to)) = text_of_member(&cleared, place) {
+            cleared.replace_range(from..to, "");
+        }
+    }
+    cleared
+}
+
+/// What stands between the quotes of a member's value, if that is a text; `after_name` is where its name ends.
+fn text_of_member(json: &str, after_name: usize) -> Option<(usize, usize)> {
+    let rest = json.get(after_name..)?;
+    let value = rest.trim_start().strip_prefix(':')?.trim_start().strip_prefix('"')?;
+    let from = json.len() - value.len();
+    let mut is_escaped = false;
+    let length = value.bytes().position(|byte| {
+        let is_end = byte == b'"' && !is_escaped;
+        is_escaped = byte == b'\\' && !is_escaped;
+        is_end
+    })?;
+    Some((from, from + length))
+}
+
+/// Removes a granted token wherever else it stands.
+fn without_token_of(kept: String, part: &RawValue) -> String {
+    let token = serde_json::from_str::<Authorization>(part.get()).ok().and_then(|granted| granted.access_token);
+    match token.as_ref().map(ExposeSecret::expose_secret) {
+        Some(token) if token.len() >= SHORTEST_TOKEN && memmem::find(kept.as_bytes(), token.as_bytes()).is_some() => {
+            kept.replace(token, "")
+        }
+        Some(_) | None => kept,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::Deserialize;
+
+    use super::*;
+
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Parts<'a> {
+        #[serde(borrow)]
+        fhir_authorization: Option<&'a RawValue>,
+        #[serde(borrow)]
+        prefetch: Option<&'a RawValue>,
+    }
+
+    fn kept(body: &str, with_prefetch: bool) -> String {
+        let parts: Parts<'_> = serde_json::from_str(body).expect("a call");
+        let prefetch = parts.prefetch.filter(|_| !with_prefetch);
+        keepable(body, &Unkept { authorizations: parts.fhir_authorization.into_iter().collect(), prefetch })
+    }
+
+    #[test]
+    fn all_but_the_token_is_kept_as_it_was_written() {
+        let body = r#"{ "hook":"order-sign","n":1.10, "fhirAuthorization" : {"access_token":"s3cret-token","scope":"a b","expires_in":300,"x":"y"},
+            "prefetch":{"a":null}}"#;
+        let expected = r#"{ "hook":"order-sign","n":1.10, "fhirAuthorization" : {"expires_in":300,"scope":"a b"},
+            "prefetch":{"a":null}}"#;
+        assert_eq!(kept(body, true), expected);
+        assert_eq!(kept(body, false), expected.replace(r#"{"a":null}"#, "null"));
+    }
+
+    #[test]
+    fn a_token_is_not_kept_wherever_it_stands() {
+        let body = r#"{"fhirAuthorization":{"access_token":"s3cret-token"},"context":{"note":"with s3cret-token in it"},
+            "extension":{"refresh_token" : "other \" secret","client_secret":"third","id_token":null,"token":"kept"}}"#;
+        let expected = r#"{"fhirAuthorization":{},"context":{"note":"with  in it"},
+            "extension":{"refresh_token" : "","client_secret":"","id_token":null,"token":"kept"}}"#;
+        assert_eq!(kept(body, true), expected);
+    }
+
+    #[test]
+    fn a_grant_of_another_shape_is_not_kept() {
+        for grant in [r#""s3cret-token""#, r#"["s3cret-token"]"#, "null", "7", r#"{"scope":{"access_token":"s3cret-token"}}"#] {
+            let kept = kept(&format!(r#"{{"fhirAuthorization":{grant},"hook":"x"}}"#), true);
+            assert!(!kept.contains("s3cret"), "{kept}");
+            serde_json::from_str::<Value>(&kept).expect("still JSON");
+        }
+    }
+}

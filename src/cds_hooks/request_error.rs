@@ -1,0 +1,113 @@
+//! What is wrong with a call: a fault names its JSON path and never a value.
+
+use thiserror::Error;
+
+/// A call that is not as the specification says.
+#[derive(Debug, Error, PartialEq, Eq)]
+pub enum RequestError {
+    /// Not JSON at all.
+    #[error("the body is not JSON (line {line}, column {column})")]
+    NotJson {
+        /// From 1.
+        line: usize,
+        /// From 1.
+        column: usize,
+    },
+    /// A required member is missing.
+    #[error("`{path}` is missing")]
+    Missing {
+        /// The member's JSON path.
+        path: String,
+    },
+    /// A member is of the wrong type.
+    #[error("`{path}` is not of the type the specification gives it")]
+    WrongType {
+        /// The member's JSON path.
+        path: String,
+    },
+    /// A hook this service does not answer.
+    #[error("this service answers the hook order-sign")]
+    UnknownHook,
+    /// `fhirAuthorization` without `fhirServer`.
+    #[error("`fhirServer` is required with `fhirAuthorization`")]
+    NoServer,
+    /// order-sign without its orders.
+    #[error(
+        "`context.draftOrders` is missing. The usual cause lies in the registration at the EHR: the client lacks the scopes for unsigned \
+         orders, or this service's URL differs from the registered endpoint"
+    )]
+    NoOrders,
+    /// More orders than one person signs.
+    #[error("more than {limit} orders in `context.draftOrders` are for the sacroiliac joint")]
+    TooManyOrders {
+        /// How many are taken.
+        limit: usize,
+    },
+    /// More entries of feedback than clinicians give in a batch.
+    #[error("more than {limit} entries in `feedback`; send them in several calls")]
+    TooMuchFeedback {
+        /// How many are taken.
+        limit: usize,
+    },
+    /// An order of somebody else.
+    #[error("`context.patientId` and the subject of order `{position}` are not the same patient")]
+    OtherPatient {
+        /// The order's place in the Bundle.
+        position: usize,
+    },
+}
+
+impl RequestError {
+    /// A short stable name, for records and metrics.
+    #[must_use]
+    pub fn label(&self) -> &'static str {
+        match self {
+            Self::NotJson { .. } => "not_json",
+            Self::Missing { .. } => "member_missing",
+            Self::WrongType { .. } => "wrong_type",
+            Self::UnknownHook => "unknown_hook",
+            Self::NoServer => "no_server",
+            Self::NoOrders => "no_orders",
+            Self::TooManyOrders { .. } => "too_many_orders",
+            Self::TooMuchFeedback { .. } => "too_much_feedback",
+            Self::OtherPatient { .. } => "other_patient",
+        }
+    }
+
+    /// The JSON path of the fault.
+    #[must_use]
+    pub fn expression(&self) -> Option<String> {
+        match self {
+            Self::NotJson { .. } => None,
+            Self::Missing { path } | Self::WrongType { path } => Some(path.clone()),
+            Self::UnknownHook => Some("hook".to_owned()),
+            Self::NoServer => Some("fhirServer".to_owned()),
+            Self::NoOrders | Self::TooManyOrders { .. } => Some("context.draftOrders".to_owned()),
+            Self::TooMuchFeedback { .. } => Some("feedback".to_owned()),
+            Self::OtherPatient { position } => Some(format!("context.draftOrders.entry[{position}].resource.subject")),
+        }
+    }
+
+    /// Whether the call has the right shape but contradicts itself.
+    #[must_use]
+    pub fn is_contradiction(&self) -> bool {
+        matches!(self, Self::OtherPatient { .. } | Self::TooManyOrders { .. } | Self::TooMuchFeedback { .. })
+    }
+}
+
+/// A fault by its JSON path, without any value.
+pub(super) fn path_fault(error: &serde_path_to_error::Error<serde_json::Error>) -> RequestError {
+    if !error.inner().is_data() {
+        return not_json(error.inner());
+    }
+    let path = error.path().to_string();
+    match error.inner().to_string().strip_prefix("missing field `").and_then(|rest| rest.split('`').next()) {
+        Some(member) if path == "." => RequestError::Missing { path: member.to_owned() },
+        Some(member) => RequestError::Missing { path: format!("{path}.{member}") },
+        None => RequestError::WrongType { path },
+    }
+}
+
+pub(super) fn not_json(error: &serde_json::Error) -> RequestError {
+    RequestError::NotJson { line: error.line(), column: error.column() }
+}

@@ -1,0 +1,174 @@
+//! The commands of the ledger and their options.
+//! Not here: what they do; see [`super::ledger`].
+
+use std::path::PathBuf;
+
+use chrono::{DateTime, Utc};
+use clap::{Args, Subcommand, ValueEnum};
+use uuid::Uuid;
+
+use super::arguments::{ConfigFile, PolicyDirectory, instant};
+use crate::app::{Determination, End, EntryKind, Place, Wanted};
+
+#[derive(Debug, Subcommand)]
+pub(super) enum LedgerCommand {
+    /// Make or change the ledger's tables; `serve` does the same when it starts.
+    Migrate(ConfigFile),
+    /// List the newest records, the newest first.
+    List(ListArguments),
+    /// Show what was asked, decided and why, what was answered, and the feedback on it.
+    Show(ShowArguments),
+    /// Answer a kept call again, at its own instant and by the policy version that decided it. 0: identical; 1: it differs.
+    Replay(ReplayArguments),
+    /// Write records out, chain by chain.
+    Export(ExportArguments),
+    /// Remove the records that were written before an instant. What is left can still be verified.
+    Purge(PurgeArguments),
+    /// Prove that no record was altered or is missing. 0: the ledger holds; 1: it names the first defect of each chain.
+    Verify(VerifyArguments),
+    /// Print a new key as a line for `ledger.keys_file`.
+    NewKey(NewKeyArguments),
+}
+
+/// Which records.
+#[derive(Debug, Args)]
+pub(super) struct Selection {
+    /// Received at this instant (RFC 3339) or later.
+    #[arg(long, value_name = "INSTANT", value_parser = instant)]
+    from: Option<DateTime<Utc>>,
+    /// Received before this instant.
+    #[arg(long, value_name = "INSTANT", value_parser = instant)]
+    to: Option<DateTime<Utc>>,
+    /// Of this client, by its configured name.
+    #[arg(long, value_name = "NAME")]
+    client: Option<String>,
+    /// Of this patient, by id.
+    #[arg(long, value_name = "ID")]
+    patient: Option<String>,
+    /// With this as the most severe determination of the call's orders.
+    #[arg(long, value_parser = determination)]
+    determination: Option<String>,
+    /// start, call, fault, refusal or feedback.
+    #[arg(long, value_parser = kind)]
+    kind: Option<EntryKind>,
+}
+
+impl From<Selection> for Wanted {
+    fn from(selection: Selection) -> Self {
+        let Selection { from, to, client, patient, determination, kind } = selection;
+        let patient = patient.map(|id| format!("Patient/{}", id.strip_prefix("Patient/").unwrap_or(&id)));
+        Self { from, to, client, patient, determination, kind }
+    }
+}
+
+fn determination(text: &str) -> Result<String, String> {
+    let names: Vec<&str> = Determination::ALL.into_iter().map(Determination::as_str).collect();
+    if names.contains(&text) { Ok(text.to_owned()) } else { Err(format!("none of {}", names.join(", "))) }
+}
+
+fn kind(text: &str) -> Result<EntryKind, String> {
+    EntryKind::of(text).ok_or_else(|| "none of start, call, fault, refusal, feedback".to_owned())
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ListArguments {
+    #[command(flatten)]
+    pub(super) selection: Selection,
+    /// The most records.
+    #[arg(long, default_value_t = 50)]
+    pub(super) limit: u32,
+    /// Text for people, or one line of JSON a record.
+    #[arg(long, value_enum, default_value = "text")]
+    pub(super) format: ShownFormat,
+    #[command(flatten)]
+    pub(super) file: ConfigFile,
+}
+
+/// How records are shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum ShownFormat {
+    /// Text for people.
+    Text,
+    /// JSON.
+    Json,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ShowArguments {
+    /// The assertion id, or the uuid of a card.
+    #[arg(value_name = "ASSERTION")]
+    pub(super) id: Uuid,
+    /// Text for people, or the whole record as JSON.
+    #[arg(long, value_enum, default_value = "text")]
+    pub(super) format: ShownFormat,
+    #[command(flatten)]
+    pub(super) file: ConfigFile,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ReplayArguments {
+    /// The assertion id, or the uuid of a card.
+    #[arg(value_name = "ASSERTION")]
+    pub(super) id: Uuid,
+    #[command(flatten)]
+    pub(super) file: ConfigFile,
+    #[command(flatten)]
+    pub(super) policies: PolicyDirectory,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ExportArguments {
+    #[command(flatten)]
+    pub(super) selection: Selection,
+    /// One JSON object a line with all that is kept, or a table without requests and answers.
+    #[arg(long, value_enum, default_value = "ndjson")]
+    pub(super) format: ExportFormat,
+    /// File to write, made anew; with --resume, gone on with. Absent: standard output.
+    #[arg(long, value_name = "FILE")]
+    pub(super) output: Option<PathBuf>,
+    /// Go on behind this place, as an interrupted export printed it.
+    #[arg(long, value_name = "CHAIN:SEQUENCE")]
+    pub(super) resume: Option<Place>,
+    #[command(flatten)]
+    pub(super) file: ConfigFile,
+}
+
+/// How records are written out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum ExportFormat {
+    /// One JSON object a line (<https://github.com/ndjson/ndjson-spec>).
+    Ndjson,
+    /// A table (RFC 4180).
+    Csv,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct PurgeArguments {
+    /// Remove what was written before this instant (RFC 3339).
+    #[arg(long, value_name = "INSTANT", value_parser = instant)]
+    pub(super) before: DateTime<Utc>,
+    /// Remove records that do not verify, too; else the first of them stops the purge.
+    #[arg(long)]
+    pub(super) unverified: bool,
+    #[command(flatten)]
+    pub(super) file: ConfigFile,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct VerifyArguments {
+    /// Go on behind this place, as an interrupted run printed it.
+    #[arg(long, value_name = "CHAIN:SEQUENCE")]
+    pub(super) resume: Option<Place>,
+    /// An end that an earlier run printed: its record must still be there. Can be given several times.
+    #[arg(long, value_name = "CHAIN:SEQUENCE:CODE")]
+    pub(super) expect: Vec<End>,
+    #[command(flatten)]
+    pub(super) file: ConfigFile,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct NewKeyArguments {
+    /// What the key is called in records, and on its line.
+    #[arg(long, value_name = "ID")]
+    pub(super) id: Option<String>,
+}

@@ -1,0 +1,192 @@
+//! A record for programs: one line of JSON, or a row of a table.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::app::{EntryKind, Kept};
+
+/// The columns of a table.
+pub(super) const HEADINGS: [&str; 21] = [
+    "id",
+    "kind",
+    "receivedAt",
+    "recordedAt",
+    "chain",
+    "sequence",
+    "instance",
+    "client",
+    "tenant",
+    "hook",
+    "hookInstance",
+    "patient",
+    "user",
+    "orders",
+    "status",
+    "cause",
+    "policies",
+    "determination",
+    "card",
+    "about",
+    "outcome",
+];
+
+/// What stands in the clear, in the ledger's order.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Clear<'k> {
+    id: String,
+    kind: EntryKind,
+    received_at: String,
+    recorded_at: String,
+    chain: String,
+    sequence: i64,
+    instance: &'k str,
+    key_id: &'k str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client: Option<&'k str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tenant: Option<&'k str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hook: Option<&'k str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    status: Option<u16>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cause: Option<&'k str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    policies: Option<Vec<&'k str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    determination: Option<&'k str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    card: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    about: Option<String>,
+}
+
+impl<'k> Clear<'k> {
+    fn of(record: &'k Kept) -> Self {
+        Self {
+            id: record.id.to_string(),
+            kind: record.kind,
+            received_at: instant(&record.received_at),
+            recorded_at: instant(&record.recorded_at),
+            chain: record.place.chain.to_string(),
+            sequence: record.place.sequence,
+            instance: &record.instance,
+            key_id: &record.key_id,
+            client: record.client.as_deref(),
+            tenant: record.tenant.as_deref(),
+            hook: record.hook.as_deref(),
+            status: record.status,
+            cause: record.cause.as_deref(),
+            policies: record.policies.as_deref().map(|policies| policies.split(' ').collect()),
+            determination: record.determination.as_deref(),
+            card: record.card.map(|card| card.to_string()),
+            about: record.about.map(|call| call.to_string()),
+        }
+    }
+}
+
+/// An instant, to the microsecond, as the ledger has it.
+pub(super) fn instant(instant: &chrono::DateTime<chrono::Utc>) -> String {
+    instant.to_rfc3339_opts(chrono::SecondsFormat::Micros, true)
+}
+
+/// A record as one line of JSON: what is in the clear, then what was sealed, as it was written.
+pub(super) fn line(record: &Kept) -> Vec<u8> {
+    let mut line = serde_json::to_vec(&Clear::of(record)).unwrap_or_else(|_| b"{}".to_vec());
+    for part in [Some(&record.summary), record.content.as_ref()].into_iter().flatten() {
+        let members = part.strip_prefix(b"{").and_then(|part| part.strip_suffix(b"}")).unwrap_or_default();
+        if !members.is_empty() {
+            // Without the brace.
+            line.pop();
+            line.push(b',');
+            line.extend_from_slice(members);
+            line.push(b'}');
+        }
+    }
+    // Within a JSON string a line feed is escaped: these stand between its parts.
+    line.iter_mut().filter(|byte| matches!(**byte, b'\n' | b'\r')).for_each(|byte| *byte = b' ');
+    line.push(b'\n');
+    line
+}
+
+/// A record with the feedback on it, as JSON that people can read.
+pub(super) fn pretty(record: &Kept, feedback: &[Kept]) -> anyhow::Result<String> {
+    let mut whole: Value = serde_json::from_slice(&line(record))?;
+    let feedback: Vec<Value> = feedback.iter().map(|feedback| serde_json::from_slice(&line(feedback))).collect::<Result<_, _>>()?;
+    if let Some(members) = whole.as_object_mut().filter(|_| record.kind == EntryKind::Call) {
+        members.insert("feedback".to_owned(), feedback.into());
+    }
+    Ok(serde_json::to_string_pretty(&whole)? + "\n")
+}
+
+/// What a summary says, as far as a table or a list shows it.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct Summary {
+    pub(super) hook_instance: String,
+    pub(super) patient: String,
+    pub(super) user: String,
+    pub(super) orders: Vec<SummaryOrder>,
+    pub(super) outcome: String,
+    pub(super) count: Option<u32>,
+    pub(super) program: String,
+}
+
+#[derive(Deserialize)]
+pub(super) struct SummaryOrder {
+    #[serde(rename = "order")]
+    pub(super) reference: String,
+}
+
+/// What a record's summary says.
+pub(super) fn summary(record: &Kept) -> Summary {
+    serde_json::from_slice(&record.summary).unwrap_or_default()
+}
+
+/// A record as a row under [`HEADINGS`].
+pub(super) fn row(record: &Kept) -> Vec<String> {
+    let (clear, summary) = (Clear::of(record), summary(record));
+    let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
+    let orders: Vec<String> = summary.orders.into_iter().map(|order| order.reference).collect();
+    let row = vec![
+        clear.id,
+        record.kind.as_str().to_owned(),
+        clear.received_at,
+        clear.recorded_at,
+        clear.chain,
+        clear.sequence.to_string(),
+        clear.instance.to_owned(),
+        text(clear.client),
+        text(clear.tenant),
+        text(clear.hook),
+        summary.hook_instance,
+        summary.patient,
+        summary.user,
+        orders.join(" "),
+        clear.status.map(|status| status.to_string()).unwrap_or_default(),
+        text(clear.cause),
+        text(record.policies.as_deref()),
+        text(clear.determination),
+        clear.card.unwrap_or_default(),
+        clear.about.unwrap_or_default(),
+        summary.outcome,
+    ];
+    row.into_iter().map(harmless).collect()
+}
+
+/// A cell that no spreadsheet takes for a formula (OWASP, "CSV Injection").
+fn harmless(cell: String) -> String {
+    if cell.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{cell}") } else { cell }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cell_is_no_formula() {
+        assert_eq!(harmless("=1+1".to_owned()), "'=1+1");
+        assert_eq!(harmless("Patient/1".to_owned()), "Patient/1");
+    }
+}

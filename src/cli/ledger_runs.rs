@@ -1,0 +1,206 @@
+//! The long commands of the ledger: export, purge, verify. Each shows how far it is, and when it is interrupted says how to go on.
+//! Not here: the work on records; see [`crate::app`].
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, BufWriter, Write};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::process::ExitCode;
+
+use anyhow::Context;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use super::ledger::{archive, write};
+use super::ledger_arguments::{ExportArguments, ExportFormat, PurgeArguments, VerifyArguments};
+use super::ledger_json::{HEADINGS, line, row};
+use super::output::quiet_when_closed;
+use crate::app::{Archive, Kept, Place, Proof, Purged, Verification, Verified, Wanted};
+
+/// Interrupted, as a shell has it for SIGINT.
+const INTERRUPTED: u8 = 130;
+
+/// Where a run is, and whether it is to end.
+struct Run {
+    bar: ProgressBar,
+    interrupts: Signal,
+}
+
+impl Run {
+    fn new(size: u64, what: &'static str) -> anyhow::Result<Self> {
+        let bar = ProgressBar::with_draw_target(Some(size), ProgressDrawTarget::stderr());
+        if let Ok(style) = ProgressStyle::with_template("{msg} {wide_bar} {human_pos} of {human_len}, {eta} left") {
+            bar.set_style(style);
+        }
+        bar.set_message(what);
+        Ok(Self { bar, interrupts: signal(SignalKind::interrupt()).context("cannot listen for signals")? })
+    }
+
+    /// Does some of the work; `None` if it is interrupted, and then what was not done yet is not begun.
+    async fn step<T>(&mut self, work: impl Future<Output = T>) -> Option<T> {
+        tokio::select! {
+            biased;
+            _ = self.interrupts.recv() => None,
+            done = work => Some(done),
+        }
+    }
+
+    fn advance(&self, records: u64) {
+        self.bar.inc(records);
+    }
+
+    fn end(&self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+#[expect(clippy::print_stderr, reason = "a command tells the person at the terminal how it stands")]
+fn say(text: &str) {
+    eprintln!("{text}");
+}
+
+fn interrupted(go_on: &str) -> ExitCode {
+    say(&format!("interrupted; {go_on}"));
+    ExitCode::from(INTERRUPTED)
+}
+
+/// Writes records out, page by page.
+pub(super) async fn export(arguments: ExportArguments) -> anyhow::Result<ExitCode> {
+    let ExportArguments { selection, format, output, resume, file } = arguments;
+    let archive = archive(file.path.as_deref()).await?;
+    let wanted: Wanted = selection.into();
+    let out: Box<dyn Write> = match &output {
+        None => Box::new(io::stdout().lock()),
+        Some(path) => {
+            let mut options = OpenOptions::new();
+            // A record holds what nobody else is to read.
+            options.write(true).create(true).mode(0o600).append(resume.is_some()).truncate(resume.is_none());
+            let file: File = options.open(path).with_context(|| format!("cannot write `{}`", path.display()))?;
+            Box::new(file)
+        }
+    };
+    let mut writer = Exporter { out: BufWriter::new(out), format };
+    let mut run = Run::new(archive.count(&wanted).await?, "exporting")?;
+    let outcome = writer.export(&archive, &wanted, resume, &mut run).await;
+    run.end();
+    if let Some(words) = waiting_words(archive.spooled().await?) {
+        say(&words);
+    }
+    archive.close().await;
+    match outcome {
+        Ok(None) => Ok(ExitCode::SUCCESS),
+        Ok(Some(place)) => Ok(interrupted(&format!("go on with --resume {place}"))),
+        Err(error) => quiet_when_closed(Err(error)).map(|()| ExitCode::SUCCESS),
+    }
+}
+
+struct Exporter {
+    out: BufWriter<Box<dyn Write>>,
+    format: ExportFormat,
+}
+
+impl Exporter {
+    /// Writes all, or up to a place where it was interrupted.
+    async fn export(&mut self, archive: &Archive, wanted: &Wanted, resume: Option<Place>, run: &mut Run) -> anyhow::Result<Option<Place>> {
+        let mut place = resume.unwrap_or(Place::BEGINNING);
+        if self.format == ExportFormat::Csv && resume.is_none() {
+            self.write_rows([HEADINGS.map(str::to_owned).to_vec()])?;
+        }
+        loop {
+            let Some(page) = run.step(archive.page(place, wanted)).await else {
+                self.out.flush()?;
+                return Ok(Some(place));
+            };
+            let page = page?;
+            let Some(last) = page.last() else {
+                self.out.flush()?;
+                return Ok(None);
+            };
+            place = last.place;
+            self.write(&page)?;
+            run.advance(u64::try_from(page.len()).unwrap_or_default());
+        }
+    }
+
+    fn write(&mut self, page: &[Kept]) -> anyhow::Result<()> {
+        match self.format {
+            ExportFormat::Ndjson => Ok(page.iter().try_for_each(|record| self.out.write_all(&line(record)))?),
+            ExportFormat::Csv => self.write_rows(page.iter().map(row)),
+        }
+    }
+
+    fn write_rows(&mut self, rows: impl IntoIterator<Item = Vec<String>>) -> anyhow::Result<()> {
+        let mut table = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(Vec::new());
+        for row in rows {
+            table.write_record(row)?;
+        }
+        let table = table.into_inner().map_err(|error| anyhow::anyhow!("{}", error.error()))?;
+        Ok(self.out.write_all(&table)?)
+    }
+}
+
+/// Removes old records, page by page.
+pub(super) async fn purge(arguments: PurgeArguments) -> anyhow::Result<ExitCode> {
+    let PurgeArguments { before, unverified, file } = arguments;
+    let archive = archive(file.path.as_deref()).await?;
+    let proof = if unverified { Proof::Waived } else { Proof::Asked };
+    let mut run = Run::new(archive.count_before(before).await?, "purging")?;
+    let mut removed = 0;
+    let code = loop {
+        match run.step(archive.purge_some(before, proof)).await.transpose()? {
+            None => break interrupted(&format!("{removed} records are removed, and the same command goes on")),
+            Some(Purged::All) => break ExitCode::SUCCESS,
+            Some(Purged::Some(records)) => {
+                removed += records;
+                run.advance(records);
+            }
+            Some(Purged::Stopped(finding)) => {
+                say(&format!("stopped: {finding}; `ledger verify` tells more, and --unverified removes such records too"));
+                break ExitCode::FAILURE;
+            }
+        }
+    };
+    run.end();
+    archive.give_room_back().await?;
+    archive.close().await;
+    write(format!("{removed} records removed\n").as_bytes())?;
+    Ok(code)
+}
+
+/// Goes along all chains.
+pub(super) async fn verify(arguments: VerifyArguments) -> anyhow::Result<ExitCode> {
+    let VerifyArguments { resume, expect, file } = arguments;
+    let archive = archive(file.path.as_deref()).await?;
+    let mut verification = Verification::begin(&archive, resume, expect).await?;
+    let mut run = Run::new(verification.size().await?, "verifying")?;
+    loop {
+        let before = verification.so_far().records;
+        let step = run.step(verification.step()).await;
+        run.advance(verification.so_far().records - before);
+        match step.transpose()? {
+            Some(true) => {}
+            Some(false) => break,
+            None => {
+                run.end();
+                verification.so_far().findings.iter().for_each(|finding| say(&finding.to_string()));
+                let place = verification.place().unwrap_or(Place::BEGINNING);
+                return Ok(interrupted(&format!("go on with --resume {place}")));
+            }
+        }
+    }
+    run.end();
+    let Verified { records, ends, findings } = verification.so_far().clone();
+    let mut lines: Vec<String> = findings.iter().map(ToString::to_string).collect();
+    lines.extend(ends.iter().map(|end| format!("end {end}")));
+    lines.extend(waiting_words(archive.spooled().await?));
+    archive.close().await;
+    lines.push(match findings.len() {
+        0 => format!("the ledger holds: {records} records in {} chains", ends.len()),
+        defects => format!("the ledger does not hold: {defects} chains have defects; {records} records hold"),
+    });
+    write((lines.join("\n") + "\n").as_bytes())?;
+    Ok(if findings.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn waiting_words(records: i64) -> Option<String> {
+    (records > 0).then(|| format!("{records} records of this machine wait in its spool for the database, and are not among these"))
+}

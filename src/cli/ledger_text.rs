@@ -1,0 +1,224 @@
+//! A record for people: one line in a list, or all that was asked, decided and why.
+
+use std::fmt::Write as _;
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::ledger_json::{Summary, instant, summary};
+use crate::app::{EntryKind, Kept};
+
+/// A record as one line of a list.
+pub(super) fn line(record: &Kept) -> String {
+    let Summary { patient, orders, outcome, count, program, .. } = summary(record);
+    let said = match record.kind {
+        EntryKind::Start => program,
+        EntryKind::Call => record.determination.clone().unwrap_or_else(|| "nothing to say".to_owned()),
+        EntryKind::Fault | EntryKind::Refusal => record.cause.clone().unwrap_or_default(),
+        EntryKind::Feedback => outcome,
+    };
+    let orders: Vec<String> = orders.into_iter().map(|order| order.reference).collect();
+    let card = record.card.map(|card| format!("card {card}"));
+    let more = [Some(patient), Some(orders.join(" ")), card, count.map(|count| format!("{count} callers"))];
+    let more: Vec<String> = more.into_iter().flatten().filter(|text| !text.is_empty()).collect();
+    let client = record.client.as_deref().unwrap_or("-");
+    format!("{}  {:<8}  {said:<24}  {client:<16}  {}  {}\n", instant(&record.received_at), record.kind.as_str(), record.id, more.join("  "))
+}
+
+/// The parts of a call's content that are shown.
+#[derive(Deserialize)]
+struct Content {
+    #[serde(default)]
+    program: String,
+    #[serde(default)]
+    evaluation: Option<Evaluation>,
+    #[serde(default)]
+    fetched: Option<Fetched>,
+    answer: Answer,
+    request: Value,
+}
+
+#[derive(Deserialize)]
+struct Evaluation {
+    orders: Vec<Order>,
+    #[serde(default)]
+    sources: Value,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Order {
+    #[serde(rename = "order")]
+    reference: String,
+    service_date: String,
+    determination: String,
+    earliest_date: Option<String>,
+    sites: Vec<Site>,
+}
+
+#[derive(Deserialize)]
+struct Site {
+    #[serde(rename = "site")]
+    name: String,
+    pathway: String,
+    determination: String,
+    criteria: Vec<Criterion>,
+}
+
+#[derive(Deserialize)]
+struct Criterion {
+    id: String,
+    verdict: String,
+    statement: String,
+    #[serde(default)]
+    evidence: Vec<Evidence>,
+}
+
+#[derive(Deserialize)]
+struct Evidence {
+    resource: String,
+    date: Option<String>,
+    what: String,
+}
+
+#[derive(Deserialize)]
+struct Fetched {
+    lists: Vec<FetchedPages>,
+    referred: Vec<FetchedPages>,
+}
+
+#[derive(Deserialize)]
+struct FetchedPages {
+    #[serde(rename = "type")]
+    of_type: String,
+    pages: Vec<Value>,
+    missing: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Answer {
+    cards: Vec<Card>,
+}
+
+#[derive(Deserialize)]
+struct Card {
+    uuid: String,
+    summary: String,
+    indicator: String,
+    #[serde(default)]
+    suggestions: Vec<Suggestion>,
+}
+
+#[derive(Deserialize)]
+struct Suggestion {
+    label: String,
+    uuid: String,
+}
+
+/// All that is kept of a record, and the feedback on it.
+pub(super) fn whole(record: &Kept, feedback: &[Kept]) -> anyhow::Result<String> {
+    let mut text = head(record)?;
+    if record.kind == EntryKind::Call
+        && let Some(content) = &record.content
+    {
+        let content: Content = serde_json::from_slice(content)?;
+        asked(&mut text, &content)?;
+        decided(&mut text, content.evaluation.as_ref())?;
+        answered(&mut text, &content.answer)?;
+    }
+    let own = (record.kind == EntryKind::Feedback).then_some(record);
+    let feedback: Vec<&Kept> = own.into_iter().chain(feedback).collect();
+    if !feedback.is_empty() {
+        writeln!(text, "\nFeedback")?;
+    }
+    for told in feedback {
+        let told_json = told.content.as_deref().map(String::from_utf8_lossy).unwrap_or_default();
+        writeln!(text, "  {}  {}  {told_json}", instant(&told.received_at), summary(told).outcome)?;
+    }
+    Ok(text)
+}
+
+fn head(record: &Kept) -> Result<String, std::fmt::Error> {
+    let Summary { hook_instance, patient, user, count, program, .. } = summary(record);
+    let mut text = String::new();
+    writeln!(text, "{} {}", record.kind.as_str(), record.id)?;
+    let place = format!("{} ({})", record.place, record.instance);
+    let lines = [
+        ("received", instant(&record.received_at)),
+        ("recorded", instant(&record.recorded_at)),
+        ("place", place),
+        ("key", record.key_id.clone()),
+        ("client", record.client.clone().unwrap_or_default()),
+        ("tenant", record.tenant.clone().unwrap_or_default()),
+        ("hook", record.hook.clone().unwrap_or_default()),
+        ("hookInstance", hook_instance),
+        ("patient", patient),
+        ("user", user),
+        ("status", record.status.map(|status| status.to_string()).unwrap_or_default()),
+        ("cause", record.cause.clone().unwrap_or_default()),
+        ("callers", count.map(|count| count.to_string()).unwrap_or_default()),
+        ("program", program),
+        ("policies", record.policies.clone().unwrap_or_default()),
+        ("determination", record.determination.clone().unwrap_or_default()),
+        ("card", record.card.map(|card| card.to_string()).unwrap_or_default()),
+        ("about", record.about.map(|call| call.to_string()).unwrap_or_default()),
+    ];
+    for (name, value) in lines.iter().filter(|(_, value)| !value.is_empty()) {
+        writeln!(text, "  {name:<14}{value}")?;
+    }
+    Ok(text)
+}
+
+fn asked(text: &mut String, content: &Content) -> std::fmt::Result {
+    writeln!(text, "\nAsked")?;
+    let drafts = content.request.pointer("/context/draftOrders/entry").and_then(Value::as_array);
+    for resource in drafts.into_iter().flatten().filter_map(|entry| entry.get("resource")) {
+        let part = |name| resource.get(name).and_then(Value::as_str).unwrap_or("?");
+        writeln!(text, "  order         {}/{}", part("resourceType"), part("id"))?;
+    }
+    let prefetch = content.request.get("prefetch").and_then(Value::as_object);
+    let names: Vec<&str> = prefetch.into_iter().flat_map(|prefetch| prefetch.keys().map(String::as_str)).collect();
+    writeln!(text, "  prefetch      {}", if names.is_empty() { "none that was read".to_owned() } else { names.join(", ") })?;
+    for FetchedPages { of_type, pages, missing } in content.fetched.iter().flat_map(|fetched| fetched.lists.iter().chain(&fetched.referred))
+    {
+        let missing = missing.as_ref().map(|reason| format!("; not all: {reason}")).unwrap_or_default();
+        writeln!(text, "  fetched       {of_type}: {} pages{missing}", pages.len())?;
+    }
+    writeln!(text, "  program       {}", content.program)
+}
+
+fn decided(text: &mut String, evaluation: Option<&Evaluation>) -> std::fmt::Result {
+    writeln!(text, "\nDecided")?;
+    let Some(evaluation) = evaluation else { return writeln!(text, "  nothing: no order is one that the policy decides") };
+    for order in &evaluation.orders {
+        let earliest = order.earliest_date.as_ref().map(|date| format!(", earliest {date}")).unwrap_or_default();
+        writeln!(text, "  {} for {}: {}{earliest}", order.reference, order.service_date, order.determination)?;
+        for site in &order.sites {
+            writeln!(text, "    {}, pathway {}: {}", site.name, site.pathway, site.determination)?;
+            for Criterion { id, verdict, statement, evidence } in &site.criteria {
+                writeln!(text, "      {id:<9}{verdict:<15}{statement}")?;
+                for Evidence { resource, date, what } in evidence {
+                    let date = date.as_ref().map(|date| format!(" ({date})")).unwrap_or_default();
+                    writeln!(text, "               {resource}{date}: {what}")?;
+                }
+            }
+        }
+    }
+    let sources = evaluation.sources.as_object().into_iter().flatten();
+    let sources: Vec<String> = sources.map(|(name, source)| format!("{name} {}", source.as_str().unwrap_or("?"))).collect();
+    writeln!(text, "  from: {}", sources.join("; "))
+}
+
+fn answered(text: &mut String, answer: &Answer) -> std::fmt::Result {
+    writeln!(text, "\nAnswered")?;
+    if answer.cards.is_empty() {
+        writeln!(text, "  no card")?;
+    }
+    for Card { uuid, summary, indicator, suggestions } in &answer.cards {
+        writeln!(text, "  {indicator}: {summary}\n    card {uuid}")?;
+        for Suggestion { label, uuid } in suggestions {
+            writeln!(text, "    offers {label} ({uuid})")?;
+        }
+    }
+    Ok(())
+}

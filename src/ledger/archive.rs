@@ -1,0 +1,163 @@
+//! The ledger as whoever reads it back has it: lists, single records, exports.
+//! Not here: proving it ([`super::verify`]) and shortening it ([`super::purge`]).
+
+use chrono::{DateTime, Utc};
+use uuid::Uuid;
+
+use super::database::Database;
+use super::entry::EntryKind;
+use super::error::LedgerError;
+use super::kept::{Depth, Kept};
+use super::keys::KeyRing;
+use super::opening::Readable;
+use super::place::Place;
+use super::reader::{Conditions, Value};
+use crate::config::LedgerConfig;
+
+/// The most records of one page of an export.
+const PAGE: i64 = 200;
+
+/// The most feedback that is shown of one call.
+const MOST_FEEDBACK: i64 = 1_000;
+
+/// The ledger, open to be read, whether or not a service writes to it.
+#[derive(Debug)]
+pub struct Archive {
+    pub(super) database: Database,
+    /// Records on this machine that wait for the database.
+    pub(super) spool: Option<Database>,
+    pub(super) keys: KeyRing,
+}
+
+/// Which records are wanted; what is `None` does not matter.
+#[derive(Clone, Debug, Default)]
+pub struct Wanted {
+    /// Received at this instant or later.
+    pub from: Option<DateTime<Utc>>,
+    /// Received before this instant.
+    pub to: Option<DateTime<Utc>>,
+    /// Of this client.
+    pub client: Option<String>,
+    /// Of this patient, as `Patient/1`.
+    pub patient: Option<String>,
+    /// With this as the most severe determination.
+    pub determination: Option<String>,
+    /// Of this kind.
+    pub kind: Option<EntryKind>,
+}
+
+impl Archive {
+    /// Opens the ledger that configuration names; its tables are made or changed where they are not as this program has them.
+    ///
+    /// # Errors
+    /// [`LedgerError`] where there is none, or its keys or its database cannot be used.
+    pub async fn open(config: &LedgerConfig) -> Result<Self, LedgerError> {
+        let Readable { database, spool, keys } = super::opening::open_to_read(config).await?;
+        Ok(Self { database, spool, keys })
+    }
+
+    /// Makes or changes the tables of the ledger that configuration names.
+    ///
+    /// # Errors
+    /// As [`Archive::open`], but the keys are not looked at.
+    pub async fn migrate(config: &LedgerConfig) -> Result<(), LedgerError> {
+        let database = super::opening::database_to_make(config)?;
+        database.migrate().await?;
+        database.close().await;
+        Ok(())
+    }
+
+    /// How many records of this machine wait for the database.
+    ///
+    /// # Errors
+    /// [`LedgerError`] where that cannot be read.
+    pub async fn spooled(&self) -> Result<i64, LedgerError> {
+        match &self.spool {
+            Some(spool) => spool.count().await,
+            None => Ok(0),
+        }
+    }
+
+    /// The newest records, the newest first, without their contents.
+    ///
+    /// # Errors
+    /// [`LedgerError`] where they cannot be read or opened.
+    pub async fn newest(&self, wanted: &Wanted, most: u32) -> Result<Vec<Kept>, LedgerError> {
+        let records = self.database.newest(&self.conditions(wanted), most.into()).await?;
+        records.into_iter().map(|record| Kept::open(record, &self.keys, Depth::Summary)).collect()
+    }
+
+    /// The record of an assertion id, or of the call that showed a card.
+    ///
+    /// # Errors
+    /// [`LedgerError`] where it cannot be read or opened.
+    pub async fn find(&self, id: Uuid) -> Result<Option<Kept>, LedgerError> {
+        let mut record = self.database.find(id).await?;
+        if let (None, Some(spool)) = (&record, &self.spool) {
+            record = spool.find(id).await?;
+        }
+        record.map(|record| Kept::open(record, &self.keys, Depth::Content)).transpose()
+    }
+
+    /// What clients told of a call's cards, the oldest first.
+    ///
+    /// # Errors
+    /// As [`Archive::find`].
+    pub async fn feedback_on(&self, call: Uuid) -> Result<Vec<Kept>, LedgerError> {
+        let records = self.database.feedback_on(call, MOST_FEEDBACK).await?;
+        records.into_iter().map(|record| Kept::open(record, &self.keys, Depth::Content)).collect()
+    }
+
+    /// The next records behind a place, chain by chain; none at the end.
+    ///
+    /// # Errors
+    /// As [`Archive::find`].
+    pub async fn page(&self, after: Place, wanted: &Wanted) -> Result<Vec<Kept>, LedgerError> {
+        let records = self.database.page(after, &self.conditions(wanted), PAGE).await?;
+        records.into_iter().map(|record| Kept::open(record, &self.keys, Depth::Content)).collect()
+    }
+
+    /// How many records are wanted.
+    ///
+    /// # Errors
+    /// [`LedgerError`] where the database fails.
+    pub async fn count(&self, wanted: &Wanted) -> Result<u64, LedgerError> {
+        let count = self.database.count_of(&self.conditions(wanted)).await?;
+        Ok(u64::try_from(count).unwrap_or_default())
+    }
+
+    /// Ends all connections.
+    pub async fn close(self) {
+        self.database.close().await;
+        if let Some(spool) = self.spool {
+            spool.close().await;
+        }
+    }
+
+    fn conditions(&self, wanted: &Wanted) -> Conditions {
+        let mut conditions = Conditions::default();
+        let text = |text: &String| [Value::Text(text.clone())];
+        if let Some(from) = wanted.from {
+            conditions.and("received_at >= ?", [Value::Number(from.timestamp_micros())]);
+        }
+        if let Some(to) = wanted.to {
+            conditions.and("received_at < ?", [Value::Number(to.timestamp_micros())]);
+        }
+        if let Some(client) = &wanted.client {
+            conditions.and("client = ?", text(client));
+        }
+        if let Some(determination) = &wanted.determination {
+            conditions.and("determination = ?", text(determination));
+        }
+        if let Some(kind) = wanted.kind {
+            conditions.and("kind = ?", [Value::Text(kind.as_str().to_owned())]);
+        }
+        if let Some(patient) = &wanted.patient {
+            // Each key has an index of its own.
+            let indices = self.keys.all_indices(patient);
+            let places = vec!["?"; indices.len()].join(", ");
+            conditions.and(&format!("patient_index IN ({places})"), indices.into_iter().map(Value::Bytes));
+        }
+        conditions
+    }
+}

@@ -1,0 +1,123 @@
+//! A record as a row: the same columns in SQLite and in PostgreSQL.
+//! Not here: the tables, which are made by `migrations/`.
+
+use sqlx::any::{AnyArguments, AnyRow};
+use sqlx::query::Query;
+use sqlx::{Any, Row as _};
+use uuid::Uuid;
+
+use super::chain::{Hash, Record};
+use super::entry::EntryKind;
+use super::error::LedgerError;
+use super::sealed::SealedEntry;
+
+/// The columns of `ledger_record`, in the order they are bound.
+pub(super) const COLUMNS: &str = "chain, sequence, id, kind, instance, received_at, recorded_at, client, tenant, hook, status, cause, \
+    policies, determination, patient_index, card, about, key_id, summary, content, hash";
+
+/// How many they are.
+pub(super) const WIDTH: usize = 21;
+
+pub(super) type Statement<'q> = Query<'q, Any, AnyArguments>;
+
+/// `($1, $2), ($3, $4)`, which both databases read.
+pub(super) fn placeholders(rows: usize, width: usize) -> String {
+    let row = |row: usize| {
+        let places: Vec<String> = (1..=width).map(|column| format!("${}", row * width + column)).collect();
+        format!("({})", places.join(", "))
+    };
+    (0..rows).map(row).collect::<Vec<_>>().join(", ")
+}
+
+/// Binds a record's columns.
+pub(super) fn bind<'q>(statement: Statement<'q>, record: &Record) -> Statement<'q> {
+    let sealed = &record.sealed;
+    statement
+        .bind(bytes(record.chain))
+        .bind(record.sequence)
+        .bind(bytes(sealed.id))
+        .bind(sealed.kind.as_str())
+        .bind(record.instance.clone())
+        .bind(sealed.received_at)
+        .bind(record.recorded_at)
+        .bind(sealed.client.clone())
+        .bind(sealed.tenant.clone())
+        .bind(sealed.hook.clone())
+        .bind(sealed.status.map(i64::from))
+        .bind(sealed.cause.clone())
+        .bind(sealed.policies.clone())
+        .bind(sealed.determination.clone())
+        .bind(sealed.patient_index.clone())
+        .bind(sealed.card.map(bytes))
+        .bind(sealed.about.map(bytes))
+        .bind(sealed.key_id.clone())
+        .bind(sealed.summary.clone())
+        .bind(sealed.content.clone())
+        .bind(record.hash.to_vec())
+}
+
+/// An id as it is stored.
+pub(super) fn bytes(id: Uuid) -> Vec<u8> {
+    id.as_bytes().to_vec()
+}
+
+/// Reads a row of [`COLUMNS`].
+pub(super) fn record(row: &AnyRow) -> Result<Record, LedgerError> {
+    let text = |column: &'static str| -> Result<Option<String>, LedgerError> { Ok(row.try_get(column)?) };
+    let kind: String = row.try_get("kind")?;
+    let sealed = SealedEntry {
+        id: id(row, "id")?.ok_or(LedgerError::Unreadable { column: "id" })?,
+        kind: EntryKind::of(&kind).ok_or(LedgerError::Unreadable { column: "kind" })?,
+        received_at: row.try_get("received_at")?,
+        client: text("client")?,
+        tenant: text("tenant")?,
+        hook: text("hook")?,
+        status: status(row)?,
+        cause: text("cause")?,
+        policies: text("policies")?,
+        determination: text("determination")?,
+        patient_index: row.try_get("patient_index")?,
+        card: id(row, "card")?,
+        about: id(row, "about")?,
+        cards: Vec::new(),
+        key_id: row.try_get("key_id")?,
+        summary: row.try_get("summary")?,
+        content: row.try_get("content")?,
+    };
+    Ok(Record {
+        chain: id(row, "chain")?.ok_or(LedgerError::Unreadable { column: "chain" })?,
+        sequence: row.try_get("sequence")?,
+        instance: row.try_get("instance")?,
+        recorded_at: row.try_get("recorded_at")?,
+        sealed,
+        hash: hash(row, "hash")?,
+    })
+}
+
+fn status(row: &AnyRow) -> Result<Option<u16>, LedgerError> {
+    let status: Option<i64> = row.try_get("status")?;
+    status.map(|status| u16::try_from(status).map_err(|_| LedgerError::Unreadable { column: "status" })).transpose()
+}
+
+/// An id, where there is one.
+pub(super) fn id(row: &AnyRow, column: &'static str) -> Result<Option<Uuid>, LedgerError> {
+    let bytes: Option<Vec<u8>> = row.try_get(column)?;
+    bytes.map(|bytes| Uuid::from_slice(&bytes).map_err(|_| LedgerError::Unreadable { column })).transpose()
+}
+
+/// An authentication code.
+pub(super) fn hash(row: &AnyRow, column: &'static str) -> Result<Hash, LedgerError> {
+    let bytes: Vec<u8> = row.try_get(column)?;
+    Hash::try_from(bytes.as_slice()).map_err(|_| LedgerError::Unreadable { column })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn placeholders_count_on_from_row_to_row() {
+        assert_eq!(placeholders(2, 3), "($1, $2, $3), ($4, $5, $6)");
+        assert_eq!(COLUMNS.split(',').count(), WIDTH);
+    }
+}

@@ -1,0 +1,173 @@
+//! The ledger as the rest of the program has it: entries go in, and come back when they are durable.
+//! Not here: how they are written; see [`super::writer`].
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::timeout;
+use uuid::Uuid;
+
+use super::database::Database;
+use super::entry::Entry;
+use super::error::LedgerError;
+use super::forwarder::Forwarder;
+use super::keys::KeyRing;
+use super::opening::{Opened, open};
+use super::sealed::SealedEntry;
+use super::state::{Standing, State};
+use super::store::Store;
+use super::writer::{Chain, Job, Writer, Written};
+use crate::clock::Clock;
+use crate::config::LedgerConfig;
+use crate::ids::IdSource;
+
+/// How many may wait for the writer before one more is turned away; calls at one time are fewer by far.
+const LONGEST_QUEUE: usize = 4_096;
+
+/// The ledger: every call, answer and feedback, durable before the answer leaves.
+#[derive(Debug)]
+pub struct Ledger(Option<Keeping>);
+
+#[derive(Debug)]
+struct Keeping {
+    queue: mpsc::Sender<Job>,
+    keys: Arc<ArcSwap<KeyRing>>,
+    state: Arc<State>,
+    patience: Duration,
+    /// Where cards are looked up: the database, and the spool.
+    databases: Vec<Database>,
+}
+
+impl Ledger {
+    /// No ledger: nothing is kept.
+    #[must_use]
+    pub fn off() -> Self {
+        Self(None)
+    }
+
+    /// Opens the ledger that configuration names, makes its tables, and records that the process begins. A PostgreSQL that is away is
+    /// no hindrance; a file that cannot be written is.
+    ///
+    /// # Errors
+    /// [`LedgerError`] for keys or a database that cannot be used.
+    pub async fn open(config: &LedgerConfig, clock: Arc<dyn Clock>, ids: Arc<dyn IdSource>) -> Result<Self, LedgerError> {
+        let Some(Opened { store, keys, state, link, databases }) = open(config).await? else { return Ok(Self::off()) };
+        let keys = Arc::new(ArcSwap::from_pointee(keys));
+        let (queue, waiting) = mpsc::channel(LONGEST_QUEUE);
+        if let Store::Server(server) = &store {
+            let forwarder = Forwarder { spool: server.spool.clone(), database: server.database.clone(), state: Arc::clone(&state) };
+            tokio::spawn(forwarder.run());
+        }
+        let writer = Writer {
+            queue: waiting,
+            store,
+            state: Arc::clone(&state),
+            keys: Arc::clone(&keys),
+            clock,
+            ids,
+            instance: config.instance.clone(),
+            chain: Chain::Begin(link),
+        };
+        tokio::spawn(writer.run());
+        let keeping = Keeping { queue, keys, state, patience: config.patience, databases };
+        keeping.ask(|done| Job::Keep(Vec::new(), done)).await?;
+        Ok(Self(Some(keeping)))
+    }
+
+    /// Whether records are kept.
+    #[must_use]
+    pub fn is_on(&self) -> bool {
+        self.0.is_some()
+    }
+
+    /// Keeps entries, all or none; they are durable when this returns.
+    ///
+    /// # Errors
+    /// [`LedgerError`] when they are not, or not known to be within `ledger.patience`.
+    pub async fn keep(&self, entries: Vec<Entry>) -> Result<(), LedgerError> {
+        let Some(keeping) = &self.0 else { return Ok(()) };
+        let sealed = keeping.seal(entries)?;
+        keeping.ask(|done| Job::Keep(sealed, done)).await
+    }
+
+    /// Keeps an entry that nobody waits for, if there is room.
+    pub fn keep_unwaited(&self, entry: Entry) {
+        let Some(keeping) = &self.0 else { return };
+        let job = keeping.seal(vec![entry]).map(|sealed| Job::Keep(sealed, oneshot::channel().0));
+        if job.map_err(|_| ()).and_then(|job| keeping.queue.try_send(job).map_err(|_| ())).is_err() {
+            metrics::counter!("sij_cds_ledger_failed_records_total").increment(1);
+        }
+    }
+
+    /// The calls that showed these cards, where that can be found out; `None` in place of an answer where it cannot.
+    pub async fn calls_of_cards(&self, cards: &[Uuid]) -> Option<Vec<(Uuid, Uuid)>> {
+        let keeping = self.0.as_ref()?;
+        let mut calls = Vec::new();
+        for database in &keeping.databases {
+            calls.extend(timeout(keeping.patience, database.calls_of_cards(cards)).await.ok()?.ok()?);
+        }
+        Some(calls)
+    }
+
+    /// How it stands; it writes something to find out, unless something was written lately.
+    pub async fn standing(&self) -> Standing {
+        let Some(keeping) = &self.0 else { return Standing::Off };
+        match keeping.ask(Job::Probe).await {
+            Err(_) => Standing::Unwritable,
+            Ok(()) if keeping.state.is_spooling() => Standing::Spooling,
+            Ok(()) => Standing::Writable,
+        }
+    }
+
+    /// The keys that configuration names now; `None` where there is no ledger.
+    ///
+    /// # Errors
+    /// [`LedgerError`] where they cannot be read.
+    pub fn read_keys(&self, config: &LedgerConfig) -> Result<Option<KeyRing>, LedgerError> {
+        self.0.as_ref().map(|_| super::opening::keys(config)).transpose()
+    }
+
+    /// Seals with the first of these keys from now on.
+    pub fn take_keys(&self, keys: KeyRing) {
+        if let Some(keeping) = &self.0 {
+            keeping.keys.store(Arc::new(keys));
+        }
+    }
+
+    /// Whether the keys that configuration names can be used.
+    ///
+    /// # Errors
+    /// [`LedgerError`] where they cannot.
+    pub fn check_keys(config: &LedgerConfig) -> Result<(), LedgerError> {
+        if config.keys.is_some() || config.keys_file.is_some() {
+            super::opening::keys(config)?;
+        }
+        Ok(())
+    }
+
+    /// Writes what waits and closes the database.
+    pub async fn close(&self) {
+        if let Some(keeping) = &self.0 {
+            let (done, closed) = oneshot::channel();
+            // A writer that is gone has closed already.
+            if keeping.queue.send(Job::Close(done)).await.is_ok() {
+                _ = closed.await;
+            }
+        }
+    }
+}
+
+impl Keeping {
+    fn seal(&self, entries: Vec<Entry>) -> Result<Vec<SealedEntry>, LedgerError> {
+        let keys = self.keys.load();
+        entries.into_iter().map(|entry| SealedEntry::seal(entry, &keys)).collect()
+    }
+
+    async fn ask(&self, job: impl FnOnce(oneshot::Sender<Written>) -> Job) -> Written {
+        let (done, written) = oneshot::channel();
+        self.queue.try_send(job(done)).map_err(|_| LedgerError::Closed)?;
+        timeout(self.patience, written).await.map_err(|_| LedgerError::TooSlow)?.unwrap_or(Err(LedgerError::Closed))
+    }
+}

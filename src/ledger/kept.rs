@@ -1,0 +1,87 @@
+//! A record, opened: what was kept, in the words it was kept in.
+
+use chrono::{DateTime, Utc};
+use uuid::Uuid;
+
+use super::chain::Record;
+use super::entry::EntryKind;
+use super::error::LedgerError;
+use super::keys::KeyRing;
+use super::place::Place;
+
+/// A record, opened.
+#[derive(Clone, Debug)]
+pub struct Kept {
+    /// Of a call, the assertion id.
+    pub id: Uuid,
+    /// What it tells of.
+    pub kind: EntryKind,
+    /// Where it stands.
+    pub place: Place,
+    /// By which instance.
+    pub instance: String,
+    /// When the call arrived.
+    pub received_at: DateTime<Utc>,
+    /// When the record was written.
+    pub recorded_at: DateTime<Utc>,
+    /// The client, by its configured name.
+    pub client: Option<String>,
+    /// The tenant.
+    pub tenant: Option<String>,
+    /// The hook.
+    pub hook: Option<String>,
+    /// The HTTP status.
+    pub status: Option<u16>,
+    /// Why there was no answer.
+    pub cause: Option<String>,
+    /// The policy versions that decided.
+    pub policies: Option<String>,
+    /// The most severe determination.
+    pub determination: Option<String>,
+    /// Of feedback, the card.
+    pub card: Option<Uuid>,
+    /// Of feedback, the call.
+    pub about: Option<Uuid>,
+    /// The key it is sealed with.
+    pub key_id: String,
+    /// JSON.
+    pub summary: Vec<u8>,
+    /// JSON; `None` where there is none, or where it was not wanted.
+    pub content: Option<Vec<u8>>,
+}
+
+/// How much of a record is opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Depth {
+    Summary,
+    Content,
+}
+
+impl Kept {
+    pub(super) fn open(record: Record, keys: &KeyRing, depth: Depth) -> Result<Self, LedgerError> {
+        let Record { chain, sequence, instance, recorded_at, sealed, .. } = record;
+        let key = keys.of_id(&sealed.key_id);
+        let key = key.ok_or_else(|| LedgerError::UnknownKey { id: sealed.id, key_id: sealed.key_id.clone() })?;
+        let content = if depth == Depth::Content { sealed.open_content(key)? } else { None };
+        Ok(Self {
+            summary: sealed.open_summary(key)?,
+            content,
+            id: sealed.id,
+            kind: sealed.kind,
+            place: Place { chain, sequence },
+            instance,
+            received_at: sealed.received_at(),
+            recorded_at: DateTime::from_timestamp_micros(recorded_at).unwrap_or_default(),
+            client: sealed.client,
+            tenant: sealed.tenant,
+            hook: sealed.hook,
+            status: sealed.status,
+            cause: sealed.cause,
+            policies: sealed.policies,
+            determination: sealed.determination,
+            card: sealed.card,
+            about: sealed.about,
+            key_id: sealed.key_id,
+        })
+    }
+}

@@ -1,0 +1,253 @@
+//! The keys of the ledger: which one seals, which ones open, and what is derived from each.
+//! A key never seals by itself: sealing, chaining and the index of patients each have a key of their own, derived by HKDF
+//! (RFC 5869), so that none of them can be used for another's purpose.
+//! Not here: where the keys are configured; see [`crate::config`].
+
+use std::fmt;
+use std::sync::Arc;
+
+use aws_lc_rs::aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey};
+use aws_lc_rs::error::Unspecified;
+use aws_lc_rs::hkdf::{HKDF_SHA256, KeyType, Salt};
+use aws_lc_rs::hmac::{self, HMAC_SHA256};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+/// The bytes of a key.
+pub(super) const KEY_BYTES: usize = 32;
+
+/// The longest name of a key.
+const LONGEST_ID: usize = 64;
+
+/// How much of a patient's digest is kept: enough that two patients of one ledger never share it, and no more.
+pub(super) const INDEX_BYTES: usize = 16;
+
+const SALT: &[u8] = b"sij-cds ledger";
+
+/// Why keys cannot be used. No message quotes one.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum KeysError {
+    /// A line is not `id:key`.
+    #[error(
+        "line {line}: must be `id:key`, the key {KEY_BYTES} bytes in base64, the id up to {LONGEST_ID} letters, digits, `-`, `_` or `.`"
+    )]
+    Line {
+        /// From 1.
+        line: usize,
+    },
+    /// Two lines have one id.
+    #[error("line {line}: the id stands on another line, too")]
+    Twice {
+        /// From 1.
+        line: usize,
+    },
+    /// There is none.
+    #[error("there is no key")]
+    None,
+    /// The library refuses one.
+    #[error("a key cannot be set up")]
+    Refused,
+}
+
+/// One key, and what is derived from it.
+pub(super) struct Key {
+    /// Stands beside whatever it sealed.
+    pub(super) id: String,
+    sealing: RandomizedNonceKey,
+    chaining: hmac::Key,
+    index: hmac::Key,
+}
+
+/// The keys, the one that seals first. A copy is cheap.
+#[derive(Clone)]
+pub struct KeyRing(Arc<[Key]>);
+
+impl fmt::Debug for Key {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Key").field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for KeyRing {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_list().entries(self.0.iter()).finish()
+    }
+}
+
+impl KeyRing {
+    /// Reads keys, one a line or parted by commas, as `id:base64`. The first seals; all open. Empty lines and those that
+    /// begin with `#` are passed over.
+    ///
+    /// # Errors
+    /// [`KeysError`], by the line.
+    pub fn read(text: &str) -> Result<Self, KeysError> {
+        let mut keys: Vec<Key> = Vec::new();
+        let lines = (1..).zip(text.split(['\n', ','])).map(|(line, text)| (line, text.trim()));
+        for (line, text) in lines.filter(|(_, text)| !text.is_empty() && !text.starts_with('#')) {
+            let (id, bytes) = parse(text).ok_or(KeysError::Line { line })?;
+            if keys.iter().any(|key| key.id == id) {
+                return Err(KeysError::Twice { line });
+            }
+            keys.push(Key::derive(id, &bytes).map_err(|_| KeysError::Refused)?);
+        }
+        if keys.is_empty() { Err(KeysError::None) } else { Ok(Self(keys.into())) }
+    }
+
+    /// The key that seals.
+    pub(super) fn sealing(&self) -> Option<&Key> {
+        self.0.first()
+    }
+
+    /// The key of an id.
+    pub(super) fn of_id(&self, id: &str) -> Option<&Key> {
+        self.0.iter().find(|key| key.id == id)
+    }
+
+    /// What stands for a text in records sealed by any of the keys.
+    pub(super) fn all_indices(&self, text: &str) -> Vec<Vec<u8>> {
+        self.0.iter().map(|key| key.index(text)).collect()
+    }
+}
+
+/// A new key as a line for a file of keys.
+///
+/// # Errors
+/// When the machine gives no random bytes.
+pub fn new_key_line(id: &str) -> Result<String, KeysError> {
+    let mut bytes = [0; KEY_BYTES];
+    aws_lc_rs::rand::fill(&mut bytes).map_err(|_| KeysError::Refused)?;
+    Ok(format!("{id}:{}", STANDARD.encode(bytes)))
+}
+
+fn parse(text: &str) -> Option<(&str, Vec<u8>)> {
+    let (id, key) = text.split_once(':')?;
+    let is_letter = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '-' | '_' | '.');
+    let bytes = STANDARD.decode(key.trim()).ok()?;
+    (!id.is_empty() && id.len() <= LONGEST_ID && id.chars().all(is_letter) && bytes.len() == KEY_BYTES).then_some((id, bytes))
+}
+
+/// The length that HKDF is asked for.
+struct Bytes(usize);
+
+impl KeyType for Bytes {
+    fn len(&self) -> usize {
+        self.0
+    }
+}
+
+impl Key {
+    fn derive(id: &str, bytes: &[u8]) -> Result<Self, Unspecified> {
+        let secret = Salt::new(HKDF_SHA256, SALT).extract(bytes);
+        let derived = |purpose: &str| -> Result<[u8; KEY_BYTES], Unspecified> {
+            let mut bytes = [0; KEY_BYTES];
+            secret.expand(&[purpose.as_bytes()], Bytes(KEY_BYTES))?.fill(&mut bytes)?;
+            Ok(bytes)
+        };
+        Ok(Self {
+            id: id.to_owned(),
+            sealing: RandomizedNonceKey::new(&AES_256_GCM, &derived("seal")?)?,
+            chaining: hmac::Key::new(HMAC_SHA256, &derived("chain")?),
+            index: hmac::Key::new(HMAC_SHA256, &derived("patient index")?),
+        })
+    }
+
+    /// Seals `plain` (AES-256-GCM, a random nonce of 96 bits first, the tag last); it opens with the same `bound` alone.
+    pub(super) fn seal(&self, plain: &[u8], bound: &[u8]) -> Result<Vec<u8>, Unspecified> {
+        let mut sealed = Vec::with_capacity(NONCE_LEN + plain.len() + AES_256_GCM.tag_len());
+        sealed.extend_from_slice(&[0; NONCE_LEN]);
+        sealed.extend_from_slice(plain);
+        let (nonce_place, text) = sealed.split_at_mut_checked(NONCE_LEN).ok_or(Unspecified)?;
+        let (nonce, tag) = self.sealing.seal_in_place_separate_tag(Aad::from(bound), text)?;
+        nonce_place.copy_from_slice(nonce.as_ref());
+        sealed.extend_from_slice(tag.as_ref());
+        Ok(sealed)
+    }
+
+    /// Opens what [`Key::seal`] sealed.
+    pub(super) fn open(&self, sealed: &[u8], bound: &[u8]) -> Result<Vec<u8>, Unspecified> {
+        let (nonce, text) = sealed.split_first_chunk::<NONCE_LEN>().ok_or(Unspecified)?;
+        let mut text = text.to_vec();
+        let length = self.sealing.open_in_place(Nonce::from(nonce), Aad::from(bound), &mut text)?.len();
+        text.truncate(length);
+        Ok(text)
+    }
+
+    /// The authentication code of a link of the chain.
+    pub(super) fn chain(&self, parts: &[&[u8]]) -> [u8; KEY_BYTES] {
+        let mut context = hmac::Context::with_key(&self.chaining);
+        for part in parts {
+            context.update(part);
+        }
+        let mut code = [0; KEY_BYTES];
+        code.iter_mut().zip(context.sign().as_ref()).for_each(|(to, from)| *to = *from);
+        code
+    }
+
+    /// What stands for a text where it must be found again and not be read.
+    pub(super) fn index(&self, text: &str) -> Vec<u8> {
+        hmac::sign(&self.index, text.as_bytes()).as_ref().iter().take(INDEX_BYTES).copied().collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ring(id: &str) -> KeyRing {
+        KeyRing::read(&new_key_line(id).expect("random bytes")).expect("a key")
+    }
+
+    #[test]
+    fn what_is_sealed_opens_with_its_key_and_what_it_is_bound_to_alone() {
+        let (keys, others) = (ring("a"), ring("a"));
+        let key = keys.sealing().expect("one");
+        let sealed = key.seal(b"something of somebody", b"record 1").expect("sealed");
+        assert_eq!(key.open(&sealed, b"record 1").expect("opened"), b"something of somebody");
+        assert!(key.open(&sealed, b"record 2").is_err());
+        assert!(others.sealing().expect("one").open(&sealed, b"record 1").is_err());
+        for place in 0..sealed.len() {
+            let mut altered = sealed.clone();
+            altered[place] ^= 1;
+            assert!(key.open(&altered, b"record 1").is_err(), "byte {place}");
+        }
+        assert!(key.open(&sealed[..11], b"record 1").is_err());
+    }
+
+    #[test]
+    fn the_same_text_is_sealed_differently_each_time() {
+        let keys = ring("a");
+        let key = keys.sealing().expect("one");
+        assert_ne!(key.seal(b"text", b"").expect("sealed"), key.seal(b"text", b"").expect("sealed"));
+    }
+
+    #[test]
+    fn the_first_key_seals_and_all_open() {
+        let (new, old) = (new_key_line("new").expect("random"), new_key_line("old").expect("random"));
+        let keys = KeyRing::read(&format!("# since autumn\n{new}\n\n{old}\n")).expect("keys");
+        assert_eq!(keys.sealing().expect("one").id, "new");
+        assert!(keys.of_id("old").is_some() && keys.of_id("other").is_none());
+        assert_eq!(KeyRing::read(&format!("{new},{old}")).expect("keys").sealing().expect("one").id, "new");
+    }
+
+    #[test]
+    fn a_line_that_is_no_key_is_refused_by_its_number() {
+        let good = new_key_line("a").expect("random");
+        for (text, expected) in [
+            ("", KeysError::None),
+            ("# nothing", KeysError::None),
+            ("a:c2hvcnQ=", KeysError::Line { line: 1 }),
+            ("no colon", KeysError::Line { line: 1 }),
+            (&format!("{good}\nb b:{}", good.trim_start_matches("a:")), KeysError::Line { line: 2 }),
+            (&format!("{good}\n:{}", good.trim_start_matches("a:")), KeysError::Line { line: 2 }),
+            (&format!("{good}\n\n{good}"), KeysError::Twice { line: 3 }),
+        ] {
+            assert_eq!(KeyRing::read(text).expect_err("refused"), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn no_key_is_shown() {
+        let line = new_key_line("a").expect("random");
+        assert_eq!(format!("{:?}", KeyRing::read(&line).expect("a key")), r#"[Key { id: "a", .. }]"#);
+    }
+}

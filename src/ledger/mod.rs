@@ -1,0 +1,37 @@
+//! The ledger: every call with its answer, every fault, refusal and feedback, sealed, chained and durable before the answer leaves.
+//! SQLite in a file, or PostgreSQL for several instances. Entries go in through [`Ledger`]; [`Archive`] reads them back.
+//! Not here: what a call means; entries are bytes to this module.
+
+mod append;
+mod archive;
+mod chain;
+mod checkpoint;
+mod columns;
+mod database;
+mod entry;
+mod error;
+mod forwarder;
+mod keeper;
+mod kept;
+mod keys;
+mod opening;
+mod place;
+mod purge;
+mod reader;
+mod sealed;
+mod start;
+mod state;
+mod store;
+mod verify;
+mod writer;
+
+pub use archive::{Archive, Wanted};
+pub use entry::{Entry, EntryKind};
+pub use error::LedgerError;
+pub use keeper::Ledger;
+pub use kept::Kept;
+pub use keys::{KeyRing, KeysError, new_key_line};
+pub use place::{End, NoPlace, Place};
+pub use purge::{Proof, Purged};
+pub use state::Standing;
+pub use verify::{Defect, Finding, Verification, Verified};

@@ -1,0 +1,187 @@
+//! Opening the ledger: its keys, its database, and what an earlier run left.
+//! Not here: what is then done with it; see [`super::keeper`] and [`super::archive`].
+
+use std::fs::OpenOptions;
+use std::io::{ErrorKind, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use secrecy::ExposeSecret as _;
+use tokio::time::timeout;
+use tracing::warn;
+
+use super::chain::Head;
+use super::database::Database;
+use super::error::LedgerError;
+use super::keys::{KeyRing, new_key_line};
+use super::state::State;
+use super::store::{Server, Store};
+use crate::config::{LedgerConfig, LedgerPlace};
+
+/// How long PostgreSQL may take for a command's statement; nobody's answer waits for it.
+const READING_PATIENCE: Duration = Duration::from_mins(1);
+
+/// A ledger that is open to be written.
+pub(super) struct Opened {
+    pub(super) store: Store,
+    pub(super) keys: KeyRing,
+    pub(super) state: Arc<State>,
+    /// The end of the chain that this instance wrote last, where a new one begins.
+    pub(super) link: Option<Head>,
+    pub(super) databases: Vec<Database>,
+}
+
+/// A ledger that is open to be read.
+pub(super) struct Readable {
+    pub(super) database: Database,
+    pub(super) spool: Option<Database>,
+    pub(super) keys: KeyRing,
+}
+
+/// Opens the ledger to read, whether or not another process writes to it.
+pub(super) async fn open_to_read(config: &LedgerConfig) -> Result<Readable, LedgerError> {
+    let database = match config.place() {
+        Some(LedgerPlace::File(path)) => existing("url", &path)?,
+        Some(LedgerPlace::Server) => Database::of_server(config.url.expose_secret(), READING_PATIENCE)?,
+        Some(LedgerPlace::Off) | None => return Err(LedgerError::Off),
+    };
+    database.migrate().await?;
+    let is_server = config.place() == Some(LedgerPlace::Server);
+    let spool = if is_server && config.spool_file.exists() { Some(existing("spool_file", &config.spool_file)?) } else { None };
+    Ok(Readable { database, spool, keys: keys(config)? })
+}
+
+/// The database whose tables are to be made.
+pub(super) fn database_to_make(config: &LedgerConfig) -> Result<Database, LedgerError> {
+    match config.place() {
+        Some(LedgerPlace::File(path)) => {
+            make_private(&path).map_err(|source| LedgerError::File { key: "url", path: path.clone(), source })?;
+            Database::of_file(&path, true)
+        }
+        Some(LedgerPlace::Server) => Database::of_server(config.url.expose_secret(), READING_PATIENCE),
+        Some(LedgerPlace::Off) | None => Err(LedgerError::Off),
+    }
+}
+
+fn existing(key: &'static str, path: &Path) -> Result<Database, LedgerError> {
+    std::fs::metadata(path).map_err(|source| LedgerError::File { key, path: path.to_owned(), source })?;
+    Database::of_file(path, false)
+}
+
+/// Opens the ledger to write; `None` where there is to be none.
+pub(super) async fn open(config: &LedgerConfig) -> Result<Option<Opened>, LedgerError> {
+    match config.place() {
+        Some(LedgerPlace::File(path)) => open_file(config, &path).await.map(Some),
+        Some(LedgerPlace::Server) => open_server(config).await.map(Some),
+        Some(LedgerPlace::Off) | None => Ok(None),
+    }
+}
+
+async fn open_file(config: &LedgerConfig, path: &Path) -> Result<Opened, LedgerError> {
+    let keys = keys_or_new(config, path)?;
+    let database = locked("url", path).await?;
+    let databases = vec![database.clone()];
+    Ok(Opened { store: Store::File(database), keys, state: Arc::default(), link: None, databases })
+}
+
+async fn open_server(config: &LedgerConfig) -> Result<Opened, LedgerError> {
+    let keys = keys(config)?;
+    let spool = locked("spool_file", &config.spool_file).await?;
+    let database = Database::of_server(config.url.expose_secret(), config.database_patience)?;
+    let state = Arc::new(State::default());
+    let left = spool.count().await?;
+    let link = match timeout(config.patience, beginning(&database, config)).await.unwrap_or(Err(LedgerError::TooSlow)) {
+        Ok(link) => link,
+        Err(error) => {
+            warn!(%error, "the database is away; records go to the spool");
+            state.begin_spooling();
+            None
+        }
+    };
+    let link = if left > 0 { spool.head().await? } else { link };
+    if left > 0 {
+        state.begin_spooling();
+        state.count_spooled(usize::try_from(left).unwrap_or(usize::MAX));
+    }
+    let databases = vec![database.clone(), spool.clone()];
+    let server = Server { database, spool, state: Arc::clone(&state), patience: config.database_patience };
+    Ok(Opened { store: Store::Server(server), keys, state, link, databases })
+}
+
+async fn beginning(database: &Database, config: &LedgerConfig) -> Result<Option<Head>, LedgerError> {
+    database.migrate().await?;
+    database.head_of(&config.instance).await
+}
+
+/// A file that this process alone writes records to. The lock ends with the process, however that ends.
+async fn locked(key: &'static str, path: &Path) -> Result<Database, LedgerError> {
+    let lock_path = with_suffix(path, ".lock");
+    let file_error = |source| LedgerError::File { key, path: path.to_owned(), source };
+    let lock = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(&lock_path).map_err(file_error)?;
+    match lock.try_lock() {
+        Ok(()) => {}
+        Err(std::fs::TryLockError::WouldBlock) => return Err(LedgerError::InUse { key, path: path.to_owned() }),
+        Err(std::fs::TryLockError::Error(source)) => return Err(file_error(source)),
+    }
+    make_private(path).map_err(file_error)?;
+    let database = Database::of_file(path, true)?.holding(lock);
+    database.migrate().await?;
+    Ok(database)
+}
+
+/// A new file that only its owner reads; one that is there stays as it is.
+fn make_private(path: &Path) -> std::io::Result<()> {
+    OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(path).map(|_| ())
+}
+
+/// The keys of the configuration; in their absence those beside the file, made if need be.
+fn keys_or_new(config: &LedgerConfig, path: &Path) -> Result<KeyRing, LedgerError> {
+    if config.keys.is_some() || config.keys_file.is_some() {
+        return keys(config);
+    }
+    let own = with_suffix(path, ".keys");
+    match make_key(&own) {
+        Ok(()) => warn!(file = %own.display(), "a key for the ledger was made; whoever has it can read the records, without it nobody can"),
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+        Err(source) => return Err(LedgerError::File { key: "keys_file", path: own, source }),
+    }
+    read_keys(&own)
+}
+
+fn make_key(path: &Path) -> std::io::Result<()> {
+    let mut file = OpenOptions::new().create_new(true).write(true).mode(0o600).open(path)?;
+    let line = new_key_line("development").map_err(std::io::Error::other)?;
+    writeln!(file, "{line}")?;
+    file.sync_all()
+}
+
+/// The keys, as configuration has them.
+pub(super) fn keys(config: &LedgerConfig) -> Result<KeyRing, LedgerError> {
+    if let Some(keys) = &config.keys {
+        return KeyRing::read(keys.expose_secret()).map_err(|source| LedgerError::Keys { key: "keys", source });
+    }
+    if let Some(path) = &config.keys_file {
+        return read_keys(path);
+    }
+    match config.place() {
+        Some(LedgerPlace::File(path)) => read_keys(&with_suffix(&path, ".keys")),
+        Some(LedgerPlace::Off | LedgerPlace::Server) | None => {
+            Err(LedgerError::Keys { key: "keys_file", source: super::keys::KeysError::None })
+        }
+    }
+}
+
+fn read_keys(path: &Path) -> Result<KeyRing, LedgerError> {
+    let file_error = |source| LedgerError::File { key: "keys_file", path: path.to_owned(), source };
+    let text = std::fs::read_to_string(path).map_err(file_error)?;
+    KeyRing::read(&text).map_err(|source| LedgerError::Keys { key: "keys_file", source })
+}
+
+/// The path of a file beside another.
+pub(super) fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
+}

@@ -1,0 +1,99 @@
+//! A place in a chain, as people write it: where a long run goes on, and which end of a chain was seen.
+
+use std::fmt;
+use std::str::FromStr;
+
+use uuid::Uuid;
+
+use super::chain::Hash;
+use super::keys::KEY_BYTES;
+
+/// A record by its chain and its number there: `CHAIN:SEQUENCE`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    /// The chain.
+    pub chain: Uuid,
+    /// From 1.
+    pub sequence: i64,
+}
+
+/// The end of a chain as it was seen once: `CHAIN:SEQUENCE:CODE`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct End {
+    /// The last record.
+    pub place: Place,
+    pub(super) hash: Hash,
+}
+
+/// A text that is no place, or no end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not a place as an earlier run printed it")]
+pub struct NoPlace;
+
+impl Place {
+    /// Ahead of every chain.
+    pub const BEGINNING: Self = Self { chain: Uuid::nil(), sequence: 0 };
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}:{}", self.chain, self.sequence)
+    }
+}
+
+impl FromStr for Place {
+    type Err = NoPlace;
+
+    fn from_str(text: &str) -> Result<Self, NoPlace> {
+        let (chain, sequence) = text.split_once(':').ok_or(NoPlace)?;
+        let sequence = sequence.parse().map_err(|_| NoPlace)?;
+        Ok(Self { chain: chain.parse().map_err(|_| NoPlace)?, sequence })
+    }
+}
+
+impl fmt::Display for End {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}:", self.place)?;
+        self.hash.iter().try_for_each(|byte| write!(formatter, "{byte:02x}"))
+    }
+}
+
+impl FromStr for End {
+    type Err = NoPlace;
+
+    fn from_str(text: &str) -> Result<Self, NoPlace> {
+        let (place, code) = text.rsplit_once(':').ok_or(NoPlace)?;
+        let digits = code.as_bytes();
+        if digits.len() != 2 * KEY_BYTES || !code.is_ascii() {
+            return Err(NoPlace);
+        }
+        let mut hash = [0; KEY_BYTES];
+        for (byte, pair) in hash.iter_mut().zip(digits.chunks(2)) {
+            let pair = std::str::from_utf8(pair).map_err(|_| NoPlace)?;
+            *byte = u8::from_str_radix(pair, 16).map_err(|_| NoPlace)?;
+        }
+        Ok(Self { place: place.parse()?, hash })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_and_an_end_are_read_as_they_are_written() {
+        let place = Place { chain: Uuid::from_u128(7), sequence: 12 };
+        assert_eq!(place.to_string().parse(), Ok(place));
+        let end = End { place, hash: [0xa5; KEY_BYTES] };
+        assert_eq!(end.to_string().parse(), Ok(end));
+    }
+
+    #[test]
+    fn anything_else_is_refused() {
+        let place = Place { chain: Uuid::from_u128(7), sequence: 12 };
+        for text in ["", ":", "x:1", "00000000-0000-0000-0000-000000000007:x", &format!("{place}:"), &format!("{place}:zz")] {
+            assert_eq!(text.parse::<End>(), Err(NoPlace), "{text}");
+        }
+        assert_eq!("00000000-0000-0000-0000-000000000007:x".parse::<Place>(), Err(NoPlace));
+    }
+}

@@ -1,0 +1,105 @@
+//! Removing old records, so that what is left of each chain can still be proved.
+
+use chrono::{DateTime, Utc};
+use sqlx::{Connection as _, Executor as _, Row as _};
+use uuid::Uuid;
+
+use super::archive::Archive;
+use super::chain::{Head, Record};
+use super::checkpoint::Checkpoint;
+use super::columns::bytes;
+use super::database::{Database, Kind};
+use super::error::LedgerError;
+use super::place::Place;
+use super::verify::{Finding, check};
+
+/// How many records are removed at a time.
+const PAGE: i64 = 500;
+
+/// How a purge goes on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Purged {
+    /// So many more records are gone.
+    Some(u64),
+    /// A record ahead of the instant does not hold, and stays, with all behind it.
+    Stopped(Finding),
+    /// There is nothing left to remove.
+    All,
+}
+
+/// Whether records are proved before they are removed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Proof {
+    /// They are; the first that does not hold stops the purge.
+    Asked,
+    /// They are not: what is wrong with them goes with them.
+    Waived,
+}
+
+impl Archive {
+    /// Removes some of the records that were written before an instant, from the beginning of their chain on.
+    ///
+    /// # Errors
+    /// [`LedgerError`] where the database fails; all that was said to be gone is, and no more.
+    pub async fn purge_some(&self, before: DateTime<Utc>, proof: Proof) -> Result<Purged, LedgerError> {
+        for chain in self.database.chains().await? {
+            let checkpoint = self.database.checkpoint(chain).await?;
+            let from = checkpoint.map_or(Head::of_new(chain), |checkpoint| checkpoint.head);
+            let mut records = self.database.chain_page(Place { chain, sequence: from.sequence }, PAGE).await?;
+            let old = records.iter().take_while(|record| record.recorded_at < before.timestamp_micros()).count();
+            records.truncate(old);
+            let Some(last) = records.last().map(Record::head) else { continue };
+            if proof == Proof::Asked {
+                let mut head = from;
+                for record in &records {
+                    if let Err(finding) = check(record, &head, &self.keys) {
+                        return Ok(Purged::Stopped(finding));
+                    }
+                    head = record.head();
+                }
+            }
+            let key = self.keys.sealing().ok_or(LedgerError::Sealing)?;
+            self.database.remove_up_to(&Checkpoint::new(last, key)).await?;
+            return Ok(Purged::Some(u64::try_from(old).unwrap_or(u64::MAX)));
+        }
+        Ok(Purged::All)
+    }
+
+    /// How many records were written before an instant.
+    ///
+    /// # Errors
+    /// [`LedgerError`] where the database fails.
+    pub async fn count_before(&self, before: DateTime<Utc>) -> Result<u64, LedgerError> {
+        let select = "SELECT COUNT(*) AS records FROM ledger_record WHERE recorded_at < $1";
+        let count: i64 = sqlx::query(select).bind(before.timestamp_micros()).fetch_one(&self.database.pool).await?.try_get("records")?;
+        Ok(u64::try_from(count).unwrap_or_default())
+    }
+
+    /// Gives the room of removed records back to the disk.
+    ///
+    /// # Errors
+    /// [`LedgerError`] where the database fails.
+    pub async fn give_room_back(&self) -> Result<(), LedgerError> {
+        if self.database.kind == Kind::Sqlite {
+            let mut connection = self.database.pool.acquire().await?;
+            connection.execute(sqlx::raw_sql("PRAGMA incremental_vacuum; PRAGMA wal_checkpoint(TRUNCATE)")).await?;
+        }
+        Ok(())
+    }
+}
+
+impl Database {
+    /// Removes a chain's records up to a checkpoint, which is put in their place.
+    async fn remove_up_to(&self, checkpoint: &Checkpoint) -> Result<(), LedgerError> {
+        let Head { chain, sequence, .. } = checkpoint.head;
+        let chain: Uuid = chain;
+        let mut connection = self.pool.acquire().await?;
+        let mut transaction = connection.begin().await?;
+        let cards = "DELETE FROM ledger_card WHERE record_id IN (SELECT id FROM ledger_record WHERE chain = $1 AND sequence <= $2)";
+        sqlx::query(cards).bind(bytes(chain)).bind(sequence).execute(&mut *transaction).await?;
+        let records = "DELETE FROM ledger_record WHERE chain = $1 AND sequence <= $2";
+        sqlx::query(records).bind(bytes(chain)).bind(sequence).execute(&mut *transaction).await?;
+        checkpoint.put(&mut transaction).await?;
+        Ok(transaction.commit().await?)
+    }
+}

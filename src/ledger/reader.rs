@@ -1,0 +1,134 @@
+//! Reading records: by their ids, by what is known of them, and along their chains.
+//! Not here: opening what they hold; see [`super::kept`].
+
+use sqlx::{AssertSqlSafe, Row as _};
+use uuid::Uuid;
+
+use super::chain::Record;
+use super::columns::{COLUMNS, Statement, bytes, id, record};
+use super::database::Database;
+use super::entry::EntryKind;
+use super::error::LedgerError;
+use super::place::Place;
+
+/// A value of a condition.
+#[derive(Clone)]
+pub(super) enum Value {
+    Number(i64),
+    Text(String),
+    Bytes(Vec<u8>),
+}
+
+/// Conditions that records have to meet, all of them.
+#[derive(Clone, Default)]
+pub(super) struct Conditions {
+    words: Vec<String>,
+    values: Vec<Value>,
+}
+
+impl Conditions {
+    /// Adds one; each `?` of its words stands for the next of its values.
+    pub(super) fn and(&mut self, words: &str, values: impl IntoIterator<Item = Value>) {
+        let mut parts = words.split('?');
+        let mut text = parts.next().unwrap_or_default().to_owned();
+        for (part, value) in parts.zip(values) {
+            self.values.push(value);
+            text.push('$');
+            text.push_str(&self.values.len().to_string());
+            text.push_str(part);
+        }
+        self.words.push(text);
+    }
+
+    fn clause(&self) -> String {
+        if self.words.is_empty() { String::new() } else { format!("WHERE {}", self.words.join(" AND ")) }
+    }
+
+    fn bind<'q>(&self, statement: Statement<'q>) -> Statement<'q> {
+        self.values.iter().fold(statement, |statement, value| match value {
+            Value::Number(number) => statement.bind(*number),
+            Value::Text(text) => statement.bind(text.clone()),
+            Value::Bytes(bytes) => statement.bind(bytes.clone()),
+        })
+    }
+}
+
+impl Database {
+    /// The record of an id, or the call that showed the card of that id.
+    pub(super) async fn find(&self, wanted: Uuid) -> Result<Option<Record>, LedgerError> {
+        let mut conditions = Conditions::default();
+        let values = [Value::Bytes(bytes(wanted)), Value::Bytes(bytes(wanted))];
+        conditions.and("(id = ? OR id IN (SELECT record_id FROM ledger_card WHERE card = ?))", values);
+        Ok(self.records(&conditions, "ORDER BY received_at", 1).await?.pop())
+    }
+
+    /// What clients told of the cards of a call, the oldest first.
+    pub(super) async fn feedback_on(&self, call: Uuid, most: i64) -> Result<Vec<Record>, LedgerError> {
+        let mut conditions = Conditions::default();
+        let values = [Value::Bytes(bytes(call)), Value::Bytes(bytes(call))];
+        // Where the card could not be looked up when the feedback came, it does not name the call.
+        conditions.and("(about = ? OR card IN (SELECT card FROM ledger_card WHERE record_id = ?))", values);
+        conditions.and("kind = ?", [Value::Text(EntryKind::Feedback.as_str().to_owned())]);
+        self.records(&conditions, "ORDER BY received_at, chain, sequence", most).await
+    }
+
+    /// The newest records that meet the conditions, the newest first.
+    pub(super) async fn newest(&self, conditions: &Conditions, most: i64) -> Result<Vec<Record>, LedgerError> {
+        self.records(conditions, "ORDER BY received_at DESC, chain DESC, sequence DESC", most).await
+    }
+
+    /// Records behind a place, chain by chain.
+    pub(super) async fn page(&self, after: Place, conditions: &Conditions, most: i64) -> Result<Vec<Record>, LedgerError> {
+        let mut conditions = conditions.clone();
+        conditions.and("(chain, sequence) > (?, ?)", [Value::Bytes(bytes(after.chain)), Value::Number(after.sequence)]);
+        self.records(&conditions, "ORDER BY chain, sequence", most).await
+    }
+
+    /// Records of one chain behind a place.
+    pub(super) async fn chain_page(&self, after: Place, most: i64) -> Result<Vec<Record>, LedgerError> {
+        let mut conditions = Conditions::default();
+        conditions.and("chain = ?", [Value::Bytes(bytes(after.chain))]);
+        conditions.and("sequence > ?", [Value::Number(after.sequence)]);
+        self.records(&conditions, "ORDER BY sequence", most).await
+    }
+
+    async fn records(&self, conditions: &Conditions, order: &str, most: i64) -> Result<Vec<Record>, LedgerError> {
+        let select = format!("SELECT {COLUMNS} FROM ledger_record {} {order} LIMIT {most}", conditions.clause());
+        let rows = conditions.bind(sqlx::query(AssertSqlSafe(select))).fetch_all(&self.pool).await?;
+        rows.iter().map(record).collect()
+    }
+
+    /// How many records meet the conditions.
+    pub(super) async fn count_of(&self, conditions: &Conditions) -> Result<i64, LedgerError> {
+        let select = format!("SELECT COUNT(*) AS records FROM ledger_record {}", conditions.clause());
+        Ok(conditions.bind(sqlx::query(AssertSqlSafe(select))).fetch_one(&self.pool).await?.try_get("records")?)
+    }
+
+    /// The calls that showed these cards, as card and call.
+    pub(super) async fn calls_of_cards(&self, cards: &[Uuid]) -> Result<Vec<(Uuid, Uuid)>, LedgerError> {
+        let mut calls = Vec::new();
+        for card in cards {
+            let select = "SELECT record_id FROM ledger_card WHERE card = $1";
+            let row = sqlx::query(select).bind(bytes(*card)).fetch_optional(&self.pool).await?;
+            let call = row.as_ref().map(|row| id(row, "record_id")).transpose()?.flatten();
+            calls.extend(call.map(|call| (*card, call)));
+        }
+        Ok(calls)
+    }
+
+    /// Every chain, the oldest first: also one of which all was purged.
+    pub(super) async fn chains(&self) -> Result<Vec<Uuid>, LedgerError> {
+        let select =
+            "SELECT chain FROM ledger_record WHERE sequence > 0 GROUP BY chain UNION SELECT chain FROM ledger_checkpoint ORDER BY chain";
+        let rows = sqlx::query(select).fetch_all(&self.pool).await?;
+        let chains: Vec<Option<Uuid>> = rows.iter().map(|row| id(row, "chain")).collect::<Result<_, _>>()?;
+        Ok(chains.into_iter().flatten().collect())
+    }
+
+    /// What processes and chains began with.
+    pub(super) async fn starts(&self) -> Result<Vec<Record>, LedgerError> {
+        let mut conditions = Conditions::default();
+        conditions.and("kind = ?", [Value::Text(EntryKind::Start.as_str().to_owned())]);
+        self.records(&conditions, "ORDER BY chain, sequence", i64::MAX).await
+    }
+}

@@ -1,0 +1,31 @@
+//! The record that a process, or a new chain, begins with: which program writes, and which chain it goes on from.
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::chain::{Hash, Head};
+use super::error::LedgerError;
+
+/// What a start record's summary says.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Start {
+    program: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) previous: Option<Previous>,
+}
+
+/// How far the chain before this one went at least.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Previous {
+    pub(super) chain: Uuid,
+    pub(super) sequence: i64,
+    pub(super) hash: Hash,
+}
+
+/// The summary of a start record.
+pub(super) fn summary(previous: Option<Head>) -> Result<Vec<u8>, LedgerError> {
+    let previous = previous.map(|head| Previous { chain: head.chain, sequence: head.sequence, hash: head.hash });
+    let start = Start { program: concat!("sij-cds ", env!("CARGO_PKG_VERSION")).to_owned(), previous };
+    serde_json::to_vec(&start).map_err(|_| LedgerError::Sealing)
+}

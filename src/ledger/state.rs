@@ -1,0 +1,97 @@
+//! How the ledger stands: what its writer, its forwarder and whoever asks after its health know of each other.
+
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use tokio::sync::Notify;
+use tokio::time::{Duration, Instant};
+
+/// For so long a record that was written proves that records can be.
+const PROOF: Duration = Duration::from_secs(1);
+
+/// How the ledger stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// Records are written where they belong.
+    Writable,
+    /// PostgreSQL is away, and records are written to the spool on this machine.
+    Spooling,
+    /// Nothing can be written, so no call is answered.
+    Unwritable,
+    /// No ledger is kept.
+    Off,
+}
+
+impl Standing {
+    /// As readiness shows it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Writable => "writable",
+            Self::Spooling => "spooling",
+            Self::Unwritable => "unwritable",
+            Self::Off => "off",
+        }
+    }
+}
+
+/// What is known of the writing.
+#[derive(Debug, Default)]
+pub(super) struct State {
+    spooling: AtomicBool,
+    spooled: AtomicI64,
+    written_at: Mutex<Option<Instant>>,
+    /// Wakes the forwarder.
+    pub(super) to_forward: Notify,
+}
+
+impl State {
+    pub(super) fn is_spooling(&self) -> bool {
+        self.spooling.load(Ordering::Acquire)
+    }
+
+    /// How many records wait in the spool.
+    pub(super) fn spooled(&self) -> i64 {
+        self.spooled.load(Ordering::Acquire)
+    }
+
+    /// Whether this is when it began.
+    pub(super) fn begin_spooling(&self) -> bool {
+        let began = !self.spooling.swap(true, Ordering::AcqRel);
+        self.to_forward.notify_one();
+        began
+    }
+
+    pub(super) fn end_spooling(&self) {
+        self.spooling.store(false, Ordering::Release);
+    }
+
+    pub(super) fn count_spooled(&self, records: usize) {
+        let records = i64::try_from(records).unwrap_or(i64::MAX);
+        let spooled = self.spooled.fetch_add(records, Ordering::AcqRel) + records;
+        metrics::gauge!("sij_cds_ledger_spooled_records").set(figure(spooled));
+        self.to_forward.notify_one();
+    }
+
+    pub(super) fn count_forwarded(&self, records: usize) {
+        let records = i64::try_from(records).unwrap_or(i64::MAX);
+        let spooled = self.spooled.fetch_sub(records, Ordering::AcqRel) - records;
+        metrics::gauge!("sij_cds_ledger_spooled_records").set(figure(spooled));
+    }
+
+    pub(super) fn note_written(&self) {
+        *self.written_at.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+    }
+
+    /// Whether something was written so lately that it need not be tried.
+    pub(super) fn was_written_lately(&self) -> bool {
+        let written_at = *self.written_at.lock().unwrap_or_else(PoisonError::into_inner);
+        written_at.is_some_and(|at| at.elapsed() < PROOF)
+    }
+}
+
+/// No ledger holds more records than a figure counts exactly.
+#[expect(clippy::cast_precision_loss, reason = "exact below 2^53")]
+fn figure(number: i64) -> f64 {
+    number as f64
+}

@@ -1,0 +1,247 @@
+//! Proving the ledger: along each chain every record is where it should be, as it was written, and opens; and no chain is missing.
+//! Not here: what a chain is; see [`super::chain`].
+
+use std::collections::{BTreeMap, VecDeque};
+use std::fmt;
+
+use uuid::Uuid;
+
+use super::archive::Archive;
+use super::chain::{BEGINNING, Head, Record};
+use super::error::LedgerError;
+use super::keys::KeyRing;
+use super::place::{End, Place};
+use super::start::Start;
+
+/// How many records are read at a time.
+const PAGE: i64 = 500;
+
+/// What is wrong with a chain.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Defect {
+    /// The first record that is not there, though one behind it is.
+    Missing,
+    /// The first record that is not as it was written, or of which something ahead is not.
+    Altered,
+    /// The first record whose key is not among the keys.
+    UnknownKey(String),
+    /// The checkpoint that a purge left is not as it was written.
+    CheckpointAltered,
+    /// All of the chain, or its end from here on: another one says that it was longer.
+    EndMissing,
+}
+
+/// What is wrong, and where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// The record.
+    pub place: Place,
+    /// What is wrong with it.
+    pub defect: Defect,
+}
+
+/// What was gone through so far.
+#[derive(Clone, Debug, Default)]
+pub struct Verified {
+    /// How many records hold.
+    pub records: u64,
+    /// How each chain ends that holds.
+    pub ends: Vec<End>,
+    /// The first defect of each chain that does not.
+    pub findings: Vec<Finding>,
+}
+
+/// Goes along the chains, some records at a time.
+#[derive(Debug)]
+pub struct Verification<'a> {
+    archive: &'a Archive,
+    chains: VecDeque<Uuid>,
+    /// The record up to which the chain that is being gone along holds.
+    at: Option<Head>,
+    expected: Vec<End>,
+    verified: Verified,
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Place { chain, sequence } = self.place;
+        match &self.defect {
+            Defect::Missing => write!(formatter, "chain {chain}: record {sequence} is missing"),
+            Defect::Altered => write!(formatter, "chain {chain}: record {sequence} was altered"),
+            Defect::UnknownKey(key) => {
+                write!(formatter, "chain {chain}: record {sequence} was sealed with key `{key}`, which is not among the keys")
+            }
+            Defect::CheckpointAltered => {
+                write!(formatter, "chain {chain}: the checkpoint of the purge up to record {sequence} was altered")
+            }
+            Defect::EndMissing => write!(formatter, "chain {chain}: record {sequence} is missing, and it was there once"),
+        }
+    }
+}
+
+impl<'a> Verification<'a> {
+    /// From the beginning, or from a place that was reached before; `expected` are ends that were seen before.
+    ///
+    /// # Errors
+    /// [`LedgerError`] where the database fails.
+    pub async fn begin(archive: &'a Archive, resume: Option<Place>, expected: Vec<End>) -> Result<Self, LedgerError> {
+        let mut chains: VecDeque<Uuid> = archive.database.chains().await?.into();
+        let mut at = None;
+        if let Some(place) = resume {
+            chains.retain(|chain| *chain >= place.chain);
+            if chains.front() == Some(&place.chain) && place.sequence > 0 {
+                let ahead = Place { sequence: place.sequence - 1, ..place };
+                at = archive.database.chain_page(ahead, 1).await?.first().map(Record::head);
+            }
+        }
+        Ok(Self { archive, chains, at, expected, verified: Verified::default() })
+    }
+
+    /// How many records there are to go along, those ahead of the place it went on from included.
+    ///
+    /// # Errors
+    /// [`LedgerError`] where the database fails.
+    pub async fn size(&self) -> Result<u64, LedgerError> {
+        Ok(u64::try_from(self.archive.database.count().await?).unwrap_or_default())
+    }
+
+    /// What was found so far.
+    #[must_use]
+    pub fn so_far(&self) -> &Verified {
+        &self.verified
+    }
+
+    /// Where it goes on, if it is interrupted now.
+    #[must_use]
+    pub fn place(&self) -> Option<Place> {
+        let chain = *self.chains.front()?;
+        Some(Place { chain, sequence: self.at.map_or(0, |head| head.sequence) })
+    }
+
+    /// Goes on by some records; `false` when all is done.
+    ///
+    /// # Errors
+    /// [`LedgerError`] where the database fails.
+    pub async fn step(&mut self) -> Result<bool, LedgerError> {
+        let Some(chain) = self.chains.front().copied() else {
+            self.look_for_ends().await?;
+            return Ok(false);
+        };
+        let Some(at) = self.beginning(chain).await? else { return Ok(true) };
+        let records = self.archive.database.chain_page(Place { chain, sequence: at.sequence }, PAGE).await?;
+        let (mut head, is_last) = (at, records.len() < usize::try_from(PAGE).unwrap_or(usize::MAX));
+        for record in records {
+            match check(&record, &head, &self.archive.keys) {
+                Ok(()) => head = record.head(),
+                Err(finding) => {
+                    self.leave(Some(finding), None);
+                    return Ok(true);
+                }
+            }
+            self.verified.records += 1;
+        }
+        if is_last {
+            self.leave(None, Some(head));
+        } else {
+            self.at = Some(head);
+        }
+        Ok(true)
+    }
+
+    /// What the chain's next record follows; `None` where even that does not hold, and the chain is left.
+    async fn beginning(&mut self, chain: Uuid) -> Result<Option<Head>, LedgerError> {
+        if let Some(at) = self.at {
+            return Ok(Some(at));
+        }
+        let Some(checkpoint) = self.archive.database.checkpoint(chain).await? else { return Ok(Some(Head::of_new(chain))) };
+        let place = Place { chain, sequence: checkpoint.head.sequence };
+        let defect = match self.archive.keys.of_id(&checkpoint.key_id) {
+            None => Defect::UnknownKey(checkpoint.key_id),
+            Some(key) if checkpoint.holds(key) => return Ok(Some(checkpoint.head)),
+            Some(_) => Defect::CheckpointAltered,
+        };
+        self.leave(Some(Finding { place, defect }), None);
+        Ok(None)
+    }
+
+    fn leave(&mut self, finding: Option<Finding>, end: Option<Head>) {
+        self.chains.pop_front();
+        self.at = None;
+        self.verified.findings.extend(finding);
+        let end = end.map(|head| End { place: Place { chain: head.chain, sequence: head.sequence }, hash: head.hash });
+        self.verified.ends.extend(end);
+    }
+
+    /// Chains that are gone, or end too early: other chains begin with how far they went at least, and somebody may have seen more.
+    async fn look_for_ends(&mut self) -> Result<(), LedgerError> {
+        let mut seen = std::mem::take(&mut self.expected);
+        seen.extend(self.archive.links().await?);
+        let mut shortest: BTreeMap<Uuid, Finding> = BTreeMap::new();
+        for end in seen {
+            if let Some(defect) = self.defect_at(&end).await? {
+                let finding = Finding { place: end.place, defect };
+                shortest
+                    .entry(end.place.chain)
+                    .and_modify(|known| {
+                        if end.place < known.place {
+                            *known = finding.clone();
+                        }
+                    })
+                    .or_insert(finding);
+            }
+        }
+        for (chain, finding) in shortest {
+            // Where the chain itself shows a defect, that says more.
+            if !self.verified.findings.iter().any(|known| known.place.chain == chain) {
+                self.verified.findings.push(finding);
+            }
+        }
+        Ok(())
+    }
+
+    async fn defect_at(&self, end: &End) -> Result<Option<Defect>, LedgerError> {
+        let Place { chain, sequence } = end.place;
+        let purged_to = self.archive.database.checkpoint(chain).await?.map_or(0, |checkpoint| checkpoint.head.sequence);
+        if sequence <= purged_to {
+            return Ok(None);
+        }
+        let there = self.archive.database.chain_page(Place { chain, sequence: sequence - 1 }, 1).await?;
+        Ok(match there.first().filter(|record| record.sequence == sequence) {
+            None => Some(Defect::EndMissing),
+            Some(record) if record.hash != end.hash => Some(Defect::Altered),
+            Some(_) => None,
+        })
+    }
+}
+
+impl Archive {
+    /// How far chains went at least, by what those after them begin with.
+    async fn links(&self) -> Result<Vec<End>, LedgerError> {
+        let mut links = Vec::new();
+        for record in self.database.starts().await? {
+            // One that does not open is found as altered on its way.
+            let Some(summary) = self.keys.of_id(&record.sealed.key_id).and_then(|key| record.sealed.open_summary(key).ok()) else {
+                continue;
+            };
+            let previous = serde_json::from_slice::<Start>(&summary).ok().and_then(|start| start.previous);
+            links.extend(previous.map(|link| End { place: Place { chain: link.chain, sequence: link.sequence }, hash: link.hash }));
+        }
+        links.retain(|link| link.place.sequence > 0);
+        Ok(links)
+    }
+}
+
+/// Whether a record follows `head`.
+pub(super) fn check(record: &Record, head: &Head, keys: &KeyRing) -> Result<(), Finding> {
+    let place = Place { chain: head.chain, sequence: head.sequence + 1 };
+    if record.sequence != place.sequence {
+        return Err(Finding { place, defect: Defect::Missing });
+    }
+    let Some(key) = keys.of_id(&record.sealed.key_id) else {
+        return Err(Finding { place, defect: Defect::UnknownKey(record.sealed.key_id.clone()) });
+    };
+    let follows = record.code(&head.hash, key) == record.hash && record.recorded_at >= head.recorded_at;
+    let opens = follows && record.sealed.open_summary(key).is_ok() && record.sealed.open_content_packed(key).is_ok();
+    let begins_well = record.sequence > 1 || head.hash == BEGINNING;
+    if opens && begins_well { Ok(()) } else { Err(Finding { place, defect: Defect::Altered }) }
+}
