@@ -44,7 +44,7 @@ pub(super) struct Database {
     pub(super) pool: AnyPool,
     is_migrated: Arc<AtomicBool>,
     /// Held as long as this process writes to the file.
-    _lock: Option<Lock>,
+    lock: Option<Lock>,
 }
 
 impl Database {
@@ -79,12 +79,12 @@ impl Database {
                 let settings = sqlx::AssertSqlSafe(settings.clone());
                 Box::pin(async move { connection.execute(sqlx::raw_sql(settings)).await.map(|_| ()) })
             });
-        Ok(Self { kind, pool: pool.connect_lazy_with(options), is_migrated: Arc::default(), _lock: None })
+        Ok(Self { kind, pool: pool.connect_lazy_with(options), is_migrated: Arc::default(), lock: None })
     }
 
     /// The same database, whose file is locked by `lock` as long as it is in use.
     pub(super) fn holding(self, lock: File) -> Self {
-        Self { _lock: Some(Arc::new(lock)), ..self }
+        Self { lock: Some(Arc::new(lock)), ..self }
     }
 
     /// Makes or changes the tables, forward only.
@@ -116,6 +116,10 @@ impl Database {
 
     pub(super) async fn close(&self) {
         self.pool.close().await;
+        if let Some(lock) = &self.lock {
+            // It ends with the process, if not now.
+            _ = lock.unlock();
+        }
     }
 }
 

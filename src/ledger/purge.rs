@@ -46,20 +46,22 @@ impl Archive {
             let checkpoint = self.database.checkpoint(chain).await?;
             let from = checkpoint.map_or(Head::of_new(chain), |checkpoint| checkpoint.head);
             let mut records = self.database.chain_page(Place { chain, sequence: from.sequence }, PAGE).await?;
-            let old = records.iter().take_while(|record| record.recorded_at < before.timestamp_micros()).count();
+            let is_old = |record: &Option<Record>| record.as_ref().is_none_or(|record| record.recorded_at < before.timestamp_micros());
+            let old = records.iter().take_while(|record| is_old(record)).count();
             records.truncate(old);
-            let Some(last) = records.last().map(Record::head) else { continue };
-            if proof == Proof::Asked {
-                let mut head = from;
-                for record in &records {
-                    if let Err(finding) = check(record, &head, &self.keys) {
-                        return Ok(Purged::Stopped(finding));
-                    }
-                    head = record.head();
-                }
+            let mut head = from;
+            for record in &records {
+                head = match (check(record.as_ref(), &head, &self.keys), record) {
+                    (Ok(next), _) => next,
+                    (Err(_), Some(record)) if proof == Proof::Waived => record.head(),
+                    (Err(finding), _) => return Ok(Purged::Stopped(finding)),
+                };
+            }
+            if records.is_empty() {
+                continue;
             }
             let key = self.keys.sealing().ok_or(LedgerError::Sealing)?;
-            self.database.remove_up_to(&Checkpoint::new(last, key)).await?;
+            self.database.remove_up_to(&Checkpoint::new(head, key)).await?;
             return Ok(Purged::Some(u64::try_from(old).unwrap_or(u64::MAX)));
         }
         Ok(Purged::All)

@@ -1,6 +1,7 @@
 //! Reading records: by their ids, by what is known of them, and along their chains.
 //! Not here: opening what they hold; see [`super::kept`].
 
+use sqlx::any::AnyRow;
 use sqlx::{AssertSqlSafe, Row as _};
 use uuid::Uuid;
 
@@ -84,18 +85,43 @@ impl Database {
         self.records(&conditions, "ORDER BY chain, sequence", most).await
     }
 
-    /// Records of one chain behind a place.
-    pub(super) async fn chain_page(&self, after: Place, most: i64) -> Result<Vec<Record>, LedgerError> {
+    /// Records of one chain behind a place; `None` for one that cannot be read at all.
+    pub(super) async fn chain_page(&self, after: Place, most: i64) -> Result<Vec<Option<Record>>, LedgerError> {
         let mut conditions = Conditions::default();
         conditions.and("chain = ?", [Value::Bytes(bytes(after.chain))]);
         conditions.and("sequence > ?", [Value::Number(after.sequence)]);
-        self.records(&conditions, "ORDER BY sequence", most).await
+        match self.rows(&conditions, "ORDER BY sequence", most).await {
+            Ok(rows) => Ok(rows.iter().map(|row| record(row).ok()).collect()),
+            // A value of a type that is none of ours: by one of them no row of the page can be had.
+            Err(LedgerError::Database(sqlx::Error::Decode(_) | sqlx::Error::ColumnDecode { .. })) => {
+                self.one_by_one(&conditions, "ORDER BY sequence", most).await
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Records, each read on its own.
+    async fn one_by_one(&self, conditions: &Conditions, order: &str, most: i64) -> Result<Vec<Option<Record>>, LedgerError> {
+        let select = format!("SELECT chain, sequence FROM ledger_record {} {order} LIMIT {most}", conditions.clause());
+        let places = conditions.bind(sqlx::query(AssertSqlSafe(select))).fetch_all(&self.pool).await?;
+        let mut records = Vec::new();
+        for place in &places {
+            let mut conditions = Conditions::default();
+            conditions.and("chain = ?", [Value::Bytes(place.try_get("chain")?)]);
+            conditions.and("sequence = ?", [Value::Number(place.try_get("sequence")?)]);
+            let found = self.rows(&conditions, "", 1).await;
+            records.push(found.ok().as_ref().and_then(|rows| rows.first()).and_then(|row| record(row).ok()));
+        }
+        Ok(records)
     }
 
     async fn records(&self, conditions: &Conditions, order: &str, most: i64) -> Result<Vec<Record>, LedgerError> {
+        self.rows(conditions, order, most).await?.iter().map(record).collect()
+    }
+
+    async fn rows(&self, conditions: &Conditions, order: &str, most: i64) -> Result<Vec<AnyRow>, LedgerError> {
         let select = format!("SELECT {COLUMNS} FROM ledger_record {} {order} LIMIT {most}", conditions.clause());
-        let rows = conditions.bind(sqlx::query(AssertSqlSafe(select))).fetch_all(&self.pool).await?;
-        rows.iter().map(record).collect()
+        Ok(conditions.bind(sqlx::query(AssertSqlSafe(select))).fetch_all(&self.pool).await?)
     }
 
     /// How many records meet the conditions.
@@ -129,6 +155,7 @@ impl Database {
     pub(super) async fn starts(&self) -> Result<Vec<Record>, LedgerError> {
         let mut conditions = Conditions::default();
         conditions.and("kind = ?", [Value::Text(EntryKind::Start.as_str().to_owned())]);
-        self.records(&conditions, "ORDER BY chain, sequence", i64::MAX).await
+        // One that cannot be read is found on its way.
+        Ok(self.one_by_one(&conditions, "ORDER BY chain, sequence", i64::MAX).await?.into_iter().flatten().collect())
     }
 }

@@ -70,6 +70,8 @@ impl Store {
             Self::Server(server) => {
                 server.spool.close().await;
                 server.database.close().await;
+                // The forwarder ends when it finds them closed.
+                server.state.to_forward.notify_one();
             }
         }
     }

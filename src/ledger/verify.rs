@@ -7,7 +7,7 @@ use std::fmt;
 use uuid::Uuid;
 
 use super::archive::Archive;
-use super::chain::{BEGINNING, Head, Record};
+use super::chain::{Head, Record};
 use super::error::LedgerError;
 use super::keys::KeyRing;
 use super::place::{End, Place};
@@ -91,7 +91,7 @@ impl<'a> Verification<'a> {
             chains.retain(|chain| *chain >= place.chain);
             if chains.front() == Some(&place.chain) && place.sequence > 0 {
                 let ahead = Place { sequence: place.sequence - 1, ..place };
-                at = archive.database.chain_page(ahead, 1).await?.first().map(Record::head);
+                at = archive.database.chain_page(ahead, 1).await?.first().and_then(Option::as_ref).map(Record::head);
             }
         }
         Ok(Self { archive, chains, at, expected, verified: Verified::default() })
@@ -131,8 +131,8 @@ impl<'a> Verification<'a> {
         let records = self.archive.database.chain_page(Place { chain, sequence: at.sequence }, PAGE).await?;
         let (mut head, is_last) = (at, records.len() < usize::try_from(PAGE).unwrap_or(usize::MAX));
         for record in records {
-            match check(&record, &head, &self.archive.keys) {
-                Ok(()) => head = record.head(),
+            match check(record.as_ref(), &head, &self.archive.keys) {
+                Ok(next) => head = next,
                 Err(finding) => {
                     self.leave(Some(finding), None);
                     return Ok(true);
@@ -206,10 +206,10 @@ impl<'a> Verification<'a> {
             return Ok(None);
         }
         let there = self.archive.database.chain_page(Place { chain, sequence: sequence - 1 }, 1).await?;
-        Ok(match there.first().filter(|record| record.sequence == sequence) {
-            None => Some(Defect::EndMissing),
-            Some(record) if record.hash != end.hash => Some(Defect::Altered),
-            Some(_) => None,
+        Ok(match there.first() {
+            Some(Some(record)) if record.sequence == sequence => (record.hash != end.hash).then_some(Defect::Altered),
+            Some(None) => Some(Defect::Altered),
+            Some(Some(_)) | None => Some(Defect::EndMissing),
         })
     }
 }
@@ -231,17 +231,16 @@ impl Archive {
     }
 }
 
-/// Whether a record follows `head`.
-pub(super) fn check(record: &Record, head: &Head, keys: &KeyRing) -> Result<(), Finding> {
+/// The head that a record makes, if it follows `head`.
+pub(super) fn check(record: Option<&Record>, head: &Head, keys: &KeyRing) -> Result<Head, Finding> {
     let place = Place { chain: head.chain, sequence: head.sequence + 1 };
+    let fault = |defect| Err(Finding { place, defect });
+    let Some(record) = record else { return fault(Defect::Altered) };
     if record.sequence != place.sequence {
-        return Err(Finding { place, defect: Defect::Missing });
+        return fault(Defect::Missing);
     }
-    let Some(key) = keys.of_id(&record.sealed.key_id) else {
-        return Err(Finding { place, defect: Defect::UnknownKey(record.sealed.key_id.clone()) });
-    };
+    let Some(key) = keys.of_id(&record.sealed.key_id) else { return fault(Defect::UnknownKey(record.sealed.key_id.clone())) };
     let follows = record.code(&head.hash, key) == record.hash && record.recorded_at >= head.recorded_at;
     let opens = follows && record.sealed.open_summary(key).is_ok() && record.sealed.open_content_packed(key).is_ok();
-    let begins_well = record.sequence > 1 || head.hash == BEGINNING;
-    if opens && begins_well { Ok(()) } else { Err(Finding { place, defect: Defect::Altered }) }
+    if opens { Ok(record.head()) } else { fault(Defect::Altered) }
 }

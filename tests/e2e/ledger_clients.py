@@ -21,7 +21,8 @@ from ledger_support import Failed
 SERVICE = "/cds-services/sacroiliac-joint-interventions"
 PLACE = "@the hook instance@"
 PATIENCE = 15
-OUT_OF_SCOPE = {"coding": [{"system": "http://www.ama-assn.org/go/cpt", "code": "99499"}], "text": "Something else"}
+OUT_OF_SCOPE = "out-of-scope"
+OTHER_ORDER = {"coding": [{"system": "http://www.ama-assn.org/go/cpt", "code": "99499"}], "text": "Something else"}
 
 
 def digest(value):
@@ -35,8 +36,8 @@ class Bodies:
         self.requests = {path.parent.name: json.loads(path.read_text()) for path in sorted(stories.glob("*/request.json"))}
         other = json.loads(json.dumps(self.requests["nothing-documented"]))
         for entry in other["context"]["draftOrders"]["entry"]:
-            entry["resource"]["code"] = OUT_OF_SCOPE
-        self.requests["out-of-scope"] = other
+            entry["resource"]["code"] = OTHER_ORDER
+        self.requests[OUT_OF_SCOPE] = other
         self.names = list(self.requests)
         self.parts = {}
         for name, request in self.requests.items():

@@ -100,12 +100,13 @@ def spool(findings, arguments, work, returning):
 
 
 def run(findings, arguments, work):
-    sqlite(findings, arguments, work)
-    for returning in ("room", "PostgreSQL"):
+    tries = {"the ledger's disk": lambda: sqlite(findings, arguments, work)}
+    for first in ("room", "PostgreSQL"):
+        tries[f"the spool's disk, then {first}"] = lambda first=first: spool(findings, arguments, work / f"spool-{first}", first)
+    for name, part in tries.items():
         try:
-            spool(findings, arguments, work / f"spool-{returning}", returning)
+            part()
         except Skipped as skipped:
-            findings.figure(f"spool's disk skipped: {skipped}")
-            break
+            findings.figure(f"{name} skipped: {skipped}")
         except Failed as failed:
-            findings.faults.append(f"the spool's disk full, then {returning}: {failed}")
+            findings.faults.append(f"{name}: {failed}")

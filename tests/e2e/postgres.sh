@@ -28,4 +28,4 @@ if [[ ${#as_owner[@]} != 0 ]]; then chown postgres "$work/data" "$work/socket"; 
     --options "-c listen_addresses='' -c unix_socket_directories='$work/socket' -c fsync=off" start
 # The socket's directory is a parameter, for a URL's host cannot hold slashes.
 export SIJ_CDS_TEST_POSTGRES="postgres://sij_cds@localhost/postgres?host=$work/socket"
-cargo test --test it -- --ignored shared_replays
+cargo test --test it -- --ignored shared_replays ledger_in_postgres

@@ -8,6 +8,7 @@ mod cases;
 mod evaluator;
 pub(crate) mod fhir_server;
 mod json;
+pub(crate) mod keeping;
 mod log_buffer;
 pub(crate) mod markdown;
 mod policy_folder;

@@ -49,8 +49,13 @@ impl TestApp {
         let mut config = default_config();
         change(&mut config);
         let ports = Ports::new(&config, Arc::new(FixedClock::at(now)), Arc::new(SequentialIds::default())).unwrap();
-        let app = App::build(&config, ports).expect("the application can be built");
-        Self { router: router(Arc::new(app), Arc::new(SequentialIds::default()), &config) }
+        Self::of(&config, ports)
+    }
+
+    /// The service with these ports.
+    pub(crate) fn of(config: &Config, ports: Ports) -> Self {
+        let app = App::build(config, ports).expect("the application can be built");
+        Self { router: router(Arc::new(app), Arc::new(SequentialIds::default()), config) }
     }
 
     pub(crate) async fn discovery(&self) -> Answer {

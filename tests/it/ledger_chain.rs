@@ -1,0 +1,289 @@
+//! The chain of records: what was altered, removed or put in between is named, and a purge leaves the rest provable.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use proptest::prelude::*;
+use sij_cds::ids::{IdSource as _, RandomIds};
+use sij_cds::ledger::{Archive, End, Entry, EntryKind, Place, Proof, Purged, Verification};
+use uuid::Uuid;
+
+use crate::support::callers::HandClock;
+use crate::support::day_of_the_fixtures;
+use crate::support::keeping::Keeping;
+
+fn entry(number: u32) -> Entry {
+    let mut entry = Entry::new(RandomIds.new_id(), EntryKind::Call, day_of_the_fixtures());
+    entry.client = Some("ehr".to_owned());
+    entry.hook = Some("order-sign".to_owned());
+    entry.patient = Some(format!("Patient/{number}"));
+    entry.status = Some(200);
+    entry.determination = Some("supported".to_owned());
+    entry.summary = format!("{{\"number\":{number}}}").into_bytes();
+    entry.content = format!("{{\"content\":{number}}}").repeat(9).into_bytes();
+    entry.cards = vec![RandomIds.new_id()];
+    entry
+}
+
+/// A ledger with a start and so many calls.
+async fn with_calls(count: u32) -> Keeping {
+    let keeping = Keeping::new();
+    write(&keeping, count).await;
+    keeping
+}
+
+/// One run of a process: a start, and so many calls, each in a batch of its own.
+async fn write(keeping: &Keeping, count: u32) {
+    let ledger = keeping.ledger().await;
+    for number in 0..count {
+        ledger.keep(vec![entry(number)]).await.unwrap();
+    }
+    ledger.close().await;
+}
+
+async fn chain(keeping: &Keeping) -> Uuid {
+    keeping.records().await[0].place.chain
+}
+
+#[tokio::test]
+async fn an_untouched_ledger_holds_over_restarts() {
+    let keeping = with_calls(3).await;
+    write(&keeping, 2).await;
+    let verified = keeping.verified().await;
+    assert_eq!((verified.records, verified.findings.len(), verified.ends.len()), (7, 0, 1));
+    let kinds: Vec<_> = keeping.records().await.iter().map(|record| record.kind).collect();
+    assert_eq!(kinds.iter().filter(|kind| **kind == EntryKind::Start).count(), 2);
+    let places: Vec<i64> = keeping.records().await.iter().map(|record| record.place.sequence).collect();
+    assert_eq!(places, [1, 2, 3, 4, 5, 6, 7]);
+}
+
+#[tokio::test]
+async fn entries_that_come_at_once_are_kept_each() {
+    let keeping = Keeping::new();
+    let ledger = Arc::new(keeping.ledger().await);
+    let tasks: Vec<_> = (0..600)
+        .map(|number| {
+            let ledger = Arc::clone(&ledger);
+            tokio::spawn(async move { ledger.keep(vec![entry(number)]).await })
+        })
+        .collect();
+    for task in tasks {
+        task.await.unwrap().unwrap();
+    }
+    ledger.close().await;
+    let verified = keeping.verified().await;
+    assert_eq!((verified.records, verified.findings.len()), (601, 0));
+}
+
+#[tokio::test]
+async fn every_altered_column_is_found() {
+    let columns = [
+        ("id", "x'00000000000000000000000000000001'"),
+        ("kind", "'fault'"),
+        ("instance", "'other'"),
+        ("received_at", "received_at + 1"),
+        ("recorded_at", "recorded_at + 1"),
+        ("client", "'other'"),
+        ("client", "NULL"),
+        ("tenant", "''"),
+        ("hook", "'order-select'"),
+        ("status", "503"),
+        ("cause", "''"),
+        ("policies", "'p|1'"),
+        ("determination", "'not-supported'"),
+        ("patient_index", "x'00'"),
+        ("card", "x'00000000000000000000000000000001'"),
+        ("about", "x'00000000000000000000000000000001'"),
+        ("summary", "substr(summary, 1, length(summary) - 1) || x'00'"),
+        ("summary", "CAST(substr(summary, 1, length(summary) - 1) || x'00' AS BLOB)"),
+        ("summary", "(SELECT summary FROM ledger_record WHERE sequence = 4)"),
+        ("content", "(SELECT content FROM ledger_record WHERE sequence = 4)"),
+        ("content", "NULL"),
+        ("hash", "(SELECT hash FROM ledger_record WHERE sequence = 4)"),
+    ];
+    let keeping = with_calls(4).await;
+    let chain = chain(&keeping).await;
+    let original = std::fs::read(keeping.file("ledger.db")).unwrap();
+    for (column, value) in columns {
+        let rows = keeping.tamper(&format!("UPDATE ledger_record SET {column} = {value} WHERE sequence = 3")).await;
+        assert_eq!(rows, 1, "{column}");
+        assert_eq!(keeping.defects().await, [format!("chain {chain}: record 3 was altered")], "{column} = {value}");
+        for suffix in ["", "-wal", "-shm"] {
+            _ = std::fs::remove_file(keeping.file(&format!("ledger.db{suffix}")));
+        }
+        std::fs::write(keeping.file("ledger.db"), &original).unwrap();
+    }
+    assert_eq!(keeping.defects().await, [""; 0]);
+}
+
+#[tokio::test]
+async fn what_is_removed_swapped_or_put_in_between_is_found() {
+    for (statement, expected) in [
+        ("DELETE FROM ledger_record WHERE sequence = 3", "record 3 is missing"),
+        ("DELETE FROM ledger_record WHERE sequence = 1", "record 1 is missing"),
+        ("DELETE FROM ledger_record WHERE sequence < 4", "record 1 is missing"),
+        ("UPDATE ledger_record SET sequence = 99 WHERE sequence = 2", "record 2 is missing"),
+        (
+            "UPDATE ledger_record SET key_id = 'other' WHERE sequence = 3",
+            "record 3 was sealed with key `other`, which is not among the keys",
+        ),
+    ] {
+        let keeping = with_calls(4).await;
+        let chain = chain(&keeping).await;
+        assert!(keeping.tamper(statement).await > 0, "{statement}");
+        assert_eq!(keeping.defects().await, [format!("chain {chain}: {expected}")], "{statement}");
+    }
+}
+
+#[tokio::test]
+async fn a_removed_end_is_found_by_whoever_saw_it() {
+    let keeping = with_calls(4).await;
+    let seen: End = keeping.verified().await.ends[0].to_string().parse().unwrap();
+    assert_eq!(verify(&keeping, None, vec![seen]).await, [""; 0]);
+    keeping.tamper("DELETE FROM ledger_record WHERE sequence = 5").await;
+    assert_eq!(keeping.defects().await, [""; 0], "the chain itself cannot show it");
+    let chain = seen.place.chain;
+    assert_eq!(verify(&keeping, None, vec![seen]).await, [format!("chain {chain}: record 5 is missing, and it was there once")]);
+    write(&keeping, 1).await;
+    assert_eq!(verify(&keeping, None, vec![seen]).await, [format!("chain {chain}: record 5 was altered")]);
+}
+
+async fn verify(keeping: &Keeping, resume: Option<Place>, expected: Vec<End>) -> Vec<String> {
+    let archive = keeping.archive().await;
+    let mut verification = Verification::begin(&archive, resume, expected).await.unwrap();
+    while verification.step().await.unwrap() {}
+    verification.so_far().findings.iter().map(ToString::to_string).collect()
+}
+
+#[tokio::test]
+async fn verifying_goes_on_from_a_place() {
+    let keeping = with_calls(1_200).await;
+    let archive = keeping.archive().await;
+    let mut verification = Verification::begin(&archive, None, Vec::new()).await.unwrap();
+    assert!(verification.step().await.unwrap());
+    let place = verification.place().unwrap();
+    assert_eq!(place.sequence, 500);
+    keeping.tamper("UPDATE ledger_record SET client = 'other' WHERE sequence IN (400, 900)").await;
+    let chain = place.chain;
+    assert_eq!(verify(&keeping, Some(place), Vec::new()).await, [format!("chain {chain}: record 900 was altered")]);
+    assert_eq!(verify(&keeping, None, Vec::new()).await, [format!("chain {chain}: record 400 was altered")]);
+}
+
+#[tokio::test]
+async fn a_rotated_key_seals_what_is_new_and_opens_what_is_old() {
+    let keeping = with_calls(2).await;
+    keeping.rotate("second");
+    write(&keeping, 2).await;
+    let records = keeping.records().await;
+    let keys: Vec<&str> = records.iter().map(|record| record.key_id.as_str()).collect();
+    assert_eq!(keys, ["first", "first", "first", "second", "second", "second"]);
+    assert_eq!(keeping.defects().await, [""; 0]);
+    let archive = keeping.archive().await;
+    let wanted = sij_cds::ledger::Wanted { patient: Some("Patient/1".to_owned()), ..Default::default() };
+    assert_eq!(archive.newest(&wanted, 9).await.unwrap().len(), 2, "each key has its own index");
+    let new = std::fs::read_to_string(keeping.file("keys")).unwrap().lines().next().unwrap().to_owned();
+    std::fs::write(keeping.file("keys"), new).unwrap();
+    let told = keeping.defects().await;
+    assert_eq!(told.len(), 1);
+    assert!(told[0].ends_with("record 1 was sealed with key `first`, which is not among the keys"), "{told:?}");
+}
+
+/// Records of three days, and the clock that stands on the third.
+async fn three_days() -> (Keeping, Arc<HandClock>) {
+    let clock = Arc::new(HandClock::at(day_of_the_fixtures()));
+    let keeping = Keeping::with_clock(clock.clone());
+    for _ in 0..3 {
+        write(&keeping, 600).await;
+        clock.advance(86_400);
+    }
+    (keeping, clock)
+}
+
+async fn purge(archive: &Archive, before: DateTime<Utc>, proof: Proof) -> (u64, Purged) {
+    let mut removed = 0;
+    loop {
+        match archive.purge_some(before, proof).await.unwrap() {
+            Purged::Some(records) => removed += records,
+            end => return (removed, end),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_purge_leaves_the_chain_provable() {
+    let (keeping, _) = three_days().await;
+    let archive = keeping.archive().await;
+    let seen = keeping.verified().await.ends;
+    let before = day_of_the_fixtures() + TimeDelta::hours(12);
+    assert_eq!(archive.count_before(before).await.unwrap(), 601);
+    assert_eq!(purge(&archive, before, Proof::Asked).await, (601, Purged::All));
+    archive.give_room_back().await.unwrap();
+    let verified = keeping.verified().await;
+    assert_eq!((verified.records, verified.findings.len()), (1_202, 0));
+    assert_eq!(verified.ends, seen);
+    write(&keeping, 1).await;
+    assert_eq!(keeping.verified().await.records, 1_204);
+    // All of it, and the chain goes on behind it.
+    assert_eq!(purge(&archive, before + TimeDelta::days(9), Proof::Asked).await, (1_204, Purged::All));
+    write(&keeping, 1).await;
+    let verified = keeping.verified().await;
+    assert_eq!((verified.records, verified.findings.len(), verified.ends.len()), (2, 0, 1));
+    assert_eq!(keeping.records().await[0].place.sequence, 1_806);
+    assert_eq!(keeping.tamper("DELETE FROM ledger_card").await, 1, "cards go with their calls");
+}
+
+#[tokio::test]
+async fn a_purge_hides_nothing() {
+    let (keeping, _) = three_days().await;
+    let archive = keeping.archive().await;
+    let chain = chain(&keeping).await;
+    let before = day_of_the_fixtures() + TimeDelta::hours(12);
+    keeping.tamper("UPDATE ledger_record SET client = 'other' WHERE sequence = 550").await;
+    let (removed, end) = purge(&archive, before, Proof::Asked).await;
+    let Purged::Stopped(finding) = end else { panic!("{end:?}") };
+    assert_eq!((removed, finding.to_string()), (500, format!("chain {chain}: record 550 was altered")));
+    assert_eq!(purge(&archive, before, Proof::Waived).await, (101, Purged::All));
+    assert_eq!(keeping.defects().await, [""; 0]);
+    for (statement, expected) in [
+        ("UPDATE ledger_checkpoint SET sequence = 600", "the checkpoint of the purge up to record 600 was altered"),
+        (
+            "UPDATE ledger_checkpoint SET hash = x'0000000000000000000000000000000000000000000000000000000000000000', sequence = 601",
+            "the checkpoint of the purge up to record 601 was altered",
+        ),
+        ("DELETE FROM ledger_checkpoint", "record 1 is missing"),
+    ] {
+        keeping.tamper(statement).await;
+        assert_eq!(keeping.defects().await, [format!("chain {chain}: {expected}")], "{statement}");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+
+    /// Whatever bytes of a record's sealed parts or code are changed, it is named.
+    #[test]
+    fn any_changed_byte_is_found(record in 1_i64..=5, column in 0_usize..3, place in 0_usize..400, change in 1_u8..=255) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let keeping = with_calls(4).await;
+            let chain = chain(&keeping).await;
+            let column = ["summary", "content", "hash"][column];
+            let hex = hex_of(&keeping, column, record).await;
+            let Some(hex) = hex.filter(|hex| !hex.is_empty()) else { return };
+            let mut bytes = hex;
+            let place = place % bytes.len();
+            bytes[place] ^= change;
+            let text: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+            keeping.tamper(&format!("UPDATE ledger_record SET {column} = x'{text}' WHERE sequence = {record}")).await;
+            assert_eq!(keeping.defects().await, [format!("chain {chain}: record {record} was altered")], "{column}, byte {place}");
+        });
+    }
+}
+
+async fn hex_of(keeping: &Keeping, column: &str, record: i64) -> Option<Vec<u8>> {
+    use sqlx::{ConnectOptions as _, Row as _};
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(keeping.file("ledger.db"));
+    let mut connection = options.connect().await.unwrap();
+    let select = format!("SELECT {column} AS bytes FROM ledger_record WHERE sequence = {record}");
+    sqlx::query(sqlx::AssertSqlSafe(select)).fetch_one(&mut connection).await.unwrap().get("bytes")
+}

@@ -1,0 +1,126 @@
+//! A ledger in a directory of its own, with the service that writes to it and what reads it back.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use serde_json::Value;
+use sij_cds::app::{App, Ports};
+use sij_cds::clock::{Clock, FixedClock};
+use sij_cds::config::Config;
+use sij_cds::ids::RandomIds;
+use sij_cds::ledger::{Archive, Kept, Ledger, Place, Verification, Verified, Wanted, new_key_line};
+use sqlx::ConnectOptions as _;
+use sqlx::sqlite::SqliteConnectOptions;
+use tempfile::TempDir;
+
+use super::{LogBuffer, TestApp, day_of_the_fixtures, default_config};
+
+pub(crate) struct Keeping {
+    directory: TempDir,
+    pub(crate) config: Config,
+    clock: Arc<dyn Clock>,
+}
+
+/// The service, and what is closed when it ends.
+pub(crate) struct KeepingApp {
+    pub(crate) http: TestApp,
+    pub(crate) ports: Ports,
+}
+
+impl Keeping {
+    /// A SQLite ledger, on the day of the fixtures.
+    pub(crate) fn new() -> Self {
+        Self::with_clock(Arc::new(FixedClock::at(day_of_the_fixtures())))
+    }
+
+    pub(crate) fn with_clock(clock: Arc<dyn Clock>) -> Self {
+        LogBuffer::of_this_run();
+        let directory = TempDir::new().unwrap();
+        let mut config = default_config();
+        config.ledger.url = format!("sqlite:{}", directory.path().join("ledger.db").display()).into();
+        config.ledger.spool_file = directory.path().join("spool.db");
+        config.ledger.keys_file = Some(directory.path().join("keys"));
+        std::fs::write(directory.path().join("keys"), new_key_line("first").unwrap()).unwrap();
+        Self { directory, config, clock }
+    }
+
+    /// A file of the directory.
+    pub(crate) fn file(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    /// Seals with a new key from the next opening on; the old ones still open.
+    pub(crate) fn rotate(&self, id: &str) {
+        let old = std::fs::read_to_string(self.file("keys")).unwrap();
+        std::fs::write(self.file("keys"), format!("{}\n{old}", new_key_line(id).unwrap())).unwrap();
+    }
+
+    /// A ledger to write to.
+    pub(crate) async fn ledger(&self) -> Ledger {
+        Ledger::open(&self.config.ledger, Arc::clone(&self.clock), Arc::new(RandomIds)).await.unwrap()
+    }
+
+    /// The service that keeps its calls here.
+    pub(crate) async fn app(&self) -> KeepingApp {
+        let ports = Ports::new(&self.config, Arc::clone(&self.clock), Arc::new(RandomIds)).unwrap();
+        let ports = ports.with_ledger(&self.config).await.unwrap();
+        KeepingApp { http: TestApp::of(&self.config, ports.clone()), ports }
+    }
+
+    /// The application without a service, to answer records again.
+    pub(crate) fn replaying(&self) -> App {
+        let ports = Ports::new(&self.config, Arc::clone(&self.clock), Arc::new(RandomIds)).unwrap();
+        App::build(&self.config, ports).unwrap()
+    }
+
+    pub(crate) async fn archive(&self) -> Archive {
+        Archive::open(&self.config.ledger).await.unwrap()
+    }
+
+    /// All records, chain by chain.
+    pub(crate) async fn records(&self) -> Vec<Kept> {
+        let archive = self.archive().await;
+        let (mut place, mut records) = (Place::BEGINNING, Vec::new());
+        loop {
+            let page = archive.page(place, &Wanted::default()).await.unwrap();
+            let Some(last) = page.last() else { break };
+            place = last.place;
+            records.extend(page);
+        }
+        archive.close().await;
+        records
+    }
+
+    pub(crate) async fn verified(&self) -> Verified {
+        let archive = self.archive().await;
+        let mut verification = Verification::begin(&archive, None, Vec::new()).await.unwrap();
+        while verification.step().await.unwrap() {}
+        let verified = verification.so_far().clone();
+        drop(verification);
+        archive.close().await;
+        verified
+    }
+
+    /// What is wrong, in words; nothing if the ledger holds.
+    pub(crate) async fn defects(&self) -> Vec<String> {
+        self.verified().await.findings.iter().map(ToString::to_string).collect()
+    }
+
+    /// Changes the file behind the ledger's back, and says how many rows it was.
+    pub(crate) async fn tamper(&self, statement: &str) -> u64 {
+        let options = SqliteConnectOptions::new().filename(self.file("ledger.db"));
+        let mut connection = options.connect().await.unwrap();
+        let done = sqlx::query(sqlx::AssertSqlSafe(statement.to_owned())).execute(&mut connection).await.unwrap();
+        done.rows_affected()
+    }
+}
+
+/// What was sealed of a record.
+pub(crate) fn content(record: &Kept) -> Value {
+    serde_json::from_slice(record.content.as_deref().expect("it has a content")).unwrap()
+}
+
+/// What a list shows of a record.
+pub(crate) fn summary(record: &Kept) -> Value {
+    serde_json::from_slice(&record.summary).unwrap()
+}
