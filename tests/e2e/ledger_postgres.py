@@ -1,7 +1,7 @@
 """postgres: PostgreSQL is stopped and started under load, and the service killed, also while PostgreSQL is away.
 
 Each round is the life of one service. What happens in it is drawn: PostgreSQL goes, comes back, both, or neither; and at its
-end the service is killed. Calls have to be answered 200 throughout.
+end the service is killed. Calls have to be answered 200 throughout. At last PostgreSQL comes back while calls go on, and once without.
 """
 
 import random
@@ -73,6 +73,23 @@ def rounds(findings, arguments, work, config, outages, bodies, received):
     findings.figure(f"start to the first answer {statistics.median(starts):.0f} ms (longest {max(starts):.0f})")
 
 
+def recover(arguments, work, config, outages, bodies, received):
+    """PostgreSQL goes and comes while calls go on: the seconds until records go there again, and with no calls after an outage."""
+    with Service(arguments.binary, config, work / "postgres.log") as service:
+        with Load(service, bodies, received, arguments.clients, arguments.seed) as load:
+            load.await_first()
+            outages.stop(service)
+            time.sleep(1)
+            outages.postgres.start()
+            under_load = outages.says(service, "writable", 30)
+            outages.stop(service)
+        outages.postgres.start()
+        without_load = outages.says(service, "writable", 30)
+        code = service.stop()
+        outages.findings.expect(code == 0, f"the service ends with {code}")
+    return under_load, without_load
+
+
 def run(findings, arguments, work):
     bodies, received = Bodies(large=0.05), Received()
     with Postgres(work) as postgres:
@@ -82,11 +99,7 @@ def run(findings, arguments, work):
         rounds(findings, arguments, work, config, outages, bodies, received)
         if postgres.away:
             postgres.start()
-        with Service(arguments.binary, config, work / "postgres.log") as service:
-            # Without a call: whoever watches readiness has to see that it is over.
-            drained = outages.says(service, "writable", 60)
-            code = service.stop()
-            findings.expect(code == 0, f"the service ends with {code}")
+        under_load, without_load = recover(arguments, work, config, outages, bodies, received)
         expect_verified(findings, arguments.binary, config)
         records = compare(findings, arguments.binary, config, received, bodies)
     findings.faults += received.faults
@@ -94,4 +107,4 @@ def run(findings, arguments, work):
     findings.expect(not received.unavailable, f"{len(received.unavailable)} of {sum(received.sent.values())} calls were answered 503, after {longest:.2f} s at most")
     findings.figure(f"{outages.count} outages, said by /health/ready after {statistics.median(outages.noticed or [0]) * 1e3:.0f} ms")
     findings.figure(f"{len(received.answers)} answers received of {sum(received.sent.values())} calls, {records.kinds['call']} records of calls, {records.missing} missing")
-    findings.figure(f"{records.kinds['start']} starts recorded, {len(records.chains)} chains, spool drained in {drained:.1f} s")
+    findings.figure(f"{records.kinds['start']} starts recorded, {len(records.chains)} chains, writable again after {under_load:.1f} s of calls, {without_load:.1f} s without")
