@@ -13,6 +13,7 @@ KILLS = 200
 
 def run(findings, arguments, work):
     chance, bodies, received, starts = random.Random(arguments.seed), Bodies(), Received(), []
+    ends = []
     config = configuration(work / "crash.toml", {"url": f"sqlite:{work}/ledger.db"})
     for number in range(1, arguments.kills + 1):
         with Service(arguments.binary, config, work / "crash.log") as service:
@@ -22,8 +23,8 @@ def run(findings, arguments, work):
                 service.kill()
         starts.append(load.first_answer_seconds * 1e3)
         if arguments.check_every and number % arguments.check_every == 0 and number < arguments.kills:
-            expect_verified(findings, arguments.binary, config, f"after {number} kills")
-    expect_verified(findings, arguments.binary, config)
+            ends += expect_verified(findings, arguments.binary, config, f"after {number} kills", ends)
+    expect_verified(findings, arguments.binary, config, seen=ends)
     records = compare(findings, arguments.binary, config, received, bodies)
     findings.faults += received.faults
     findings.expect(not received.unavailable, f"{len(received.unavailable)} calls were answered 503, though the ledger could be written")

@@ -12,7 +12,7 @@ class Records:
 
     def __init__(self):
         self.kinds, self.ids, self.cards, self.by_hook_instance = (collections.Counter() for _ in range(4))
-        self.feedback, self.causes = collections.Counter(), collections.Counter()
+        self.feedback, self.causes, self.call_of, self.about = collections.Counter(), collections.Counter(), {}, []
         self.answers, self.chains = collections.defaultdict(list), collections.defaultdict(list)
         self.faults, self.bytes = [], 0
 
@@ -28,6 +28,7 @@ class Records:
                 self.call(record, received, kept)
             elif record["kind"] == "feedback":
                 self.feedback[record["card"]] += 1
+                self.about.append((record["card"], record.get("about")))
             elif record["kind"] == "refusal":
                 self.causes[record.get("cause")] += 1
 
@@ -35,6 +36,7 @@ class Records:
         hook_instance, answer = record["hookInstance"], record["answer"]
         self.by_hook_instance[hook_instance] += 1
         self.cards.update(card["uuid"] for card in answer["cards"])
+        self.call_of.update((card["uuid"], record["id"]) for card in answer["cards"])
         self.answers[hook_instance, digest(answer)].append((record["chain"], record["sequence"]))
         stories = received.stories.get(hook_instance, ())
         if not any(record["request"] == kept[story] | {"hookInstance": hook_instance} for story in stories):
@@ -62,13 +64,15 @@ def compare(findings, binary, config, received, bodies, when="at the end"):
     twice = [f"card {card}" for card, count in records.cards.items() if count > 1]
     twice += [f"record {name}" for name, count in records.ids.items() if count > 1]
     more = [name for name, count in records.by_hook_instance.items() if count > received.sent[name]]
+    # Where the card could not be looked up in time, its feedback names no call.
+    astray = [f"feedback on card {card} is about {about}" for card, about in records.about if about not in (None, records.call_of.get(card))]
     gaps = [words for chain, sequences in records.chains.items() for words in gaps_of(chain, sequences)]
     disordered = order_faults(received, records)
     findings.expect(not missing, f"{sum(missing.values())} received answers have no record {when}")
     findings.expect(not lost_feedback, f"feedback that was taken has no record {when}: cards {list(lost_feedback)[:3]}")
     findings.expect(not twice, f"{len(twice)} stand twice in the export {when}: {', '.join(twice[:3])}")
     findings.expect(not more, f"{len(more)} calls have more records than were made {when}: hookInstance {', '.join(more[:3])}")
-    for faults in (gaps, disordered, records.faults):
+    for faults in (astray, gaps, disordered, records.faults):
         findings.expect(not faults, f"{len(faults)} {when}: {'; '.join(faults[:3])}")
     records.missing = sum(missing.values())
     return records

@@ -157,7 +157,7 @@ class Service:
     def tail(self):
         """The last lines of its log that are no calls."""
         lines = self.log.read_text().splitlines() if self.log.exists() else []
-        return " | ".join([line for line in lines if '"answered"' not in line and '"determined"' not in line][-3:])[-900:]
+        return " | ".join([line for line in lines if '"INFO"' not in line or '"span"' not in line][-3:])[-900:]
 
 
 def ledger(binary, config, *words, seconds=300):
@@ -170,10 +170,14 @@ def ledger(binary, config, *words, seconds=300):
     return done.returncode, done.stdout, done.stderr
 
 
-def expect_verified(findings, binary, config, when="at the end"):
-    code, out, error = ledger(binary, config, "verify")
-    last = (out.strip().splitlines() or [""])[-1]
-    findings.expect(code == 0 and last.startswith("the ledger holds"), f"`ledger verify` {when} ends with {code}: {(out + error).strip()[-900:]}")
+def expect_verified(findings, binary, config, when="at the end", seen=()):
+    """`ledger verify` holds, ends that it printed before included, and nothing waits in a spool. Gives the ends it prints."""
+    code, out, error = ledger(binary, config, "verify", *(word for end in seen for word in ("--expect", end)))
+    lines = out.strip().splitlines() or [""]
+    findings.expect(code == 0 and lines[-1].startswith("the ledger holds"), f"`ledger verify` {when} ends with {code}: {(out + error).strip()[-900:]}")
+    waiting = [line for line in lines if "spool" in line]
+    findings.expect(not waiting, f"`ledger verify` {when} says: {' '.join(waiting)}")
+    return [line.removeprefix("end ") for line in lines if line.startswith("end ")]
 
 
 @contextlib.contextmanager
