@@ -235,12 +235,12 @@ impl App {
     }
 
     /// The answer to a decided call, and what is kept of it where there is a ledger.
-    fn write(
+    fn write<'r>(
         &self,
-        recorder: &Recorder<'_>,
+        recorder: &Recorder<'r>,
         decision: &Decision<'_>,
         fetched: Option<Fetched<'_>>,
-    ) -> Result<(Vec<u8>, Option<Entry>), CallError> {
+    ) -> Result<(Vec<u8>, Option<Entry<'r>>), CallError> {
         require_data(decision)?;
         let plan = self.plans.of_client(recorder.client);
         let ids = RefCell::new(Vec::new());

@@ -41,6 +41,17 @@ struct Turn {
     beyond: Option<(u32, DateTime<Utc>)>,
 }
 
+/// The card of a feedback, as far as it is known.
+#[derive(Clone, Copy)]
+struct Card {
+    /// `None` where what the client sent is no UUID.
+    id: Option<Uuid>,
+    /// The call that showed it.
+    about: Option<Uuid>,
+    /// Whether it could be found out.
+    can_tell: bool,
+}
+
 impl Refusals {
     /// Of at most `most` a minute.
     fn turn(&self, most: NonZeroU32, now: DateTime<Utc>) -> Turn {
@@ -77,7 +88,7 @@ impl Ports {
         self.ledger.close().await;
     }
 
-    fn many_refusals(&self, (count, since): (u32, DateTime<Utc>)) -> Entry {
+    fn many_refusals(&self, (count, since): (u32, DateTime<Utc>)) -> Entry<'static> {
         let mut entry = Entry::new(self.ids.new_id(), EntryKind::Refusal, since);
         entry.cause = Some("several".to_owned());
         entry.summary = json!({ "count": count }).to_string().into_bytes();
@@ -87,7 +98,7 @@ impl Ports {
 
 impl App {
     /// Keeps an entry; it is durable when this returns.
-    pub(super) async fn keep(&self, entries: Vec<Entry>) -> Result<(), CallError> {
+    pub(super) async fn keep(&self, entries: Vec<Entry<'_>>) -> Result<(), CallError> {
         self.ports().ledger.keep(entries).await.map_err(|_| CallError::NotRecorded)
     }
 
@@ -109,7 +120,7 @@ impl App {
         }
     }
 
-    fn fault(&self, client: &VerifiedClient, cause: &'static str, status: Option<u16>) -> Entry {
+    fn fault(&self, client: &VerifiedClient, cause: &'static str, status: Option<u16>) -> Entry<'static> {
         let mut entry = Entry::new(self.ports().ids.new_id(), EntryKind::Fault, self.ports().clock.now());
         entry.client = Some(client.name().to_owned());
         entry.tenant = client.tenant().map(str::to_owned);
@@ -147,16 +158,20 @@ impl App {
         let cards: Vec<Option<Uuid>> = told.iter().map(|told| Uuid::parse_str(&told.feedback.card).ok()).collect();
         let wanted: Vec<Uuid> = cards.iter().copied().flatten().collect();
         let calls = self.ports().ledger.calls_of_cards(&wanted).await;
+        let can_tell = calls.is_some();
         let call_of = |card: Uuid| calls.iter().flatten().find(|(known, _)| *known == card).map(|(_, call)| *call);
         let about: Vec<Option<Uuid>> = cards.iter().map(|card| card.and_then(call_of)).collect();
         if self.ports().ledger.is_on() {
             let cards = cards.iter().zip(&about);
-            let entries = told.iter().zip(cards).map(|(told, (card, about))| self.feedback_entry(client, told, *card, *about, now));
+            let entries = told
+                .iter()
+                .zip(cards)
+                .map(|(told, (card, about))| self.feedback_entry(client, told, Card { id: *card, about: *about, can_tell }, now));
             self.keep(entries.collect()).await?;
         }
         for (Told { feedback, .. }, (card, about)) in told.iter().zip(cards.iter().zip(&about)) {
             let (is_uuid, card) = (card.is_some(), card.unwrap_or_default());
-            let is_known = calls.is_some().then_some(about.is_some());
+            let is_known = can_tell.then_some(about.is_some());
             let accepted = feedback.accepted_suggestions();
             let overridden_with_reason = feedback.has_override_reason();
             info!(client = client.name(), %card, is_uuid, is_known, outcome = ?feedback.outcome, accepted, overridden_with_reason, "feedback");
@@ -164,21 +179,15 @@ impl App {
         Ok(())
     }
 
-    fn feedback_entry(
-        &self,
-        client: &VerifiedClient,
-        told: &Told<'_>,
-        card: Option<Uuid>,
-        about: Option<Uuid>,
-        now: DateTime<Utc>,
-    ) -> Entry {
+    fn feedback_entry(&self, client: &VerifiedClient, told: &Told<'_>, card: Card, now: DateTime<Utc>) -> Entry<'static> {
         let mut entry = Entry::new(self.ports().ids.new_id(), EntryKind::Feedback, now);
         entry.client = Some(client.name().to_owned());
         entry.tenant = client.tenant().map(str::to_owned);
         entry.status = Some(200);
-        (entry.card, entry.about) = (card, about);
-        entry.summary = json!({ "outcome": told.feedback.outcome }).to_string().into_bytes();
-        entry.content = super::recording::Members::default().raw("feedback", told.raw.get().as_bytes()).finish();
+        (entry.card, entry.about) = (card.id, card.about);
+        let is_known = card.can_tell.then_some(card.about.is_some());
+        entry.summary = json!({ "outcome": told.feedback.outcome, "cardIsKnown": is_known }).to_string().into_bytes();
+        entry.content = vec![super::recording::Members::default().raw("feedback", told.raw.get().as_bytes()).finish().into()];
         entry
     }
 

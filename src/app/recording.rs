@@ -1,6 +1,7 @@
 //! What is kept of a call that was answered: what a list shows, and all that a replay needs.
 //! Not here: keeping it ([`crate::ledger`]), and replaying it ([`super::replay`]).
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, NaiveDate, Utc};
@@ -88,17 +89,16 @@ struct UsedPolicy<'p> {
     digest: &'p str,
 }
 
-impl Recorder<'_> {
+impl<'r> Recorder<'r> {
     /// The entry of a call that nothing here decides.
-    pub(super) fn of_nothing(&self, id: Uuid, answer: &[u8]) -> Entry {
+    pub(super) fn of_nothing(&self, id: Uuid, answer: &[u8]) -> Entry<'r> {
         let mut entry = self.entry(id, Vec::new());
-        entry.content =
-            Members::default().json("program", &PROGRAM).raw("answer", answer).raw("request", self.request().as_bytes()).finish();
+        entry.content = self.with_request(Members::default().json("program", &PROGRAM).raw("answer", answer));
         entry
     }
 
     /// The entry of a call that was decided.
-    pub(super) fn of(&self, id: Uuid, answered: Answered<'_, '_>, answer: &[u8]) -> Entry {
+    pub(super) fn of(&self, id: Uuid, answered: Answered<'_, '_>, answer: &[u8]) -> Entry<'r> {
         let Answered { decision, fetched, plan, policies, ids, cards } = answered;
         let evaluation = &decision.evaluation;
         let mut entry = self.entry(id, order_summaries(evaluation, policies));
@@ -109,20 +109,19 @@ impl Recorder<'_> {
         entry.determination = worst.map(|determination| determination.as_str().to_owned());
         entry.cards = cards;
         let used: Vec<UsedPolicy<'_>> = used.iter().map(|(policy, digest)| UsedPolicy { policy, digest }).collect();
-        entry.content = Members::default()
+        let members = Members::default()
             .json("program", &PROGRAM)
             .json("plan", plan)
             .json("policyFiles", &used)
             .json("ids", ids)
             .json("evaluation", &decision.report())
             .raw("fetched", &fetched.map_or_else(|| b"null".to_vec(), fetched_json))
-            .raw("answer", answer)
-            .raw("request", self.request().as_bytes())
-            .finish();
+            .raw("answer", answer);
+        entry.content = self.with_request(members);
         entry
     }
 
-    fn entry(&self, id: Uuid, orders: Vec<OrderSummary>) -> Entry {
+    fn entry(&self, id: Uuid, orders: Vec<OrderSummary>) -> Entry<'r> {
         let mut entry = Entry::new(id, EntryKind::Call, self.received_at);
         let patient = format!("Patient/{}", self.asked.patient_id);
         let summary = Summary { hook_instance: &self.asked.hook_instance, patient: &patient, user: &self.asked.user_id, orders };
@@ -136,8 +135,15 @@ impl Recorder<'_> {
         entry
     }
 
-    fn request(&self) -> String {
-        keepable(self.body, &self.asked.unkept)
+    /// The members and the request, which is large and not copied here.
+    fn with_request(&self, members: Members) -> Vec<Cow<'r, [u8]>> {
+        let mut parts = vec![Cow::Owned(members.raw("request", b"").0)];
+        parts.extend(keepable(self.body, &self.asked.unkept).into_iter().map(|part| match part {
+            Cow::Borrowed(text) => Cow::Borrowed(text.as_bytes()),
+            Cow::Owned(text) => Cow::Owned(text.into_bytes()),
+        }));
+        parts.push(Cow::Borrowed(b"}".as_slice()));
+        parts
     }
 }
 

@@ -1,8 +1,10 @@
 //! What of a call's text may be kept: all of it, but no token, and no prefetch that nothing asked for.
 //! Not here: keeping it.
 
+use std::borrow::Cow;
+
 use memchr::memmem;
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -39,25 +41,34 @@ struct Granted {
     patient: Option<Value>,
 }
 
-/// A call's text without what is not to be kept; the rest is as the client wrote it.
+/// A call's text without what is not to be kept, in parts; the rest is as the client wrote it.
 #[must_use]
-pub fn keepable(body: &str, unkept: &Unkept<'_>) -> String {
+pub fn keepable<'a>(body: &'a str, unkept: &Unkept<'_>) -> Vec<Cow<'a, str>> {
     let mut replaced: Vec<(usize, usize, String)> = Vec::new();
     for part in &unkept.authorizations {
         replaced.extend(span(body, part).map(|(from, to)| (from, to, granted(part))));
     }
     replaced.extend(unkept.prefetch.and_then(|part| span(body, part)).map(|(from, to)| (from, to, "null".to_owned())));
     replaced.sort_unstable();
-    let mut kept = String::with_capacity(body.len());
-    let mut end = 0;
+    let (mut parts, mut end) = (Vec::new(), 0);
     for (from, to, text) in replaced {
-        kept.push_str(body.get(end..from).unwrap_or_default());
-        kept.push_str(&text);
+        parts.push(Cow::Borrowed(body.get(end..from).unwrap_or_default()));
+        parts.push(Cow::Owned(text));
         end = to;
     }
-    kept.push_str(body.get(end..).unwrap_or_default());
-    let kept = SECRET_NAMES.iter().fold(kept, |kept, name| without_members(kept, name));
-    unkept.authorizations.iter().fold(kept, |kept, part| without_token_of(kept, part))
+    parts.push(Cow::Borrowed(body.get(end..).unwrap_or_default()));
+    let parts = SECRET_NAMES.iter().fold(parts, |parts, name| each(parts, name, |part| without_members(part, name)));
+    unkept.authorizations.iter().filter_map(|part| token_of(part)).fold(parts, |parts, token| {
+        let token = token.expose_secret();
+        each(parts, token, |part| part.replace(token, ""))
+    })
+}
+
+/// Changes the parts that hold a text.
+fn each<'a>(parts: Vec<Cow<'a, str>>, text: &str, change: impl Fn(&str) -> String) -> Vec<Cow<'a, str>> {
+    let finder = memmem::Finder::new(text);
+    let changed = parts.into_iter().map(|part| if finder.find(part.as_bytes()).is_some() { Cow::Owned(change(&part)) } else { part });
+    changed.collect()
 }
 
 /// Where a part of a text stands in it.
@@ -81,10 +92,10 @@ fn granted(part: &RawValue) -> String {
     serde_json::to_string(&granted).unwrap_or_else(|_| "null".to_owned())
 }
 
-/// Empties the text of each member whose name ends so.
-fn without_members(kept: String, name: &str) -> String {
-    let places: Vec<usize> = memmem::find_iter(kept.as_bytes(), name.as_bytes()).map(|place| place + name.len()).collect();
-    let mut cleared = kept;
+/// A text with the text of each member emptied whose name ends so.
+fn without_members(part: &str, name: &str) -> String {
+    let places: Vec<usize> = memmem::find_iter(part.as_bytes(), name.as_bytes()).map(|place| place + name.len()).collect();
+    let mut cleared = part.to_owned();
     for place in places.into_iter().rev() {
         if let Some((from, to)) = text_of_member(&cleared, place) {
             cleared.replace_range(from..to, "");
@@ -107,15 +118,10 @@ fn text_of_member(json: &str, after_name: usize) -> Option<(usize, usize)> {
     Some((from, from + length))
 }
 
-/// Removes a granted token wherever else it stands.
-fn without_token_of(kept: String, part: &RawValue) -> String {
-    let token = serde_json::from_str::<Authorization>(part.get()).ok().and_then(|granted| granted.access_token);
-    match token.as_ref().map(ExposeSecret::expose_secret) {
-        Some(token) if token.len() >= SHORTEST_TOKEN && memmem::find(kept.as_bytes(), token.as_bytes()).is_some() => {
-            kept.replace(token, "")
-        }
-        Some(_) | None => kept,
-    }
+/// The granted token, if there is one.
+fn token_of(part: &RawValue) -> Option<SecretString> {
+    let token = serde_json::from_str::<Authorization>(part.get()).ok()?.access_token?;
+    (token.expose_secret().len() >= SHORTEST_TOKEN).then_some(token)
 }
 
 #[cfg(test)]
@@ -136,7 +142,7 @@ mod tests {
     fn kept(body: &str, with_prefetch: bool) -> String {
         let parts: Parts<'_> = serde_json::from_str(body).expect("a call");
         let prefetch = parts.prefetch.filter(|_| !with_prefetch);
-        keepable(body, &Unkept { authorizations: parts.fhir_authorization.into_iter().collect(), prefetch })
+        keepable(body, &Unkept { authorizations: parts.fhir_authorization.into_iter().collect(), prefetch }).concat()
     }
 
     #[test]

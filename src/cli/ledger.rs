@@ -66,7 +66,7 @@ fn show(runtime: &Runtime, arguments: &ShowArguments) -> anyhow::Result<()> {
     let (record, feedback) = runtime.block_on(async {
         let archive = archive(arguments.file.path.as_deref()).await?;
         let Some(record) = archive.find(arguments.id).await? else { bail!("the ledger has no record or card `{}`", arguments.id) };
-        let feedback = if record.kind == EntryKind::Call { archive.feedback_on(record.id).await? } else { Vec::new() };
+        let feedback = if record.kind == EntryKind::Call { archive.feedback_on(&record).await? } else { Vec::new() };
         archive.close().await;
         anyhow::Ok((record, feedback))
     })?;

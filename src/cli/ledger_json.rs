@@ -6,7 +6,7 @@ use serde_json::Value;
 use crate::app::{EntryKind, Kept};
 
 /// The columns of a table.
-pub(super) const HEADINGS: [&str; 21] = [
+pub(super) const HEADINGS: [&str; 23] = [
     "id",
     "kind",
     "receivedAt",
@@ -28,6 +28,8 @@ pub(super) const HEADINGS: [&str; 21] = [
     "card",
     "about",
     "outcome",
+    "cardIsKnown",
+    "count",
 ];
 
 /// What stands in the clear, in the ledger's order.
@@ -129,6 +131,7 @@ pub(super) struct Summary {
     pub(super) user: String,
     pub(super) orders: Vec<SummaryOrder>,
     pub(super) outcome: String,
+    pub(super) card_is_known: Option<bool>,
     pub(super) count: Option<u32>,
     pub(super) program: String,
 }
@@ -171,6 +174,8 @@ pub(super) fn row(record: &Kept) -> Vec<String> {
         clear.card.unwrap_or_default(),
         clear.about.unwrap_or_default(),
         summary.outcome,
+        summary.card_is_known.map(|known| known.to_string()).unwrap_or_default(),
+        summary.count.map(|count| count.to_string()).unwrap_or_default(),
     ];
     row.into_iter().map(harmless).collect()
 }

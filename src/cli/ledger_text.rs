@@ -139,7 +139,7 @@ pub(super) fn whole(record: &Kept, feedback: &[Kept]) -> anyhow::Result<String> 
 }
 
 fn head(record: &Kept) -> Result<String, std::fmt::Error> {
-    let Summary { hook_instance, patient, user, count, program, .. } = summary(record);
+    let Summary { hook_instance, patient, user, count, program, card_is_known, .. } = summary(record);
     let mut text = String::new();
     writeln!(text, "{} {}", record.kind.as_str(), record.id)?;
     let place = format!("{} ({})", record.place, record.instance);
@@ -161,12 +161,21 @@ fn head(record: &Kept) -> Result<String, std::fmt::Error> {
         ("policies", record.policies.clone().unwrap_or_default()),
         ("determination", record.determination.clone().unwrap_or_default()),
         ("card", record.card.map(|card| card.to_string()).unwrap_or_default()),
-        ("about", record.about.map(|call| call.to_string()).unwrap_or_default()),
+        ("about", about(record, card_is_known)),
     ];
     for (name, value) in lines.iter().filter(|(_, value)| !value.is_empty()) {
         writeln!(text, "  {name:<14}{value}")?;
     }
     Ok(text)
+}
+
+/// The call that showed the card of a feedback, or that none did.
+fn about(record: &Kept, card_is_known: Option<bool>) -> String {
+    match (record.about, card_is_known) {
+        (Some(call), _) => call.to_string(),
+        (None, Some(false)) => "no call here showed that card".to_owned(),
+        (None, _) => String::new(),
+    }
 }
 
 fn asked(text: &mut String, content: &Content) -> std::fmt::Result {

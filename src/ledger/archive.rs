@@ -61,7 +61,7 @@ impl Archive {
     /// # Errors
     /// As [`Archive::open`], but the keys are not looked at.
     pub async fn migrate(config: &LedgerConfig) -> Result<(), LedgerError> {
-        let database = super::opening::database_to_make(config)?;
+        let database = super::opening::database_to_make(config).await?;
         database.migrate().await?;
         database.close().await;
         Ok(())
@@ -103,8 +103,8 @@ impl Archive {
     ///
     /// # Errors
     /// As [`Archive::find`].
-    pub async fn feedback_on(&self, call: Uuid) -> Result<Vec<Kept>, LedgerError> {
-        let records = self.database.feedback_on(call, MOST_FEEDBACK).await?;
+    pub async fn feedback_on(&self, call: &Kept) -> Result<Vec<Kept>, LedgerError> {
+        let records = self.database.feedback_on(call.id, &call.cards, MOST_FEEDBACK).await?;
         records.into_iter().map(|record| Kept::open(record, &self.keys, Depth::Content)).collect()
     }
 

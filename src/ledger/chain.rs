@@ -84,6 +84,7 @@ impl Record {
         for id in [&sealed.card, &sealed.about] {
             clear.optional(id.as_ref().map(|id| id.as_bytes().as_slice()));
         }
+        clear.optional(sealed.cards_bytes().as_deref());
         clear.text(&sealed.key_id);
         clear.sealed(Some(&sealed.summary));
         clear.sealed(sealed.content.as_deref());
@@ -137,7 +138,7 @@ mod tests {
 
     fn record(keys: &KeyRing) -> Record {
         let mut entry = Entry::new(Uuid::from_u128(7), EntryKind::Call, DateTime::UNIX_EPOCH);
-        entry.content = b"{}".to_vec();
+        entry.content = vec![b"{}".as_slice().into()];
         let sealed = SealedEntry::seal(entry, keys).expect("sealed");
         Head::of_new(Uuid::from_u128(1)).append(sealed, "here", 5, keys.sealing().expect("a key"))
     }
@@ -151,7 +152,7 @@ mod tests {
         let record = record(&keys);
         assert_eq!(record.code(&BEGINNING, key), record.hash);
         assert_ne!(record.code(&[1; 32], key), record.hash);
-        let changes: [Change; 19] = [
+        let changes: [Change; 20] = [
             |record| record.chain = Uuid::from_u128(2),
             |record| record.sequence = 2,
             |record| record.instance = "there".to_owned(),
@@ -169,6 +170,7 @@ mod tests {
             |record| record.sealed.patient_index = Some(vec![1]),
             |record| record.sealed.card = Some(Uuid::from_u128(3)),
             |record| record.sealed.about = Some(Uuid::from_u128(3)),
+            |record| record.sealed.cards = vec![Uuid::from_u128(3)],
             |record| record.sealed.content = None,
             |record| record.sealed.key_id = "b".to_owned(),
         ];

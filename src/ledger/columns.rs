@@ -7,23 +7,28 @@ use sqlx::{Any, Row as _};
 use uuid::Uuid;
 
 use super::chain::{Hash, Record};
+use super::database::Kind;
 use super::entry::EntryKind;
 use super::error::LedgerError;
 use super::sealed::SealedEntry;
 
 /// The columns of `ledger_record`, in the order they are bound.
 pub(super) const COLUMNS: &str = "chain, sequence, id, kind, instance, received_at, recorded_at, client, tenant, hook, status, cause, \
-    policies, determination, patient_index, card, about, key_id, summary, content, hash";
+    policies, determination, patient_index, card, about, cards, key_id, summary, content, hash";
 
 /// How many they are.
-pub(super) const WIDTH: usize = 21;
+pub(super) const WIDTH: usize = 22;
 
 pub(super) type Statement<'q> = Query<'q, Any, AnyArguments>;
 
-/// `($1, $2), ($3, $4)`, which both databases read.
-pub(super) fn placeholders(rows: usize, width: usize) -> String {
+/// Places for values. SQLite looks a numbered one up by its name, one by one through all of a statement's.
+pub(super) fn placeholders(kind: Kind, rows: usize, width: usize) -> String {
+    let place = |number: usize| match kind {
+        Kind::Sqlite => "?".to_owned(),
+        Kind::Postgres => format!("${number}"),
+    };
     let row = |row: usize| {
-        let places: Vec<String> = (1..=width).map(|column| format!("${}", row * width + column)).collect();
+        let places: Vec<String> = (1..=width).map(|column| place(row * width + column)).collect();
         format!("({})", places.join(", "))
     };
     (0..rows).map(row).collect::<Vec<_>>().join(", ")
@@ -50,6 +55,7 @@ pub(super) fn bind<'q>(statement: Statement<'q>, record: &Record) -> Statement<'
         .bind(sealed.patient_index.clone())
         .bind(sealed.card.map(bytes))
         .bind(sealed.about.map(bytes))
+        .bind(sealed.cards_bytes())
         .bind(sealed.key_id.clone())
         .bind(sealed.summary.clone())
         .bind(sealed.content.clone())
@@ -79,7 +85,7 @@ pub(super) fn record(row: &AnyRow) -> Result<Record, LedgerError> {
         patient_index: row.try_get("patient_index")?,
         card: id(row, "card")?,
         about: id(row, "about")?,
-        cards: Vec::new(),
+        cards: cards(row)?,
         key_id: row.try_get("key_id")?,
         summary: row.try_get("summary")?,
         content: row.try_get("content")?,
@@ -97,6 +103,12 @@ pub(super) fn record(row: &AnyRow) -> Result<Record, LedgerError> {
 fn status(row: &AnyRow) -> Result<Option<u16>, LedgerError> {
     let status: Option<i64> = row.try_get("status")?;
     status.map(|status| u16::try_from(status).map_err(|_| LedgerError::Unreadable { column: "status" })).transpose()
+}
+
+fn cards(row: &AnyRow) -> Result<Vec<Uuid>, LedgerError> {
+    let bytes: Option<Vec<u8>> = row.try_get("cards")?;
+    let cards = bytes.unwrap_or_default();
+    cards.chunks(size_of::<Uuid>()).map(|card| Uuid::from_slice(card).map_err(|_| LedgerError::Unreadable { column: "cards" })).collect()
 }
 
 /// An id, where there is one.
@@ -117,7 +129,8 @@ mod tests {
 
     #[test]
     fn placeholders_count_on_from_row_to_row() {
-        assert_eq!(placeholders(2, 3), "($1, $2, $3), ($4, $5, $6)");
+        assert_eq!(placeholders(Kind::Postgres, 2, 3), "($1, $2, $3), ($4, $5, $6)");
+        assert_eq!(placeholders(Kind::Sqlite, 2, 3), "(?, ?, ?), (?, ?, ?)");
         assert_eq!(COLUMNS.split(',').count(), WIDTH);
     }
 }

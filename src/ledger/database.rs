@@ -10,7 +10,9 @@ use std::time::Duration;
 
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
 use sqlx::migrate::Migrator;
-use sqlx::{AnyConnection, AnyPool, ConnectOptions as _, Executor as _};
+use sqlx::pool::PoolConnection;
+use sqlx::sqlite::{SqliteAutoVacuum, SqliteConnectOptions, SqliteJournalMode};
+use sqlx::{Any, AnyConnection, AnyPool, ConnectOptions as _, Connection as _, Executor as _};
 use tokio::time::timeout;
 use url::Url;
 
@@ -29,6 +31,9 @@ const MIGRATION_PATIENCE: Duration = Duration::from_secs(30);
 
 /// Keeps a file locked as long as it lives.
 type Lock = Arc<File>;
+
+/// A record of a call fills about one.
+const PAGE_SIZE: u32 = 8192;
 
 /// Which of the two.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,7 +59,7 @@ impl Database {
         url.set_path(&path.to_string_lossy());
         url.set_query(Some(if may_make { "mode=rwc" } else { "mode=rw" }));
         let settings = format!(
-            "PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA busy_timeout = {BUSY_PATIENCE}; \
+            "PRAGMA busy_timeout = {BUSY_PATIENCE}; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
              PRAGMA journal_size_limit = 67108864; PRAGMA temp_store = MEMORY"
         );
         Self::of(Kind::Sqlite, &url, settings, Duration::from_millis(BUSY_PATIENCE.into()))
@@ -114,11 +119,56 @@ impl Database {
         Ok(())
     }
 
+    /// Begins a transaction that writes.
+    pub(super) async fn begin(&self) -> Result<Transaction, LedgerError> {
+        let mut transaction = Transaction(Some(self.pool.acquire().await?));
+        let begin = if self.kind == Kind::Sqlite { "BEGIN IMMEDIATE" } else { "BEGIN" };
+        sqlx::query(begin).execute(transaction.connection()?).await?;
+        Ok(transaction)
+    }
+
     pub(super) async fn close(&self) {
         self.pool.close().await;
         if let Some(lock) = &self.lock {
             // It ends with the process, if not now.
             _ = lock.unlock();
+        }
+    }
+}
+
+/// Says how a new file is laid out, which can be said only as long as it is empty.
+pub(super) async fn lay_out(path: &Path) -> Result<(), LedgerError> {
+    if std::fs::metadata(path).is_ok_and(|file| file.len() > 0) {
+        return Ok(());
+    }
+    let options = SqliteConnectOptions::new().filename(path).page_size(PAGE_SIZE).auto_vacuum(SqliteAutoVacuum::Incremental);
+    let connection = options.journal_mode(SqliteJournalMode::Wal).connect().await.map_err(LedgerError::Unopened)?;
+    connection.close().await.map_err(LedgerError::Unopened)
+}
+
+/// A transaction. Its connection is used again only if it is committed: after anything else nobody can tell what is still open on it
+/// (a COMMIT that fails for want of room has been rolled back, and a library that counts transactions does not know).
+pub(super) struct Transaction(Option<PoolConnection<Any>>);
+
+impl Transaction {
+    pub(super) fn connection(&mut self) -> Result<&mut AnyConnection, LedgerError> {
+        self.0.as_deref_mut().ok_or(LedgerError::Closed)
+    }
+
+    /// What was written is durable when this returns.
+    pub(super) async fn commit(mut self) -> Result<(), LedgerError> {
+        sqlx::query("COMMIT").execute(self.connection()?).await?;
+        // Back to the others.
+        self.0.take();
+        Ok(())
+    }
+}
+
+impl Drop for Transaction {
+    fn drop(&mut self) {
+        if let Some(connection) = self.0.take() {
+            // Not to be used again.
+            drop(connection.detach());
         }
     }
 }

@@ -1,6 +1,8 @@
 //! What is to be kept of one call, fault, refusal or feedback, before it is sealed.
 //! Not here: what a call means; whoever keeps it says so in these words.
 
+use std::borrow::Cow;
+
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -47,7 +49,7 @@ impl EntryKind {
 /// What is to be kept. `summary` and `content` are sealed, the patient leaves a keyed digest; all else stands in the clear and
 /// must tell nothing of a patient.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Entry {
+pub struct Entry<'a> {
     /// Names it: of a call, the assertion id.
     pub id: Uuid,
     /// What it tells of.
@@ -78,11 +80,11 @@ pub struct Entry {
     pub cards: Vec<Uuid>,
     /// What a list shows: a JSON object.
     pub summary: Vec<u8>,
-    /// Everything: a JSON object, or nothing.
-    pub content: Vec<u8>,
+    /// Everything: a JSON object in parts, or nothing.
+    pub content: Vec<Cow<'a, [u8]>>,
 }
 
-impl Entry {
+impl Entry<'_> {
     /// An entry of a kind that tells nothing yet.
     #[must_use]
     pub fn new(id: Uuid, kind: EntryKind, received_at: DateTime<Utc>) -> Self {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 use uuid::Uuid;
@@ -12,7 +13,7 @@ use uuid::Uuid;
 use super::database::Database;
 use super::entry::Entry;
 use super::error::LedgerError;
-use super::forwarder::Forwarder;
+use super::forwarder::forward;
 use super::keys::KeyRing;
 use super::opening::{Opened, open};
 use super::sealed::SealedEntry;
@@ -53,12 +54,11 @@ impl Ledger {
     /// # Errors
     /// [`LedgerError`] for keys or a database that cannot be used.
     pub async fn open(config: &LedgerConfig, clock: Arc<dyn Clock>, ids: Arc<dyn IdSource>) -> Result<Self, LedgerError> {
-        let Some(Opened { store, keys, state, link, databases }) = open(config).await? else { return Ok(Self::off()) };
+        let Some(Opened { store, keys, state, link, is_link_due, databases }) = open(config).await? else { return Ok(Self::off()) };
         let keys = Arc::new(ArcSwap::from_pointee(keys));
         let (queue, waiting) = mpsc::channel(LONGEST_QUEUE);
         if let Store::Server(server) = &store {
-            let forwarder = Forwarder { spool: server.spool.clone(), database: server.database.clone(), state: Arc::clone(&state) };
-            tokio::spawn(forwarder.run());
+            tokio::spawn(forward(Arc::clone(&server.spool)));
         }
         let writer = Writer {
             queue: waiting,
@@ -69,6 +69,7 @@ impl Ledger {
             ids,
             instance: config.instance.clone(),
             chain: Chain::Begin(link),
+            is_link_due,
         };
         tokio::spawn(writer.run());
         let keeping = Keeping { queue, keys, state, patience: config.patience, databases };
@@ -86,14 +87,14 @@ impl Ledger {
     ///
     /// # Errors
     /// [`LedgerError`] when they are not, or not known to be within `ledger.patience`.
-    pub async fn keep(&self, entries: Vec<Entry>) -> Result<(), LedgerError> {
+    pub async fn keep(&self, entries: Vec<Entry<'_>>) -> Result<(), LedgerError> {
         let Some(keeping) = &self.0 else { return Ok(()) };
         let sealed = keeping.seal(entries)?;
         keeping.ask(|done| Job::Keep(sealed, done)).await
     }
 
     /// Keeps an entry that nobody waits for, if there is room.
-    pub fn keep_unwaited(&self, entry: Entry) {
+    pub fn keep_unwaited(&self, entry: Entry<'_>) {
         let Some(keeping) = &self.0 else { return };
         let job = keeping.seal(vec![entry]).map(|sealed| Job::Keep(sealed, oneshot::channel().0));
         if job.map_err(|_| ()).and_then(|job| keeping.queue.try_send(job).map_err(|_| ())).is_err() {
@@ -106,7 +107,7 @@ impl Ledger {
         let keeping = self.0.as_ref()?;
         let mut calls = Vec::new();
         for database in &keeping.databases {
-            calls.extend(timeout(keeping.patience, database.calls_of_cards(cards)).await.ok()?.ok()?);
+            calls.extend(timeout(keeping.patience, database.found_cards(cards)).await.ok()?.ok()?);
         }
         Some(calls)
     }
@@ -160,14 +161,17 @@ impl Ledger {
 }
 
 impl Keeping {
-    fn seal(&self, entries: Vec<Entry>) -> Result<Vec<SealedEntry>, LedgerError> {
+    fn seal(&self, entries: Vec<Entry<'_>>) -> Result<Vec<SealedEntry>, LedgerError> {
         let keys = self.keys.load();
         entries.into_iter().map(|entry| SealedEntry::seal(entry, &keys)).collect()
     }
 
     async fn ask(&self, job: impl FnOnce(oneshot::Sender<Written>) -> Job) -> Written {
         let (done, written) = oneshot::channel();
-        self.queue.try_send(job(done)).map_err(|_| LedgerError::Closed)?;
+        self.queue.try_send(job(done)).map_err(|error| match error {
+            TrySendError::Full(_) => LedgerError::TooSlow,
+            TrySendError::Closed(_) => LedgerError::Closed,
+        })?;
         timeout(self.patience, written).await.map_err(|_| LedgerError::TooSlow)?.unwrap_or(Err(LedgerError::Closed))
     }
 }

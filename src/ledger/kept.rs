@@ -42,6 +42,8 @@ pub struct Kept {
     pub card: Option<Uuid>,
     /// Of feedback, the call.
     pub about: Option<Uuid>,
+    /// Of a call, its cards.
+    pub cards: Vec<Uuid>,
     /// The key it is sealed with.
     pub key_id: String,
     /// JSON.
@@ -81,6 +83,7 @@ impl Kept {
             determination: sealed.determination,
             card: sealed.card,
             about: sealed.about,
+            cards: sealed.cards,
             key_id: sealed.key_id,
         })
     }

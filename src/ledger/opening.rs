@@ -13,9 +13,10 @@ use tokio::time::timeout;
 use tracing::warn;
 
 use super::chain::Head;
-use super::database::Database;
+use super::database::{Database, lay_out};
 use super::error::LedgerError;
 use super::keys::{KeyRing, new_key_line};
+use super::spool::Spool;
 use super::state::State;
 use super::store::{Server, Store};
 use crate::config::{LedgerConfig, LedgerPlace};
@@ -30,6 +31,8 @@ pub(super) struct Opened {
     pub(super) state: Arc<State>,
     /// The end of the chain that this instance wrote last, where a new one begins.
     pub(super) link: Option<Head>,
+    /// Whether that cannot be told yet.
+    pub(super) is_link_due: bool,
     pub(super) databases: Vec<Database>,
 }
 
@@ -54,10 +57,11 @@ pub(super) async fn open_to_read(config: &LedgerConfig) -> Result<Readable, Ledg
 }
 
 /// The database whose tables are to be made.
-pub(super) fn database_to_make(config: &LedgerConfig) -> Result<Database, LedgerError> {
+pub(super) async fn database_to_make(config: &LedgerConfig) -> Result<Database, LedgerError> {
     match config.place() {
         Some(LedgerPlace::File(path)) => {
             make_private(&path).map_err(|source| LedgerError::File { key: "url", path: path.clone(), source })?;
+            lay_out(&path).await?;
             Database::of_file(&path, true)
         }
         Some(LedgerPlace::Server) => Database::of_server(config.url.expose_secret(), READING_PATIENCE),
@@ -83,7 +87,7 @@ async fn open_file(config: &LedgerConfig, path: &Path) -> Result<Opened, LedgerE
     let keys = keys_or_new(config, path)?;
     let database = locked("url", path).await?;
     let databases = vec![database.clone()];
-    Ok(Opened { store: Store::File(database), keys, state: Arc::default(), link: None, databases })
+    Ok(Opened { store: Store::File(database), keys, state: Arc::default(), link: None, is_link_due: false, databases })
 }
 
 async fn open_server(config: &LedgerConfig) -> Result<Opened, LedgerError> {
@@ -92,11 +96,13 @@ async fn open_server(config: &LedgerConfig) -> Result<Opened, LedgerError> {
     let database = Database::of_server(config.url.expose_secret(), config.database_patience)?;
     let state = Arc::new(State::default());
     let left = spool.count().await?;
+    let mut is_link_due = false;
     let link = match timeout(config.patience, beginning(&database, config)).await.unwrap_or(Err(LedgerError::TooSlow)) {
         Ok(link) => link,
         Err(error) => {
-            warn!(%error, "the database is away; records go to the spool");
+            warn!(reason = super::writer::reason(&error), "the database is away; records go to the spool");
             state.begin_spooling();
+            is_link_due = left == 0;
             None
         }
     };
@@ -106,13 +112,14 @@ async fn open_server(config: &LedgerConfig) -> Result<Opened, LedgerError> {
         state.count_spooled(usize::try_from(left).unwrap_or(usize::MAX));
     }
     let databases = vec![database.clone(), spool.clone()];
-    let server = Server { database, spool, state: Arc::clone(&state), patience: config.database_patience };
-    Ok(Opened { store: Store::Server(server), keys, state, link, databases })
+    let spool = Arc::new(Spool::new(spool, database, Arc::clone(&state)));
+    let server = Server { spool, patience: config.database_patience };
+    Ok(Opened { store: Store::Server(server), keys, state, link, is_link_due, databases })
 }
 
 async fn beginning(database: &Database, config: &LedgerConfig) -> Result<Option<Head>, LedgerError> {
     database.migrate().await?;
-    database.head_of(&config.instance).await
+    database.head_of(&config.instance, None).await
 }
 
 /// A file that this process alone writes records to. The lock ends with the process, however that ends.
@@ -126,6 +133,7 @@ async fn locked(key: &'static str, path: &Path) -> Result<Database, LedgerError>
         Err(std::fs::TryLockError::Error(source)) => return Err(file_error(source)),
     }
     make_private(path).map_err(file_error)?;
+    lay_out(path).await?;
     let database = Database::of_file(path, true)?.holding(lock);
     database.migrate().await?;
     Ok(database)

@@ -1,7 +1,7 @@
 //! Removing old records, so that what is left of each chain can still be proved.
 
 use chrono::{DateTime, Utc};
-use sqlx::{Connection as _, Executor as _, Row as _};
+use sqlx::{Executor as _, Row as _};
 use uuid::Uuid;
 
 use super::archive::Archive;
@@ -61,7 +61,8 @@ impl Archive {
                 continue;
             }
             let key = self.keys.sealing().ok_or(LedgerError::Sealing)?;
-            self.database.remove_up_to(&Checkpoint::new(head, key)).await?;
+            let cards: Vec<Uuid> = records.iter().flatten().flat_map(|record| record.sealed.cards.iter().copied()).collect();
+            self.database.remove_up_to(&Checkpoint::new(head, key), &cards).await?;
             return Ok(Purged::Some(u64::try_from(old).unwrap_or(u64::MAX)));
         }
         Ok(Purged::All)
@@ -91,17 +92,17 @@ impl Archive {
 }
 
 impl Database {
-    /// Removes a chain's records up to a checkpoint, which is put in their place.
-    async fn remove_up_to(&self, checkpoint: &Checkpoint) -> Result<(), LedgerError> {
+    /// Removes a chain's records up to a checkpoint, which is put in their place, and their cards.
+    async fn remove_up_to(&self, checkpoint: &Checkpoint, cards: &[Uuid]) -> Result<(), LedgerError> {
         let Head { chain, sequence, .. } = checkpoint.head;
-        let chain: Uuid = chain;
-        let mut connection = self.pool.acquire().await?;
-        let mut transaction = connection.begin().await?;
-        let cards = "DELETE FROM ledger_card WHERE record_id IN (SELECT id FROM ledger_record WHERE chain = $1 AND sequence <= $2)";
-        sqlx::query(cards).bind(bytes(chain)).bind(sequence).execute(&mut *transaction).await?;
-        let records = "DELETE FROM ledger_record WHERE chain = $1 AND sequence <= $2";
-        sqlx::query(records).bind(bytes(chain)).bind(sequence).execute(&mut *transaction).await?;
-        checkpoint.put(&mut transaction).await?;
-        Ok(transaction.commit().await?)
+        let mut transaction = self.begin().await?;
+        for card in cards {
+            let remove = sqlx::query("DELETE FROM ledger_card WHERE card = $1").bind(bytes(*card));
+            remove.execute(transaction.connection()?).await?;
+        }
+        let remove = sqlx::query("DELETE FROM ledger_record WHERE chain = $1 AND sequence <= $2").bind(bytes(chain)).bind(sequence);
+        remove.execute(transaction.connection()?).await?;
+        checkpoint.put(transaction.connection()?).await?;
+        transaction.commit().await
     }
 }

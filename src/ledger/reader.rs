@@ -12,6 +12,9 @@ use super::entry::EntryKind;
 use super::error::LedgerError;
 use super::place::Place;
 
+/// How many cards are looked up in one statement.
+const MOST_CARDS: usize = 500;
+
 /// A value of a condition.
 #[derive(Clone)]
 pub(super) enum Value {
@@ -63,14 +66,42 @@ impl Database {
         Ok(self.records(&conditions, "ORDER BY received_at", 1).await?.pop())
     }
 
-    /// What clients told of the cards of a call, the oldest first.
-    pub(super) async fn feedback_on(&self, call: Uuid, most: i64) -> Result<Vec<Record>, LedgerError> {
+    /// What clients told of a call, the oldest first: feedback that names it, or one of its cards.
+    pub(super) async fn feedback_on(&self, call: Uuid, cards: &[Uuid], most: i64) -> Result<Vec<Record>, LedgerError> {
         let mut conditions = Conditions::default();
-        let values = [Value::Bytes(bytes(call)), Value::Bytes(bytes(call))];
+        let ids = std::iter::once(&call).chain(cards).map(|id| Value::Bytes(bytes(*id)));
         // Where the card could not be looked up when the feedback came, it does not name the call.
-        conditions.and("(about = ? OR card IN (SELECT card FROM ledger_card WHERE record_id = ?))", values);
+        let of_cards = if cards.is_empty() { String::new() } else { format!(" OR card IN ({})", vec!["?"; cards.len()].join(", ")) };
+        conditions.and(&format!("(about = ?{of_cards})"), ids);
         conditions.and("kind = ?", [Value::Text(EntryKind::Feedback.as_str().to_owned())]);
         self.records(&conditions, "ORDER BY received_at, chain, sequence", most).await
+    }
+
+    /// The cards among these that are found, each with the record it is found for.
+    pub(super) async fn found_cards(&self, cards: &[Uuid]) -> Result<Vec<(Uuid, Uuid)>, LedgerError> {
+        let mut found = Vec::new();
+        for cards in cards.chunks(MOST_CARDS) {
+            let mut conditions = Conditions::default();
+            let places = vec!["?"; cards.len()].join(", ");
+            conditions.and(&format!("card IN ({places})"), cards.iter().map(|card| Value::Bytes(bytes(*card))));
+            let select = format!("SELECT card, record_id FROM ledger_card {}", conditions.clause());
+            for row in conditions.bind(sqlx::query(AssertSqlSafe(select))).fetch_all(&self.pool).await? {
+                if let (Some(card), Some(record)) = (id(&row, "card")?, id(&row, "record_id")?) {
+                    found.push((card, record));
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    /// Records that stand ahead of the beginning of their chain, where nothing can.
+    pub(super) async fn strays(&self) -> Result<Vec<Place>, LedgerError> {
+        let select = "SELECT record.chain AS chain, record.sequence AS sequence FROM ledger_record AS record \
+            LEFT JOIN ledger_checkpoint AS checkpoint ON checkpoint.chain = record.chain \
+            WHERE record.sequence < 1 OR record.sequence <= COALESCE(checkpoint.sequence, 0) ORDER BY 1, 2 LIMIT 100";
+        let rows = sqlx::query(select).fetch_all(&self.pool).await?;
+        let place = |row: &AnyRow| Ok(Place { chain: id(row, "chain")?.unwrap_or_default(), sequence: row.try_get("sequence")? });
+        rows.iter().map(place).collect()
     }
 
     /// The newest records that meet the conditions, the newest first.
@@ -130,22 +161,9 @@ impl Database {
         Ok(conditions.bind(sqlx::query(AssertSqlSafe(select))).fetch_one(&self.pool).await?.try_get("records")?)
     }
 
-    /// The calls that showed these cards, as card and call.
-    pub(super) async fn calls_of_cards(&self, cards: &[Uuid]) -> Result<Vec<(Uuid, Uuid)>, LedgerError> {
-        let mut calls = Vec::new();
-        for card in cards {
-            let select = "SELECT record_id FROM ledger_card WHERE card = $1";
-            let row = sqlx::query(select).bind(bytes(*card)).fetch_optional(&self.pool).await?;
-            let call = row.as_ref().map(|row| id(row, "record_id")).transpose()?.flatten();
-            calls.extend(call.map(|call| (*card, call)));
-        }
-        Ok(calls)
-    }
-
     /// Every chain, the oldest first: also one of which all was purged.
     pub(super) async fn chains(&self) -> Result<Vec<Uuid>, LedgerError> {
-        let select =
-            "SELECT chain FROM ledger_record WHERE sequence > 0 GROUP BY chain UNION SELECT chain FROM ledger_checkpoint ORDER BY chain";
+        let select = "SELECT chain FROM ledger_record GROUP BY chain UNION SELECT chain FROM ledger_checkpoint ORDER BY chain";
         let rows = sqlx::query(select).fetch_all(&self.pool).await?;
         let chains: Vec<Option<Uuid>> = rows.iter().map(|row| id(row, "chain")).collect::<Result<_, _>>()?;
         Ok(chains.into_iter().flatten().collect())

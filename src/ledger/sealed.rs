@@ -1,6 +1,7 @@
 //! Sealing an entry, and opening it again: compressed with zstd, then encrypted with AES-256-GCM, each part bound to its record.
 //! Not here: the keys; see [`super::keys`].
 
+use std::borrow::Cow;
 use std::cell::RefCell;
 
 use chrono::{DateTime, Utc};
@@ -16,9 +17,18 @@ const LEVEL: i32 = 1;
 /// What a content may have when it is opened, in bytes: a body and what was fetched for it, each within its own limit, and no more.
 const LARGEST_CONTENT: usize = 1 << 30;
 
+/// What compressing needs again and again: a compressor's tables are large, and fresh memory is dear.
+struct Press {
+    compressor: zstd::bulk::Compressor<'static>,
+    plain: Vec<u8>,
+    packed: Vec<u8>,
+}
+
+/// A buffer that grew beyond this for one large call is given back.
+const LARGEST_KEPT_BUFFER: usize = 4 * 1024 * 1024;
+
 thread_local! {
-    /// Its tables are large, so each thread keeps one.
-    static COMPRESSOR: RefCell<Option<zstd::bulk::Compressor<'static>>> = const { RefCell::new(None) };
+    static PRESS: RefCell<Option<Press>> = const { RefCell::new(None) };
 }
 
 /// A sealed entry: a record without its place in a chain.
@@ -61,11 +71,12 @@ impl Part {
 
 impl SealedEntry {
     /// Seals an entry with the first of the keys.
-    pub(super) fn seal(entry: Entry, keys: &KeyRing) -> Result<Self, LedgerError> {
+    pub(super) fn seal(entry: Entry<'_>, keys: &KeyRing) -> Result<Self, LedgerError> {
         let key = keys.sealing().ok_or(LedgerError::Sealing)?;
         let seal = |plain: &[u8], part: Part| key.seal(plain, &part.of(entry.id)).map_err(|_| LedgerError::Sealing);
         let summary = seal(&entry.summary, Part::Summary)?;
-        let content = if entry.content.is_empty() { None } else { Some(seal(&compressed(&entry.content)?, Part::Content)?) };
+        let content =
+            if entry.content.is_empty() { None } else { Some(compressed(&entry.content, |packed| seal(packed, Part::Content))??) };
         Ok(Self {
             id: entry.id,
             kind: entry.kind,
@@ -90,6 +101,11 @@ impl SealedEntry {
     /// How much of memory and disk it takes, about.
     pub(super) fn size(&self) -> usize {
         self.summary.len() + self.content.as_ref().map_or(0, Vec::len)
+    }
+
+    /// Its cards, one behind the other; `None` where there are none.
+    pub(super) fn cards_bytes(&self) -> Option<Vec<u8>> {
+        (!self.cards.is_empty()).then(|| self.cards.iter().flat_map(|card| card.into_bytes()).collect())
     }
 
     /// When the call arrived.
@@ -118,15 +134,45 @@ impl SealedEntry {
     }
 }
 
-fn compressed(plain: &[u8]) -> Result<Vec<u8>, LedgerError> {
-    COMPRESSOR.with(|own| {
+/// Puts the parts of a content together, compresses them, and hands that to `use_it`.
+fn compressed<T>(parts: &[Cow<'_, [u8]>], use_it: impl FnOnce(&[u8]) -> T) -> Result<T, LedgerError> {
+    PRESS.with(|own| {
         let mut own = own.try_borrow_mut().map_err(|_| LedgerError::Sealing)?;
-        let compressor = match &mut *own {
-            Some(compressor) => compressor,
-            none => none.insert(zstd::bulk::Compressor::new(LEVEL).map_err(|_| LedgerError::Sealing)?),
+        let press = match &mut *own {
+            Some(press) => press,
+            none => none.insert(Press::new()?),
         };
-        compressor.compress(plain).map_err(|_| LedgerError::Sealing)
+        let outcome = press.compress(parts).map(use_it);
+        press.give_back();
+        outcome
     })
+}
+
+impl Press {
+    fn new() -> Result<Self, LedgerError> {
+        let compressor = zstd::bulk::Compressor::new(LEVEL).map_err(|_| LedgerError::Sealing)?;
+        Ok(Self { compressor, plain: Vec::new(), packed: Vec::new() })
+    }
+
+    fn compress(&mut self, parts: &[Cow<'_, [u8]>]) -> Result<&[u8], LedgerError> {
+        self.plain.clear();
+        self.plain.reserve(parts.iter().map(|part| part.len()).sum());
+        for part in parts {
+            self.plain.extend_from_slice(part);
+        }
+        self.packed.clear();
+        self.packed.reserve(zstd::zstd_safe::compress_bound(self.plain.len()));
+        self.compressor.compress_to_buffer(&self.plain, &mut self.packed).map_err(|_| LedgerError::Sealing)?;
+        Ok(&self.packed)
+    }
+
+    fn give_back(&mut self) {
+        for buffer in [&mut self.plain, &mut self.packed] {
+            if buffer.capacity() > LARGEST_KEPT_BUFFER {
+                *buffer = Vec::new();
+            }
+        }
+    }
 }
 
 #[cfg(test)]
@@ -138,11 +184,14 @@ mod tests {
         KeyRing::read(&new_key_line("a").expect("random")).expect("a key")
     }
 
-    fn entry() -> Entry {
+    fn entry() -> Entry<'static> {
         let mut entry = Entry::new(Uuid::from_u128(7), EntryKind::Call, DateTime::UNIX_EPOCH);
         entry.patient = Some("Patient/somebody".to_owned());
         entry.summary = br#"{"patient":"Patient/somebody"}"#.to_vec();
-        entry.content = br#"{"request":{"patientId":"somebody"}}"#.repeat(40);
+        entry.content = vec![
+            br#"{"request":{"patientId":"somebody"}}"#.repeat(20).into(),
+            br#"{"request":{"patientId":"somebody"}}"#.repeat(20).into(),
+        ];
         entry
     }
 
@@ -152,8 +201,8 @@ mod tests {
         let sealed = SealedEntry::seal(entry.clone(), &keys).expect("sealed");
         let key = keys.of_id(&sealed.key_id).expect("the key");
         assert_eq!(sealed.open_summary(key).expect("opened"), entry.summary);
-        assert_eq!(sealed.open_content(key).expect("opened").as_deref(), Some(entry.content.as_slice()));
-        assert!(sealed.size() < entry.content.len());
+        assert_eq!(sealed.open_content(key).expect("opened").as_deref(), Some(entry.content.concat().as_slice()));
+        assert!(sealed.size() < entry.content.concat().len());
         assert!(!format!("{sealed:?}").contains("somebody"));
     }
 

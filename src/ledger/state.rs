@@ -9,6 +9,9 @@ use tokio::time::{Duration, Instant};
 /// For so long a record that was written proves that records can be.
 const PROOF: Duration = Duration::from_secs(1);
 
+/// For so many the writer waits when it goes back from the spool to PostgreSQL.
+const FEW_RECORDS: i64 = 400;
+
 /// How the ledger stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Standing {
@@ -40,6 +43,8 @@ impl Standing {
 pub(super) struct State {
     spooling: AtomicBool,
     spooled: AtomicI64,
+    /// Whether the last records that were brought to PostgreSQL got there.
+    reached: AtomicBool,
     written_at: Mutex<Option<Instant>>,
     /// Wakes the forwarder.
     pub(super) to_forward: Notify,
@@ -50,6 +55,16 @@ impl State {
         self.spooling.load(Ordering::Acquire)
     }
 
+    pub(super) fn note_reached(&self, reached: bool) {
+        self.reached.store(reached, Ordering::Release);
+    }
+
+    /// Whether so few records wait, and PostgreSQL takes them, that the writer can wait for the last of them to get there.
+    pub(super) fn is_nearly_forwarded(&self) -> bool {
+        let spooled = self.spooled();
+        spooled == 0 || (spooled <= FEW_RECORDS && self.reached.load(Ordering::Acquire))
+    }
+
     /// How many records wait in the spool.
     pub(super) fn spooled(&self) -> i64 {
         self.spooled.load(Ordering::Acquire)
@@ -58,6 +73,7 @@ impl State {
     /// Whether this is when it began.
     pub(super) fn begin_spooling(&self) -> bool {
         let began = !self.spooling.swap(true, Ordering::AcqRel);
+        self.note_reached(false);
         self.to_forward.notify_one();
         began
     }

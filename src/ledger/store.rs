@@ -1,17 +1,17 @@
 //! Where the writer's records go: SQLite, or PostgreSQL with a spool on this machine for the times it is away.
-//! Not here: bringing the spool's records to PostgreSQL; see [`super::forwarder`].
+//! Not here: bringing the spool's records to PostgreSQL; see [`super::spool`].
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::timeout;
 use tracing::{info, warn};
+use uuid::Uuid;
 
-use super::append::Known;
 use super::chain::{Head, Record};
 use super::database::Database;
 use super::error::LedgerError;
-use super::state::State;
+use super::spool::Spool;
 
 /// Where records go.
 #[derive(Debug)]
@@ -25,9 +25,7 @@ pub(super) enum Store {
 /// PostgreSQL, and the spool for the times it is away.
 #[derive(Debug)]
 pub(super) struct Server {
-    pub(super) database: Database,
-    pub(super) spool: Database,
-    pub(super) state: Arc<State>,
+    pub(super) spool: Arc<Spool>,
     /// How long a batch may take before it goes to the spool.
     pub(super) patience: Duration,
 }
@@ -36,23 +34,34 @@ impl Store {
     /// Writes a batch, all or nothing; it is durable when this returns.
     pub(super) async fn append(&mut self, records: &[Record]) -> Result<(), LedgerError> {
         match self {
-            Self::File(database) => database.append(records, Known::IsFault).await,
+            Self::File(database) => database.append(records).await,
             Self::Server(server) => server.append(records).await,
         }
     }
 
     /// Writes something, to find out whether anything can be written.
     pub(super) async fn probe(&self, instance: &str, now: i64) -> Result<(), LedgerError> {
+        let server = match self {
+            Self::File(database) => return database.probe(instance, now).await,
+            Self::Server(server) => server,
+        };
+        if server.is_direct().await {
+            match server.in_time(server.spool.database.probe(instance, now)).await {
+                Ok(()) => return Ok(()),
+                Err(error) => server.begin_spooling(&error),
+            }
+        }
+        server.spool.waiting.probe(instance, now).await
+    }
+
+    /// What the chain of a process goes on from that found PostgreSQL away when it began; `None` as long as that cannot be told.
+    pub(super) async fn late_link(&self, instance: &str, own: Uuid) -> Option<Option<Head>> {
         match self {
-            Self::File(database) => database.probe(instance, now).await,
-            Self::Server(server) if server.state.is_spooling() => server.spool.probe(instance, now).await,
-            Self::Server(server) => match server.in_time(server.database.probe(instance, now)).await {
-                Ok(()) => Ok(()),
-                Err(error) => {
-                    server.begin_spooling(&error);
-                    server.spool.probe(instance, now).await
-                }
-            },
+            Self::Server(server) if !server.spool.state.is_spooling() => {
+                server.in_time(server.spool.database.head_of(instance, Some(own))).await.ok()
+            }
+            Self::Server(_) => None,
+            Self::File(_) => Some(None),
         }
     }
 
@@ -68,10 +77,14 @@ impl Store {
         match self {
             Self::File(database) => database.close().await,
             Self::Server(server) => {
-                server.spool.close().await;
-                server.database.close().await;
+                if server.spool.state.is_spooling() {
+                    // What does not get there now is brought by the next process.
+                    _ = server.in_time(server.spool.bring_all()).await;
+                }
+                server.spool.waiting.close().await;
+                server.spool.database.close().await;
                 // The forwarder ends when it finds them closed.
-                server.state.to_forward.notify_one();
+                server.spool.state.to_forward.notify_one();
             }
         }
     }
@@ -80,25 +93,35 @@ impl Store {
 impl Server {
     /// Invariant: a record goes to PostgreSQL only when all before it are there, so that it gets them in order.
     async fn append(&self, records: &[Record]) -> Result<(), LedgerError> {
-        if self.state.is_spooling() && self.state.spooled() == 0 {
-            self.state.end_spooling();
-            info!("records go to the database again");
-        }
-        if !self.state.is_spooling() {
-            match self.in_time(self.database.append(records, Known::IsFault)).await {
+        if self.is_direct().await {
+            match self.in_time(self.spool.database.append(records)).await {
                 Ok(()) => return Ok(()),
                 // Whether it took them or not: forwarding skips what is there.
                 Err(error) => self.begin_spooling(&error),
             }
         }
-        self.spool.append(records, Known::IsFault).await?;
-        self.state.count_spooled(records.len());
+        self.spool.waiting.append(records).await?;
+        self.spool.state.count_spooled(records.len());
         Ok(())
     }
 
+    /// Whether records go to PostgreSQL: as they did, or again because all that waited got there.
+    async fn is_direct(&self) -> bool {
+        let state = &self.spool.state;
+        if !state.is_spooling() {
+            return true;
+        }
+        if !state.is_nearly_forwarded() || self.in_time(self.spool.bring_all()).await.is_err() {
+            return false;
+        }
+        state.end_spooling();
+        info!("all records of the spool are in the database, and new ones go there again");
+        true
+    }
+
     fn begin_spooling(&self, error: &LedgerError) {
-        if self.state.begin_spooling() {
-            warn!(error = std::error::Error::source(error).map(tracing::field::display), "the database is away; records go to the spool");
+        if self.spool.state.begin_spooling() {
+            warn!(reason = super::writer::reason(error), "the database is away; records go to the spool");
         }
     }
 

@@ -27,6 +27,10 @@ pub enum Defect {
     UnknownKey(String),
     /// The checkpoint that a purge left is not as it was written.
     CheckpointAltered,
+    /// A record ahead of where its chain begins.
+    Stray,
+    /// The first record that is not found by one of its cards.
+    CardLost,
     /// All of the chain, or its end from here on: another one says that it was longer.
     EndMissing,
 }
@@ -74,6 +78,8 @@ impl fmt::Display for Finding {
             Defect::CheckpointAltered => {
                 write!(formatter, "chain {chain}: the checkpoint of the purge up to record {sequence} was altered")
             }
+            Defect::Stray => write!(formatter, "chain {chain}: record {sequence} stands ahead of the chain's beginning"),
+            Defect::CardLost => write!(formatter, "chain {chain}: record {sequence} is not found by its cards any more"),
             Defect::EndMissing => write!(formatter, "chain {chain}: record {sequence} is missing, and it was there once"),
         }
     }
@@ -124,14 +130,22 @@ impl<'a> Verification<'a> {
     /// [`LedgerError`] where the database fails.
     pub async fn step(&mut self) -> Result<bool, LedgerError> {
         let Some(chain) = self.chains.front().copied() else {
+            let strays = self.archive.database.strays().await?;
+            self.verified.findings.extend(strays.into_iter().map(|place| Finding { place, defect: Defect::Stray }));
             self.look_for_ends().await?;
             return Ok(false);
         };
         let Some(at) = self.beginning(chain).await? else { return Ok(true) };
         let records = self.archive.database.chain_page(Place { chain, sequence: at.sequence }, PAGE).await?;
         let (mut head, is_last) = (at, records.len() < usize::try_from(PAGE).unwrap_or(usize::MAX));
-        for record in records {
+        let lost = self.lost_cards(&records).await?;
+        for record in &records {
             match check(record.as_ref(), &head, &self.archive.keys) {
+                Ok(next) if lost == Some(next.sequence) => {
+                    let place = Place { chain, sequence: next.sequence };
+                    self.leave(Some(Finding { place, defect: Defect::CardLost }), None);
+                    return Ok(true);
+                }
                 Ok(next) => head = next,
                 Err(finding) => {
                     self.leave(Some(finding), None);
@@ -170,6 +184,15 @@ impl<'a> Verification<'a> {
         self.verified.findings.extend(finding);
         let end = end.map(|head| End { place: Place { chain: head.chain, sequence: head.sequence }, hash: head.hash });
         self.verified.ends.extend(end);
+    }
+
+    /// The first of these records that is not found by one of its cards.
+    async fn lost_cards(&self, records: &[Option<Record>]) -> Result<Option<i64>, LedgerError> {
+        let records = || records.iter().flatten();
+        let cards: Vec<Uuid> = records().flat_map(|record| record.sealed.cards.iter().copied()).collect();
+        let found: BTreeMap<Uuid, Uuid> = self.archive.database.found_cards(&cards).await?.into_iter().collect();
+        let is_found = |record: &&Record| record.sealed.cards.iter().all(|card| found.get(card) == Some(&record.sealed.id));
+        Ok(records().find(|record| !is_found(record)).map(|record| record.sequence))
     }
 
     /// Chains that are gone, or end too early: other chains begin with how far they went at least, and somebody may have seen more.

@@ -3,11 +3,12 @@
 //! Not here: where it is written; see [`super::store`].
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use tokio::sync::{mpsc, oneshot};
 use tracing::error;
+use uuid::Uuid;
 
 use super::chain::{Head, Record};
 use super::entry::{Entry, EntryKind};
@@ -22,6 +23,12 @@ use crate::ids::IdSource;
 /// The most records of one transaction, and about how many bytes.
 const MOST_RECORDS: usize = 256;
 const MOST_BYTES: usize = 8 * 1024 * 1024;
+
+/// So often all others that are ready have their turn without bringing anything, before what was gathered is written.
+const IDLE_TURNS: u32 = 3;
+
+/// The longest that records are gathered.
+const LONGEST_GATHERING: Duration = Duration::from_millis(3);
 
 /// Whether it is written. The cause of a failure is in the log.
 pub(super) type Written = Result<(), LedgerError>;
@@ -46,6 +53,8 @@ pub(super) struct Writer {
     pub(super) ids: Arc<dyn IdSource>,
     pub(super) instance: String,
     pub(super) chain: Chain,
+    /// Whether it is still to be recorded what this process's chain goes on from, because PostgreSQL was away when it began.
+    pub(super) is_link_due: bool,
 }
 
 /// What is known of the chain's end.
@@ -73,13 +82,10 @@ impl Writer {
     /// Runs until it is told to close.
     pub(super) async fn run(mut self) {
         while let Some(first) = self.queue.recv().await {
-            let mut batch = Batch::default();
+            let batch = &mut Batch::default();
             batch.add(first);
-            while batch.has_room()
-                && let Ok(job) = self.queue.try_recv()
-            {
-                batch.add(job);
-            }
+            self.gather(batch).await;
+            let mut batch = std::mem::take(batch);
             let closing = batch.closing.take();
             self.write(batch).await;
             if let Some(closing) = closing {
@@ -87,6 +93,24 @@ impl Writer {
                 // Whoever closes may have gone.
                 _ = closing.send(Ok(()));
                 return;
+            }
+        }
+    }
+
+    /// Adds what else waits, and what the calls bring that are being answered right now: the fewer transactions, the less each call
+    /// costs. Where nobody else is at work this takes no time.
+    async fn gather(&mut self, batch: &mut Batch) {
+        let (begun, mut idle) = (Instant::now(), 0);
+        while batch.has_room() && idle < IDLE_TURNS && begun.elapsed() < LONGEST_GATHERING {
+            match self.queue.try_recv() {
+                Ok(job) => {
+                    batch.add(job);
+                    idle = 0;
+                }
+                Err(_) => {
+                    idle += 1;
+                    tokio::task::yield_now().await;
+                }
             }
         }
     }
@@ -130,10 +154,10 @@ impl Writer {
     async fn append(&mut self, entries: Vec<SealedEntry>) -> Written {
         let keys = self.keys.load_full();
         let (mut head, start) = self.chain_end(&keys).await?;
-        let before = head;
+        let (before, late) = (head, self.late_start(head.chain, &keys).await?);
         let now = self.clock.now().timestamp_micros();
         let mut records: Vec<Record> = Vec::with_capacity(entries.len() + 1);
-        for sealed in start.into_iter().chain(entries) {
+        for sealed in start.into_iter().chain(late).chain(entries) {
             let key = keys.of_id(&sealed.key_id).ok_or(LedgerError::Sealing)?;
             records.push(head.append(sealed, &self.instance, now, key));
         }
@@ -159,9 +183,23 @@ impl Writer {
             Chain::Unread => return Ok((self.own_chain().await?, None)),
             Chain::Begin(link) => link,
         };
+        Ok((self.own_chain().await?, Some(self.start(link, keys)?)))
+    }
+
+    /// A start that says what the chain goes on from, as soon as that can be told.
+    async fn late_start(&mut self, own: Uuid, keys: &KeyRing) -> Result<Option<SealedEntry>, LedgerError> {
+        if !self.is_link_due {
+            return Ok(None);
+        }
+        let Some(link) = self.store.late_link(&self.instance, own).await else { return Ok(None) };
+        self.is_link_due = false;
+        link.map(|link| self.start(Some(link), keys)).transpose()
+    }
+
+    fn start(&self, link: Option<Head>, keys: &KeyRing) -> Result<SealedEntry, LedgerError> {
         let mut start = Entry::new(self.ids.new_id(), EntryKind::Start, self.clock.now());
         start.summary = super::start::summary(link)?;
-        Ok((self.own_chain().await?, Some(SealedEntry::seal(start, keys)?)))
+        SealedEntry::seal(start, keys)
     }
 
     /// SQLite's one chain goes on; PostgreSQL's are new.
@@ -196,7 +234,7 @@ impl Batch {
 }
 
 /// The innermost cause, which says most.
-fn reason(error: &LedgerError) -> String {
+pub(super) fn reason(error: &LedgerError) -> String {
     let mut cause: &dyn std::error::Error = error;
     while let Some(source) = cause.source() {
         cause = source;

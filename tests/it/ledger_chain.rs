@@ -12,7 +12,7 @@ use crate::support::callers::HandClock;
 use crate::support::day_of_the_fixtures;
 use crate::support::keeping::Keeping;
 
-fn entry(number: u32) -> Entry {
+fn entry(number: u32) -> Entry<'static> {
     let mut entry = Entry::new(RandomIds.new_id(), EntryKind::Call, day_of_the_fixtures());
     entry.client = Some("ehr".to_owned());
     entry.hook = Some("order-sign".to_owned());
@@ -20,7 +20,7 @@ fn entry(number: u32) -> Entry {
     entry.status = Some(200);
     entry.determination = Some("supported".to_owned());
     entry.summary = format!("{{\"number\":{number}}}").into_bytes();
-    entry.content = format!("{{\"content\":{number}}}").repeat(9).into_bytes();
+    entry.content = vec![format!("{{\"content\":{number}}}").repeat(9).into_bytes().into()];
     entry.cards = vec![RandomIds.new_id()];
     entry
 }
@@ -93,6 +93,7 @@ async fn every_altered_column_is_found() {
         ("determination", "'not-supported'"),
         ("patient_index", "x'00'"),
         ("card", "x'00000000000000000000000000000001'"),
+        ("cards", "NULL"),
         ("about", "x'00000000000000000000000000000001'"),
         ("summary", "substr(summary, 1, length(summary) - 1) || x'00'"),
         ("summary", "CAST(substr(summary, 1, length(summary) - 1) || x'00' AS BLOB)"),
@@ -133,6 +134,19 @@ async fn what_is_removed_swapped_or_put_in_between_is_found() {
         assert!(keeping.tamper(statement).await > 0, "{statement}");
         assert_eq!(keeping.defects().await, [format!("chain {chain}: {expected}")], "{statement}");
     }
+}
+
+#[tokio::test]
+async fn a_record_ahead_of_the_chain_is_found() {
+    let keeping = with_calls(2).await;
+    let chain = chain(&keeping).await;
+    let columns = "kind, instance, received_at, recorded_at, key_id, summary, hash, chain";
+    let insert = format!(
+        "INSERT INTO ledger_record (id, sequence, {columns}) SELECT x'{:032x}', -7, {columns} FROM ledger_record WHERE sequence = 2",
+        1
+    );
+    assert_eq!(keeping.tamper(&insert).await, 1);
+    assert_eq!(keeping.defects().await, [format!("chain {chain}: record -7 stands ahead of the chain's beginning")]);
 }
 
 #[tokio::test]
@@ -186,6 +200,20 @@ async fn a_rotated_key_seals_what_is_new_and_opens_what_is_old() {
     let told = keeping.defects().await;
     assert_eq!(told.len(), 1);
     assert!(told[0].ends_with("record 1 was sealed with key `first`, which is not among the keys"), "{told:?}");
+}
+
+#[tokio::test]
+async fn a_writer_takes_another_key_while_it_runs() {
+    let keeping = Keeping::new();
+    let ledger = keeping.ledger().await;
+    ledger.keep(vec![entry(1)]).await.unwrap();
+    keeping.rotate("second");
+    ledger.take_keys(ledger.read_keys(&keeping.config.ledger).unwrap().unwrap());
+    ledger.keep(vec![entry(2)]).await.unwrap();
+    ledger.close().await;
+    let keys: Vec<String> = keeping.records().await.into_iter().map(|record| record.key_id).collect();
+    assert_eq!(keys, ["first", "first", "second"]);
+    assert_eq!(keeping.defects().await, [""; 0]);
 }
 
 /// Records of three days, and the clock that stands on the third.
@@ -273,7 +301,7 @@ proptest! {
             let mut bytes = hex;
             let place = place % bytes.len();
             bytes[place] ^= change;
-            let text: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+            let text: String = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]).map(|digit| char::from_digit(digit.into(), 16).unwrap()).collect();
             keeping.tamper(&format!("UPDATE ledger_record SET {column} = x'{text}' WHERE sequence = {record}")).await;
             assert_eq!(keeping.defects().await, [format!("chain {chain}: record {record} was altered")], "{column}, byte {place}");
         });

@@ -33,10 +33,10 @@ fn keeping(url: &str) -> Keeping {
     keeping
 }
 
-fn entry() -> Entry {
+fn entry() -> Entry<'static> {
     let mut entry = Entry::new(RandomIds.new_id(), EntryKind::Call, day_of_the_fixtures());
     entry.summary = b"{\"a\":1}".to_vec();
-    entry.content = b"{\"b\":1}".to_vec();
+    entry.content = vec![b"{\"b\":1}".as_slice().into()];
     entry.cards = vec![RandomIds.new_id()];
     entry
 }
@@ -194,6 +194,50 @@ async fn what_a_process_left_in_the_spool_is_brought_by_the_next_one() {
     assert_eq!(seen, ids);
     let verified = keeping.verified().await;
     assert_eq!((verified.ends.len(), verified.findings.len()), (2, 0));
+}
+
+#[tokio::test]
+#[ignore = "needs PostgreSQL: tests/e2e/postgres.sh"]
+async fn without_calls_readiness_still_says_when_the_database_is_back() {
+    let mut wire = Wire::to(&own_database().await).await;
+    let keeping = keeping(&wire.url);
+    let ledger = keeping.ledger().await;
+    wire.cut().await;
+    keep(&ledger, 3).await;
+    wire.mend().await;
+    for _ in 0..100 {
+        if ledger.standing().await == Standing::Writable {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    panic!("the ledger does not get writable");
+}
+
+#[tokio::test]
+#[ignore = "needs PostgreSQL: tests/e2e/postgres.sh"]
+async fn a_process_that_began_without_the_database_says_later_what_it_goes_on_from() {
+    let url = own_database().await;
+    let mut wire = Wire::to(&url).await;
+    let keeping = keeping(&wire.url);
+    let ledger = keeping.ledger().await;
+    keep(&ledger, 3).await;
+    ledger.close().await;
+    wire.cut().await;
+    let ledger = keeping.ledger().await;
+    keep(&ledger, 2).await;
+    wire.mend().await;
+    until(&ledger, Standing::Writable).await;
+    keep(&ledger, 1).await;
+    ledger.close().await;
+    let verified = keeping.verified().await;
+    assert_eq!((verified.ends.len(), verified.findings.len()), (2, 0));
+    let first = verified.ends[0].place;
+    let mut connection = PgConnection::connect(&url).await.unwrap();
+    sqlx::query("DELETE FROM ledger_record WHERE chain = $1").bind(first.chain.as_bytes().to_vec()).execute(&mut connection).await.unwrap();
+    sqlx::query("DELETE FROM ledger_card").execute(&mut connection).await.unwrap();
+    let missing = format!("chain {}: record {} is missing, and it was there once", first.chain, first.sequence);
+    assert!(keeping.defects().await.contains(&missing), "{:?}", keeping.defects().await);
 }
 
 #[tokio::test]

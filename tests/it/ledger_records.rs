@@ -173,9 +173,11 @@ async fn feedback_is_kept_with_the_call_that_showed_the_card() {
     let links: Vec<_> = kept.iter().map(|record| (record.card, record.about)).collect();
     assert_eq!(links, [(Some(card.parse().unwrap()), Some(call.id)), (Some(unknown), None), (None, None)]);
     assert_eq!(content(kept[0])["feedback"], told);
+    let flags: Vec<Value> = kept.iter().map(|record| summary(record)["cardIsKnown"].clone()).collect();
+    assert_eq!(flags, [true, false, false]);
     let archive = keeping.archive().await;
     assert_eq!(archive.find(card.parse().unwrap()).await.unwrap().unwrap().id, call.id);
-    let found = archive.feedback_on(call.id).await.unwrap();
+    let found = archive.feedback_on(call).await.unwrap();
     assert_eq!(found.iter().map(|record| record.id).collect::<Vec<_>>(), [kept[0].id]);
 }
 

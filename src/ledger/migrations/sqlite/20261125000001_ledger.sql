@@ -17,6 +17,7 @@ CREATE TABLE ledger_record (
     patient_index BLOB,
     card BLOB,
     about BLOB,
+    cards BLOB,
     key_id TEXT NOT NULL,
     summary BLOB NOT NULL,
     content BLOB,
@@ -30,14 +31,11 @@ CREATE INDEX ledger_record_patient ON ledger_record (patient_index) WHERE patien
 CREATE INDEX ledger_record_about ON ledger_record (about) WHERE about IS NOT NULL;
 CREATE INDEX ledger_record_card ON ledger_record (card) WHERE card IS NOT NULL;
 
--- Which call a card was shown by.
+-- Which call a card was shown by, to find it; the record itself has its cards, too.
 CREATE TABLE ledger_card (
     card BLOB PRIMARY KEY,
-    record_id BLOB NOT NULL,
-    recorded_at INTEGER NOT NULL
-);
-
-CREATE INDEX ledger_card_record ON ledger_card (record_id);
+    record_id BLOB NOT NULL
+) WITHOUT ROWID;
 
 -- Where a chain begins after its older records were purged.
 CREATE TABLE ledger_checkpoint (

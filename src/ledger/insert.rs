@@ -1,0 +1,91 @@
+//! The statements that write many rows. There are few of them, so that a connection has each of them ready.
+
+use std::sync::LazyLock;
+
+use super::columns::{COLUMNS, WIDTH, placeholders};
+use super::database::Kind;
+
+/// How many rows a statement writes: any number is written by a few of these.
+const SIZES: [usize; 4] = [64, 16, 4, 1];
+
+/// What is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Rows {
+    Records,
+    Cards,
+}
+
+/// What becomes of a row that is there already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Known {
+    /// It cannot be: the whole batch fails.
+    IsFault,
+    /// It was written before.
+    IsSkipped,
+}
+
+/// Texts by database, rows, what becomes of known ones, and size.
+static STATEMENTS: LazyLock<Vec<Statement>> = LazyLock::new(|| {
+    let mut texts = Vec::new();
+    for kind in [Kind::Sqlite, Kind::Postgres] {
+        for rows in [Rows::Records, Rows::Cards] {
+            for known in [Known::IsFault, Known::IsSkipped] {
+                texts.extend(SIZES.map(|size| Statement { kind, rows, known, size, text: text(kind, rows, known, size) }));
+            }
+        }
+    }
+    texts
+});
+
+struct Statement {
+    kind: Kind,
+    rows: Rows,
+    known: Known,
+    size: usize,
+    text: String,
+}
+
+fn text(kind: Kind, rows: Rows, known: Known, size: usize) -> String {
+    let (table, columns, width) = match rows {
+        Rows::Records => ("ledger_record", COLUMNS, WIDTH),
+        Rows::Cards => ("ledger_card", "card, record_id", 2),
+    };
+    let clause = match known {
+        Known::IsFault => "",
+        Known::IsSkipped => " ON CONFLICT DO NOTHING",
+    };
+    format!("INSERT INTO {table} ({columns}) VALUES {}{clause}", placeholders(kind, size, width))
+}
+
+/// The statement that writes so many rows, of one of [`chunks`].
+pub(super) fn statement(kind: Kind, rows: Rows, known: Known, size: usize) -> &'static str {
+    let is_it = |it: &&Statement| (it.kind, it.rows, it.known, it.size) == (kind, rows, known, size);
+    STATEMENTS.iter().find(is_it).map_or("", |it| &it.text)
+}
+
+/// Rows in parts that there is a statement for.
+pub(super) fn chunks<T>(mut rows: &[T]) -> Vec<&[T]> {
+    let mut chunks = Vec::new();
+    for size in SIZES {
+        while let Some((chunk, rest)) = rows.split_at_checked(size) {
+            chunks.push(chunk);
+            rows = rest;
+        }
+    }
+    chunks
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn any_number_of_rows_is_written_by_statements_that_there_are() {
+        for count in 0..300_u32 {
+            let rows: Vec<u32> = (0..count).collect();
+            let chunks = chunks(&rows);
+            assert_eq!(chunks.concat(), rows);
+            assert!(chunks.iter().all(|chunk| !statement(Kind::Sqlite, Rows::Records, Known::IsFault, chunk.len()).is_empty()));
+        }
+    }
+}

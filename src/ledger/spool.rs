@@ -1,0 +1,83 @@
+//! The spool: records on this machine that wait for PostgreSQL, and how they get there, in order and each once.
+//! Not here: when records go to the spool; see [`super::store`].
+
+use std::sync::Arc;
+
+use sqlx::{AssertSqlSafe, Row as _};
+use tokio::sync::Mutex;
+use tracing::warn;
+
+use super::chain::Record;
+use super::columns::{COLUMNS, record};
+use super::database::Database;
+use super::error::LedgerError;
+use super::state::State;
+
+/// How many records are brought in one transaction.
+pub(super) const MOST_RECORDS: i64 = 200;
+
+/// The spool and the database its records are for.
+#[derive(Debug)]
+pub(super) struct Spool {
+    pub(super) waiting: Database,
+    pub(super) database: Database,
+    pub(super) state: Arc<State>,
+    /// Up to which row the spool's records are in the database though they could not be removed from the spool; 0 where all that
+    /// are were. Whoever brings records holds it.
+    brought: Mutex<i64>,
+}
+
+impl Spool {
+    pub(super) fn new(waiting: Database, database: Database, state: Arc<State>) -> Self {
+        Self { waiting, database, state, brought: Mutex::default() }
+    }
+
+    /// Brings at most so many records, and says how many. A crash between the two databases brings them again, and they are skipped.
+    pub(super) async fn bring(&self, most: i64) -> Result<usize, LedgerError> {
+        let mut brought = self.brought.lock().await;
+        let (records, last) = self.waiting.behind(*brought, most).await?;
+        if !records.is_empty() {
+            self.database.migrate_once().await?;
+            self.database.bring(&records).await?;
+            *brought = last;
+            self.state.count_forwarded(records.len());
+            metrics::counter!("sij_cds_ledger_forwarded_records_total").increment(records.len() as u64);
+        }
+        if *brought > 0 {
+            // A full disk can take no removals either. What stays is known to be there, by a new process by its id.
+            match self.waiting.forget(*brought).await {
+                Ok(()) => *brought = 0,
+                Err(error) => {
+                    warn!(reason = super::writer::reason(&error), "records that are in the database cannot be removed from the spool");
+                }
+            }
+        }
+        Ok(records.len())
+    }
+
+    /// Brings all that is there. Whoever asks is the one that adds records, so none come meanwhile.
+    pub(super) async fn bring_all(&self) -> Result<(), LedgerError> {
+        while self.bring(MOST_RECORDS).await? > 0 {}
+        Ok(())
+    }
+}
+
+impl Database {
+    /// The oldest records behind a row, and the row of the last of them.
+    async fn behind(&self, row: i64, most: i64) -> Result<(Vec<Record>, i64), LedgerError> {
+        let select = format!("SELECT {COLUMNS}, rowid AS place FROM ledger_record WHERE rowid > $1 ORDER BY rowid LIMIT $2");
+        let rows = sqlx::query(AssertSqlSafe(select)).bind(row).bind(most).fetch_all(&self.pool).await?;
+        let last = rows.last().map(|row| row.try_get("place")).transpose()?.unwrap_or(row);
+        Ok((rows.iter().map(record).collect::<Result<_, _>>()?, last))
+    }
+
+    /// Removes the records up to a row. Where none is left, rows are counted from the beginning again.
+    async fn forget(&self, row: i64) -> Result<(), LedgerError> {
+        let mut transaction = self.begin().await?;
+        sqlx::query("DELETE FROM ledger_record WHERE rowid <= $1").bind(row).execute(transaction.connection()?).await?;
+        sqlx::query("DELETE FROM ledger_card WHERE record_id NOT IN (SELECT id FROM ledger_record)")
+            .execute(transaction.connection()?)
+            .await?;
+        transaction.commit().await
+    }
+}
