@@ -1,5 +1,6 @@
 //! The application: built once from configuration and ports, then asked by HTTP and the command line.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -11,6 +12,7 @@ use tracing::info;
 use super::call_error::CallError;
 use super::decision::{Decision, Means, Opened, Reach, Report, conclude, open};
 use super::fetching::{FetchReach, Fetching, not_asked_yet, with_lists, with_referred};
+use super::figures::Figures;
 use super::plans::{Plan, Plans};
 use super::policies::{Policies, PoliciesError};
 use super::report_text;
@@ -86,6 +88,7 @@ pub struct App {
     registry: Registry,
     discovery: Bytes,
     plans: Plans,
+    figures: Figures,
     authenticator: Authenticator,
     ports: Ports,
 }
@@ -98,8 +101,10 @@ impl App {
     pub fn build(config: &Config, ports: Ports) -> Result<Self, BuildError> {
         let services = Services::load()?;
         let endpoints = config.server.public_url.as_ref().map(|url| services.endpoints(url)).unwrap_or_default();
+        let policies = Policies::load(config.policy.directory.as_deref())?;
         Ok(Self {
-            policies: Policies::load(config.policy.directory.as_deref())?,
+            figures: Figures::new(&policies),
+            policies,
             discovery: Bytes::from(services.discovery(config.auth_mode())),
             services,
             registry: Registry::build(&config.fhir, &config.fhir_servers)?,
@@ -119,6 +124,12 @@ impl App {
     #[must_use]
     pub fn knows_service(&self, service_id: &str) -> bool {
         self.services.ids.iter().any(|id| id == service_id)
+    }
+
+    /// The hook each service answers, by the service's id.
+    #[must_use]
+    pub fn hooks(&self) -> &BTreeMap<String, Arc<str>> {
+        &self.services.hooks
     }
 
     /// Whether calls can be answered.
@@ -194,6 +205,7 @@ impl App {
     fn write(&self, client: &VerifiedClient, decision: &Decision<'_>) -> Result<Vec<u8>, CallError> {
         require_data(decision)?;
         let response = self.respond(self.plans.of_client(client), decision);
+        self.figures.decided(client, &decision.evaluation);
         for order in &decision.evaluation.orders {
             info!(client = client.name(), determination = order.determination.as_str(), kind = ?order.kind, "decided");
         }
@@ -240,6 +252,7 @@ impl App {
     /// [`CallError`] for feedback that is not as the specification says.
     pub fn feedback(&self, client: &VerifiedClient, body: &[u8]) -> Result<(), CallError> {
         for feedback in read_feedback(text(body)?)? {
+            self.figures.fed_back(client, &feedback);
             let card = uuid::Uuid::parse_str(&feedback.card).ok();
             let known = card.is_some();
             let card = card.unwrap_or_default();

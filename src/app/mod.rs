@@ -4,6 +4,7 @@ mod application;
 mod call_error;
 mod decision;
 mod fetching;
+mod figures;
 mod page;
 mod plans;
 mod policies;

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 
 use serde::Deserialize;
 use serde::de::IgnoredAny;
+use serde_json::value::RawValue;
 
 use super::request::{RequestError, path_fault};
 
@@ -20,8 +21,21 @@ pub struct Feedback<'a> {
     /// The suggestions that were taken.
     #[serde(default)]
     accepted_suggestions: Option<Vec<IgnoredAny>>,
-    #[serde(default, alias = "overrideReasons")]
-    override_reason: Option<IgnoredAny>,
+    #[serde(borrow, default, alias = "overrideReasons")]
+    override_reason: Option<&'a RawValue>,
+}
+
+/// Why a card was not followed, as far as it is read.
+#[derive(Deserialize)]
+struct OverrideReason<'a> {
+    #[serde(borrow)]
+    reason: OverrideReasonCode<'a>,
+}
+
+#[derive(Deserialize)]
+struct OverrideReasonCode<'a> {
+    #[serde(borrow)]
+    code: Cow<'a, str>,
 }
 
 impl Feedback<'_> {
@@ -29,6 +43,13 @@ impl Feedback<'_> {
     #[must_use]
     pub fn accepted_suggestions(&self) -> usize {
         self.accepted_suggestions.as_ref().map_or(0, Vec::len)
+    }
+
+    /// The code of the reason for not following the card, where it has one. It is the caller's word.
+    #[must_use]
+    pub fn override_reason_code(&self) -> Option<Cow<'_, str>> {
+        let given: OverrideReason<'_> = serde_json::from_str(self.override_reason?.get()).ok()?;
+        Some(given.reason.code)
     }
 
     /// Whether a reason was given for not following the card.

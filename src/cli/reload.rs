@@ -32,7 +32,10 @@ impl Reloading {
     /// Takes over the configuration at every SIGHUP. One that cannot be used changes nothing.
     pub(super) async fn on_every(self, mut reload: Reload, mut current: Config, ports: Ports, live: Arc<Live>) {
         while reload.asked().await {
-            match self.take_over(&current, &ports, &live) {
+            let taken_over = self.take_over(&current, &ports, &live);
+            let outcome = if taken_over.is_ok() { "taken_over" } else { "refused" };
+            metrics::counter!("sij_cds_reloads_total", "outcome" => outcome).increment(1);
+            match taken_over {
                 Ok(config) => {
                     info!(clients = config.clients.len(), "configuration reloaded");
                     current = config;
@@ -71,6 +74,7 @@ fn fixed_changes(current: &Config, changed: &Config) -> Vec<&'static str> {
         ("`auth.leeway`", current.auth.leeway != changed.auth.leeway),
         ("`auth.replay_capacity`", current.auth.replay_capacity != changed.auth.replay_capacity),
         ("`auth.replay_url`", replay_url(current) != replay_url(changed)),
+        ("`traces`", current.traces != changed.traces),
         ("`log`", (current.log.format, current.log.level) != (changed.log.format, changed.log.level)),
     ];
     differing.into_iter().filter(|(_, differs)| *differs).map(|(key, _)| key).collect()

@@ -11,8 +11,8 @@ use serde::Deserialize;
 use super::environment::Environment;
 use super::stack::Stack;
 use super::{
-    AuthConfig, AuthMode, ClientConfig, ConfigError, CorsConfig, FhirConfig, FhirServerConfig, LimitsConfig, LogConfig, Origin, PlanConfig,
-    PlansEntry, PolicyConfig, ServerConfig, TlsConfig,
+    AuthConfig, AuthMode, ClientConfig, ConfigError, CorsConfig, FhirConfig, FhirServerConfig, LimitsConfig, LogConfig, MetricsConfig,
+    Origin, PlanConfig, PlansEntry, PolicyConfig, ServerConfig, TlsConfig, TracesConfig,
 };
 
 const DEFAULTS: &str = include_str!("default.toml");
@@ -48,6 +48,10 @@ pub struct Config {
     pub fhir_servers: Vec<FhirServerConfig>,
     /// The log.
     pub log: LogConfig,
+    /// Who may read the figures.
+    pub metrics: MetricsConfig,
+    /// Where traces go.
+    pub traces: TracesConfig,
 }
 
 /// What is laid over the embedded defaults, later fields over earlier ones.

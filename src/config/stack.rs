@@ -7,8 +7,8 @@ use serde::de::DeserializeOwned;
 
 use super::error::SectionFault;
 use super::{
-    AuthConfig, ClientConfig, Config, ConfigError, CorsConfig, Fault, FhirConfig, FhirServerConfig, LimitsConfig, LogConfig, Origin,
-    PlanConfig, PlansEntry, PolicyConfig, ServerConfig, TlsConfig,
+    AuthConfig, ClientConfig, Config, ConfigError, CorsConfig, Fault, FhirConfig, FhirServerConfig, LimitsConfig, LogConfig, MetricsConfig,
+    Origin, PlanConfig, PlansEntry, PolicyConfig, ServerConfig, TlsConfig, TracesConfig,
 };
 use super::{clients, fhir, plan};
 
@@ -52,6 +52,7 @@ impl Stack {
             ("fhir", config.fhir.validate(config.server.deadline, &config.fhir_servers)),
             ("fhir_servers", fhir::validate_servers(&config.fhir_servers)),
             ("clients", clients::validate_clients(&config.clients, &surroundings(&config))),
+            ("traces", config.traces.validate()),
         ];
         for (section, found) in sections {
             self.record(section, found);
@@ -102,6 +103,8 @@ fn unreadable(figment: &Figment) -> Vec<figment::Error> {
         section_error::<FhirConfig>(figment, "fhir"),
         list_error::<FhirServerConfig>(figment, "fhir_servers"),
         section_error::<LogConfig>(figment, "log"),
+        section_error::<MetricsConfig>(figment, "metrics"),
+        section_error::<TracesConfig>(figment, "traces"),
     ];
     let of_sections: Vec<figment::Error> = sections.into_iter().flatten().collect();
     match figment.extract::<Config>() {
