@@ -13,6 +13,7 @@ mod report_text;
 mod services;
 
 pub use crate::auth::{AuthError, Credentials, Refusal, Refused, VerifiedClient};
+pub use crate::cds_hooks::Response as HookResponse;
 pub use application::{App, BuildError, Ports, Readiness};
 pub use call_error::{CallError, Category};
 pub use decision::Report;

@@ -4,26 +4,34 @@
 use axum::Json;
 use axum::extract::State;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::HttpError;
 use super::router::Service;
 
 /// The body of a good health check.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(super) struct Health {
+    /// `live` or `ready`.
     status: &'static str,
+    /// The policy in use.
     #[serde(skip_serializing_if = "Option::is_none")]
     policy: Option<String>,
+    /// Its newest version.
     #[serde(skip_serializing_if = "Option::is_none")]
     version: Option<String>,
 }
 
 /// The process runs and answers: 200.
+#[utoipa::path(get, path = "/health/live", tag = "Operations", operation_id = "live",
+    responses((status = 200, description = "It does.", body = Health)))]
 pub(super) async fn live() -> Json<Health> {
     Json(Health { status: "live", policy: None, version: None })
 }
 
 /// Calls can be answered: 200 with the policy and its version, else 503.
+#[utoipa::path(get, path = "/health/ready", tag = "Operations", operation_id = "ready",
+    responses((status = 200, description = "They can.", body = Health)))]
 pub(super) async fn ready(State(service): State<Service>) -> Result<Json<Health>, HttpError> {
     let readiness = service.app.readiness();
     if readiness.ready {

@@ -17,6 +17,8 @@ use crate::telemetry::Metrics;
 const TEXT_FORMAT: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// Answers with the figures of this process.
+#[utoipa::path(get, path = "/metrics", tag = "Operations", operation_id = "figures",
+    responses((status = 200, description = "The figures, in Prometheus' text format.", body = String, content_type = "text/plain")))]
 pub(super) async fn show(
     State(service): State<Service>,
     peer: Option<Extension<Peer>>,

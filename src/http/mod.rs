@@ -2,7 +2,7 @@
 //! Not here: what a call means ([`crate::app`]), and how a caller proves who it is ([`crate::auth`]).
 //!
 //! - `router` has all routes on one screen, `middleware` everything a request passes on its way, in order;
-//! - one file an endpoint: `discovery`, `hook`, `feedback`, `health`, `metrics`;
+//! - one file an endpoint: `discovery`, `hook`, `feedback`, `health`, `metrics`, `openapi`;
 //! - `error` alone turns faults into a status and an OperationOutcome.
 //!
 //! A request that is not HTTP at all is answered by the HTTP library itself, with a bare status and no body.
@@ -20,6 +20,7 @@ mod limits;
 mod live;
 mod metrics;
 mod middleware;
+mod openapi;
 mod peer;
 mod places;
 mod request_log;

@@ -4,13 +4,14 @@
 use std::sync::Arc;
 
 use axum::Router;
+use axum::body::Bytes;
 use axum::routing::{get, post};
 use tokio::sync::Semaphore;
 
 use super::caller::Gate;
 use super::forgers::Forgers;
 use super::request_log::Observer;
-use super::{HttpError, discovery, feedback, health, hook, metrics, middleware};
+use super::{HttpError, discovery, feedback, health, hook, metrics, middleware, openapi};
 use crate::app::App;
 use crate::config::{Config, MetricsConfig, ServerConfig};
 use crate::ids::IdSource;
@@ -22,6 +23,8 @@ pub(super) struct Service {
     pub(super) body_limit: usize,
     pub(super) server: Arc<ServerConfig>,
     pub(super) metrics: Arc<MetricsConfig>,
+    /// The description of every route.
+    pub(super) openapi: Bytes,
 }
 
 /// The whole service, middleware included. `ids` names requests in the log and to the caller.
@@ -31,6 +34,7 @@ pub fn router(app: Arc<App>, ids: Arc<dyn IdSource>, config: &Config) -> Router 
     let forgers = Arc::new(Forgers::new(config.limits.wrong_signatures_per_minute));
     let observer = Observer::new(ids, app.hooks().clone());
     let gate = Gate { app: Arc::clone(&app), server: Arc::clone(&server), forgers, slots };
+    let openapi = openapi::document(&app, config);
     let calls = Router::new().route("/cds-services/{id}", post(hook::answer)).route("/cds-services/{id}/feedback", post(feedback::take));
 
     let discovery = Router::new().route("/cds-services", get(discovery::show));
@@ -41,10 +45,17 @@ pub fn router(app: Arc<App>, ids: Arc<dyn IdSource>, config: &Config) -> Router 
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready))
         .route("/metrics", get(metrics::show))
+        .route("/openapi.json", get(openapi::show))
         .merge(middleware::around_calls(calls, &gate))
         .fallback(async || HttpError::UnknownPath)
         .method_not_allowed_fallback(async || HttpError::WrongMethod)
-        .with_state(Service { app, body_limit: config.server.body_limit_bytes.get(), server, metrics: Arc::new(config.metrics.clone()) });
+        .with_state(Service {
+            app,
+            body_limit: config.server.body_limit_bytes.get(),
+            server,
+            metrics: Arc::new(config.metrics.clone()),
+            openapi,
+        });
 
     middleware::around_all(routes, observer, config)
 }
