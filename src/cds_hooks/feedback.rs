@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
-use super::request::{RequestError, path_fault};
+use super::request::{Object, RequestError, path_fault};
 
 /// What a client tells of one card.
 #[derive(Debug, Deserialize)]
@@ -72,7 +72,7 @@ pub enum Outcome {
 #[derive(Deserialize)]
 struct FeedbackBody<'a> {
     #[serde(borrow)]
-    feedback: Vec<Feedback<'a>>,
+    feedback: Vec<Object<Feedback<'a>>>,
 }
 
 /// The most entries of one call. Each leaves a line in the log; EHRs that send in batches send fewer.
@@ -84,10 +84,10 @@ const MOST_ENTRIES: usize = 1_000;
 /// The first member that does not fit, by its JSON path, or that there are too many entries.
 pub fn read_feedback(body: &str) -> Result<Vec<Feedback<'_>>, RequestError> {
     let mut json = serde_json::Deserializer::from_str(body);
-    let read: Result<FeedbackBody<'_>, _> = serde_path_to_error::deserialize(&mut json);
-    let feedback = read.map_err(|error| path_fault(&error))?.feedback;
+    let read: Result<Object<FeedbackBody<'_>>, _> = serde_path_to_error::deserialize(&mut json);
+    let feedback = read.map_err(|error| path_fault(&error))?.0.feedback;
     if feedback.len() > MOST_ENTRIES {
         return Err(RequestError::TooMuchFeedback { limit: MOST_ENTRIES });
     }
-    Ok(feedback)
+    Ok(feedback.into_iter().map(|entry| entry.0).collect())
 }

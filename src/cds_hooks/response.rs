@@ -9,6 +9,7 @@ use super::order_json::OrderJson;
 
 /// The answer to a hook call.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = HookResponse)]
 pub struct Response<'a> {
     /// One card an in-scope order.
     pub cards: Vec<Card<'a>>,

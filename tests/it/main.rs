@@ -27,6 +27,8 @@ mod laws;
 mod log_lines;
 mod many_and_deep;
 mod metrics;
+mod objects;
+mod openapi;
 mod other_patients;
 mod policy_check;
 mod policy_versions;
