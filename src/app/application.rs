@@ -16,6 +16,7 @@ use super::figures::Figures;
 use super::plans::{Plan, Plans};
 use super::policies::{Policies, PoliciesError};
 use super::report_text;
+use super::self_test::can_decide;
 use super::services::{Services, ServicesError};
 use crate::auth::{AuthError, Authenticator, CallerMemory, Credentials, Refused, VerifiedClient};
 use crate::cds_hooks::{Presentation, Response, cards, read_feedback};
@@ -136,7 +137,7 @@ impl App {
     #[must_use]
     pub fn readiness(&self) -> Readiness {
         let policy = self.policies.newest();
-        Readiness { ready: true, policy: policy.id.clone(), version: policy.version.clone() }
+        Readiness { ready: can_decide(self, self.ports.clock.now()), policy: policy.id.clone(), version: policy.version.clone() }
     }
 
     /// The policy versions in use.

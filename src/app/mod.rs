@@ -10,6 +10,7 @@ mod plans;
 mod policies;
 mod policy_check;
 mod report_text;
+mod self_test;
 mod services;
 
 pub use crate::auth::{AuthError, Credentials, Refusal, Refused, VerifiedClient};

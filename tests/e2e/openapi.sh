@@ -8,7 +8,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
-readonly requirements=("schemathesis==4.32.5" "pyjwt[crypto]==2.10.1")
+readonly requirements=("schemathesis==4.32.5" "pyjwt[crypto]==2.15.1")
 readonly seconds=60
 
 python3 -c 'import sys, venv; sys.exit(sys.version_info < (3, 10))' 2> /dev/null || { echo "skipped: Python 3.10 with venv is not installed"; exit 0; }
