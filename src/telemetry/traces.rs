@@ -5,6 +5,7 @@
 //! those would hold addresses with patients' ids.
 
 use tracing::{Span, info_span};
+use tracing_subscriber::{Layer, Registry};
 
 #[cfg(feature = "opentelemetry")]
 mod export;
@@ -13,6 +14,9 @@ mod export;
 pub(super) use export::{Exporting, continue_callers};
 #[cfg(not(feature = "opentelemetry"))]
 pub(super) use without::{Exporting, continue_callers};
+
+/// What takes spans up as they are made.
+type SpanLayer = Box<dyn Layer<Registry> + Send + Sync>;
 
 /// Why traces cannot be sent.
 #[derive(Debug, thiserror::Error)]
@@ -41,9 +45,8 @@ mod without {
     //! What stands in for sending where it is not built in. A configuration with an endpoint is refused then.
 
     use tracing::Span;
-    use tracing_subscriber::{Layer, Registry};
 
-    use super::TracesError;
+    use super::{SpanLayer, TracesError};
     use crate::config::TracesConfig;
 
     #[derive(Debug)]
@@ -51,7 +54,7 @@ mod without {
 
     impl Exporting {
         #[expect(clippy::unnecessary_wraps, reason = "as where it is built in")]
-        pub(crate) fn begin(_traces: &TracesConfig) -> Result<Option<(Self, Box<dyn Layer<Registry> + Send + Sync>)>, TracesError> {
+        pub(crate) fn begin(_traces: &TracesConfig) -> Result<Option<(Self, SpanLayer)>, TracesError> {
             Ok(None)
         }
 

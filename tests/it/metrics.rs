@@ -180,7 +180,7 @@ fn telling(request: &str) -> BTreeSet<String> {
             Value::Array(values) => values.iter().for_each(|value| collect(value, found)),
             // Types are words of FHIR, and a label of queries.
             Value::Object(members) => {
-                members.iter().filter(|(name, _)| *name != "resourceType").for_each(|(_, value)| collect(value, found))
+                members.iter().filter(|(name, _)| *name != "resourceType").for_each(|(_, value)| collect(value, found));
             }
             Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
         }

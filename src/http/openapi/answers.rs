@@ -15,17 +15,17 @@ use crate::app::Category;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Faults {
     /// Of what needs no caller and no body.
-    OfAny,
+    Any,
     /// Of what is shown to some alone.
-    OfHidden,
+    Hidden,
     /// Of readiness.
-    OfReadiness,
+    Readiness,
     /// Of discovery where it is protected: as of a call, but nothing is read.
-    OfProtected,
+    Protected,
     /// Of a hook call.
-    OfCall,
+    Call,
     /// Of feedback: as of a call, but nothing is fetched.
-    OfFeedback,
+    Feedback,
 }
 
 /// A fault as it is described: its status, in words, and whether it says when to try again.
@@ -48,18 +48,18 @@ impl Faults {
         let mut faults =
             vec![fault(&HttpError::Panicked, "A defect of the service. Its log has more under the id of the answer's `x-request-id`.")];
         match self {
-            Self::OfAny => {}
-            Self::OfHidden => faults.push(fault(&HttpError::UnknownPath, "The caller's network is not one that may see this.")),
-            Self::OfReadiness => faults.push(fault(&HttpError::NotReady, "Calls cannot be answered at present.")),
-            Self::OfProtected => faults.extend(of_gate(is_authenticated)),
-            Self::OfCall => {
+            Self::Any => {}
+            Self::Hidden => faults.push(fault(&HttpError::UnknownPath, "The caller's network is not one that may see this.")),
+            Self::Readiness => faults.push(fault(&HttpError::NotReady, "Calls cannot be answered at present.")),
+            Self::Protected => faults.extend(of_gate(is_authenticated)),
+            Self::Call => {
                 faults.extend(of_gate(is_authenticated).into_iter().chain(of_body()));
                 faults.push(of_category(
                     Category::DataUnavailable,
                     "An injection is ordered, and Condition, Procedure and MedicationStatement are all missing.",
                 ));
             }
-            Self::OfFeedback => faults.extend(of_gate(is_authenticated).into_iter().chain(of_body())),
+            Self::Feedback => faults.extend(of_gate(is_authenticated).into_iter().chain(of_body())),
         }
         faults
     }

@@ -166,7 +166,7 @@ pub(crate) struct OperationOutcome {
 pub(crate) struct OutcomeIssue {
     /// `error`
     severity: String,
-    /// What kind of fault it is (FHIR R4, IssueType).
+    /// What kind of fault it is (FHIR R4, `IssueType`).
     code: String,
     /// What was wrong, in a sentence.
     diagnostics: Option<String>,

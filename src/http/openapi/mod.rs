@@ -58,7 +58,7 @@ pub(super) fn document(app: &App, config: &Config) -> Bytes {
         let faults = faults(path, config.auth.protect_discovery);
         for operation in operations(item) {
             faults.describe(operation, is_authenticated);
-            if is_authenticated && !matches!(faults, Faults::OfAny | Faults::OfHidden | Faults::OfReadiness) {
+            if is_authenticated && !matches!(faults, Faults::Any | Faults::Hidden | Faults::Readiness) {
                 operation.security = Some(vec![SecurityRequirement::new(TOKEN, Vec::<String>::new())]);
             }
         }
@@ -82,12 +82,12 @@ fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
 
 fn faults(path: &str, is_discovery_protected: bool) -> Faults {
     match path {
-        "/cds-services" if is_discovery_protected => Faults::OfProtected,
-        "/cds-services/{id}" => Faults::OfCall,
-        "/cds-services/{id}/feedback" => Faults::OfFeedback,
-        "/health/ready" => Faults::OfReadiness,
-        "/metrics" => Faults::OfHidden,
-        _ => Faults::OfAny,
+        "/cds-services" if is_discovery_protected => Faults::Protected,
+        "/cds-services/{id}" => Faults::Call,
+        "/cds-services/{id}/feedback" => Faults::Feedback,
+        "/health/ready" => Faults::Readiness,
+        "/metrics" => Faults::Hidden,
+        _ => Faults::Any,
     }
 }
 

@@ -17,10 +17,10 @@ use opentelemetry_sdk::trace::{Sampler, SdkTracerProvider};
 use tokio::runtime::Handle;
 use tracing::{Metadata, Span};
 use tracing_opentelemetry::OpenTelemetrySpanExt;
+use tracing_subscriber::Layer;
 use tracing_subscriber::filter::filter_fn;
-use tracing_subscriber::{Layer, Registry};
 
-use super::TracesError;
+use super::{SpanLayer, TracesError};
 use crate::config::TracesConfig;
 use crate::outgoing;
 
@@ -43,7 +43,7 @@ pub(crate) struct Exporting(SdkTracerProvider);
 
 impl Exporting {
     /// Begins to send, if there is an endpoint. Spans that do not get there are dropped: no call waits for them.
-    pub(crate) fn begin(traces: &TracesConfig) -> Result<Option<(Self, Box<dyn Layer<Registry> + Send + Sync>)>, TracesError> {
+    pub(crate) fn begin(traces: &TracesConfig) -> Result<Option<(Self, SpanLayer)>, TracesError> {
         let Some(endpoint) = &traces.endpoint else { return Ok(None) };
         let runtime = Handle::try_current().map_err(|_| TracesError::NoRuntime)?;
         let connections = outgoing::connections(endpoint, true, CONNECTING).timeout(SENDING).build().map_err(TracesError::Connections)?;
