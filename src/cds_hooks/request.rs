@@ -248,7 +248,7 @@ struct Strict<'a> {
     fhir_server: Option<String>,
     #[serde(borrow, deserialize_with = "object")]
     context: Context<'a>,
-    #[serde(default, deserialize_with = "optional_object")]
+    #[serde(default)]
     prefetch: Option<AnyObject>,
 }
 
@@ -306,7 +306,10 @@ impl<P, W> RequestSeed<P, W> {
         Ok(match context {
             None => map.next_value::<Option<&RawValue>>()?.map_or(Prefetch::Absent, Prefetch::Raw),
             Some(context) if (self.wanted)(context) => map.next_value::<Option<P>>()?.map_or(Prefetch::Absent, Prefetch::Read),
-            Some(_) => map.next_value::<Option<Object<AnyObject>>>()?.map_or(Prefetch::Absent, |_| Prefetch::Unwanted),
+            Some(_) => {
+                map.next_value::<IgnoredAny>()?;
+                Prefetch::Unwanted
+            }
         })
     }
 }
@@ -391,11 +394,6 @@ impl<P> HookRequest<'_, P> {
         }
         if self.authorization.is_some() && self.fhir_server.is_none() {
             return Err(RequestError::NoServer);
-        }
-        if let Prefetch::Raw(raw) = &self.prefetch
-            && !raw.get().starts_with('{')
-        {
-            return Err(RequestError::WrongType { path: "prefetch".to_owned() });
         }
         if self.context.patient_id.is_empty() {
             return Err(RequestError::Missing { path: "context.patientId".to_owned() });

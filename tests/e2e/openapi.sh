@@ -54,7 +54,7 @@ start() {
 # Runs Schemathesis against it.
 hold() {
     printf '\n-- %s\n' "$1"
-    if ! (cd "$work/$1" && PYTHONPATH=$documents "$work/venv/bin/schemathesis" --config-file "$documents/schemathesis.toml" \
+    if ! (cd "$work/$1" && PYTHONPATH=$documents SCHEMATHESIS_HOOKS=hooks "$work/venv/bin/schemathesis" --config-file "$documents/schemathesis.toml" \
         run "http://$address/openapi.json" --checks all --max-time "$seconds" --continue-on-failure "${@:2}"); then
         echo "the service, $1, does not do what its document says" >&2
         exit 1
@@ -63,6 +63,12 @@ hold() {
         echo "the service, $1, failed" >&2
         exit 1
     fi
+    if ! grep -q '"message":"decided"' "$work/$1/log"; then
+        echo "the service, $1, was never asked what it could decide" >&2
+        exit 1
+    fi
+    printf 'answers by status, of %s: ' "$1"
+    sed -n 's/.*"status":\([0-9]*\).*/\1/p' "$work/$1/log" | sort | uniq -c | awk '{ printf "%s: %s  ", $2, $1 } END { print "" }'
 }
 
 start "development mode"
@@ -80,4 +86,4 @@ jwks_file = "$work/keys.json"
 audiences = ["https://cds.plan.example/cds-services"]
 EOF
 start "signed tokens" --config "$work/sij-cds.toml"
-OPENAPI_KEY=$work/key.pem SCHEMATHESIS_HOOKS=tokens hold "signed tokens" "$@"
+OPENAPI_KEY=$work/key.pem hold "signed tokens" "$@"

@@ -20,23 +20,12 @@ async fn a_list_in_place_of_an_object_is_400_and_its_place_is_named() {
         ("/context/draftOrders", json!(["Bundle", []]), Some("context.draftOrders")),
         ("/context/draftOrders/entry", json!([[null, null]]), Some("context.draftOrders.entry[0]")),
         ("/fhirAuthorization", json!(["token"]), None),
-        ("/prefetch", json!([]), Some("prefetch")),
-        ("/prefetch", json!("nothing"), Some("prefetch")),
     ] {
         let answer = app.sign(&with(pointer, &value)).await;
         answer.outcome(400, "structure");
         if let Some(path) = path {
             assert_eq!(answer.json()["issue"][0]["expression"], json!([path]), "{pointer}");
         }
-    }
-}
-
-#[tokio::test]
-async fn a_prefetch_that_stands_first_must_be_an_object_too() {
-    let text = empty_sign_call().to_string();
-    for (prefetch, status) in [("[]", 400), ("7", 400), ("{}", 200), ("null", 200)] {
-        let call = text.replacen('{', &format!(r#"{{"prefetch":{prefetch},"#), 1);
-        assert_eq!(TestApp::new().sign_text(&call).await.status, status, "{prefetch}");
     }
 }
 

@@ -20,7 +20,8 @@ pub(crate) struct HookCall {
     fhir_authorization: Option<FhirAuthorization>,
     /// Who signs which orders for whom.
     context: OrderSignContext,
-    /// What `prefetch` of discovery lists, each a resource, a Bundle, an OperationOutcome or null.
+    /// What `prefetch` of discovery lists, each a resource, a Bundle, an OperationOutcome or null. It is not looked at where no
+    /// order is in scope.
     #[schema(value_type = Option<Object>)]
     prefetch: Option<Value>,
 }
