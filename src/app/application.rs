@@ -1,6 +1,7 @@
 //! The application: built once from configuration and ports, then asked by HTTP and the command line.
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
@@ -14,11 +15,13 @@ use uuid::Uuid;
 use super::call_error::CallError;
 use super::decision::{Call, Decision, Means, Opened, Reach, Report, conclude, open};
 use super::fetching::{FetchReach, Fetching, not_asked_yet, with_lists, with_referred};
+use super::figures::Figures;
 use super::keeping::Refusals;
 use super::plans::{Plan, Plans};
 use super::policies::{Policies, PoliciesError};
 use super::recording::{Answered, Fetched, Recorder};
 use super::report_text;
+use super::self_test::can_decide;
 use super::services::{Services, ServicesError};
 use crate::auth::{AuthError, Authenticator, CallerMemory, Credentials, Refused, VerifiedClient};
 use crate::cds_hooks::{Presentation, Response, cards};
@@ -113,6 +116,7 @@ pub struct App {
     registry: Registry,
     discovery: Bytes,
     plans: Plans,
+    figures: Figures,
     authenticator: Authenticator,
     refusals_per_minute: NonZeroU32,
     ports: Ports,
@@ -126,8 +130,10 @@ impl App {
     pub fn build(config: &Config, ports: Ports) -> Result<Self, BuildError> {
         let services = Services::load()?;
         let endpoints = config.server.public_url.as_ref().map(|url| services.endpoints(url)).unwrap_or_default();
+        let policies = Policies::load(config.policy.directory.as_deref())?;
         Ok(Self {
-            policies: Policies::load(config.policy.directory.as_deref())?,
+            figures: Figures::new(&policies),
+            policies,
             discovery: Bytes::from(services.discovery(config.auth_mode())),
             services,
             registry: Registry::build(&config.fhir, &config.fhir_servers)?,
@@ -136,6 +142,10 @@ impl App {
             refusals_per_minute: config.ledger.refusals_per_minute,
             ports,
         })
+    }
+
+    pub(super) fn figures(&self) -> &Figures {
+        &self.figures
     }
 
     pub(super) fn ports(&self) -> &Ports {
@@ -158,11 +168,17 @@ impl App {
         self.services.ids.iter().any(|id| id == service_id)
     }
 
-    /// Whether calls can be answered: there is a policy, or the application could not have been built, and what is answered can be
-    /// kept.
+    /// The hook each service answers, by the service's id.
+    #[must_use]
+    pub fn hooks(&self) -> &BTreeMap<String, Arc<str>> {
+        &self.services.hooks
+    }
+
+    /// Whether calls can be answered: a version of the policy has begun and judges, and what is answered can be kept.
     pub async fn readiness(&self) -> Readiness {
         let (policy, ledger) = (self.policies.newest(), self.ledger_standing().await);
-        Readiness { ready: ledger != Standing::Unwritable, policy: policy.id.clone(), version: policy.version.clone(), ledger }
+        let ready = ledger != Standing::Unwritable && can_decide(self, self.ports.clock.now());
+        Readiness { ready, policy: policy.id.clone(), version: policy.version.clone(), ledger }
     }
 
     /// The policy versions in use.
@@ -255,6 +271,7 @@ impl App {
         let answered = Answered { decision, fetched, plan, policies: &self.policies, ids: &ids, cards };
         let assertion = self.ports.ledger.is_on().then(|| self.ports.ids.new_id());
         let entry = assertion.map(|id| recorder.of(id, answered, &answer));
+        self.figures.decided(recorder.client, &decision.evaluation);
         for order in &decision.evaluation.orders {
             let assertion = assertion.map(tracing::field::display);
             let (client, determination) = (recorder.client.name(), order.determination.as_str());

@@ -6,6 +6,7 @@ use std::cell::RefCell;
 use chrono::{DateTime, Utc};
 use secrecy::SecretString;
 use serde::Serialize;
+use tracing::info_span;
 
 use super::policies::Policies;
 use crate::cds_hooks::{Context, HookRequest, Prefetch, RequestError, Unkept, fault, read};
@@ -207,6 +208,7 @@ fn version<'e>(means: &Means<'e>, draft: &DraftOrder<'_>) -> &'e Policy {
 
 /// Applies to each order the version of the policy its service date asks for.
 pub(crate) fn conclude<'a>(means: &Means<'_>, opened: Opened<'a>) -> Decision<'a> {
+    let _span = info_span!("evaluate").entered();
     let Opened { gathered, context, .. } = opened;
     let context = &context;
     let deciding = in_scope(means, &gathered, context);

@@ -170,6 +170,7 @@ impl App {
             self.keep(entries.collect()).await?;
         }
         for (Told { feedback, .. }, (card, about)) in told.iter().zip(cards.iter().zip(&about)) {
+            self.figures().fed_back(client, feedback);
             let (is_uuid, card) = (card.is_some(), card.unwrap_or_default());
             let is_known = can_tell.then_some(about.is_some());
             let accepted = feedback.accepted_suggestions();

@@ -4,6 +4,7 @@ mod application;
 mod call_error;
 mod decision;
 mod fetching;
+mod figures;
 mod keeping;
 mod page;
 mod plans;
@@ -12,9 +13,11 @@ mod policy_check;
 mod recording;
 mod replay;
 mod report_text;
+mod self_test;
 mod services;
 
 pub use crate::auth::{AuthError, Credentials, Refusal, Refused, VerifiedClient};
+pub use crate::cds_hooks::Response as HookResponse;
 pub use crate::ledger::{
     Archive, End, EntryKind, Finding, Kept, Ledger, LedgerError, NoPlace, Place, Proof, Purged, Standing, Verification, Verified, Wanted,
     new_key_line,

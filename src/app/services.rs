@@ -1,6 +1,7 @@
 //! The services this one offers, as `cds-hooks/services/*.json` publishes them: discovery and prefetch templates.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use rust_embed::RustEmbed;
 use serde::Deserialize;
@@ -33,6 +34,8 @@ pub struct Services {
     entries: Vec<Entry>,
     /// The services' ids.
     pub ids: Vec<String>,
+    /// The hook each answers, by its id.
+    pub hooks: BTreeMap<String, Arc<str>>,
     /// Which key asks for which type.
     pub prefetch_keys: PrefetchKeys,
     /// The search for each type, which is the same for prefetch and for fetching.
@@ -49,6 +52,7 @@ struct Entry {
 #[derive(Deserialize)]
 struct Service {
     id: String,
+    hook: String,
     description: String,
     #[serde(default)]
     prefetch: BTreeMap<String, String>,
@@ -62,6 +66,7 @@ impl Services {
     pub fn load() -> Result<Self, ServicesError> {
         let mut entries = Vec::new();
         let mut ids = Vec::new();
+        let mut hooks = BTreeMap::new();
         let mut prefetch_keys = PrefetchKeys::new();
         let mut searches = BTreeMap::new();
         for file in EmbeddedServices::iter() {
@@ -69,6 +74,7 @@ impl Services {
             let fault = |source| ServicesError { file: file.to_string(), source };
             let service: Service = serde_json::from_slice(&data).map_err(fault)?;
             entries.push(Entry { json: compact(&data).map_err(fault)?, description: service.description });
+            hooks.insert(service.id.clone(), service.hook.into());
             ids.push(service.id);
             for (key, query) in service.prefetch {
                 if let Some(kind) = kind(&query) {
@@ -77,7 +83,7 @@ impl Services {
                 }
             }
         }
-        Ok(Self { entries, ids, prefetch_keys, searches })
+        Ok(Self { entries, ids, hooks, prefetch_keys, searches })
     }
 }
 

@@ -10,7 +10,7 @@ use arc_swap::ArcSwapOption;
 use chrono::{DateTime, Utc};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 use tokio::task::JoinHandle;
-use tracing::{info, warn};
+use tracing::{Instrument, info, warn};
 
 use super::key_fetch::{Fetched, KeyServer};
 use super::keys::Keys;
@@ -158,7 +158,8 @@ impl KeySet {
     /// Fetches the set, in a task of its own: a caller that goes away does not take the others' keys with it.
     fn begin_fetch(self: &Arc<Self>, attempts: OwnedMutexGuard<Attempts>, asking: &Asking<'_>) -> JoinHandle<()> {
         let (set, now, limits, client) = (Arc::clone(self), asking.clock.now(), asking.limits, asking.client.to_owned());
-        tokio::spawn(async move { set.fetch(attempts, now, limits, &client).await })
+        // In the span of the call that begins it, whose id the log's line then has.
+        tokio::spawn(async move { set.fetch(attempts, now, limits, &client).await }.in_current_span())
     }
 
     async fn fetch(&self, mut attempts: OwnedMutexGuard<Attempts>, now: DateTime<Utc>, limits: KeySetLimits, client: &str) {
@@ -179,7 +180,7 @@ impl KeySet {
             }
         };
         self.failed_at.store(attempts.failed.map_or(0, |failed| failed.timestamp()), Ordering::SeqCst);
-        metrics::counter!("key_set_fetches_total", "client" => client.to_owned(), "outcome" => outcome).increment(1);
+        metrics::counter!("sij_cds_key_set_fetches_total", "client" => client.to_owned(), "outcome" => outcome).increment(1);
     }
 }
 

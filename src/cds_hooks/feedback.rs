@@ -7,6 +7,7 @@ use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+use super::request::Object;
 use super::request_error::{RequestError, path_fault};
 
 /// What a client tells of one card.
@@ -21,8 +22,21 @@ pub struct Feedback<'a> {
     /// The suggestions that were taken.
     #[serde(default)]
     accepted_suggestions: Option<Vec<IgnoredAny>>,
-    #[serde(default, alias = "overrideReasons")]
-    override_reason: Option<IgnoredAny>,
+    #[serde(borrow, default, alias = "overrideReasons")]
+    override_reason: Option<&'a RawValue>,
+}
+
+/// Why a card was not followed, as far as it is read.
+#[derive(Deserialize)]
+struct OverrideReason<'a> {
+    #[serde(borrow)]
+    reason: OverrideReasonCode<'a>,
+}
+
+#[derive(Deserialize)]
+struct OverrideReasonCode<'a> {
+    #[serde(borrow)]
+    code: Cow<'a, str>,
 }
 
 impl Feedback<'_> {
@@ -30,6 +44,13 @@ impl Feedback<'_> {
     #[must_use]
     pub fn accepted_suggestions(&self) -> usize {
         self.accepted_suggestions.as_ref().map_or(0, Vec::len)
+    }
+
+    /// The code of the reason for not following the card, where it has one. It is the caller's word.
+    #[must_use]
+    pub fn override_reason_code(&self) -> Option<Cow<'_, str>> {
+        let given: OverrideReason<'_> = serde_json::from_str(self.override_reason?.get()).ok()?;
+        Some(given.reason.code)
     }
 
     /// Whether a reason was given for not following the card.
@@ -71,16 +92,16 @@ const MOST_ENTRIES: usize = 1_000;
 /// # Errors
 /// The first member that does not fit, by its JSON path, or that there are too many entries.
 pub fn read_feedback(body: &str) -> Result<Vec<Told<'_>>, RequestError> {
-    let feedback = entries::<Feedback<'_>>(body)?;
+    let feedback = entries::<Object<Feedback<'_>>>(body)?;
     if feedback.len() > MOST_ENTRIES {
         return Err(RequestError::TooMuchFeedback { limit: MOST_ENTRIES });
     }
     let raw = entries::<&RawValue>(body)?;
-    Ok(feedback.into_iter().zip(raw).map(|(feedback, raw)| Told { feedback, raw }).collect())
+    Ok(feedback.into_iter().zip(raw).map(|(feedback, raw)| Told { feedback: feedback.0, raw }).collect())
 }
 
 fn entries<'a, F: Deserialize<'a>>(body: &'a str) -> Result<Vec<F>, RequestError> {
     let mut json = serde_json::Deserializer::from_str(body);
-    let read: Result<FeedbackBody<F>, _> = serde_path_to_error::deserialize(&mut json);
-    Ok(read.map_err(|error| path_fault(&error))?.feedback)
+    let read: Result<Object<FeedbackBody<F>>, _> = serde_path_to_error::deserialize(&mut json);
+    Ok(read.map_err(|error| path_fault(&error))?.0.feedback)
 }

@@ -37,10 +37,22 @@ pub struct HookRequest<'a, P> {
 /// The client's grant of access to its FHIR server. Only the token is read; scopes are not: a client in the field sends
 /// names with spaces in them, so what may be read shows when it is asked for.
 #[derive(Debug, Deserialize)]
+#[serde(from = "Object<Granted>")]
 pub struct Authorization {
     /// Shown nowhere; this copy of it is wiped when the call ends.
-    #[serde(default)]
     pub access_token: Option<SecretString>,
+}
+
+#[derive(Deserialize)]
+struct Granted {
+    #[serde(default)]
+    access_token: Option<SecretString>,
+}
+
+impl From<Object<Granted>> for Authorization {
+    fn from(Object(Granted { access_token }): Object<Granted>) -> Self {
+        Self { access_token }
+    }
 }
 
 /// The prefetch of a call.
@@ -79,7 +91,7 @@ pub struct OrderBundle<'a> {
     #[serde(borrow)]
     pub resource_type: Cow<'a, str>,
     /// Its entries.
-    #[serde(borrow, default)]
+    #[serde(borrow, default, deserialize_with = "optional_objects")]
     pub entry: Option<Vec<OrderEntry<'a>>>,
 }
 
@@ -210,7 +222,7 @@ impl<P, W> RequestSeed<P, W> {
 }
 
 /// A JSON object. For a struct alone serde would take a list as well, its elements for the members in their order.
-struct Object<T>(T);
+pub(super) struct Object<T>(pub(super) T);
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -238,6 +250,11 @@ fn object<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Re
 
 fn optional_object<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
     Option::<Object<T>>::deserialize(deserializer).map(|object| object.map(|object| object.0))
+}
+
+fn optional_objects<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<Vec<T>>, D::Error> {
+    let objects = Option::<Vec<Object<T>>>::deserialize(deserializer)?;
+    Ok(objects.map(|objects| objects.into_iter().map(|object| object.0).collect()))
 }
 
 /// A string borrowed from the body where it holds no escape.

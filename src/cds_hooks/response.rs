@@ -2,24 +2,27 @@
 //! Absent rather than null or empty, everywhere but `cards`. <https://cds-hooks.hl7.org/2.0/#cds-service-response>
 
 use serde::Serialize;
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::order_json::OrderJson;
 
 /// The answer to a hook call.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = HookResponse)]
 pub struct Response<'a> {
     /// One card an in-scope order.
     pub cards: Vec<Card<'a>>,
 }
 
 /// A card.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Card<'a> {
     /// Names the card in feedback.
     pub uuid: Uuid,
     /// Under 140 characters.
+    #[schema(max_length = 140)]
     pub summary: String,
     /// Legible as GitHub Markdown and as plain text.
     pub detail: String,
@@ -42,7 +45,7 @@ pub struct Card<'a> {
 }
 
 /// How urgent a card is; a payer's card is never critical.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Indicator {
     /// Nothing to do.
@@ -52,7 +55,7 @@ pub enum Indicator {
 }
 
 /// Who a card comes from.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct Source {
     /// The insurer's name, else the plan's.
     pub label: String,
@@ -61,7 +64,7 @@ pub struct Source {
 }
 
 /// A code.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Coding {
     /// The code system.
     pub system: String,
@@ -72,7 +75,7 @@ pub struct Coding {
 }
 
 /// How many suggestions can be taken together.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum SelectionBehavior {
     /// Any of them.
@@ -82,7 +85,7 @@ pub enum SelectionBehavior {
 }
 
 /// Something that can be done with one click.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct Suggestion<'a> {
     /// What it does, in a few words.
     pub label: String,
@@ -93,7 +96,7 @@ pub struct Suggestion<'a> {
 }
 
 /// What the client does when a suggestion is taken.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(tag = "type", rename_all = "kebab-case")]
 pub enum Action<'a> {
     /// Makes a new resource.
@@ -101,6 +104,7 @@ pub enum Action<'a> {
         /// What it does.
         description: String,
         /// The new resource.
+        #[schema(value_type = Object)]
         resource: serde_json::Value,
     },
     /// Replaces an order by the client's own JSON with one change.
@@ -108,6 +112,7 @@ pub enum Action<'a> {
         /// What it does.
         description: String,
         /// The changed order.
+        #[schema(value_type = Object)]
         resource: OrderJson<'a>,
     },
     /// Removes an order.
@@ -121,7 +126,7 @@ pub enum Action<'a> {
 }
 
 /// A link.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct Link {
     /// Its words.
     pub label: String,
@@ -133,7 +138,7 @@ pub struct Link {
 }
 
 /// How a link is opened.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum LinkKind {
     /// As it is.

@@ -32,7 +32,10 @@ impl Reloading {
     /// Takes over the configuration at every SIGHUP. One that cannot be used changes nothing.
     pub(super) async fn on_every(self, mut reload: Reload, mut current: Config, ports: Ports, live: Arc<Live>) {
         while reload.asked().await {
-            match self.take_over(&current, &ports, &live) {
+            let taken_over = self.take_over(&current, &ports, &live);
+            let outcome = if taken_over.is_ok() { "taken_over" } else { "refused" };
+            metrics::counter!("sij_cds_reloads_total", "outcome" => outcome).increment(1);
+            match taken_over {
                 Ok(config) => {
                     info!(clients = config.clients.len(), "configuration reloaded");
                     current = config;
@@ -80,6 +83,7 @@ fn fixed_changes(current: &Config, changed: &Config) -> Vec<&'static str> {
         ("`ledger.spool_file`", current.ledger.spool_file != changed.ledger.spool_file),
         ("`ledger.patience`", current.ledger.patience != changed.ledger.patience),
         ("`ledger.database_patience`", current.ledger.database_patience != changed.ledger.database_patience),
+        ("`traces`", current.traces != changed.traces),
         ("`log`", (current.log.format, current.log.level) != (changed.log.format, changed.log.level)),
     ];
     differing.into_iter().filter(|(_, differs)| *differs).map(|(key, _)| key).collect()

@@ -15,6 +15,7 @@ use crate::clock::SystemClock;
 use crate::config::{AuthMode, Config, Overrides};
 use crate::http::Live;
 use crate::ids::RandomIds;
+use crate::telemetry::Metrics;
 use crate::{http, telemetry};
 
 /// Serves until told to stop.
@@ -22,9 +23,12 @@ pub(super) fn run(arguments: ServeArguments) -> anyhow::Result<()> {
     let overrides = Overrides { listen: arguments.listen, policy_directory: arguments.policy_dir };
     let reloading = Reloading::new(arguments.file.path, overrides);
     let config = reloading.read()?;
-    telemetry::init(&config.log)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start the runtime")?;
-    runtime.block_on(serve(config, reloading))
+    let _within = runtime.enter();
+    let telemetry = telemetry::init(&config.log, &config.traces)?;
+    let served = runtime.block_on(serve(config, reloading));
+    telemetry.finish();
+    served
 }
 
 async fn serve(config: Config, reloading: Reloading) -> anyhow::Result<()> {
@@ -43,6 +47,9 @@ async fn serve(config: Config, reloading: Reloading) -> anyhow::Result<()> {
         warn!("development mode: callers are not authenticated, and only this machine is served; configure [[clients]] to end it");
     }
     info!(%address, tls = config.tls.is_on(), policy, policy_version, ledger = ledger.as_str(), "listening");
+    if let Some(metrics) = Metrics::of_this_process() {
+        tokio::spawn(metrics.keep_up());
+    }
     tokio::spawn(reloading.on_every(reload, config, ports.clone(), Arc::clone(&live)));
     let served = http::serve(live, listener, shutdown).await;
     ports.close().await;

@@ -12,7 +12,7 @@ use super::environment::Environment;
 use super::stack::Stack;
 use super::{
     AuthConfig, AuthMode, ClientConfig, ConfigError, CorsConfig, FhirConfig, FhirServerConfig, LedgerConfig, LimitsConfig, LogConfig,
-    Origin, PlanConfig, PlansEntry, PolicyConfig, ServerConfig, TlsConfig,
+    MetricsConfig, Origin, PlanConfig, PlansEntry, PolicyConfig, ServerConfig, TlsConfig, TracesConfig,
 };
 
 const DEFAULTS: &str = include_str!("default.toml");
@@ -50,6 +50,10 @@ pub struct Config {
     pub ledger: LedgerConfig,
     /// The log.
     pub log: LogConfig,
+    /// Who may read the figures.
+    pub metrics: MetricsConfig,
+    /// Where traces go.
+    pub traces: TracesConfig,
 }
 
 /// What is laid over the embedded defaults, later fields over earlier ones.

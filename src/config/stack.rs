@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 use super::error::SectionFault;
 use super::{
     AuthConfig, ClientConfig, Config, ConfigError, CorsConfig, Fault, FhirConfig, FhirServerConfig, LedgerConfig, LimitsConfig, LogConfig,
-    Origin, PlanConfig, PlansEntry, PolicyConfig, ServerConfig, TlsConfig,
+    MetricsConfig, Origin, PlanConfig, PlansEntry, PolicyConfig, ServerConfig, TlsConfig, TracesConfig,
 };
 use super::{clients, fhir, plan};
 
@@ -53,6 +53,7 @@ impl Stack {
             ("fhir_servers", fhir::validate_servers(&config.fhir_servers)),
             ("ledger", config.ledger.validate(config.auth_mode())),
             ("clients", clients::validate_clients(&config.clients, &surroundings(&config))),
+            ("traces", config.traces.validate()),
         ];
         for (section, found) in sections {
             self.record(section, found);
@@ -104,6 +105,8 @@ fn unreadable(figment: &Figment) -> Vec<figment::Error> {
         list_error::<FhirServerConfig>(figment, "fhir_servers"),
         section_error::<LedgerConfig>(figment, "ledger"),
         section_error::<LogConfig>(figment, "log"),
+        section_error::<MetricsConfig>(figment, "metrics"),
+        section_error::<TracesConfig>(figment, "traces"),
     ];
     let of_sections: Vec<figment::Error> = sections.into_iter().flatten().collect();
     match figment.extract::<Config>() {

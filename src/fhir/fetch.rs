@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use futures_util::stream::FuturesUnordered;
 use tokio::time::{Instant, timeout_at};
-use tracing::{Instrument, debug_span, info};
+use tracing::{Instrument, info, info_span};
 
 use super::query::Query;
 use super::reason::Reason;
@@ -44,7 +44,7 @@ pub fn searches<'s, K: 's>(
         None
     };
     let search = move |(key, query): (K, Query)| async move {
-        let span = debug_span!("fhir_search", server = server.name(), resource_type = query.resource_type());
+        let span = info_span!("fhir_search", server = server.name(), resource_type = query.resource_type());
         let answer = match unasked {
             Some(reason) => Answer { pages: Vec::new(), missing: Some(reason) },
             None => one(server, token, &query, deadline).instrument(span).await,

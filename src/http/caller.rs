@@ -6,14 +6,14 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::{Request, State};
+use axum::extract::{MatchedPath, Request, State};
 use axum::http::header::{AUTHORIZATION, EXPECT};
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
-use tracing::warn;
+use tracing::{Instrument, warn};
 
 use super::HttpError;
 use super::body::discard;
@@ -21,6 +21,7 @@ use super::forgers::Forgers;
 use super::peer::Peer;
 use crate::app::{App, Credentials, Refusal, Refused, VerifiedClient};
 use crate::config::ServerConfig;
+use crate::telemetry::call_span;
 
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
@@ -56,8 +57,19 @@ pub(super) async fn authenticate(State(gate): State<Gate>, mut request: Request,
     };
     let name = CallerName(client.name().to_owned());
     request.extensions_mut().insert(client);
-    let mut response = next.run(request).await;
+    let mut response = traced(&name.0, request, next).await;
     response.extensions_mut().insert(name);
+    response
+}
+
+/// Runs a known caller's call within a span of its trace.
+async fn traced(client: &str, request: Request, next: Next) -> Response {
+    let route = request.extensions().get::<MatchedPath>().cloned();
+    let headers = request.headers();
+    let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    let span = call_span(client, route.as_ref().map_or("", MatchedPath::as_str), header);
+    let response = next.run(request).instrument(span.clone()).await;
+    span.record("http.response.status_code", response.status().as_u16());
     response
 }
 
@@ -75,10 +87,10 @@ impl Gate {
         let values = take_all(request.headers_mut());
         let authorization: Vec<&[u8]> = values.iter().map(HeaderValue::as_bytes).collect();
         let peer = request.extensions().get::<Peer>().cloned();
-        let address = peer.as_ref().map(|peer| self.caller_address(peer.address, request.headers()));
+        let address = peer.as_ref().map(|peer| caller_address(&self.server, peer.address, request.headers()));
         let stranger = address.filter(|address| !self.server.trusts(*address));
         if let Some(wait) = stranger.and_then(|address| self.forgers.wait(address)) {
-            metrics::counter!("callers_refused_total", "cause" => "forging_address").increment(1);
+            metrics::counter!("sij_cds_callers_refused_total", "cause" => "forging_address").increment(1);
             warn!(cause = "forging_address", address = address.map(tracing::field::display), "caller refused");
             let error = HttpError::TooManyCalls { wait };
             self.app.keep_refusal(None, "forging_address", error.status().as_u16());
@@ -99,17 +111,17 @@ impl Gate {
             error
         })
     }
+}
 
-    /// The address a caller called from: what the last of our proxies says, if there is one (MDN, `X-Forwarded-For`).
-    fn caller_address(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
-        if !self.server.trusts(peer) {
-            return peer;
-        }
-        let values: Vec<&str> = headers.get_all(FORWARDED_FOR).iter().map(|value| value.to_str().unwrap_or_default()).collect();
-        // Each proxy adds at the end. What stands before an entry that is none of ours, or cannot be read, is the caller's word.
-        let mut addresses = values.iter().rev().flat_map(|value| value.rsplit(',')).map_while(|text| address(text.trim()));
-        addresses.find(|address| !self.server.trusts(*address)).unwrap_or(peer)
+/// The address a caller called from: what the last of our proxies says, if there is one (MDN, `X-Forwarded-For`).
+pub(super) fn caller_address(server: &ServerConfig, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
+    if !server.trusts(peer) {
+        return peer;
     }
+    let values: Vec<&str> = headers.get_all(FORWARDED_FOR).iter().map(|value| value.to_str().unwrap_or_default()).collect();
+    // Each proxy adds at the end. What stands before an entry that is none of ours, or cannot be read, is the caller's word.
+    let mut addresses = values.iter().rev().flat_map(|value| value.rsplit(',')).map_while(|text| address(text.trim()));
+    addresses.find(|address| !server.trusts(*address)).unwrap_or(peer)
 }
 
 /// An address, with or without a port.
@@ -126,7 +138,7 @@ fn take_all(headers: &mut HeaderMap) -> Vec<HeaderValue> {
 /// The cause is for the log; the caller learns only that it is not known here, or that it calls too often.
 fn answer_to(refused: Refused, address: Option<IpAddr>) -> HttpError {
     let Refused { cause, says_it_is } = refused;
-    metrics::counter!("callers_refused_total", "cause" => cause.label()).increment(1);
+    metrics::counter!("sij_cds_callers_refused_total", "cause" => cause.label()).increment(1);
     let address = address.map(tracing::field::display);
     warn!(cause = cause.label(), reason = %cause, says_it_is, address, "caller refused");
     match cause {

@@ -68,6 +68,17 @@ pub enum HttpError {
 #[derive(Clone)]
 pub(super) struct Explanation(pub(super) String);
 
+/// The status of a fault of a call.
+pub(super) fn status_of(category: Category) -> StatusCode {
+    match category {
+        Category::Malformed => StatusCode::BAD_REQUEST,
+        Category::Contradiction => StatusCode::UNPROCESSABLE_ENTITY,
+        Category::DataUnavailable => StatusCode::PRECONDITION_FAILED,
+        Category::Ours => StatusCode::INTERNAL_SERVER_ERROR,
+        Category::Unready => StatusCode::SERVICE_UNAVAILABLE,
+    }
+}
+
 /// The fault's fixed name, kept beside the response for its record.
 #[derive(Clone, Copy)]
 pub(super) struct Cause {
@@ -98,13 +109,7 @@ impl HttpError {
 
     pub(super) fn status(&self) -> StatusCode {
         match self {
-            Self::Call(error) => match error.category() {
-                Category::Malformed => StatusCode::BAD_REQUEST,
-                Category::Contradiction => StatusCode::UNPROCESSABLE_ENTITY,
-                Category::DataUnavailable => StatusCode::PRECONDITION_FAILED,
-                Category::Ours => StatusCode::INTERNAL_SERVER_ERROR,
-                Category::Unready => StatusCode::SERVICE_UNAVAILABLE,
-            },
+            Self::Call(error) => status_of(error.category()),
             Self::UnknownPath | Self::UnknownService => StatusCode::NOT_FOUND,
             Self::WrongMethod => StatusCode::METHOD_NOT_ALLOWED,
             Self::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
@@ -139,7 +144,7 @@ impl HttpError {
     }
 
     /// In whole seconds (RFC 9110, section 10.2.3).
-    fn retry_after(&self) -> Option<u64> {
+    pub(super) fn retry_after(&self) -> Option<u64> {
         match self {
             Self::TooManyCalls { wait } => Some(wait.as_secs() + 1),
             Self::Overloaded | Self::DeadlineExceeded | Self::NotReady => Some(1),

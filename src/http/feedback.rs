@@ -8,10 +8,15 @@ use axum::http::StatusCode;
 
 use super::HttpError;
 use super::body::CallBody;
+use super::openapi::bodies;
 use super::router::Service;
 use crate::app::VerifiedClient;
 
 /// Takes feedback on cards, and answers 200 without a body.
+#[utoipa::path(post, path = "/cds-services/{id}/feedback", tag = "CDS Hooks", operation_id = "feedBack", summary = "Takes feedback on cards.",
+    description = "Says what became of cards, one entry a card.",
+    params(("id" = String, Path, description = "The service's id, as discovery has it.")), request_body = bodies::FeedbackCall,
+    responses((status = 200, description = "It is taken.")))]
 pub(super) async fn take(
     State(service): State<Service>,
     Extension(client): Extension<VerifiedClient>,

@@ -4,17 +4,21 @@
 use axum::Json;
 use axum::extract::State;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::HttpError;
 use super::router::Service;
 use crate::app::{CallError, Readiness};
 
 /// The body of a good health check.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(super) struct Health {
+    /// `live` or `ready`.
     status: &'static str,
+    /// The policy in use.
     #[serde(skip_serializing_if = "Option::is_none")]
     policy: Option<String>,
+    /// Its newest version.
     #[serde(skip_serializing_if = "Option::is_none")]
     version: Option<String>,
     /// Where records go; see `docs/operations.md`.
@@ -23,11 +27,15 @@ pub(super) struct Health {
 }
 
 /// The process runs and answers: 200.
+#[utoipa::path(get, path = "/health/live", tag = "Operations", operation_id = "live",
+    responses((status = 200, description = "It does.", body = Health)))]
 pub(super) async fn live() -> Json<Health> {
     Json(Health { status: "live", policy: None, version: None, ledger: None })
 }
 
 /// Calls can be answered: 200 with the policy, its version, and where records go; else 503.
+#[utoipa::path(get, path = "/health/ready", tag = "Operations", operation_id = "ready",
+    responses((status = 200, description = "They can.", body = Health)))]
 pub(super) async fn ready(State(service): State<Service>) -> Result<Json<Health>, HttpError> {
     let Readiness { ready, policy, version, ledger } = service.app.readiness().await;
     if ready {

@@ -23,14 +23,13 @@ use super::HttpError;
 use super::caller::{Gate, authenticate};
 use super::limits::{admit, hold_deadline};
 use super::recording::keep_faults;
-use super::request_log::{REQUEST_ID, observe};
+use super::request_log::{Observer, REQUEST_ID, observe};
 use crate::config::{Config, CorsConfig};
-use crate::ids::IdSource;
 
 /// Puts what every request passes around `routes`.
-pub fn around_all(routes: Router, ids: Arc<dyn IdSource>, config: &Config) -> Router {
+pub fn around_all(routes: Router, observer: Observer, config: &Config) -> Router {
     let stack = ServiceBuilder::new()
-        .layer(from_fn_with_state(ids, observe)) // request id, span, one log line
+        .layer(from_fn_with_state(observer, observe)) // request id, span, one log line, figures
         .layer(set_header(X_CONTENT_TYPE_OPTIONS, "nosniff"))
         .layer(set_header(CACHE_CONTROL, "no-store"))
         .layer(set_header(CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"))

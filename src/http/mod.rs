@@ -2,7 +2,7 @@
 //! Not here: what a call means ([`crate::app`]), and how a caller proves who it is ([`crate::auth`]).
 //!
 //! - `router` has all routes on one screen, `middleware` everything a request passes on its way, in order;
-//! - one file an endpoint: `discovery`, `hook`, `feedback`, `health`;
+//! - one file an endpoint: `discovery`, `hook`, `feedback`, `health`, `metrics`, `openapi`;
 //! - `error` alone turns faults into a status and an OperationOutcome.
 //!
 //! A request that is not HTTP at all is answered by the HTTP library itself, with a bare status and no body.
@@ -12,12 +12,15 @@ mod caller;
 mod discovery;
 mod error;
 mod feedback;
+mod figures;
 mod forgers;
 mod health;
 mod hook;
 mod limits;
 mod live;
+mod metrics;
 mod middleware;
+mod openapi;
 mod peer;
 mod places;
 mod recording;
@@ -30,6 +33,7 @@ pub use error::HttpError;
 pub use live::Live;
 pub use middleware::around_all;
 pub use peer::Peer;
+pub use request_log::Observer;
 pub use router::router;
 pub use serve::{ServeError, serve};
 pub use tls::TlsError;

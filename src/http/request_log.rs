@@ -1,6 +1,7 @@
 //! The request's id, its span, and the one line a request leaves in the log.
 //! Invariant: a line holds nothing the caller wrote, but the method and a request id that is a UUID: no path parameter, query, header or body.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -13,15 +14,33 @@ use uuid::Uuid;
 
 use super::caller::CallerName;
 use super::error::Explanation;
+use super::figures::{Answered, Hooks, hook_of};
 use crate::ids::IdSource;
 
 /// Carries the request's id both ways.
 pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// Gives the request an id and a span, and logs how it ended.
-pub(super) async fn observe(State(ids): State<Arc<dyn IdSource>>, request: Request, next: Next) -> Response {
+/// What observing works with.
+#[derive(Clone)]
+pub struct Observer {
+    ids: Arc<dyn IdSource>,
+    hooks: Arc<Hooks>,
+}
+
+impl Observer {
+    /// Names requests by `ids`, and counts calls by the hook of the service they name.
+    #[must_use]
+    pub fn new(ids: Arc<dyn IdSource>, hooks: BTreeMap<String, Arc<str>>) -> Self {
+        Self { ids, hooks: Arc::new(hooks) }
+    }
+}
+
+/// Gives the request an id and a span, logs how it ended, and counts it.
+pub(super) async fn observe(State(observer): State<Observer>, request: Request, next: Next) -> Response {
     let began = Instant::now();
-    let id = callers_id(&request).unwrap_or_else(|| ids.new_id());
+    let id = callers_id(&request).unwrap_or_else(|| observer.ids.new_id());
+    let method = request.method().clone();
+    let hook = hook_of(&observer.hooks, request.uri().path());
     let route = request.extensions().get::<MatchedPath>().cloned();
     let path = route.as_ref().map_or("unmatched", MatchedPath::as_str);
     let span = info_span!("request", request_id = %id, method = %request.method(), path);
@@ -29,7 +48,10 @@ pub(super) async fn observe(State(ids): State<Arc<dyn IdSource>>, request: Reque
     if let Ok(value) = HeaderValue::from_str(id.hyphenated().encode_lower(&mut Uuid::encode_buffer())) {
         response.headers_mut().insert(REQUEST_ID, value);
     }
-    span.in_scope(|| log_outcome(path, &response, began.elapsed()));
+    let latency = began.elapsed();
+    span.in_scope(|| log_outcome(path, &response, latency));
+    let client = response.extensions().get::<CallerName>().map(|name| name.0.as_str());
+    Answered { method: &method, route: path, hook, client, status: response.status(), latency }.count();
     response
 }
 
@@ -46,7 +68,7 @@ fn log_outcome(path: &str, response: &Response, latency: Duration) {
     match response.status() {
         StatusCode::SERVICE_UNAVAILABLE => warn!(status, latency_microseconds, client, fault, "refused"),
         status_code if status_code.is_server_error() => error!(status, latency_microseconds, client, fault, "failed"),
-        _ if path.starts_with("/health/") => debug!(status, latency_microseconds, client, fault, "answered"),
+        _ if path.starts_with("/health/") || path == "/metrics" => debug!(status, latency_microseconds, client, fault, "answered"),
         _ => info!(status, latency_microseconds, client, fault, "answered"),
     }
 }

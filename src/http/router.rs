@@ -4,14 +4,16 @@
 use std::sync::Arc;
 
 use axum::Router;
+use axum::body::Bytes;
 use axum::routing::{get, post};
 use tokio::sync::Semaphore;
 
 use super::caller::Gate;
 use super::forgers::Forgers;
-use super::{HttpError, discovery, feedback, health, hook, middleware};
+use super::request_log::Observer;
+use super::{HttpError, discovery, feedback, health, hook, metrics, middleware, openapi};
 use crate::app::App;
-use crate::config::Config;
+use crate::config::{Config, MetricsConfig, ServerConfig};
 use crate::ids::IdSource;
 
 /// What the endpoints work with.
@@ -19,6 +21,10 @@ use crate::ids::IdSource;
 pub(super) struct Service {
     pub(super) app: Arc<App>,
     pub(super) body_limit: usize,
+    pub(super) server: Arc<ServerConfig>,
+    pub(super) metrics: Arc<MetricsConfig>,
+    /// The description of every route.
+    pub(super) openapi: Bytes,
 }
 
 /// The whole service, middleware included. `ids` names requests in the log and to the caller.
@@ -26,7 +32,9 @@ pub fn router(app: Arc<App>, ids: Arc<dyn IdSource>, config: &Config) -> Router 
     let server = Arc::new(config.server.clone());
     let slots = Arc::new(Semaphore::new(server.max_concurrent_calls.get()));
     let forgers = Arc::new(Forgers::new(config.limits.wrong_signatures_per_minute));
-    let gate = Gate { app: Arc::clone(&app), server, forgers, slots };
+    let observer = Observer::new(ids, app.hooks().clone());
+    let gate = Gate { app: Arc::clone(&app), server: Arc::clone(&server), forgers, slots };
+    let openapi = openapi::document(&app, config);
     let calls = Router::new().route("/cds-services/{id}", post(hook::answer)).route("/cds-services/{id}/feedback", post(feedback::take));
 
     let discovery = Router::new().route("/cds-services", get(discovery::show));
@@ -36,10 +44,18 @@ pub fn router(app: Arc<App>, ids: Arc<dyn IdSource>, config: &Config) -> Router 
         .merge(discovery)
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready))
+        .route("/metrics", get(metrics::show))
+        .route("/openapi.json", get(openapi::show))
         .merge(middleware::around_calls(calls, &gate))
         .fallback(async || HttpError::UnknownPath)
         .method_not_allowed_fallback(async || HttpError::WrongMethod)
-        .with_state(Service { app, body_limit: config.server.body_limit_bytes.get() });
+        .with_state(Service {
+            app,
+            body_limit: config.server.body_limit_bytes.get(),
+            server,
+            metrics: Arc::new(config.metrics.clone()),
+            openapi,
+        });
 
-    middleware::around_all(routes, ids, config)
+    middleware::around_all(routes, observer, config)
 }

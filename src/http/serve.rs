@@ -214,7 +214,7 @@ impl Drop for InWork {
 fn is_welcome(serving: &Serving, peer: &Peer) -> bool {
     let is_welcome = serving.server.trusts(peer.address);
     if !is_welcome {
-        metrics::counter!("connections_refused_total").increment(1);
+        metrics::counter!("sij_cds_connections_refused_total").increment(1);
         if serving.warns() {
             warn!(address = %peer.address, "a connection was closed: it is neither TLS nor from one of server.trusted_proxies; this is said once");
         }

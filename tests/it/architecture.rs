@@ -18,7 +18,7 @@ const ARROWS: [(&str, &[&str]); 14] = [
     ("outgoing", &["config"]),
     ("clock", &[]),
     ("ids", &[]),
-    ("telemetry", &["config"]),
+    ("telemetry", &["config", "outgoing"]),
 ];
 
 /// Crates that only one module may know.

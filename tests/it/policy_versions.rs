@@ -50,6 +50,17 @@ async fn each_order_is_decided_by_the_version_of_its_own_date() {
     assert_eq!(versions(&answer), ["2027-01", "2019-08"]);
 }
 
+#[tokio::test]
+async fn the_service_is_not_ready_before_a_version_of_its_policy_has_begun() {
+    let folder = PolicyFolder::new();
+    for (begins, status) in [("2026-03-02", 200), ("2026-03-03", 503)] {
+        folder.change("policy.toml", "effective_from = \"", &format!("effective_from = \"{begins}\" # "));
+        let app = TestApp::with(|config| config.policy.directory = Some(folder.path().into()));
+        assert_eq!(app.get("/health/ready").await.status, status, "{begins}");
+        assert_eq!(app.get("/health/live").await.status, 200);
+    }
+}
+
 #[test]
 fn an_order_out_of_scope_does_not_choose_the_version() {
     let folder = without_cpt_from_2027();

@@ -5,7 +5,7 @@ use std::io;
 use std::sync::{Arc, Mutex, OnceLock};
 
 use sij_cds::config::{LogConfig, LogFormat, LogLevel};
-use sij_cds::telemetry;
+use sij_cds::telemetry::{self, Metrics};
 use tracing_subscriber::fmt::MakeWriter;
 
 #[derive(Clone, Default)]
@@ -19,6 +19,7 @@ impl LogBuffer {
             let log = Self::default();
             let finest = LogConfig { format: LogFormat::Json, level: LogLevel::Trace };
             tracing::subscriber::set_global_default(telemetry::subscriber(&finest, log.clone())).expect("there is no other log");
+            Metrics::install().expect("nothing else counts");
             log
         })
     }

@@ -1,45 +1,34 @@
-//! The log: where its lines go, in which form, and from which level.
+//! The log: its form, and from which level on.
 //! Not here: the lines themselves, which are written where the thing they tell of is handled.
 
-use std::io;
-
-use tracing::Subscriber;
-use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing::{Metadata, Subscriber};
+use tracing_subscriber::filter::{FilterExt, FilterFn, LevelFilter, Targets, filter_fn};
 use tracing_subscriber::fmt::{self, MakeWriter};
 use tracing_subscriber::layer::SubscriberExt;
-use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
+use tracing_subscriber::{Layer, Registry};
 
 use crate::config::{LogConfig, LogFormat, LogLevel};
 
-/// Why the log cannot be set up.
-#[derive(Debug, thiserror::Error)]
-pub enum TelemetryError {
-    /// Something in the process has set up a log already.
-    #[error("the log is set up already")]
-    AlreadySet(#[from] TryInitError),
-}
-
-/// Sends the log to the standard error, and panics to the log.
-///
-/// # Errors
-///
-/// [`TelemetryError::AlreadySet`] when called a second time.
-pub fn init(log: &LogConfig) -> Result<(), TelemetryError> {
-    subscriber(log, io::stderr).try_init()?;
-    std::panic::set_hook(Box::new(log_panic));
-    Ok(())
-}
+/// The only span that lines show. Finer ones are for traces, and would take its place and with it the request's id.
+const SHOWN_SPAN: &str = "request";
 
 /// A log with the configured form and level that goes to `writer`: the standard error, or a buffer in tests.
 pub fn subscriber<W>(log: &LogConfig, writer: W) -> Box<dyn Subscriber + Send + Sync>
 where
     W: for<'writer> MakeWriter<'writer> + Send + Sync + 'static,
 {
+    Box::new(tracing_subscriber::registry().with(layer(log, writer)))
+}
+
+pub(super) fn layer<W>(log: &LogConfig, writer: W) -> Box<dyn Layer<Registry> + Send + Sync>
+where
+    W: for<'writer> MakeWriter<'writer> + Send + Sync + 'static,
+{
     let lines = fmt::layer().with_writer(writer).with_target(false);
-    let registry = tracing_subscriber::registry().with(levels(log.level));
+    let shown = levels(log.level).and(shown_spans());
     match log.format {
-        LogFormat::Json => Box::new(registry.with(lines.json().flatten_event(true).with_span_list(false))),
-        LogFormat::Text => Box::new(registry.with(lines.with_ansi(false))),
+        LogFormat::Json => lines.json().flatten_event(true).with_span_list(false).with_filter(shown).boxed(),
+        LogFormat::Text => lines.with_ansi(false).with_filter(shown).boxed(),
     }
 }
 
@@ -55,8 +44,13 @@ fn levels(level: LogLevel) -> Targets {
     Targets::new().with_target(env!("CARGO_CRATE_NAME"), level).with_default(level.min(LevelFilter::WARN))
 }
 
+/// Invariant: every line within a call carries its request id.
+fn shown_spans() -> FilterFn<fn(&Metadata<'_>) -> bool> {
+    filter_fn(|metadata| !metadata.is_span() || metadata.name() == SHOWN_SPAN)
+}
+
 /// A panic's message may quote the data it stumbled over, so only its place is logged.
-fn log_panic(panic: &std::panic::PanicHookInfo<'_>) {
+pub(super) fn log_panic(panic: &std::panic::PanicHookInfo<'_>) {
     let place = panic.location().map(ToString::to_string).unwrap_or_default();
     tracing::error!(place, "panicked");
 }

@@ -1,0 +1,95 @@
+//! What is counted of decisions and of feedback.
+//! Not here: what the figures mean; see [`crate::telemetry`].
+
+use std::collections::BTreeSet;
+
+use metrics::Counter;
+
+use super::policies::Policies;
+use crate::auth::VerifiedClient;
+use crate::cds_hooks::{Feedback, Outcome};
+use crate::policy::{CriterionId, Evaluation, OrderKind, SiteEvaluation, Verdict};
+
+/// The only hook that is answered.
+const HOOK: &str = "order-sign";
+
+/// In place of a plan's id where it is the default one.
+const DEFAULT_PLAN: &str = "default";
+
+/// In place of an override reason's code: no reason was given, or none of the policy's.
+const NO_REASON: &str = "none";
+const OTHER_REASON: &str = "other";
+
+/// The counters that are found without a search, and the words that labels may hold.
+#[derive(Debug)]
+pub(super) struct Figures {
+    verdicts: Vec<[Counter; 3]>,
+    override_reasons: BTreeSet<String>,
+}
+
+impl Figures {
+    pub(super) fn new(policies: &Policies) -> Self {
+        let counters = |id: &CriterionId| [Verdict::Met, Verdict::NotMet, Verdict::Unknown].map(|verdict| verdict_counter(*id, verdict));
+        let reasons = policies.all().flat_map(|policy| &policy.wording.override_reasons);
+        Self {
+            verdicts: CriterionId::ALL.iter().map(counters).collect(),
+            override_reasons: reasons.map(|reason| reason.code.clone()).collect(),
+        }
+    }
+
+    /// Counts a call whose orders were decided.
+    pub(super) fn decided(&self, client: &VerifiedClient, evaluation: &Evaluation<'_>) {
+        let plan = client.plan().unwrap_or(DEFAULT_PLAN);
+        metrics::counter!("sij_cds_calls_decided_total", "hook" => HOOK, "client" => client.name().to_owned()).increment(1);
+        for order in &evaluation.orders {
+            let (kind, determination) = (kind_label(order.kind), order.determination.as_str());
+            metrics::counter!("sij_cds_orders_total", "hook" => HOOK, "client" => client.name().to_owned(), "plan" => plan.to_owned(),
+                "kind" => kind, "determination" => determination)
+            .increment(1);
+            order.sites.iter().for_each(|site| self.count_verdicts(site));
+        }
+    }
+
+    fn count_verdicts(&self, site: &SiteEvaluation<'_>) {
+        for criterion in &site.criteria {
+            let Some([met, not_met, unknown]) = self.verdicts.get(criterion.id as usize) else { continue };
+            match criterion.verdict {
+                Verdict::Met => met,
+                Verdict::NotMet => not_met,
+                Verdict::Unknown => unknown,
+            }
+            .increment(1);
+        }
+    }
+
+    /// Counts an entry of feedback. A reason's code is counted as such only if the policy has it: any other is the caller's word.
+    pub(super) fn fed_back(&self, client: &VerifiedClient, feedback: &Feedback<'_>) {
+        let reason = match feedback.override_reason_code() {
+            Some(code) => self.override_reasons.get(code.as_ref()).map_or(OTHER_REASON, String::as_str),
+            None if feedback.has_override_reason() => OTHER_REASON,
+            None => NO_REASON,
+        };
+        let outcome = match feedback.outcome {
+            Outcome::Accepted => "accepted",
+            Outcome::Overridden => "overridden",
+        };
+        let (client, reason) = (client.name().to_owned(), reason.to_owned());
+        metrics::counter!("sij_cds_feedback_total", "client" => client, "outcome" => outcome, "override_reason" => reason).increment(1);
+    }
+}
+
+fn verdict_counter(id: CriterionId, verdict: Verdict) -> Counter {
+    let verdict = match verdict {
+        Verdict::Met => "met",
+        Verdict::NotMet => "not-met",
+        Verdict::Unknown => "unknown",
+    };
+    metrics::counter!("sij_cds_verdicts_total", "criterion" => id.as_str(), "verdict" => verdict)
+}
+
+fn kind_label(kind: OrderKind) -> &'static str {
+    match kind {
+        OrderKind::Injection => "injection",
+        OrderKind::Neurotomy => "neurotomy",
+    }
+}

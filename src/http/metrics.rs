@@ -1,0 +1,35 @@
+//! `GET /metrics`, for the networks of `metrics.allowed_networks`; to anybody else there is nothing here.
+//! Not here: the figures; see [`crate::telemetry`].
+
+use axum::Extension;
+use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::IntoResponse;
+
+use super::HttpError;
+use super::caller::caller_address;
+use super::peer::Peer;
+use super::router::Service;
+use crate::telemetry::Metrics;
+
+/// Prometheus' text format.
+const TEXT_FORMAT: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+/// Answers with the figures of this process.
+#[utoipa::path(get, path = "/metrics", tag = "Operations", operation_id = "figures",
+    responses((status = 200, description = "The figures, in Prometheus' text format.", body = String, content_type = "text/plain")))]
+pub(super) async fn show(
+    State(service): State<Service>,
+    peer: Option<Extension<Peer>>,
+    headers: HeaderMap,
+) -> Result<impl IntoResponse, HttpError> {
+    // Who cannot be told apart is nobody: a peer is put beside every request that comes through a connection.
+    let Some(Extension(peer)) = peer else { return Err(HttpError::UnknownPath) };
+    let address = caller_address(&service.server, peer.address, &headers);
+    if !service.metrics.allows(address) {
+        return Err(HttpError::UnknownPath);
+    }
+    let metrics = Metrics::of_this_process().ok_or(HttpError::UnknownPath)?;
+    Ok(([(CONTENT_TYPE, TEXT_FORMAT)], metrics.render()))
+}

@@ -1,0 +1,134 @@
+//! The answers that several operations share: which fault has which status and headers, as [`super::super::error`] decides it.
+//! Not here: the good answers, which stand beside their handlers.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use utoipa::openapi::path::Operation;
+use utoipa::openapi::{ContentBuilder, HeaderBuilder, ObjectBuilder, Ref, RefOr, Response, ResponseBuilder, Type};
+
+use super::super::HttpError;
+use super::super::error::status_of;
+use crate::app::Category;
+
+/// What operations can be answered beside what stands at their handlers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Faults {
+    /// Of what needs no caller and no body.
+    Any,
+    /// Of what is shown to some alone.
+    Hidden,
+    /// Of readiness.
+    Readiness,
+    /// Of discovery where it is protected: as of a call, but nothing is read.
+    Protected,
+    /// Of a hook call.
+    Call,
+    /// Of feedback: as of a call, but nothing is fetched.
+    Feedback,
+}
+
+/// A fault as it is described: its status, in words, and whether it says when to try again.
+struct Fault {
+    status: u16,
+    when: &'static str,
+    waits: bool,
+}
+
+fn fault(error: &HttpError, when: &'static str) -> Fault {
+    Fault { status: error.status().as_u16(), when, waits: error.retry_after().is_some() }
+}
+
+fn of_category(category: Category, when: &'static str) -> Fault {
+    Fault { status: status_of(category).as_u16(), when, waits: false }
+}
+
+impl Faults {
+    fn all(self, is_authenticated: bool) -> Vec<Fault> {
+        let mut faults =
+            vec![fault(&HttpError::Panicked, "A defect of the service. Its log has more under the id of the answer's `x-request-id`.")];
+        match self {
+            Self::Any => {}
+            Self::Hidden => faults.push(fault(&HttpError::UnknownPath, "The caller's network is not one that may see this.")),
+            Self::Readiness => faults.push(fault(&HttpError::NotReady, "Calls cannot be answered at present.")),
+            Self::Protected => faults.extend(of_gate(is_authenticated)),
+            Self::Call => {
+                faults.extend(of_gate(is_authenticated).into_iter().chain(of_body()));
+                faults.push(of_category(
+                    Category::DataUnavailable,
+                    "An injection is ordered, and Condition, Procedure and MedicationStatement are all missing.",
+                ));
+            }
+            Self::Feedback => faults.extend(of_gate(is_authenticated).into_iter().chain(of_body())),
+        }
+        faults
+    }
+
+    /// Describes them at an operation.
+    pub(super) fn describe(self, operation: &mut Operation, is_authenticated: bool) {
+        let mut by_status: BTreeMap<u16, Vec<Fault>> = BTreeMap::new();
+        for fault in self.all(is_authenticated) {
+            by_status.entry(fault.status).or_default().push(fault);
+        }
+        for (status, faults) in by_status {
+            operation.responses.responses.insert(status.to_string(), RefOr::T(response(status, &faults)));
+        }
+        for answer in operation.responses.responses.values_mut() {
+            if let RefOr::T(answer) = answer {
+                answer.headers.insert("x-request-id".to_owned(), request_id().into());
+            }
+        }
+    }
+}
+
+/// What the gate in front of calls refuses.
+fn of_gate(is_authenticated: bool) -> Vec<Fault> {
+    let mut faults = vec![
+        fault(&HttpError::TooManyCalls { wait: Duration::ZERO }, "The client, or all clients together, called too often."),
+        fault(&HttpError::Overloaded, "Too many calls are being worked on at this moment."),
+        fault(&HttpError::DeadlineExceeded, "The call was not done within its time limit."),
+        fault(&HttpError::NotReady, "No call can be answered at present."),
+    ];
+    if is_authenticated {
+        faults.push(fault(&HttpError::Unauthenticated, "The caller is not known. Why is in the service's log alone."));
+    }
+    faults
+}
+
+/// What is wrong with a body.
+fn of_body() -> [Fault; 6] {
+    [
+        fault(&HttpError::UnknownService, "There is no such service."),
+        fault(&HttpError::BrokenBody, "The body ended early."),
+        of_category(Category::Malformed, "The body is not JSON, or not as its schema says; the issue's `expression` names the member."),
+        fault(&HttpError::BodyTooLarge { limit: 0 }, "The body is too large."),
+        fault(&HttpError::UnsupportedMediaType, "The body is of another media type, or compressed."),
+        of_category(Category::Contradiction, "The body has the right shape and contradicts itself, or holds too many orders or entries."),
+    ]
+}
+
+fn response(status: u16, faults: &[Fault]) -> Response {
+    let when: Vec<&str> = faults.iter().map(|fault| fault.when).collect();
+    let content = ContentBuilder::new().schema(Some(Ref::from_schema_name("OperationOutcome"))).build();
+    let mut response = ResponseBuilder::new().description(when.join(" ")).content("application/fhir+json", content);
+    if faults.iter().any(|fault| fault.waits) {
+        let seconds = ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(1));
+        let header = HeaderBuilder::new().schema(Some(seconds)).description(Some("In how many seconds to try again.")).build();
+        response = response.header("retry-after", header);
+    }
+    if status == HttpError::Unauthenticated.status().as_u16() {
+        let scheme = ObjectBuilder::new().schema_type(Type::String);
+        let header = HeaderBuilder::new().schema(Some(scheme)).description(Some("`Bearer`")).build();
+        response = response.header("www-authenticate", header);
+    }
+    response.build()
+}
+
+/// Every answer has it.
+fn request_id() -> utoipa::openapi::Header {
+    let id = ObjectBuilder::new().schema_type(Type::String);
+    HeaderBuilder::new()
+        .schema(Some(id))
+        .description(Some("Names this request in the service's log; the caller's own, if that is a UUID."))
+        .build()
+}

@@ -1,0 +1,176 @@
+//! The bodies of requests and of answers that are not written from types of ours, as far as they are read: what a body must hold
+//! so that it is not refused as malformed. A member that is not named here is ignored.
+//! Not here: how they are read ([`crate::cds_hooks`]), which takes no schema, for speed and for the paths of its faults.
+
+use serde_json::Value;
+use utoipa::ToSchema;
+
+/// A call of the hook order-sign (CDS Hooks, "Calling a CDS Service"). Members that are not named here are ignored.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+#[expect(dead_code, reason = "a schema alone")]
+pub(crate) struct HookCall {
+    /// The hook.
+    hook: Hook,
+    /// Identifies the call for the client.
+    hook_instance: String,
+    /// The base of the client's FHIR server. What the prefetch lacks is read there, if the server is registered.
+    fhir_server: Option<String>,
+    /// The access token for it; needs `fhirServer`.
+    fhir_authorization: Option<FhirAuthorization>,
+    /// Who signs which orders for whom.
+    context: OrderSignContext,
+    /// What `prefetch` of discovery lists, each a resource, a Bundle, an OperationOutcome or null. It is not looked at where no
+    /// order is in scope.
+    #[schema(value_type = Option<Object>)]
+    prefetch: Option<Value>,
+}
+
+/// The hooks that are answered.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "a schema alone")]
+pub(crate) enum Hook {
+    /// Orders are being signed.
+    #[schema(rename = "order-sign")]
+    OrderSign,
+}
+
+/// A grant of access to the client's FHIR server; only the token is read.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "a schema alone")]
+pub(crate) struct FhirAuthorization {
+    /// Sent to that server alone.
+    access_token: Option<String>,
+}
+
+/// The context of order-sign.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+#[expect(dead_code, reason = "a schema alone")]
+pub(crate) struct OrderSignContext {
+    /// Such as `Practitioner/d1`.
+    user_id: String,
+    /// The patient's id.
+    #[schema(min_length = 1)]
+    patient_id: String,
+    /// The orders being signed. An order in scope must be for that patient, or the call is answered 422.
+    draft_orders: DraftOrders,
+}
+
+/// A Bundle of orders.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+#[expect(dead_code, reason = "a schema alone")]
+pub(crate) struct DraftOrders {
+    /// The type of resource.
+    resource_type: BundleType,
+    /// Its entries.
+    entry: Option<Vec<DraftOrder>>,
+}
+
+/// The type of a Bundle.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "a schema alone")]
+pub(crate) enum BundleType {
+    /// A Bundle.
+    Bundle,
+}
+
+/// An entry of the Bundle.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+#[expect(dead_code, reason = "a schema alone")]
+pub(crate) struct DraftOrder {
+    /// The entry's address.
+    full_url: Option<String>,
+    /// The order. What is no order of this policy is left alone.
+    resource: Option<Value>,
+}
+
+/// Feedback on cards (CDS Hooks, "Feedback").
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "a schema alone")]
+pub(crate) struct FeedbackCall {
+    /// One entry a card, at most 1,000.
+    feedback: Vec<FeedbackEntry>,
+}
+
+/// What became of one card.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+#[expect(dead_code, reason = "a schema alone")]
+pub(crate) struct FeedbackEntry {
+    /// The card's uuid.
+    card: String,
+    /// What became of it.
+    outcome: FeedbackOutcome,
+    /// The suggestions that were taken, each with the `id` of one.
+    accepted_suggestions: Option<Vec<Value>>,
+    /// Why the card was not followed, with `reason` and `userComment`.
+    override_reason: Option<Value>,
+}
+
+/// What became of a card.
+#[derive(ToSchema)]
+#[schema(rename_all = "kebab-case")]
+#[expect(dead_code, reason = "a schema alone")]
+pub(crate) enum FeedbackOutcome {
+    /// A suggestion was taken.
+    Accepted,
+    /// It was not followed.
+    Overridden,
+}
+
+/// The services that are offered (CDS Hooks, "Discovery").
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "a schema alone")]
+pub(crate) struct Discovery {
+    /// One a hook.
+    services: Vec<DiscoveredService>,
+}
+
+/// A service.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+#[expect(dead_code, reason = "a schema alone")]
+pub(crate) struct DiscoveredService {
+    /// The hook it answers.
+    hook: String,
+    /// Its path is `/cds-services/{id}`.
+    id: String,
+    /// Its name, for people.
+    title: Option<String>,
+    /// What it does.
+    description: String,
+    /// What a call must bring.
+    usage_requirements: Option<String>,
+    /// What a call should bring, as queries of the client's FHIR server.
+    #[schema(value_type = Option<Object>)]
+    prefetch: Option<Value>,
+}
+
+/// What was wrong (FHIR R4, OperationOutcome). It repeats no value of the request.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+#[expect(dead_code, reason = "a schema alone")]
+pub(crate) struct OperationOutcome {
+    /// `OperationOutcome`
+    resource_type: String,
+    /// One issue.
+    #[schema(min_items = 1)]
+    issue: Vec<OutcomeIssue>,
+}
+
+/// One thing that was wrong.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "a schema alone")]
+pub(crate) struct OutcomeIssue {
+    /// `error`
+    severity: String,
+    /// What kind of fault it is (FHIR R4, `IssueType`).
+    code: String,
+    /// What was wrong, in a sentence.
+    diagnostics: Option<String>,
+    /// The JSON path of the member that was wrong.
+    expression: Option<Vec<String>>,
+}

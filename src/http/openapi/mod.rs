@@ -1,0 +1,109 @@
+//! `GET /openapi.json`: every route with its requests and answers (OpenAPI 3.1), made from the handlers and the types they write.
+//! Not here: the good answers of each operation, which stand beside its handler.
+
+mod answers;
+pub(super) mod bodies;
+
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::IntoResponse;
+use serde_json::{Value, json};
+use utoipa::openapi::path::{Operation, PathItem};
+use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
+use utoipa::openapi::{RefOr, Server};
+
+use super::router::Service;
+use super::{discovery, feedback, health, hook, metrics};
+use crate::app::App;
+use crate::config::{AuthMode, Config};
+use answers::Faults;
+
+/// How a client's token is called in the document.
+const TOKEN: &str = "clientToken";
+
+#[derive(utoipa::OpenApi)]
+#[openapi(
+    info(
+        title = "sij-cds",
+        description = "Coverage criteria for sacroiliac joint interventions, by CDS Hooks. Every fault is an OperationOutcome."
+    ),
+    paths(discovery::show, hook::answer, feedback::take, health::live, health::ready, metrics::show, show),
+    components(schemas(bodies::OperationOutcome)),
+    tags(
+        (name = "CDS Hooks", description = "For EHRs: <https://cds-hooks.hl7.org/2.0/>"),
+        (name = "Operations", description = "For whoever runs the service.")
+    )
+)]
+struct Documented;
+
+/// A small call and a small feedback, as they are published.
+const EXAMPLES: [(&str, &str); 2] = [
+    ("/paths/~1cds-services~1{id}", include_str!("../../../cds-hooks/examples/order-sign.json")),
+    ("/paths/~1cds-services~1{id}~1feedback", include_str!("../../../cds-hooks/examples/feedback.json")),
+];
+
+/// Answers with the description of every route.
+#[utoipa::path(get, path = "/openapi.json", tag = "Operations", operation_id = "describe",
+    responses((status = 200, description = "This document.", body = Value)))]
+pub(super) async fn show(State(service): State<Service>) -> impl IntoResponse {
+    ([(CONTENT_TYPE, "application/json")], service.openapi)
+}
+
+/// The document of a service that is configured so.
+pub(super) fn document(app: &App, config: &Config) -> Bytes {
+    let is_authenticated = config.auth_mode() == AuthMode::Required;
+    let mut document = <Documented as utoipa::OpenApi>::openapi();
+    for (path, item) in &mut document.paths.paths {
+        let faults = faults(path, config.auth.protect_discovery);
+        for operation in operations(item) {
+            faults.describe(operation, is_authenticated);
+            if is_authenticated && !matches!(faults, Faults::Any | Faults::Hidden | Faults::Readiness) {
+                operation.security = Some(vec![SecurityRequirement::new(TOKEN, Vec::<String>::new())]);
+            }
+        }
+    }
+    document.servers = config.server.public_url.as_ref().map(|url| vec![Server::new(url.as_str().trim_end_matches('/'))]);
+    if let (true, Some(components)) = (is_authenticated, &mut document.components) {
+        let mut token = Http::new(HttpAuthScheme::Bearer);
+        token.bearer_format = Some("JWT".to_owned());
+        token.description =
+            Some("A JWT of a registered client, for this service, used once (CDS Hooks, \"Trusting CDS Clients\").".to_owned());
+        components.security_schemes.insert(TOKEN.to_owned(), RefOr::T(SecurityScheme::Http(token)));
+    }
+    let mut json = serde_json::to_value(&document).unwrap_or_default();
+    say_what_types_cannot(&mut json, app);
+    Bytes::from(json.to_string())
+}
+
+fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
+    [&mut item.get, &mut item.post].into_iter().flatten()
+}
+
+fn faults(path: &str, is_discovery_protected: bool) -> Faults {
+    match path {
+        "/cds-services" if is_discovery_protected => Faults::Protected,
+        "/cds-services/{id}" => Faults::Call,
+        "/cds-services/{id}/feedback" => Faults::Feedback,
+        "/health/ready" => Faults::Readiness,
+        "/metrics" => Faults::Hidden,
+        _ => Faults::Any,
+    }
+}
+
+/// Which services there are, how bodies look, and that an access token needs a server to be for.
+fn say_what_types_cannot(document: &mut Value, app: &App) {
+    let ids: Vec<&String> = app.hooks().keys().collect();
+    for (path, example) in EXAMPLES {
+        if let Some(schema) = document.pointer_mut(&format!("{path}/post/parameters/0/schema")) {
+            *schema = json!({"type": "string", "enum": ids});
+        }
+        if let Some(content) = document.pointer_mut(&format!("{path}/post/requestBody/content/application~1json")) {
+            content["example"] = serde_json::from_str(example).unwrap_or_default();
+        }
+    }
+    if let Some(call) = document.pointer_mut("/components/schemas/HookCall").and_then(Value::as_object_mut) {
+        call.insert("if".to_owned(), json!({"required": ["fhirAuthorization"], "properties": {"fhirAuthorization": {"type": "object"}}}));
+        call.insert("then".to_owned(), json!({"required": ["fhirServer"], "properties": {"fhirServer": {"type": "string"}}}));
+    }
+}
