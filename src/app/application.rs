@@ -214,7 +214,10 @@ impl App {
         let Call { asked, opened } = open(&means, body, Reach::InScope)?;
         let recorder = Recorder { client, received_at, body, asked: &asked };
         let (answer, entry) = match opened {
-            None => (NO_CARDS.to_vec(), self.ports.ledger.is_on().then(|| recorder.of_nothing(self.ports.ids.new_id(), NO_CARDS))),
+            None => (
+                NO_CARDS.to_vec(),
+                self.ports.ledger.is_on().then(|| recorder.of_nothing(self.ports.ids.new_id(), &self.policies, NO_CARDS)),
+            ),
             Some(opened) => {
                 let reach = FetchReach { allowed: &|server| client.may_name(server), end };
                 self.decide(&means, opened, &reach, |decision, fetched| self.write(&recorder, decision, fetched)).await?

@@ -152,7 +152,11 @@ fn open_piecewise<'a>(means: &Means<'_>, body: &'a str, reach: Reach) -> Result<
 
 /// The call with its evidence, if that was gathered.
 fn call<'a, P>(request: HookRequest<'a, P>, gathered: Option<Gathered<'a>>) -> Call<'a> {
-    let HookRequest { hook, hook_instance, fhir_server, authorization, context, unkept, .. } = request;
+    let HookRequest { hook, hook_instance, fhir_server, authorization, context, prefetch, mut unkept } = request;
+    if let (None, Prefetch::Raw(raw)) = (&gathered, prefetch) {
+        // It stood before the context, and nothing asks for it.
+        unkept.prefetch.push(raw);
+    }
     let (user_id, patient_id) = (context.user_id.clone(), without_type(context.patient_id.clone()));
     let token = authorization.and_then(|granted| granted.access_token);
     Call {

@@ -19,8 +19,8 @@ mod services;
 pub use crate::auth::{AuthError, Credentials, Refusal, Refused, VerifiedClient};
 pub use crate::cds_hooks::Response as HookResponse;
 pub use crate::ledger::{
-    Archive, End, EntryKind, Finding, Kept, Ledger, LedgerError, NoPlace, Place, Proof, Purged, Standing, Verification, Verified, Wanted,
-    new_key_line,
+    Archive, End, EntryKind, Finding, Kept, Ledger, LedgerError, NoPlace, Place, Proof, Purge, Purged, Standing, Verification, Verified,
+    Wanted, new_key_line,
 };
 pub use crate::policy::Determination;
 pub use application::{App, BuildError, Ports, Readiness};

@@ -105,22 +105,20 @@ impl Policies {
         Some(Self { first: versions.next()?, later: versions.collect() })
     }
 
-    /// These versions alone, by their names.
-    ///
-    /// # Errors
-    /// The first name that none has.
-    pub(super) fn only<'n>(&self, names: &[&'n str]) -> Result<Self, &'n str> {
-        if let Some(missing) = names.iter().find(|name| self.digest_of(name).is_none()) {
-            return Err(missing);
-        }
+    /// Those of these versions that are there, by their names; `None` where none is.
+    pub(super) fn only(&self, names: &[&str]) -> Option<Self> {
         let wanted = self.versions().filter(|version| names.contains(&version.name.as_str())).map(Arc::clone);
-        Self::of(wanted.collect()).ok_or("")
+        Self::of(wanted.collect())
     }
 
-    /// The name of the version for a service date, as `id|version`, and the digest of its files.
-    pub(super) fn name_and_digest_on(&self, service_date: NaiveDate) -> (&str, &str) {
-        let version = self.version_on(service_date);
-        (&version.name, &version.digest)
+    /// The name of the version for a service date, as `id|version`.
+    pub(super) fn name_on(&self, service_date: NaiveDate) -> &str {
+        &self.version_on(service_date).name
+    }
+
+    /// Each version's name, and the digest of its files.
+    pub(super) fn names_and_digests(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.versions().map(|version| (version.name.as_str(), version.digest.as_str()))
     }
 
     /// The digest of a version's files.

@@ -2,7 +2,7 @@
 //! Not here: keeping it ([`crate::ledger`]), and replaying it ([`super::replay`]).
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::Serialize;
@@ -12,7 +12,7 @@ use super::decision::{Asked, Decision};
 use super::plans::Plan;
 use super::policies::Policies;
 use crate::auth::VerifiedClient;
-use crate::cds_hooks::keepable;
+use crate::cds_hooks::{keepable, without_secrets};
 use crate::evidence::Kind;
 use crate::fhir::{Answer, AnswerTo, Reason};
 use crate::ledger::{Entry, EntryKind};
@@ -84,16 +84,17 @@ struct SiteSummary {
 
 /// A policy version, and the digest of its files.
 #[derive(Serialize)]
-struct UsedPolicy<'p> {
+struct PolicyFiles<'p> {
     policy: &'p str,
     digest: &'p str,
 }
 
 impl<'r> Recorder<'r> {
     /// The entry of a call that nothing here decides.
-    pub(super) fn of_nothing(&self, id: Uuid, answer: &[u8]) -> Entry<'r> {
+    pub(super) fn of_nothing(&self, id: Uuid, policies: &Policies, answer: &[u8]) -> Entry<'r> {
         let mut entry = self.entry(id, Vec::new());
-        entry.content = self.with_request(Members::default().json("program", &PROGRAM).raw("answer", answer));
+        entry.content =
+            self.with_request(Members::default().json("program", &PROGRAM).json("policyFiles", &in_force(policies)).raw("answer", answer));
         entry
     }
 
@@ -102,17 +103,15 @@ impl<'r> Recorder<'r> {
         let Answered { decision, fetched, plan, policies, ids, cards } = answered;
         let evaluation = &decision.evaluation;
         let mut entry = self.entry(id, order_summaries(evaluation, policies));
-        let used: BTreeMap<&str, &str> = evaluation.orders.iter().map(|order| policies.name_and_digest_on(order.service_date)).collect();
-        let names: Vec<&str> = used.keys().copied().collect();
-        entry.policies = Some(names.join(" "));
+        let used: BTreeSet<&str> = evaluation.orders.iter().map(|order| policies.name_on(order.service_date)).collect();
+        entry.policies = Some(used.into_iter().collect::<Vec<_>>().join(" "));
         let worst = evaluation.orders.iter().map(|order| order.determination).max();
         entry.determination = worst.map(|determination| determination.as_str().to_owned());
         entry.cards = cards;
-        let used: Vec<UsedPolicy<'_>> = used.iter().map(|(policy, digest)| UsedPolicy { policy, digest }).collect();
         let members = Members::default()
             .json("program", &PROGRAM)
             .json("plan", plan)
-            .json("policyFiles", &used)
+            .json("policyFiles", &in_force(policies))
             .json("ids", ids)
             .json("evaluation", &decision.report())
             .raw("fetched", &fetched.map_or_else(|| b"null".to_vec(), fetched_json))
@@ -137,14 +136,22 @@ impl<'r> Recorder<'r> {
 
     /// The members and the request, which is large and not copied here.
     fn with_request(&self, members: Members) -> Vec<Cow<'r, [u8]>> {
-        let mut parts = vec![Cow::Owned(members.raw("request", b"").0)];
-        parts.extend(keepable(self.body, &self.asked.unkept).into_iter().map(|part| match part {
-            Cow::Borrowed(text) => Cow::Borrowed(text.as_bytes()),
-            Cow::Owned(text) => Cow::Owned(text.into_bytes()),
-        }));
-        parts.push(Cow::Borrowed(b"}".as_slice()));
-        parts
+        // An order that is sent back could hold the token, too.
+        let head = String::from_utf8(members.raw("request", b"").0).unwrap_or_default();
+        let mut parts = without_secrets(vec![Cow::Owned(head)], &self.asked.unkept);
+        parts.extend(keepable(self.body, &self.asked.unkept));
+        parts.push(Cow::Borrowed("}"));
+        let bytes = |part| match part {
+            Cow::Borrowed(text) => Cow::Borrowed(str::as_bytes(text)),
+            Cow::Owned(text) => Cow::Owned(String::into_bytes(text)),
+        };
+        parts.into_iter().map(bytes).collect()
     }
+}
+
+/// Every version that was there to be chosen from.
+fn in_force(policies: &Policies) -> Vec<PolicyFiles<'_>> {
+    policies.names_and_digests().map(|(policy, digest)| PolicyFiles { policy, digest }).collect()
 }
 
 fn order_summaries(evaluation: &Evaluation<'_>, policies: &Policies) -> Vec<OrderSummary> {
@@ -152,7 +159,7 @@ fn order_summaries(evaluation: &Evaluation<'_>, policies: &Policies) -> Vec<Orde
         order: order.order.to_string(),
         kind: order.kind,
         service_date: order.service_date,
-        policy: policies.name_and_digest_on(order.service_date).0.to_owned(),
+        policy: policies.name_on(order.service_date).to_owned(),
         determination: order.determination,
         earliest_date: order.earliest_date,
         sites: order

@@ -138,7 +138,10 @@ impl App {
         let mut differences = Vec::new();
         compare("/evaluation", Some(&content.evaluation), Some(&evaluation), &mut differences);
         compare("/answer", Some(&content.answer), Some(&answer), &mut differences);
-        let is_changed = |used: &&UsedPolicy| self.policies().digest_of(&used.policy) != Some(used.digest.as_str());
+        let decided = kept.policies.as_deref().unwrap_or_default();
+        let is_changed = |used: &&UsedPolicy| {
+            decided.split(' ').any(|name| name == used.policy) && self.policies().digest_of(&used.policy) != Some(used.digest.as_str())
+        };
         Ok(Replay {
             differences,
             changed_policies: content.policies.iter().filter(is_changed).map(|used| used.policy.clone()).collect(),
@@ -147,12 +150,13 @@ impl App {
     }
 
     fn answer_again(&self, kept: &Kept, content: &Content<'_>) -> Result<(Value, Value), ReplayError> {
+        let decided = kept.policies.as_deref().unwrap_or_default().split(' ').filter(|name| !name.is_empty());
+        if let Some(missing) = decided.into_iter().find(|name| self.policies().digest_of(name).is_none()) {
+            return Err(ReplayError::NoPolicy(missing.to_owned()));
+        }
+        // Those that were there to be chosen from, and no later one.
         let names: Vec<&str> = content.policies.iter().map(|used| used.policy.as_str()).collect();
-        let policies = if names.is_empty() {
-            None
-        } else {
-            Some(self.policies().only(&names).map_err(|missing| ReplayError::NoPolicy(missing.to_owned()))?)
-        };
+        let policies = self.policies().only(&names);
         let means = Means { policies: policies.as_ref().unwrap_or(self.policies()), ..self.means(kept.received_at) };
         let Call { opened, .. } = open(&means, content.request.get(), Reach::InScope).map_err(CallError::from)?;
         let Some(opened) = opened else {

@@ -15,15 +15,15 @@ use super::request::Authorization;
 const SECRET_NAMES: [&str; 2] = ["_token\"", "client_secret\""];
 
 /// A shorter text is no token, and may stand anywhere.
-const SHORTEST_TOKEN: usize = 8;
+const SHORTEST_TOKEN: usize = 16;
 
 /// The parts of a call's text that are not kept as they are.
 #[derive(Clone, Debug, Default)]
 pub struct Unkept<'a> {
     /// What the client grants: kept without the token.
-    pub authorizations: Vec<&'a RawValue>,
-    /// The prefetch of a call that asks for nothing this service decides.
-    pub prefetch: Option<&'a RawValue>,
+    pub authorization: Option<&'a RawValue>,
+    /// The prefetch of a call that asks for nothing this service decides; as often as it stands there.
+    pub prefetch: Vec<&'a RawValue>,
 }
 
 /// The grant of access, without the access (CDS Hooks, "Passing the Access Token to the CDS Service").
@@ -45,10 +45,9 @@ struct Granted {
 #[must_use]
 pub fn keepable<'a>(body: &'a str, unkept: &Unkept<'_>) -> Vec<Cow<'a, str>> {
     let mut replaced: Vec<(usize, usize, String)> = Vec::new();
-    for part in &unkept.authorizations {
-        replaced.extend(span(body, part).map(|(from, to)| (from, to, granted(part))));
-    }
-    replaced.extend(unkept.prefetch.and_then(|part| span(body, part)).map(|(from, to)| (from, to, "null".to_owned())));
+    replaced.extend(unkept.authorization.and_then(|part| span(body, part).map(|(from, to)| (from, to, granted(part)))));
+    let prefetch = unkept.prefetch.iter().filter_map(|part| span(body, part));
+    replaced.extend(prefetch.map(|(from, to)| (from, to, "null".to_owned())));
     replaced.sort_unstable();
     let (mut parts, mut end) = (Vec::new(), 0);
     for (from, to, text) in replaced {
@@ -57,11 +56,16 @@ pub fn keepable<'a>(body: &'a str, unkept: &Unkept<'_>) -> Vec<Cow<'a, str>> {
         end = to;
     }
     parts.push(Cow::Borrowed(body.get(end..).unwrap_or_default()));
+    without_secrets(parts, unkept)
+}
+
+/// Parts of a text without the granted token, and without the text of members that are named as secrets are.
+#[must_use]
+pub fn without_secrets<'a>(parts: Vec<Cow<'a, str>>, unkept: &Unkept<'_>) -> Vec<Cow<'a, str>> {
     let parts = SECRET_NAMES.iter().fold(parts, |parts, name| each(parts, name, |part| without_members(part, name)));
-    unkept.authorizations.iter().filter_map(|part| token_of(part)).fold(parts, |parts, token| {
-        let token = token.expose_secret();
-        each(parts, token, |part| part.replace(token, ""))
-    })
+    let Some(token) = unkept.authorization.and_then(token_of) else { return parts };
+    let token = token.expose_secret();
+    each(parts, token, |part| part.replace(token, ""))
 }
 
 /// Changes the parts that hold a text.
@@ -94,13 +98,15 @@ fn granted(part: &RawValue) -> String {
 
 /// A text with the text of each member emptied whose name ends so.
 fn without_members(part: &str, name: &str) -> String {
-    let places: Vec<usize> = memmem::find_iter(part.as_bytes(), name.as_bytes()).map(|place| place + name.len()).collect();
-    let mut cleared = part.to_owned();
-    for place in places.into_iter().rev() {
-        if let Some((from, to)) = text_of_member(&cleared, place) {
-            cleared.replace_range(from..to, "");
+    let mut cleared = String::with_capacity(part.len());
+    let mut end = 0;
+    for place in memmem::find_iter(part.as_bytes(), name.as_bytes()) {
+        if let Some((from, to)) = text_of_member(part, place + name.len()).filter(|(from, _)| *from >= end) {
+            cleared.push_str(part.get(end..from).unwrap_or_default());
+            end = to;
         }
     }
+    cleared.push_str(part.get(end..).unwrap_or_default());
     cleared
 }
 
@@ -118,10 +124,13 @@ fn text_of_member(json: &str, after_name: usize) -> Option<(usize, usize)> {
     Some((from, from + length))
 }
 
-/// The granted token, if there is one.
+/// The granted token, if there is one, and it is made of what tokens are made of (RFC 6750, section 2.1): then it can be taken out of
+/// a text without breaking that.
 fn token_of(part: &RawValue) -> Option<SecretString> {
     let token = serde_json::from_str::<Authorization>(part.get()).ok()?.access_token?;
-    (token.expose_secret().len() >= SHORTEST_TOKEN).then_some(token)
+    let text = token.expose_secret();
+    let is_of_tokens = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~+/=".contains(&byte);
+    (text.len() >= SHORTEST_TOKEN && text.bytes().all(is_of_tokens)).then_some(token)
 }
 
 #[cfg(test)]
@@ -141,13 +150,13 @@ mod tests {
 
     fn kept(body: &str, with_prefetch: bool) -> String {
         let parts: Parts<'_> = serde_json::from_str(body).expect("a call");
-        let prefetch = parts.prefetch.filter(|_| !with_prefetch);
-        keepable(body, &Unkept { authorizations: parts.fhir_authorization.into_iter().collect(), prefetch }).concat()
+        let prefetch = parts.prefetch.filter(|_| !with_prefetch).into_iter().collect();
+        keepable(body, &Unkept { authorization: parts.fhir_authorization, prefetch }).concat()
     }
 
     #[test]
     fn all_but_the_token_is_kept_as_it_was_written() {
-        let body = r#"{ "hook":"order-sign","n":1.10, "fhirAuthorization" : {"access_token":"s3cret-token","scope":"a b","expires_in":300,"x":"y"},
+        let body = r#"{ "hook":"order-sign","n":1.10, "fhirAuthorization" : {"access_token":"s3cret-token-of-the-call","scope":"a b","expires_in":300,"x":"y"},
             "prefetch":{"a":null}}"#;
         let expected = r#"{ "hook":"order-sign","n":1.10, "fhirAuthorization" : {"expires_in":300,"scope":"a b"},
             "prefetch":{"a":null}}"#;
@@ -157,7 +166,7 @@ mod tests {
 
     #[test]
     fn a_token_is_not_kept_wherever_it_stands() {
-        let body = r#"{"fhirAuthorization":{"access_token":"s3cret-token"},"context":{"note":"with s3cret-token in it"},
+        let body = r#"{"fhirAuthorization":{"access_token":"s3cret-token-of-the-call"},"context":{"note":"with s3cret-token-of-the-call in it"},
             "extension":{"refresh_token" : "other \" secret","client_secret":"third","id_token":null,"token":"kept"}}"#;
         let expected = r#"{"fhirAuthorization":{},"context":{"note":"with  in it"},
             "extension":{"refresh_token" : "","client_secret":"","id_token":null,"token":"kept"}}"#;
@@ -165,8 +174,32 @@ mod tests {
     }
 
     #[test]
+    fn a_text_that_is_no_token_is_left_where_it_is() {
+        for token in [r#"\"code\":\""#, "resourceType", "with space and more"] {
+            let body = format!(
+                r#"{{"fhirAuthorization":{{"access_token":"{token}"}},"context":{{"resourceType":"with space and more","code":"x"}}}}"#
+            );
+            assert_eq!(kept(&body, true), body.replace(&format!(r#""access_token":"{token}""#), ""), "{token}");
+        }
+    }
+
+    #[test]
+    fn many_members_take_no_longer_than_their_number() {
+        let body = format!(r#"{{"a":[{}{{}}]}}"#, r#"{"_token":"x"},"#.repeat(300_000));
+        let begun = std::time::Instant::now();
+        assert!(!kept(&body, true).contains(r#""x""#));
+        assert!(begun.elapsed() < std::time::Duration::from_secs(5), "{:?}", begun.elapsed());
+    }
+
+    #[test]
     fn a_grant_of_another_shape_is_not_kept() {
-        for grant in [r#""s3cret-token""#, r#"["s3cret-token"]"#, "null", "7", r#"{"scope":{"access_token":"s3cret-token"}}"#] {
+        for grant in [
+            r#""s3cret-token-of-the-call""#,
+            r#"["s3cret-token-of-the-call"]"#,
+            "null",
+            "7",
+            r#"{"scope":{"access_token":"s3cret-token-of-the-call"}}"#,
+        ] {
             let kept = kept(&format!(r#"{{"fhirAuthorization":{grant},"hook":"x"}}"#), true);
             assert!(!kept.contains("s3cret"), "{kept}");
             serde_json::from_str::<Value>(&kept).expect("still JSON");

@@ -13,7 +13,7 @@ mod suggestions;
 
 pub use card::{Presentation, cards};
 pub use feedback::{Feedback, Outcome, Told, read_feedback};
-pub use keepable::{Unkept, keepable};
+pub use keepable::{Unkept, keepable, without_secrets};
 pub use order_json::OrderJson;
 pub(crate) use plain_text::one_line;
 pub use request::{Context, HookRequest, OrderBundle, OrderEntry, Prefetch, fault, read};

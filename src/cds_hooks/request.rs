@@ -193,6 +193,10 @@ impl<'de, P: Deserialize<'de>, W: Fn(&Context<'de>) -> bool> Visitor<'de> for Re
                 "hook" => members.hook = Some(map.next_value::<Borrowed<'de>>()?.0),
                 "hookInstance" => members.hook_instance = Some(map.next_value::<Borrowed<'de>>()?.0),
                 "fhirServer" => members.fhir_server = map.next_value::<Option<Borrowed<'de>>>()?.map(|server| server.0),
+                // What is kept of the call is kept without the one that was read.
+                "fhirAuthorization" if members.unkept.authorization.is_some() => {
+                    return Err(A::Error::duplicate_field("fhirAuthorization"));
+                }
                 "fhirAuthorization" => members.take_authorization(map.next_value()?)?,
                 // What the prefetch was read for must be what is decided.
                 "context" if members.context.is_some() => return Err(A::Error::duplicate_field("context")),
@@ -283,13 +287,13 @@ impl<'a, P> Members<'a, P> {
     fn take_authorization<E: serde::de::Error>(&mut self, authorization: Option<&'a RawValue>) -> Result<(), E> {
         let read = |raw: &RawValue| serde_json::from_str(raw.get()).map_err(E::custom);
         self.authorization = authorization.map(read).transpose()?;
-        self.unkept.authorizations.extend(authorization);
+        self.unkept.authorization = authorization;
         Ok(())
     }
 
     fn take_prefetch(&mut self, prefetch: Prefetch<'a, P>) {
         if let Prefetch::Unwanted(raw) = prefetch {
-            self.unkept.prefetch = Some(raw);
+            self.unkept.prefetch.push(raw);
         }
         self.prefetch = prefetch;
     }

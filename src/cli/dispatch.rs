@@ -38,6 +38,6 @@ fn report(error: &anyhow::Error) -> ExitCode {
 /// Whether a key of the configuration, or a file one names, is at fault.
 fn is_of_configuration(error: &anyhow::Error) -> bool {
     let of_clients = matches!(error.downcast_ref(), Some(BuildError::Auth(_)));
-    let of_ledger = matches!(error.downcast_ref(), Some(LedgerError::Keys { .. } | LedgerError::File { .. } | LedgerError::Off));
+    let of_ledger = matches!(error.downcast_ref(), Some(LedgerError::Keys { .. } | LedgerError::Unusable { .. } | LedgerError::Off));
     of_clients || of_ledger || error.is::<ConfigError>() || error.is::<AuthError>() || error.is::<TlsError>()
 }

@@ -1,5 +1,6 @@
 //! A record for programs: one line of JSON, or a row of a table.
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -144,7 +145,23 @@ pub(super) struct SummaryOrder {
 
 /// What a record's summary says.
 pub(super) fn summary(record: &Kept) -> Summary {
-    serde_json::from_slice(&record.summary).unwrap_or_default()
+    harmless_json(&record.summary).unwrap_or_default()
+}
+
+/// Reads JSON whose texts are a caller's, without the control characters that would forge lines or command a terminal.
+pub(super) fn harmless_json<T: DeserializeOwned>(json: &[u8]) -> serde_json::Result<T> {
+    let mut value: Value = serde_json::from_slice(json)?;
+    clean(&mut value);
+    serde_json::from_value(value)
+}
+
+fn clean(value: &mut Value) {
+    match value {
+        Value::String(text) if text.contains(char::is_control) => *text = text.replace(char::is_control, "\u{fffd}"),
+        Value::Array(items) => items.iter_mut().for_each(clean),
+        Value::Object(members) => members.values_mut().for_each(clean),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
 }
 
 /// A record as a row under [`HEADINGS`].

@@ -14,7 +14,7 @@ use super::ledger::{archive, write};
 use super::ledger_arguments::{ExportArguments, ExportFormat, PurgeArguments, VerifyArguments};
 use super::ledger_json::{HEADINGS, line, row};
 use super::output::quiet_when_closed;
-use crate::app::{Archive, Kept, Place, Proof, Purged, Verification, Verified, Wanted};
+use crate::app::{Archive, Kept, Place, Proof, Purge, Purged, Verification, Verified, Wanted};
 
 /// Interrupted, as a shell has it for SIGINT.
 const INTERRUPTED: u8 = 130;
@@ -144,9 +144,10 @@ pub(super) async fn purge(arguments: PurgeArguments) -> anyhow::Result<ExitCode>
     let archive = archive(file.path.as_deref()).await?;
     let proof = if unverified { Proof::Waived } else { Proof::Asked };
     let mut run = Run::new(archive.count_before(before).await?, "purging")?;
+    let mut purge = Purge::begin(&archive, before, proof).await?;
     let mut removed = 0;
     let code = loop {
-        match run.step(archive.purge_some(before, proof)).await.transpose()? {
+        match run.step(purge.step()).await.transpose()? {
             None => break interrupted(&format!("{removed} records are removed, and the same command goes on")),
             Some(Purged::All) => break ExitCode::SUCCESS,
             Some(Purged::Some(records)) => {
@@ -159,8 +160,9 @@ pub(super) async fn purge(arguments: PurgeArguments) -> anyhow::Result<ExitCode>
             }
         }
     };
+    // What is interrupted here goes on with the next purge.
+    while code == ExitCode::SUCCESS && run.step(archive.give_room_back()).await.transpose()?.unwrap_or(false) {}
     run.end();
-    archive.give_room_back().await?;
     archive.close().await;
     write(format!("{removed} records removed\n").as_bytes())?;
     Ok(code)
@@ -193,8 +195,9 @@ pub(super) async fn verify(arguments: VerifyArguments) -> anyhow::Result<ExitCod
     lines.extend(ends.iter().map(|end| format!("end {end}")));
     lines.extend(waiting_words(archive.spooled().await?));
     archive.close().await;
+    let from = resume.map(|place| format!(" from {place} on")).unwrap_or_default();
     lines.push(match findings.len() {
-        0 => format!("the ledger holds: {records} records in {} chains", ends.len()),
+        0 => format!("the ledger holds{from}: {records} records in {} chains", ends.len()),
         defects => format!("the ledger does not hold: {defects} chains have defects; {records} records hold"),
     });
     write((lines.join("\n") + "\n").as_bytes())?;

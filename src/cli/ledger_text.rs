@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::ledger_json::{Summary, instant, summary};
+use super::ledger_json::{Summary, harmless_json, instant, summary};
 use crate::app::{EntryKind, Kept};
 
 /// A record as one line of a list.
@@ -121,7 +121,7 @@ pub(super) fn whole(record: &Kept, feedback: &[Kept]) -> anyhow::Result<String> 
     if record.kind == EntryKind::Call
         && let Some(content) = &record.content
     {
-        let content: Content = serde_json::from_slice(content)?;
+        let content: Content = harmless_json(content)?;
         asked(&mut text, &content)?;
         decided(&mut text, content.evaluation.as_ref())?;
         answered(&mut text, &content.answer)?;
@@ -132,7 +132,7 @@ pub(super) fn whole(record: &Kept, feedback: &[Kept]) -> anyhow::Result<String> 
         writeln!(text, "\nFeedback")?;
     }
     for told in feedback {
-        let told_json = told.content.as_deref().map(String::from_utf8_lossy).unwrap_or_default();
+        let told_json: Value = told.content.as_deref().map(harmless_json).transpose()?.unwrap_or_default();
         writeln!(text, "  {}  {}  {told_json}", instant(&told.received_at), summary(told).outcome)?;
     }
     Ok(text)

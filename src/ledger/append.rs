@@ -1,5 +1,5 @@
-//! Writing records: as many as wait, in one transaction.
-//! Not here: who waits; see [`super::writer`].
+//! Writing records to PostgreSQL: as many as wait, in one transaction; and finding the ends of chains.
+//! Not here: who waits ([`super::writer`]), and writing to a file ([`super::file_writer`]).
 
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, AssertSqlSafe, Row as _};
@@ -16,9 +16,9 @@ const BRINGING_PATIENCE: &str = "SET LOCAL statement_timeout = '30s'";
 
 impl Database {
     /// Writes records, all or none; they are durable when this returns.
-    pub(super) async fn append(&self, records: &[Record]) -> Result<(), LedgerError> {
+    pub(super) async fn append_to_server(&self, records: &[Record]) -> Result<(), LedgerError> {
         let mut transaction = self.begin().await?;
-        self.insert(transaction.connection()?, records, Known::IsFault).await?;
+        insert(transaction.connection()?, records, Known::IsFault).await?;
         transaction.commit().await
     }
 
@@ -26,29 +26,13 @@ impl Database {
     pub(super) async fn bring(&self, records: &[Record]) -> Result<(), LedgerError> {
         let mut transaction = self.begin().await?;
         sqlx::query(BRINGING_PATIENCE).execute(transaction.connection()?).await?;
-        self.insert(transaction.connection()?, records, Known::IsSkipped).await?;
+        insert(transaction.connection()?, records, Known::IsSkipped).await?;
         transaction.commit().await
-    }
-
-    async fn insert(&self, connection: &mut AnyConnection, records: &[Record], known: Known) -> Result<(), LedgerError> {
-        for records in chunks(records) {
-            let insert = sqlx::query(statement(self.kind, Rows::Records, known, records.len()));
-            records.iter().fold(insert, bind).execute(&mut *connection).await?;
-        }
-        let cards = records.iter().flat_map(|record| record.sealed.cards.iter().map(move |card| (*card, record.sealed.id)));
-        let cards: Vec<(Uuid, Uuid)> = cards.collect();
-        for cards in chunks(&cards) {
-            // A card's uuid is random: that two calls have one is a defect, and no reason to lose either.
-            let insert = sqlx::query(statement(self.kind, Rows::Cards, Known::IsSkipped, cards.len()));
-            let insert = cards.iter().fold(insert, |insert, (card, record)| insert.bind(bytes(*card)).bind(bytes(*record)));
-            insert.execute(&mut *connection).await?;
-        }
-        Ok(())
     }
 
     /// The last record of SQLite's own chain, or the last purged one; `None` where there never was one.
     pub(super) async fn head(&self) -> Result<Option<Head>, LedgerError> {
-        for from in ["ledger_record ORDER BY rowid", "ledger_checkpoint ORDER BY recorded_at"] {
+        for from in ["ledger_record ORDER BY place", "ledger_checkpoint ORDER BY recorded_at"] {
             let select = format!("SELECT chain, sequence, recorded_at, hash FROM {from} DESC LIMIT 1");
             if let Some(row) = sqlx::query(AssertSqlSafe(select)).fetch_optional(&self.pool).await? {
                 return read_head(&row).map(Some);
@@ -59,10 +43,13 @@ impl Database {
 
     /// The last record of the chain that an instance wrote last, but for one chain.
     pub(super) async fn head_of(&self, instance: &str, but: Option<Uuid>) -> Result<Option<Head>, LedgerError> {
-        let select = "SELECT chain, sequence, recorded_at, hash FROM ledger_record WHERE instance = $1 AND chain <> $2 \
-            ORDER BY recorded_at DESC, sequence DESC LIMIT 1";
-        let row = sqlx::query(select).bind(instance.to_owned()).bind(bytes(but.unwrap_or_default())).fetch_optional(&self.pool).await?;
-        row.as_ref().map(read_head).transpose()
+        let newest =
+            "SELECT chain FROM ledger_record WHERE kind = 'start' AND instance = $1 AND chain <> $2 ORDER BY recorded_at DESC LIMIT 1";
+        let query = sqlx::query(newest).bind(instance.to_owned()).bind(bytes(but.unwrap_or_default()));
+        let Some(row) = query.fetch_optional(&self.pool).await? else { return Ok(None) };
+        let chain: Vec<u8> = row.try_get("chain")?;
+        let last = "SELECT chain, sequence, recorded_at, hash FROM ledger_record WHERE chain = $1 ORDER BY sequence DESC LIMIT 1";
+        sqlx::query(last).bind(chain).fetch_optional(&self.pool).await?.as_ref().map(read_head).transpose()
     }
 
     /// Writes something, to find out whether anything can be written.
@@ -77,6 +64,22 @@ impl Database {
     pub(super) async fn count(&self) -> Result<i64, LedgerError> {
         Ok(sqlx::query("SELECT COUNT(*) AS records FROM ledger_record").fetch_one(&self.pool).await?.try_get("records")?)
     }
+}
+
+async fn insert(connection: &mut AnyConnection, records: &[Record], known: Known) -> Result<(), LedgerError> {
+    for records in chunks(records) {
+        let insert = sqlx::query(statement(Rows::Records, known, records.len()));
+        records.iter().fold(insert, bind).execute(&mut *connection).await?;
+    }
+    let cards = records.iter().flat_map(|record| record.sealed.cards.iter().map(move |card| (*card, record.sealed.id)));
+    let cards: Vec<(Uuid, Uuid)> = cards.collect();
+    for cards in chunks(&cards) {
+        // A card's uuid is random: that two calls have one is a defect, and no reason to lose either.
+        let insert = sqlx::query(statement(Rows::Cards, Known::IsSkipped, cards.len()));
+        let insert = cards.iter().fold(insert, |insert, (card, record)| insert.bind(bytes(*card)).bind(bytes(*record)));
+        insert.execute(&mut *connection).await?;
+    }
+    Ok(())
 }
 
 /// A head, from the columns of a record or a checkpoint.

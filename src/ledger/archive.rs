@@ -92,9 +92,12 @@ impl Archive {
     /// # Errors
     /// [`LedgerError`] where it cannot be read or opened.
     pub async fn find(&self, id: Uuid) -> Result<Option<Kept>, LedgerError> {
-        let mut record = self.database.find(id).await?;
-        if let (None, Some(spool)) = (&record, &self.spool) {
-            record = spool.find(id).await?;
+        // The spool first: what is moved meanwhile is in the database then.
+        let mut record = None;
+        for database in self.spool.iter().chain([&self.database]) {
+            if record.is_none() {
+                record = database.find(id).await?;
+            }
         }
         record.map(|record| Kept::open(record, &self.keys, Depth::Content)).transpose()
     }

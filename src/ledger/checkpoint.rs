@@ -33,21 +33,22 @@ impl Checkpoint {
         self.code == code(&self.head, key)
     }
 
-    /// Takes the place of the chain's earlier checkpoint.
-    pub(super) async fn put(&self, connection: &mut AnyConnection) -> Result<(), LedgerError> {
+    /// Takes the place of the chain's earlier checkpoint, if that is still the one at `from`, or none at 0; says whether it did.
+    pub(super) async fn put(&self, from: i64, connection: &mut AnyConnection) -> Result<bool, LedgerError> {
         let upsert = "INSERT INTO ledger_checkpoint (chain, sequence, recorded_at, hash, key_id, code) VALUES ($1, $2, $3, $4, $5, $6) \
             ON CONFLICT (chain) DO UPDATE SET sequence = EXCLUDED.sequence, recorded_at = EXCLUDED.recorded_at, hash = EXCLUDED.hash, \
-            key_id = EXCLUDED.key_id, code = EXCLUDED.code";
-        sqlx::query(upsert)
+            key_id = EXCLUDED.key_id, code = EXCLUDED.code WHERE ledger_checkpoint.sequence = $7";
+        let done = sqlx::query(upsert)
             .bind(bytes(self.head.chain))
             .bind(self.head.sequence)
             .bind(self.head.recorded_at)
             .bind(self.head.hash.to_vec())
             .bind(self.key_id.clone())
             .bind(self.code.to_vec())
+            .bind(from)
             .execute(connection)
             .await?;
-        Ok(())
+        Ok(done.rows_affected() > 0)
     }
 }
 

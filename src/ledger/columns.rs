@@ -7,7 +7,6 @@ use sqlx::{Any, Row as _};
 use uuid::Uuid;
 
 use super::chain::{Hash, Record};
-use super::database::Kind;
 use super::entry::EntryKind;
 use super::error::LedgerError;
 use super::sealed::SealedEntry;
@@ -21,14 +20,10 @@ pub(super) const WIDTH: usize = 22;
 
 pub(super) type Statement<'q> = Query<'q, Any, AnyArguments>;
 
-/// Places for values. SQLite looks a numbered one up by its name, one by one through all of a statement's.
-pub(super) fn placeholders(kind: Kind, rows: usize, width: usize) -> String {
-    let place = |number: usize| match kind {
-        Kind::Sqlite => "?".to_owned(),
-        Kind::Postgres => format!("${number}"),
-    };
+/// Places for the values of rows: `($1, $2), ($3, $4)`.
+pub(super) fn placeholders(rows: usize, width: usize) -> String {
     let row = |row: usize| {
-        let places: Vec<String> = (1..=width).map(|column| place(row * width + column)).collect();
+        let places: Vec<String> = (1..=width).map(|column| format!("${}", row * width + column)).collect();
         format!("({})", places.join(", "))
     };
     (0..rows).map(row).collect::<Vec<_>>().join(", ")
@@ -105,7 +100,8 @@ fn status(row: &AnyRow) -> Result<Option<u16>, LedgerError> {
     status.map(|status| u16::try_from(status).map_err(|_| LedgerError::Unreadable { column: "status" })).transpose()
 }
 
-fn cards(row: &AnyRow) -> Result<Vec<Uuid>, LedgerError> {
+/// A record's cards.
+pub(super) fn cards(row: &AnyRow) -> Result<Vec<Uuid>, LedgerError> {
     let bytes: Option<Vec<u8>> = row.try_get("cards")?;
     let cards = bytes.unwrap_or_default();
     cards.chunks(size_of::<Uuid>()).map(|card| Uuid::from_slice(card).map_err(|_| LedgerError::Unreadable { column: "cards" })).collect()
@@ -129,8 +125,7 @@ mod tests {
 
     #[test]
     fn placeholders_count_on_from_row_to_row() {
-        assert_eq!(placeholders(Kind::Postgres, 2, 3), "($1, $2, $3), ($4, $5, $6)");
-        assert_eq!(placeholders(Kind::Sqlite, 2, 3), "(?, ?, ?), (?, ?, ?)");
+        assert_eq!(placeholders(2, 3), "($1, $2, $3), ($4, $5, $6)");
         assert_eq!(COLUMNS.split(',').count(), WIDTH);
     }
 }

@@ -12,25 +12,35 @@ use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
 use sqlx::migrate::Migrator;
 use sqlx::pool::PoolConnection;
 use sqlx::sqlite::{SqliteAutoVacuum, SqliteConnectOptions, SqliteJournalMode};
-use sqlx::{Any, AnyConnection, AnyPool, ConnectOptions as _, Connection as _, Executor as _};
+use sqlx::{Any, AnyConnection, AnyPool, ConnectOptions as _, Connection as _, Executor as _, Row as _};
 use tokio::time::timeout;
 use url::Url;
 
+use super::chain::Record;
 use super::error::LedgerError;
+use super::file_writer::FileWriter;
 
 /// Beside other tables' migrations, in a table of their own.
 const MIGRATIONS_TABLE: &str = "ledger_migrations";
 
 const MOST_CONNECTIONS: u32 = 4;
 
-/// How long one connection of SQLite waits for another to be done writing, in milliseconds.
-const BUSY_PATIENCE: u32 = 2_000;
+/// How long one connection of SQLite waits for another to be done writing.
+const BUSY_PATIENCE: Duration = Duration::from_secs(2);
+
+/// What every connection to a SQLite file begins with. A record is on the disk when its transaction ends.
+pub(super) const FILE_SETTINGS: &str = "PRAGMA busy_timeout = 2000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
+    PRAGMA journal_size_limit = 67108864; PRAGMA temp_store = MEMORY";
 
 /// How long making the tables of PostgreSQL may take, other instances' turns included.
 const MIGRATION_PATIENCE: Duration = Duration::from_secs(30);
 
-/// Keeps a file locked as long as it lives.
-type Lock = Arc<File>;
+/// What writes to a file, and the lock that nobody else does.
+#[derive(Clone, Debug)]
+struct Own {
+    writer: Arc<FileWriter>,
+    lock: Arc<File>,
+}
 
 /// A record of a call fills about one.
 const PAGE_SIZE: u32 = 8192;
@@ -48,8 +58,8 @@ pub(super) struct Database {
     pub(super) kind: Kind,
     pub(super) pool: AnyPool,
     is_migrated: Arc<AtomicBool>,
-    /// Held as long as this process writes to the file.
-    lock: Option<Lock>,
+    /// Of a file that this process alone writes records to.
+    own: Option<Own>,
 }
 
 impl Database {
@@ -58,17 +68,13 @@ impl Database {
         let mut url = Url::parse("sqlite:").map_err(|error| LedgerError::Unopened(sqlx::Error::Configuration(error.into())))?;
         url.set_path(&path.to_string_lossy());
         url.set_query(Some(if may_make { "mode=rwc" } else { "mode=rw" }));
-        let settings = format!(
-            "PRAGMA busy_timeout = {BUSY_PATIENCE}; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
-             PRAGMA journal_size_limit = 67108864; PRAGMA temp_store = MEMORY"
-        );
-        Self::of(Kind::Sqlite, &url, settings, Duration::from_millis(BUSY_PATIENCE.into()))
+        Self::of(Kind::Sqlite, &url, FILE_SETTINGS.to_owned(), BUSY_PATIENCE)
     }
 
     /// PostgreSQL at a URL. Every statement has `patience`.
     pub(super) fn of_server(url: &str, patience: Duration) -> Result<Self, LedgerError> {
         let url = Url::parse(url).map_err(|_| LedgerError::Unopened(sqlx::Error::Configuration("the URL is none".into())))?;
-        Self::of(Kind::Postgres, &url, format!("SET statement_timeout = {}", patience.as_millis()), patience)
+        Self::of(Kind::Postgres, &url, server_settings(patience), patience)
     }
 
     fn of(kind: Kind, url: &Url, settings: String, patience: Duration) -> Result<Self, LedgerError> {
@@ -84,12 +90,20 @@ impl Database {
                 let settings = sqlx::AssertSqlSafe(settings.clone());
                 Box::pin(async move { connection.execute(sqlx::raw_sql(settings)).await.map(|_| ()) })
             });
-        Ok(Self { kind, pool: pool.connect_lazy_with(options), is_migrated: Arc::default(), lock: None })
+        Ok(Self { kind, pool: pool.connect_lazy_with(options), is_migrated: Arc::default(), own: None })
     }
 
-    /// The same database, whose file is locked by `lock` as long as it is in use.
-    pub(super) fn holding(self, lock: File) -> Self {
-        Self { lock: Some(Arc::new(lock)), ..self }
+    /// The same database, written to by this process alone as long as it holds `lock`.
+    pub(super) fn written_to(self, path: &Path, lock: File) -> Self {
+        Self { own: Some(Own { writer: Arc::new(FileWriter::new(path)), lock: Arc::new(lock) }), ..self }
+    }
+
+    /// Writes records, all or none; they are durable when this returns.
+    pub(super) async fn append(&self, records: &[Record]) -> Result<(), LedgerError> {
+        match &self.own {
+            Some(own) => own.writer.append(records),
+            None => self.append_to_server(records).await,
+        }
     }
 
     /// Makes or changes the tables, forward only.
@@ -99,6 +113,11 @@ impl Database {
             Kind::Postgres => sqlx::migrate!("src/ledger/migrations/postgres"),
         };
         let migrator = Migrator { table_name: Cow::Borrowed(MIGRATIONS_TABLE), ..migrator };
+        if self.is_migrated_to(&migrator).await {
+            // A role that may not make tables can write to them.
+            self.is_migrated.store(true, Ordering::Release);
+            return Ok(());
+        }
         let connection = self.pool.acquire().await.map_err(LedgerError::Unopened)?;
         let connection = connection.detach();
         match self.kind {
@@ -109,6 +128,14 @@ impl Database {
         }
         self.is_migrated.store(true, Ordering::Release);
         Ok(())
+    }
+
+    /// Whether the tables are those of this program already.
+    async fn is_migrated_to(&self, migrator: &Migrator) -> bool {
+        let select = "SELECT MAX(version) AS version FROM ledger_migrations WHERE success";
+        let Ok(row) = sqlx::query(select).fetch_one(&self.pool).await else { return false };
+        let version: Option<i64> = row.try_get("version").ok().flatten();
+        version.is_some() && version == migrator.iter().map(|migration| migration.version).max()
     }
 
     /// The same, if it was not done yet: of a database that was away when the process began.
@@ -129,9 +156,10 @@ impl Database {
 
     pub(super) async fn close(&self) {
         self.pool.close().await;
-        if let Some(lock) = &self.lock {
+        if let Some(own) = &self.own {
+            own.writer.close();
             // It ends with the process, if not now.
-            _ = lock.unlock();
+            _ = own.lock.unlock();
         }
     }
 }
@@ -171,6 +199,12 @@ impl Drop for Transaction {
             drop(connection.detach());
         }
     }
+}
+
+/// What every connection to PostgreSQL begins with: a limit, and that a record is on the disk when its transaction ends.
+fn server_settings(patience: Duration) -> String {
+    let durable = "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'";
+    format!("SET statement_timeout = {}; {durable}", patience.as_millis())
 }
 
 /// The connection is closed afterwards, however that ends, and with it the lock that migrations hold goes.

@@ -20,7 +20,7 @@ pub enum LedgerError {
     },
     /// A file cannot be read or made.
     #[error("`ledger.{key}`: cannot use `{}`", path.display())]
-    File {
+    Unusable {
         /// The configuration's key.
         key: &'static str,
         /// The file.
@@ -36,6 +36,12 @@ pub enum LedgerError {
         /// The database.
         path: PathBuf,
     },
+    /// The file refused.
+    #[error("the ledger's file cannot be written")]
+    File(#[source] rusqlite::Error),
+    /// The writer has nowhere to run.
+    #[error("the ledger's writer cannot be started")]
+    NoThread(#[source] std::io::Error),
     /// The database cannot be opened.
     #[error("the ledger's database cannot be opened")]
     Unopened(#[source] sqlx::Error),

@@ -4,7 +4,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
+use tracing::warn;
 
 use super::error::LedgerError;
 use super::spool::{MOST_RECORDS, Spool};
@@ -16,9 +17,12 @@ const PATIENCE: Duration = Duration::from_mins(1);
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
+/// For so long it is not said again that records wait, and why.
+const SILENCE: Duration = Duration::from_mins(1);
+
 /// Runs until the databases are closed.
 pub(super) async fn forward(spool: Arc<Spool>) {
-    let (mut pause, mut most) = (FIRST_PAUSE, MOST_RECORDS);
+    let (mut pause, mut most, mut told) = (FIRST_PAUSE, MOST_RECORDS, None);
     loop {
         if spool.state.spooled() == 0 {
             spool.state.to_forward.notified().await;
@@ -31,8 +35,13 @@ pub(super) async fn forward(spool: Arc<Spool>) {
                 (pause, most) = (FIRST_PAUSE, MOST_RECORDS);
             }
             Err(_) if spool.waiting.pool.is_closed() => return,
-            Err(_) => {
+            Err(error) => {
                 spool.state.note_reached(false);
+                if told.is_none_or(|told: Instant| told.elapsed() >= SILENCE) {
+                    let (reason, records) = (super::writer::reason(&error), spool.state.spooled());
+                    warn!(reason, records, "records wait in the spool");
+                    told = Some(Instant::now());
+                }
                 sleep(pause).await;
                 pause = (pause * 2).min(LONGEST_PAUSE);
                 // They may have been too many at once.

@@ -1,9 +1,8 @@
-//! The statements that write many rows. There are few of them, so that a connection has each of them ready.
+//! The statements that write many rows to PostgreSQL. There are few of them, so that a connection has each of them ready.
 
 use std::sync::LazyLock;
 
 use super::columns::{COLUMNS, WIDTH, placeholders};
-use super::database::Kind;
 
 /// How many rows a statement writes: any number is written by a few of these.
 const SIZES: [usize; 4] = [64, 16, 4, 1];
@@ -24,28 +23,25 @@ pub(super) enum Known {
     IsSkipped,
 }
 
-/// Texts by database, rows, what becomes of known ones, and size.
+/// Texts by rows, what becomes of known ones, and size.
 static STATEMENTS: LazyLock<Vec<Statement>> = LazyLock::new(|| {
     let mut texts = Vec::new();
-    for kind in [Kind::Sqlite, Kind::Postgres] {
-        for rows in [Rows::Records, Rows::Cards] {
-            for known in [Known::IsFault, Known::IsSkipped] {
-                texts.extend(SIZES.map(|size| Statement { kind, rows, known, size, text: text(kind, rows, known, size) }));
-            }
+    for rows in [Rows::Records, Rows::Cards] {
+        for known in [Known::IsFault, Known::IsSkipped] {
+            texts.extend(SIZES.map(|size| Statement { rows, known, size, text: text(rows, known, size) }));
         }
     }
     texts
 });
 
 struct Statement {
-    kind: Kind,
     rows: Rows,
     known: Known,
     size: usize,
     text: String,
 }
 
-fn text(kind: Kind, rows: Rows, known: Known, size: usize) -> String {
+fn text(rows: Rows, known: Known, size: usize) -> String {
     let (table, columns, width) = match rows {
         Rows::Records => ("ledger_record", COLUMNS, WIDTH),
         Rows::Cards => ("ledger_card", "card, record_id", 2),
@@ -54,12 +50,12 @@ fn text(kind: Kind, rows: Rows, known: Known, size: usize) -> String {
         Known::IsFault => "",
         Known::IsSkipped => " ON CONFLICT DO NOTHING",
     };
-    format!("INSERT INTO {table} ({columns}) VALUES {}{clause}", placeholders(kind, size, width))
+    format!("INSERT INTO {table} ({columns}) VALUES {}{clause}", placeholders(size, width))
 }
 
 /// The statement that writes so many rows, of one of [`chunks`].
-pub(super) fn statement(kind: Kind, rows: Rows, known: Known, size: usize) -> &'static str {
-    let is_it = |it: &&Statement| (it.kind, it.rows, it.known, it.size) == (kind, rows, known, size);
+pub(super) fn statement(rows: Rows, known: Known, size: usize) -> &'static str {
+    let is_it = |it: &&Statement| (it.rows, it.known, it.size) == (rows, known, size);
     STATEMENTS.iter().find(is_it).map_or("", |it| &it.text)
 }
 
@@ -85,7 +81,7 @@ mod tests {
             let rows: Vec<u32> = (0..count).collect();
             let chunks = chunks(&rows);
             assert_eq!(chunks.concat(), rows);
-            assert!(chunks.iter().all(|chunk| !statement(Kind::Sqlite, Rows::Records, Known::IsFault, chunk.len()).is_empty()));
+            assert!(chunks.iter().all(|chunk| !statement(Rows::Records, Known::IsFault, chunk.len()).is_empty()));
         }
     }
 }

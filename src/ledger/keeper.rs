@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use tokio::sync::mpsc::error::TrySendError;
-use tokio::sync::{mpsc, oneshot};
-use tokio::time::timeout;
+use tokio::sync::{Mutex, mpsc, oneshot};
+use tokio::time::{Instant, timeout};
 use uuid::Uuid;
 
 use super::database::Database;
@@ -27,6 +27,9 @@ use crate::ids::IdSource;
 /// How many may wait for the writer before one more is turned away; calls at one time are fewer by far.
 const LONGEST_QUEUE: usize = 4_096;
 
+/// For so long how it stands is not asked again.
+const STANDING_KEPT: Duration = Duration::from_millis(250);
+
 /// The ledger: every call, answer and feedback, durable before the answer leaves.
 #[derive(Debug)]
 pub struct Ledger(Option<Keeping>);
@@ -37,8 +40,9 @@ struct Keeping {
     keys: Arc<ArcSwap<KeyRing>>,
     state: Arc<State>,
     patience: Duration,
-    /// Where cards are looked up: the database, and the spool.
+    /// Where cards are looked up: the spool, and the database, where what is moved meanwhile is found.
     databases: Vec<Database>,
+    last_standing: Mutex<Option<(Standing, Instant)>>,
 }
 
 impl Ledger {
@@ -70,10 +74,12 @@ impl Ledger {
             instance: config.instance.clone(),
             chain: Chain::Begin(link),
             is_link_due,
+            link_tried_at: None,
+            lately: 0,
         };
-        tokio::spawn(writer.run());
-        let keeping = Keeping { queue, keys, state, patience: config.patience, databases };
-        keeping.ask(|done| Job::Keep(Vec::new(), done)).await?;
+        writer.start().map_err(LedgerError::NoThread)?;
+        let keeping = Keeping { queue, keys, state, patience: config.patience, databases, last_standing: Mutex::default() };
+        keeping.ask(|done| Job::Keep(Vec::new(), Some(done))).await?;
         Ok(Self(Some(keeping)))
     }
 
@@ -90,13 +96,18 @@ impl Ledger {
     pub async fn keep(&self, entries: Vec<Entry<'_>>) -> Result<(), LedgerError> {
         let Some(keeping) = &self.0 else { return Ok(()) };
         let sealed = keeping.seal(entries)?;
-        keeping.ask(|done| Job::Keep(sealed, done)).await
+        let count = sealed.len() as u64;
+        let outcome = keeping.ask(|done| Job::Keep(sealed, Some(done))).await;
+        if matches!(outcome, Err(LedgerError::TooSlow)) {
+            metrics::counter!("sij_cds_ledger_failed_records_total").increment(count);
+        }
+        outcome
     }
 
     /// Keeps an entry that nobody waits for, if there is room.
     pub fn keep_unwaited(&self, entry: Entry<'_>) {
         let Some(keeping) = &self.0 else { return };
-        let job = keeping.seal(vec![entry]).map(|sealed| Job::Keep(sealed, oneshot::channel().0));
+        let job = keeping.seal(vec![entry]).map(|sealed| Job::Keep(sealed, None));
         if job.map_err(|_| ()).and_then(|job| keeping.queue.try_send(job).map_err(|_| ())).is_err() {
             metrics::counter!("sij_cds_ledger_failed_records_total").increment(1);
         }
@@ -115,11 +126,20 @@ impl Ledger {
     /// How it stands; it writes something to find out, unless something was written lately.
     pub async fn standing(&self) -> Standing {
         let Some(keeping) = &self.0 else { return Standing::Off };
-        match keeping.ask(Job::Probe).await {
+        // Whoever asks meanwhile gets the same answer: what strangers ask takes no more than one place in the queue.
+        let mut last = keeping.last_standing.lock().await;
+        if let Some((standing, at)) = *last
+            && at.elapsed() < STANDING_KEPT
+        {
+            return standing;
+        }
+        let standing = match keeping.ask(Job::Probe).await {
             Err(_) => Standing::Unwritable,
             Ok(()) if keeping.state.is_spooling() => Standing::Spooling,
             Ok(()) => Standing::Writable,
-        }
+        };
+        *last = Some((standing, Instant::now()));
+        standing
     }
 
     /// The keys that configuration names now; `None` where there is no ledger.

@@ -60,7 +60,7 @@ pub(super) async fn open_to_read(config: &LedgerConfig) -> Result<Readable, Ledg
 pub(super) async fn database_to_make(config: &LedgerConfig) -> Result<Database, LedgerError> {
     match config.place() {
         Some(LedgerPlace::File(path)) => {
-            make_private(&path).map_err(|source| LedgerError::File { key: "url", path: path.clone(), source })?;
+            make_private(&path).map_err(|source| LedgerError::Unusable { key: "url", path: path.clone(), source })?;
             lay_out(&path).await?;
             Database::of_file(&path, true)
         }
@@ -70,7 +70,7 @@ pub(super) async fn database_to_make(config: &LedgerConfig) -> Result<Database, 
 }
 
 fn existing(key: &'static str, path: &Path) -> Result<Database, LedgerError> {
-    std::fs::metadata(path).map_err(|source| LedgerError::File { key, path: path.to_owned(), source })?;
+    std::fs::metadata(path).map_err(|source| LedgerError::Unusable { key, path: path.to_owned(), source })?;
     Database::of_file(path, false)
 }
 
@@ -111,7 +111,7 @@ async fn open_server(config: &LedgerConfig) -> Result<Opened, LedgerError> {
         state.begin_spooling();
         state.count_spooled(usize::try_from(left).unwrap_or(usize::MAX));
     }
-    let databases = vec![database.clone(), spool.clone()];
+    let databases = vec![spool.clone(), database.clone()];
     let spool = Arc::new(Spool::new(spool, database, Arc::clone(&state)));
     let server = Server { spool, patience: config.database_patience };
     Ok(Opened { store: Store::Server(server), keys, state, link, is_link_due, databases })
@@ -125,7 +125,7 @@ async fn beginning(database: &Database, config: &LedgerConfig) -> Result<Option<
 /// A file that this process alone writes records to. The lock ends with the process, however that ends.
 async fn locked(key: &'static str, path: &Path) -> Result<Database, LedgerError> {
     let lock_path = with_suffix(path, ".lock");
-    let file_error = |source| LedgerError::File { key, path: path.to_owned(), source };
+    let file_error = |source| LedgerError::Unusable { key, path: path.to_owned(), source };
     let lock = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(&lock_path).map_err(file_error)?;
     match lock.try_lock() {
         Ok(()) => {}
@@ -134,7 +134,7 @@ async fn locked(key: &'static str, path: &Path) -> Result<Database, LedgerError>
     }
     make_private(path).map_err(file_error)?;
     lay_out(path).await?;
-    let database = Database::of_file(path, true)?.holding(lock);
+    let database = Database::of_file(path, true)?.written_to(path, lock);
     database.migrate().await?;
     Ok(database)
 }
@@ -153,7 +153,7 @@ fn keys_or_new(config: &LedgerConfig, path: &Path) -> Result<KeyRing, LedgerErro
     match make_key(&own) {
         Ok(()) => warn!(file = %own.display(), "a key for the ledger was made; whoever has it can read the records, without it nobody can"),
         Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
-        Err(source) => return Err(LedgerError::File { key: "keys_file", path: own, source }),
+        Err(source) => return Err(LedgerError::Unusable { key: "keys_file", path: own, source }),
     }
     read_keys(&own)
 }
@@ -182,7 +182,7 @@ pub(super) fn keys(config: &LedgerConfig) -> Result<KeyRing, LedgerError> {
 }
 
 fn read_keys(path: &Path) -> Result<KeyRing, LedgerError> {
-    let file_error = |source| LedgerError::File { key: "keys_file", path: path.to_owned(), source };
+    let file_error = |source| LedgerError::Unusable { key: "keys_file", path: path.to_owned(), source };
     let text = std::fs::read_to_string(path).map_err(file_error)?;
     KeyRing::read(&text).map_err(|source| LedgerError::Keys { key: "keys_file", source })
 }

@@ -1,5 +1,7 @@
 //! Removing old records, so that what is left of each chain can still be proved.
 
+use std::collections::VecDeque;
+
 use chrono::{DateTime, Utc};
 use sqlx::{Executor as _, Row as _};
 use uuid::Uuid;
@@ -36,38 +38,70 @@ pub enum Proof {
     Waived,
 }
 
-impl Archive {
-    /// Removes some of the records that were written before an instant, from the beginning of their chain on.
+/// Removes records chain by chain, some at a time.
+#[derive(Debug)]
+pub struct Purge<'a> {
+    archive: &'a Archive,
+    before: DateTime<Utc>,
+    proof: Proof,
+    chains: VecDeque<Uuid>,
+}
+
+impl<'a> Purge<'a> {
+    /// Of the records that were written before an instant.
+    ///
+    /// # Errors
+    /// [`LedgerError`] where the database fails.
+    pub async fn begin(archive: &'a Archive, before: DateTime<Utc>, proof: Proof) -> Result<Self, LedgerError> {
+        Ok(Self { archive, before, proof, chains: archive.database.chains().await?.into() })
+    }
+
+    /// Removes some, from the beginning of their chain on.
     ///
     /// # Errors
     /// [`LedgerError`] where the database fails; all that was said to be gone is, and no more.
-    pub async fn purge_some(&self, before: DateTime<Utc>, proof: Proof) -> Result<Purged, LedgerError> {
-        for chain in self.database.chains().await? {
-            let checkpoint = self.database.checkpoint(chain).await?;
-            let from = checkpoint.map_or(Head::of_new(chain), |checkpoint| checkpoint.head);
-            let mut records = self.database.chain_page(Place { chain, sequence: from.sequence }, PAGE).await?;
-            let is_old = |record: &Option<Record>| record.as_ref().is_none_or(|record| record.recorded_at < before.timestamp_micros());
-            let old = records.iter().take_while(|record| is_old(record)).count();
-            records.truncate(old);
+    pub async fn step(&mut self) -> Result<Purged, LedgerError> {
+        while let Some(chain) = self.chains.front().copied() {
+            let from = match self.archive.beginning(chain).await? {
+                Ok(head) => head,
+                // A checkpoint of others' making is not to become one of ours.
+                Err(finding) => return Ok(Purged::Stopped(finding)),
+            };
+            let records = self.old_ones(from).await?;
             let mut head = from;
             for record in &records {
-                head = match (check(record.as_ref(), &head, &self.keys), record) {
+                head = match (check(record.as_ref(), &head, &self.archive.keys), record) {
                     (Ok(next), _) => next,
-                    (Err(_), Some(record)) if proof == Proof::Waived => record.head(),
+                    (Err(_), Some(record)) if self.proof == Proof::Waived => record.head(),
                     (Err(finding), _) => return Ok(Purged::Stopped(finding)),
                 };
             }
             if records.is_empty() {
+                self.chains.pop_front();
                 continue;
             }
-            let key = self.keys.sealing().ok_or(LedgerError::Sealing)?;
+            let key = self.archive.keys.sealing().ok_or(LedgerError::Sealing)?;
             let cards: Vec<Uuid> = records.iter().flatten().flat_map(|record| record.sealed.cards.iter().copied()).collect();
-            self.database.remove_up_to(&Checkpoint::new(head, key), &cards).await?;
-            return Ok(Purged::Some(u64::try_from(old).unwrap_or(u64::MAX)));
+            if self.archive.database.remove_up_to(&Checkpoint::new(head, key), from.sequence, &cards).await? {
+                return Ok(Purged::Some(u64::try_from(records.len()).unwrap_or(u64::MAX)));
+            }
+            // Somebody else purges, too: from where that got to.
         }
         Ok(Purged::All)
     }
 
+    /// The next records up to the last one that is old: what stands ahead of an old one is.
+    async fn old_ones(&self, from: Head) -> Result<Vec<Option<Record>>, LedgerError> {
+        let place = Place { chain: from.chain, sequence: from.sequence };
+        let mut records = self.archive.database.chain_page(place, PAGE).await?;
+        let is_old = |record: &Option<Record>| record.as_ref().is_some_and(|record| record.recorded_at < self.before.timestamp_micros());
+        let old = records.iter().rposition(is_old).map_or(0, |last| last + 1);
+        records.truncate(old);
+        Ok(records)
+    }
+}
+
+impl Archive {
     /// How many records were written before an instant.
     ///
     /// # Errors
@@ -78,31 +112,39 @@ impl Archive {
         Ok(u64::try_from(count).unwrap_or_default())
     }
 
-    /// Gives the room of removed records back to the disk.
+    /// Gives some of the room of removed records back to the disk; `false` when there is none left to give. A service that writes to the
+    /// file meanwhile has its turn between two of these.
     ///
     /// # Errors
     /// [`LedgerError`] where the database fails.
-    pub async fn give_room_back(&self) -> Result<(), LedgerError> {
-        if self.database.kind == Kind::Sqlite {
-            let mut connection = self.database.pool.acquire().await?;
-            connection.execute(sqlx::raw_sql("PRAGMA incremental_vacuum; PRAGMA wal_checkpoint(TRUNCATE)")).await?;
+    pub async fn give_room_back(&self) -> Result<bool, LedgerError> {
+        if self.database.kind != Kind::Sqlite {
+            return Ok(false);
         }
-        Ok(())
+        let mut connection = self.database.pool.acquire().await?;
+        connection.execute(sqlx::raw_sql("PRAGMA incremental_vacuum(500)")).await?;
+        let left: i64 =
+            sqlx::query("SELECT freelist_count AS pages FROM pragma_freelist_count").fetch_one(&mut *connection).await?.try_get("pages")?;
+        Ok(left > 0)
     }
 }
 
 impl Database {
-    /// Removes a chain's records up to a checkpoint, which is put in their place, and their cards.
-    async fn remove_up_to(&self, checkpoint: &Checkpoint, cards: &[Uuid]) -> Result<(), LedgerError> {
+    /// Removes a chain's records up to a checkpoint, which is put in their place, and their cards; `false`, and nothing is done, if
+    /// the chain does not begin behind `from` any more.
+    async fn remove_up_to(&self, checkpoint: &Checkpoint, from: i64, cards: &[Uuid]) -> Result<bool, LedgerError> {
         let Head { chain, sequence, .. } = checkpoint.head;
         let mut transaction = self.begin().await?;
+        if !checkpoint.put(from, transaction.connection()?).await? {
+            return Ok(false);
+        }
         for card in cards {
             let remove = sqlx::query("DELETE FROM ledger_card WHERE card = $1").bind(bytes(*card));
             remove.execute(transaction.connection()?).await?;
         }
         let remove = sqlx::query("DELETE FROM ledger_record WHERE chain = $1 AND sequence <= $2").bind(bytes(chain)).bind(sequence);
         remove.execute(transaction.connection()?).await?;
-        checkpoint.put(transaction.connection()?).await?;
-        transaction.commit().await
+        transaction.commit().await?;
+        Ok(true)
     }
 }

@@ -63,7 +63,7 @@ impl Database {
         let mut conditions = Conditions::default();
         let values = [Value::Bytes(bytes(wanted)), Value::Bytes(bytes(wanted))];
         conditions.and("(id = ? OR id IN (SELECT record_id FROM ledger_card WHERE card = ?))", values);
-        Ok(self.records(&conditions, "ORDER BY received_at", 1).await?.pop())
+        Ok(self.records(&conditions, "ORDER BY id", 1).await?.pop())
     }
 
     /// What clients told of a call, the oldest first: feedback that names it, or one of its cards.
@@ -104,9 +104,9 @@ impl Database {
         rows.iter().map(place).collect()
     }
 
-    /// The newest records that meet the conditions, the newest first.
+    /// The newest records that meet the conditions, the newest first: ids are in the order of time.
     pub(super) async fn newest(&self, conditions: &Conditions, most: i64) -> Result<Vec<Record>, LedgerError> {
-        self.records(conditions, "ORDER BY received_at DESC, chain DESC, sequence DESC", most).await
+        self.records(conditions, "ORDER BY id DESC", most).await
     }
 
     /// Records behind a place, chain by chain.

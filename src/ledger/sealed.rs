@@ -1,34 +1,32 @@
-//! Sealing an entry, and opening it again: compressed with zstd, then encrypted with AES-256-GCM, each part bound to its record.
+//! Sealing an entry, and opening it again: compressed with LZ4, then encrypted with AES-256-GCM, each part bound to its record.
 //! Not here: the keys; see [`super::keys`].
 
 use std::borrow::Cow;
 use std::cell::RefCell;
 
 use chrono::{DateTime, Utc};
+use lz4_flex::block::get_maximum_output_size;
 use uuid::Uuid;
 
 use super::entry::{Entry, EntryKind};
 use super::error::LedgerError;
 use super::keys::{Key, KeyRing};
 
-/// zstd's fastest regular level: it compresses FHIR JSON to a tenth at over a gigabyte a second.
-const LEVEL: i32 = 1;
-
 /// What a content may have when it is opened, in bytes: a body and what was fetched for it, each within its own limit, and no more.
 const LARGEST_CONTENT: usize = 1 << 30;
 
-/// What compressing needs again and again: a compressor's tables are large, and fresh memory is dear.
-struct Press {
-    compressor: zstd::bulk::Compressor<'static>,
-    plain: Vec<u8>,
-    packed: Vec<u8>,
-}
+/// The longest text in the clear, in bytes.
+const LONGEST_CLEAR: usize = 1_000;
+
+/// The bytes of a length.
+const LENGTH: usize = 4;
 
 /// A buffer that grew beyond this for one large call is given back.
 const LARGEST_KEPT_BUFFER: usize = 4 * 1024 * 1024;
 
 thread_local! {
-    static PRESS: RefCell<Option<Press>> = const { RefCell::new(None) };
+    /// What contents are compressed into: fresh memory is dear.
+    static PACKED: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
 /// A sealed entry: a record without its place in a chain.
@@ -81,13 +79,13 @@ impl SealedEntry {
             id: entry.id,
             kind: entry.kind,
             received_at: entry.received_at.timestamp_micros(),
-            client: entry.client,
-            tenant: entry.tenant,
-            hook: entry.hook,
+            client: entry.client.map(plain),
+            tenant: entry.tenant.map(plain),
+            hook: entry.hook.map(plain),
             status: entry.status,
-            cause: entry.cause,
-            policies: entry.policies,
-            determination: entry.determination,
+            cause: entry.cause.map(plain),
+            policies: entry.policies.map(plain),
+            determination: entry.determination.map(plain),
             patient_index: entry.patient.map(|patient| key.index(&patient)),
             card: entry.card,
             about: entry.about,
@@ -122,9 +120,7 @@ impl SealedEntry {
     pub(super) fn open_content(&self, key: &Key) -> Result<Option<Vec<u8>>, LedgerError> {
         let altered = || LedgerError::Altered { id: self.id };
         let Some(content) = self.open_content_packed(key)? else { return Ok(None) };
-        let size = zstd::zstd_safe::get_frame_content_size(&content).ok().flatten().and_then(|size| usize::try_from(size).ok());
-        let size = size.filter(|size| *size <= LARGEST_CONTENT).ok_or_else(altered)?;
-        zstd::bulk::decompress(&content, size).map(Some).map_err(|_| altered())
+        unpacked(&content).ok_or_else(altered).map(Some)
     }
 
     /// The content, still compressed: that it opens shows that it was not altered.
@@ -134,45 +130,55 @@ impl SealedEntry {
     }
 }
 
-/// Puts the parts of a content together, compresses them, and hands that to `use_it`.
+/// A text in the clear: without what a database or a terminal may not take, and not too long. A tenant is a claim of a token.
+fn plain(text: String) -> String {
+    let is_fine = text.len() <= LONGEST_CLEAR && !text.contains(char::is_control);
+    if is_fine { text } else { text.chars().filter(|letter| !letter.is_control()).take(LONGEST_CLEAR / 4).collect() }
+}
+
+/// Compresses the parts of a content, one behind the other, and hands that to `use_it`. Each is a block of LZ4 behind two numbers of
+/// four bytes, least first: its length when it is unpacked, and packed.
 fn compressed<T>(parts: &[Cow<'_, [u8]>], use_it: impl FnOnce(&[u8]) -> T) -> Result<T, LedgerError> {
-    PRESS.with(|own| {
-        let mut own = own.try_borrow_mut().map_err(|_| LedgerError::Sealing)?;
-        let press = match &mut *own {
-            Some(press) => press,
-            none => none.insert(Press::new()?),
-        };
-        let outcome = press.compress(parts).map(use_it);
-        press.give_back();
-        outcome
+    PACKED.with(|packed| {
+        let mut packed = packed.try_borrow_mut().map_err(|_| LedgerError::Sealing)?;
+        let most: usize = parts.iter().map(|part| 2 * LENGTH + get_maximum_output_size(part.len())).sum();
+        if packed.len() < most {
+            // What is there already stays, and is written over.
+            packed.resize(most, 0);
+        }
+        let mut used = 0;
+        for part in parts {
+            let (lengths, block) =
+                packed.get_mut(used..).and_then(|rest| rest.split_at_mut_checked(2 * LENGTH)).ok_or(LedgerError::Sealing)?;
+            let length = lz4_flex::block::compress_into(part, block).map_err(|_| LedgerError::Sealing)?;
+            for (place, number) in lengths.chunks_mut(LENGTH).zip([part.len(), length]) {
+                place.copy_from_slice(&u32::try_from(number).map_err(|_| LedgerError::Sealing)?.to_le_bytes());
+            }
+            used += 2 * LENGTH + length;
+        }
+        let outcome = use_it(packed.get(..used).ok_or(LedgerError::Sealing)?);
+        if packed.capacity() > LARGEST_KEPT_BUFFER {
+            *packed = Vec::new();
+        }
+        Ok(outcome)
     })
 }
 
-impl Press {
-    fn new() -> Result<Self, LedgerError> {
-        let compressor = zstd::bulk::Compressor::new(LEVEL).map_err(|_| LedgerError::Sealing)?;
-        Ok(Self { compressor, plain: Vec::new(), packed: Vec::new() })
-    }
-
-    fn compress(&mut self, parts: &[Cow<'_, [u8]>]) -> Result<&[u8], LedgerError> {
-        self.plain.clear();
-        self.plain.reserve(parts.iter().map(|part| part.len()).sum());
-        for part in parts {
-            self.plain.extend_from_slice(part);
+/// What [`compressed`] made of it; `None` where it is something else.
+fn unpacked(mut packed: &[u8]) -> Option<Vec<u8>> {
+    let mut plain = Vec::new();
+    while !packed.is_empty() {
+        let (lengths, rest) = packed.split_at_checked(2 * LENGTH)?;
+        let mut numbers = lengths.chunks(LENGTH).filter_map(|bytes| Some(u32::from_le_bytes(bytes.try_into().ok()?)));
+        let (size, length) = (usize::try_from(numbers.next()?).ok()?, usize::try_from(numbers.next()?).ok()?);
+        if plain.len().saturating_add(size) > LARGEST_CONTENT {
+            return None;
         }
-        self.packed.clear();
-        self.packed.reserve(zstd::zstd_safe::compress_bound(self.plain.len()));
-        self.compressor.compress_to_buffer(&self.plain, &mut self.packed).map_err(|_| LedgerError::Sealing)?;
-        Ok(&self.packed)
+        let (block, rest) = rest.split_at_checked(length)?;
+        plain.extend_from_slice(&lz4_flex::block::decompress(block, size).ok()?);
+        packed = rest;
     }
-
-    fn give_back(&mut self) {
-        for buffer in [&mut self.plain, &mut self.packed] {
-            if buffer.capacity() > LARGEST_KEPT_BUFFER {
-                *buffer = Vec::new();
-            }
-        }
-    }
+    Some(plain)
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use tokio::sync::Mutex;
 use tracing::warn;
 
 use super::chain::Record;
-use super::columns::{COLUMNS, record};
+use super::columns::{COLUMNS, bytes, cards, record};
 use super::database::Database;
 use super::error::LedgerError;
 use super::state::State;
@@ -44,6 +44,7 @@ impl Spool {
             metrics::counter!("sij_cds_ledger_forwarded_records_total").increment(records.len() as u64);
         }
         if *brought > 0 {
+            // Places are not given twice: whether this is done, or only thought to be or not to be, no other record is removed.
             // A full disk can take no removals either. What stays is known to be there, by a new process by its id.
             match self.waiting.forget(*brought).await {
                 Ok(()) => *brought = 0,
@@ -65,19 +66,24 @@ impl Spool {
 impl Database {
     /// The oldest records behind a row, and the row of the last of them.
     async fn behind(&self, row: i64, most: i64) -> Result<(Vec<Record>, i64), LedgerError> {
-        let select = format!("SELECT {COLUMNS}, rowid AS place FROM ledger_record WHERE rowid > $1 ORDER BY rowid LIMIT $2");
+        let select = format!("SELECT {COLUMNS}, place FROM ledger_record WHERE place > $1 ORDER BY place LIMIT $2");
         let rows = sqlx::query(AssertSqlSafe(select)).bind(row).bind(most).fetch_all(&self.pool).await?;
         let last = rows.last().map(|row| row.try_get("place")).transpose()?.unwrap_or(row);
         Ok((rows.iter().map(record).collect::<Result<_, _>>()?, last))
     }
 
-    /// Removes the records up to a row. Where none is left, rows are counted from the beginning again.
+    /// Removes the records up to a row, and their cards.
     async fn forget(&self, row: i64) -> Result<(), LedgerError> {
         let mut transaction = self.begin().await?;
-        sqlx::query("DELETE FROM ledger_record WHERE rowid <= $1").bind(row).execute(transaction.connection()?).await?;
-        sqlx::query("DELETE FROM ledger_card WHERE record_id NOT IN (SELECT id FROM ledger_record)")
-            .execute(transaction.connection()?)
-            .await?;
+        let select = "SELECT cards FROM ledger_record WHERE place <= $1 AND cards IS NOT NULL";
+        let rows = sqlx::query(select).bind(row).fetch_all(transaction.connection()?).await?;
+        for row in &rows {
+            for card in cards(row)? {
+                let remove = sqlx::query("DELETE FROM ledger_card WHERE card = $1").bind(bytes(card));
+                remove.execute(transaction.connection()?).await?;
+            }
+        }
+        sqlx::query("DELETE FROM ledger_record WHERE place <= $1").bind(row).execute(transaction.connection()?).await?;
         transaction.commit().await
     }
 }

@@ -61,8 +61,7 @@ impl State {
 
     /// Whether so few records wait, and PostgreSQL takes them, that the writer can wait for the last of them to get there.
     pub(super) fn is_nearly_forwarded(&self) -> bool {
-        let spooled = self.spooled();
-        spooled == 0 || (spooled <= FEW_RECORDS && self.reached.load(Ordering::Acquire))
+        self.spooled() <= FEW_RECORDS && self.reached.load(Ordering::Acquire)
     }
 
     /// How many records wait in the spool.
@@ -78,8 +77,9 @@ impl State {
         began
     }
 
-    pub(super) fn end_spooling(&self) {
-        self.spooling.store(false, Ordering::Release);
+    /// Whether this is when it ended.
+    pub(super) fn end_spooling(&self) -> bool {
+        self.spooling.swap(false, Ordering::AcqRel)
     }
 
     pub(super) fn count_spooled(&self, records: usize) {

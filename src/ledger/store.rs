@@ -45,9 +45,13 @@ impl Store {
             Self::File(database) => return database.probe(instance, now).await,
             Self::Server(server) => server,
         };
-        if server.is_direct().await {
+        let is_direct = server.is_direct().await;
+        if is_direct || server.spool.state.spooled() == 0 {
             match server.in_time(server.spool.database.probe(instance, now)).await {
-                Ok(()) => return Ok(()),
+                Ok(()) => {
+                    server.end_spooling();
+                    return Ok(());
+                }
                 Err(error) => server.begin_spooling(&error),
             }
         }
@@ -114,9 +118,14 @@ impl Server {
         if !state.is_nearly_forwarded() || self.in_time(self.spool.bring_all()).await.is_err() {
             return false;
         }
-        state.end_spooling();
-        info!("all records of the spool are in the database, and new ones go there again");
+        self.end_spooling();
         true
+    }
+
+    fn end_spooling(&self) {
+        if self.spool.state.end_spooling() {
+            info!("all records of the spool are in the database, and new ones go there again");
+        }
     }
 
     fn begin_spooling(&self, error: &LedgerError) {

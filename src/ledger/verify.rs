@@ -143,12 +143,12 @@ impl<'a> Verification<'a> {
             match check(record.as_ref(), &head, &self.archive.keys) {
                 Ok(next) if lost == Some(next.sequence) => {
                     let place = Place { chain, sequence: next.sequence };
-                    self.leave(Some(Finding { place, defect: Defect::CardLost }), None);
+                    self.leave_at(Finding { place, defect: Defect::CardLost }).await?;
                     return Ok(true);
                 }
                 Ok(next) => head = next,
                 Err(finding) => {
-                    self.leave(Some(finding), None);
+                    self.leave_at(finding).await?;
                     return Ok(true);
                 }
             }
@@ -167,15 +167,24 @@ impl<'a> Verification<'a> {
         if let Some(at) = self.at {
             return Ok(Some(at));
         }
-        let Some(checkpoint) = self.archive.database.checkpoint(chain).await? else { return Ok(Some(Head::of_new(chain))) };
-        let place = Place { chain, sequence: checkpoint.head.sequence };
-        let defect = match self.archive.keys.of_id(&checkpoint.key_id) {
-            None => Defect::UnknownKey(checkpoint.key_id),
-            Some(key) if checkpoint.holds(key) => return Ok(Some(checkpoint.head)),
-            Some(_) => Defect::CheckpointAltered,
-        };
-        self.leave(Some(Finding { place, defect }), None);
-        Ok(None)
+        match self.archive.beginning(chain).await? {
+            Ok(head) => Ok(Some(head)),
+            Err(finding) => {
+                self.leave(Some(finding), None);
+                Ok(None)
+            }
+        }
+    }
+
+    /// Leaves a chain at its first defect; but if a purge took away what seems to be missing, goes on behind that.
+    async fn leave_at(&mut self, finding: Finding) -> Result<(), LedgerError> {
+        let purged_to = self.archive.database.checkpoint(finding.place.chain).await?.map_or(0, |checkpoint| checkpoint.head.sequence);
+        if finding.place.sequence <= purged_to {
+            self.at = None;
+        } else {
+            self.leave(Some(finding), None);
+        }
+        Ok(())
     }
 
     fn leave(&mut self, finding: Option<Finding>, end: Option<Head>) {
@@ -224,20 +233,30 @@ impl<'a> Verification<'a> {
 
     async fn defect_at(&self, end: &End) -> Result<Option<Defect>, LedgerError> {
         let Place { chain, sequence } = end.place;
-        let purged_to = self.archive.database.checkpoint(chain).await?.map_or(0, |checkpoint| checkpoint.head.sequence);
-        if sequence <= purged_to {
-            return Ok(None);
-        }
         let there = self.archive.database.chain_page(Place { chain, sequence: sequence - 1 }, 1).await?;
-        Ok(match there.first() {
+        let defect = match there.first() {
             Some(Some(record)) if record.sequence == sequence => (record.hash != end.hash).then_some(Defect::Altered),
             Some(None) => Some(Defect::Altered),
             Some(Some(_)) | None => Some(Defect::EndMissing),
-        })
+        };
+        let purged_to = self.archive.database.checkpoint(chain).await?.map_or(0, |checkpoint| checkpoint.head.sequence);
+        Ok(defect.filter(|_| sequence > purged_to))
     }
 }
 
 impl Archive {
+    /// What the first record of a chain that is there follows: a checkpoint, if older ones were purged.
+    pub(super) async fn beginning(&self, chain: Uuid) -> Result<Result<Head, Finding>, LedgerError> {
+        let Some(checkpoint) = self.database.checkpoint(chain).await? else { return Ok(Ok(Head::of_new(chain))) };
+        let place = Place { chain, sequence: checkpoint.head.sequence };
+        let defect = match self.keys.of_id(&checkpoint.key_id) {
+            None => Defect::UnknownKey(checkpoint.key_id),
+            Some(key) if checkpoint.holds(key) => return Ok(Ok(checkpoint.head)),
+            Some(_) => Defect::CheckpointAltered,
+        };
+        Ok(Err(Finding { place, defect }))
+    }
+
     /// How far chains went at least, by what those after them begin with.
     async fn links(&self) -> Result<Vec<End>, LedgerError> {
         let mut links = Vec::new();

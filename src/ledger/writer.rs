@@ -24,19 +24,20 @@ use crate::ids::IdSource;
 const MOST_RECORDS: usize = 256;
 const MOST_BYTES: usize = 8 * 1024 * 1024;
 
-/// So often all others that are ready have their turn without bringing anything, before what was gathered is written.
-const IDLE_TURNS: u32 = 3;
+/// The pause between two tries to find out what a chain goes on from.
+const LINK_PAUSE: Duration = Duration::from_secs(5);
 
-/// The longest that records are gathered.
-const LONGEST_GATHERING: Duration = Duration::from_millis(3);
+/// How long is waited for more records each time, and at most.
+const GATHERING: Duration = Duration::from_micros(400);
+const LONGEST_GATHERING: Duration = Duration::from_millis(4);
 
 /// Whether it is written. The cause of a failure is in the log.
 pub(super) type Written = Result<(), LedgerError>;
 
 /// What the writer is asked for.
 pub(super) enum Job {
-    /// To write entries, and to say when they are durable.
-    Keep(Vec<SealedEntry>, oneshot::Sender<Written>),
+    /// To write entries, and to say when they are durable, if somebody waits for that.
+    Keep(Vec<SealedEntry>, Option<oneshot::Sender<Written>>),
     /// To find out whether anything can be written.
     Probe(oneshot::Sender<Written>),
     /// To write what waits and end.
@@ -55,6 +56,10 @@ pub(super) struct Writer {
     pub(super) chain: Chain,
     /// Whether it is still to be recorded what this process's chain goes on from, because PostgreSQL was away when it began.
     pub(super) is_link_due: bool,
+    /// When that was last looked for.
+    pub(super) link_tried_at: Option<Instant>,
+    /// How many records the last transaction had.
+    pub(super) lately: usize,
 }
 
 /// What is known of the chain's end.
@@ -73,19 +78,26 @@ pub(super) enum Chain {
 struct Batch {
     entries: Vec<SealedEntry>,
     bytes: usize,
+    /// Whether anything is to be written, and be it nothing but a start.
+    is_asked: bool,
     waiting: Vec<oneshot::Sender<Written>>,
     probes: Vec<oneshot::Sender<Written>>,
     closing: Option<oneshot::Sender<Written>>,
 }
 
 impl Writer {
-    /// Runs until it is told to close.
-    pub(super) async fn run(mut self) {
+    /// Runs until it is told to close, on a thread of its own: it waits for disks.
+    pub(super) fn start(self) -> std::io::Result<()> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        std::thread::Builder::new().name("ledger-writer".to_owned()).spawn(move || runtime.block_on(self.run()))?;
+        Ok(())
+    }
+
+    async fn run(mut self) {
         while let Some(first) = self.queue.recv().await {
-            let batch = &mut Batch::default();
+            let mut batch = Batch::default();
             batch.add(first);
-            self.gather(batch).await;
-            let mut batch = std::mem::take(batch);
+            self.gather(&mut batch);
             let closing = batch.closing.take();
             self.write(batch).await;
             if let Some(closing) = closing {
@@ -97,30 +109,37 @@ impl Writer {
         }
     }
 
-    /// Adds what else waits, and what the calls bring that are being answered right now: the fewer transactions, the less each call
-    /// costs. Where nobody else is at work this takes no time.
-    async fn gather(&mut self, batch: &mut Batch) {
-        let (begun, mut idle) = (Instant::now(), 0);
-        while batch.has_room() && idle < IDLE_TURNS && begun.elapsed() < LONGEST_GATHERING {
-            match self.queue.try_recv() {
-                Ok(job) => {
-                    batch.add(job);
-                    idle = 0;
-                }
-                Err(_) => {
-                    idle += 1;
-                    tokio::task::yield_now().await;
-                }
+    /// Adds what else waits. Where several call at once, more are on their way, and the fewer the transactions, the less each call costs:
+    /// they are given a little time, as long as some come.
+    fn gather(&mut self, batch: &mut Batch) {
+        self.drain(batch);
+        let begun = Instant::now();
+        while self.lately > 1 && batch.has_room() && begun.elapsed() < LONGEST_GATHERING {
+            let before = batch.entries.len();
+            // This thread has nothing else to do.
+            std::thread::sleep(GATHERING);
+            self.drain(batch);
+            if batch.entries.len() == before {
+                break;
             }
+        }
+        self.lately = batch.entries.len();
+    }
+
+    fn drain(&mut self, batch: &mut Batch) {
+        while batch.has_room()
+            && let Ok(job) = self.queue.try_recv()
+        {
+            batch.add(job);
         }
     }
 
     async fn write(&mut self, batch: Batch) {
-        let Batch { entries, waiting, probes, .. } = batch;
-        if !waiting.is_empty() {
+        let Batch { entries, is_asked, waiting, probes, .. } = batch;
+        if is_asked {
             let outcome = self.keep(entries).await;
             for waiting in waiting {
-                // Whoever waited may have gone: the record is kept all the same.
+                // Whoever waited may have gone meanwhile: the record is kept all the same.
                 _ = waiting.send(outcome.as_ref().copied().map_err(|_| LedgerError::Closed));
             }
         }
@@ -141,7 +160,6 @@ impl Writer {
         match &outcome {
             Ok(()) => {
                 self.state.note_written();
-                metrics::counter!("sij_cds_ledger_records_total").increment(count as u64);
             }
             Err(error) => {
                 metrics::counter!("sij_cds_ledger_failed_records_total").increment(count as u64);
@@ -155,6 +173,7 @@ impl Writer {
         let keys = self.keys.load_full();
         let (mut head, start) = self.chain_end(&keys).await?;
         let (before, late) = (head, self.late_start(head.chain, &keys).await?);
+        let has_late = late.is_some();
         let now = self.clock.now().timestamp_micros();
         let mut records: Vec<Record> = Vec::with_capacity(entries.len() + 1);
         for sealed in start.into_iter().chain(late).chain(entries) {
@@ -165,6 +184,11 @@ impl Writer {
         self.chain = self.uncertain(before);
         self.store.append(&records).await?;
         self.chain = Chain::At(head);
+        self.is_link_due &= !has_late;
+        for kind in EntryKind::ALL {
+            let written = records.iter().filter(|record| record.sealed.kind == kind).count();
+            metrics::counter!("sij_cds_ledger_records_total", "kind" => kind.as_str()).increment(written as u64);
+        }
         Ok(())
     }
 
@@ -183,20 +207,24 @@ impl Writer {
             Chain::Unread => return Ok((self.own_chain().await?, None)),
             Chain::Begin(link) => link,
         };
-        Ok((self.own_chain().await?, Some(self.start(link, keys)?)))
+        Ok((self.own_chain().await?, Some(self.start_entry(link, keys)?)))
     }
 
     /// A start that says what the chain goes on from, as soon as that can be told.
     async fn late_start(&mut self, own: Uuid, keys: &KeyRing) -> Result<Option<SealedEntry>, LedgerError> {
-        if !self.is_link_due {
+        let is_time = self.link_tried_at.is_none_or(|tried: Instant| tried.elapsed() >= LINK_PAUSE);
+        if !self.is_link_due || !is_time {
             return Ok(None);
         }
+        self.link_tried_at = Some(Instant::now());
         let Some(link) = self.store.late_link(&self.instance, own).await else { return Ok(None) };
-        self.is_link_due = false;
-        link.map(|link| self.start(Some(link), keys)).transpose()
+        if link.is_none() {
+            self.is_link_due = false;
+        }
+        link.map(|link| self.start_entry(Some(link), keys)).transpose()
     }
 
-    fn start(&self, link: Option<Head>, keys: &KeyRing) -> Result<SealedEntry, LedgerError> {
+    fn start_entry(&self, link: Option<Head>, keys: &KeyRing) -> Result<SealedEntry, LedgerError> {
         let mut start = Entry::new(self.ids.new_id(), EntryKind::Start, self.clock.now());
         start.summary = super::start::summary(link)?;
         SealedEntry::seal(start, keys)
@@ -218,10 +246,13 @@ impl Writer {
 impl Batch {
     fn add(&mut self, job: Job) {
         match job {
+            // Its call was answered 503 already: a record would tell of an answer that nobody got.
+            Job::Keep(_, Some(waiting)) if waiting.is_closed() => {}
             Job::Keep(entries, waiting) => {
+                self.is_asked = true;
                 self.bytes += entries.iter().map(SealedEntry::size).sum::<usize>();
                 self.entries.extend(entries);
-                self.waiting.push(waiting);
+                self.waiting.extend(waiting);
             }
             Job::Probe(waiting) => self.probes.push(waiting),
             Job::Close(waiting) => self.closing = Some(waiting),

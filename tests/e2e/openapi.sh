@@ -84,6 +84,9 @@ name = "schemathesis"
 iss = "https://ehr.example"
 jwks_file = "$work/keys.json"
 audiences = ["https://cds.plan.example/cds-services"]
+[ledger]
+keys_file = "$work/ledger.keys"
 EOF
+"$binary" ledger new-key > "$work/ledger.keys"
 start "signed tokens" --config "$work/sij-cds.toml"
 OPENAPI_KEY=$work/key.pem hold "signed tokens" "$@"

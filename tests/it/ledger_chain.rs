@@ -5,7 +5,7 @@ use std::sync::Arc;
 use chrono::{DateTime, TimeDelta, Utc};
 use proptest::prelude::*;
 use sij_cds::ids::{IdSource as _, RandomIds};
-use sij_cds::ledger::{Archive, End, Entry, EntryKind, Place, Proof, Purged, Verification};
+use sij_cds::ledger::{Archive, End, Entry, EntryKind, Place, Proof, Purge, Purged, Verification};
 use uuid::Uuid;
 
 use crate::support::callers::HandClock;
@@ -228,9 +228,9 @@ async fn three_days() -> (Keeping, Arc<HandClock>) {
 }
 
 async fn purge(archive: &Archive, before: DateTime<Utc>, proof: Proof) -> (u64, Purged) {
-    let mut removed = 0;
+    let (mut removed, mut purge) = (0, Purge::begin(archive, before, proof).await.unwrap());
     loop {
-        match archive.purge_some(before, proof).await.unwrap() {
+        match purge.step().await.unwrap() {
             Purged::Some(records) => removed += records,
             end => return (removed, end),
         }
@@ -245,7 +245,7 @@ async fn a_purge_leaves_the_chain_provable() {
     let before = day_of_the_fixtures() + TimeDelta::hours(12);
     assert_eq!(archive.count_before(before).await.unwrap(), 601);
     assert_eq!(purge(&archive, before, Proof::Asked).await, (601, Purged::All));
-    archive.give_room_back().await.unwrap();
+    while archive.give_room_back().await.unwrap() {}
     let verified = keeping.verified().await;
     assert_eq!((verified.records, verified.findings.len()), (1_202, 0));
     assert_eq!(verified.ends, seen);
@@ -282,7 +282,22 @@ async fn a_purge_hides_nothing() {
     ] {
         keeping.tamper(statement).await;
         assert_eq!(keeping.defects().await, [format!("chain {chain}: {expected}")], "{statement}");
+        // Nor does another purge make it good.
+        let (removed, end) = purge(&archive, before + TimeDelta::days(9), Proof::Asked).await;
+        let Purged::Stopped(finding) = end else { panic!("{end:?}") };
+        assert_eq!((removed, finding.to_string()), (0, format!("chain {chain}: {expected}")), "{statement}");
     }
+}
+
+#[tokio::test]
+async fn two_purges_at_once_leave_what_one_would() {
+    let (keeping, _) = three_days().await;
+    let before = day_of_the_fixtures() + TimeDelta::days(1) + TimeDelta::hours(12);
+    let (one, two) = (keeping.archive().await, keeping.archive().await);
+    let ((first, _), (second, _)) = tokio::join!(purge(&one, before, Proof::Asked), purge(&two, before, Proof::Asked));
+    assert_eq!(first + second, 1_202);
+    let verified = keeping.verified().await;
+    assert_eq!((verified.records, verified.findings.len()), (601, 0));
 }
 
 proptest! {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use sij_cds::clock::SystemClock;
 use sij_cds::ids::{IdSource as _, RandomIds};
-use sij_cds::ledger::{Archive, Entry, EntryKind, Ledger, Proof, Purged, Standing};
+use sij_cds::ledger::{Archive, Entry, EntryKind, Ledger, Proof, Purge, Purged, Standing};
 use sqlx::{Connection as _, PgConnection};
 use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, UnixStream};
@@ -129,7 +129,9 @@ async fn records_are_kept_found_proved_and_purged() {
     let archive = keeping.archive().await;
     assert_eq!(archive.find(ids[3]).await.unwrap().unwrap().id, ids[3]);
     let before = chrono::DateTime::<chrono::Utc>::MAX_UTC;
-    assert_eq!(archive.purge_some(before, Proof::Asked).await.unwrap(), Purged::Some(6));
+    let mut purge = Purge::begin(&archive, before, Proof::Asked).await.unwrap();
+    assert_eq!(purge.step().await.unwrap(), Purged::Some(6));
+    drop(purge);
     archive.close().await;
     let verified = keeping.verified().await;
     assert_eq!((verified.records, verified.findings.len()), (3, 0));

@@ -93,9 +93,14 @@ async fn of_a_call_with_nothing_in_scope_the_prefetch_is_not_kept() {
     let mut call = empty_sign_call();
     call["prefetch"] = json!({"conditions": {"resourceType": "Bundle", "note": "not asked for"}});
     assert_eq!(app.http.sign(&call).await.text(), r#"{"cards":[]}"#);
+    let text = empty_sign_call().to_string();
+    let ahead = format!(r#"{{"prefetch":{{"conditions":{{"note":"not asked for"}}}},{}"#, text.strip_prefix('{').unwrap());
+    assert_eq!(app.http.sign_text(&ahead).await.text(), r#"{"cards":[]}"#);
     app.ports.close().await;
     let records = keeping.records().await;
-    let record = one(&records, EntryKind::Call);
+    let calls = of_kind(&records, EntryKind::Call);
+    assert_eq!(content(calls[1])["request"]["prefetch"], Value::Null);
+    let record = calls[0];
     assert_eq!((record.determination.as_deref(), record.policies.as_deref()), (None, None));
     let kept = content(record);
     assert_eq!(kept["request"]["prefetch"], Value::Null);

@@ -1,5 +1,7 @@
 -- A record: what is in the clear tells nothing of a patient; summary and content are sealed.
 CREATE TABLE ledger_record (
+    -- In the order they were written; never given again, not even when all are gone.
+    place INTEGER PRIMARY KEY AUTOINCREMENT,
     chain BLOB NOT NULL,
     sequence INTEGER NOT NULL,
     id BLOB NOT NULL,
@@ -26,7 +28,7 @@ CREATE TABLE ledger_record (
 
 CREATE UNIQUE INDEX ledger_record_place ON ledger_record (chain, sequence);
 CREATE UNIQUE INDEX ledger_record_id ON ledger_record (id);
-CREATE INDEX ledger_record_received_at ON ledger_record (received_at);
+CREATE INDEX ledger_record_start ON ledger_record (instance, recorded_at) WHERE kind = 'start';
 CREATE INDEX ledger_record_patient ON ledger_record (patient_index) WHERE patient_index IS NOT NULL;
 CREATE INDEX ledger_record_about ON ledger_record (about) WHERE about IS NOT NULL;
 CREATE INDEX ledger_record_card ON ledger_record (card) WHERE card IS NOT NULL;
