@@ -11,8 +11,8 @@ use serde_json::value::RawValue;
 
 use super::request::Authorization;
 
-/// Names of members whose text gives access, wherever they stand: each ends with one of these.
-const SECRET_NAMES: [&str; 2] = ["_token\"", "client_secret\""];
+/// How the names of members end whose text gives access, wherever they stand.
+const SECRET_NAME: &str = "_token\"";
 
 /// A shorter text is no token, and may stand anywhere.
 const SHORTEST_TOKEN: usize = 16;
@@ -62,7 +62,7 @@ pub fn keepable<'a>(body: &'a str, unkept: &Unkept<'_>) -> Vec<Cow<'a, str>> {
 /// Parts of a text without the granted token, and without the text of members that are named as secrets are.
 #[must_use]
 pub fn without_secrets<'a>(parts: Vec<Cow<'a, str>>, unkept: &Unkept<'_>) -> Vec<Cow<'a, str>> {
-    let parts = SECRET_NAMES.iter().fold(parts, |parts, name| each(parts, name, |part| without_members(part, name)));
+    let parts = each(parts, SECRET_NAME, |part| without_members(part, SECRET_NAME));
     let Some(token) = unkept.authorization.and_then(token_of) else { return parts };
     let token = token.expose_secret();
     each(parts, token, |part| part.replace(token, ""))
@@ -167,9 +167,9 @@ mod tests {
     #[test]
     fn a_token_is_not_kept_wherever_it_stands() {
         let body = r#"{"fhirAuthorization":{"access_token":"s3cret-token-of-the-call"},"context":{"note":"with s3cret-token-of-the-call in it"},
-            "extension":{"refresh_token" : "other \" secret","client_secret":"third","id_token":null,"token":"kept"}}"#;
+            "extension":{"refresh_token" : "other \" secret","id_token":null,"token":"kept"}}"#;
         let expected = r#"{"fhirAuthorization":{},"context":{"note":"with  in it"},
-            "extension":{"refresh_token" : "","client_secret":"","id_token":null,"token":"kept"}}"#;
+            "extension":{"refresh_token" : "","id_token":null,"token":"kept"}}"#;
         assert_eq!(kept(body, true), expected);
     }
 

@@ -3,7 +3,9 @@
 //! Not here: PostgreSQL; see [`super::append`].
 
 use std::path::{Path, PathBuf};
+use std::sync::mpsc::{SyncSender, sync_channel};
 use std::sync::{Mutex, PoisonError};
+use std::thread;
 
 use rusqlite::{Connection, OpenFlags, TransactionBehavior, params};
 use uuid::Uuid;
@@ -16,32 +18,67 @@ use super::error::LedgerError;
 /// How many statements a connection keeps ready: more than there are.
 const STATEMENTS: usize = 8;
 
+/// After so many records the write-ahead log is brought into the file, while writing goes on. SQLite does it by itself when the log is much
+/// longer, and then everybody waits; but then most of it is done already.
+const RECORDS_A_CHECKPOINT: usize = 500;
+
 /// Writes to a file.
 #[derive(Debug)]
 pub(super) struct FileWriter {
     path: PathBuf,
+    open: Mutex<Open>,
+}
+
+#[derive(Debug, Default)]
+struct Open {
     /// Opened when something is to be written.
-    connection: Mutex<Option<Connection>>,
+    connection: Option<Connection>,
+    checkpoints: Option<SyncSender<()>>,
+    /// Records since the last checkpoint.
+    records: usize,
 }
 
 impl FileWriter {
     pub(super) fn new(path: &Path) -> Self {
-        Self { path: path.to_owned(), connection: Mutex::default() }
+        Self { path: path.to_owned(), open: Mutex::default() }
     }
 
     /// Writes records, all or none; they are durable when this returns, which takes as long as the disk does.
     pub(super) fn append(&self, records: &[Record]) -> Result<(), LedgerError> {
-        let mut connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
-        append(&mut connection, &self.path, records).map_err(|error| {
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        append(&mut open.connection, &self.path, records).map_err(|error| {
             // Nobody can tell what is still open on it.
-            *connection = None;
+            open.connection = None;
             LedgerError::File(error)
-        })
+        })?;
+        open.records += records.len();
+        if open.records >= RECORDS_A_CHECKPOINT {
+            open.records = 0;
+            let checkpoints = open.checkpoints.get_or_insert_with(|| checkpoints(&self.path));
+            // One that is still at work does this one's, too.
+            _ = checkpoints.try_send(());
+        }
+        Ok(())
     }
 
     pub(super) fn close(&self) {
-        *self.connection.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        *self.open.lock().unwrap_or_else(PoisonError::into_inner) = Open::default();
     }
+}
+
+/// A thread that brings the write-ahead log into the file whenever it is asked, until nobody can ask any more.
+fn checkpoints(path: &Path) -> SyncSender<()> {
+    let (asks, asked) = sync_channel(1);
+    let path = path.to_owned();
+    let work = move || {
+        while asked.recv().is_ok() {
+            // What is not done now is done the next time; what is wrong, the writer finds out as well.
+            _ = open(&path).and_then(|connection| connection.execute_batch("PRAGMA wal_checkpoint(PASSIVE)"));
+        }
+    };
+    // Without it SQLite does it by itself.
+    _ = thread::Builder::new().name("ledger-checkpoints".to_owned()).spawn(work);
+    asks
 }
 
 fn append(connection: &mut Option<Connection>, path: &Path, records: &[Record]) -> rusqlite::Result<()> {

@@ -17,6 +17,9 @@ const PATIENCE: Duration = Duration::from_mins(1);
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
+/// The pause where there was nothing to bring.
+const IDLE_PAUSE: Duration = Duration::from_millis(500);
+
 /// For so long it is not said again that records wait, and why.
 const SILENCE: Duration = Duration::from_mins(1);
 
@@ -24,12 +27,12 @@ const SILENCE: Duration = Duration::from_mins(1);
 pub(super) async fn forward(spool: Arc<Spool>) {
     let (mut pause, mut most, mut told) = (FIRST_PAUSE, MOST_RECORDS, None);
     loop {
-        if spool.state.spooled() == 0 {
+        if spool.state.spooled() == 0 && !spool.state.has_left_over() {
             spool.state.to_forward.notified().await;
         }
         match timeout(PATIENCE, spool.bring(most)).await.unwrap_or(Err(LedgerError::TooSlow)) {
-            // Somebody else brought them.
-            Ok(0) => sleep(FIRST_PAUSE).await,
+            // Somebody else brought them, or there is no room to remove those that are brought.
+            Ok(0) => sleep(IDLE_PAUSE).await,
             Ok(_) => {
                 spool.state.note_reached(true);
                 (pause, most) = (FIRST_PAUSE, MOST_RECORDS);

@@ -47,8 +47,12 @@ impl Spool {
             // Places are not given twice: whether this is done, or only thought to be or not to be, no other record is removed.
             // A full disk can take no removals either. What stays is known to be there, by a new process by its id.
             match self.waiting.forget(*brought).await {
-                Ok(()) => *brought = 0,
+                Ok(()) => {
+                    *brought = 0;
+                    self.state.note_left_over(false);
+                }
                 Err(error) => {
+                    self.state.note_left_over(true);
                     warn!(reason = super::writer::reason(&error), "records that are in the database cannot be removed from the spool");
                 }
             }

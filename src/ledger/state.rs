@@ -45,6 +45,7 @@ pub(super) struct State {
     spooled: AtomicI64,
     /// Whether the last records that were brought to PostgreSQL got there.
     reached: AtomicBool,
+    left_over: AtomicBool,
     written_at: Mutex<Option<Instant>>,
     /// Wakes the forwarder.
     pub(super) to_forward: Notify,
@@ -57,6 +58,15 @@ impl State {
 
     pub(super) fn note_reached(&self, reached: bool) {
         self.reached.store(reached, Ordering::Release);
+    }
+
+    pub(super) fn note_left_over(&self, is_left: bool) {
+        self.left_over.store(is_left, Ordering::Release);
+    }
+
+    /// Whether records that are in PostgreSQL are still to be removed from the spool.
+    pub(super) fn has_left_over(&self) -> bool {
+        self.left_over.load(Ordering::Acquire)
     }
 
     /// Whether so few records wait, and PostgreSQL takes them, that the writer can wait for the last of them to get there.

@@ -28,8 +28,8 @@ const MOST_BYTES: usize = 8 * 1024 * 1024;
 const LINK_PAUSE: Duration = Duration::from_secs(5);
 
 /// How long is waited for more records each time, and at most.
-const GATHERING: Duration = Duration::from_micros(400);
-const LONGEST_GATHERING: Duration = Duration::from_millis(4);
+const GATHERING: Duration = Duration::from_micros(500);
+const LONGEST_GATHERING: Duration = Duration::from_millis(5);
 
 /// Whether it is written. The cause of a failure is in the log.
 pub(super) type Written = Result<(), LedgerError>;
