@@ -67,14 +67,19 @@ impl Archive {
         Ok(())
     }
 
-    /// How many records of this machine wait for the database.
+    /// How many records of this machine wait for the database; those that are there and could not be removed here do not.
     ///
     /// # Errors
     /// [`LedgerError`] where that cannot be read.
     pub async fn spooled(&self) -> Result<i64, LedgerError> {
-        match &self.spool {
-            Some(spool) => spool.count().await,
-            None => Ok(0),
+        let Some(spool) = &self.spool else { return Ok(0) };
+        let (mut place, mut waiting) = (Place::BEGINNING, 0);
+        loop {
+            let places = spool.ids_behind(place, PAGE).await?;
+            let Some((last, _)) = places.last() else { return Ok(waiting) };
+            place = *last;
+            let ids: Vec<Uuid> = places.iter().map(|(_, id)| *id).collect();
+            waiting += i64::try_from(ids.len()).unwrap_or(i64::MAX) - self.database.count_of_ids(&ids).await?;
         }
     }
 

@@ -155,6 +155,25 @@ impl Database {
         Ok(conditions.bind(sqlx::query(AssertSqlSafe(select))).fetch_all(&self.pool).await?)
     }
 
+    /// Ids of records behind a place, each with its own.
+    pub(super) async fn ids_behind(&self, after: Place, most: i64) -> Result<Vec<(Place, Uuid)>, LedgerError> {
+        let select = "SELECT chain, sequence, id FROM ledger_record WHERE (chain, sequence) > ($1, $2) ORDER BY chain, sequence LIMIT $3";
+        let rows = sqlx::query(select).bind(bytes(after.chain)).bind(after.sequence).bind(most).fetch_all(&self.pool).await?;
+        let place = |row: &AnyRow| {
+            let place = Place { chain: id(row, "chain")?.unwrap_or_default(), sequence: row.try_get("sequence")? };
+            Ok((place, id(row, "id")?.unwrap_or_default()))
+        };
+        rows.iter().map(place).collect()
+    }
+
+    /// How many of these records there are.
+    pub(super) async fn count_of_ids(&self, ids: &[Uuid]) -> Result<i64, LedgerError> {
+        let mut conditions = Conditions::default();
+        let places = vec!["?"; ids.len()].join(", ");
+        conditions.and(&format!("id IN ({places})"), ids.iter().map(|id| Value::Bytes(bytes(*id))));
+        self.count_of(&conditions).await
+    }
+
     /// How many records meet the conditions.
     pub(super) async fn count_of(&self, conditions: &Conditions) -> Result<i64, LedgerError> {
         let select = format!("SELECT COUNT(*) AS records FROM ledger_record {}", conditions.clause());

@@ -53,6 +53,8 @@ impl Spool {
                 }
                 Err(error) => {
                     self.state.note_left_over(true);
+                    // The write-ahead log may hold the room that is needed.
+                    _ = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&self.waiting.pool).await;
                     warn!(reason = super::writer::reason(&error), "records that are in the database cannot be removed from the spool");
                 }
             }
