@@ -213,7 +213,7 @@ impl Writer {
     /// A start that says what the chain goes on from, as soon as that can be told.
     async fn late_start(&mut self, own: Uuid, keys: &KeyRing) -> Result<Option<SealedEntry>, LedgerError> {
         let is_time = self.link_tried_at.is_none_or(|tried: Instant| tried.elapsed() >= LINK_PAUSE);
-        if !self.is_link_due || !is_time {
+        if !self.is_link_due || self.state.is_spooling() || !is_time {
             return Ok(None);
         }
         self.link_tried_at = Some(Instant::now());
