@@ -41,8 +41,12 @@ mod built_in {
             name = "main"
             base_url = "{fhir_base}"
             allow_private_addresses = true
+            [ledger]
+            url = "sqlite:{}"
+            keys = "a:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
             "#,
-            keys.display()
+            keys.display(),
+            directory.path().join("ledger.db").display()
         );
         let path = directory.path().join("sij-cds.toml");
         std::fs::write(&path, text).unwrap();
