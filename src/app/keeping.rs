@@ -52,6 +52,13 @@ struct Card {
     can_tell: bool,
 }
 
+impl Card {
+    /// Whether a call here showed it, where that could be found out.
+    fn is_known(&self) -> Option<bool> {
+        self.can_tell.then_some(self.about.is_some())
+    }
+}
+
 impl Refusals {
     /// Of at most `most` a minute.
     fn turn(&self, most: NonZeroU32, now: DateTime<Utc>) -> Turn {
@@ -155,24 +162,18 @@ impl App {
     pub async fn feedback(&self, client: &VerifiedClient, body: &[u8]) -> Result<(), CallError> {
         let now = self.ports().clock.now();
         let told = read_feedback(super::application::text(body)?)?;
-        let cards: Vec<Option<Uuid>> = told.iter().map(|told| Uuid::parse_str(&told.feedback.card).ok()).collect();
-        let wanted: Vec<Uuid> = cards.iter().copied().flatten().collect();
+        let ids: Vec<Option<Uuid>> = told.iter().map(|told| Uuid::parse_str(&told.feedback.card).ok()).collect();
+        let wanted: Vec<Uuid> = ids.iter().copied().flatten().collect();
         let calls = self.ports().ledger.calls_of_cards(&wanted).await;
-        let can_tell = calls.is_some();
         let call_of = |card: Uuid| calls.iter().flatten().find(|(known, _)| *known == card).map(|(_, call)| *call);
-        let about: Vec<Option<Uuid>> = cards.iter().map(|card| card.and_then(call_of)).collect();
+        let card = |id: Option<Uuid>| Card { id, about: id.and_then(call_of), can_tell: calls.is_some() };
+        let told: Vec<(Told<'_>, Card)> = told.into_iter().zip(ids.into_iter().map(card)).collect();
         if self.ports().ledger.is_on() {
-            let cards = cards.iter().zip(&about);
-            let entries = told
-                .iter()
-                .zip(cards)
-                .map(|(told, (card, about))| self.feedback_entry(client, told, Card { id: *card, about: *about, can_tell }, now));
-            self.keep(entries.collect()).await?;
+            self.keep(told.iter().map(|(told, card)| self.feedback_entry(client, told, *card, now)).collect()).await?;
         }
-        for (Told { feedback, .. }, (card, about)) in told.iter().zip(cards.iter().zip(&about)) {
+        for (Told { feedback, .. }, card) in &told {
             self.figures().fed_back(client, feedback);
-            let (is_uuid, card) = (card.is_some(), card.unwrap_or_default());
-            let is_known = can_tell.then_some(about.is_some());
+            let (is_uuid, is_known, card) = (card.id.is_some(), card.is_known(), card.id.unwrap_or_default());
             let accepted = feedback.accepted_suggestions();
             let overridden_with_reason = feedback.has_override_reason();
             info!(client = client.name(), %card, is_uuid, is_known, outcome = ?feedback.outcome, accepted, overridden_with_reason, "feedback");
@@ -186,8 +187,7 @@ impl App {
         entry.tenant = client.tenant().map(str::to_owned);
         entry.status = Some(200);
         (entry.card, entry.about) = (card.id, card.about);
-        let is_known = card.can_tell.then_some(card.about.is_some());
-        entry.summary = json!({ "outcome": told.feedback.outcome, "cardIsKnown": is_known }).to_string().into_bytes();
+        entry.summary = json!({ "outcome": told.feedback.outcome, "cardIsKnown": card.is_known() }).to_string().into_bytes();
         entry.content = vec![super::recording::Members::default().raw("feedback", told.raw.get().as_bytes()).finish().into()];
         entry
     }

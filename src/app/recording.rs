@@ -15,11 +15,8 @@ use crate::auth::VerifiedClient;
 use crate::cds_hooks::{keepable, without_secrets};
 use crate::evidence::Kind;
 use crate::fhir::{Answer, AnswerTo, Reason};
-use crate::ledger::{Entry, EntryKind};
+use crate::ledger::{Entry, EntryKind, PROGRAM};
 use crate::policy::{Determination, Evaluation, OrderKind, Pathway, Site, Verdict};
-
-/// Which program answered.
-pub(super) const PROGRAM: &str = concat!("sij-cds ", env!("CARGO_PKG_VERSION"));
 
 /// HTTP's status of every answer.
 const OK: u16 = 200;

@@ -16,7 +16,7 @@ use super::fetching::{with_lists, with_referred};
 use super::plans::Plan;
 use crate::evidence::{Kind, REFERRED_TYPES};
 use crate::fhir::{Answer, AnswerTo, Reason};
-use crate::ledger::{EntryKind, Kept};
+use crate::ledger::{EntryKind, Kept, PROGRAM};
 
 /// The longest that a value is shown in a difference, in letters.
 const LONGEST_SHOWN: usize = 120;
@@ -106,6 +106,17 @@ struct StoredAnswer<'a> {
     missing: Option<Cow<'a, str>>,
 }
 
+/// The lists, and what they refer to.
+type Answers = (Vec<AnswerTo<Kind>>, Vec<AnswerTo<&'static str>>);
+
+impl StoredFetched<'_> {
+    fn answers(&self) -> Result<Answers, ReplayError> {
+        let lists = self.lists.iter().map(StoredAnswer::list).collect::<Result<_, _>>()?;
+        let referred = self.referred.iter().map(StoredAnswer::referred).collect::<Result<_, _>>()?;
+        Ok((lists, referred))
+    }
+}
+
 impl StoredAnswer<'_> {
     fn answer(&self) -> Result<Answer, ReplayError> {
         let missing = self.missing.as_ref().map(|label| Reason::of_label(label).ok_or(ReplayError::Unreadable)).transpose()?;
@@ -145,7 +156,7 @@ impl App {
         Ok(Replay {
             differences,
             changed_policies: content.policies.iter().filter(is_changed).map(|used| used.policy.clone()).collect(),
-            other_program: Some(content.program).filter(|program| program != super::recording::PROGRAM),
+            other_program: Some(content.program).filter(|program| program != PROGRAM),
         })
     }
 
@@ -162,23 +173,17 @@ impl App {
         let Some(opened) = opened else {
             return Ok((Value::Null, serde_json::from_slice(NO_CARDS).map_err(|_| ReplayError::Unreadable)?));
         };
-        let (mut lists, mut referred) = (Vec::new(), Vec::new());
-        let opened = match &content.fetched {
+        let fetched = content.fetched.as_ref().map(StoredFetched::answers).transpose()?;
+        let opened = match &fetched {
             None => opened,
-            Some(fetched) => {
-                lists = fetched.lists.iter().map(StoredAnswer::list).collect::<Result<_, _>>()?;
-                referred = fetched.referred.iter().map(StoredAnswer::referred).collect::<Result<_, _>>()?;
-                opened.with(|gathered| with_referred(with_lists(gathered, &lists), &referred))
-            }
+            Some((lists, referred)) => opened.with(|gathered| with_referred(with_lists(gathered, lists), referred)),
         };
         let decision = conclude(&means, opened);
         let mut ids = content.ids.iter().copied();
         let plan = content.plan.as_ref().ok_or(ReplayError::Unreadable)?;
         let response = Self::respond(means.policies, plan, &decision, || ids.next().unwrap_or_default());
         let json = |written: Result<Value, serde_json::Error>| written.map_err(|_| ReplayError::Unreadable);
-        let outcome = (json(serde_json::to_value(decision.report()))?, json(serde_json::to_value(response))?);
-        drop((lists, referred));
-        Ok(outcome)
+        Ok((json(serde_json::to_value(decision.report()))?, json(serde_json::to_value(response))?))
     }
 }
 

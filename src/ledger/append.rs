@@ -10,6 +10,7 @@ use super::columns::{bind, bytes, hash, id};
 use super::database::Database;
 use super::error::LedgerError;
 use super::insert::{Known, Rows, chunks, statement};
+use super::reader::Conditions;
 
 /// Of a statement of forwarding, within its transaction.
 const BRINGING_PATIENCE: &str = "SET LOCAL statement_timeout = '30s'";
@@ -62,7 +63,7 @@ impl Database {
 
     /// How many records there are.
     pub(super) async fn count(&self) -> Result<i64, LedgerError> {
-        Ok(sqlx::query("SELECT COUNT(*) AS records FROM ledger_record").fetch_one(&self.pool).await?.try_get("records")?)
+        self.count_of(&Conditions::default()).await
     }
 }
 

@@ -4,6 +4,7 @@
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
+use super::chain::Record;
 use super::database::Database;
 use super::entry::EntryKind;
 use super::error::LedgerError;
@@ -89,7 +90,7 @@ impl Archive {
     /// [`LedgerError`] where they cannot be read or opened.
     pub async fn newest(&self, wanted: &Wanted, most: u32) -> Result<Vec<Kept>, LedgerError> {
         let records = self.database.newest(&self.conditions(wanted), most.into()).await?;
-        records.into_iter().map(|record| Kept::open(record, &self.keys, Depth::Summary)).collect()
+        self.opened(records, Depth::Summary)
     }
 
     /// The record of an assertion id, or of the call that showed a card.
@@ -113,7 +114,7 @@ impl Archive {
     /// As [`Archive::find`].
     pub async fn feedback_on(&self, call: &Kept) -> Result<Vec<Kept>, LedgerError> {
         let records = self.database.feedback_on(call.id, &call.cards, MOST_FEEDBACK).await?;
-        records.into_iter().map(|record| Kept::open(record, &self.keys, Depth::Content)).collect()
+        self.opened(records, Depth::Content)
     }
 
     /// The next records behind a place, chain by chain; none at the end.
@@ -122,7 +123,7 @@ impl Archive {
     /// As [`Archive::find`].
     pub async fn page(&self, after: Place, wanted: &Wanted) -> Result<Vec<Kept>, LedgerError> {
         let records = self.database.page(after, &self.conditions(wanted), PAGE).await?;
-        records.into_iter().map(|record| Kept::open(record, &self.keys, Depth::Content)).collect()
+        self.opened(records, Depth::Content)
     }
 
     /// How many records are wanted.
@@ -140,6 +141,10 @@ impl Archive {
         if let Some(spool) = self.spool {
             spool.close().await;
         }
+    }
+
+    fn opened(&self, records: Vec<Record>, depth: Depth) -> Result<Vec<Kept>, LedgerError> {
+        records.into_iter().map(|record| Kept::open(record, &self.keys, depth)).collect()
     }
 
     fn conditions(&self, wanted: &Wanted) -> Conditions {
@@ -162,9 +167,7 @@ impl Archive {
         }
         if let Some(patient) = &wanted.patient {
             // Each key has an index of its own.
-            let indices = self.keys.all_indices(patient);
-            let places = vec!["?"; indices.len()].join(", ");
-            conditions.and(&format!("patient_index IN ({places})"), indices.into_iter().map(Value::Bytes));
+            conditions.and_one_of("patient_index", self.keys.all_indices(patient));
         }
         conditions
     }

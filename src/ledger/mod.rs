@@ -36,5 +36,6 @@ pub use kept::Kept;
 pub use keys::{KeyRing, KeysError, new_key_line};
 pub use place::{End, NoPlace, Place};
 pub use purge::{Proof, Purge, Purged};
+pub use start::PROGRAM;
 pub use state::Standing;
 pub use verify::{Defect, Finding, Verification, Verified};

@@ -13,6 +13,7 @@ use super::columns::bytes;
 use super::database::{Database, Kind};
 use super::error::LedgerError;
 use super::place::Place;
+use super::reader::{Conditions, Value};
 use super::verify::{Finding, check};
 
 /// How many records are removed at a time.
@@ -107,9 +108,9 @@ impl Archive {
     /// # Errors
     /// [`LedgerError`] where the database fails.
     pub async fn count_before(&self, before: DateTime<Utc>) -> Result<u64, LedgerError> {
-        let select = "SELECT COUNT(*) AS records FROM ledger_record WHERE recorded_at < $1";
-        let count: i64 = sqlx::query(select).bind(before.timestamp_micros()).fetch_one(&self.database.pool).await?.try_get("records")?;
-        Ok(u64::try_from(count).unwrap_or_default())
+        let mut conditions = Conditions::default();
+        conditions.and("recorded_at < ?", [Value::Number(before.timestamp_micros())]);
+        Ok(u64::try_from(self.database.count_of(&conditions).await?).unwrap_or_default())
     }
 
     /// Gives some of the room of removed records back to the disk; `false` when there is none left to give. A service that writes to the

@@ -44,6 +44,12 @@ impl Conditions {
         self.words.push(text);
     }
 
+    /// Adds that a column holds one of these.
+    pub(super) fn and_one_of(&mut self, column: &str, values: Vec<Vec<u8>>) {
+        let places = vec!["?"; values.len()].join(", ");
+        self.and(&format!("{column} IN ({places})"), values.into_iter().map(Value::Bytes));
+    }
+
     fn clause(&self) -> String {
         if self.words.is_empty() { String::new() } else { format!("WHERE {}", self.words.join(" AND ")) }
     }
@@ -82,8 +88,7 @@ impl Database {
         let mut found = Vec::new();
         for cards in cards.chunks(MOST_CARDS) {
             let mut conditions = Conditions::default();
-            let places = vec!["?"; cards.len()].join(", ");
-            conditions.and(&format!("card IN ({places})"), cards.iter().map(|card| Value::Bytes(bytes(*card))));
+            conditions.and_one_of("card", cards.iter().copied().map(bytes).collect());
             let select = format!("SELECT card, record_id FROM ledger_card {}", conditions.clause());
             for row in conditions.bind(sqlx::query(AssertSqlSafe(select))).fetch_all(&self.pool).await? {
                 if let (Some(card), Some(record)) = (id(&row, "card")?, id(&row, "record_id")?) {
@@ -169,8 +174,7 @@ impl Database {
     /// How many of these records there are.
     pub(super) async fn count_of_ids(&self, ids: &[Uuid]) -> Result<i64, LedgerError> {
         let mut conditions = Conditions::default();
-        let places = vec!["?"; ids.len()].join(", ");
-        conditions.and(&format!("id IN ({places})"), ids.iter().map(|id| Value::Bytes(bytes(*id))));
+        conditions.and_one_of("id", ids.iter().copied().map(bytes).collect());
         self.count_of(&conditions).await
     }
 

@@ -6,6 +6,9 @@ use uuid::Uuid;
 use super::chain::{Hash, Head};
 use super::error::LedgerError;
 
+/// Which program writes.
+pub const PROGRAM: &str = concat!("sij-cds ", env!("CARGO_PKG_VERSION"));
+
 /// What a start record's summary says.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -26,6 +29,6 @@ pub(super) struct Previous {
 /// The summary of a start record.
 pub(super) fn summary(previous: Option<Head>) -> Result<Vec<u8>, LedgerError> {
     let previous = previous.map(|head| Previous { chain: head.chain, sequence: head.sequence, hash: head.hash });
-    let start = Start { program: concat!("sij-cds ", env!("CARGO_PKG_VERSION")).to_owned(), previous };
+    let start = Start { program: PROGRAM.to_owned(), previous };
     serde_json::to_vec(&start).map_err(|_| LedgerError::Sealing)
 }

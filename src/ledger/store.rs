@@ -61,10 +61,7 @@ impl Store {
     /// What the chain of a process goes on from that found PostgreSQL away when it began; `None` as long as that cannot be told.
     pub(super) async fn late_link(&self, instance: &str, own: Uuid) -> Option<Option<Head>> {
         match self {
-            Self::Server(server) if !server.spool.state.is_spooling() => {
-                server.in_time(server.spool.database.head_of(instance, Some(own))).await.ok()
-            }
-            Self::Server(_) => None,
+            Self::Server(server) => server.in_time(server.spool.database.head_of(instance, Some(own))).await.ok(),
             Self::File(_) => Some(None),
         }
     }
