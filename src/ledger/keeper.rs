@@ -107,8 +107,8 @@ impl Ledger {
     /// Keeps an entry that nobody waits for, if there is room.
     pub fn keep_unwaited(&self, entry: Entry<'_>) {
         let Some(keeping) = &self.0 else { return };
-        let job = keeping.seal(vec![entry]).map(|sealed| Job::Keep(sealed, None));
-        if job.map_err(|_| ()).and_then(|job| keeping.queue.try_send(job).map_err(|_| ())).is_err() {
+        let sent = keeping.seal(vec![entry]).and_then(|sealed| keeping.send(Job::Keep(sealed, None)));
+        if sent.is_err() {
             metrics::counter!("sij_cds_ledger_failed_records_total").increment(1);
         }
     }
@@ -186,12 +186,18 @@ impl Keeping {
         entries.into_iter().map(|entry| SealedEntry::seal(entry, &keys)).collect()
     }
 
-    async fn ask(&self, job: impl FnOnce(oneshot::Sender<Written>) -> Job) -> Written {
-        let (done, written) = oneshot::channel();
-        self.queue.try_send(job(done)).map_err(|error| match error {
+    fn send(&self, job: Job) -> Result<(), LedgerError> {
+        self.queue.try_send(job).map_err(|error| match error {
             TrySendError::Full(_) => LedgerError::TooSlow,
             TrySendError::Closed(_) => LedgerError::Closed,
         })?;
+        self.state.gathering.tell(self.queue.max_capacity() - self.queue.capacity());
+        Ok(())
+    }
+
+    async fn ask(&self, job: impl FnOnce(oneshot::Sender<Written>) -> Job) -> Written {
+        let (done, written) = oneshot::channel();
+        self.send(job(done))?;
         timeout(self.patience, written).await.map_err(|_| LedgerError::TooSlow)?.unwrap_or(Err(LedgerError::Closed))
     }
 }

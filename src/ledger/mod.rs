@@ -12,6 +12,7 @@ mod entry;
 mod error;
 mod file_writer;
 mod forwarder;
+mod gathering;
 mod insert;
 mod keeper;
 mod kept;

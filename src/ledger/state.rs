@@ -6,6 +6,8 @@ use std::sync::{Mutex, PoisonError};
 use tokio::sync::Notify;
 use tokio::time::{Duration, Instant};
 
+use super::gathering::Gathering;
+
 /// For so long a record that was written proves that records can be.
 const PROOF: Duration = Duration::from_secs(1);
 
@@ -49,6 +51,7 @@ pub(super) struct State {
     written_at: Mutex<Option<Instant>>,
     /// Wakes the forwarder.
     pub(super) to_forward: Notify,
+    pub(super) gathering: Gathering,
 }
 
 impl State {

@@ -27,10 +27,6 @@ const MOST_BYTES: usize = 8 * 1024 * 1024;
 /// The pause between two tries to find out what a chain goes on from.
 const LINK_PAUSE: Duration = Duration::from_secs(5);
 
-/// How long is waited for more records each time, and at most.
-const GATHERING: Duration = Duration::from_micros(500);
-const LONGEST_GATHERING: Duration = Duration::from_millis(5);
-
 /// Whether it is written. The cause of a failure is in the log.
 pub(super) type Written = Result<(), LedgerError>;
 
@@ -58,7 +54,7 @@ pub(super) struct Writer {
     pub(super) is_link_due: bool,
     /// When that was last looked for.
     pub(super) link_tried_at: Option<Instant>,
-    /// How many records the last transaction had.
+    /// How many jobs came lately: together, or while those were done.
     pub(super) lately: usize,
 }
 
@@ -78,6 +74,7 @@ pub(super) enum Chain {
 struct Batch {
     entries: Vec<SealedEntry>,
     bytes: usize,
+    jobs: usize,
     /// Whether anything is to be written, and be it nothing but a start.
     is_asked: bool,
     waiting: Vec<oneshot::Sender<Written>>,
@@ -94,12 +91,16 @@ impl Writer {
     }
 
     async fn run(mut self) {
-        while let Some(first) = self.queue.recv().await {
+        loop {
+            // Where several call at once, more are on their way, and the fewer the transactions, the less each call costs.
+            self.state.gathering.until(self.lately.min(MOST_RECORDS), || self.queue.len()).await;
+            let Some(first) = self.queue.recv().await else { return };
             let mut batch = Batch::default();
             batch.add(first);
-            self.gather(&mut batch);
-            let closing = batch.closing.take();
+            self.drain(&mut batch);
+            let (jobs, closing) = (batch.jobs, batch.closing.take());
             self.write(batch).await;
+            self.lately = jobs + self.queue.len();
             if let Some(closing) = closing {
                 self.store.close().await;
                 // Whoever closes may have gone.
@@ -109,23 +110,7 @@ impl Writer {
         }
     }
 
-    /// Adds what else waits. Where several call at once, more are on their way, and the fewer the transactions, the less each call costs:
-    /// they are given a little time, as long as some come.
-    fn gather(&mut self, batch: &mut Batch) {
-        self.drain(batch);
-        let begun = Instant::now();
-        while self.lately > 1 && batch.has_room() && begun.elapsed() < LONGEST_GATHERING {
-            let before = batch.entries.len();
-            // This thread has nothing else to do.
-            std::thread::sleep(GATHERING);
-            self.drain(batch);
-            if batch.entries.len() == before {
-                break;
-            }
-        }
-        self.lately = batch.entries.len();
-    }
-
+    /// Adds what else waits.
     fn drain(&mut self, batch: &mut Batch) {
         while batch.has_room()
             && let Ok(job) = self.queue.try_recv()
@@ -245,6 +230,7 @@ impl Writer {
 
 impl Batch {
     fn add(&mut self, job: Job) {
+        self.jobs += 1;
         match job {
             // Its call was answered 503 already: a record would tell of an answer that nobody got.
             Job::Keep(_, Some(waiting)) if waiting.is_closed() => {}
