@@ -18,6 +18,9 @@ use crate::fhir::{Answer, AnswerTo, Reason};
 use crate::ledger::{Entry, EntryKind, PROGRAM};
 use crate::policy::{Determination, Evaluation, OrderKind, Pathway, Site, Verdict};
 
+/// What is decided of a call is about so long, in bytes.
+const EVALUATION: usize = 16 * 1024;
+
 /// HTTP's status of every answer.
 const OK: u16 = 200;
 
@@ -105,7 +108,7 @@ impl<'r> Recorder<'r> {
         let worst = evaluation.orders.iter().map(|order| order.determination).max();
         entry.determination = worst.map(|determination| determination.as_str().to_owned());
         entry.cards = cards;
-        let members = Members::default()
+        let members = Members::with_room(EVALUATION + answer.len())
             .json("program", &PROGRAM)
             .json("plan", plan)
             .json("policyFiles", &in_force(policies))
@@ -203,19 +206,33 @@ fn array(items: impl Iterator<Item = Vec<u8>>) -> Vec<u8> {
 pub(super) struct Members(Vec<u8>);
 
 impl Members {
+    /// With room for so many bytes: what grows is copied again and again.
+    fn with_room(bytes: usize) -> Self {
+        Self(Vec::with_capacity(bytes))
+    }
+
     /// A member whose value is JSON.
     pub(super) fn raw(mut self, name: &str, json: &[u8]) -> Self {
-        self.0.push(if self.0.is_empty() { b'{' } else { b',' });
-        self.0.push(b'"');
-        self.0.extend_from_slice(name.as_bytes());
-        self.0.extend_from_slice(b"\":");
+        self.name(name);
         self.0.extend_from_slice(json);
         self
     }
 
-    pub(super) fn json<T: Serialize + ?Sized>(self, name: &str, value: &T) -> Self {
-        let json = serde_json::to_vec(value).unwrap_or_else(|_| b"null".to_vec());
-        self.raw(name, &json)
+    pub(super) fn json<T: Serialize + ?Sized>(mut self, name: &str, value: &T) -> Self {
+        self.name(name);
+        let end = self.0.len();
+        if serde_json::to_writer(&mut self.0, value).is_err() {
+            self.0.truncate(end);
+            self.0.extend_from_slice(b"null");
+        }
+        self
+    }
+
+    fn name(&mut self, name: &str) {
+        self.0.push(if self.0.is_empty() { b'{' } else { b',' });
+        self.0.push(b'"');
+        self.0.extend_from_slice(name.as_bytes());
+        self.0.extend_from_slice(b"\":");
     }
 
     pub(super) fn finish(mut self) -> Vec<u8> {
