@@ -122,8 +122,31 @@ impl Archive {
     /// # Errors
     /// As [`Archive::find`].
     pub async fn page(&self, after: Place, wanted: &Wanted) -> Result<Vec<Kept>, LedgerError> {
-        let records = self.database.page(after, &self.conditions(wanted), PAGE).await?;
-        self.opened(records, Depth::Content)
+        let (conditions, mut after, mut kept) = (self.conditions(wanted), after, Vec::new());
+        // A page of which all was purged meanwhile is not the last.
+        while kept.is_empty() {
+            let records = self.database.page(after, &conditions, PAGE).await?;
+            let Some(last) = records.last() else { break };
+            after = Place { chain: last.chain, sequence: last.sequence };
+            for record in records {
+                kept.extend(self.open_unless_purged(record).await?);
+            }
+        }
+        Ok(kept)
+    }
+
+    /// Opens a record, content and all; `None` where a purge took its content after its row was read.
+    async fn open_unless_purged(&self, record: Record) -> Result<Option<Kept>, LedgerError> {
+        let place = Place { chain: record.chain, sequence: record.sequence };
+        match Kept::open(record, &self.keys, Depth::Content) {
+            Err(LedgerError::Altered { .. }) if self.is_purged(place).await? => Ok(None),
+            outcome => outcome.map(Some),
+        }
+    }
+
+    async fn is_purged(&self, place: Place) -> Result<bool, LedgerError> {
+        let checkpoint = self.database.checkpoint(place.chain).await?;
+        Ok(checkpoint.is_some_and(|checkpoint| place.sequence <= checkpoint.head.sequence))
     }
 
     /// How many records are wanted.

@@ -1,4 +1,4 @@
-//! A record as a row: the same columns in SQLite and in PostgreSQL.
+//! A record as a row: the same columns in SQLite and in PostgreSQL, but that in SQLite's a content may stand elsewhere.
 //! Not here: the tables, which are made by `migrations/`.
 
 use sqlx::any::{AnyArguments, AnyRow};
@@ -7,6 +7,7 @@ use sqlx::{Any, Row as _};
 use uuid::Uuid;
 
 use super::chain::{Hash, Record};
+use super::contents::{Contents, Extent, Spot};
 use super::entry::EntryKind;
 use super::error::LedgerError;
 use super::sealed::SealedEntry;
@@ -15,7 +16,10 @@ use super::sealed::SealedEntry;
 pub(super) const COLUMNS: &str = "chain, sequence, id, kind, instance, received_at, recorded_at, client, tenant, hook, status, cause, \
     policies, determination, patient_index, card, about, cards, key_id, summary, content, hash";
 
-/// How many they are.
+/// Where the content stands, in SQLite.
+pub(super) const EXTENT_COLUMNS: &str = "content_file, content_offset, content_length";
+
+/// How many those of both are.
 pub(super) const WIDTH: usize = 22;
 
 pub(super) type Statement<'q> = Query<'q, Any, AnyArguments>;
@@ -62,8 +66,17 @@ pub(super) fn bytes(id: Uuid) -> Vec<u8> {
     id.as_bytes().to_vec()
 }
 
+/// What of a record's content is read.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Reading<'c> {
+    /// What stands in the row.
+    Row,
+    /// What stands in the row, or in the files beside it: the row has [`EXTENT_COLUMNS`], too.
+    Files(&'c Contents),
+}
+
 /// Reads a row of [`COLUMNS`].
-pub(super) fn record(row: &AnyRow) -> Result<Record, LedgerError> {
+pub(super) fn record(row: &AnyRow, reading: Reading<'_>) -> Result<Record, LedgerError> {
     let text = |column: &'static str| -> Result<Option<String>, LedgerError> { Ok(row.try_get(column)?) };
     let kind: String = row.try_get("kind")?;
     let sealed = SealedEntry {
@@ -83,7 +96,7 @@ pub(super) fn record(row: &AnyRow) -> Result<Record, LedgerError> {
         cards: cards(row)?,
         key_id: row.try_get("key_id")?,
         summary: row.try_get("summary")?,
-        content: row.try_get("content")?,
+        content: content(row, reading)?,
     };
     Ok(Record {
         chain: id(row, "chain")?.ok_or(LedgerError::Unreadable { column: "chain" })?,
@@ -93,6 +106,29 @@ pub(super) fn record(row: &AnyRow) -> Result<Record, LedgerError> {
         sealed,
         hash: hash(row, "hash")?,
     })
+}
+
+fn content(row: &AnyRow, reading: Reading<'_>) -> Result<Option<Vec<u8>>, LedgerError> {
+    if let Reading::Files(contents) = reading
+        && let Some(extent) = extent(row)?
+    {
+        // One that is gone opens no more than one that was altered.
+        return Ok(Some(contents.read(extent).map_err(LedgerError::Contents)?.unwrap_or_default()));
+    }
+    Ok(row.try_get("content")?)
+}
+
+/// Where a record's content stands, if that is not in its row.
+fn extent(row: &AnyRow) -> Result<Option<Extent>, LedgerError> {
+    let number = |column: &'static str| -> Result<Option<u64>, LedgerError> {
+        let number: Option<i64> = row.try_get(column)?;
+        number.map(|number| u64::try_from(number).map_err(|_| LedgerError::Unreadable { column })).transpose()
+    };
+    let Some(file) = number("content_file")? else { return Ok(None) };
+    let missing = |column| LedgerError::Unreadable { column };
+    let offset = number("content_offset")?.ok_or_else(|| missing("content_offset"))?;
+    let length = number("content_length")?.ok_or_else(|| missing("content_length"))?;
+    Ok(Some(Extent { from: Spot { file, offset }, length }))
 }
 
 fn status(row: &AnyRow) -> Result<Option<u16>, LedgerError> {

@@ -17,6 +17,8 @@ use tokio::time::timeout;
 use url::Url;
 
 use super::chain::Record;
+use super::columns::{COLUMNS, EXTENT_COLUMNS, Reading};
+use super::contents::Contents;
 use super::error::LedgerError;
 use super::file_writer::FileWriter;
 
@@ -42,7 +44,7 @@ struct Own {
     lock: Arc<File>,
 }
 
-/// A record of a call fills about one.
+/// Several records, or one whose content stands in its row.
 const PAGE_SIZE: u32 = 8192;
 
 /// Which of the two.
@@ -57,6 +59,8 @@ pub(super) enum Kind {
 pub(super) struct Database {
     pub(super) kind: Kind,
     pub(super) pool: AnyPool,
+    /// The files beside SQLite's, where contents may stand.
+    pub(super) contents: Option<Contents>,
     is_migrated: Arc<AtomicBool>,
     /// Of a file that this process alone writes records to.
     own: Option<Own>,
@@ -68,7 +72,8 @@ impl Database {
         let mut url = Url::parse("sqlite:").map_err(|error| LedgerError::Unopened(sqlx::Error::Configuration(error.into())))?;
         url.set_path(&path.to_string_lossy());
         url.set_query(Some(if may_make { "mode=rwc" } else { "mode=rw" }));
-        Self::of(Kind::Sqlite, &url, FILE_SETTINGS.to_owned(), BUSY_PATIENCE)
+        let database = Self::of(Kind::Sqlite, &url, FILE_SETTINGS.to_owned(), BUSY_PATIENCE)?;
+        Ok(Self { contents: Some(Contents::beside(path)), ..database })
     }
 
     /// PostgreSQL at a URL. Every statement has `patience`.
@@ -90,12 +95,22 @@ impl Database {
                 let settings = sqlx::AssertSqlSafe(settings.clone());
                 Box::pin(async move { connection.execute(sqlx::raw_sql(settings)).await.map(|_| ()) })
             });
-        Ok(Self { kind, pool: pool.connect_lazy_with(options), is_migrated: Arc::default(), own: None })
+        Ok(Self { kind, pool: pool.connect_lazy_with(options), contents: None, is_migrated: Arc::default(), own: None })
     }
 
     /// The same database, written to by this process alone as long as it holds `lock`.
-    pub(super) fn written_to(self, path: &Path, lock: File) -> Self {
-        Self { own: Some(Own { writer: Arc::new(FileWriter::new(path)), lock: Arc::new(lock) }), ..self }
+    pub(super) fn written_to(self, writer: FileWriter, lock: File) -> Self {
+        Self { own: Some(Own { writer: Arc::new(writer), lock: Arc::new(lock) }), ..self }
+    }
+
+    /// The columns that a record is read from.
+    pub(super) fn columns(&self) -> String {
+        if self.contents.is_some() { format!("{COLUMNS}, {EXTENT_COLUMNS}") } else { COLUMNS.to_owned() }
+    }
+
+    /// How a record is read with its content.
+    pub(super) fn reading(&self) -> Reading<'_> {
+        self.contents.as_ref().map_or(Reading::Row, Reading::Files)
     }
 
     /// Writes records, all or none; they are durable when this returns.

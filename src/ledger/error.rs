@@ -39,6 +39,9 @@ pub enum LedgerError {
     /// The file refused.
     #[error("the ledger's file cannot be written")]
     File(#[source] rusqlite::Error),
+    /// The files of contents beside it cannot be used.
+    #[error("the ledger's contents cannot be read or written")]
+    Contents(#[source] std::io::Error),
     /// The writer has nowhere to run.
     #[error("the ledger's writer cannot be started")]
     NoThread(#[source] std::io::Error),

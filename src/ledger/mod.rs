@@ -7,6 +7,7 @@ mod archive;
 mod chain;
 mod checkpoint;
 mod columns;
+mod contents;
 mod database;
 mod entry;
 mod error;

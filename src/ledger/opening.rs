@@ -13,8 +13,10 @@ use tokio::time::timeout;
 use tracing::warn;
 
 use super::chain::Head;
+use super::contents::Contents;
 use super::database::{Database, lay_out};
 use super::error::LedgerError;
+use super::file_writer::FileWriter;
 use super::keys::{KeyRing, new_key_line};
 use super::spool::Spool;
 use super::state::State;
@@ -85,14 +87,17 @@ pub(super) async fn open(config: &LedgerConfig) -> Result<Option<Opened>, Ledger
 
 async fn open_file(config: &LedgerConfig, path: &Path) -> Result<Opened, LedgerError> {
     let keys = keys_or_new(config, path)?;
-    let database = locked("url", path).await?;
+    let writer = FileWriter::new(path, Some(Contents::beside(path)));
+    let database = locked("url", path, writer).await?;
     let databases = vec![database.clone()];
     Ok(Opened { store: Store::File(database), keys, state: Arc::default(), link: None, is_link_due: false, databases })
 }
 
 async fn open_server(config: &LedgerConfig) -> Result<Opened, LedgerError> {
     let keys = keys(config)?;
-    let spool = locked("spool_file", &config.spool_file).await?;
+    // What waits here is gone again soon, and its contents with it, where they stand in its rows.
+    let writer = FileWriter::new(&config.spool_file, None);
+    let spool = locked("spool_file", &config.spool_file, writer).await?;
     let database = Database::of_server(config.url.expose_secret(), config.database_patience)?;
     let state = Arc::new(State::default());
     let left = spool.count().await?;
@@ -123,7 +128,7 @@ async fn beginning(database: &Database, config: &LedgerConfig) -> Result<Option<
 }
 
 /// A file that this process alone writes records to. The lock ends with the process, however that ends.
-async fn locked(key: &'static str, path: &Path) -> Result<Database, LedgerError> {
+async fn locked(key: &'static str, path: &Path, writer: FileWriter) -> Result<Database, LedgerError> {
     let lock_path = with_suffix(path, ".lock");
     let file_error = |source| LedgerError::Unusable { key, path: path.to_owned(), source };
     let lock = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(&lock_path).map_err(file_error)?;
@@ -134,7 +139,7 @@ async fn locked(key: &'static str, path: &Path) -> Result<Database, LedgerError>
     }
     make_private(path).map_err(file_error)?;
     lay_out(path).await?;
-    let database = Database::of_file(path, true)?.written_to(path, lock);
+    let database = Database::of_file(path, true)?.written_to(writer, lock);
     database.migrate().await?;
     Ok(database)
 }

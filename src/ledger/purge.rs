@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use chrono::{DateTime, Utc};
+use sqlx::any::AnyRow;
 use sqlx::{Executor as _, Row as _};
 use uuid::Uuid;
 
@@ -10,6 +11,7 @@ use super::archive::Archive;
 use super::chain::{Head, Record};
 use super::checkpoint::Checkpoint;
 use super::columns::bytes;
+use super::contents::Spot;
 use super::database::{Database, Kind};
 use super::error::LedgerError;
 use super::place::Place;
@@ -46,6 +48,8 @@ pub struct Purge<'a> {
     before: DateTime<Utc>,
     proof: Proof,
     chains: VecDeque<Uuid>,
+    /// Up to where contents are cleared.
+    cleared: Spot,
 }
 
 impl<'a> Purge<'a> {
@@ -54,7 +58,21 @@ impl<'a> Purge<'a> {
     /// # Errors
     /// [`LedgerError`] where the database fails.
     pub async fn begin(archive: &'a Archive, before: DateTime<Utc>, proof: Proof) -> Result<Self, LedgerError> {
-        Ok(Self { archive, before, proof, chains: archive.database.chains().await?.into() })
+        let mut purge = Self { archive, before, proof, chains: archive.database.chains().await?.into(), cleared: Spot::default() };
+        // One that was interrupted may have left contents of rows that it removed.
+        purge.clear_contents(Spot::default()).await?;
+        Ok(purge)
+    }
+
+    /// Removes contents from the disk that there are no rows of any more: all ahead of the first that there is a row of, or where there
+    /// is none, ahead of `last`, the end of the last that there was one of. A service that writes meanwhile writes behind that.
+    async fn clear_contents(&mut self, last: Spot) -> Result<(), LedgerError> {
+        let database = &self.archive.database;
+        let Some(contents) = &database.contents else { return Ok(()) };
+        let end = database.first_content().await?.unwrap_or(last);
+        contents.clear(self.cleared, end).map_err(LedgerError::Contents)?;
+        self.cleared = end;
+        Ok(())
     }
 
     /// Removes some, from the beginning of their chain on.
@@ -83,7 +101,9 @@ impl<'a> Purge<'a> {
             }
             let key = self.archive.keys.sealing().ok_or(LedgerError::Sealing)?;
             let cards: Vec<Uuid> = records.iter().flatten().flat_map(|record| record.sealed.cards.iter().copied()).collect();
+            let last = self.archive.database.last_content_up_to(&head).await?;
             if self.archive.database.remove_up_to(&Checkpoint::new(head, key), from.sequence, &cards).await? {
+                self.clear_contents(last.unwrap_or_default()).await?;
                 return Ok(Purged::Some(u64::try_from(records.len()).unwrap_or(u64::MAX)));
             }
             // Somebody else purges, too: from where that got to.
@@ -131,11 +151,32 @@ impl Archive {
 }
 
 impl Database {
+    /// Where the first content stands that does not stand in its row.
+    async fn first_content(&self) -> Result<Option<Spot>, LedgerError> {
+        let select = "SELECT content_file AS file, content_offset AS position FROM ledger_record WHERE content_file IS NOT NULL \
+            ORDER BY place LIMIT 1";
+        spot(sqlx::query(select).fetch_optional(&self.pool).await?.as_ref())
+    }
+
+    /// Where the last content of a chain's records up to one ends.
+    async fn last_content_up_to(&self, head: &Head) -> Result<Option<Spot>, LedgerError> {
+        if self.contents.is_none() {
+            return Ok(None);
+        }
+        let select = "SELECT content_file AS file, content_offset + content_length AS position FROM ledger_record \
+            WHERE chain = $1 AND sequence <= $2 AND content_file IS NOT NULL ORDER BY place DESC LIMIT 1";
+        spot(sqlx::query(select).bind(bytes(head.chain)).bind(head.sequence).fetch_optional(&self.pool).await?.as_ref())
+    }
+
     /// Removes a chain's records up to a checkpoint, which is put in their place, and their cards; `false`, and nothing is done, if
     /// the chain does not begin behind `from` any more.
     async fn remove_up_to(&self, checkpoint: &Checkpoint, from: i64, cards: &[Uuid]) -> Result<bool, LedgerError> {
         let Head { chain, sequence, .. } = checkpoint.head;
         let mut transaction = self.begin().await?;
+        if self.kind == Kind::Sqlite {
+            // Removed rows are written over with zeros; on this connection, which is used for other things, too, but seldom to remove.
+            transaction.connection()?.execute(sqlx::raw_sql("PRAGMA secure_delete = ON")).await?;
+        }
         if !checkpoint.put(from, transaction.connection()?).await? {
             return Ok(false);
         }
@@ -148,4 +189,12 @@ impl Database {
         transaction.commit().await?;
         Ok(true)
     }
+}
+
+fn spot(row: Option<&AnyRow>) -> Result<Option<Spot>, LedgerError> {
+    let number = |row: &AnyRow, column: &'static str| -> Result<u64, LedgerError> {
+        let number: i64 = row.try_get(column)?;
+        u64::try_from(number).map_err(|_| LedgerError::Unreadable { column })
+    };
+    row.map(|row| Ok(Spot { file: number(row, "file")?, offset: number(row, "position")? })).transpose()
 }

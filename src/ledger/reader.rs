@@ -6,7 +6,7 @@ use sqlx::{AssertSqlSafe, Row as _};
 use uuid::Uuid;
 
 use super::chain::Record;
-use super::columns::{COLUMNS, Statement, bytes, id, record};
+use super::columns::{Reading, Statement, bytes, id, record};
 use super::database::Database;
 use super::entry::EntryKind;
 use super::error::LedgerError;
@@ -109,9 +109,10 @@ impl Database {
         rows.iter().map(place).collect()
     }
 
-    /// The newest records that meet the conditions, the newest first: ids are in the order of time.
+    /// The newest records that meet the conditions, the newest first: ids are in the order of time. Contents that do not stand in the
+    /// rows are not read.
     pub(super) async fn newest(&self, conditions: &Conditions, most: i64) -> Result<Vec<Record>, LedgerError> {
-        self.records(conditions, "ORDER BY id DESC", most).await
+        self.rows(conditions, "ORDER BY id DESC", most).await?.iter().map(|row| record(row, Reading::Row)).collect()
     }
 
     /// Records behind a place, chain by chain.
@@ -127,7 +128,7 @@ impl Database {
         conditions.and("chain = ?", [Value::Bytes(bytes(after.chain))]);
         conditions.and("sequence > ?", [Value::Number(after.sequence)]);
         match self.rows(&conditions, "ORDER BY sequence", most).await {
-            Ok(rows) => Ok(rows.iter().map(|row| record(row).ok()).collect()),
+            Ok(rows) => Ok(rows.iter().map(|row| record(row, self.reading()).ok()).collect()),
             // A value of a type that is none of ours: by one of them no row of the page can be had.
             Err(LedgerError::Database(sqlx::Error::Decode(_) | sqlx::Error::ColumnDecode { .. })) => {
                 self.one_by_one(&conditions, "ORDER BY sequence", most).await
@@ -146,17 +147,17 @@ impl Database {
             conditions.and("chain = ?", [Value::Bytes(place.try_get("chain")?)]);
             conditions.and("sequence = ?", [Value::Number(place.try_get("sequence")?)]);
             let found = self.rows(&conditions, "", 1).await;
-            records.push(found.ok().as_ref().and_then(|rows| rows.first()).and_then(|row| record(row).ok()));
+            records.push(found.ok().as_ref().and_then(|rows| rows.first()).and_then(|row| record(row, self.reading()).ok()));
         }
         Ok(records)
     }
 
     async fn records(&self, conditions: &Conditions, order: &str, most: i64) -> Result<Vec<Record>, LedgerError> {
-        self.rows(conditions, order, most).await?.iter().map(record).collect()
+        self.rows(conditions, order, most).await?.iter().map(|row| record(row, self.reading())).collect()
     }
 
     async fn rows(&self, conditions: &Conditions, order: &str, most: i64) -> Result<Vec<AnyRow>, LedgerError> {
-        let select = format!("SELECT {COLUMNS} FROM ledger_record {} {order} LIMIT {most}", conditions.clause());
+        let select = format!("SELECT {} FROM ledger_record {} {order} LIMIT {most}", self.columns(), conditions.clause());
         Ok(conditions.bind(sqlx::query(AssertSqlSafe(select))).fetch_all(&self.pool).await?)
     }
 

@@ -8,7 +8,7 @@ use tokio::sync::Mutex;
 use tracing::warn;
 
 use super::chain::Record;
-use super::columns::{COLUMNS, bytes, cards, record};
+use super::columns::{bytes, cards, record};
 use super::database::Database;
 use super::error::LedgerError;
 use super::state::State;
@@ -72,10 +72,10 @@ impl Spool {
 impl Database {
     /// The oldest records behind a row, and the row of the last of them.
     async fn behind(&self, row: i64, most: i64) -> Result<(Vec<Record>, i64), LedgerError> {
-        let select = format!("SELECT {COLUMNS}, place FROM ledger_record WHERE place > $1 ORDER BY place LIMIT $2");
+        let select = format!("SELECT {}, place FROM ledger_record WHERE place > $1 ORDER BY place LIMIT $2", self.columns());
         let rows = sqlx::query(AssertSqlSafe(select)).bind(row).bind(most).fetch_all(&self.pool).await?;
         let last = rows.last().map(|row| row.try_get("place")).transpose()?.unwrap_or(row);
-        Ok((rows.iter().map(record).collect::<Result<_, _>>()?, last))
+        Ok((rows.iter().map(|row| record(row, self.reading())).collect::<Result<_, _>>()?, last))
     }
 
     /// Removes the records up to a row, and their cards.

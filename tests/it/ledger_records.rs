@@ -77,6 +77,9 @@ async fn no_token_and_nothing_of_the_patient_stands_in_the_files() {
         }
         let mut bytes = std::fs::read(keeping.file("ledger.db")).unwrap();
         bytes.extend(std::fs::read(keeping.file("ledger.db-wal")).unwrap_or_default());
+        let contents = keeping.contents_files();
+        assert_eq!(contents.len(), 1);
+        bytes.extend(std::fs::read(&contents[0]).unwrap());
         assert!(bytes.len() > 10_000);
         let patient = call["context"]["patientId"].as_str().unwrap().to_owned();
         for secret in [TOKEN, &patient, "order-1", "a clinician's words", "Practitioner", "prefetch", "27096"] {

@@ -26,6 +26,7 @@ mod key_servers;
 mod laws;
 mod ledger_chain;
 mod ledger_commands;
+mod ledger_contents;
 mod ledger_in_postgres;
 mod ledger_records;
 mod ledger_replay;

@@ -9,8 +9,8 @@ use sij_cds::clock::{Clock, FixedClock};
 use sij_cds::config::Config;
 use sij_cds::ids::RandomIds;
 use sij_cds::ledger::{Archive, Kept, Ledger, Place, Verification, Verified, Wanted, new_key_line};
-use sqlx::ConnectOptions as _;
-use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteRow};
+use sqlx::{ConnectOptions as _, Row as _};
 use tempfile::TempDir;
 
 use super::{LogBuffer, TestApp, day_of_the_fixtures, default_config};
@@ -47,6 +47,14 @@ impl Keeping {
     /// A file of the directory.
     pub(crate) fn file(&self, name: &str) -> PathBuf {
         self.directory.path().join(name)
+    }
+
+    /// The files of contents, the oldest first.
+    pub(crate) fn contents_files(&self) -> Vec<PathBuf> {
+        let Ok(entries) = std::fs::read_dir(self.file("ledger.db.contents")) else { return Vec::new() };
+        let mut files: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
+        files.sort();
+        files
     }
 
     /// Seals with a new key from the next opening on; the old ones still open.
@@ -104,6 +112,22 @@ impl Keeping {
     /// What is wrong, in words; nothing if the ledger holds.
     pub(crate) async fn defects(&self) -> Vec<String> {
         self.verified().await.findings.iter().map(ToString::to_string).collect()
+    }
+
+    /// The numbers that a statement selects.
+    pub(crate) async fn rows(&self, select: &str) -> Vec<Vec<i64>> {
+        self.selected(select).await.iter().map(|row| (0..row.len()).map(|column| row.get(column)).collect()).collect()
+    }
+
+    /// The bytes that a statement selects.
+    pub(crate) async fn bytes(&self, select: &str) -> Vec<Vec<u8>> {
+        self.selected(select).await.iter().map(|row| row.get(0)).collect()
+    }
+
+    async fn selected(&self, select: &str) -> Vec<SqliteRow> {
+        let options = SqliteConnectOptions::new().filename(self.file("ledger.db"));
+        let mut connection = options.connect().await.unwrap();
+        sqlx::query(sqlx::AssertSqlSafe(select.to_owned())).fetch_all(&mut connection).await.unwrap()
     }
 
     /// Changes the file behind the ledger's back, and says how many rows it was.
