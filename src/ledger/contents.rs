@@ -4,11 +4,15 @@
 //! Not here: the rows ([`super::file_writer`]), and what is sealed ([`super::sealed`]).
 
 use std::fs::{DirBuilder, File, OpenOptions};
-use std::io::{ErrorKind, Read as _, Result, Seek as _, SeekFrom, Write as _};
+use std::io::{ErrorKind, Read as _, Result, Seek as _, SeekFrom};
 use std::os::unix::fs::{DirBuilderExt as _, FileExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use super::opening::with_suffix;
+
+/// A file is made longer by so much, in zeros that contents are then written over: what does not make a file longer is on the disk in half
+/// the time, for it waits for nothing that others write.
+const RESERVE: u64 = 1024 * 1024;
 
 /// How much is blanked at a time.
 static BLANK: [u8; 64 * 1024] = [0; 64 * 1024];
@@ -40,7 +44,12 @@ pub(super) struct ContentsFile {
     number: u64,
     /// What was there when it was opened is not ours to cut.
     begun_at: u64,
+    /// Up to where contents stand; zeros follow.
     length: u64,
+    /// How long the file is.
+    reserved: u64,
+    /// Whether a write failed: then the room may be short, and contents take no more than they need.
+    is_tight: bool,
 }
 
 impl Contents {
@@ -73,10 +82,10 @@ impl Contents {
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
             Err(error) => return Err(error),
         }
-        let file = OpenOptions::new().create(true).append(true).mode(0o600).open(self.path(number))?;
+        let file = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(self.path(number))?;
         sync_directory(Some(&self.directory))?;
         let length = file.metadata()?.len();
-        Ok(ContentsFile { file, number, begun_at: length, length })
+        Ok(ContentsFile { file, number, begun_at: length, length, reserved: length, is_tight: false })
     }
 
     /// Removes what stands ahead of a spot: files as a whole, and of the spot's own what is behind `cleared`, which is ahead of it and known
@@ -97,12 +106,7 @@ impl Contents {
     fn blank(&self, from: Spot, end: u64) -> Result<()> {
         let file = OpenOptions::new().write(true).open(self.path(from.file))?;
         // A file that is shorter does not become longer.
-        let (mut offset, end) = (from.offset, end.min(file.metadata()?.len()));
-        while offset < end {
-            let part = usize::try_from(end - offset).unwrap_or(usize::MAX).min(BLANK.len());
-            file.write_all_at(BLANK.get(..part).unwrap_or(&BLANK), offset)?;
-            offset += part as u64;
-        }
+        write_blank(&file, from.offset, end.min(file.metadata()?.len()))?;
         file.sync_data()
     }
 
@@ -128,10 +132,32 @@ impl ContentsFile {
 
     /// Writes a content; it is not durable yet.
     pub(super) fn append(&mut self, content: &[u8]) -> Result<Extent> {
-        self.file.write_all(content)?;
         let extent = Extent { from: Spot { file: self.number, offset: self.length }, length: content.len() as u64 };
-        self.length += extent.length;
+        let end = self.length + extent.length;
+        if end > self.reserved && !self.is_tight {
+            self.reserve(end);
+        }
+        self.file.write_all_at(content, self.length)?;
+        self.length = end;
+        self.reserved = self.reserved.max(end);
         Ok(extent)
+    }
+
+    /// Makes the file longer, beyond what is written next.
+    fn reserve(&mut self, end: u64) {
+        let reserved = end.next_multiple_of(RESERVE);
+        if write_blank(&self.file, end, reserved).is_ok() {
+            self.reserved = reserved;
+        } else {
+            // Where there is no room for zeros there may be some for the content.
+            _ = self.file.set_len(self.length);
+            (self.reserved, self.is_tight) = (self.length, true);
+        }
+    }
+
+    /// Gives back what was reserved. What is not given back does no harm.
+    pub(super) fn close(self) {
+        _ = self.file.set_len(self.length);
     }
 
     /// All that was written is durable when this returns.
@@ -143,9 +169,18 @@ impl ContentsFile {
     pub(super) fn cut(&mut self, end: Spot) -> Result<()> {
         let end = if end.file == self.number { end.offset.max(self.begun_at) } else { self.begun_at };
         self.file.set_len(end)?;
-        self.length = end;
+        (self.length, self.reserved, self.is_tight) = (end, end, true);
         Ok(())
     }
+}
+
+fn write_blank(file: &File, mut offset: u64, end: u64) -> Result<()> {
+    while offset < end {
+        let part = usize::try_from(end - offset).unwrap_or(usize::MAX).min(BLANK.len());
+        file.write_all_at(BLANK.get(..part).unwrap_or(&BLANK), offset)?;
+        offset += part as u64;
+    }
+    Ok(())
 }
 
 /// What somebody else removed is removed.
@@ -191,7 +226,9 @@ mod tests {
     #[test]
     fn what_is_cut_off_or_gone_is_told_from_what_is_there() {
         let (_directory, contents) = contents();
-        let extent = contents.open(7).expect("a file").append(b"content").expect("written");
+        let mut file = contents.open(7).expect("a file");
+        let extent = file.append(b"content").expect("written");
+        file.close();
         assert_eq!(contents.read(Extent { length: 8, ..extent }).expect("read"), None);
         assert_eq!(contents.read(Extent { from: spot(7, 90), length: 1 }).expect("read"), None);
         assert_eq!(contents.read(Extent { from: spot(8, 0), length: 1 }).expect("read"), None);
@@ -200,7 +237,9 @@ mod tests {
     #[test]
     fn a_torn_end_is_left_behind_by_the_next_process_and_cut_by_its_own() {
         let (_directory, contents) = contents();
-        contents.open(7).expect("a file").append(b"torn").expect("written");
+        let mut torn = contents.open(7).expect("a file");
+        torn.append(b"torn").expect("written");
+        torn.close();
         let mut file = contents.open(7).expect("a file");
         let kept = file.append(b"kept").expect("written");
         assert_eq!(kept.from, spot(7, 4));
@@ -222,6 +261,7 @@ mod tests {
             let mut file = contents.open(number).expect("a file");
             file.append(b"somebody").expect("written");
             file.append(b"else").expect("written");
+            file.close();
         }
         contents.clear(Spot::default(), spot(5, 8)).expect("cleared");
         assert_eq!(std::fs::read(contents.path(5)).expect("there"), b"\0\0\0\0\0\0\0\0else");
@@ -233,6 +273,21 @@ mod tests {
         assert_eq!(std::fs::read(contents.path(9)).expect("there"), b"somebodyelse");
         assert!(!contents.path(5).exists());
         contents.clear(Spot::default(), spot(5, 99)).expect("what is gone is gone");
+    }
+
+    #[test]
+    fn a_file_is_longer_than_what_it_holds_until_it_is_closed() {
+        let (_directory, contents) = contents();
+        let mut file = contents.open(7).expect("a file");
+        let large = vec![b'x'; 700_000];
+        let length = || std::fs::metadata(contents.path(7)).expect("there").len();
+        for (count, reserved) in [(1, RESERVE), (2, 2 * RESERVE), (3, 3 * RESERVE), (4, 3 * RESERVE)] {
+            let extent = file.append(&large).expect("written");
+            assert_eq!((length(), extent.from.offset), (reserved, (count - 1) * 700_000));
+            assert_eq!(contents.read(extent).expect("read").as_deref(), Some(large.as_slice()));
+        }
+        file.close();
+        assert_eq!(length(), 4 * 700_000);
     }
 
     #[test]

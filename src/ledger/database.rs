@@ -30,9 +30,10 @@ const MOST_CONNECTIONS: u32 = 4;
 /// How long one connection of SQLite waits for another to be done writing.
 const BUSY_PATIENCE: Duration = Duration::from_secs(2);
 
-/// What every connection to a SQLite file begins with. A record is on the disk when its transaction ends.
+/// What every connection to a SQLite file begins with. A record is on the disk when its transaction ends, and when its row moves within the
+/// file, nothing of it is left where it was.
 pub(super) const FILE_SETTINGS: &str = "PRAGMA busy_timeout = 2000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
-    PRAGMA wal_autocheckpoint = 8000; PRAGMA journal_size_limit = 67108864; PRAGMA temp_store = MEMORY";
+    PRAGMA wal_autocheckpoint = 8000; PRAGMA journal_size_limit = 67108864; PRAGMA temp_store = MEMORY; PRAGMA secure_delete = FAST";
 
 /// How long making the tables of PostgreSQL may take, other instances' turns included.
 const MIGRATION_PATIENCE: Duration = Duration::from_secs(30);

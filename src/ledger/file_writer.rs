@@ -94,7 +94,10 @@ impl FileWriter {
     }
 
     pub(super) fn close(&self) {
-        *self.open.lock().unwrap_or_else(PoisonError::into_inner) = Open::default();
+        let open = std::mem::take(&mut *self.open.lock().unwrap_or_else(PoisonError::into_inner));
+        if let Some(file) = open.contents_file {
+            file.close();
+        }
     }
 }
 
@@ -119,7 +122,9 @@ fn current<'f>(
     contents: &Contents,
     connection: &Connection,
 ) -> Result<&'f mut ContentsFile, LedgerError> {
-    file.take_if(|file| file.length() >= LARGEST_FILE);
+    if let Some(full) = file.take_if(|file| file.length() >= LARGEST_FILE) {
+        full.close();
+    }
     match file {
         Some(file) => Ok(file),
         none => {

@@ -174,7 +174,7 @@ impl Database {
         let Head { chain, sequence, .. } = checkpoint.head;
         let mut transaction = self.begin().await?;
         if self.kind == Kind::Sqlite {
-            // Removed rows are written over with zeros; on this connection, which is used for other things, too, but seldom to remove.
+            // Pages that are left are written over with zeros, too.
             transaction.connection()?.execute(sqlx::raw_sql("PRAGMA secure_delete = ON")).await?;
         }
         if !checkpoint.put(from, transaction.connection()?).await? {

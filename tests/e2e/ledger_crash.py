@@ -6,7 +6,7 @@ import time
 
 from ledger_clients import Bodies, Load, Received
 from ledger_records import compare
-from ledger_support import Service, configuration, expect_verified
+from ledger_support import Service, configuration, expect_verified, megabytes
 
 KILLS = 200
 
@@ -34,4 +34,4 @@ def run(findings, arguments, work):
     findings.figure(f"feedback {len(received.feedback)}, records {records.kinds['feedback']}")
     findings.figure(f"{records.kinds['start']} starts recorded, {len(records.chains)} chains")
     findings.figure(f"start to the first answer {statistics.median(starts):.0f} ms (longest {max(starts):.0f})")
-    findings.figure(f"database {sum(file.stat().st_size for file in work.glob('ledger.db*')) / 1e6:.0f} MB")
+    findings.figure(f"database {megabytes(work / 'ledger.db'):.0f} MB")

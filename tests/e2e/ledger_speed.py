@@ -12,7 +12,7 @@ import time
 
 import load
 from ledger_postgres import ledger_of, migrate
-from ledger_support import Failed, Postgres, Service, Skipped, configuration
+from ledger_support import Failed, Postgres, Service, Skipped, configuration, megabytes
 
 KILLS = 0
 CONNECTIONS = (64, 8, 1)
@@ -91,4 +91,4 @@ def run(findings, arguments, work):
         ready = {server.name: server.ready() for server in running}
         findings.expect(all(status == 200 for status, _ in ready.values()), f"/health/ready says {ready}")
         findings.expect(ready.get("postgres", (200, "writable"))[1] == "writable", f"PostgreSQL's ledger is {ready.get('postgres')} after the load")
-    findings.figure(f"database {sum(file.stat().st_size for file in work.glob('speed.db*')) / 1e6:.0f} MB")
+    findings.figure(f"database {megabytes(work / 'speed.db'):.0f} MB")

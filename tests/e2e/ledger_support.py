@@ -199,6 +199,13 @@ def exported(binary, config):
             raise Failed(f"`ledger export` ends with {code}: {error.read()[-600:]}")
 
 
+def megabytes(database):
+    """What a SQLite ledger takes on the disk, its log and its contents included."""
+    beside = database.parent.glob(f"{database.name}*")
+    files = [file for path in beside for file in (path.iterdir() if path.is_dir() else [path])]
+    return sum(file.stat().st_size for file in files) / 1e6
+
+
 def new_keys(binary, file):
     """A file with one fresh key."""
     done = subprocess.run([binary, "ledger", "new-key"], capture_output=True, text=True, timeout=20, env=ENVIRONMENT)
