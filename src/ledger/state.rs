@@ -63,6 +63,11 @@ impl State {
         self.reached.store(reached, Ordering::Release);
     }
 
+    /// Whether PostgreSQL takes records of the spool.
+    pub(super) fn is_reached(&self) -> bool {
+        self.reached.load(Ordering::Acquire)
+    }
+
     pub(super) fn note_left_over(&self, is_left: bool) {
         self.left_over.store(is_left, Ordering::Release);
     }
@@ -74,7 +79,7 @@ impl State {
 
     /// Whether so few records wait, and PostgreSQL takes them, that the writer can wait for the last of them to get there.
     pub(super) fn is_nearly_forwarded(&self) -> bool {
-        self.spooled() <= FEW_RECORDS && self.reached.load(Ordering::Acquire)
+        self.spooled() <= FEW_RECORDS && self.is_reached()
     }
 
     /// How many records wait in the spool.

@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::chain::{Head, Record};
 use super::database::Database;
 use super::error::LedgerError;
-use super::spool::Spool;
+use super::spool::{MOST_RECORDS, Spool};
 
 /// Where records go.
 #[derive(Debug)]
@@ -103,7 +103,17 @@ impl Server {
         }
         self.spool.waiting.append(records).await?;
         self.spool.state.count_spooled(records.len());
+        self.catch_up().await;
         Ok(())
+    }
+
+    /// Where PostgreSQL takes records again, brings more of them than a batch adds: otherwise calls that go on could keep it behind for as
+    /// long as they go on.
+    async fn catch_up(&self) {
+        let state = &self.spool.state;
+        if state.is_reached() && self.in_time(self.spool.bring(MOST_RECORDS)).await.is_err() {
+            state.note_reached(false);
+        }
     }
 
     /// Whether records go to PostgreSQL: as they did, or again because all that waited got there.
