@@ -9,7 +9,7 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, timeout_at};
 
 /// So long a job that came the last time is waited for, and all of them at most: callers that call again at once are back by then.
-const PATIENCE: Duration = Duration::from_micros(250);
+const PATIENCE: Duration = Duration::from_micros(500);
 const LONGEST: Duration = Duration::from_millis(5);
 
 /// What the writer and those who send it jobs know of each other.
@@ -76,7 +76,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn nobody_waits_long_and_one_caller_not_at_all() {
         let gathering = Gathering::default();
-        for (lately, longest) in [(0, 0), (1, 0), (2, 1), (8, 2), (64, 5), (4_000, 5)] {
+        for (lately, longest) in [(0, 0), (1, 0), (2, 1), (8, 4), (64, 5), (4_000, 5)] {
             // A notice from before is not one of this wait.
             gathering.enough.notify_one();
             let begun = Instant::now();
