@@ -71,7 +71,7 @@ pub fn cards<'a, 'p>(
     mut new_id: impl FnMut() -> Uuid,
 ) -> Response<'a> {
     let card = |order| card(&CardCase { policy: policy_of(order), evaluation, order, presentation }, &mut new_id);
-    Response { cards: evaluation.orders.iter().map(card).collect() }
+    Response { cards: evaluation.orders.iter().map(card).collect(), system_actions: Vec::new() }
 }
 
 fn card<'a>(case: &CardCase<'_, '_, 'a>, new_id: &mut impl FnMut() -> Uuid) -> Card<'a> {
@@ -92,6 +92,7 @@ fn card<'a>(case: &CardCase<'_, '_, 'a>, new_id: &mut impl FnMut() -> Uuid) -> C
         selection_behavior,
         override_reasons: override_reasons(case),
         links: links(case),
+        extension: None,
     }
 }
 

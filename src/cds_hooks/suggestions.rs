@@ -83,7 +83,7 @@ fn order_therapy<'a>(case: &CardCase<'_, '_, 'a>) -> Option<Draft<'a>> {
         return None;
     }
     let description = case.say(CardText::SuggestTherapy, &[]);
-    Some((description.clone(), Action::Create { description, resource: therapy(case)? }, false))
+    Some((description.clone(), Action::Create { description, resource: therapy(case)?, extension: None }, false))
 }
 
 /// A draft order for therapy, from today on.
