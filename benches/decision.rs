@@ -17,7 +17,7 @@ use chrono::{DateTime, Utc};
 use criterion::{BenchmarkId, Criterion, Throughput};
 use futures_util::FutureExt as _;
 use serde_json::Value;
-use sij_cds::app::{App, Credentials, Ports, Services, VerifiedClient};
+use sij_cds::app::{App, Credentials, Hook, Ports, Services, VerifiedClient};
 use sij_cds::cds_hooks::{Prefetch, Presentation, cards, read};
 use sij_cds::clock::FixedClock;
 use sij_cds::config::{Config, Layers};
@@ -64,7 +64,7 @@ impl Service {
             .now_or_never()
             .context("nobody is asked")?
             .map_err(|refused| anyhow::anyhow!(refused.cause))?;
-        Ok(Self { app, caller, services: Services::load()?, now })
+        Ok(Self { app, caller, services: Services::load(&Hook::ALL)?, now })
     }
 
     fn answer(&self, body: &str) {

@@ -1,7 +1,6 @@
 //! The application: built once from configuration and ports, then asked by HTTP and the command line.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
@@ -13,10 +12,11 @@ use tracing::info;
 use uuid::Uuid;
 
 use super::call_error::CallError;
-use super::decision::{Call, Decision, Means, Opened, Reach, Report, conclude, open};
-use super::fetching::{FetchReach, Fetching, not_asked_yet, with_lists, with_referred};
+use super::decision::{Call, Decision, Means, Opened, Reach, Report, check_orders, conclude, has_scope};
+use super::fetching::{FetchReach, Fetching, not_asked_yet, with_lists, with_orders, with_referred};
 use super::figures::Figures;
 use super::keeping::Refusals;
+use super::opening::open;
 use super::plans::{Plan, Plans};
 use super::policies::{Policies, PoliciesError};
 use super::recording::{Answered, Fetched, Recorder};
@@ -24,7 +24,7 @@ use super::report_text;
 use super::self_test::can_decide;
 use super::services::{Services, ServicesError};
 use crate::auth::{AuthError, Authenticator, CallerMemory, Credentials, Refused, VerifiedClient};
-use crate::cds_hooks::{Presentation, Response, cards};
+use crate::cds_hooks::{Hook, Presentation, Response, cards, named_hook};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::evidence::{Kind, Source, by_reason};
@@ -109,6 +109,15 @@ pub struct Readiness {
     pub ledger: Standing,
 }
 
+/// A call, answered.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// The call's hook.
+    pub hook: Hook,
+    /// JSON.
+    pub body: Vec<u8>,
+}
+
 /// The application.
 pub struct App {
     policies: Policies,
@@ -128,7 +137,7 @@ impl App {
     /// # Errors
     /// A policy or service file that cannot be used, named with its line.
     pub fn build(config: &Config, ports: Ports) -> Result<Self, BuildError> {
-        let services = Services::load()?;
+        let services = Services::load(&[Hook::OrderSign, Hook::OrderSelect, Hook::OrderDispatch, Hook::AppointmentBook])?;
         let endpoints = config.server.public_url.as_ref().map(|url| services.endpoints(url)).unwrap_or_default();
         let policies = Policies::load(config.policy.directory.as_deref())?;
         Ok(Self {
@@ -168,10 +177,10 @@ impl App {
         self.services.ids.iter().any(|id| id == service_id)
     }
 
-    /// The hook each service answers, by the service's id.
+    /// The ids of the services offered.
     #[must_use]
-    pub fn hooks(&self) -> &BTreeMap<String, Arc<str>> {
-        &self.services.hooks
+    pub fn service_ids(&self) -> &[String] {
+        &self.services.ids
     }
 
     /// Whether calls can be answered: a version of the policy has begun and judges, and what is answered can be kept.
@@ -200,7 +209,7 @@ impl App {
     /// # Errors
     /// [`CallError`] for a call that is not as the specification says, or that brings nothing to decide on.
     pub async fn answer(&self, client: &VerifiedClient, body: &[u8]) -> Result<Vec<u8>, CallError> {
-        self.answer_by(client, body, None).await
+        Ok(self.answer_by(client, body, None).await?.body)
     }
 
     /// As [`App::answer`], for a call that may be ended at an instant: fetching ends early enough before it that what did come is
@@ -208,7 +217,7 @@ impl App {
     ///
     /// # Errors
     /// As [`App::answer`].
-    pub async fn answer_by(&self, client: &VerifiedClient, body: &[u8], end: Option<Instant>) -> Result<Vec<u8>, CallError> {
+    pub async fn answer_by(&self, client: &VerifiedClient, body: &[u8], end: Option<Instant>) -> Result<Answer, CallError> {
         let received_at = self.ports.clock.now();
         let (means, body) = (self.means(received_at), text(body)?);
         let Call { asked, opened } = open(&means, body, Reach::InScope)?;
@@ -216,15 +225,21 @@ impl App {
         let (answer, entry) = match opened {
             None => (
                 NO_CARDS.to_vec(),
-                self.ports.ledger.is_on().then(|| recorder.of_nothing(self.ports.ids.new_id(), &self.policies, NO_CARDS)),
+                self.ports.ledger.is_on().then(|| recorder.of_nothing(self.ports.ids.new_id(), &self.policies, None, NO_CARDS)),
             ),
             Some(opened) => {
                 let reach = FetchReach { allowed: &|server| client.may_name(server), end };
-                self.decide(&means, opened, &reach, |decision, fetched| self.write(&recorder, decision, fetched)).await?
+                self.decide(&means, opened, &reach, |decision, fetched| self.write(&recorder, decision, fetched)).await??
             }
         };
         self.keep(entry.into_iter().collect()).await?;
-        Ok(answer)
+        Ok(Answer { hook: asked.hook, body: answer })
+    }
+
+    /// The hook a call names, if there is one of that name.
+    #[must_use]
+    pub fn hook_of(body: &[u8]) -> Option<Hook> {
+        named_hook(std::str::from_utf8(body).ok()?)
     }
 
     /// Fetches what the prefetch lacks, within `reach`, decides, and hands the decision to `read`.
@@ -234,10 +249,18 @@ impl App {
         mut opened: Opened<'_>,
         reach: &FetchReach<'_>,
         read: impl FnOnce(&Decision<'_>, Option<Fetched<'_>>) -> T,
-    ) -> T {
+    ) -> Result<T, CallError> {
         let Some(fetching) = Fetching::of_call(&self.registry, &mut opened, reach) else {
-            return read(&conclude(means, opened), None);
+            require_orders(&opened)?;
+            return Ok(read(&conclude(means, opened), None));
         };
+        let orders = fetching.orders(&opened).await;
+        let opened = with_orders(opened, &orders);
+        require_orders(&opened)?;
+        check_orders(means, &opened)?;
+        if opened.reach == Reach::InScope && !has_scope(means, &opened) {
+            return Ok(read(&conclude(means, opened), Some(Fetched { orders: &orders, ..Fetched::default() })));
+        }
         let mut searches = fetching.lists(&self.services, &opened);
         let lists = fetching.in_time(&mut searches).await;
         let opened = opened.with(|gathered| with_lists(gathered, &lists));
@@ -250,7 +273,7 @@ impl App {
         }
         fetching.judge([&lists, &late], &referred);
         let opened = opened.with(|gathered| with_referred(gathered, &referred));
-        read(&conclude(means, opened), Some(Fetched { lists: [&lists, &late], referred: &referred }))
+        Ok(read(&conclude(means, opened), Some(Fetched { orders: &orders, lists: [&lists, &late], referred: &referred })))
     }
 
     /// The answer to a decided call, and what is kept of it where there is a ledger.
@@ -260,6 +283,10 @@ impl App {
         decision: &Decision<'_>,
         fetched: Option<Fetched<'_>>,
     ) -> Result<(Vec<u8>, Option<Entry<'r>>), CallError> {
+        if decision.evaluation.orders.is_empty() {
+            let id = self.ports.ledger.is_on().then(|| self.ports.ids.new_id());
+            return Ok((NO_CARDS.to_vec(), id.map(|id| recorder.of_nothing(id, &self.policies, fetched, NO_CARDS))));
+        }
         require_data(decision)?;
         let plan = self.plans.of_client(recorder.client);
         let ids = RefCell::new(Vec::new());
@@ -274,11 +301,11 @@ impl App {
         let answered = Answered { decision, fetched, plan, policies: &self.policies, ids: &ids, cards };
         let assertion = self.ports.ledger.is_on().then(|| self.ports.ids.new_id());
         let entry = assertion.map(|id| recorder.of(id, answered, &answer));
-        self.figures.decided(recorder.client, &decision.evaluation);
+        self.figures.decided(decision.hook, recorder.client, &decision.evaluation);
         for order in &decision.evaluation.orders {
             let assertion = assertion.map(tracing::field::display);
             let (client, determination) = (recorder.client.name(), order.determination.as_str());
-            info!(client, assertion, determination, kind = ?order.kind, "decided");
+            info!(client, hook = decision.hook.as_str(), assertion, determination, kind = ?order.kind, "decided");
         }
         Ok((answer, entry))
     }
@@ -308,7 +335,7 @@ impl App {
         let opened = open(&means, body, Reach::Everything)?.opened.ok_or(CallError::Unwritable)?;
         // Whoever may read the configuration may ask its servers.
         let reach = FetchReach { allowed: &|_| true, end: None };
-        Ok(self.decide(&means, opened, &reach, |decision, _| read(&decision.report())).await)
+        self.decide(&means, opened, &reach, |decision, _| read(&decision.report())).await
     }
 
     /// A report as a text for people, at most a hundred columns wide.
@@ -318,7 +345,7 @@ impl App {
     }
 
     pub(super) fn means(&self, as_of: DateTime<Utc>) -> Means<'_> {
-        Means { policies: &self.policies, prefetch_keys: &self.services.prefetch_keys, as_of }
+        Means { policies: &self.policies, prefetch_keys: &self.services.prefetch_keys, hooks: self.services.hooks(), as_of }
     }
 
     /// The cards of a decision, by the policies it was made by.
@@ -366,4 +393,10 @@ fn require_data(decision: &Decision<'_>) -> Result<(), CallError> {
     let missing = |kind: Kind| decision.sources.get(kind.name()).is_none_or(Source::is_missing);
     let nothing = [Kind::Conditions, Kind::Procedures, Kind::MedicationStatements].into_iter().all(missing);
     if injection && nothing { Err(CallError::NoData) } else { Ok(()) }
+}
+
+/// A call whose orders could not be had cannot be answered: it may be about what the policy decides.
+fn require_orders(opened: &Opened<'_>) -> Result<(), CallError> {
+    let nothing = opened.gathered.drafts().is_empty() && !opened.missing_orders().is_empty();
+    if nothing && opened.reach == Reach::InScope { Err(CallError::OrdersNotFound) } else { Ok(()) }
 }

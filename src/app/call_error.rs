@@ -17,6 +17,12 @@ pub enum CallError {
          with an empty Bundle or null where there is nothing"
     )]
     NoData,
+    /// None of the orders it names could be had.
+    #[error(
+        "none of the orders that the call names is in the prefetch, and they could not be read from `fhirServer`; send the prefetch that \
+         `GET /cds-services` lists"
+    )]
+    OrdersNotFound,
     /// The answer could not be written.
     #[error("the answer could not be written")]
     Unwritable,
@@ -47,7 +53,7 @@ impl CallError {
         match self {
             Self::Request(error) if error.is_contradiction() => Category::Contradiction,
             Self::Request(_) | Self::NotUtf8 => Category::Malformed,
-            Self::NoData => Category::DataUnavailable,
+            Self::NoData | Self::OrdersNotFound => Category::DataUnavailable,
             Self::Unwritable => Category::Ours,
             Self::NotRecorded => Category::Unready,
         }
@@ -60,6 +66,7 @@ impl CallError {
             Self::Request(error) => error.label(),
             Self::NotUtf8 => "not_utf8",
             Self::NoData => "no_data",
+            Self::OrdersNotFound => "orders_not_found",
             Self::Unwritable => "unwritable",
             Self::NotRecorded => "not_recorded",
         }
@@ -76,7 +83,7 @@ impl CallError {
     pub fn expression(&self) -> Option<String> {
         match self {
             Self::Request(error) => error.expression(),
-            Self::NotUtf8 | Self::NoData | Self::Unwritable | Self::NotRecorded => None,
+            Self::NotUtf8 | Self::NoData | Self::OrdersNotFound | Self::Unwritable | Self::NotRecorded => None,
         }
     }
 }

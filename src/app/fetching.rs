@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use futures_util::stream::{Stream, StreamExt as _};
+use serde_json::value::RawValue;
 use tokio::time::{Instant, timeout_at};
 
 use super::decision::Opened;
@@ -18,6 +19,9 @@ const MOST_IDS: usize = 100;
 const LONGEST_IDS: usize = 3_000;
 /// The most such searches for one type; what a chart refers to beyond them is said to be missing.
 const MOST_BATCHES: usize = 3;
+
+/// The type of the orders that are looked up.
+pub(crate) const ORDER: &str = "ServiceRequest";
 
 /// What a call may have fetched.
 pub(crate) struct FetchReach<'a> {
@@ -56,6 +60,12 @@ impl Fetching {
         let search = |kind: Kind| Some((kind, Query::of_template(services.searches.get(&kind)?, opened.patient_id())?));
         let queries: Vec<_> = opened.gathered.missing().into_iter().filter_map(search).collect();
         searches(&self.server, self.token.as_ref(), queries, self.deadline)
+    }
+
+    /// Looks up the orders that a call names and does not bring.
+    pub(crate) async fn orders(&self, opened: &Opened<'_>) -> Vec<AnswerTo<&'static str>> {
+        let ids = opened.missing_orders();
+        if ids.is_empty() { Vec::new() } else { self.look_up(&IdsByType::from([(ORDER, ids)])).await }
     }
 
     /// The lists that are there in time for a look-up of what they refer to, so that one slow list does not cost the
@@ -134,6 +144,12 @@ fn batches(ids: &[String]) -> Vec<&[String]> {
         rest = others;
     }
     batches
+}
+
+/// Adds the orders that were looked up.
+pub(crate) fn with_orders<'b>(opened: Opened<'b>, answers: &'b [AnswerTo<&'static str>]) -> Opened<'b> {
+    let pages = answers.iter().flat_map(|AnswerTo { answer, .. }| &answer.pages);
+    opened.with_orders(pages.filter_map(|page| serde_json::from_slice::<&'b RawValue>(page).ok()))
 }
 
 /// Adds what was referred to.

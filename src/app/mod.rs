@@ -6,6 +6,7 @@ mod decision;
 mod fetching;
 mod figures;
 mod keeping;
+mod opening;
 mod page;
 mod plans;
 mod policies;
@@ -17,13 +18,13 @@ mod self_test;
 mod services;
 
 pub use crate::auth::{AuthError, Credentials, Refusal, Refused, VerifiedClient};
-pub use crate::cds_hooks::Response as HookResponse;
+pub use crate::cds_hooks::{Hook, Response as HookResponse};
 pub use crate::ledger::{
     Archive, End, EntryKind, Finding, Kept, Ledger, LedgerError, NoPlace, Place, Proof, Purge, Purged, Standing, Verification, Verified,
     Wanted, new_key_line,
 };
 pub use crate::policy::Determination;
-pub use application::{App, BuildError, Ports, Readiness};
+pub use application::{Answer, App, BuildError, Ports, Readiness};
 pub use call_error::{CallError, Category};
 pub use decision::Report;
 pub use policies::{Policies, PoliciesError, PolicyFolder, folders};

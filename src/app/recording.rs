@@ -22,8 +22,10 @@ use crate::policy::{Determination, Evaluation, OrderKind, Pathway, Site, Verdict
 const OK: u16 = 200;
 
 /// What was fetched for a call; `None` where nothing could be.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Fetched<'f> {
+    /// The orders that the call names.
+    pub(super) orders: &'f [AnswerTo<&'static str>],
     pub(super) lists: [&'f [AnswerTo<Kind>]; 2],
     pub(super) referred: &'f [AnswerTo<&'static str>],
 }
@@ -88,10 +90,14 @@ struct PolicyFiles<'p> {
 
 impl<'r> Recorder<'r> {
     /// The entry of a call that nothing here decides.
-    pub(super) fn of_nothing(&self, id: Uuid, policies: &Policies, answer: &[u8]) -> Entry<'r> {
+    pub(super) fn of_nothing(&self, id: Uuid, policies: &Policies, fetched: Option<Fetched<'_>>, answer: &[u8]) -> Entry<'r> {
         let mut entry = self.entry(id, Vec::new());
-        entry.content =
-            self.with_request(Members::default().json("program", &PROGRAM).json("policyFiles", &in_force(policies)).raw("answer", answer));
+        let members = Members::default().json("program", &PROGRAM).json("policyFiles", &in_force(policies));
+        let members = match fetched {
+            Some(fetched) => members.raw("fetched", &fetched_json(fetched)),
+            None => members,
+        };
+        entry.content = self.with_request(members.raw("answer", answer));
         entry
     }
 
@@ -125,7 +131,7 @@ impl<'r> Recorder<'r> {
         entry.summary = serde_json::to_vec(&summary).unwrap_or_else(|_| b"{}".to_vec());
         entry.client = Some(self.client.name().to_owned());
         entry.tenant = self.client.tenant().map(str::to_owned);
-        entry.hook = Some(self.asked.hook.to_string());
+        entry.hook = Some(self.asked.hook.as_str().to_owned());
         entry.status = Some(OK);
         entry.patient = Some(patient);
         entry
@@ -176,8 +182,9 @@ fn order_summaries(evaluation: &Evaluation<'_>, policies: &Policies) -> Vec<Orde
 fn fetched_json(fetched: Fetched<'_>) -> Vec<u8> {
     let lists = fetched.lists.into_iter().flatten().map(|AnswerTo { key, answer }| answer_json(key.name(), answer));
     let referred = fetched.referred.iter().map(|AnswerTo { key, answer }| answer_json(key, answer));
-    let (lists, referred) = (array(lists), array(referred));
-    Members::default().raw("lists", &lists).raw("referred", &referred).finish()
+    let orders = fetched.orders.iter().map(|AnswerTo { key, answer }| answer_json(key, answer));
+    let (orders, lists, referred) = (array(orders), array(lists), array(referred));
+    Members::default().raw("orders", &orders).raw("lists", &lists).raw("referred", &referred).finish()
 }
 
 fn answer_json(name: &str, answer: &Answer) -> Vec<u8> {
@@ -236,8 +243,8 @@ mod tests {
             key: Kind::Conditions,
             answer: Answer { pages: vec![Bytes::from_static(b"{}"), Bytes::from_static(b"{\"a\":1}")], missing: Some(Reason::TooSlow) },
         }];
-        let json = fetched_json(Fetched { lists: [&fetched, &[]], referred: &[] });
-        let expected = r#"{"lists":[{"type":"conditions","pages":[{},{"a":1}],"missing":"too_slow"}],"referred":[]}"#;
+        let json = fetched_json(Fetched { lists: [&fetched, &[]], ..Fetched::default() });
+        let expected = r#"{"orders":[],"lists":[{"type":"conditions","pages":[{},{"a":1}],"missing":"too_slow"}],"referred":[]}"#;
         assert_eq!(String::from_utf8(json).expect("text"), expected);
     }
 }

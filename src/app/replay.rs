@@ -11,8 +11,9 @@ use uuid::Uuid;
 
 use super::application::{App, NO_CARDS};
 use super::call_error::CallError;
-use super::decision::{Call, Means, Reach, conclude, open};
-use super::fetching::{with_lists, with_referred};
+use super::decision::{Call, Means, Reach, conclude, has_scope};
+use super::fetching::{ORDER, with_lists, with_orders, with_referred};
+use super::opening::open;
 use super::plans::Plan;
 use crate::evidence::{Kind, REFERRED_TYPES};
 use crate::fhir::{Answer, AnswerTo, Reason};
@@ -90,6 +91,8 @@ struct UsedPolicy {
 
 #[derive(Deserialize)]
 struct StoredFetched<'a> {
+    #[serde(borrow, default)]
+    orders: Vec<StoredAnswer<'a>>,
     #[serde(borrow)]
     lists: Vec<StoredAnswer<'a>>,
     #[serde(borrow)]
@@ -106,14 +109,23 @@ struct StoredAnswer<'a> {
     missing: Option<Cow<'a, str>>,
 }
 
-/// The lists, and what they refer to.
-type Answers = (Vec<AnswerTo<Kind>>, Vec<AnswerTo<&'static str>>);
+/// What was fetched.
+struct Answers {
+    orders: Vec<AnswerTo<&'static str>>,
+    lists: Vec<AnswerTo<Kind>>,
+    referred: Vec<AnswerTo<&'static str>>,
+}
+
+/// Nothing was fetched.
+static NOTHING: Answers = Answers { orders: Vec::new(), lists: Vec::new(), referred: Vec::new() };
 
 impl StoredFetched<'_> {
     fn answers(&self) -> Result<Answers, ReplayError> {
-        let lists = self.lists.iter().map(StoredAnswer::list).collect::<Result<_, _>>()?;
-        let referred = self.referred.iter().map(StoredAnswer::referred).collect::<Result<_, _>>()?;
-        Ok((lists, referred))
+        Ok(Answers {
+            orders: self.orders.iter().map(StoredAnswer::orders).collect::<Result<_, _>>()?,
+            lists: self.lists.iter().map(StoredAnswer::list).collect::<Result<_, _>>()?,
+            referred: self.referred.iter().map(StoredAnswer::referred).collect::<Result<_, _>>()?,
+        })
     }
 }
 
@@ -126,6 +138,10 @@ impl StoredAnswer<'_> {
     fn list(&self) -> Result<AnswerTo<Kind>, ReplayError> {
         let key = Kind::of_name(&self.of_type).ok_or(ReplayError::Unreadable)?;
         Ok(AnswerTo { key, answer: self.answer()? })
+    }
+
+    fn orders(&self) -> Result<AnswerTo<&'static str>, ReplayError> {
+        Ok(AnswerTo { key: ORDER, answer: self.answer()? })
     }
 
     fn referred(&self) -> Result<AnswerTo<&'static str>, ReplayError> {
@@ -170,14 +186,14 @@ impl App {
         let policies = self.policies().only(&names);
         let means = Means { policies: policies.as_ref().unwrap_or(self.policies()), ..self.means(kept.received_at) };
         let Call { opened, .. } = open(&means, content.request.get(), Reach::InScope).map_err(CallError::from)?;
-        let Some(opened) = opened else {
-            return Ok((Value::Null, serde_json::from_slice(NO_CARDS).map_err(|_| ReplayError::Unreadable)?));
-        };
+        let nothing = || Ok((Value::Null, serde_json::from_slice(NO_CARDS).map_err(|_| ReplayError::Unreadable)?));
         let fetched = content.fetched.as_ref().map(StoredFetched::answers).transpose()?;
-        let opened = match &fetched {
-            None => opened,
-            Some((lists, referred)) => opened.with(|gathered| with_referred(with_lists(gathered, lists), referred)),
-        };
+        let Answers { orders, lists, referred } = fetched.as_ref().unwrap_or(&NOTHING);
+        let Some(opened) = opened.map(|opened| with_orders(opened, orders)) else { return nothing() };
+        if !has_scope(&means, &opened) {
+            return nothing();
+        }
+        let opened = if fetched.is_some() { opened.with(|gathered| with_referred(with_lists(gathered, lists), referred)) } else { opened };
         let decision = conclude(&means, opened);
         let mut ids = content.ids.iter().copied();
         let plan = content.plan.as_ref().ok_or(ReplayError::Unreadable)?;

@@ -1,7 +1,6 @@
 //! The services this one offers, as `cds-hooks/services/*.json` publishes them: discovery and prefetch templates.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use rust_embed::RustEmbed;
 use serde::Deserialize;
@@ -10,6 +9,7 @@ use serde_json::value::RawValue;
 use thiserror::Error;
 use url::Url;
 
+use crate::cds_hooks::Hook;
 use crate::config::AuthMode;
 use crate::evidence::{Kind, PrefetchKeys};
 
@@ -34,8 +34,7 @@ pub struct Services {
     entries: Vec<Entry>,
     /// The services' ids.
     pub ids: Vec<String>,
-    /// The hook each answers, by its id.
-    pub hooks: BTreeMap<String, Arc<str>>,
+    hooks: Vec<Hook>,
     /// Which key asks for which type.
     pub prefetch_keys: PrefetchKeys,
     /// The search for each type, which is the same for prefetch and for fetching.
@@ -45,6 +44,7 @@ pub struct Services {
 /// A published service.
 #[derive(Debug)]
 struct Entry {
+    hook: Hook,
     json: String,
     description: String,
 }
@@ -52,30 +52,35 @@ struct Entry {
 #[derive(Deserialize)]
 struct Service {
     id: String,
-    hook: String,
+    hook: Hook,
     description: String,
     #[serde(default)]
     prefetch: BTreeMap<String, String>,
 }
 
 impl Services {
-    /// Reads the published services.
+    /// Reads the published services of the hooks that are offered.
     ///
     /// # Errors
     /// The first file that is not a service.
-    pub fn load() -> Result<Self, ServicesError> {
+    pub fn load(offered: &[Hook]) -> Result<Self, ServicesError> {
         let mut entries = Vec::new();
         let mut ids = Vec::new();
-        let mut hooks = BTreeMap::new();
+        let mut hooks = Vec::new();
         let mut prefetch_keys = PrefetchKeys::new();
         let mut searches = BTreeMap::new();
         for file in EmbeddedServices::iter() {
             let data = EmbeddedServices::get(&file).map(|file| file.data).unwrap_or_default();
             let fault = |source| ServicesError { file: file.to_string(), source };
             let service: Service = serde_json::from_slice(&data).map_err(fault)?;
-            entries.push(Entry { json: compact(&data).map_err(fault)?, description: service.description });
-            hooks.insert(service.id.clone(), service.hook.into());
-            ids.push(service.id);
+            if !offered.contains(&service.hook) {
+                continue;
+            }
+            entries.push(Entry { hook: service.hook, json: compact(&data).map_err(fault)?, description: service.description });
+            hooks.push(service.hook);
+            if !ids.contains(&service.id) {
+                ids.push(service.id);
+            }
             for (key, query) in service.prefetch {
                 if let Some(kind) = kind(&query) {
                     prefetch_keys.insert(key, kind);
@@ -83,11 +88,18 @@ impl Services {
                 }
             }
         }
+        entries.sort_by_key(|entry| entry.hook);
+        hooks.sort();
         Ok(Self { entries, ids, hooks, prefetch_keys, searches })
     }
 }
 
 impl Services {
+    /// The hooks that are answered.
+    pub(super) fn hooks(&self) -> &[Hook] {
+        &self.hooks
+    }
+
     /// The discovery document (CDS Hooks, "Discovery").
     pub(super) fn discovery(&self, mode: AuthMode) -> String {
         let entries: Vec<String> = self.entries.iter().map(|entry| entry.published(mode)).collect();
@@ -147,7 +159,7 @@ mod tests {
 
     #[test]
     fn our_own_prefetch_keys_cover_every_type() {
-        let services = Services::load().expect("services");
+        let services = Services::load(&Hook::ALL).expect("services");
         let mut kinds: Vec<_> = services.prefetch_keys.values().copied().collect();
         kinds.sort();
         assert_eq!(kinds, Kind::ALL);

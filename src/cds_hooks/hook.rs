@@ -45,6 +45,17 @@ impl Hook {
         Self::ALL.into_iter().find(|hook| hook.as_str() == name)
     }
 
+    /// The names of hooks, in a sentence.
+    #[must_use]
+    pub fn names(hooks: &[Self]) -> String {
+        let names: Vec<_> = hooks.iter().map(|hook| hook.as_str()).collect();
+        match names.split_last() {
+            Some((last, [])) => (*last).to_owned(),
+            Some((last, others)) => format!("{} and {last}", others.join(", ")),
+            None => "none".to_owned(),
+        }
+    }
+
     /// Whether coverage information is written to its orders (CRD 2.2.1, "Hook Categories").
     #[must_use]
     pub fn is_primary(self) -> bool {
@@ -66,5 +77,11 @@ mod tests {
             assert_eq!(serde_json::to_value(hook).expect("JSON"), hook.as_str());
         }
         assert_eq!(Hook::of_name("patient-view"), None);
+    }
+
+    #[test]
+    fn hooks_are_named_in_a_sentence() {
+        assert_eq!(Hook::names(&[Hook::OrderSign]), "order-sign");
+        assert_eq!(Hook::names(&[Hook::OrderSign, Hook::OrderSelect, Hook::OrderDispatch]), "order-sign, order-select and order-dispatch");
     }
 }

@@ -12,7 +12,7 @@ use serde_json::value::RawValue;
 
 use super::chart::Chart;
 use super::coverage::Insurance;
-use super::orders::DraftOrder;
+use super::orders::{DraftKind, DraftOrder};
 use super::record::{Kind, PrefetchKeys, Record};
 use super::referred::{self, Unresolved};
 use super::resource::{BundleView, Resource, Unreadable};
@@ -24,6 +24,13 @@ use crate::policy::{Facts, Order, Policy, Reference};
 /// A prefetch object: each key with what it holds.
 #[derive(Debug)]
 pub struct PrefetchEntries<'a, V>(Vec<(Text<'a>, V)>);
+
+impl<'a> RawPrefetch<'a> {
+    /// What its keys hold.
+    pub fn values(&self) -> impl Iterator<Item = &'a RawValue> {
+        self.0.iter().map(|(_, value)| *value)
+    }
+}
 
 /// A prefetch read in one pass. It fails as a whole where anything in it does not fit; a [`RawPrefetch`] never does.
 #[derive(Debug)]
@@ -80,7 +87,7 @@ impl<'a> Gathered<'a> {
         for (position, (full_url, raw)) in entries.into_iter().enumerate() {
             let Some(raw) = raw else { continue };
             match Resource::read_single(raw, &mut gathered.unreadable).at(full_url.map(Text)) {
-                Resource::ServiceRequest(view) => gathered.drafts.push(DraftOrder { view: *view, position, raw }),
+                Resource::ServiceRequest(view) => gathered.drafts.push(DraftOrder::new(DraftKind::ServiceRequest, *view, position, raw)),
                 Resource::Medication(view) => gathered.record.medications.push(*view),
                 Resource::Condition(view) => gathered.record.drafted_conditions.push(*view),
                 Resource::Procedure(_)
@@ -97,6 +104,23 @@ impl<'a> Gathered<'a> {
             }
         }
         gathered
+    }
+
+    pub(super) fn add_draft(&mut self, draft: DraftOrder<'a>) {
+        self.drafts.push(draft);
+    }
+
+    pub(super) fn read_single(&mut self, raw: &'a RawValue) -> Resource<'a> {
+        Resource::read_single(raw, &mut self.unreadable)
+    }
+
+    /// Leaves only the orders that are named asked about; the others stay for their sake.
+    #[must_use]
+    pub fn asking_only(mut self, selections: &[Cow<'_, str>]) -> Self {
+        for draft in &mut self.drafts {
+            draft.is_asked = selections.iter().any(|reference| draft.is_named_by(reference));
+        }
+        self
     }
 
     /// Adds a prefetch that was read in one pass.

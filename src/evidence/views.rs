@@ -173,6 +173,37 @@ views! {
         contained: Vec<&'a RawValue>,
     }
 
+    /// `Appointment`
+    AppointmentView {
+        id: Text<'a>,
+        status: Text<'a>,
+        service_type: Vec<ConceptView<'a>>,
+        reason_code: Vec<ConceptView<'a>>,
+        reason_reference: Vec<ReferenceView<'a>>,
+        start: Text<'a>,
+        requested_period: Vec<PeriodView<'a>>,
+        based_on: Vec<ReferenceView<'a>>,
+        participant: Vec<ParticipantView<'a>>,
+        contained: Vec<&'a RawValue>,
+    }
+
+    /// `Appointment.participant`
+    ParticipantView {
+        actor: ReferenceView<'a>,
+    }
+
+    /// `Task`
+    TaskView {
+        focus: ReferenceView<'a>,
+        restriction: RestrictionView<'a>,
+        execution_period: PeriodView<'a>,
+    }
+
+    /// `Task.restriction`
+    RestrictionView {
+        period: PeriodView<'a>,
+    }
+
     /// `Coverage`
     CoverageView {
         id: Text<'a>,

@@ -5,15 +5,15 @@ use axum::Extension;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::http::header::CONTENT_TYPE;
-use axum::response::IntoResponse;
+use axum::response::{IntoResponse, Response};
 
 use super::HttpError;
 use super::body::CallBody;
-use super::figures::HOOK_ROUTE;
+use super::figures::{CalledHook, HOOK_ROUTE};
 use super::limits::Deadline;
 use super::openapi::bodies;
 use super::router::Service;
-use crate::app::{HookResponse, VerifiedClient};
+use crate::app::{App, HookResponse, VerifiedClient};
 
 /// Answers a hook call. The answer is computed on this thread: it takes less time than handing it to another is worth.
 #[utoipa::path(post, path = HOOK_ROUTE, tag = "CDS Hooks", operation_id = "call", summary = "Judges the orders in scope.",
@@ -26,10 +26,16 @@ pub(super) async fn answer(
     Extension(Deadline(end)): Extension<Deadline>,
     id: Result<Path<String>, PathRejection>,
     CallBody(body): CallBody,
-) -> Result<impl IntoResponse, HttpError> {
+) -> Result<Response, HttpError> {
     service.known(id)?;
-    let answer = service.app.answer_by(&client, &body, Some(end)).await?;
-    Ok(([(CONTENT_TYPE, "application/json")], answer))
+    let answer = service.app.answer_by(&client, &body, Some(end)).await;
+    let hook = answer.as_ref().map_or_else(|_| App::hook_of(&body), |answer| Some(answer.hook));
+    let body = answer.map(|answer| ([(CONTENT_TYPE, "application/json")], answer.body)).map_err(HttpError::from);
+    let mut response = body.into_response();
+    if let Some(hook) = hook {
+        response.extensions_mut().insert(CalledHook(hook));
+    }
+    Ok(response)
 }
 
 impl Service {

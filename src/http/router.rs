@@ -32,7 +32,7 @@ pub fn router(app: Arc<App>, ids: Arc<dyn IdSource>, config: &Config) -> Router 
     let server = Arc::new(config.server.clone());
     let slots = Arc::new(Semaphore::new(server.max_concurrent_calls.get()));
     let forgers = Arc::new(Forgers::new(config.limits.wrong_signatures_per_minute));
-    let observer = Observer::new(ids, app.hooks().clone());
+    let observer = Observer::new(ids);
     let gate = Gate { app: Arc::clone(&app), server: Arc::clone(&server), forgers, slots };
     let openapi = openapi::document(&app, config);
     let calls = Router::new().route("/cds-services/{id}", post(hook::answer)).route("/cds-services/{id}/feedback", post(feedback::take));

@@ -85,10 +85,20 @@ fn every_json_file_parses() {
 fn prefetch_templates_use_plain_tokens_only() {
     let plain = |token: &str| token.strip_prefix("context.").is_some_and(|name| name.bytes().all(|byte| byte.is_ascii_alphanumeric()));
     for (path, text) in json_files("cds-hooks/services") {
-        for (key, query) in prefetch(&serde_json::from_str(&text).unwrap()) {
+        let service: Value = serde_json::from_str(&text).unwrap();
+        for (key, query) in service.get("prefetch").map(|_| prefetch(&service)).unwrap_or_default() {
             let mut tokens = query.split("{{").skip(1).map(|rest| rest.split_once("}}").map_or(rest, |(token, _)| token));
             assert!(tokens.all(plain), "{}: {key}: {query}", path.display());
         }
+    }
+}
+
+#[test]
+fn every_hook_that_decides_asks_for_the_same_prefetch() {
+    for hook in ["order-select", "order-dispatch", "appointment-book"] {
+        let service: Value = serde_json::from_str(&document(&format!("cds-hooks/services/{hook}.json"))).unwrap();
+        assert_eq!(prefetch(&service), prefetch(&order_sign()), "{hook}");
+        assert_eq!((&service["id"], &service["extension"]), (&order_sign()["id"], &order_sign()["extension"]), "{hook}");
     }
 }
 

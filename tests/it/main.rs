@@ -15,6 +15,7 @@ mod evaluate_command;
 mod evaluated_requests;
 mod fhir_faults;
 mod fhir_fetching;
+mod hooks;
 mod hostile_calls;
 mod hostile_tokens;
 mod http_connections;

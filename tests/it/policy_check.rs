@@ -98,7 +98,9 @@ fn a_case_file_that_cannot_be_read_is_1_and_the_others_are_run() {
         printed.contains(&format!("{path}/2019-08/cases/broken.json: invalid type: integer `1`, expected a string at line 2")),
         "{printed}"
     );
-    let refused = format!("{path}/2019-08/cases/empty-chart.json: the request is refused: this service answers the hook order-sign\n");
+    let refused = format!(
+        "{path}/2019-08/cases/empty-chart.json: the request is refused: this service answers order-sign, order-select, order-dispatch, appointment-book, encounter-start and encounter-discharge\n"
+    );
     assert!(printed.contains(&refused), "{printed}");
     assert!(printed.ends_with(" cases, 2 disagree\n"), "{printed}");
 }

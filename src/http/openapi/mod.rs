@@ -15,7 +15,7 @@ use utoipa::openapi::{RefOr, Server};
 
 use super::router::Service;
 use super::{discovery, feedback, health, hook, metrics};
-use crate::app::App;
+use crate::app::{App, Hook};
 use crate::config::{AuthMode, Config};
 use answers::Faults;
 
@@ -93,7 +93,7 @@ fn faults(path: &str, is_discovery_protected: bool) -> Faults {
 
 /// Which services there are, how bodies look, and that an access token needs a server to be for.
 fn say_what_types_cannot(document: &mut Value, app: &App) {
-    let ids: Vec<&String> = app.hooks().keys().collect();
+    let ids = app.service_ids();
     for (path, example) in EXAMPLES {
         if let Some(schema) = document.pointer_mut(&format!("{path}/post/parameters/0/schema")) {
             *schema = json!({"type": "string", "enum": ids});
@@ -103,7 +103,26 @@ fn say_what_types_cannot(document: &mut Value, app: &App) {
         }
     }
     if let Some(call) = document.pointer_mut("/components/schemas/HookCall").and_then(Value::as_object_mut) {
+        call.insert("allOf".to_owned(), contexts());
         call.insert("if".to_owned(), json!({"required": ["fhirAuthorization"], "properties": {"fhirAuthorization": {"type": "object"}}}));
         call.insert("then".to_owned(), json!({"required": ["fhirServer"], "properties": {"fhirServer": {"type": "string"}}}));
     }
+}
+
+/// What the context of each hook must hold.
+fn contexts() -> Value {
+    let context = |hook: Hook| match hook {
+        Hook::OrderSign => json!(["userId", "patientId", "draftOrders"]),
+        Hook::OrderSelect => json!(["userId", "patientId", "draftOrders", "selections"]),
+        Hook::OrderDispatch => json!(["patientId", "dispatchedOrders"]),
+        Hook::AppointmentBook => json!(["userId", "patientId", "appointments"]),
+        Hook::EncounterStart | Hook::EncounterDischarge => json!(["userId", "patientId"]),
+    };
+    let rule = |hook: &Hook| {
+        let properties = json!({"hook": {"const": hook.as_str()}});
+        let is_it = json!({"required": ["hook"], "properties": properties});
+        let required = context(*hook);
+        json!({"if": is_it, "then": {"properties": {"context": {"required": required}}}})
+    };
+    Value::Array(Hook::ALL.iter().map(rule).collect())
 }
