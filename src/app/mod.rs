@@ -1,6 +1,7 @@
 //! The only orchestrator: the steps of one decision and of one feedback, and the composition root.
 
 mod application;
+mod assertion;
 mod call_error;
 mod decision;
 mod fetching;
@@ -25,6 +26,7 @@ pub use crate::ledger::{
 };
 pub use crate::policy::Determination;
 pub use application::{Answer, App, BuildError, Ports, Readiness};
+pub use assertion::record_of;
 pub use call_error::{CallError, Category};
 pub use decision::Report;
 pub use policies::{Policies, PoliciesError, PolicyFolder, folders};
