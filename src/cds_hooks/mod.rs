@@ -1,6 +1,7 @@
 //! The CDS Hooks protocol: calls read, cards written. Pure: no I/O, no clock, and no FHIR beyond the orders it sends back.
 
 mod card;
+mod coverage_information;
 mod crd_version;
 mod detail;
 mod feedback;
@@ -8,18 +9,23 @@ mod hook;
 mod keepable;
 mod order_json;
 mod plain_text;
+mod policy_link;
 mod request;
 mod request_error;
 mod response;
 mod suggestions;
 
-pub use card::{Presentation, cards};
+pub use card::{CardCase, Presentation, cards};
+pub use coverage_information::{
+    COVERAGE_INFORMATION, CoverageAssertion, MemberCoverage, PlanContact, PriorAuthorization, coverage_information,
+};
 pub use crd_version::CrdVersion;
 pub use feedback::{Feedback, Outcome, Told, read_feedback};
 pub use hook::Hook;
 pub use keepable::{Unkept, keepable, without_secrets};
 pub use order_json::OrderJson;
 pub(crate) use plain_text::one_line;
+pub use policy_link::policy_link;
 pub use request::{Context, HookRequest, OrderBundle, OrderEntry, Prefetch, fault, read};
 pub use request_error::RequestError;
 pub use response::{
