@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use super::detail::detail;
 use super::plain_text::{plain, shortened};
+use super::policy_link::policy_link;
 use super::response::{Card, Coding, Indicator, Link, LinkKind, Response, SelectionBehavior, Source};
 use super::suggestions::suggestions;
 use crate::policy::{CardText, Determination, Evaluation, OrderEvaluation, OrderWords, Policy};
@@ -24,7 +25,7 @@ const OVERRIDE_SYSTEM: &str = "urn:sij-cds:override-reasons";
 pub struct Presentation<'p, 'a> {
     /// The insurer's name, else the plan's.
     pub source_label: &'p str,
-    /// The published policy.
+    /// The published policy; `{section}` stands for the section of the criterion that decided.
     pub policy_url: Option<&'p str>,
     /// The lists that could not be read, by the reason.
     pub unavailable: &'p [(&'static str, Vec<&'static str>)],
@@ -43,11 +44,16 @@ impl<'a> Presentation<'_, 'a> {
     }
 }
 
-/// One order with what its card is written with.
-pub(super) struct CardCase<'p, 'e, 'a> {
+/// One order with what its card, and its coverage information, is written with.
+#[derive(Clone, Copy, Debug)]
+pub struct CardCase<'p, 'e, 'a> {
+    /// The version of the policy that decided it.
     pub policy: &'p Policy,
+    /// The evaluation of all orders of the call.
     pub evaluation: &'e Evaluation<'a>,
+    /// Its own.
     pub order: &'e OrderEvaluation<'a>,
+    /// What else the card is written with.
     pub presentation: &'p Presentation<'p, 'a>,
 }
 
@@ -134,6 +140,7 @@ fn override_reasons(case: &CardCase<'_, '_, '_>) -> Vec<Coding> {
 
 fn links(case: &CardCase<'_, '_, '_>) -> Vec<Link> {
     let label = || case.say(CardText::PolicyLink, &[]);
-    let url = case.presentation.policy_url;
-    url.map(|url| Link { label: label(), url: url.to_owned(), kind: LinkKind::Absolute }).into_iter().collect()
+    let url = |url| policy_link(url, case.words().criterion());
+    let link = |address| Link { label: label(), url: url(address), kind: LinkKind::Absolute };
+    case.presentation.policy_url.map(link).into_iter().collect()
 }

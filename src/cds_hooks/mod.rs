@@ -2,6 +2,7 @@
 
 mod card;
 mod context;
+mod coverage_information;
 mod crd_version;
 mod detail;
 mod feedback;
@@ -9,19 +10,24 @@ mod hook;
 mod keepable;
 mod order_json;
 mod plain_text;
+mod policy_link;
 mod request;
 mod request_error;
 mod response;
 mod suggestions;
 
-pub use card::{Presentation, cards};
+pub use card::{CardCase, Presentation, cards};
 pub use context::{Addressed, Context};
+pub use coverage_information::{
+    COVERAGE_INFORMATION, CoverageAssertion, CoverageState, PlanContact, PriorAuthorization, coverage_information,
+};
 pub use crd_version::CrdVersion;
 pub use feedback::{Feedback, Outcome, Told, read_feedback};
 pub use hook::Hook;
 pub use keepable::{Unkept, keepable, without_secrets};
 pub use order_json::OrderJson;
 pub(crate) use plain_text::one_line;
+pub use policy_link::policy_link;
 pub use request::{HookRequest, Prefetch, fault, named_hook, read};
 pub use request_error::RequestError;
 pub use response::{

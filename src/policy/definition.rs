@@ -23,6 +23,8 @@ pub struct Policy {
     pub effective_from: NaiveDate,
     /// The last service date it holds for; `None` while in force.
     pub effective_to: Option<NaiveDate>,
+    /// The day its next review is due, where it names one; what is said by it may not hold after that.
+    pub next_review: Option<NaiveDate>,
     /// What the policy's text fixes.
     pub thresholds: Thresholds,
     /// What the policy leaves open (⚙).

@@ -70,6 +70,7 @@ struct PolicyToml {
     title: String,
     effective_from: Spanned<String>,
     effective_to: Option<Spanned<String>>,
+    next_review: Option<Spanned<String>>,
     thresholds: Thresholds,
     parameters: Parameters,
     systems: Vec<SystemToml>,
@@ -131,6 +132,7 @@ impl Policy {
         Ok(Self {
             effective_from: source.date(&read.effective_from)?,
             effective_to: read.effective_to.as_ref().map(|date| source.date(date)).transpose()?,
+            next_review: read.next_review.as_ref().map(|date| source.date(date)).transpose()?,
             criteria: source.criteria(read.criteria)?,
             retired_codes: source.retired_codes(read.retired_codes)?,
             modifier_sides: source.modifiers(read.modifiers)?,

@@ -75,12 +75,28 @@ impl<'p> OrderWords<'p, '_, '_> {
         }
     }
 
-    /// The criteria with one verdict of the joints that decided the order, each title once.
-    fn titles(&self, verdict: Verdict) -> Vec<&'p str> {
+    /// The criteria with one verdict of the joints that decided the order, each once.
+    pub(crate) fn criteria(&self, verdict: Verdict) -> Vec<CriterionId> {
         let deciding = self.order.sites.iter().filter(|site| site.determination == self.order.determination);
-        let mut titles = Vec::new();
+        let mut criteria = Vec::new();
         for criterion in deciding.flat_map(|site| &site.criteria).filter(|criterion| criterion.verdict == verdict) {
-            let title = self.outcome(criterion.id, verdict);
+            if !criteria.contains(&criterion.id) {
+                criteria.push(criterion.id);
+            }
+        }
+        criteria
+    }
+
+    /// The criterion the summary is about: the first that is not met, else the first that is not known.
+    pub(crate) fn criterion(&self) -> Option<CriterionId> {
+        [Verdict::NotMet, Verdict::Unknown].into_iter().find_map(|verdict| self.criteria(verdict).first().copied())
+    }
+
+    /// The criteria with one verdict as they read, each title once.
+    fn titles(&self, verdict: Verdict) -> Vec<&'p str> {
+        let mut titles = Vec::new();
+        for id in self.criteria(verdict) {
+            let title = self.outcome(id, verdict);
             if !titles.contains(&title) {
                 titles.push(title);
             }

@@ -9,6 +9,8 @@ mod client_configuration;
 mod command_line;
 mod configuration;
 mod contract;
+mod coverage_information;
+mod coverage_mapping;
 mod documentation;
 mod entry_addresses;
 mod evaluate_command;

@@ -5,6 +5,8 @@ mod answer;
 pub(crate) mod call;
 pub(crate) mod callers;
 mod cases;
+pub(crate) mod coverage_information;
+pub(crate) mod coverage_rules;
 mod evaluator;
 pub(crate) mod fhir_server;
 mod json;
