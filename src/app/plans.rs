@@ -26,8 +26,8 @@ pub(super) struct Plans {
 
 impl Plans {
     pub(super) fn of(config: &Config) -> Self {
-        let plan = |name: &String, url: Option<&url::Url>| Plan { name: name.clone(), policy_url: url.map(ToString::to_string) };
-        let others = config.plans.iter().map(|entry| (entry.id.clone(), plan(&entry.name, entry.policy_url.as_ref())));
+        let plan = |name: &String, url: Option<&crate::config::PolicyUrl>| Plan { name: name.clone(), policy_url: url.map(|url| url.as_str().to_owned()) };
+        let others = config.plans.iter().map(|entry| (entry.id.clone().unwrap_or_default(), plan(&entry.name, entry.policy_url.as_ref())));
         Self { default: plan(&config.plan.name, config.plan.policy_url.as_ref()), others: others.collect() }
     }
 

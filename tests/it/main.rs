@@ -35,6 +35,7 @@ mod metrics;
 mod objects;
 mod openapi;
 mod other_patients;
+mod plan_configuration;
 mod policy_check;
 mod policy_versions;
 mod privacy;
