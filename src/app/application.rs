@@ -330,9 +330,10 @@ impl App {
         let reasons = decision.gathered.reasons_unresolved().filter(|_| open_diagnosis).map(|reason| (reason, vec![ORDERS_REASONS]));
         let unavailable: Vec<_> = lists.chain(reasons).collect();
         let orders: Vec<_> = decision.gathered.drafts().iter().map(|draft| (draft.position, draft.raw)).collect();
+        let policy_url = plan.whole_policy_url();
         let presentation = Presentation {
             source_label: decision.insurance.insurer.as_deref().unwrap_or(&plan.name),
-            policy_url: plan.policy_url.as_deref(),
+            policy_url: policy_url.as_deref(),
             unavailable: &unavailable,
             unreadable: decision.gathered.unreadable().len(),
             orders: &orders,

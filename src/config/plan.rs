@@ -125,7 +125,11 @@ impl<'de> Deserialize<'de> for PayerIdentifier {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
         let is_whole = text.split_once('|').is_some_and(|(system, value)| !system.trim().is_empty() && !value.trim().is_empty());
-        if is_whole { Ok(Self(text)) } else { Err(D::Error::custom(format_args!("`{text}` is not a system and a value, as `system|value`"))) }
+        if is_whole {
+            Ok(Self(text))
+        } else {
+            Err(D::Error::custom(format_args!("`{text}` is not a system and a value, as `system|value`")))
+        }
     }
 }
 

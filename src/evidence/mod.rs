@@ -7,6 +7,7 @@ mod coverage;
 mod form;
 mod gather;
 mod index;
+mod member_coverage;
 mod orders;
 mod record;
 mod referred;
@@ -19,6 +20,7 @@ mod views;
 
 pub use coverage::Insurance;
 pub use gather::{Gathered, PrefetchEntries, Prefetched, RawPrefetch};
+pub use member_coverage::{CoverageFound, Identifier, MemberCoverage, Payor};
 pub use orders::DraftOrder;
 pub use record::{Kind, PrefetchKeys};
 pub use referred::REFERRED_TYPES;

@@ -9,6 +9,7 @@ mod client_configuration;
 mod command_line;
 mod configuration;
 mod contract;
+mod coverage_choice;
 mod documentation;
 mod entry_addresses;
 mod evaluate_command;

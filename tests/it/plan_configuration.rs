@@ -1,6 +1,6 @@
 //! `[plan]` and `[[plans]]`: what is taken, and what is refused with which words.
 
-use sij_cds::config::{Config, Layers, LineOfBusiness, Stance};
+use sij_cds::config::{Config, Layers, LineOfBusiness, PayerIdentifier, Stance};
 use tempfile::NamedTempFile;
 
 fn read(text: &str) -> Result<Config, String> {
@@ -28,7 +28,8 @@ contact = { name = "Provider services", phone = "555-0100", email = "a@plan.exam
 
 #[test]
 fn both_places_take_a_whole_plan() {
-    let config = read(&["[plan]", WHOLE, &plan("a", &WHOLE.replace("12345", "6").replace("1.2|a", "1.3|a").replace("Inc.", "Ltd."))].concat());
+    let config =
+        read(&["[plan]", WHOLE, &plan("a", &WHOLE.replace("12345", "6").replace("1.2|a", "1.3|a").replace("Inc.", "Ltd."))].concat());
     let config = config.unwrap();
     for plan in [&config.plan, &config.plans[0]] {
         assert_eq!(plan.policy_url.as_ref().unwrap().as_str(), "https://plan.example/sij#{section}");
@@ -39,7 +40,7 @@ fn both_places_take_a_whole_plan() {
         assert_eq!((plan.authorization_prefix.as_str(), plan.payer_names.len()), ("HP-1", 1));
         assert_eq!(plan.contact.as_ref().unwrap().phone.as_deref(), Some("555-0100"));
     }
-    let identifiers: Vec<&str> = config.plan.payer_identifiers.iter().map(|identifier| identifier.as_str()).collect();
+    let identifiers: Vec<&str> = config.plan.payer_identifiers.iter().map(PayerIdentifier::as_str).collect();
     assert_eq!(identifiers, ["https://plan.example/payers|12345", "urn:oid:1.2|a|b"]);
 }
 
@@ -87,11 +88,7 @@ fn what_a_plan_cannot_be_is_refused_with_the_reason() {
     let table = [
         ("policy_url = \"ftp://a/\"", "policy_url", "`ftp://a/` is not an http or https URL"),
         ("policy_url = \"plan.example/{section}\"", "policy_url", "`plan.example/{section}` is not an http or https URL"),
-        (
-            "policy_url = \"https://a/{page}\"",
-            "policy_url",
-            "`https://a/{page}` has braces around something else than `{section}`",
-        ),
+        ("policy_url = \"https://a/{page}\"", "policy_url", "`https://a/{page}` has braces around something else than `{section}`"),
         ("payer_identifiers = [\"12345\"]", "payer_identifiers.0", "`12345` is not a system and a value, as `system|value`"),
         ("payer_identifiers = [\"a|b\", \"|b\"]", "payer_identifiers.1", "`|b` is not a system and a value, as `system|value`"),
         (
