@@ -57,7 +57,7 @@ impl Authenticator {
     /// [`AuthError`] for a key file that cannot be used.
     pub fn build(config: &Config, endpoints: &[String], memory: Arc<CallerMemory>, clock: Arc<dyn Clock>) -> Result<Self, AuthError> {
         let rule = match config.auth_mode() {
-            AuthMode::Development => Rule::Anybody(Arc::new(Profile::development())),
+            AuthMode::Development => Rule::Anybody(Arc::new(Profile::development(&config.development))),
             AuthMode::Required => Rule::Clients(Registered {
                 clients: Clients::build(&config.auth, &config.clients, endpoints, &memory)?,
                 leeway: span(config.auth.leeway),

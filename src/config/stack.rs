@@ -7,8 +7,8 @@ use serde::de::DeserializeOwned;
 
 use super::error::SectionFault;
 use super::{
-    AuthConfig, ClientConfig, Config, ConfigError, CorsConfig, Fault, FhirConfig, FhirServerConfig, LedgerConfig, LimitsConfig, LogConfig,
-    MetricsConfig, Origin, PlanConfig, PlansEntry, PolicyConfig, ServerConfig, TlsConfig, TracesConfig,
+    AuthConfig, ClientConfig, Config, ConfigError, CorsConfig, CrdConfig, DevelopmentConfig, Fault, FhirConfig, FhirServerConfig,
+    LedgerConfig, LimitsConfig, LogConfig, MetricsConfig, Origin, PlanConfig, PolicyConfig, ServerConfig, TlsConfig, TracesConfig,
 };
 use super::{clients, fhir, plan};
 
@@ -46,13 +46,15 @@ impl Stack {
             ("tls", config.tls.validate()),
             ("auth", config.auth.validate(&config.clients)),
             ("cors", config.cors.validate()),
+            ("crd", config.crd.validate()),
             ("plan", config.plan.validate()),
-            ("plans", plan::validate_plans(&config.plans)),
+            ("plans", plan::validate_plans(&config.plan, &config.plans)),
             ("policy", config.policy.validate()),
             ("fhir", config.fhir.validate(config.server.deadline, &config.fhir_servers)),
             ("fhir_servers", fhir::validate_servers(&config.fhir_servers)),
             ("ledger", config.ledger.validate(config.auth_mode())),
             ("clients", clients::validate_clients(&config.clients, &surroundings(&config))),
+            ("development", config.development.validate(config.auth_mode(), &config.plan, &config.plans)),
             ("traces", config.traces.validate()),
         ];
         for (section, found) in sections {
@@ -84,6 +86,7 @@ fn surroundings(config: &Config) -> clients::Surroundings<'_> {
     clients::Surroundings {
         public_url: config.server.public_url.as_ref(),
         fhir_servers: &config.fhir_servers,
+        plan: &config.plan,
         plans: &config.plans,
         client_certificates: config.tls.client_ca_file.is_some(),
     }
@@ -97,9 +100,11 @@ fn unreadable(figment: &Figment) -> Vec<figment::Error> {
         section_error::<LimitsConfig>(figment, "limits"),
         section_error::<AuthConfig>(figment, "auth"),
         list_error::<ClientConfig>(figment, "clients"),
+        section_error::<DevelopmentConfig>(figment, "development"),
         section_error::<CorsConfig>(figment, "cors"),
+        section_error::<CrdConfig>(figment, "crd"),
         section_error::<PlanConfig>(figment, "plan"),
-        list_error::<PlansEntry>(figment, "plans"),
+        list_error::<PlanConfig>(figment, "plans"),
         section_error::<PolicyConfig>(figment, "policy"),
         section_error::<FhirConfig>(figment, "fhir"),
         list_error::<FhirServerConfig>(figment, "fhir_servers"),

@@ -6,12 +6,14 @@ use std::fmt;
 use std::marker::PhantomData;
 
 use bytes::Bytes;
+use chrono::NaiveDate;
 use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::chart::Chart;
 use super::coverage::Insurance;
+use super::member_coverage::CoverageFound;
 use super::orders::{DraftKind, DraftOrder};
 use super::record::{Kind, PrefetchKeys, Record};
 use super::referred::{self, Unresolved};
@@ -70,6 +72,8 @@ impl<'de: 'a, 'a, V: Deserialize<'de>> Visitor<'de> for EntriesVisitor<'a, V> {
 }
 
 const NOT_THERE: &str = "the FHIR server does not have what it refers to";
+
+const UNREADABLE_COVERAGE: &str = "a Coverage could not be read";
 
 /// Everything a call brings about one patient.
 #[derive(Debug)]
@@ -253,6 +257,17 @@ impl<'a> Gathered<'a> {
     #[must_use]
     pub fn insurance(&self, policy: &Policy, patient_id: &str) -> Insurance<'a> {
         self.chart(policy, patient_id).insurance(&self.drafts)
+    }
+
+    /// The Coverage that a draft order is judged by on a day.
+    #[must_use]
+    pub fn coverage(&self, draft: &DraftOrder<'a>, policy: &Policy, patient_id: &str, on: NaiveDate) -> CoverageFound<'a> {
+        match self.chart(policy, patient_id).coverage(draft, on) {
+            CoverageFound::None if self.unreadable.iter().any(|unreadable| unreadable.resource.starts_with("Coverage")) => {
+                CoverageFound::Unavailable(UNREADABLE_COVERAGE)
+            }
+            found => found,
+        }
     }
 
     fn chart<'e>(&'e self, policy: &'e Policy, patient_id: &'e str) -> Chart<'e, 'a> {

@@ -7,6 +7,7 @@ mod coverage;
 mod form;
 mod gather;
 mod index;
+mod member_coverage;
 mod named_orders;
 mod orders;
 mod record;
@@ -20,6 +21,7 @@ mod views;
 
 pub use coverage::Insurance;
 pub use gather::{Gathered, PrefetchEntries, Prefetched, RawPrefetch};
+pub use member_coverage::{CoverageFound, Identifier, MemberCoverage, Payor};
 pub use named_orders::NamedOrders;
 pub use orders::DraftOrder;
 pub use record::{Kind, PrefetchKeys};

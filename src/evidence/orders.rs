@@ -70,6 +70,11 @@ impl DraftOrder<'_> {
     pub fn id(&self) -> &str {
         text(self.view.id.as_ref())
     }
+
+    /// What is ordered: the system and code of each coding, modifiers included.
+    pub fn codes(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.view.code.iter().flat_map(ConceptView::codings).map(|coding| (coding.system(), coding.code()))
+    }
 }
 
 impl DraftKind {
@@ -127,7 +132,7 @@ impl<'a> Chart<'_, 'a> {
     /// Whether a Condition it names as its reason was looked for and could not be had.
     fn has_unread_reason(&self, order: &ServiceRequestView<'a>) -> bool {
         let mut references = order.reason_reference.iter().flatten().map(|reason| text(reason.reference.as_ref()));
-        let unread = |reference: &str| id_in(reference, "Condition").is_some() && self.indices().conditions.named(reference).is_empty();
+        let unread = |reference: &str| id_in(reference, "Condition").is_some() && self.indices.conditions().named(reference).is_empty();
         self.record.reasons_unresolved.is_some() && references.any(unread)
     }
 
@@ -141,7 +146,7 @@ impl<'a> Chart<'_, 'a> {
         if !local.is_empty() {
             self.add_contained(order, &local, &mut reasons);
         }
-        for condition in others.into_iter().flat_map(|reference| self.indices().conditions.named(reference)) {
+        for condition in others.into_iter().flat_map(|reference| self.indices.conditions().named(reference)) {
             self.add_condition(condition, &mut reasons);
         }
         reasons

@@ -35,29 +35,29 @@ pub(super) fn unresolved(record: &Record<'_>, drafts: &[DraftOrder<'_>]) -> Vec<
     let statements = statements.filter_map(|view| uncoded(view.medication_codeable_concept.as_ref(), view.medication_reference.as_ref()));
     let requests = record.medication_requests.iter();
     let requests = requests.filter_map(|view| uncoded(view.medication_codeable_concept.as_ref(), view.medication_reference.as_ref()));
-    let reasons = drafts.iter().flat_map(|draft| draft.view.reason_reference.iter().flatten());
+    let reasons = drafts.iter().flat_map(|draft| draft.view.reason_reference.iter().flatten()).map(reference);
     let payors = record.coverages.iter().flat_map(|coverage| coverage.payor.iter().flatten());
-    let nameless = payors.filter(|payor| text(payor.display.as_ref()).trim().is_empty());
+    let nameless = payors.filter(|payor| text(payor.display.as_ref()).trim().is_empty()).map(|payor| text(payor.reference.as_ref()));
     let list = |kind, resource_type, ids| Unresolved { referring: Referring::List(kind), resource_type, ids };
     let found = [
-        list(Kind::MedicationStatements, "Medication", open(statements, &indices.medications)),
-        list(Kind::MedicationRequests, "Medication", open(requests, &indices.medications)),
-        list(Kind::Coverage, "Organization", open(nameless, &indices.organizations)),
-        Unresolved { referring: Referring::Reasons, resource_type: "Condition", ids: open(reasons, &indices.conditions) },
+        list(Kind::MedicationStatements, "Medication", open(statements, indices.medications())),
+        list(Kind::MedicationRequests, "Medication", open(requests, indices.medications())),
+        list(Kind::Coverage, "Organization", open(nameless, indices.organizations())),
+        Unresolved { referring: Referring::Reasons, resource_type: "Condition", ids: open(reasons, indices.conditions()) },
     ];
     found.into_iter().filter(|unresolved| !unresolved.ids.is_empty()).collect()
 }
 
 /// The reference of a medication entry that has no code of its own.
-fn uncoded<'r, 'a>(concept: Option<&ConceptView<'a>>, reference: Option<&'r ReferenceView<'a>>) -> Option<&'r ReferenceView<'a>> {
-    reference.filter(|_| concept.is_none())
+fn uncoded<'r>(concept: Option<&ConceptView<'_>>, medication: Option<&'r ReferenceView<'_>>) -> Option<&'r str> {
+    medication.filter(|_| concept.is_none()).map(reference)
 }
 
-fn open<'r, 'a: 'r, T: Referable<'a> + 'r>(
-    references: impl Iterator<Item = &'r ReferenceView<'a>>,
-    index: &Index<'r, T>,
-) -> BTreeSet<String> {
-    let references = references.map(|reference| text(reference.reference.as_ref()));
+fn reference<'r>(view: &'r ReferenceView<'_>) -> &'r str {
+    text(view.reference.as_ref())
+}
+
+fn open<'r, 'a: 'r, T: Referable<'a> + 'r>(references: impl Iterator<Item = &'r str>, index: &Index<'r, T>) -> BTreeSet<String> {
     let open = references.filter(|reference| index.named(reference).is_empty());
     open.filter_map(|reference| id_in(reference, T::KIND)).map(str::to_owned).collect()
 }

@@ -206,19 +206,35 @@ views! {
 
     /// `Coverage`
     CoverageView {
+        full_url: Text<'a>,
         id: Text<'a>,
         status: Text<'a>,
         r#type: ConceptView<'a>,
         beneficiary: ReferenceView<'a>,
-        payor: Vec<ReferenceView<'a>>,
+        period: PeriodView<'a>,
+        payor: Vec<PayorView<'a>>,
         contained: Vec<&'a RawValue>,
     }
 
-    /// `Organization`
+    /// `Coverage.payor`: its identifier is read when it is asked for, so that one that does not fit harms nothing else.
+    PayorView {
+        reference: Text<'a>,
+        identifier: &'a RawValue,
+        display: Text<'a>,
+    }
+
+    /// `Organization`: its identifiers are read when they are asked for.
     OrganizationView {
         full_url: Text<'a>,
         id: Text<'a>,
+        identifier: &'a RawValue,
         name: Text<'a>,
+    }
+
+    /// `Identifier`
+    IdentifierView {
+        system: Text<'a>,
+        value: Text<'a>,
     }
 
     /// `Medication`

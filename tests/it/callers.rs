@@ -5,12 +5,12 @@ use std::num::NonZeroU32;
 use axum::body::Body;
 use axum::http::Request;
 use serde_json::json;
-use sij_cds::config::{Config, PlansEntry};
+use sij_cds::config::{Config, PlanConfig};
 use sij_cds::http::Peer;
 
 use crate::support::callers::{EC_KEY, OTHER_EC_KEY, Token, ehr, good_token, let_in_the_ehr, other_client};
 use crate::support::fhir_server::{FhirServer, call_with_server, register};
-use crate::support::{Answer, LogBuffer, SERVICE, TestApp, bearing, changed, empty_sign_call, post, story};
+use crate::support::{Answer, LogBuffer, SERVICE, TestApp, bearing, changed, default_config, empty_sign_call, post, story};
 
 fn app(change: impl FnOnce(&mut Config)) -> TestApp {
     TestApp::on_the_day_of_the_fixtures_with(|config| {
@@ -43,10 +43,11 @@ async fn a_client_has_only_its_own_fhir_servers_asked() {
 #[tokio::test]
 async fn a_client_is_answered_for_its_own_plan() {
     let call = changed("nothing-documented", |call| call["prefetch"]["coverage"] = serde_json::Value::Null);
-    let medicare = PlansEntry {
-        id: "medicare".to_owned(),
+    let medicare = PlanConfig {
+        id: Some("medicare".to_owned()),
         name: "Plan for the old".to_owned(),
         policy_url: Some("https://plan.example/medicare".parse().unwrap()),
+        ..default_config().plan
     };
     for (plan, label) in [(Some("medicare".to_owned()), "Plan for the old"), (None, "Health plan")] {
         let app = app(|config| {
