@@ -3,6 +3,7 @@
 mod application;
 mod call_error;
 mod decision;
+mod dialects;
 mod fetching;
 mod figures;
 mod keeping;
@@ -26,6 +27,7 @@ pub use crate::policy::Determination;
 pub use application::{App, BuildError, Ports, Readiness};
 pub use call_error::{CallError, Category};
 pub use decision::Report;
+pub use dialects::{Dialects, DialectsError};
 pub use policies::{Policies, PoliciesError, PolicyFolder, folders};
 pub use policy_check::{CaseCheck, CaseOutcome, Disagreement, VersionCheck, check_policies};
 pub use replay::{Difference, Replay, ReplayError};

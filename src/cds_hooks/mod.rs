@@ -1,27 +1,34 @@
 //! The CDS Hooks protocol: calls read, cards written. Pure: no I/O, no clock, and no FHIR beyond the orders it sends back.
 
 mod card;
+mod card_choice;
 mod crd_version;
 mod detail;
+mod dialect;
 mod feedback;
+mod form_completion;
 mod hook;
 mod keepable;
 mod order_json;
 mod plain_text;
 mod request;
 mod request_error;
+mod request_extension;
 mod response;
 mod suggestions;
 
 pub use card::{Presentation, cards};
 pub use crd_version::CrdVersion;
+pub use dialect::{ActionDescription, DetailFormat, DialectRules, SelectionRule, SuggestionKind, TherapyOrder, TopicCode};
 pub use feedback::{Feedback, Outcome, Told, read_feedback};
+pub use form_completion::FormOffer;
 pub use hook::Hook;
 pub use keepable::{Unkept, keepable, without_secrets};
 pub use order_json::OrderJson;
 pub(crate) use plain_text::one_line;
 pub use request::{Context, HookRequest, OrderBundle, OrderEntry, Prefetch, fault, read};
 pub use request_error::RequestError;
+pub use request_extension::{Options, RequestExtension};
 pub use response::{
     Action, ActionExtension, Card, CardExtension, Coding, Indicator, Link, LinkKind, ResourceReference, Response, SelectionBehavior,
     Source, Suggestion,
