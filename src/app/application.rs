@@ -13,6 +13,7 @@ use uuid::Uuid;
 
 use super::call_error::CallError;
 use super::decision::{Call, Decision, Means, Opened, Reach, Report, check_orders, conclude, has_scope};
+use super::dialects::{Dialects, DialectsError};
 use super::fetching::{FetchReach, Fetching, not_asked_yet, with_lists, with_orders, with_referred};
 use super::figures::Figures;
 use super::keeping::Refusals;
@@ -24,9 +25,9 @@ use super::report_text;
 use super::self_test::can_decide;
 use super::services::{Services, ServicesError};
 use crate::auth::{AuthError, Authenticator, CallerMemory, Credentials, Refused, VerifiedClient};
-use crate::cds_hooks::{Hook, Presentation, Response, cards, named_hook};
+use crate::cds_hooks::{DialectRules, Hook, Options, Presentation, Response, cards, named_hook};
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{Config, Dialect};
 use crate::evidence::{Kind, Source, by_reason};
 use crate::fhir::{Registry, RegistryError};
 use crate::ids::IdSource;
@@ -88,6 +89,9 @@ pub enum BuildError {
     /// The published services cannot be used.
     #[error(transparent)]
     Services(#[from] ServicesError),
+    /// The dialects of clients cannot be used.
+    #[error(transparent)]
+    Dialects(#[from] DialectsError),
     /// Connections to a FHIR server cannot be set up.
     #[error(transparent)]
     Registry(#[from] RegistryError),
@@ -122,6 +126,7 @@ pub struct Answer {
 pub struct App {
     policies: Policies,
     services: Services,
+    dialects: Dialects,
     registry: Registry,
     discovery: Bytes,
     plans: Plans,
@@ -145,6 +150,7 @@ impl App {
             policies,
             discovery: Bytes::from(services.discovery(config.auth_mode())),
             services,
+            dialects: Dialects::load()?,
             registry: Registry::build(&config.fhir, &config.fhir_servers)?,
             plans: Plans::of(config),
             authenticator: Authenticator::build(config, &endpoints, Arc::clone(&ports.callers), Arc::clone(&ports.clock))?,
@@ -295,7 +301,7 @@ impl App {
             ids.borrow_mut().push(id);
             id
         };
-        let response = Self::respond(&self.policies, plan, decision, new_id);
+        let response = Self::respond(&self.policies, plan, self.rules(), decision, new_id);
         let answer = serde_json::to_vec(&response).map_err(|_| CallError::Unwritable)?;
         let (cards, ids) = (response.cards.iter().map(|card| card.uuid).collect(), ids.take());
         let answered = Answered { decision, fetched, plan, policies: &self.policies, ids: &ids, cards };
@@ -348,8 +354,19 @@ impl App {
         Means { policies: &self.policies, prefetch_keys: &self.services.prefetch_keys, hooks: self.services.hooks(), as_of }
     }
 
+    /// How answers are written.
+    pub(super) fn rules(&self) -> &DialectRules {
+        self.dialects.of(Dialect::Standard)
+    }
+
     /// The cards of a decision, by the policies it was made by.
-    pub(super) fn respond<'a>(policies: &Policies, plan: &Plan, decision: &Decision<'a>, new_id: impl FnMut() -> Uuid) -> Response<'a> {
+    pub(super) fn respond<'a>(
+        policies: &Policies,
+        plan: &Plan,
+        dialect: &DialectRules,
+        decision: &Decision<'a>,
+        new_id: impl FnMut() -> Uuid,
+    ) -> Response<'a> {
         let missing = Kind::ALL.into_iter().filter(|kind| needed_but_missing(decision, *kind));
         let lists = by_reason(&decision.sources, missing);
         let lists = lists.into_iter().map(|(reason, kinds)| (reason, kinds.into_iter().map(Kind::name).collect()));
@@ -364,6 +381,11 @@ impl App {
             unreadable: decision.gathered.unreadable().len(),
             orders: &orders,
             user_id: &decision.user_id,
+            hook: Hook::OrderSign,
+            options: &Options::default(),
+            dialect,
+            form: None,
+            therapy_order_code: None,
         };
         let policy_of = |order: &crate::policy::OrderEvaluation<'a>| -> &Policy { policies.on(order.service_date) };
         cards(&decision.evaluation, &presentation, policy_of, new_id)

@@ -197,7 +197,7 @@ impl App {
         let decision = conclude(&means, opened);
         let mut ids = content.ids.iter().copied();
         let plan = content.plan.as_ref().ok_or(ReplayError::Unreadable)?;
-        let response = Self::respond(means.policies, plan, &decision, || ids.next().unwrap_or_default());
+        let response = Self::respond(means.policies, plan, self.rules(), &decision, || ids.next().unwrap_or_default());
         let json = |written: Result<Value, serde_json::Error>| written.map_err(|_| ReplayError::Unreadable);
         Ok((json(serde_json::to_value(decision.report()))?, json(serde_json::to_value(response))?))
     }

@@ -1,11 +1,14 @@
 //! The CDS Hooks protocol: calls read, cards written. Pure: no I/O, no clock, and no FHIR beyond the orders it sends back.
 
 mod card;
+mod card_choice;
 mod context;
 mod coverage_information;
 mod crd_version;
 mod detail;
+mod dialect;
 mod feedback;
+mod form_completion;
 mod hook;
 mod keepable;
 mod order_json;
@@ -13,6 +16,7 @@ mod plain_text;
 mod policy_link;
 mod request;
 mod request_error;
+mod request_extension;
 mod response;
 mod suggestions;
 
@@ -22,7 +26,9 @@ pub use coverage_information::{
     COVERAGE_INFORMATION, CoverageAssertion, CoverageState, PlanContact, PriorAuthorization, coverage_information,
 };
 pub use crd_version::CrdVersion;
+pub use dialect::{ActionDescription, DetailFormat, DialectRules, SelectionRule, SuggestionKind, TherapyOrder, TopicCode};
 pub use feedback::{Feedback, Outcome, Told, read_feedback};
+pub use form_completion::FormOffer;
 pub use hook::Hook;
 pub use keepable::{Unkept, keepable, without_secrets};
 pub use order_json::OrderJson;
@@ -30,6 +36,7 @@ pub(crate) use plain_text::one_line;
 pub use policy_link::policy_link;
 pub use request::{HookRequest, Prefetch, fault, named_hook, read};
 pub use request_error::RequestError;
+pub use request_extension::{Options, RequestExtension};
 pub use response::{
     Action, ActionExtension, Card, CardExtension, Coding, Indicator, Link, LinkKind, ResourceReference, Response, SelectionBehavior,
     Source, Suggestion,

@@ -20,6 +20,7 @@ mod order_words;
 mod phrases;
 mod questionnaire_file;
 mod response;
+mod topics;
 mod value_set_file;
 mod value_sets;
 mod verdict;
@@ -40,6 +41,7 @@ pub use facts::{
 pub use form::{Answers, FORM_ID, Form, PROVOCATION_TESTS, PriorInjection as PriorInjectionAnswer, Question, TestAnswer};
 pub(crate) use order_words::OrderWords;
 pub(crate) use phrases::CardText;
+pub use topics::{CardTopic, Topics};
 pub use value_sets::{Membership, ValueSet, ValueSets};
 pub use verdict::Verdict;
-pub use wording::{DeterminationText, OverrideReason, Wording};
+pub use wording::{DeterminationText, OverrideReason, TherapyOrderText, Wording};
