@@ -52,6 +52,7 @@ ROWS = [
     ("two assertions of one coverage", ORDER, answer(with_extension(ORDER, information(), information(assertion="b"))), "two assertions"),
     ("something new made", ORDER, answer(ANNOTATED, "create"), "is of type create"),
     ("null", ORDER, answer(ANNOTATED) | {"more": None}, "null or empty: /more"),
+    ("null of the client's own", ORDER.replace('"draft"', 'null'), answer(ANNOTATED | {"status": None}), None),
     ("an empty list", ORDER, {"cards": [], "systemActions": []}, "null or empty: /systemActions"),
 ]
 
@@ -60,7 +61,7 @@ def faults_of(order, given):
     found = Found()
     asked = f'{{"context":{{"draftOrders":{{"entry":[{{"resource":{order}}}]}}}},"prefetch":{{"coverage":{json.dumps(COVERAGE)}}}}}'
     check_answer(found, "here", "standard", "2.2", asked, text_of(given))
-    return found.faults
+    return [fault for _, fault in found.faults]
 
 
 def main():
