@@ -90,9 +90,10 @@ function holds(node, place, expression, resource, held) {
   }
 }
 
-/** What an invariant may ask of the world: whether a code is in one of our value sets. A reference leads nowhere here. */
+/** What an invariant may ask of the world: whether one concept is in one of our value sets. A reference leads nowhere here. */
 function terminology(held) {
-  const memberOf = (inputs, url) => inputs.map((input) => bindingFaults(input?.data ?? input, { strength: 'required', valueSet: url }, '', held).length === 0);
+  const isIn = (input, url) => bindingFaults(input?.data ?? input, { strength: 'required', valueSet: url }, '', held).length === 0;
+  const memberOf = (inputs, url) => (inputs.length === 1 ? [isIn(inputs[0], url)] : []);
   return { memberOf: { fn: memberOf, arity: { 1: ['String'] } }, resolve: { fn: () => [], arity: { 0: [] } } };
 }
 
