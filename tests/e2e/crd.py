@@ -22,7 +22,8 @@ from crd_requests import CALLS, COVERAGES, REFUSED, RELEASES, SERVICE, cases, of
 
 COVERAGE_INFORMATION = "http://hl7.org/fhir/us/davinci-crd/StructureDefinition/ext-coverage-information"
 ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith("SIJ_CDS__")}
-COMMON = '[server]\nlisten = "127.0.0.1:0"\n[ledger]\nurl = "off"\n[limits]\ncalls_per_second = 1_000_000\nclient_calls_per_second = 1_000_000\n'
+# With the ledger, which gives assertions and authorizations their numbers.
+COMMON = '[server]\nlisten = "127.0.0.1:0"\n[limits]\ncalls_per_second = 1_000_000\nclient_calls_per_second = 1_000_000\n'
 # Configurations that say the same decisions in different ways.
 SETTINGS = {
     "standard": "",
@@ -161,10 +162,12 @@ class Service:
     """The service in one configuration."""
 
     def __init__(self, ours, name, settings, work):
-        self.name, self.log = name, work / f"{name}.log"
-        (work / f"{name}.toml").write_text(settings_text(settings))
+        folder = work / name
+        folder.mkdir()
+        self.name, self.log = name, folder / "log"
+        (folder / "sij-cds.toml").write_text(settings_text(settings))
         with open(self.log, "w") as log:
-            self.process = subprocess.Popen([ours, "serve", "--config", str(work / f"{name}.toml")], cwd=work, env=ENVIRONMENT, stdout=log, stderr=log)
+            self.process = subprocess.Popen([ours, "serve", "--config", "sij-cds.toml"], cwd=folder, env=ENVIRONMENT, stdout=log, stderr=log)
         self.connection = http.client.HTTPConnection(self.address(), timeout=30)
 
     def address(self):
