@@ -135,8 +135,9 @@ fn parts(criterion: &mut Criterion, service: &Service, resources: usize) -> anyh
         dialect: dialects.of(Dialect::Standard),
         form: None,
         therapy_order_code: None,
+        coverage_note: None,
     };
-    let write_cards = || cards(&evaluation, &presentation, |_| policy, || RandomIds.new_id());
+    let write_cards = || cards(&evaluation, |_| &presentation, |_| policy, || RandomIds.new_id());
 
     let mut group = criterion.benchmark_group("part");
     group.bench_function(BenchmarkId::new("read", resources), |bencher| bencher.iter(read_all));

@@ -9,36 +9,34 @@ use chrono::{DateTime, Utc};
 use futures_util::future::join;
 use tokio::time::Instant;
 use tracing::info;
-use uuid::Uuid;
 
+use super::answering::Answering;
 use super::call_error::CallError;
 use super::decision::{Call, Decision, Means, Opened, Reach, Report, check_orders, conclude, has_scope};
 use super::dialects::{Dialects, DialectsError};
-use super::fetching::{FetchReach, Fetching, not_asked_yet, with_lists, with_orders, with_referred};
+use super::fetching::{FetchReach, Fetching, lacking_form, not_asked_yet, with_lists, with_orders, with_referred};
 use super::figures::Figures;
 use super::keeping::Refusals;
+use super::manner::{KeptPlans, Manner, order_plans};
 use super::opening::open;
-use super::plans::{Plan, Plans};
+use super::plans::Plans;
 use super::policies::{Policies, PoliciesError};
 use super::recording::{Answered, Fetched, Recorder};
 use super::report_text;
 use super::self_test::can_decide;
 use super::services::{Services, ServicesError};
 use crate::auth::{AuthError, Authenticator, CallerMemory, Credentials, Refused, VerifiedClient};
-use crate::cds_hooks::{DialectRules, Hook, Options, Presentation, Response, cards, named_hook};
+use crate::cds_hooks::{DialectRules, Hook, RequestExtension, named_hook};
 use crate::clock::Clock;
-use crate::config::{Config, Dialect};
-use crate::evidence::{Kind, Source, by_reason};
+use crate::config::{Config, CrdConfig, Dialect};
+use crate::evidence::{Kind, Source};
 use crate::fhir::{Registry, RegistryError};
 use crate::ids::IdSource;
 use crate::ledger::{Entry, Ledger, LedgerError, Standing};
-use crate::policy::{DiagnosisSupport, OrderKind, Policy};
+use crate::policy::OrderKind;
 
 /// Written where nothing is in scope.
 pub(super) const NO_CARDS: &[u8] = br#"{"cards":[]}"#;
-
-/// What the Conditions that orders name as their reasons are called among the lists.
-const ORDERS_REASONS: &str = "reasons";
 
 /// What the application is given from outside.
 #[derive(Clone)]
@@ -130,6 +128,7 @@ pub struct App {
     registry: Registry,
     discovery: Bytes,
     plans: Plans,
+    crd: CrdConfig,
     figures: Figures,
     authenticator: Authenticator,
     refusals_per_minute: NonZeroU32,
@@ -142,7 +141,7 @@ impl App {
     /// # Errors
     /// A policy or service file that cannot be used, named with its line.
     pub fn build(config: &Config, ports: Ports) -> Result<Self, BuildError> {
-        let services = Services::load(&[Hook::OrderSign, Hook::OrderSelect, Hook::OrderDispatch, Hook::AppointmentBook])?;
+        let services = Services::load(&config.crd.hooks.iter().filter_map(|hook| Hook::of_name(hook.as_str())).collect::<Vec<_>>())?;
         let endpoints = config.server.public_url.as_ref().map(|url| services.endpoints(url)).unwrap_or_default();
         let policies = Policies::load(config.policy.directory.as_deref())?;
         Ok(Self {
@@ -153,6 +152,7 @@ impl App {
             dialects: Dialects::load()?,
             registry: Registry::build(&config.fhir, &config.fhir_servers)?,
             plans: Plans::of(config),
+            crd: config.crd.clone(),
             authenticator: Authenticator::build(config, &endpoints, Arc::clone(&ports.callers), Arc::clone(&ports.clock))?,
             refusals_per_minute: config.ledger.refusals_per_minute,
             ports,
@@ -234,7 +234,8 @@ impl App {
                 self.ports.ledger.is_on().then(|| recorder.of_nothing(self.ports.ids.new_id(), &self.policies, None, NO_CARDS)),
             ),
             Some(opened) => {
-                let reach = FetchReach { allowed: &|server| client.may_name(server), end };
+                let form = (!client.has_dtr()).then(|| self.policies.newest().form.canonical.as_str());
+                let reach = FetchReach { allowed: &|server| client.may_name(server), end, form };
                 self.decide(&means, opened, &reach, |decision, fetched| self.write(&recorder, decision, fetched)).await??
             }
         };
@@ -271,7 +272,7 @@ impl App {
         let lists = fetching.in_time(&mut searches).await;
         let opened = opened.with(|gathered| with_lists(gathered, &lists));
         let asked = opened.gathered.referred();
-        let (late, mut referred) = join(fetching.late(searches), fetching.look_up(&asked)).await;
+        let ((late, mut referred), form) = join(join(fetching.late(searches), fetching.look_up(&asked)), fetching.form(reach.form)).await;
         let opened = opened.with(|gathered| with_lists(gathered, &late));
         if !late.is_empty() {
             let more = not_asked_yet(opened.gathered.referred(), &asked);
@@ -279,7 +280,10 @@ impl App {
         }
         fetching.judge([&lists, &late], &referred);
         let opened = opened.with(|gathered| with_referred(gathered, &referred));
-        Ok(read(&conclude(means, opened), Some(Fetched { orders: &orders, lists: [&lists, &late], referred: &referred })))
+        Ok(read(
+            &conclude(means, opened),
+            Some(Fetched { orders: &orders, lists: [&lists, &late], referred: &referred, form: form.as_ref() }),
+        ))
     }
 
     /// The answer to a decided call, and what is kept of it where there is a ledger.
@@ -289,31 +293,42 @@ impl App {
         decision: &Decision<'_>,
         fetched: Option<Fetched<'_>>,
     ) -> Result<(Vec<u8>, Option<Entry<'r>>), CallError> {
+        let record = self.ports.ids.new_id();
         if decision.evaluation.orders.is_empty() {
-            let id = self.ports.ledger.is_on().then(|| self.ports.ids.new_id());
-            return Ok((NO_CARDS.to_vec(), id.map(|id| recorder.of_nothing(id, &self.policies, fetched, NO_CARDS))));
+            let entry = self.ports.ledger.is_on().then(|| recorder.of_nothing(record, &self.policies, fetched, NO_CARDS));
+            return Ok((NO_CARDS.to_vec(), entry));
         }
         require_data(decision)?;
-        let plan = self.plans.of_client(recorder.client);
+        let client = recorder.client;
         let ids = RefCell::new(Vec::new());
         let new_id = || {
             let id = self.ports.ids.new_id();
             ids.borrow_mut().push(id);
             id
         };
-        let response = Self::respond(&self.policies, plan, self.rules(), decision, new_id);
+        let (manner, asked) = (Manner::of(client, &self.crd), RequestExtension::read(recorder.asked.extension));
+        let lacking_form = fetched.and_then(|fetched| lacking_form(&self.policies, fetched.form));
+        let (policies, dialect) = (&self.policies, self.rules(manner.dialect));
+        let answering = Answering { policies, manner: &manner, dialect, asked: &asked, record, lacking_form };
+        let plans = order_plans(&self.plans, client, policies, decision);
+        let response = answering.respond(decision, &plans, new_id)?;
         let answer = serde_json::to_vec(&response).map_err(|_| CallError::Unwritable)?;
-        let (cards, ids) = (response.cards.iter().map(|card| card.uuid).collect(), ids.take());
-        let answered = Answered { decision, fetched, plan, policies: &self.policies, ids: &ids, cards };
-        let assertion = self.ports.ledger.is_on().then(|| self.ports.ids.new_id());
-        let entry = assertion.map(|id| recorder.of(id, answered, &answer));
-        self.figures.decided(decision.hook, recorder.client, &decision.evaluation);
+        let entry = self.ports.ledger.is_on().then(|| {
+            let cards = response.cards.iter().map(|card| card.uuid).collect();
+            let kept = KeptPlans::of(&plans);
+            recorder.of(
+                record,
+                Answered { decision, fetched, manner: &manner, asked: &asked, plans: &kept, policies, ids: &ids.take(), cards },
+                &answer,
+            )
+        });
+        self.figures.decided(decision.hook, client, &decision.evaluation);
         for order in &decision.evaluation.orders {
-            let assertion = assertion.map(tracing::field::display);
-            let (client, determination) = (recorder.client.name(), order.determination.as_str());
-            info!(client, hook = decision.hook.as_str(), assertion, determination, kind = ?order.kind, "decided");
+            let (name, determination) = (client.name(), order.determination.as_str());
+            let assertion = entry.is_some().then(|| tracing::field::display(record));
+            info!(client = name, hook = decision.hook.as_str(), assertion, determination, kind = ?order.kind, "decided");
         }
-        Ok((answer, entry))
+        Ok((if manner.is_shadowed { NO_CARDS.to_vec() } else { answer }, entry))
     }
 
     /// Evaluates a call from its prefetch and context alone and hands the result to `read`.
@@ -340,7 +355,7 @@ impl App {
         let means = self.means(as_of);
         let opened = open(&means, body, Reach::Everything)?.opened.ok_or(CallError::Unwritable)?;
         // Whoever may read the configuration may ask its servers.
-        let reach = FetchReach { allowed: &|_| true, end: None };
+        let reach = FetchReach { allowed: &|_| true, end: None, form: None };
         self.decide(&means, opened, &reach, |decision, _| read(&decision.report())).await
     }
 
@@ -354,59 +369,14 @@ impl App {
         Means { policies: &self.policies, prefetch_keys: &self.services.prefetch_keys, hooks: self.services.hooks(), as_of }
     }
 
-    /// How answers are written.
-    pub(super) fn rules(&self) -> &DialectRules {
-        self.dialects.of(Dialect::Standard)
-    }
-
-    /// The cards of a decision, by the policies it was made by.
-    pub(super) fn respond<'a>(
-        policies: &Policies,
-        plan: &Plan,
-        dialect: &DialectRules,
-        decision: &Decision<'a>,
-        new_id: impl FnMut() -> Uuid,
-    ) -> Response<'a> {
-        let missing = Kind::ALL.into_iter().filter(|kind| needed_but_missing(decision, *kind));
-        let lists = by_reason(&decision.sources, missing);
-        let lists = lists.into_iter().map(|(reason, kinds)| (reason, kinds.into_iter().map(Kind::name).collect()));
-        let open_diagnosis = decision.evaluation.orders.iter().any(|order| order.diagnosis == DiagnosisSupport::Unavailable);
-        let reasons = decision.gathered.reasons_unresolved().filter(|_| open_diagnosis).map(|reason| (reason, vec![ORDERS_REASONS]));
-        let unavailable: Vec<_> = lists.chain(reasons).collect();
-        let orders: Vec<_> = decision.gathered.drafts().iter().map(|draft| (draft.position, draft.raw)).collect();
-        let presentation = Presentation {
-            source_label: decision.insurance.insurer.as_deref().unwrap_or(&plan.name),
-            policy_url: plan.policy_url.as_deref(),
-            unavailable: &unavailable,
-            unreadable: decision.gathered.unreadable().len(),
-            orders: &orders,
-            user_id: &decision.user_id,
-            hook: Hook::OrderSign,
-            options: &Options::default(),
-            dialect,
-            form: None,
-            therapy_order_code: None,
-        };
-        let policy_of = |order: &crate::policy::OrderEvaluation<'a>| -> &Policy { policies.on(order.service_date) };
-        cards(&decision.evaluation, &presentation, policy_of, new_id)
+    /// How answers are written for a dialect.
+    pub(super) fn rules(&self, dialect: Dialect) -> &DialectRules {
+        self.dialects.of(dialect)
     }
 }
 
 pub(super) fn text(body: &[u8]) -> Result<&str, CallError> {
     std::str::from_utf8(body).map_err(|_| CallError::NotUtf8)
-}
-
-/// The lists whose absence a card must name: the three the policy cannot do without, and where a verdict is open every
-/// other that could have settled it.
-fn needed_but_missing(decision: &Decision<'_>, kind: Kind) -> bool {
-    let mut criteria = decision.evaluation.orders.iter().flat_map(|order| &order.sites).flat_map(|site| &site.criteria);
-    let is_evidence = kind != Kind::Coverage;
-    let is_needed = matches!(kind, Kind::Conditions | Kind::Procedures | Kind::MedicationStatements);
-    !is_available(decision, kind) && (is_needed || (is_evidence && criteria.any(|criterion| criterion.verdict.is_unknown())))
-}
-
-fn is_available(decision: &Decision<'_>, kind: Kind) -> bool {
-    decision.sources.get(kind.name()).is_some_and(Source::is_available)
 }
 
 /// CRD found-32: a call that brings none of the data an injection is decided on cannot be answered.

@@ -12,7 +12,7 @@ use tracing::info_span;
 use super::policies::Policies;
 use crate::cds_hooks::{Context, Hook, HookRequest, RequestError, Unkept};
 use crate::evidence::{DraftOrder, Gathered, Insurance, NamedOrders, PrefetchKeys, Sources, Unreadable};
-use crate::policy::{DateInterval, Evaluation, Inquiry, Policy, Reference, evaluate, kind};
+use crate::policy::{DateInterval, Evaluation, Inquiry, OrderEvaluation, Policy, Reference, evaluate, kind};
 
 /// What a decision is made with.
 #[derive(Clone, Copy, Debug)]
@@ -34,7 +34,9 @@ pub(crate) struct Decision<'a> {
     pub sources: Sources,
     /// `Practitioner/d1`; empty where the call does not say.
     pub user_id: String,
-    pub encounter_id: Option<String>,
+    /// `Encounter/e1`, where the call names one.
+    pub encounter: Option<String>,
+    patient_id: String,
 }
 
 /// An evaluation with where its evidence came from, as the contract has it.
@@ -52,6 +54,16 @@ pub struct Report<'d, 'a> {
 }
 
 impl<'a> Decision<'a> {
+    /// The patient's id, as the call writes it.
+    pub(crate) fn patient_id(&self) -> &str {
+        &self.patient_id
+    }
+
+    /// The order that an evaluation is of.
+    pub(crate) fn draft(&self, order: &OrderEvaluation<'a>) -> Option<&DraftOrder<'a>> {
+        self.gathered.drafts().iter().find(|draft| draft.position == order.position)
+    }
+
     /// The decision as the contract has it.
     pub(crate) fn report(&self) -> Report<'_, 'a> {
         Report { evaluation: &self.evaluation, sources: &self.sources, unreadable: self.gathered.unreadable() }
@@ -236,7 +248,8 @@ pub(crate) fn conclude<'a>(means: &Means<'_>, opened: Opened<'a>) -> Decision<'a
         insurance,
         sources,
         user_id: context.user_id().to_string(),
-        encounter_id: context.encounter_id().map(Cow::into_owned),
+        encounter: context.encounter_id().map(|id| format!("Encounter/{}", id.strip_prefix("Encounter/").unwrap_or(&id))),
+        patient_id: context.patient_id.to_string(),
     }
 }
 

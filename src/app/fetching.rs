@@ -3,14 +3,17 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use futures_util::stream::{Stream, StreamExt as _};
+use serde::Deserialize;
 use serde_json::value::RawValue;
 use tokio::time::{Instant, timeout_at};
 
 use super::decision::Opened;
+use super::policies::Policies;
 use super::services::Services;
 use crate::config::KEPT_FOR_ANSWERING;
-use crate::evidence::{Gathered, Kind};
+use crate::evidence::{Gathered, Kind, Text};
 use crate::fhir::{AccessToken, Answer, AnswerTo, Query, Reason, Registry, Server, judge, searches};
 
 /// The most ids of one search.
@@ -29,6 +32,8 @@ pub(crate) struct FetchReach<'a> {
     pub(crate) allowed: &'a (dyn Fn(&str) -> bool + Sync),
     /// When the call is ended.
     pub(crate) end: Option<Instant>,
+    /// The canonical URL of a form that the client is to be asked for (CRD 2.2.1, dev-20).
+    pub(crate) form: Option<&'a str>,
 }
 
 /// Access to the FHIR server of one call, until its budget is spent.
@@ -66,6 +71,13 @@ impl Fetching {
     pub(crate) async fn orders(&self, opened: &Opened<'_>) -> Vec<AnswerTo<&'static str>> {
         let ids = opened.missing_orders();
         if ids.is_empty() { Vec::new() } else { self.look_up(&IdsByType::from([(ORDER, ids)])).await }
+    }
+
+    /// Looks up whether the client has a form.
+    pub(crate) async fn form(&self, canonical: Option<&str>) -> Option<Answer> {
+        let query = Query::of_canonical("Questionnaire", canonical?);
+        let answers: Vec<_> = searches(&self.server, self.token.as_ref(), [((), query)], self.deadline).collect().await;
+        answers.into_iter().next().map(|AnswerTo { answer, .. }| answer)
     }
 
     /// The lists that are there in time for a look-up of what they refer to, so that one slow list does not cost the
@@ -144,6 +156,33 @@ fn batches(ids: &[String]) -> Vec<&[String]> {
         rest = others;
     }
     batches
+}
+
+/// The canonical URL of the form, if the client was asked for it and has it not.
+pub(crate) fn lacking_form<'p>(policies: &'p Policies, answer: Option<&Answer>) -> Option<&'p str> {
+    #[derive(Deserialize)]
+    struct Page<'a> {
+        #[serde(borrow, default)]
+        entry: Vec<Entry<'a>>,
+    }
+    #[derive(Deserialize)]
+    struct Entry<'a> {
+        #[serde(borrow, default)]
+        resource: Form<'a>,
+    }
+    #[derive(Default, Deserialize)]
+    struct Form<'a> {
+        #[serde(borrow, default)]
+        url: Option<Text<'a>>,
+    }
+    let Answer { pages, missing: None } = answer? else { return None };
+    let canonical = policies.newest().form.canonical.as_str();
+    let url = canonical.split('|').next().unwrap_or(canonical);
+    let has_it = |page: &Bytes| {
+        let page: Option<Page<'_>> = serde_json::from_slice(page).ok();
+        page.is_none_or(|page| page.entry.iter().any(|entry| entry.resource.url.as_ref().is_some_and(|form| form.as_str() == url)))
+    };
+    (!pages.iter().any(has_it)).then_some(canonical)
 }
 
 /// Adds the orders that were looked up.

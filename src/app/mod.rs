@@ -1,5 +1,6 @@
 //! The only orchestrator: the steps of one decision and of one feedback, and the composition root.
 
+mod answering;
 mod application;
 mod assertion;
 mod call_error;
@@ -8,6 +9,7 @@ mod dialects;
 mod fetching;
 mod figures;
 mod keeping;
+mod manner;
 mod opening;
 mod page;
 mod plans;
@@ -28,7 +30,7 @@ pub use crate::ledger::{
 pub use crate::policy::Determination;
 pub use application::{Answer, App, BuildError, Ports, Readiness};
 pub use assertion::record_of;
-pub use call_error::{CallError, Category};
+pub use call_error::{CallError, Category, CoverageFault};
 pub use decision::Report;
 pub use dialects::{Dialects, DialectsError};
 pub use policies::{Policies, PoliciesError, PolicyFolder, folders};

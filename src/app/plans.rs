@@ -45,7 +45,8 @@ pub(super) struct Plans {
 }
 
 /// Whose payer a Coverage names.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub(super) enum Payer {
     /// The plan's.
     Handled,
@@ -81,7 +82,6 @@ impl Plans {
     }
 
     /// The plan that an order with this Coverage is answered for: the client's own, else the one whose payer it names.
-    #[expect(dead_code, reason = "orders are not told their coverage yet")]
     pub(super) fn of_coverage(&self, client: &VerifiedClient, coverage: &MemberCoverage<'_>) -> PlanMatch<'_> {
         self.found(client.plan(), coverage)
     }
@@ -103,11 +103,6 @@ impl Plans {
 }
 
 impl Plan {
-    /// Whose payer a Coverage names, as far as this plan alone knows.
-    pub(super) fn payer(&self, coverage: &MemberCoverage<'_>) -> Payer {
-        Told::by(coverage).payer_of(self)
-    }
-
     /// What the plan asks for before a service with these billing codes; `None` where nothing is said of it.
     pub(super) fn stance<'c>(&self, codes: impl Iterator<Item = &'c str>) -> Option<Stance> {
         self.prior_authorization.as_ref()?.stance(codes)
@@ -210,7 +205,7 @@ mod tests {
         let identifiers = identifiers.iter().filter_map(|text| text.split_once('|'));
         let payor = Payor {
             identifiers: identifiers.map(|(system, value)| Identifier { system: system.into(), value: value.into() }).collect(),
-            names: names.iter().map(|name| Cow::Borrowed(*name)).collect(),
+            names: names.iter().map(|name| (*name).into()).collect(),
         };
         MemberCoverage {
             reference: "Coverage/c1".into(),
@@ -218,6 +213,7 @@ mod tests {
             is_active: true,
             period_end: None,
             payors: vec![payor],
+            payor_reference: None,
             line: Line::Unknown,
         }
     }
@@ -267,7 +263,6 @@ mod tests {
         assert_eq!(by_identifier.found(None, &coverage(&[], &["Health plan"])).payer, Payer::NotTold);
         let by_name = plans(&json!({"payer_names": ["Health plan"]}), &[]);
         assert_eq!(by_name.found(None, &coverage(&["s|1"], &[])).payer, Payer::NotTold);
-        assert_eq!(by_name.default.payer(&coverage(&["s|1"], &["health plan"])), Payer::Handled);
     }
 
     #[test]

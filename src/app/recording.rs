@@ -8,11 +8,13 @@ use chrono::{DateTime, NaiveDate, Utc};
 use serde::Serialize;
 use uuid::Uuid;
 
+use super::application::NO_CARDS;
 use super::decision::{Asked, Decision};
+use super::manner::{KeptPlans, Manner};
 use super::plans::Plan;
 use super::policies::Policies;
 use crate::auth::VerifiedClient;
-use crate::cds_hooks::{keepable, without_secrets};
+use crate::cds_hooks::{RequestExtension, keepable, without_secrets};
 use crate::evidence::Kind;
 use crate::fhir::{Answer, AnswerTo, Reason};
 use crate::ledger::{Entry, EntryKind, PROGRAM};
@@ -28,6 +30,8 @@ pub(super) struct Fetched<'f> {
     pub(super) orders: &'f [AnswerTo<&'static str>],
     pub(super) lists: [&'f [AnswerTo<Kind>]; 2],
     pub(super) referred: &'f [AnswerTo<&'static str>],
+    /// Whether the client has the documentation form, where it was asked.
+    pub(super) form: Option<&'f Answer>,
 }
 
 /// A call that is being answered.
@@ -42,7 +46,10 @@ pub(super) struct Recorder<'r> {
 pub(super) struct Answered<'d, 'a> {
     pub(super) decision: &'d Decision<'a>,
     pub(super) fetched: Option<Fetched<'d>>,
-    pub(super) plan: &'d Plan,
+    pub(super) manner: &'d Manner,
+    /// What the client asked for.
+    pub(super) asked: &'d RequestExtension,
+    pub(super) plans: &'d KeptPlans<&'d Plan>,
     pub(super) policies: &'d Policies,
     /// Those of the answer, in the order they were drawn.
     pub(super) ids: &'d [Uuid],
@@ -56,6 +63,12 @@ struct Summary<'s> {
     hook_instance: &'s str,
     patient: &'s str,
     user: &'s str,
+    /// Epic's number of what the user did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    trigger: Option<u32>,
+    /// Codes of the call's configuration that were ignored (CRD 2.2.1, dev-6).
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    ignored: &'s [String],
     orders: Vec<OrderSummary>,
 }
 
@@ -91,7 +104,7 @@ struct PolicyFiles<'p> {
 impl<'r> Recorder<'r> {
     /// The entry of a call that nothing here decides.
     pub(super) fn of_nothing(&self, id: Uuid, policies: &Policies, fetched: Option<Fetched<'_>>, answer: &[u8]) -> Entry<'r> {
-        let mut entry = self.entry(id, Vec::new());
+        let mut entry = self.entry(id);
         let members = Members::default().json("program", &PROGRAM).json("policyFiles", &in_force(policies));
         let members = match fetched {
             Some(fetched) => members.raw("fetched", &fetched_json(fetched)),
@@ -103,30 +116,39 @@ impl<'r> Recorder<'r> {
 
     /// The entry of a call that was decided.
     pub(super) fn of(&self, id: Uuid, answered: Answered<'_, '_>, answer: &[u8]) -> Entry<'r> {
-        let Answered { decision, fetched, plan, policies, ids, cards } = answered;
+        let Answered { decision, fetched, manner, asked, plans, policies, ids, cards } = answered;
         let evaluation = &decision.evaluation;
-        let mut entry = self.entry(id, order_summaries(evaluation, policies));
+        let mut entry = self.entry_of(id, order_summaries(evaluation, policies), Some(asked));
         let used: BTreeSet<&str> = evaluation.orders.iter().map(|order| policies.name_on(order.service_date)).collect();
         entry.policies = Some(used.into_iter().collect::<Vec<_>>().join(" "));
         let worst = evaluation.orders.iter().map(|order| order.determination).max();
         entry.determination = worst.map(|determination| determination.as_str().to_owned());
-        entry.cards = cards;
+        entry.cards = if manner.is_shadowed { Vec::new() } else { cards };
         let members = Members::default()
             .json("program", &PROGRAM)
-            .json("plan", plan)
+            .json("manner", manner)
+            .json("plans", plans)
             .json("policyFiles", &in_force(policies))
             .json("ids", ids)
             .json("evaluation", &decision.report())
-            .raw("fetched", &fetched.map_or_else(|| b"null".to_vec(), fetched_json))
-            .raw("answer", answer);
+            .raw("fetched", &fetched.map_or_else(|| b"null".to_vec(), fetched_json));
+        // Nobody saw what was withheld.
+        let members =
+            if manner.is_shadowed { members.raw("withheld", answer).raw("answer", NO_CARDS) } else { members.raw("answer", answer) };
         entry.content = self.with_request(members);
         entry
     }
 
-    fn entry(&self, id: Uuid, orders: Vec<OrderSummary>) -> Entry<'r> {
+    fn entry(&self, id: Uuid) -> Entry<'r> {
+        self.entry_of(id, Vec::new(), None)
+    }
+
+    fn entry_of(&self, id: Uuid, orders: Vec<OrderSummary>, asked: Option<&RequestExtension>) -> Entry<'r> {
         let mut entry = Entry::new(id, EntryKind::Call, self.received_at);
         let patient = format!("Patient/{}", self.asked.patient_id);
-        let summary = Summary { hook_instance: &self.asked.hook_instance, patient: &patient, user: &self.asked.user_id, orders };
+        let (trigger, ignored) = asked.map_or((None, &[][..]), |asked| (asked.trigger, asked.ignored.as_slice()));
+        let summary =
+            Summary { hook_instance: &self.asked.hook_instance, patient: &patient, user: &self.asked.user_id, trigger, ignored, orders };
         // Texts and numbers: nothing of it can fail to be written.
         entry.summary = serde_json::to_vec(&summary).unwrap_or_else(|_| b"{}".to_vec());
         entry.client = Some(self.client.name().to_owned());
@@ -184,7 +206,11 @@ fn fetched_json(fetched: Fetched<'_>) -> Vec<u8> {
     let referred = fetched.referred.iter().map(|AnswerTo { key, answer }| answer_json(key, answer));
     let orders = fetched.orders.iter().map(|AnswerTo { key, answer }| answer_json(key, answer));
     let (orders, lists, referred) = (array(orders), array(lists), array(referred));
-    Members::default().raw("orders", &orders).raw("lists", &lists).raw("referred", &referred).finish()
+    let members = Members::default().raw("orders", &orders).raw("lists", &lists).raw("referred", &referred);
+    match fetched.form {
+        Some(form) => members.raw("form", &answer_json("Questionnaire", form)).finish(),
+        None => members.finish(),
+    }
 }
 
 fn answer_json(name: &str, answer: &Answer) -> Vec<u8> {

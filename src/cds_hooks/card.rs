@@ -50,6 +50,8 @@ pub struct Presentation<'p, 'a> {
     pub form: Option<FormOffer<'p>>,
     /// The site's own code for an order of therapy.
     pub therapy_order_code: Option<&'p str>,
+    /// Why nothing is written to the order.
+    pub coverage_note: Option<&'p str>,
 }
 
 impl<'a> Presentation<'_, 'a> {
@@ -69,7 +71,7 @@ pub struct CardCase<'p, 'e, 'a> {
     /// Its own.
     pub order: &'e OrderEvaluation<'a>,
     /// What else the card is written with.
-    pub presentation: &'p Presentation<'p, 'a>,
+    pub presentation: &'e Presentation<'p, 'a>,
 }
 
 impl CardCase<'_, '_, '_> {
@@ -94,15 +96,20 @@ impl CardCase<'_, '_, '_> {
     }
 }
 
-/// One card an in-scope order, as far as the hook and the client's options have it. `policy_of` gives the policy version of each; `new_id` names cards and suggestions.
-pub fn cards<'a, 'p>(
-    evaluation: &Evaluation<'a>,
-    presentation: &Presentation<'p, 'a>,
+/// One card an in-scope order, as far as the hook and the client's options have it. `presentation_of` and `policy_of` give what each is
+/// written with, and the policy version it was decided by; `new_id` names cards and suggestions.
+pub fn cards<'a, 'p, 'e>(
+    evaluation: &'e Evaluation<'a>,
+    presentation_of: impl Fn(&OrderEvaluation<'a>) -> &'e Presentation<'p, 'a>,
     policy_of: impl Fn(&OrderEvaluation<'a>) -> &'p Policy,
     mut new_id: impl FnMut() -> Uuid,
-) -> Response<'a> {
-    let orders = chosen(evaluation, presentation, &policy_of);
-    let card = |order| card(&CardCase { policy: policy_of(order), evaluation, order, presentation }, &mut new_id);
+) -> Response<'a>
+where
+    'a: 'p,
+    'p: 'e,
+{
+    let orders = chosen(evaluation, &presentation_of, &policy_of);
+    let card = |order| card(&CardCase { policy: policy_of(order), evaluation, order, presentation: presentation_of(order) }, &mut new_id);
     Response { cards: orders.into_iter().map(card).collect(), system_actions: Vec::new() }
 }
 

@@ -10,13 +10,18 @@ use crate::policy::{Determination, Evaluation, OrderEvaluation, Policy};
 /// The orders that get a card, in their order.
 pub(super) fn chosen<'e, 'a, 'p>(
     evaluation: &'e Evaluation<'a>,
-    presentation: &Presentation<'_, '_>,
+    presentation_of: &impl Fn(&OrderEvaluation<'a>) -> &'e Presentation<'p, 'a>,
     policy_of: &impl Fn(&OrderEvaluation<'a>) -> &'p Policy,
-) -> Vec<&'e OrderEvaluation<'a>> {
+) -> Vec<&'e OrderEvaluation<'a>>
+where
+    'a: 'p,
+    'p: 'e,
+{
     let topic = |order: &OrderEvaluation<'a>| policy_of(order).wording.topics.of(order);
-    let told = evaluation.orders.iter().filter(|order| is_told(presentation.hook, order.determination));
-    let shown: Vec<_> = told.filter(|order| presentation.options.shows(&topic(order).code)).collect();
-    most_severe(shown, presentation.options.max_cards)
+    let told = evaluation.orders.iter().filter(|order| is_told(presentation_of(order).hook, order.determination));
+    let shown: Vec<_> = told.filter(|order| presentation_of(order).options.shows(&topic(order).code)).collect();
+    let most = shown.first().and_then(|order| presentation_of(order).options.max_cards);
+    most_severe(shown, most)
 }
 
 /// While orders are being chosen, what is not documented yet is no news.

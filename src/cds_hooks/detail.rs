@@ -132,6 +132,7 @@ fn notes(case: &CardCase<'_, '_, '_>) -> Vec<String> {
     });
     let unreadable = case.presentation.unreadable;
     let entries = (unreadable > 0).then(|| case.say(CardText::UnreadableEntries, &[&unreadable]));
+    let coverage = case.presentation.coverage_note.map(plain);
     let coding = order.coding_notes.iter().map(|note| plain(note));
-    [side, diagnosis, plan].into_iter().flatten().chain(sources).chain(entries).chain(coding).collect()
+    [side, diagnosis, plan].into_iter().flatten().chain(sources).chain(entries).chain(coverage).chain(coding).collect()
 }

@@ -20,6 +20,10 @@ const SDC_SYSTEM: &str = "http://hl7.org/fhir/uv/sdc/CodeSystem/temp";
 const COMPLETE_QUESTIONNAIRE: &str = "complete-questionnaire";
 const QUESTIONNAIRE: &str = "questionnaire";
 
+/// CRD's own.
+const CRD_SYSTEM: &str = "http://hl7.org/fhir/us/davinci-crd/CodeSystem/temp";
+const AFTER_COMPLETION: &str = "after-completion-action";
+
 /// The documentation form as it is offered.
 #[derive(Clone, Copy, Debug)]
 pub struct FormOffer<'p> {
@@ -85,11 +89,20 @@ fn task(case: &CardCase<'_, '_, '_>, form: &FormOffer<'_>) -> Option<Value> {
         .authored_on(case.evaluation.as_of.to_rfc3339_opts(SecondsFormat::Secs, true).parse().ok()?)
         .requester(requester(form.requester, payer)?)
         .reason_code(reason)
-        .input(vec![Some(TaskInput::builder().r#type(sdc(QUESTIONNAIRE)?).value(questionnaire).build().ok()?)]);
+        .input(vec![
+            Some(TaskInput::builder().r#type(sdc(QUESTIONNAIRE)?).value(questionnaire).build().ok()?),
+            Some(after_completion(case)?),
+        ]);
     if let Some(encounter) = form.encounter {
         task = task.encounter(reference(encounter)?);
     }
     fhir_json::to_json(&task.build().ok()?.into())
+}
+
+/// What is done with the form once it is completed, which CRD 2.0.1 asks to be said. Its codes are for forms that go to the payer.
+fn after_completion(case: &CardCase<'_, '_, '_>) -> Option<TaskInput> {
+    let keep = CodeableConcept::builder().text(case.say(CardText::FormKept, &[])).build().ok()?;
+    TaskInput::builder().r#type(concept(CRD_SYSTEM, AFTER_COMPLETION)?).value(TaskInputValue::CodeableConcept(keep)).build().ok()
 }
 
 /// The payer; by its name alone where the client has no Organization of it.
@@ -102,7 +115,11 @@ fn requester(organization: Option<&str>, name: String) -> Option<FhirReference> 
 }
 
 fn sdc(code: &str) -> Option<CodeableConcept> {
-    let coding = Coding::builder().system(SDC_SYSTEM.to_owned()).code(code.to_owned()).build().ok()?;
+    concept(SDC_SYSTEM, code)
+}
+
+fn concept(system: &str, code: &str) -> Option<CodeableConcept> {
+    let coding = Coding::builder().system(system.to_owned()).code(code.to_owned()).build().ok()?;
     CodeableConcept::builder().coding(vec![Some(coding)]).build().ok()
 }
 

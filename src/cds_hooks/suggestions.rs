@@ -2,10 +2,11 @@
 //! Whatever is suggested stands in the card's text as well, and what the client cannot carry out stands there alone.
 //! Not here: the Task of the form ([`super::form_completion`]).
 
-use chrono::{Duration, NaiveDate};
+use chrono::{Duration, NaiveDate, SecondsFormat};
 use fhir_sdk::r4b::codes::{RequestIntent, RequestStatus};
 use fhir_sdk::r4b::resources::{ServiceRequest, ServiceRequestOccurrence};
 use fhir_sdk::r4b::types::{CodeableConcept, Coding, Period, Reference as FhirReference};
+use serde::Deserialize;
 use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -13,10 +14,14 @@ use uuid::Uuid;
 use super::card::{CardCase, is_named};
 use super::dialect::{ActionDescription, DialectRules, SelectionRule, SuggestionKind, TherapyOrder};
 use super::form_completion;
+use super::hook::Hook;
 use super::order_json::OrderJson;
 use super::plain_text::{plain, shortened};
 use super::response::{Action, SelectionBehavior, Suggestion};
 use crate::policy::{CardText, CriterionId, Determination, DiagnosisSupport, TherapyOrderText};
+
+/// The type of an order.
+const ORDER: &str = "ServiceRequest";
 
 /// A button's words.
 const LABEL_LIMIT: usize = 100;
@@ -79,7 +84,7 @@ pub(super) fn offer<'a>(case: &CardCase<'_, '_, 'a>, new_id: &mut impl FnMut() -
 
 /// Not yet, but from a day on: the order moved to that day.
 fn reschedule<'a>(case: &CardCase<'_, '_, 'a>) -> Option<Draft<'a>> {
-    let date = case.order.earliest_date?;
+    let date = case.order.earliest_date.filter(|_| is_unsigned(case))?;
     let order = OrderJson::read(case.presentation.order(case.order.position)?)?;
     let label = case.say(CardText::SuggestReschedule, &[&date]);
     let actions = vec![Action::Update { description: label.clone(), resource: moved(order, date)? }];
@@ -171,17 +176,45 @@ fn therapy(case: &CardCase<'_, '_, '_>) -> Option<Value> {
         .intent(RequestIntent::Order)
         .code(code)
         .subject(subject)
+        .authored_on(case.evaluation.as_of.to_rfc3339_opts(SecondsFormat::Secs, true).parse().ok()?)
         .occurrence(ServiceRequestOccurrence::Period(period))
         .reason_code(vec![Some(reason)]);
-    if !case.presentation.user_id.is_empty() {
-        order = order.requester(FhirReference::builder().reference(case.presentation.user_id.to_owned()).build().ok()?);
+    if let Some(requester) = requester(case) {
+        order = order.requester(FhirReference::builder().reference(requester).build().ok()?);
     }
     fhir_json::to_json(&order.build().ok()?.into())
 }
 
+/// Who asks for therapy: who was about to sign, else who ordered the injection.
+fn requester(case: &CardCase<'_, '_, '_>) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Requester {
+        reference: String,
+    }
+    let user = case.presentation.user_id;
+    let orders = || {
+        let order = OrderJson::read(case.presentation.order(case.order.position)?)?;
+        serde_json::from_str::<Requester>(order.get("requester")?).ok().map(|requester| requester.reference)
+    };
+    Some(user.to_owned()).filter(|user| may_order(user)).or_else(orders)
+}
+
+/// Patients and their relatives book appointments; they order nothing.
+fn may_order(user: &str) -> bool {
+    !user.is_empty() && !["Patient/", "RelatedPerson/"].iter().any(|kind| user.contains(kind))
+}
+
+/// Whether the order can still be changed: it is neither signed already, nor an appointment.
+fn is_unsigned(case: &CardCase<'_, '_, '_>) -> bool {
+    match case.presentation.hook {
+        Hook::OrderSign | Hook::OrderSelect => true,
+        Hook::OrderDispatch | Hook::AppointmentBook | Hook::EncounterStart | Hook::EncounterDischarge => false,
+    }
+}
+
 /// Two procedures in one visit: the other one removed.
 fn remove_second<'a>(case: &CardCase<'_, '_, 'a>) -> Option<Draft<'a>> {
-    let second = case.order.second_procedure.as_ref().filter(|_| case.order.determination == Determination::NotYet)?;
+    let second = case.order.second_procedure.as_ref().filter(|_| case.order.determination == Determination::NotYet && is_unsigned(case))?;
     let order = Some(&second.order).filter(|order| second.is_ours_to_remove && is_named(&order.reference))?;
     let label = case.say(CardText::SuggestRemoveSecond, &[&shortened(&plain(&order.words), LABEL_LIMIT)]);
     let actions = vec![Action::Delete { description: label.clone(), resource_id: order.reference.to_string() }];
@@ -190,7 +223,7 @@ fn remove_second<'a>(case: &CardCase<'_, '_, 'a>) -> Option<Draft<'a>> {
 
 /// Not supported: the order removed.
 fn remove<'a>(case: &CardCase<'_, '_, 'a>) -> Option<Draft<'a>> {
-    (case.order.determination == Determination::NotSupported && is_named(&case.order.order)).then(|| {
+    (case.order.determination == Determination::NotSupported && is_named(&case.order.order) && is_unsigned(case)).then(|| {
         let label = case.say(CardText::SuggestRemove, &[]);
         let actions = vec![Action::Delete { description: label.clone(), resource_id: case.order.order.to_string() }];
         Draft { kind: SuggestionKind::DeleteOrder, label, actions, changes_order: true }
@@ -201,7 +234,7 @@ fn remove<'a>(case: &CardCase<'_, '_, 'a>) -> Option<Draft<'a>> {
 fn add_diagnosis<'a>(case: &CardCase<'_, '_, 'a>) -> Option<Draft<'a>> {
     let useful = case.order.diagnosis == DiagnosisSupport::OnProblemList && case.order.determination != Determination::NotSupported;
     let condition = case.order.supporting_condition.as_ref().filter(|condition| useful && is_named(&condition.reference))?;
-    let order = OrderJson::read(case.presentation.order(case.order.position)?)?;
+    let order = OrderJson::read(case.presentation.order(case.order.position)?).filter(|_| case.order.order.kind() == ORDER)?;
     let reference = json!({"reference": condition.reference.to_string(), "display": plain(&condition.words)});
     let label = case.say(CardText::SuggestDiagnosis, &[&shortened(&plain(&condition.words), LABEL_LIMIT)]);
     let resource = order.with_element("reasonReference", &reference)?;

@@ -43,6 +43,8 @@ pub struct MemberCoverage<'a> {
     pub period_end: Option<NaiveDate>,
     /// Who pays.
     pub payors: Vec<Payor<'a>>,
+    /// The first of them that is a resource of the client's: `Organization/p`.
+    pub payor_reference: Option<Cow<'a, str>>,
     /// The line of business its type tells.
     pub line: Plan,
 }
@@ -153,6 +155,7 @@ impl<'a> Chart<'_, 'a> {
             is_active,
             period_end: last_day(view),
             payors: view.payor.iter().flatten().map(|payor| self.payor(view, payor)).collect(),
+            payor_reference: view.payor.iter().flatten().find_map(organization),
             line: self.line_of_business(view),
         }
     }
@@ -232,6 +235,10 @@ fn is_active(view: &CoverageView<'_>, on: NaiveDate) -> bool {
     let has_begun = starts.is_none_or(|start| start.lo() <= on);
     let is_over = last_day(view).is_some_and(|end| end < on);
     matches!(text(view.status.as_ref()), "active" | "") && has_begun && !is_over
+}
+
+fn organization<'a>(payor: &PayorView<'a>) -> Option<Cow<'a, str>> {
+    payor.reference.as_ref().filter(|reference| id_in(reference.as_str(), "Organization").is_some()).map(|reference| reference.0.clone())
 }
 
 fn last_day(view: &CoverageView<'_>) -> Option<NaiveDate> {

@@ -7,6 +7,7 @@ use chrono::NaiveDate;
 
 use super::evaluation::{CriterionId, Plan};
 use super::facts::Side;
+use super::questionnaire_file::FormFile;
 use super::value_sets::ValueSets;
 use super::wording::Wording;
 
@@ -37,6 +38,8 @@ pub struct Policy {
     pub value_sets: ValueSets,
     /// Its words.
     pub wording: Wording,
+    /// Its documentation form.
+    pub form: FormFile,
 }
 
 impl Policy {

@@ -128,7 +128,7 @@ impl Policy {
         }
         value_set_file::read_all(files, VALUE_SETS, &formats, &mut value_sets)?;
         let wording = Wording::read(CARDS, file_text(files, CARDS)?)?;
-        questionnaire_file::validate(QUESTIONNAIRE, file_text(files, QUESTIONNAIRE)?)?;
+        let form = questionnaire_file::read(QUESTIONNAIRE, file_text(files, QUESTIONNAIRE)?)?;
         Ok(Self {
             effective_from: source.date(&read.effective_from)?,
             effective_to: read.effective_to.as_ref().map(|date| source.date(date)).transpose()?,
@@ -144,6 +144,7 @@ impl Policy {
             parameters: read.parameters,
             value_sets,
             wording,
+            form,
         })
     }
 }

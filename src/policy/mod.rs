@@ -41,6 +41,7 @@ pub use facts::{
 pub use form::{Answers, FORM_ID, Form, PROVOCATION_TESTS, PriorInjection as PriorInjectionAnswer, Question, TestAnswer};
 pub(crate) use order_words::OrderWords;
 pub(crate) use phrases::CardText;
+pub use questionnaire_file::FormFile;
 pub use topics::{CardTopic, Topics};
 pub use value_sets::{Membership, ValueSet, ValueSets};
 pub use verdict::Verdict;

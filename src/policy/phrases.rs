@@ -158,6 +158,7 @@ phrases! {
         SuggestForm = "suggest-form" (),
         FormTask = "form-task" ("order"),
         FormReason = "form-reason" ("payer", "order"),
+        FormKept = "form-kept" (),
         FormQuestionnaire = "form-questionnaire" (),
         SuggestReschedule = "suggest-reschedule" ("date"),
         SuggestTherapy = "suggest-therapy" (),

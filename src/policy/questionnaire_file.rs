@@ -1,16 +1,28 @@
-//! Checking the documentation form at start: a FHIR Questionnaire that asks every question the criteria read, with
+//! Reading the documentation form at start: a FHIR Questionnaire that asks every question the criteria read, with
 //! the answer types they expect. Not here: serving it.
 
 use serde::Deserialize;
+use serde_json::value::RawValue;
 
 use super::definition_file::PolicyError;
 use super::form::{FORM_ID, Question};
+
+/// The documentation form of a policy version.
+#[derive(Clone, Debug)]
+pub struct FormFile {
+    /// Its canonical URL, with its version after a `|`.
+    pub canonical: String,
+    /// The FHIR Questionnaire.
+    pub json: Box<RawValue>,
+}
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct QuestionnaireJson {
     resource_type: String,
     id: String,
+    url: String,
+    version: String,
     item: Vec<ItemJson>,
 }
 
@@ -24,8 +36,8 @@ struct ItemJson {
     item: Vec<ItemJson>,
 }
 
-/// Checks the form.
-pub(crate) fn validate(file: &str, text: &str) -> Result<(), PolicyError> {
+/// Reads and checks the form.
+pub(crate) fn read(file: &str, text: &str) -> Result<FormFile, PolicyError> {
     let form: QuestionnaireJson = serde_json::from_str(text).map_err(|error| PolicyError::of_json(file, &error))?;
     if form.resource_type != "Questionnaire" || form.id != FORM_ID {
         return Err(PolicyError::of_file(file, format!("not the Questionnaire `{FORM_ID}`")));
@@ -43,7 +55,8 @@ pub(crate) fn validate(file: &str, text: &str) -> Result<(), PolicyError> {
             Some(_) => {}
         }
     }
-    Ok(())
+    let json = serde_json::from_str(text).map_err(|error| PolicyError::of_json(file, &error))?;
+    Ok(FormFile { canonical: format!("{}|{}", form.url, form.version), json })
 }
 
 fn collect<'i>(items: &'i [ItemJson], found: &mut Vec<(&'i str, &'i str)>) {

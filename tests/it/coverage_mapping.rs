@@ -132,7 +132,7 @@ fn what_has_to_be_settled_first_is_conditional_and_says_what_it_is() {
 fn what_a_reviewer_decides_needs_authorization_whatever_the_stance() {
     let decided = Decided::as_(Determination::IndividualConsideration);
     for version in [V2_0, V2_2] {
-        assert_eq!(by_stance(&decided, version), ["conditional auth-needed clinical withpa OTH"; 5]);
+        assert_eq!(by_stance(&decided, version), ["conditional auth-needed clinical retain-doc OTH"; 5]);
     }
     let texts = reasons(&decided.extensions()[0]).join(" ");
     assert!(texts.contains("case by case. More than twelve months since the first injection"), "{texts}");

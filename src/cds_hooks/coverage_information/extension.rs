@@ -42,6 +42,10 @@ struct Written<'w, 'p, 'e, 'a> {
     repetition: Repetition<'w>,
 }
 
+/// What the form is filled in for: it stays in the chart. `withpa` would be truer where a reviewer decides, but crd-ci-q4, as the guide
+/// writes it, never holds beside it.
+const RETAINED: &str = "retain-doc";
+
 impl Written<'_, '_, '_, '_> {
     fn extension(&self, codes: &[Value]) -> Value {
         let coverage = json!({"reference": self.assertion.coverage});
@@ -50,7 +54,7 @@ impl Written<'_, '_, '_, '_> {
         parts.extend(codes.iter().map(|coding| part("billingCode", "valueCoding", coding.clone())));
         parts.extend(self.repetition.reasons.iter().flat_map(|reason| self.reason(reason)));
         parts.extend(self.details());
-        parts.extend(self.repetition.documents.map(|_| part("questionnaire", "valueCanonical", self.assertion.questionnaire)));
+        parts.extend(self.repetition.is_to_be_documented.then(|| part("questionnaire", "valueCanonical", self.assertion.questionnaire)));
         parts.extend(self.about_the_assertion());
         json!({"url": COVERAGE_INFORMATION, "extension": parts})
     }
@@ -58,12 +62,12 @@ impl Written<'_, '_, '_, '_> {
     fn decisions(&self) -> impl Iterator<Item = Value> {
         let repetition = &self.repetition;
         let code = |url, code: &str| part(url, "valueCode", code);
-        let documents = repetition.documents;
+        let documented = repetition.is_to_be_documented;
         [
             Some(code("covered", repetition.covered.code())),
             repetition.authorization.map(|authorization| code("pa-needed", authorization.code())),
-            documents.map(|_| code("doc-needed", "clinical")),
-            documents.map(|purpose| code("doc-purpose", purpose.code())),
+            documented.then(|| code("doc-needed", "clinical")),
+            documented.then(|| code("doc-purpose", RETAINED)),
             repetition.is_conditional().then(|| code("info-needed", "OTH")),
         ]
         .into_iter()

@@ -7,7 +7,7 @@ use chrono::NaiveDate;
 use super::super::card::CardCase;
 use super::assertion::{CoverageAssertion, CoverageState, PriorAuthorization};
 use super::reasons::{lead, of_authorization, of_coverage, of_undocumented, of_unmet, technical};
-use super::repetition::{AllowedPeriod, Authorization, Basis, Covered, DocumentPurpose, Reason, ReasonCode, Repetition};
+use super::repetition::{AllowedPeriod, Authorization, Basis, Covered, Reason, ReasonCode, Repetition};
 use crate::policy::{CardText, Determination, Verdict};
 
 /// The repetitions for one order and Coverage, disjoint in what they are about (CRD 2.2.1, covinfo-1).
@@ -33,7 +33,7 @@ fn of_determination<'p>(case: &CardCase<'_, '_, '_>, assertion: &CoverageAsserti
 
 fn repetition<'p>(case: &CardCase<'_, '_, '_>, covered: Covered, authorization: Option<Authorization<'p>>) -> Repetition<'p> {
     let basis = Basis::Policy(deciding(case));
-    Repetition { covered, authorization, documents: None, reasons: Vec::new(), instructions: Vec::new(), period: None, basis }
+    Repetition { covered, authorization, is_to_be_documented: false, reasons: Vec::new(), instructions: Vec::new(), period: None, basis }
 }
 
 /// The criteria in the way; where none is not met, those not known.
@@ -70,7 +70,7 @@ fn conditional<'p>(
     instructions: CardText,
 ) -> Repetition<'p> {
     let mut repetition = repetition(case, Covered::Conditional, while_open(assertion));
-    repetition.documents = Some(DocumentPurpose::Retained);
+    repetition.is_to_be_documented = true;
     repetition.reasons = reasons;
     repetition.reasons.extend(open_authorization(case, repetition.authorization));
     repetition.instructions.push(case.say(instructions, &[]));
@@ -117,7 +117,7 @@ fn covered_later<'p>(case: &CardCase<'_, '_, '_>, assertion: &CoverageAssertion<
 /// A reviewer decides, so prior authorization is needed whatever the plan's stance.
 fn case_by_case<'p>(case: &CardCase<'_, '_, '_>) -> Repetition<'p> {
     let mut repetition = repetition(case, Covered::Conditional, Some(Authorization::Needed));
-    repetition.documents = Some(DocumentPurpose::WithAuthorization);
+    repetition.is_to_be_documented = true;
     repetition.reasons = of_unmet(case, Some(CardText::CoverageByCase));
     repetition.reasons.extend(of_undocumented(case));
     repetition.reasons.push(of_authorization(case, CardText::AuthorizationByCase));

@@ -50,24 +50,6 @@ impl Authorization<'_> {
     }
 }
 
-/// What the documentation form is filled in for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum DocumentPurpose {
-    /// To show that the service is needed; it stays in the chart.
-    Retained,
-    /// To go with the request for prior authorization.
-    WithAuthorization,
-}
-
-impl DocumentPurpose {
-    pub(super) fn code(self) -> &'static str {
-        match self {
-            Self::Retained => "retain-doc",
-            Self::WithAuthorization => "withpa",
-        }
-    }
-}
-
 /// A reason the guide has a code for, with the guide's own words for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ReasonCode {
@@ -122,7 +104,8 @@ pub(super) enum Basis {
 pub(super) struct Repetition<'p> {
     pub covered: Covered,
     pub authorization: Option<Authorization<'p>>,
-    pub documents: Option<DocumentPurpose>,
+    /// Whether the documentation form is to be filled in.
+    pub is_to_be_documented: bool,
     pub reasons: Vec<Reason>,
     pub instructions: Vec<String>,
     pub period: Option<AllowedPeriod>,
