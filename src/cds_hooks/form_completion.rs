@@ -78,14 +78,14 @@ fn task(case: &CardCase<'_, '_, '_>, form: &FormOffer<'_>) -> Option<Value> {
     let mut task = Task::builder()
         .status(TaskStatus::Ready)
         .intent("order".parse().ok()?)
-        .code(sdc(COMPLETE_QUESTIONNAIRE)?)
+        .code(CodeableConcept::builder().coding(vec![Some(sdc(COMPLETE_QUESTIONNAIRE)?)]).build().ok()?)
         .description(case.say(CardText::FormTask, &[&order]))
         .based_on(vec![Some(reference(&case.order.order.to_string())?)])
         .r#for(reference(&case.evaluation.patient.to_string())?)
         .authored_on(case.evaluation.as_of.to_rfc3339_opts(SecondsFormat::Secs, true).parse().ok()?)
         .requester(requester(form.requester, payer)?)
         .reason_code(reason)
-        .input(vec![Some(TaskInput::builder().r#type(sdc(QUESTIONNAIRE)?).value(questionnaire).build().ok()?)]);
+        .input(vec![Some(input(questionnaire)?)]);
     if let Some(encounter) = form.encounter {
         task = task.encounter(reference(encounter)?);
     }
@@ -101,9 +101,14 @@ fn requester(organization: Option<&str>, name: String) -> Option<FhirReference> 
     payer.build().ok()
 }
 
-fn sdc(code: &str) -> Option<CodeableConcept> {
-    let coding = Coding::builder().system(SDC_SYSTEM.to_owned()).code(code.to_owned()).build().ok()?;
-    CodeableConcept::builder().coding(vec![Some(coding)]).build().ok()
+/// Which form it is. CRD 2.0.1 knows it by the type's text, SDC by its code.
+fn input(questionnaire: TaskInputValue) -> Option<TaskInput> {
+    let kind = CodeableConcept::builder().coding(vec![Some(sdc(QUESTIONNAIRE)?)]).text(QUESTIONNAIRE.to_owned()).build().ok()?;
+    TaskInput::builder().r#type(kind).value(questionnaire).build().ok()
+}
+
+fn sdc(code: &str) -> Option<Coding> {
+    Coding::builder().system(SDC_SYSTEM.to_owned()).code(code.to_owned()).build().ok()
 }
 
 fn reference(to: &str) -> Option<FhirReference> {

@@ -3,18 +3,21 @@
 
 mod architecture;
 mod callers;
+mod card_kinds;
 mod card_protocol;
 mod card_words;
 mod client_configuration;
 mod command_line;
 mod configuration;
 mod contract;
+mod dialects;
 mod documentation;
 mod entry_addresses;
 mod evaluate_command;
 mod evaluated_requests;
 mod fhir_faults;
 mod fhir_fetching;
+mod form_completion;
 mod hostile_calls;
 mod hostile_tokens;
 mod http_connections;
