@@ -272,7 +272,7 @@ fn label(decision: &Decision<'_>, plan: &Plan, payer: Payer, found: &CoverageFou
 /// The payer's Organization, which asks for the form.
 fn requester(found: &CoverageFound<'_>, payer: Payer) -> Option<String> {
     let CoverageFound::One(member) = found else { return None };
-    member.payor_reference.clone().filter(|_| payer != Payer::Foreign).map(|reference| reference.into_owned())
+    member.payor_reference.clone().filter(|_| payer != Payer::Foreign).map(std::borrow::Cow::into_owned)
 }
 
 fn prior_authorization(stance: Stance) -> PriorAuthorization {

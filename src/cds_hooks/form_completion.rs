@@ -82,17 +82,14 @@ fn task(case: &CardCase<'_, '_, '_>, form: &FormOffer<'_>) -> Option<Value> {
     let mut task = Task::builder()
         .status(TaskStatus::Ready)
         .intent("order".parse().ok()?)
-        .code(sdc(COMPLETE_QUESTIONNAIRE)?)
+        .code(CodeableConcept::builder().coding(vec![Some(sdc(COMPLETE_QUESTIONNAIRE)?)]).build().ok()?)
         .description(case.say(CardText::FormTask, &[&order]))
         .based_on(vec![Some(reference(&case.order.order.to_string())?)])
         .r#for(reference(&case.evaluation.patient.to_string())?)
         .authored_on(case.evaluation.as_of.to_rfc3339_opts(SecondsFormat::Secs, true).parse().ok()?)
         .requester(requester(form.requester, payer)?)
         .reason_code(reason)
-        .input(vec![
-            Some(TaskInput::builder().r#type(sdc(QUESTIONNAIRE)?).value(questionnaire).build().ok()?),
-            Some(after_completion(case)?),
-        ]);
+        .input(vec![Some(input(questionnaire)?), Some(after_completion(case)?)]);
     if let Some(encounter) = form.encounter {
         task = task.encounter(reference(encounter)?);
     }
@@ -102,7 +99,11 @@ fn task(case: &CardCase<'_, '_, '_>, form: &FormOffer<'_>) -> Option<Value> {
 /// What is done with the form once it is completed, which CRD 2.0.1 asks to be said. Its codes are for forms that go to the payer.
 fn after_completion(case: &CardCase<'_, '_, '_>) -> Option<TaskInput> {
     let keep = CodeableConcept::builder().text(case.say(CardText::FormKept, &[])).build().ok()?;
-    TaskInput::builder().r#type(concept(CRD_SYSTEM, AFTER_COMPLETION)?).value(TaskInputValue::CodeableConcept(keep)).build().ok()
+    TaskInput::builder()
+        .r#type(CodeableConcept::builder().coding(vec![Some(coding(CRD_SYSTEM, AFTER_COMPLETION)?)]).build().ok()?)
+        .value(TaskInputValue::CodeableConcept(keep))
+        .build()
+        .ok()
 }
 
 /// The payer; by its name alone where the client has no Organization of it.
@@ -114,13 +115,18 @@ fn requester(organization: Option<&str>, name: String) -> Option<FhirReference> 
     payer.build().ok()
 }
 
-fn sdc(code: &str) -> Option<CodeableConcept> {
-    concept(SDC_SYSTEM, code)
+/// Which form it is. CRD 2.0.1 knows it by the type's text, SDC by its code.
+fn input(questionnaire: TaskInputValue) -> Option<TaskInput> {
+    let kind = CodeableConcept::builder().coding(vec![Some(sdc(QUESTIONNAIRE)?)]).text(QUESTIONNAIRE.to_owned()).build().ok()?;
+    TaskInput::builder().r#type(kind).value(questionnaire).build().ok()
 }
 
-fn concept(system: &str, code: &str) -> Option<CodeableConcept> {
-    let coding = Coding::builder().system(system.to_owned()).code(code.to_owned()).build().ok()?;
-    CodeableConcept::builder().coding(vec![Some(coding)]).build().ok()
+fn sdc(code: &str) -> Option<Coding> {
+    coding(SDC_SYSTEM, code)
+}
+
+fn coding(system: &str, code: &str) -> Option<Coding> {
+    Coding::builder().system(system.to_owned()).code(code.to_owned()).build().ok()
 }
 
 fn reference(to: &str) -> Option<FhirReference> {

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use fhir_sdk::r4b::resources::{Questionnaire, ValueSet};
 use serde_json::Value;
+use sij_cds::cds_hooks::{Options, RequestExtension};
 
 use crate::support::markdown::{blocks, document, rows, unquoted};
 
@@ -131,6 +132,65 @@ fn the_page_for_ehr_teams_lists_every_value_set_with_its_size() {
         with_thousands(different.len())
     );
     assert!(page.contains(&total), "{total}");
+}
+
+fn cards_toml() -> toml::Table {
+    document(&format!("{POLICY}/cards.toml")).parse().unwrap()
+}
+
+#[test]
+fn the_page_for_ehr_teams_lists_every_kind_of_card() {
+    let page = section(&document("cds-hooks/README.md"), "## Kinds of cards");
+    let table = page.split("\n### ").next().unwrap();
+    let listed = rows(table).into_iter().map(|(code, cells)| (code, cells[0].clone()));
+    let displays = cards_toml()["topics"]["displays"].clone();
+    let known = displays.as_table().unwrap().iter().map(|(code, display)| (code.clone(), display.as_str().unwrap().to_owned()));
+    assert_eq!(listed.collect::<BTreeMap<_, _>>(), known.collect::<BTreeMap<_, _>>());
+}
+
+#[test]
+fn the_page_for_ehr_teams_lists_the_determinations_of_each_kind() {
+    let listed = rows(&section(&document("cds-hooks/README.md"), "## Kinds of cards"));
+    for (determination, code) in cards_toml()["topics"]["determinations"].as_table().unwrap() {
+        let row = listed.iter().find(|(listed, _)| listed == code.as_str().unwrap()).unwrap();
+        assert!(row.1[1].contains(determination), "{determination} is not at `{}`", row.0);
+    }
+}
+
+#[test]
+fn the_page_for_ehr_teams_lists_the_options_that_are_read() {
+    let page = section(&document("cds-hooks/README.md"), "### What a client can ask for");
+    let listed: Vec<_> = rows(&page).into_iter().filter(|(code, _)| code != "option of davinci-crd.configuration").collect();
+    assert_eq!(listed.len(), 8);
+    for (code, cells) in listed {
+        let value = if cells[0] == "integer" { "3" } else { "false" };
+        let extension = format!(r#"{{"davinci-crd.configuration":{{"{code}":{value}}}}}"#);
+        let read = RequestExtension::read(Some(serde_json::from_str(&extension).unwrap()));
+        assert!(read.options != Options::default() && read.ignored.is_empty(), "{code}");
+    }
+}
+
+/// A rule's value as the page has it.
+fn shown(value: Option<&toml::Value>) -> String {
+    let quoted = |text: &str| format!("`{text}`");
+    match value {
+        None => String::new(),
+        Some(toml::Value::String(text)) => quoted(text),
+        Some(toml::Value::Array(list)) => list.iter().map(|one| shown(Some(one))).collect::<Vec<_>>().join(", "),
+        Some(other) => quoted(&other.to_string()),
+    }
+}
+
+#[test]
+fn the_page_for_ehr_teams_lists_the_rules_of_every_dialect() {
+    let listed: BTreeMap<_, _> = rows(&section(&document("cds-hooks/README.md"), "## Dialects")).into_iter().collect();
+    let dialects = ["standard", "epic", "br-provider", "sandbox"];
+    let rules = dialects.map(|name| document(&format!("cds-hooks/dialects/{name}.toml")).parse::<toml::Table>().unwrap());
+    let names: BTreeSet<&String> = rules.iter().flat_map(toml::Table::keys).collect();
+    assert_eq!(listed.keys().collect::<BTreeSet<_>>(), names);
+    for (name, cells) in &listed {
+        assert_eq!(*cells, rules.each_ref().map(|rules| shown(rules.get(name))), "{name}");
+    }
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! The system action as a whole: what comes into the order and where, what stays, and when there is none.
 
+use crate::support::showing::presenting;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngSeed};
 use serde_json::value::RawValue;
@@ -186,14 +187,8 @@ fn the_rules_find_what_goes_against_them() {
 
 /// What each order of an evaluation would bear, by its version.
 fn borne(evaluation: &Evaluation<'_>, orders: &[(usize, &RawValue)], assertion: &CoverageAssertion<'_>) -> Vec<Value> {
-    let presentation = Presentation {
-        source_label: "Plan",
-        policy_url: None,
-        unavailable: &[("not requested", vec!["procedures"])],
-        unreadable: 0,
-        orders,
-        user_id: "",
-    };
+    let unavailable = [("not requested", vec!["procedures"])];
+    let presentation = Presentation { unavailable: &unavailable, ..presenting(orders) };
     let mut found = Vec::new();
     for order in &evaluation.orders {
         let case = CardCase { policy: &POLICY, evaluation, order, presentation: &presentation };

@@ -3,6 +3,7 @@
 
 mod architecture;
 mod callers;
+mod card_kinds;
 mod card_protocol;
 mod card_words;
 mod client_configuration;
@@ -12,12 +13,14 @@ mod contract;
 mod coverage_choice;
 mod coverage_information;
 mod coverage_mapping;
+mod dialects;
 mod documentation;
 mod entry_addresses;
 mod evaluate_command;
 mod evaluated_requests;
 mod fhir_faults;
 mod fhir_fetching;
+mod form_completion;
 mod hooks;
 mod hostile_calls;
 mod hostile_tokens;

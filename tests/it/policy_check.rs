@@ -148,6 +148,25 @@ fn an_unknown_phrase_is_named_with_its_line() {
 }
 
 #[test]
+fn a_kind_of_card_that_cannot_be_told_is_named_with_its_line() {
+    let line = |found: &str| {
+        let text = std::fs::read_to_string(PolicyFolder::new().version("2019-08").join("cards.toml")).unwrap();
+        text.lines().position(|line| line.starts_with(found)).unwrap() + 1
+    };
+    let any = "\"I.A.4.a\" = \"therapy-alternatives-req\"";
+    let table = [
+        ("supported = \"guideline\"", "supported = \"guidance\"", "`guidance` is not in [topics.displays]"),
+        ("supported = \"guideline\"", "approved = \"guideline\"", "unknown field `approved`, expected one of "),
+        (any, "\"I.A.9\" = \"therapy-alternatives-req\"", "unknown criterion `I.A.9`"),
+        (any, "\"I.A.4.a\" = \"therapy\"", "`therapy` is not in [topics.displays]"),
+    ];
+    for (from, to, problem) in table {
+        let fault = PolicyFolder::new().change("cards.toml", &format!("\n{from}"), &format!("\n{to}")).fault();
+        assert!(fault.starts_with(&format!("2019-08/cards.toml:{}: {problem}", line(from))), "{fault}");
+    }
+}
+
+#[test]
 fn a_missing_question_is_named() {
     let folder = PolicyFolder::new();
     let other = folder.change("questionnaire.json", "\"linkId\": \"nsaid-weeks\"", "\"linkId\": \"nsaid-months\"");

@@ -20,7 +20,7 @@ mod version_2_0;
 pub use assertion::{CoverageAssertion, CoverageState, PlanContact, PriorAuthorization};
 pub use extension::COVERAGE_INFORMATION;
 
-use super::card::CardCase;
+use super::card::{CardCase, is_named};
 use super::order_json::OrderJson;
 use super::plain_text::{plain, shortened};
 use super::response::Action;
@@ -29,11 +29,12 @@ use crate::policy::CardText;
 /// A text on an order is no longer than this.
 const TEXT_LIMIT: usize = 500;
 
-/// The order with its coverage information; `None` where that says nothing new, where the client named no Coverage, and
+/// The order with its coverage information; `None` where that says nothing new, where the client named no Coverage or the order has no id, and
 /// where the order's JSON cannot be used.
 #[must_use]
 pub fn coverage_information<'a>(case: &CardCase<'_, '_, 'a>, assertion: &CoverageAssertion<'_>) -> Option<Action<'a>> {
-    if assertion.coverage.trim().is_empty() {
+    // What has no id cannot be updated.
+    if assertion.coverage.trim().is_empty() || !is_named(&case.order.order) {
         return None;
     }
     let order = OrderJson::read(case.presentation.order(case.order.position)?)?;

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::LazyLock;
 
+use super::showing::presenting;
 use chrono::NaiveDate;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
@@ -124,14 +125,8 @@ impl Decided {
     /// The order as it is sent back, letter for letter; none where there is nothing new.
     pub(crate) fn sent_back_under(&self, policy: &Policy) -> Option<String> {
         let raw: &RawValue = serde_json::from_str(&self.order).unwrap();
-        let presentation = Presentation {
-            source_label: "Example Health Plan",
-            policy_url: None,
-            unavailable: &self.unavailable,
-            unreadable: 0,
-            orders: &[(0, raw)],
-            user_id: "Practitioner/d1",
-        };
+        let orders = [(0, raw)];
+        let presentation = Presentation { unavailable: &self.unavailable, ..presenting(&orders) };
         let case = CardCase { policy, evaluation: &self.evaluation, order: &self.evaluation.orders[0], presentation: &presentation };
         match coverage_information(&case, &self.assertion)? {
             Action::Update { description, resource } => {

@@ -15,6 +15,7 @@ mod log_buffer;
 pub(crate) mod markdown;
 mod policy_folder;
 mod protocol;
+pub(crate) mod showing;
 mod test_app;
 
 pub(crate) use answer::Answer;
