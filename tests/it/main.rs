@@ -13,6 +13,7 @@ mod contract;
 mod coverage_choice;
 mod coverage_information;
 mod coverage_mapping;
+mod crd_answers;
 mod dialects;
 mod documentation;
 mod entry_addresses;
