@@ -225,7 +225,7 @@ impl App {
     /// As [`App::answer`].
     pub async fn answer_by(&self, client: &VerifiedClient, body: &[u8], end: Option<Instant>) -> Result<Answer, CallError> {
         let received_at = self.ports.clock.now();
-        let (means, body) = (self.means(received_at), text(body)?);
+        let (means, body) = (Means { hooks: self.services.hooks_of(client.dialect()), ..self.means(received_at) }, text(body)?);
         let Call { asked, opened } = open(&means, body, Reach::InScope)?;
         let recorder = Recorder { client, received_at, body, asked: &asked };
         let (answer, entry) = match opened {

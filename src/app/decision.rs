@@ -170,10 +170,21 @@ pub(super) fn gather<'a, P>(
     seen: Option<Gathered<'a>>,
 ) -> Result<Option<Gathered<'a>>, RequestError> {
     let hook = request.check(means.hooks)?;
+    if !asks_about_orders(hook) && reach == Reach::InScope {
+        return Ok(None);
+    }
     let gathered = seen.unwrap_or_else(|| Gathered::of_orders(request.context.order_resources()));
     let gathered = if hook == Hook::OrderSelect { gathered.asking_only(&request.context.selections()?) } else { gathered };
     let is_read = scoped(means, &gathered, &request.context, hook)? || reach == Reach::Everything;
     Ok(is_read.then_some(gathered))
+}
+
+/// Whether calls of a hook are about orders at all; to any other there is nothing to say.
+fn asks_about_orders(hook: Hook) -> bool {
+    match hook {
+        Hook::OrderSign | Hook::OrderSelect | Hook::OrderDispatch | Hook::AppointmentBook => true,
+        Hook::EncounterStart | Hook::EncounterDischarge | Hook::PatientView => false,
+    }
 }
 
 /// Whether any order is in scope, where those that are do not contradict the call.
@@ -192,7 +203,7 @@ fn orders_path(hook: Hook) -> &'static str {
     match hook {
         Hook::OrderDispatch => "context.dispatchedOrders",
         Hook::AppointmentBook => "context.appointments",
-        Hook::OrderSign | Hook::OrderSelect | Hook::EncounterStart | Hook::EncounterDischarge => "context.draftOrders",
+        Hook::OrderSign | Hook::OrderSelect | Hook::EncounterStart | Hook::EncounterDischarge | Hook::PatientView => "context.draftOrders",
     }
 }
 
@@ -200,7 +211,7 @@ fn subject_path(hook: Hook, draft: &DraftOrder<'_>) -> String {
     let orders = orders_path(hook);
     match hook {
         Hook::OrderDispatch | Hook::AppointmentBook => orders.to_owned(),
-        Hook::OrderSign | Hook::OrderSelect | Hook::EncounterStart | Hook::EncounterDischarge => {
+        Hook::OrderSign | Hook::OrderSelect | Hook::EncounterStart | Hook::EncounterDischarge | Hook::PatientView => {
             format!("{orders}.entry[{}].resource.subject", draft.position)
         }
     }

@@ -91,7 +91,7 @@ fn open_named<'a>(means: &Means<'_>, body: &'a str, reach: Reach) -> Result<Call
 fn names_its_orders(hook: Hook) -> bool {
     match hook {
         Hook::OrderDispatch | Hook::AppointmentBook => true,
-        Hook::OrderSign | Hook::OrderSelect | Hook::EncounterStart | Hook::EncounterDischarge => false,
+        Hook::OrderSign | Hook::OrderSelect | Hook::EncounterStart | Hook::EncounterDischarge | Hook::PatientView => false,
     }
 }
 
@@ -104,7 +104,9 @@ fn named_orders<'a>(hook: Hook, context: &Context<'a>) -> Result<NamedOrders<'a>
             let appointments = context.appointment_resources()?;
             (NamedOrders::booked(appointments.into_iter().map(|(_, raw)| raw)), "context.appointments")
         }
-        Hook::OrderSign | Hook::OrderSelect | Hook::EncounterStart | Hook::EncounterDischarge => return Ok(NamedOrders::default()),
+        Hook::OrderSign | Hook::OrderSelect | Hook::EncounterStart | Hook::EncounterDischarge | Hook::PatientView => {
+            return Ok(NamedOrders::default());
+        }
     };
     if named.len() > MOST_NAMED {
         return Err(RequestError::TooManyEntries { limit: MOST_NAMED, path });

@@ -17,7 +17,7 @@ use super::fetching::{ORDER, lacking_form, with_lists, with_orders, with_referre
 use super::manner::{KeptPlans, Manner};
 use super::opening::open;
 use super::plans::Plan;
-use crate::cds_hooks::RequestExtension;
+use crate::cds_hooks::{Hook, RequestExtension};
 use crate::evidence::{Kind, REFERRED_TYPES};
 use crate::fhir::{Answer, AnswerTo, Reason};
 use crate::ledger::{EntryKind, Kept, PROGRAM};
@@ -197,7 +197,8 @@ impl App {
         // Those that were there to be chosen from, and no later one.
         let names: Vec<&str> = content.policies.iter().map(|used| used.policy.as_str()).collect();
         let policies = self.policies().only(&names);
-        let means = Means { policies: policies.as_ref().unwrap_or(self.policies()), ..self.means(kept_call.received_at) };
+        let means =
+            Means { policies: policies.as_ref().unwrap_or(self.policies()), hooks: &Hook::ALL, ..self.means(kept_call.received_at) };
         let Call { opened, asked } = open(&means, content.request.get(), Reach::InScope).map_err(CallError::from)?;
         let nothing = || Ok((Value::Null, serde_json::from_slice(NO_CARDS).map_err(|_| ReplayError::Unreadable)?));
         let fetched = content.fetched.as_ref().map(StoredFetched::answers).transpose()?;

@@ -10,7 +10,7 @@ use thiserror::Error;
 use url::Url;
 
 use crate::cds_hooks::Hook;
-use crate::config::AuthMode;
+use crate::config::{AuthMode, Dialect};
 use crate::evidence::{Kind, PrefetchKeys};
 
 /// Ends every description in development mode.
@@ -35,6 +35,7 @@ pub struct Services {
     /// The services' ids.
     pub ids: Vec<String>,
     hooks: Vec<Hook>,
+    epics_hooks: Vec<Hook>,
     /// Which key asks for which type.
     pub prefetch_keys: PrefetchKeys,
     /// The search for each type, which is the same for prefetch and for fetching.
@@ -90,7 +91,8 @@ impl Services {
         }
         entries.sort_by_key(|entry| entry.hook);
         hooks.sort();
-        Ok(Self { entries, ids, hooks, prefetch_keys, searches })
+        let epics_hooks = hooks.iter().copied().chain([Hook::PatientView]).collect();
+        Ok(Self { epics_hooks, entries, ids, hooks, prefetch_keys, searches })
     }
 }
 
@@ -98,6 +100,15 @@ impl Services {
     /// The hooks that are answered.
     pub(super) fn hooks(&self) -> &[Hook] {
         &self.hooks
+    }
+
+    /// The hooks that clients of a dialect are answered. Epic sends triggers by another name than the one that is registered, and is told
+    /// that there is nothing to say.
+    pub(super) fn hooks_of(&self, dialect: Dialect) -> &[Hook] {
+        match dialect {
+            Dialect::Epic => &self.epics_hooks,
+            Dialect::Standard | Dialect::BrProvider | Dialect::Sandbox => &self.hooks,
+        }
     }
 
     /// The discovery document (CDS Hooks, "Discovery").

@@ -32,7 +32,7 @@ fn is_told(hook: Hook, determination: Determination) -> bool {
             Determination::Supported | Determination::NotYet | Determination::IndividualConsideration | Determination::NotSupported => true,
             Determination::NeedsDocumentation | Determination::Indeterminate => false,
         },
-        Hook::EncounterStart | Hook::EncounterDischarge => false,
+        Hook::EncounterStart | Hook::EncounterDischarge | Hook::PatientView => false,
     }
 }
 

@@ -129,7 +129,7 @@ impl<'a> Context<'a> {
             Hook::OrderSelect => self.check_drafts().and_then(|()| self.selections().map(drop)),
             Hook::OrderDispatch => self.dispatched_orders().map(drop),
             Hook::AppointmentBook => self.appointment_resources().map(drop),
-            Hook::EncounterStart | Hook::EncounterDischarge => Ok(()),
+            Hook::EncounterStart | Hook::EncounterDischarge | Hook::PatientView => Ok(()),
         }
     }
 
@@ -148,7 +148,12 @@ impl<'a> Context<'a> {
 fn needs_user(hook: Hook) -> bool {
     match hook {
         Hook::OrderDispatch => false,
-        Hook::OrderSign | Hook::OrderSelect | Hook::AppointmentBook | Hook::EncounterStart | Hook::EncounterDischarge => true,
+        Hook::OrderSign
+        | Hook::OrderSelect
+        | Hook::AppointmentBook
+        | Hook::EncounterStart
+        | Hook::EncounterDischarge
+        | Hook::PatientView => true,
     }
 }
 

@@ -19,12 +19,21 @@ pub enum Hook {
     EncounterStart,
     /// A patient leaves.
     EncounterDischarge,
+    /// A chart is opened; and whatever else Epic's native triggers are, all of which it sends by this name.
+    PatientView,
 }
 
 impl Hook {
     /// Every hook.
-    pub const ALL: [Self; 6] =
-        [Self::OrderSign, Self::OrderSelect, Self::OrderDispatch, Self::AppointmentBook, Self::EncounterStart, Self::EncounterDischarge];
+    pub const ALL: [Self; 7] = [
+        Self::OrderSign,
+        Self::OrderSelect,
+        Self::OrderDispatch,
+        Self::AppointmentBook,
+        Self::EncounterStart,
+        Self::EncounterDischarge,
+        Self::PatientView,
+    ];
 
     /// Its name on the wire.
     #[must_use]
@@ -36,6 +45,7 @@ impl Hook {
             Self::AppointmentBook => "appointment-book",
             Self::EncounterStart => "encounter-start",
             Self::EncounterDischarge => "encounter-discharge",
+            Self::PatientView => "patient-view",
         }
     }
 
@@ -61,7 +71,7 @@ impl Hook {
     pub fn is_primary(self) -> bool {
         match self {
             Self::OrderSign | Self::OrderDispatch | Self::AppointmentBook => true,
-            Self::OrderSelect | Self::EncounterStart | Self::EncounterDischarge => false,
+            Self::OrderSelect | Self::EncounterStart | Self::EncounterDischarge | Self::PatientView => false,
         }
     }
 }
@@ -76,7 +86,7 @@ mod tests {
             assert_eq!(Hook::of_name(hook.as_str()), Some(hook));
             assert_eq!(serde_json::to_value(hook).expect("JSON"), hook.as_str());
         }
-        assert_eq!(Hook::of_name("patient-view"), None);
+        assert_eq!(Hook::of_name("order-review"), None);
     }
 
     #[test]

@@ -208,7 +208,7 @@ fn may_order(user: &str) -> bool {
 fn is_unsigned(case: &CardCase<'_, '_, '_>) -> bool {
     match case.presentation.hook {
         Hook::OrderSign | Hook::OrderSelect => true,
-        Hook::OrderDispatch | Hook::AppointmentBook | Hook::EncounterStart | Hook::EncounterDischarge => false,
+        Hook::OrderDispatch | Hook::AppointmentBook | Hook::EncounterStart | Hook::EncounterDischarge | Hook::PatientView => false,
     }
 }
 

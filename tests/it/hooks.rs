@@ -3,6 +3,7 @@
 
 use serde_json::{Value, json};
 use sij_cds::app::Hook;
+use sij_cds::config::Dialect;
 
 use crate::support::call::{bundle, cpt, icd10, order, procedure};
 use crate::support::fhir_server::{FhirServer, register};
@@ -239,6 +240,29 @@ async fn a_hook_that_is_not_offered_is_400() {
         let said = app.sign(&call).await.outcome(400, "structure");
         assert_eq!(said, "this service answers order-sign, order-select, order-dispatch and appointment-book");
     }
+}
+
+#[tokio::test]
+async fn epics_other_triggers_are_told_that_there_is_nothing_to_say() {
+    let app = TestApp::on_the_day_of_the_fixtures_with(|config| config.development.dialect = Some(Dialect::Epic));
+    let call = call("patient-view", &json!({"userId": "Practitioner/d1", "patientId": "p1"}), [active(injection("a"))]);
+    assert_eq!(app.sign(&call).await.text(), r#"{"cards":[]}"#);
+    assert!(!app.discovery().await.text().contains("patient-view"));
+}
+
+#[tokio::test]
+async fn encounters_are_answered_where_that_is_configured() {
+    let app = TestApp::on_the_day_of_the_fixtures_with(|config| {
+        config.crd.hooks = serde_json::from_value(json!(["order-sign", "encounter-start", "encounter-discharge"])).unwrap();
+    });
+    for hook in ["encounter-start", "encounter-discharge"] {
+        let context = json!({"userId": "Practitioner/d1", "patientId": "p1", "encounterId": "e1", "draftOrders": bundle([injection("a")])});
+        assert_eq!(app.sign(&call(hook, &context, [])).await.text(), r#"{"cards":[]}"#);
+    }
+    app.sign(&dispatch(&["ServiceRequest/a"], [active(injection("a"))])).await.outcome(400, "structure");
+    let discovery = app.discovery().await.json();
+    let hooks: Vec<_> = discovery["services"].as_array().unwrap().iter().map(|service| service["hook"].clone()).collect();
+    assert_eq!(json!(hooks), json!(["order-sign", "encounter-start", "encounter-discharge"]));
 }
 
 #[tokio::test]

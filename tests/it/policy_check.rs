@@ -99,7 +99,7 @@ fn a_case_file_that_cannot_be_read_is_1_and_the_others_are_run() {
         "{printed}"
     );
     let refused = format!(
-        "{path}/2019-08/cases/empty-chart.json: the request is refused: this service answers order-sign, order-select, order-dispatch, appointment-book, encounter-start and encounter-discharge\n"
+        "{path}/2019-08/cases/empty-chart.json: the request is refused: this service answers order-sign, order-select, order-dispatch, appointment-book, encounter-start, encounter-discharge and patient-view\n"
     );
     assert!(printed.contains(&refused), "{printed}");
     assert!(printed.ends_with(" cases, 2 disagree\n"), "{printed}");

@@ -116,7 +116,7 @@ fn contexts() -> Value {
         Hook::OrderSelect => json!(["userId", "patientId", "draftOrders", "selections"]),
         Hook::OrderDispatch => json!(["patientId", "dispatchedOrders"]),
         Hook::AppointmentBook => json!(["userId", "patientId", "appointments"]),
-        Hook::EncounterStart | Hook::EncounterDischarge => json!(["userId", "patientId"]),
+        Hook::EncounterStart | Hook::EncounterDischarge | Hook::PatientView => json!(["userId", "patientId"]),
     };
     let rule = |hook: &Hook| {
         let properties = json!({"hook": {"const": hook.as_str()}});
