@@ -81,7 +81,7 @@ fn every_section_of_the_configuration_is_in_readme() {
     let readme = document("README.md");
     let keys = configuration_keys();
     let header = |key: &Key| {
-        let section = key.name.split('.').next().unwrap_or_default();
+        let section = key.name.rsplit_once('.').map_or("", |(section, _)| section);
         if key.is_of_block { format!("`[[{section}]]`") } else { format!("`[{section}]`") }
     };
     let missing: Vec<String> = keys.iter().map(header).filter(|header| !readme.contains(header)).collect();

@@ -1,0 +1,98 @@
+//! All that is ever sent to an EHR in a launch: to the hosts its entry names, without redirects, bounded in time and size.
+//! Not here: what is asked; see [`super::description`], [`super::exchange`] and [`super::identity`].
+
+use std::time::Duration;
+
+use oauth2::{HttpRequest, HttpResponse};
+use reqwest::header::{ACCEPT, HeaderValue};
+use reqwest::{Client, Request, Response, StatusCode};
+use url::Url;
+
+use super::error::Trouble;
+use crate::config::{FhirServerConfig, HostAndPort};
+use crate::outgoing::connections;
+
+/// The most bytes of an answer, unpacked. Real ones take a tenth at most.
+const MOST_BYTES: usize = 256 * 1024;
+
+/// Connections to one EHR.
+#[derive(Debug)]
+pub(super) struct Requests {
+    client: Client,
+    base: Url,
+    hosts: Vec<HostAndPort>,
+    /// Whether plain http is spoken: only where the FHIR server itself is registered with it.
+    plain: bool,
+    timeout: Duration,
+}
+
+/// How long connecting and a whole request may take.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct TimeLimits {
+    pub(super) connecting: Duration,
+    pub(super) whole: Duration,
+}
+
+impl Requests {
+    pub(super) fn new(server: &FhirServerConfig, hosts: &[HostAndPort], limits: TimeLimits) -> Result<Self, reqwest::Error> {
+        let client = connections(&server.base_url, server.allow_private_addresses, limits.connecting).build()?;
+        let plain = server.allow_private_addresses && server.base_url.scheme() == "http";
+        Ok(Self { client, base: server.base_url.clone(), hosts: hosts.to_vec(), plain, timeout: limits.whole })
+    }
+
+    /// An address that an EHR gives for itself.
+    /// Invariant: users and secrets are sent to registered hosts alone, and not unencrypted, whatever an answer says.
+    pub(super) fn address(&self, text: &str) -> Result<Url, Trouble> {
+        let url = Url::parse(text).map_err(|_| Trouble::Unreadable)?;
+        if self.allows(&url) { Ok(url) } else { Err(Trouble::ForeignAddress) }
+    }
+
+    fn allows(&self, url: &Url) -> bool {
+        let is_encrypted = url.scheme() == "https" || (url.scheme() == "http" && self.plain);
+        let is_bare = url.username().is_empty() && url.password().is_none() && url.fragment().is_none();
+        let is_own = url.host() == self.base.host() && url.port_or_known_default() == self.base.port_or_known_default();
+        is_encrypted && is_bare && (is_own || self.hosts.iter().any(|host| host.is_of(url)))
+    }
+
+    /// The JSON document at an address.
+    pub(super) async fn get(&self, url: &Url) -> Result<Vec<u8>, Trouble> {
+        let mut request = Request::new(reqwest::Method::GET, url.clone());
+        request.headers_mut().insert(ACCEPT, HeaderValue::from_static("application/json"));
+        let (status, bytes) = self.within_time(request, async |response| Ok((response.status(), body(response).await?))).await?;
+        if status == StatusCode::OK { Ok(bytes) } else { Err(Trouble::Status(status.as_u16())) }
+    }
+
+    /// What the OAuth library sends. A server's failure is told here; the library takes it for an unreadable answer.
+    pub(super) async fn send(&self, request: HttpRequest) -> Result<HttpResponse, Trouble> {
+        let request = Request::try_from(request).map_err(|_| Trouble::Unreadable)?;
+        self.within_time(request, async |response| {
+            let (status, headers) = (response.status(), response.headers().clone());
+            if status.is_server_error() || status.is_redirection() {
+                return Err(Trouble::Status(status.as_u16()));
+            }
+            let mut answer = HttpResponse::new(body(response).await?);
+            (*answer.status_mut(), *answer.headers_mut()) = (status, headers);
+            Ok(answer)
+        })
+        .await
+    }
+
+    async fn within_time<T>(&self, request: Request, read: impl AsyncFnOnce(Response) -> Result<T, Trouble>) -> Result<T, Trouble> {
+        if !self.allows(request.url()) {
+            return Err(Trouble::ForeignAddress);
+        }
+        let whole = async { read(self.client.execute(request).await.map_err(|_| Trouble::Unreachable)?).await };
+        tokio::time::timeout(self.timeout, whole).await.unwrap_or(Err(Trouble::TooSlow))
+    }
+}
+
+async fn body(mut response: Response) -> Result<Vec<u8>, Trouble> {
+    let mut bytes = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(|_| Trouble::Unreachable)? {
+        if bytes.len() + chunk.len() > MOST_BYTES {
+            return Err(Trouble::TooLarge);
+        }
+        bytes.extend_from_slice(&chunk);
+    }
+    Ok(bytes)
+}
