@@ -155,6 +155,15 @@ fn every_cause_of_a_refusal_is_explained_to_ehr_teams() {
 }
 
 #[test]
+fn every_cause_of_a_refused_launch_is_explained_to_ehr_teams() {
+    let (source, page) = (document("src/auth/smart/error.rs"), document("docs/integration.md"));
+    let keys: Vec<&str> = source.split("=> \"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
+    assert!(keys.len() > 15, "{keys:?}");
+    let missing: Vec<&&str> = keys.iter().filter(|key| !page.contains(&format!("\n| `{key}` |"))).collect();
+    assert_eq!(missing, Vec::<&&str>::new());
+}
+
+#[test]
 fn the_example_of_an_evaluation_is_what_the_program_says() {
     let example = block_after(&document("docs/evaluation.md"), "the evaluation of second-diagnostic-day-10").expect("the example is there");
     let example: Value = serde_json::from_str(&example.text).unwrap();

@@ -39,7 +39,7 @@ pub struct SmartApp {
 }
 
 /// An EHR's request to open the app, or a user's.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct LaunchRequest<'r> {
     /// The parameter `iss`: the base of the EHR's FHIR server.
     pub iss: &'r str,
@@ -49,8 +49,7 @@ pub struct LaunchRequest<'r> {
     pub browser: &'r str,
 }
 
-/// Where the user is to be sent.
-#[derive(Debug)]
+/// Where the user is to be sent. It is secret, so it is not shown for debugging.
 pub struct LaunchRedirect {
     /// The EHR's authorization endpoint, with the request.
     pub url: Url,
@@ -59,7 +58,7 @@ pub struct LaunchRedirect {
 }
 
 /// The EHR's answer, as the user's browser brings it.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct CallbackRequest<'r> {
     /// The parameter `state`.
     pub state: &'r str,
@@ -147,10 +146,8 @@ impl SmartApp {
         let ehr = self.named(&launch.ehr)?;
         let description = ehr.description(self.clock.now()).await.map_err(LaunchError::Description)?;
         let answer = self.exchange(ehr, &description)?.redeem(code, &launch.code_verifier).await?;
-        let user = match grants_identity(&answer, &launch.scopes) {
-            true => self.user(ehr, &description, &answer, &launch.nonce).await?,
-            false => None,
-        };
+        let user =
+            if grants_identity(&answer, &launch.scopes) { self.user(ehr, &description, &answer, &launch.nonce).await? } else { None };
         Ok(Grant::of_code(ehr, &answer, launch.scopes, self.clock.now())?.of_user(user.as_deref()))
     }
 

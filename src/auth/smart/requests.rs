@@ -96,3 +96,56 @@ async fn body(mut response: Response) -> Result<Vec<u8>, Trouble> {
     }
     Ok(bytes)
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn requests(base: &str, allow_private_addresses: bool, hosts: &[&str]) -> Requests {
+        let server = json!({"name": "main", "base_url": base, "allow_private_addresses": allow_private_addresses});
+        let hosts = serde_json::from_value::<Vec<HostAndPort>>(json!(hosts)).expect("hosts");
+        let limits = TimeLimits { connecting: Duration::from_secs(1), whole: Duration::from_secs(1) };
+        Requests::new(&serde_json::from_value(server).expect("a server"), &hosts, limits).expect("connections")
+    }
+
+    #[test]
+    fn an_ehr_spoken_with_by_https_is_never_spoken_with_by_http() {
+        for allow_private_addresses in [false, true] {
+            let requests = requests("https://ehr.example/fhir", allow_private_addresses, &["login.ehr.example", "login.ehr.example:80"]);
+            for (address, expected) in [
+                ("https://ehr.example/token", None),
+                ("https://login.ehr.example/token", None),
+                ("http://ehr.example/token", Some(Trouble::ForeignAddress)),
+                ("http://ehr.example:443/token", Some(Trouble::ForeignAddress)),
+                ("http://login.ehr.example/token", Some(Trouble::ForeignAddress)),
+                ("ftp://ehr.example/token", Some(Trouble::ForeignAddress)),
+            ] {
+                assert_eq!(requests.address(address).err(), expected, "{address}");
+            }
+        }
+    }
+
+    #[test]
+    fn an_address_is_at_a_registered_host_or_foreign() {
+        let requests = requests("https://ehr.example:8443/fhir", false, &["login.ehr.example"]);
+        for (address, is_own) in [
+            ("https://ehr.example:8443/other/token?tenant=1", true),
+            ("https://EHR.example:8443/token", true),
+            ("https://ehr.example/token", false),
+            ("https://ehr.example:8444/token", false),
+            ("https://ehr.example:8443@evil.example/token", false),
+            ("https://user@ehr.example:8443/token", false),
+            ("https://ehr.example.evil.example:8443/token", false),
+            ("https://login.ehr.example/token", true),
+            ("https://login.ehr.example/token#x", false),
+            ("https://sub.login.ehr.example/token", false),
+            ("https://169.254.169.254/token", false),
+            ("https://[::1]/token", false),
+        ] {
+            assert_eq!(requests.address(address).is_ok(), is_own, "{address}");
+        }
+        assert_eq!(requests.address("token").err(), Some(Trouble::Unreadable));
+    }
+}

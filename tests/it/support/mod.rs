@@ -13,6 +13,7 @@ mod log_buffer;
 pub(crate) mod markdown;
 mod policy_folder;
 mod protocol;
+pub(crate) mod smart_ehr;
 mod test_app;
 
 pub(crate) use answer::Answer;
