@@ -132,12 +132,12 @@ async fn an_answer_without_its_launch_is_refused() {
     let changed = format!("{}x", begun.state);
     let upper = begun.state.to_uppercase();
     for state in [changed.as_str(), upper.as_str(), "1", &begun.state[1..]] {
-        let refused = ehr.app.callback(CallbackRequest { state, ..ehr.answer(&begun) }).await.unwrap_err();
+        let refused = ehr.app.callback(CallbackRequest { state, ..begun.answer() }).await.unwrap_err();
         assert_eq!(refused, LaunchError::UnknownState, "{state}");
     }
     let long = "x".repeat(8 * 1024 + 1);
     for state in ["", long.as_str(), "a\nb"] {
-        assert_eq!(ehr.app.callback(CallbackRequest { state, ..ehr.answer(&begun) }).await.unwrap_err(), LaunchError::Malformed);
+        assert_eq!(ehr.app.callback(CallbackRequest { state, ..begun.answer() }).await.unwrap_err(), LaunchError::Malformed);
     }
     assert_eq!(ehr.asked("/token").await, 0);
 }
@@ -159,9 +159,9 @@ async fn a_code_injected_into_another_browsers_launch_is_refused_and_ends_it() {
     let begun = ehr.begin().await;
     for browser in ["another-browser", ""] {
         let begun = ehr.begin().await;
-        let refused = ehr.app.callback(CallbackRequest { browser, ..ehr.answer(&begun) }).await.unwrap_err();
+        let refused = ehr.app.callback(CallbackRequest { browser, ..begun.answer() }).await.unwrap_err();
         assert_eq!(refused, LaunchError::OtherBrowser);
-        assert_eq!(ehr.app.callback(ehr.answer(&begun)).await.unwrap_err(), LaunchError::UnknownState);
+        assert_eq!(ehr.app.callback(begun.answer()).await.unwrap_err(), LaunchError::UnknownState);
     }
     assert_eq!(ehr.asked("/token").await, 0);
     assert!(ehr.come_back(&begun, &ehr.token(&begun)).await.is_ok());
@@ -189,7 +189,7 @@ async fn a_refused_authorization_says_so_and_no_token_is_asked_for() {
         (None, Some(""), LaunchError::Malformed),
     ] {
         let begun = ehr.begin().await;
-        let answer = CallbackRequest { error, code, ..ehr.answer(&begun) };
+        let answer = CallbackRequest { error, code, ..begun.answer() };
         assert_eq!(ehr.app.callback(answer).await.unwrap_err(), expected, "{error:?}");
     }
     assert_eq!(ehr.asked("/token").await, 0);

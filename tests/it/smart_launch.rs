@@ -48,7 +48,7 @@ async fn every_step_may_be_worked_on_by_any_thread() {
     let grant = ehr.come_back(&begun, &ehr.token(&begun)).await.unwrap();
     let launch = LaunchRequest { iss: &ehr.iss(), launch: None, browser: BROWSER };
     assert!(spawnable(ehr.app.launch(launch)).await.is_ok());
-    assert!(spawnable(ehr.app.callback(ehr.answer(&begun))).await.is_err());
+    assert!(spawnable(ehr.app.callback(begun.answer())).await.is_err());
     assert!(spawnable(ehr.app.refresh(&grant)).await.is_err());
 }
 
@@ -56,16 +56,16 @@ async fn every_step_may_be_worked_on_by_any_thread() {
 async fn an_ehrs_launch_asks_for_what_the_specification_says() {
     let ehr = SmartEhr::new().await;
     let redirect = ehr.launch(Some("launch-77ab")).await.ok().unwrap();
-    let begun = ehr.begin().await;
+    let (begun, iss) = (ehr.begin().await, ehr.iss());
     assert!(redirect.url.as_str().starts_with(&format!("{}/authorize?tenant=1&", ehr.server.uri())));
     let expected = [
         ("response_type", "code"),
         ("client_id", CLIENT_ID),
         ("redirect_uri", "https://cds.plan.example/smart/callback"),
-        ("aud", &ehr.iss()),
+        ("aud", iss.as_str()),
         ("launch", "launch-77ab"),
         ("code_challenge_method", "S256"),
-        ("state", &begun.state),
+        ("state", begun.state.as_str()),
     ];
     for (name, value) in expected {
         assert_eq!(begun.query[name], value, "{name}");
@@ -296,10 +296,10 @@ async fn a_launch_under_way_outlives_a_reload_unless_its_ehr_is_gone() {
     let mut config = ehr.config.clone();
     let reloaded = SmartApp::build(&config, Arc::clone(&ehr.memory), ehr.clock.clone()).unwrap();
     ehr.answers("/token", ResponseTemplate::new(200).set_body_json(ehr.token(&first))).await;
-    assert!(reloaded.callback(ehr.answer(&first)).await.is_ok());
+    assert!(reloaded.callback(first.answer()).await.is_ok());
     config.smart.ehrs.clear();
     let without = SmartApp::build(&config, Arc::clone(&ehr.memory), ehr.clock.clone()).unwrap();
-    assert_eq!(without.callback(ehr.answer(&second)).await.unwrap_err(), LaunchError::UnknownEhr);
+    assert_eq!(without.callback(second.answer()).await.unwrap_err(), LaunchError::UnknownEhr);
 }
 
 #[tokio::test]
@@ -322,7 +322,7 @@ async fn nothing_of_a_launch_reaches_the_log_or_what_is_shown_for_debugging() {
     let ehr = SmartEhr::new().await;
     let begun = ehr.begin().await;
     let grant = ehr.come_back(&begun, &ehr.token(&begun)).await.unwrap();
-    let refused = ehr.app.callback(ehr.answer(&begun)).await.unwrap_err();
+    let refused = ehr.app.callback(begun.answer()).await.unwrap_err();
     let shown = format!("{grant:?} {:?} {:?} {refused:?} {refused}", ehr.app, ehr.memory);
     let log = LogBuffer::of_this_run().text();
     for secret in [CODE, PATIENT, ACCESS_TOKEN, BROWSER, &begun.state, &begun.query["nonce"], "launch-77ab"] {

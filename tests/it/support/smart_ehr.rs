@@ -42,6 +42,13 @@ pub(crate) struct Begun {
     pub(crate) query: HashMap<String, String>,
 }
 
+impl Begun {
+    /// What the browser brings after a launch that went well.
+    pub(crate) fn answer(&self) -> CallbackRequest<'_> {
+        CallbackRequest { state: &self.state, code: Some(CODE), error: None, browser: BROWSER }
+    }
+}
+
 impl SmartEhr {
     /// With a public client.
     pub(crate) async fn new() -> Self {
@@ -180,12 +187,7 @@ impl SmartEhr {
 
     pub(crate) async fn come_back_to(&self, begun: &Begun, answer: ResponseTemplate) -> Result<Grant, LaunchError> {
         let _guard = Mock::given(method("POST")).and(path("/token")).respond_with(answer).mount_as_scoped(&self.server).await;
-        self.app.callback(self.answer(begun)).await
-    }
-
-    /// What the browser brings after a launch that went well.
-    pub(crate) fn answer<'r>(&self, begun: &'r Begun) -> CallbackRequest<'r> {
-        CallbackRequest { state: &begun.state, code: Some(CODE), error: None, browser: BROWSER }
+        self.app.callback(begun.answer()).await
     }
 
     /// A launch from beginning to end.
