@@ -94,7 +94,7 @@ impl Exchange<'_> {
         for (name, value) in self.proof()? {
             request = request.add_extra_param(name, value);
         }
-        bearer(request.request_async(&|request| self.ehr.requests.send(request)).await.map_err(refused)?)
+        bearer(request.request_async(&self.ehr.requests).await.map_err(refused)?)
     }
 
     /// Gets a new token for a refresh token.
@@ -104,7 +104,7 @@ impl Exchange<'_> {
         for (name, value) in self.proof()? {
             request = request.add_extra_param(name, value);
         }
-        bearer(request.request_async(&|request| self.ehr.requests.send(request)).await.map_err(refused)?)
+        bearer(request.request_async(&self.ehr.requests).await.map_err(refused)?)
     }
 
     fn client(&self) -> OAuthClient {

@@ -1,11 +1,12 @@
 //! All that is ever sent to an EHR in a launch: to the hosts its entry names, without redirects, bounded in time and size.
 //! Not here: what is asked; see [`super::description`], [`super::exchange`] and [`super::identity`].
 
+use std::pin::Pin;
 use std::time::Duration;
 
-use oauth2::{HttpRequest, HttpResponse};
+use oauth2::{AsyncHttpClient, HttpRequest, HttpResponse};
 use reqwest::header::{ACCEPT, HeaderValue};
-use reqwest::{Client, Request, Response, StatusCode};
+use reqwest::{Client, Method, Request, Response, StatusCode};
 use url::Url;
 
 use super::error::Trouble;
@@ -56,33 +57,39 @@ impl Requests {
 
     /// The JSON document at an address.
     pub(super) async fn get(&self, url: &Url) -> Result<Vec<u8>, Trouble> {
-        let mut request = Request::new(reqwest::Method::GET, url.clone());
+        let mut request = Request::new(Method::GET, url.clone());
         request.headers_mut().insert(ACCEPT, HeaderValue::from_static("application/json"));
-        let (status, bytes) = self.within_time(request, async |response| Ok((response.status(), body(response).await?))).await?;
-        if status == StatusCode::OK { Ok(bytes) } else { Err(Trouble::Status(status.as_u16())) }
+        let answer = self.send(request).await?;
+        if answer.status() == StatusCode::OK { Ok(answer.into_body()) } else { Err(Trouble::Status(answer.status().as_u16())) }
     }
 
-    /// What the OAuth library sends. A server's failure is told here; the library takes it for an unreadable answer.
-    pub(super) async fn send(&self, request: HttpRequest) -> Result<HttpResponse, Trouble> {
-        let request = Request::try_from(request).map_err(|_| Trouble::Unreadable)?;
-        self.within_time(request, async |response| {
-            let (status, headers) = (response.status(), response.headers().clone());
-            if status.is_server_error() || status.is_redirection() {
-                return Err(Trouble::Status(status.as_u16()));
-            }
-            let mut answer = HttpResponse::new(body(response).await?);
-            (*answer.status_mut(), *answer.headers_mut()) = (status, headers);
-            Ok(answer)
-        })
-        .await
-    }
-
-    async fn within_time<T>(&self, request: Request, read: impl AsyncFnOnce(Response) -> Result<T, Trouble>) -> Result<T, Trouble> {
+    async fn send(&self, request: Request) -> Result<HttpResponse, Trouble> {
         if !self.allows(request.url()) {
             return Err(Trouble::ForeignAddress);
         }
-        let whole = async { read(self.client.execute(request).await.map_err(|_| Trouble::Unreachable)?).await };
-        tokio::time::timeout(self.timeout, whole).await.unwrap_or(Err(Trouble::TooSlow))
+        tokio::time::timeout(self.timeout, self.answer(request)).await.unwrap_or(Err(Trouble::TooSlow))
+    }
+
+    /// A server's failure is told here: the OAuth library would take it for an unreadable answer.
+    async fn answer(&self, request: Request) -> Result<HttpResponse, Trouble> {
+        let response = self.client.execute(request).await.map_err(|_| Trouble::Unreachable)?;
+        let (status, headers) = (response.status(), response.headers().clone());
+        if status.is_server_error() || status.is_redirection() {
+            return Err(Trouble::Status(status.as_u16()));
+        }
+        let mut answer = HttpResponse::new(body(response).await?);
+        (*answer.status_mut(), *answer.headers_mut()) = (status, headers);
+        Ok(answer)
+    }
+}
+
+/// What the OAuth library sends.
+impl<'c> AsyncHttpClient<'c> for Requests {
+    type Error = Trouble;
+    type Future = Pin<Box<dyn Future<Output = Result<HttpResponse, Trouble>> + Send + 'c>>;
+
+    fn call(&'c self, request: HttpRequest) -> Self::Future {
+        Box::pin(async move { self.send(Request::try_from(request).map_err(|_| Trouble::Unreadable)?).await })
     }
 }
 
