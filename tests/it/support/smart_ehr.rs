@@ -12,7 +12,7 @@ use sij_cds::auth::smart::{CallbackRequest, Grant, LaunchError, LaunchMemory, La
 use sij_cds::clock::Clock as _;
 use sij_cds::config::Config;
 use url::form_urlencoded;
-use wiremock::matchers::{method, path};
+use wiremock::matchers::path;
 use wiremock::{Mock, MockServer, Request, ResponseTemplate};
 
 use super::callers::{EC_KEY, HandClock, PUBLIC_URL, Signer, key_set, signed};
@@ -186,7 +186,7 @@ impl SmartEhr {
     }
 
     pub(crate) async fn come_back_to(&self, begun: &Begun, answer: ResponseTemplate) -> Result<Grant, LaunchError> {
-        let _guard = Mock::given(method("POST")).and(path("/token")).respond_with(answer).mount_as_scoped(&self.server).await;
+        self.answers("/token", answer).await;
         self.app.callback(begun.answer()).await
     }
 
