@@ -12,7 +12,7 @@ use super::environment::Environment;
 use super::stack::Stack;
 use super::{
     AuthConfig, AuthMode, ClientConfig, ConfigError, CorsConfig, CrdConfig, DevelopmentConfig, FhirConfig, FhirServerConfig, LedgerConfig,
-    LimitsConfig, LogConfig, MetricsConfig, Origin, PlanConfig, PolicyConfig, ServerConfig, TlsConfig, TracesConfig,
+    LimitsConfig, LogConfig, MetricsConfig, Origin, PlanConfig, PolicyConfig, ServerConfig, SmartConfig, TlsConfig, TracesConfig,
 };
 
 const DEFAULTS: &str = include_str!("default.toml");
@@ -51,6 +51,8 @@ pub struct Config {
     /// The FHIR servers that may be contacted.
     #[serde(default)]
     pub fhir_servers: Vec<FhirServerConfig>,
+    /// The SMART app, and the EHRs it is registered with.
+    pub smart: SmartConfig,
     /// Where calls and answers are kept.
     pub ledger: LedgerConfig,
     /// The log.

@@ -20,6 +20,7 @@ mod plan;
 mod policy;
 mod prior_authorization;
 mod server;
+mod smart;
 mod stack;
 mod tls;
 mod traces;
@@ -42,5 +43,6 @@ pub use plan::{LineOfBusiness, PayerIdentifier, PlanConfig, PlanContact, PolicyU
 pub use policy::PolicyConfig;
 pub use prior_authorization::{PriorAuthorization, Stance};
 pub use server::ServerConfig;
+pub use smart::{EhrConfig, HostAndPort, SmartAuthentication, SmartConfig};
 pub use tls::TlsConfig;
 pub use traces::TracesConfig;

@@ -96,7 +96,7 @@ fn an_unknown_section_is_named_with_its_file() {
     assert_eq!(
         message,
         "`sever` in file `config.toml`: unknown key; known here are `server`, `tls`, `limits`, `auth`, \
-         `clients`, `development`, `cors`, `crd`, `plan`, `plans`, `policy`, `fhir`, `fhir_servers`, `ledger`, `log`, `metrics`, `traces`"
+         `clients`, `development`, `cors`, `crd`, `plan`, `plans`, `policy`, `fhir`, `fhir_servers`, `smart`, `ledger`, `log`, `metrics`, `traces`"
     );
 }
 

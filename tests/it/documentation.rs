@@ -81,7 +81,7 @@ fn every_section_of_the_configuration_is_in_readme() {
     let readme = document("README.md");
     let keys = configuration_keys();
     let header = |key: &Key| {
-        let section = key.name.split('.').next().unwrap_or_default();
+        let section = key.name.rsplit_once('.').map_or("", |(section, _)| section);
         if key.is_of_block { format!("`[[{section}]]`") } else { format!("`[{section}]`") }
     };
     let missing: Vec<String> = keys.iter().map(header).filter(|header| !readme.contains(header)).collect();
@@ -222,6 +222,15 @@ fn no_requirement_waits_for_its_test() {
     let waiting = |requirement: &Requirement| requirement.shown_by.iter().any(|name| name.starts_with("TODO:"));
     let found: Vec<_> = requirements().into_iter().filter(waiting).map(|requirement| requirement.id).collect();
     assert_eq!(found, Vec::<String>::new());
+}
+
+#[test]
+fn every_cause_of_a_refused_launch_is_explained_to_ehr_teams() {
+    let (source, page) = (document("src/auth/smart/error.rs"), document("docs/integration.md"));
+    let keys: Vec<&str> = source.split("=> \"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
+    assert!(keys.len() > 15, "{keys:?}");
+    let missing: Vec<&&str> = keys.iter().filter(|key| !page.contains(&format!("\n| `{key}` |"))).collect();
+    assert_eq!(missing, Vec::<&&str>::new());
 }
 
 #[test]

@@ -16,6 +16,7 @@ pub(crate) mod markdown;
 mod policy_folder;
 mod protocol;
 pub(crate) mod showing;
+pub(crate) mod smart_ehr;
 mod test_app;
 
 pub(crate) use answer::Answer;
