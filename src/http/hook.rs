@@ -17,7 +17,7 @@ use crate::app::{App, HookResponse, VerifiedClient};
 
 /// Answers a hook call. The answer is computed on this thread: it takes less time than handing it to another is worth.
 #[utoipa::path(post, path = HOOK_ROUTE, tag = "CDS Hooks", operation_id = "call", summary = "Judges the orders in scope.",
-    description = "Answers a hook call with one card for each order in scope, and with none where there is none.",
+    description = "Answers a hook call with cards and coverage information for the orders in scope, and with no card where there is none.",
     params(("id" = String, Path, description = "The service's id, as discovery has it.")), request_body = bodies::HookCall,
     responses((status = 200, description = "The cards.", body = HookResponse<'static>)))]
 pub(super) async fn answer(

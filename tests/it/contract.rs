@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use fhir_sdk::r4b::resources::{Questionnaire, ValueSet};
-use serde_json::Value;
+use serde_json::{Value, json};
 use sij_cds::cds_hooks::{Options, RequestExtension};
 
 use crate::support::markdown::{blocks, document, rows, unquoted};
@@ -101,6 +101,57 @@ fn every_hook_that_decides_asks_for_the_same_prefetch() {
         assert_eq!(prefetch(&service), prefetch(&order_sign()), "{hook}");
         assert_eq!((&service["id"], &service["extension"]), (&order_sign()["id"], &order_sign()["extension"]), "{hook}");
     }
+}
+
+#[test]
+fn every_service_says_what_it_is_and_by_which_versions() {
+    let files = json_files("cds-hooks/services");
+    assert_eq!(files.len(), 6);
+    for (path, text) in files {
+        let service: Value = serde_json::from_str(&text).unwrap();
+        let hook = path.file_stem().unwrap().to_str().unwrap();
+        assert_eq!(service["hook"], hook);
+        for member in ["id", "title", "description", "usageRequirements", "hookVersion"] {
+            assert!(service[member].as_str().is_some_and(|text| !text.trim().is_empty()), "{hook}: {member}");
+        }
+        assert_eq!(service["version"], "3.0.0", "{hook}");
+        assert_eq!(service["extension"]["davinci-crd.version"], json!(["2.0", "2.2"]), "{hook}");
+    }
+}
+
+/// The options that order-sign declares, which are those of every hook that decides.
+fn declared_options() -> Vec<Value> {
+    order_sign()["extension"]["davinci-crd.configuration-options"].as_array().unwrap().clone()
+}
+
+#[test]
+fn every_option_has_its_code_type_name_description_and_default() {
+    for option in declared_options() {
+        for member in ["code", "type", "name", "description"] {
+            assert!(option[member].as_str().is_some_and(|text| !text.trim().is_empty()), "{option}: {member}");
+        }
+        let (kind, default) = (&option["type"], &option["default"]);
+        assert!((kind == "boolean" && default.is_boolean()) || (kind == "integer" && default.is_u64()), "{option}");
+    }
+}
+
+#[test]
+fn options_differ_in_code_name_and_description() {
+    let declared = declared_options();
+    for member in ["code", "name", "description"] {
+        let different: BTreeSet<String> = declared.iter().map(|option| option[member].to_string()).collect();
+        assert_eq!(different.len(), declared.len(), "{member}");
+    }
+}
+
+/// CRD 2.2.1, "Configuration options extension": a switch for each kind of answer, and two codes more.
+#[test]
+fn every_kind_of_card_has_its_option_and_every_option_is_the_guides() {
+    let displays = cards_toml()["topics"]["displays"].clone();
+    let kinds = displays.as_table().unwrap().keys().map(String::as_str);
+    let expected: BTreeSet<&str> = kinds.chain(["max-cards", "unsolicited-determ"]).collect();
+    let declared = declared_options();
+    assert_eq!(declared.iter().map(|option| option["code"].as_str().unwrap()).collect::<BTreeSet<_>>(), expected);
 }
 
 #[test]

@@ -428,3 +428,18 @@ async fn an_appointment_without_an_order_bears_the_information_itself() {
     assert_eq!(information(&answer).len(), 1);
     assert_eq!(answer["cards"][0].pointer("/extension/davinci-crd.associated-resource/0/reference"), Some(&json!("Appointment/t")));
 }
+
+#[tokio::test]
+async fn a_dispatched_order_with_a_coverage_bears_the_information() {
+    let coverage = json!({"resourceType": "Coverage", "id": "c1", "status": "active", "beneficiary": {"reference": "Patient/p1"}, "payor": [{"display": "A plan"}]});
+    let mut signed = order("a", &cpt("27096"), "2026-12-01");
+    signed["status"] = json!("active");
+    let mut call = Call::ordering([]).with("coverage", [coverage]).with("serviceRequests", [signed.clone()]).0;
+    call["hook"] = json!("order-dispatch");
+    call["context"] = json!({"patientId": "p1", "dispatchedOrders": ["ServiceRequest/a"], "performer": "Organization/o1"});
+    let answer = app_with(|_| {}).sign(&call).await.json();
+    let mut written = answer["systemActions"][0]["resource"].clone();
+    written.as_object_mut().unwrap().remove("extension");
+    assert_eq!(written, signed);
+    assert_eq!(information(&answer).len(), 1);
+}

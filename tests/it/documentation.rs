@@ -217,7 +217,6 @@ fn every_test_that_conformance_names_is_there_and_only_what_is_done_has_one() {
 }
 
 #[test]
-#[ignore = "rows of hooks and coverage information are still to be named"]
 fn no_requirement_waits_for_its_test() {
     let waiting = |requirement: &Requirement| requirement.shown_by.iter().any(|name| name.starts_with("TODO:"));
     let found: Vec<_> = requirements().into_iter().filter(waiting).map(|requirement| requirement.id).collect();
