@@ -15,6 +15,7 @@ use super::call_error::CallError;
 use super::decision::{Call, Decision, Means, Opened, Reach, Report, check_orders, conclude, has_scope};
 use super::fetching::{FetchReach, Fetching, not_asked_yet, with_lists, with_orders, with_referred};
 use super::figures::Figures;
+use super::form::Forms;
 use super::keeping::Refusals;
 use super::opening::open;
 use super::plans::{Plan, Plans};
@@ -124,6 +125,7 @@ pub struct App {
     services: Services,
     registry: Registry,
     discovery: Bytes,
+    forms: Forms,
     plans: Plans,
     figures: Figures,
     authenticator: Authenticator,
@@ -143,6 +145,7 @@ impl App {
         Ok(Self {
             figures: Figures::new(&policies),
             policies,
+            forms: Forms::of(config, ports.clock.now()),
             discovery: Bytes::from(services.discovery(config.auth_mode())),
             services,
             registry: Registry::build(&config.fhir, &config.fhir_servers)?,
@@ -159,6 +162,10 @@ impl App {
 
     pub(super) fn ports(&self) -> &Ports {
         &self.ports
+    }
+
+    pub(super) fn forms(&self) -> &Forms {
+        &self.forms
     }
 
     pub(super) fn refusals_per_minute(&self) -> NonZeroU32 {

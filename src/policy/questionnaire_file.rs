@@ -21,7 +21,14 @@ struct ItemJson {
     #[serde(rename = "type")]
     kind: String,
     #[serde(default)]
+    enable_when: Vec<EnableWhenJson>,
+    #[serde(default)]
     item: Vec<ItemJson>,
+}
+
+#[derive(Deserialize)]
+struct EnableWhenJson {
+    question: String,
 }
 
 /// Checks the form.
@@ -43,7 +50,21 @@ pub(crate) fn validate(file: &str, text: &str) -> Result<(), PolicyError> {
             Some(_) => {}
         }
     }
-    Ok(())
+    match unknown_condition(&form.item, &found) {
+        Some(question) => {
+            let offset = text.find(&format!("\"question\": \"{question}\"")).unwrap_or(0);
+            Err(PolicyError::at(file, text, offset, format!("`enableWhen` names `{question}`, which is no item")))
+        }
+        None => Ok(()),
+    }
+}
+
+/// The first question that the asking of another rests on, and that is not there.
+fn unknown_condition<'i>(items: &'i [ItemJson], found: &[(&str, &str)]) -> Option<&'i str> {
+    items.iter().find_map(|item| {
+        let mut named = item.enable_when.iter().map(|condition| condition.question.as_str());
+        named.find(|question| !found.iter().any(|(id, _)| id == question)).or_else(|| unknown_condition(&item.item, found))
+    })
 }
 
 fn collect<'i>(items: &'i [ItemJson], found: &mut Vec<(&'i str, &'i str)>) {

@@ -7,6 +7,7 @@ pub(crate) mod callers;
 mod cases;
 mod evaluator;
 pub(crate) mod fhir_server;
+pub(crate) mod fhirpath;
 mod json;
 pub(crate) mod keeping;
 mod log_buffer;
