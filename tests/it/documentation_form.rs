@@ -148,9 +148,9 @@ fn what_is_not_asked_rests_on_questions_that_are_there_and_near() {
 }
 
 /// What is left of an evaluation when the form's words are taken out: determinations and verdicts.
-fn verdicts(items: impl IntoIterator<Item = Value>, injection: &str) -> Value {
+fn verdicts(items: impl IntoIterator<Item = Value>, injections: &[&str]) -> Value {
     let call = Call::ordering([order("o1", &cpt("27096:LT"), "2026-12-01")])
-        .with("procedures", [procedure("i1", &cpt("27096:LT"), injection)])
+        .with("procedures", injections.iter().map(|date| procedure(date, &cpt("27096:LT"), date)))
         .with("questionnaireResponses", [form("q1", items)]);
     let site = call.site();
     let criteria = site["criteria"].as_array().unwrap().iter().map(|criterion| json!([criterion["id"], criterion["verdict"]]));
@@ -161,7 +161,7 @@ fn verdicts(items: impl IntoIterator<Item = Value>, injection: &str) -> Value {
 fn weeks_of_nsaids_are_moot_where_they_are_contraindicated() {
     let answers = |weeks: Option<u32>| {
         let weeks = weeks.map(|weeks| item("nsaid-weeks", &json!({"valueInteger": weeks})));
-        verdicts([item("nsaid-contraindicated", &json!({"valueBoolean": true}))].into_iter().chain(weeks), "2020-01-01")
+        verdicts([item("nsaid-contraindicated", &json!({"valueBoolean": true}))].into_iter().chain(weeks), &[])
     };
     let unanswered = answers(None);
     for weeks in [0, 2, 3, 50] {
@@ -172,12 +172,13 @@ fn weeks_of_nsaids_are_moot_where_they_are_contraindicated() {
 #[test]
 fn how_relief_lasted_is_moot_where_there_was_none() {
     let answers = |below: Vec<Value>| {
-        let date = item("injection-date", &json!({"valueDate": "2026-08-03"}));
+        let date = item("injection-date", &json!({"valueDate": "2026-06-01"}));
         let percent = item("relief-percent", &json!({"valueDecimal": 49.9}));
         let below: Vec<Value> = [date, percent].into_iter().chain(below).collect();
-        verdicts([json!({"linkId": "prior-injection", "item": below})], "2026-08-03")
+        verdicts([json!({"linkId": "prior-injection", "item": below})], &["2026-06-01", "2026-08-03"])
     };
     let unanswered = answers(Vec::new());
+    assert!(unanswered.to_string().contains("I.C.1"), "{unanswered}");
     for months in [0.0, 2.0, 12.0] {
         for improved in [false, true] {
             let below = [

@@ -90,7 +90,7 @@ async fn what_is_given_depends_on_what_is_asked_for() {
     let at = |place: usize| format!("Parameters.parameter[{place}]");
     let drug = json!({"resourceType": "MedicationRequest", "id": "m1"});
     let unknown = "0190a5b2-0000-7000-8000-000000000000";
-    let table: Vec<(&str, Vec<Value>, Option<Vec<&str>>, Vec<(&str, String)>)> = vec![
+    let table = [
         ("an injection", vec![given(&injection())], Some(vec!["ServiceRequest/o1"]), vec![]),
         (
             "two orders",
@@ -167,7 +167,7 @@ async fn a_package_holds_the_form_first_and_one_draft() {
     let published: Value =
         serde_json::from_str(&document("cds-hooks/policies/sacroiliac-joint-interventions/2019-08/questionnaire.json")).unwrap();
     assert_eq!(bundle["entry"][0]["resource"], published);
-    assert_eq!(bundle["entry"][0]["fullUrl"], "/fhir/Questionnaire/sij-injection-documentation");
+    assert_eq!(bundle["entry"][0]["fullUrl"], FORM_URL);
     let id = bundle["entry"][1]["resource"]["id"].as_str().unwrap();
     assert_eq!(bundle["entry"][1]["fullUrl"], format!("urn:uuid:{id}"));
 }

@@ -9,6 +9,7 @@ use fhir_sdk::r4b::resources::{
     CapabilityStatementRestSecurity, CapabilityStatementSoftware,
 };
 
+use super::published::{Document, PublishedKind};
 use crate::config::{AuthMode, Config};
 
 const PACKAGE: &str = "http://hl7.org/fhir/us/davinci-dtr/OperationDefinition/questionnaire-package";
@@ -20,8 +21,8 @@ const FHIR: &str = "/fhir";
 /// Where the FHIR side is found, and what it can do.
 #[derive(Debug)]
 pub(in crate::app) struct Forms {
-    /// The address of our FHIR resources; below our own, where that is not known.
-    pub(super) base: String,
+    /// The public address of our FHIR resources, where that is known.
+    base: Option<String>,
     /// The CapabilityStatement.
     pub(super) statement: Vec<u8>,
 }
@@ -31,7 +32,17 @@ impl Forms {
     pub(in crate::app) fn of(config: &Config, now: DateTime<Utc>) -> Self {
         let base = config.server.public_url.as_ref().map(|url| format!("{}{FHIR}", url.as_str().trim_end_matches('/')));
         let statement = capability_statement(config.auth_mode(), base.as_deref(), now).unwrap_or_default();
-        Self { base: base.unwrap_or_else(|| FHIR.to_owned()), statement }
+        Self { base, statement }
+    }
+
+    /// The address at which a resource is served; its own URL, where ours is not known.
+    pub(super) fn address(&self, kind: PublishedKind, document: &Document) -> String {
+        self.base.as_ref().map_or_else(|| document.url.clone(), |base| format!("{base}/{}/{}", kind.as_str(), document.id))
+    }
+
+    /// The address of a search, as far as ours is known.
+    pub(super) fn search_address(&self, kind: PublishedKind) -> String {
+        format!("{}/{}", self.base.as_deref().unwrap_or(FHIR), kind.as_str())
     }
 }
 

@@ -80,7 +80,7 @@ impl App {
     /// # Errors
     /// [`CallError`] where it cannot be written.
     pub fn search_published(&self, kind: PublishedKind, search: &CanonicalSearch) -> Result<Vec<u8>, CallError> {
-        searchset(self.policies().published_newest(), kind, search, &self.forms().base).ok_or(CallError::Unwritable)
+        searchset(self.policies().published_newest(), kind, search, self.forms()).ok_or(CallError::Unwritable)
     }
 
     /// The answer to `$questionnaire-package`, as JSON.
@@ -132,20 +132,18 @@ impl App {
         chart: &ChartAnswers,
         now: DateTime<Utc>,
     ) -> Option<Box<RawValue>> {
-        let base = &self.forms().base;
-        let published = |kind: PublishedKind, id: &str| format!("{base}/{}/{id}", kind.as_str());
         let id = self.ports().ids.new_id();
         let draft = Draft { id, authored: now, request, form, chart }.json()?;
         let document = &form.published.form;
         let mut entry = vec![
-            Entry { full_url: published(PublishedKind::Questionnaire, &document.id), resource: Resource::Published(&document.json) },
+            Entry { full_url: self.forms().address(PublishedKind::Questionnaire, document), resource: Resource::Published(&document.json) },
             Entry { full_url: format!("urn:uuid:{id}"), resource: Resource::Draft(draft) },
         ];
         entry.extend(
-            form.published
-                .named_value_sets()
-                .into_iter()
-                .map(|set| Entry { full_url: published(PublishedKind::ValueSet, &set.id), resource: Resource::Published(&set.json) }),
+            form.published.named_value_sets().into_iter().map(|set| Entry {
+                full_url: self.forms().address(PublishedKind::ValueSet, set),
+                resource: Resource::Published(&set.json),
+            }),
         );
         let timestamp = now.to_rfc3339_opts(SecondsFormat::Secs, true);
         let meta = Profiled { profile: [BUNDLE_PROFILE] };

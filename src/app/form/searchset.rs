@@ -5,6 +5,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use url::form_urlencoded::{Serializer, parse};
 
+use super::metadata::Forms;
 use super::published::{Document, Published, PublishedKind};
 
 /// What is searched for; what is not given is not looked at.
@@ -71,14 +72,13 @@ struct Mode {
     mode: &'static str,
 }
 
-/// A Bundle of what is found. `base` is the address of our FHIR resources.
-pub(super) fn searchset(published: &Published, kind: PublishedKind, search: &CanonicalSearch, base: &str) -> Option<Vec<u8>> {
-    let address = format!("{base}/{}", kind.as_str());
+/// A Bundle of what is found.
+pub(super) fn searchset(published: &Published, kind: PublishedKind, search: &CanonicalSearch, forms: &Forms) -> Option<Vec<u8>> {
     let found = published.all(kind).iter().filter(|document| search.finds(document));
     let entry: Vec<Entry<'_>> = found
-        .map(|document| Entry { full_url: format!("{address}/{}", document.id), resource: &document.json, search: Mode { mode: "match" } })
+        .map(|document| Entry { full_url: forms.address(kind, document), resource: &document.json, search: Mode { mode: "match" } })
         .collect();
-    let query = search.query();
+    let (address, query) = (forms.search_address(kind), search.query());
     let url = if query.is_empty() { address } else { format!("{address}?{query}") };
     let link = [Link { relation: "self", url }];
     serde_json::to_vec(&Searchset { resource_type: "Bundle", r#type: "searchset", total: entry.len(), link, entry }).ok()
