@@ -1,4 +1,4 @@
-//! The media type of FHIR answers (FHIR R4, "RESTful API", content types): JSON under the name that the caller asks for.
+//! The media type of FHIR answers (FHIR R4, "Content Types and encodings"): JSON under the name that the caller asks for.
 //! Not here: the media types of bodies that are read; see [`super::body`].
 
 use axum::body::Body;

@@ -8,7 +8,7 @@ use axum::response::Response;
 use super::fhir_media::fhir_json;
 use super::router::Service;
 
-/// Answers with the CapabilityStatement.
+/// Answers with the `CapabilityStatement`.
 #[utoipa::path(get, path = "/fhir/metadata", tag = "FHIR", operation_id = "tellCapabilities",
     responses((status = 200, description = "The CapabilityStatement.",
         content((Value = "application/fhir+json"), (Value = "application/json")))))]

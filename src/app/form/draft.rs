@@ -90,7 +90,7 @@ impl Draft<'_> {
         if let Some(text) = &item.text {
             written = written.text(text.clone());
         }
-        written.item(self.items(&item.item, answers)?).build().ok()
+        written.item(self.items(&item.below, answers)?).build().ok()
     }
 }
 

@@ -1,4 +1,4 @@
-//! What the FHIR side of this service can do (FHIR R4, CapabilityStatement).
+//! What the FHIR side of this service can do (FHIR R4, `CapabilityStatement`).
 //! Not here: discovery of hooks ([`crate::app::services`]).
 
 use chrono::{DateTime, SecondsFormat, Utc};
@@ -23,7 +23,7 @@ const FHIR: &str = "/fhir";
 pub(in crate::app) struct Forms {
     /// The public address of our FHIR resources, where that is known.
     base: Option<String>,
-    /// The CapabilityStatement.
+    /// The `CapabilityStatement`.
     pub(super) statement: Vec<u8>,
 }
 

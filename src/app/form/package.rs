@@ -63,7 +63,7 @@ enum Resource<'p> {
 }
 
 impl App {
-    /// The CapabilityStatement, as JSON.
+    /// The `CapabilityStatement`, as JSON.
     #[must_use]
     pub fn capability_statement(&self) -> &[u8] {
         &self.forms().statement
@@ -73,6 +73,12 @@ impl App {
     #[must_use]
     pub fn published(&self, kind: PublishedKind, id: &str) -> Option<&str> {
         self.policies().published_newest().get(kind, id)
+    }
+
+    /// The ids of what the newest policy version publishes.
+    #[must_use]
+    pub fn published_ids(&self, kind: PublishedKind) -> Vec<&str> {
+        self.policies().published_newest().all(kind).iter().map(|document| document.id.as_str()).collect()
     }
 
     /// What of the newest policy version is found by URL and version, as a Bundle.
@@ -221,7 +227,7 @@ mod tests {
         answers(draft, &mut found);
         let values: Vec<(&str, &Value)> = found
             .iter()
-            .map(|(link_id, answer)| (link_id.as_str(), answer.as_object().and_then(|it| it.values().last()).unwrap_or(&Value::Null)))
+            .map(|(link_id, answer)| (link_id.as_str(), answer.as_object().and_then(|it| it.values().next_back()).unwrap_or(&Value::Null)))
             .collect();
         let side = serde_json::json!({"system": "urn:sij-cds:answers", "code": "left", "display": "Left"});
         let expected = [("sij-tenderness", Value::Bool(true)), ("injection-date", Value::from("2026-08-03")), ("injection-side", side)];

@@ -63,8 +63,8 @@ pub(super) struct Item {
     answer_value_set: Option<String>,
     #[serde(default)]
     pub(super) answer_option: Vec<AnswerOption>,
-    #[serde(default)]
-    pub(super) item: Vec<Item>,
+    #[serde(default, rename = "item")]
+    pub(super) below: Vec<Item>,
 }
 
 /// An answer that can be chosen.
@@ -105,7 +105,7 @@ impl Published {
         let missing = || PolicyError::of_file(FORM, "the file is missing");
         let form = files.iter().find(|file| file.name == FORM).ok_or_else(missing)?;
         let items: Items = serde_json::from_str(&form.text).map_err(|error| PolicyError::of_json(FORM, &error))?;
-        let value_sets = files.iter().filter(|file| file.name.starts_with(VALUE_SETS) && file.name.ends_with(".json"));
+        let value_sets = files.iter().filter(|file| file.name.starts_with(VALUE_SETS));
         Ok(Self { form: Document::read(form)?, items: items.item, value_sets: value_sets.map(Document::read).collect::<Result<_, _>>()? })
     }
 
@@ -138,7 +138,7 @@ impl Published {
 fn collect<'i>(items: &'i [Item], named: &mut Vec<&'i str>) {
     for item in items {
         named.extend(item.answer_value_set.as_deref());
-        collect(&item.item, named);
+        collect(&item.below, named);
     }
 }
 

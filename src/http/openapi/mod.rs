@@ -16,7 +16,7 @@ use utoipa::openapi::{RefOr, Server};
 
 use super::router::Service;
 use super::{discovery, feedback, fhir_metadata, fhir_package, fhir_questionnaire, fhir_value_set, health, hook, metrics};
-use crate::app::{App, Hook};
+use crate::app::{App, Hook, PublishedKind};
 use crate::config::{AuthMode, Config};
 use answers::Faults;
 
@@ -119,6 +119,11 @@ fn say_what_types_cannot(document: &mut Value, app: &App) {
         }
         if let Some(content) = document.pointer_mut(&format!("{path}/post/requestBody/content/application~1json")) {
             content["example"] = serde_json::from_str(example).unwrap_or_default();
+        }
+    }
+    for kind in [PublishedKind::Questionnaire, PublishedKind::ValueSet] {
+        if let Some(schema) = document.pointer_mut(&format!("/paths/~1fhir~1{}~1{{id}}/get/parameters/0/schema", kind.as_str())) {
+            *schema = json!({"type": "string", "enum": app.published_ids(kind)});
         }
     }
     if let Some(input) = document.pointer_mut("/components/schemas/PackageParameters") {
