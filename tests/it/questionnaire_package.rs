@@ -286,7 +286,7 @@ async fn an_input_that_is_not_as_the_operation_says_is_refused_with_its_place() 
     let with = |more: Value| parameters([coverage(), more]).to_string();
     let many = parameters(std::iter::repeat_n(coverage(), 101)).to_string();
     let table = [
-        ("".to_owned(), 400, None),
+        (String::new(), 400, None),
         ("{".to_owned(), 400, None),
         ("[]".to_owned(), 400, Some("Parameters")),
         ("{}".to_owned(), 400, Some("resourceType")),

@@ -1,4 +1,4 @@
-//! Reading FHIRPath expressions (<http://hl7.org/fhirpath/N1/grammar.html>), to tell that one is well formed and what it names.
+//! Reading `FHIRPath` expressions (<http://hl7.org/fhirpath/N1/grammar.html>), to tell that one is well formed and what it names.
 //! Not here: evaluating them.
 
 use std::collections::BTreeSet;
@@ -16,7 +16,7 @@ const OPERATORS: [&[&str]; 9] = [
     &["*", "/", "div", "mod"],
 ];
 
-/// Functions of FHIRPath that may be called, with how many arguments.
+/// Functions of `FHIRPath` that may be called, with how many arguments.
 const FUNCTIONS: [(&str, &[usize]); 18] = [
     ("aggregate", &[1, 2]),
     ("contains", &[1]),
@@ -47,7 +47,7 @@ pub(crate) struct Named {
     pub(crate) texts: Vec<String>,
 }
 
-/// What an expression names, or where it is no FHIRPath.
+/// What an expression names, or where it is no `FHIRPath`.
 pub(crate) fn read(expression: &str) -> Result<Named, String> {
     let mut reader = Reader { tokens: tokens(expression)?, at: 0, named: Named::default() };
     reader.expression(0)?;
