@@ -16,6 +16,7 @@ use super::decision::{Call, Decision, Means, Opened, Reach, Report, check_orders
 use super::dialects::{Dialects, DialectsError};
 use super::fetching::{FetchReach, Fetching, lacking_form, not_asked_yet, with_lists, with_orders, with_referred};
 use super::figures::Figures;
+use super::form::Forms;
 use super::keeping::Refusals;
 use super::manner::{KeptPlans, Manner, order_plans};
 use super::opening::open;
@@ -127,6 +128,7 @@ pub struct App {
     dialects: Dialects,
     registry: Registry,
     discovery: Bytes,
+    forms: Forms,
     plans: Plans,
     crd: CrdConfig,
     figures: Figures,
@@ -147,6 +149,7 @@ impl App {
         Ok(Self {
             figures: Figures::new(&policies),
             policies,
+            forms: Forms::of(config, ports.clock.now()),
             discovery: Bytes::from(services.discovery(config.auth_mode())),
             services,
             dialects: Dialects::load()?,
@@ -165,6 +168,10 @@ impl App {
 
     pub(super) fn ports(&self) -> &Ports {
         &self.ports
+    }
+
+    pub(super) fn forms(&self) -> &Forms {
+        &self.forms
     }
 
     pub(super) fn refusals_per_minute(&self) -> NonZeroU32 {

@@ -1,5 +1,6 @@
 //! Why a call is not answered, by whose fault it is. What a caller is told holds no value of the call.
 
+use super::form::FormError;
 use crate::cds_hooks::RequestError;
 
 /// Why a call is not answered.
@@ -8,6 +9,9 @@ pub enum CallError {
     /// It is not as the specification says.
     #[error(transparent)]
     Request(#[from] RequestError),
+    /// It asks for documentation, and is not as that operation says.
+    #[error(transparent)]
+    Form(#[from] FormError),
     /// It is not text.
     #[error("the body is not UTF-8")]
     NotUtf8,
@@ -72,7 +76,8 @@ impl CallError {
     pub fn category(&self) -> Category {
         match self {
             Self::Request(error) if error.is_contradiction() => Category::Contradiction,
-            Self::Request(_) | Self::NotUtf8 | Self::Coverage(_) => Category::Malformed,
+            Self::Form(error) if error.is_contradiction() => Category::Contradiction,
+            Self::Request(_) | Self::Form(_) | Self::NotUtf8 | Self::Coverage(_) => Category::Malformed,
             Self::NoData | Self::OrdersNotFound => Category::DataUnavailable,
             Self::Unwritable => Category::Ours,
             Self::NotRecorded => Category::Unready,
@@ -84,6 +89,7 @@ impl CallError {
     pub fn label(&self) -> &'static str {
         match self {
             Self::Request(error) => error.label(),
+            Self::Form(error) => error.label(),
             Self::NotUtf8 => "not_utf8",
             Self::NoData => "no_data",
             Self::OrdersNotFound => "orders_not_found",
@@ -108,6 +114,7 @@ impl CallError {
         match self {
             Self::Request(error) => error.expression(),
             Self::Coverage(_) => Some("prefetch".to_owned()),
+            Self::Form(error) => error.expression(),
             Self::NotUtf8 | Self::NoData | Self::OrdersNotFound | Self::Unwritable | Self::NotRecorded => None,
         }
     }

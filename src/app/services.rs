@@ -9,6 +9,7 @@ use serde_json::value::RawValue;
 use thiserror::Error;
 use url::Url;
 
+use super::form;
 use crate::cds_hooks::Hook;
 use crate::config::{AuthMode, Dialect};
 use crate::evidence::{Kind, PrefetchKeys};
@@ -117,11 +118,13 @@ impl Services {
         format!("{{\"services\":[{}]}}", entries.join(","))
     }
 
-    /// The URLs of discovery, calls and feedback (CDS Hooks, "Endpoints"), where this service is reached at `base`.
+    /// The URLs of discovery, calls and feedback (CDS Hooks, "Endpoints") and of what DTR clients ask for, where this service is reached at `base`.
     pub(super) fn endpoints(&self, base: &Url) -> Vec<String> {
-        let discovery = format!("{}/cds-services", base.as_str().trim_end_matches('/'));
+        let base = base.as_str().trim_end_matches('/');
+        let discovery = format!("{base}/cds-services");
         let of_service = |id: &String| [format!("{discovery}/{id}"), format!("{discovery}/{id}/feedback")];
-        std::iter::once(discovery.clone()).chain(self.ids.iter().flat_map(of_service)).collect()
+        let of_form = form::ENDPOINTS.iter().map(|path| format!("{base}{path}"));
+        std::iter::once(discovery.clone()).chain(self.ids.iter().flat_map(of_service)).chain(of_form).collect()
     }
 }
 
@@ -144,7 +147,7 @@ fn kind(query: &str) -> Option<Kind> {
 }
 
 /// The same JSON without white space, its members in their order.
-fn compact(json: &[u8]) -> Result<String, serde_json::Error> {
+pub(super) fn compact(json: &[u8]) -> Result<String, serde_json::Error> {
     let raw: Box<RawValue> = serde_json::from_slice(json)?;
     let mut text = String::with_capacity(raw.get().len());
     let (mut in_string, mut escaped) = (false, false);

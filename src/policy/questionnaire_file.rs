@@ -33,7 +33,14 @@ struct ItemJson {
     #[serde(rename = "type")]
     kind: String,
     #[serde(default)]
+    enable_when: Vec<EnableWhenJson>,
+    #[serde(default)]
     item: Vec<ItemJson>,
+}
+
+#[derive(Deserialize)]
+struct EnableWhenJson {
+    question: String,
 }
 
 /// Reads and checks the form.
@@ -55,8 +62,20 @@ pub(crate) fn read(file: &str, text: &str) -> Result<FormFile, PolicyError> {
             Some(_) => {}
         }
     }
+    if let Some(question) = unknown_condition(&form.item, &found) {
+        let offset = text.find(&format!("\"question\": \"{question}\"")).unwrap_or(0);
+        return Err(PolicyError::at(file, text, offset, format!("`enableWhen` names `{question}`, which is no item")));
+    }
     let json = serde_json::from_str(text).map_err(|error| PolicyError::of_json(file, &error))?;
     Ok(FormFile { canonical: format!("{}|{}", form.url, form.version), json })
+}
+
+/// The first question that the asking of another rests on, and that is not there.
+fn unknown_condition<'i>(items: &'i [ItemJson], found: &[(&str, &str)]) -> Option<&'i str> {
+    items.iter().find_map(|item| {
+        let mut named = item.enable_when.iter().map(|condition| condition.question.as_str());
+        named.find(|question| !found.iter().any(|(id, _)| id == question)).or_else(|| unknown_condition(&item.item, found))
+    })
 }
 
 fn collect<'i>(items: &'i [ItemJson], found: &mut Vec<(&'i str, &'i str)>) {

@@ -126,6 +126,14 @@ pub(crate) enum FeedbackOutcome {
     Overridden,
 }
 
+/// What is asked for documentation with; see [`super::package`].
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "a schema alone")]
+pub(crate) struct PackageParameters {
+    /// One a Coverage, an order, a form's URL, or a decision's id.
+    parameter: Vec<Value>,
+}
+
 /// The services that are offered (CDS Hooks, "Discovery").
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "a schema alone")]

@@ -9,6 +9,7 @@ pub(crate) mod coverage_information;
 pub(crate) mod coverage_rules;
 mod evaluator;
 pub(crate) mod fhir_server;
+pub(crate) mod fhirpath;
 mod json;
 pub(crate) mod keeping;
 mod log_buffer;
