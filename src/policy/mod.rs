@@ -25,6 +25,7 @@ mod value_sets;
 mod verdict;
 mod wording;
 
+pub(crate) use course::{Course, courses};
 pub use dates::DateInterval;
 pub use definition::{CriterionText, Parameters, Policy, RetiredCode, Thresholds};
 pub use definition_file::{PolicyError, PolicyFile};
@@ -39,7 +40,8 @@ pub use facts::{
 };
 pub use form::{Answers, FORM_ID, Form, PROVOCATION_TESTS, PriorInjection as PriorInjectionAnswer, Question, TestAnswer};
 pub(crate) use order_words::OrderWords;
-pub(crate) use phrases::CardText;
+pub(crate) use phrases::{CardText, phrases};
 pub use value_sets::{Membership, ValueSet, ValueSets};
 pub use verdict::Verdict;
+pub(crate) use wording::Template;
 pub use wording::{DeterminationText, OverrideReason, Wording};
