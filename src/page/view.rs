@@ -130,9 +130,8 @@ impl PageView {
             Some((evaluation, order, draft)) => telling(case, evaluation, order).with(recorded, draft).decision(),
             None => telling(case, case.recorded, recorded).decision(),
         };
-        let missing = [Some(recorded), preview.map(|(_, order, _)| order)].into_iter().flatten().flat_map(missing).collect();
-        let form =
-            Asking { words: case.words, form: case.form, answers: case.answers, faults: case.faults, focus: case.focus, missing }.view();
+        let shown = preview.map_or(recorded, |(_, order, _)| order);
+        let form = asking(case, missing(recorded).into_iter().chain(missing(shown)).collect()).view();
         let is_by_hand = matches!(case.standing, Standing::ReadOnly(Some(_)) | Standing::NotSaved(_));
         let (title, version) = (&case.policy.title, &case.policy.version);
         Some(Self {
@@ -141,7 +140,7 @@ impl PageView {
             patient: case.about.patient.to_owned(),
             on_record: preview.is_some().then(|| on_record(case, recorded)),
             with_answers: preview.is_some().then(|| case.words.fill(Text::WithAnswers, &[&lowered(&decision.determination)])),
-            answer_link: answer_link(case.words, form.asked_count),
+            answer_link: answer_link(case.words, missing(shown).len()),
             timeline: case.timeline.map(|timeline| timeline_view(case.words, timeline)),
             note: if is_by_hand { note::text(case, &decision) } else { String::new() },
             policy_url: case.about.policy_url.filter(|url| url.starts_with("https://") || url.starts_with("http://")).map(str::to_owned),
@@ -178,6 +177,11 @@ impl PageView {
 
 fn order_of<'e>(evaluation: &'e Evaluation<'e>, reference: &str) -> Option<&'e OrderEvaluation<'e>> {
     evaluation.orders.iter().find(|order| order.order.to_string() == reference)
+}
+
+fn asking<'c>(case: &PageCase<'c>, missing: BTreeSet<&'static str>) -> Asking<'c> {
+    let PageCase { words, form, answers, faults, focus, .. } = *case;
+    Asking { words, form, answers, faults, focus, missing }
 }
 
 fn telling<'c>(case: &PageCase<'c>, evaluation: &'c Evaluation<'c>, order: &'c OrderEvaluation<'c>) -> Telling<'c> {

@@ -112,6 +112,7 @@ phrases! {
         Earliest = "decision.earliest" ("date"),
         OnRecord = "decision.on-record" ("determination"),
         Previewed = "decision.previewed" (),
+        SaveFirst = "decision.save-first" (),
         NothingToDo = "decision.nothing-to-do" (),
         Answer = "decision.answer" ("count"),
         AnswerOne = "decision.answer-one" (),
