@@ -119,9 +119,9 @@ impl<'a> OrderText<'_, '_, 'a> {
 
     fn earlier(&self, injection: &PriorInjection<'a>) -> String {
         let improved = self.words.improved(injection);
-        let sustained = self.words.sustained(injection).map(|text| self.say(text, &[])).unwrap_or_default();
+        let sustained = self.words.sustained(injection);
         let date = injection.date.clone().unwrap_or_else(|| self.say(CardText::UndatedInjection, &[]));
-        self.say(CardText::EarlierInjection, &[&date, &injection.resource, &self.say(improved, &[]), &sustained])
+        self.say(CardText::EarlierInjection, &[&date, &injection.resource, &improved, &sustained])
     }
 
     /// What would settle the joint's open criteria, each once.

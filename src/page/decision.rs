@@ -169,8 +169,7 @@ impl<'t> Telling<'t> {
     fn earlier(&self, injection: &PriorInjection<'_>) -> String {
         let names = self.names();
         let date = injection.date.clone().unwrap_or_else(|| names.say(CardText::UndatedInjection, &[]));
-        let improved = names.say(names.improved(injection), &[]);
-        let sustained = names.sustained(injection).map(|text| names.say(text, &[])).unwrap_or_default();
+        let (improved, sustained) = (names.improved(injection), names.sustained(injection));
         names.say(CardText::EarlierInjection, &[&date, &injection.resource, &improved, &sustained])
     }
 

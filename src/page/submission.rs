@@ -113,9 +113,8 @@ fn act(form: &FormDefinition, action: &str, answers: &mut CurrentAnswers) -> Act
             }
             Action::Reshape
         }
-        Some(_) => Action::Preview,
         None if action == "save" => Action::Save,
-        None => Action::Preview,
+        Some(_) | None => Action::Preview,
     }
 }
 

@@ -195,7 +195,7 @@ impl<'a> Source<'_, 'a> {
             score: Some(score.score),
         };
         let mut scores: Vec<_> = self.facts.pain_scores.iter().map(event).collect();
-        scores.sort_by(|left, right| left.when.cmp(&right.when));
+        scores.sort_by_key(|score| score.when);
         scores
     }
 

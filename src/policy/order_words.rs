@@ -69,22 +69,23 @@ impl<'p> OrderWords<'p, '_, '_> {
     }
 
     /// What an earlier injection did.
-    pub(crate) fn improved(&self, injection: &PriorInjection<'_>) -> CardText {
-        match injection.improved {
+    pub(crate) fn improved(&self, injection: &PriorInjection<'_>) -> String {
+        let text = match injection.improved {
             Verdict::Met => CardText::ImprovedYes,
             Verdict::NotMet => CardText::ImprovedNo,
             Verdict::Unknown => CardText::ImprovedOpen,
-        }
+        };
+        self.say(text, &[])
     }
 
     /// Whether that lasted. What brought no relief did not last, and what is not on record need not be said twice.
-    pub(crate) fn sustained(&self, injection: &PriorInjection<'_>) -> Option<CardText> {
+    pub(crate) fn sustained(&self, injection: &PriorInjection<'_>) -> String {
         let text = match injection.sustained {
             Verdict::Met => CardText::SustainedYes,
             Verdict::NotMet => CardText::SustainedNo,
             Verdict::Unknown => CardText::SustainedOpen,
         };
-        injection.improved.is_met().then_some(text)
+        if injection.improved.is_met() { self.say(text, &[]) } else { String::new() }
     }
 
     /// A criterion's title.

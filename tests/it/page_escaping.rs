@@ -6,7 +6,7 @@ use serde_json::Value;
 use sij_cds::page::{CurrentAnswers, FormDefinition, Frame, Notice, OrderChoice, Origin, Standing, html};
 
 use crate::support::html::Html;
-use crate::support::page::{FORM, PageSample, frame, questionnaire};
+use crate::support::page::{PageSample, frame, questionnaire};
 
 const HOSTILE: [&str; 8] = [
     "<script>alert(1)</script>",
@@ -29,9 +29,9 @@ fn replace_texts(value: &mut Value, names: &[&str], text: &str) {
         Value::Object(members) => {
             for (name, member) in members {
                 if member.is_string() && names.contains(&name.as_str()) {
-                    *member = text.into()
+                    *member = text.into();
                 } else {
-                    replace_texts(member, names, text)
+                    replace_texts(member, names, text);
                 }
             }
         }
@@ -57,7 +57,7 @@ fn page_saying(text: &str) -> String {
     (sample.patient, sample.plan_name, sample.csrf) = (text.to_owned(), text.to_owned(), text.to_owned());
     sample.policy_url = Some(format!("https://payer.example.org/{text}"));
     let mut view = sample.view();
-    view.order = text.to_owned();
+    text.clone_into(&mut view.order);
     let frame = Frame { nonce: text, assets: text, action: text, back: text, csrf: text, ..frame() };
     html::page(frame, &view).unwrap()
 }
@@ -92,7 +92,6 @@ fn hostile_orders_and_references_stay_texts_too() {
             assert_eq!(page.all("script").len(), 1);
         }
     }
-    assert!(!FORM.canonical.is_empty());
 }
 
 proptest! {

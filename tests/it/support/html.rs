@@ -55,8 +55,8 @@ impl Html {
 
     /// The tree without texts and values: what no text may change.
     pub(crate) fn skeleton(&self) -> String {
-        let names = |element: Element| element.attributes.into_iter().map(|(name, _)| name).collect::<Vec<_>>().join(" ");
-        self.elements().into_iter().map(|element| format!("<{} {}>\n", element.tag.clone(), names(element))).collect()
+        let names = |element: &Element| element.attributes.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>().join(" ");
+        self.elements().iter().map(|element| format!("<{} {}>", element.tag, names(element))).collect::<Vec<_>>().join("\n")
     }
 
     /// What a reader sees, a line for each block.
