@@ -29,6 +29,8 @@ macro_rules! phrases {
     };
 }
 
+pub(crate) use phrases;
+
 phrases! {
     /// A part of a criterion's statement, or of its evidence.
     Phrase {

@@ -28,7 +28,7 @@ enum Piece {
 
 impl Template {
     /// Reads a text whose `{names}` must be among `arguments`.
-    fn read(text: &str, arguments: &[&str]) -> Result<Self, String> {
+    pub(crate) fn read(text: &str, arguments: &[&str]) -> Result<Self, String> {
         let mut pieces = Vec::new();
         let mut rest = text;
         while let Some((before, behind)) = rest.split_once('{') {
