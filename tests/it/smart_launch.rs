@@ -258,7 +258,8 @@ async fn identity_is_found_by_the_openid_configuration_where_the_smart_configura
     let ehr = SmartEhr::new().await;
     let mut description = ehr.description();
     let members = description.as_object_mut().unwrap();
-    (members.remove("issuer"), members.remove("jwks_uri"));
+    members.remove("issuer");
+    members.remove("jwks_uri");
     ehr.describes(&description).await;
     let openid = json!({"issuer": ehr.server.uri(), "jwks_uri": format!("{}/other-jwks", ehr.server.uri())});
     ehr.answers("/fhir/.well-known/openid-configuration", ResponseTemplate::new(200).set_body_json(openid)).await;

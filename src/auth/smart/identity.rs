@@ -63,13 +63,12 @@ struct Issuer {
 impl IdentityKeys {
     /// Fetches them from where the EHR's SMART configuration says, or else its OpenID configuration.
     pub(super) async fn fetch(ehr: &Ehr, description: &Description) -> Result<Self, Trouble> {
-        let (issuer, url) = match (&description.issuer, &description.keys) {
-            (Some(issuer), Some(keys)) => (issuer.clone(), keys.clone()),
-            _ => {
-                let found = Issuer::fetch(ehr, description.issuer.as_deref()).await?;
-                let keys = ehr.requests.address(&found.jwks_uri)?;
-                (found.issuer, keys)
-            }
+        let (issuer, url) = if let (Some(issuer), Some(keys)) = (&description.issuer, &description.keys) {
+            (issuer.clone(), keys.clone())
+        } else {
+            let found = Issuer::fetch(ehr, description.issuer.as_deref()).await?;
+            let keys = ehr.requests.address(&found.jwks_uri)?;
+            (found.issuer, keys)
         };
         let keys = serde_json::from_slice(&ehr.requests.get(&url).await?).map_err(|_| Trouble::Unreadable)?;
         Ok(Self { issuer: IssuerUrl::new(issuer).map_err(|_| Trouble::Unreadable)?, keys })

@@ -122,8 +122,7 @@ mod tests {
         memory.keep("old", launch("a", begun), most, begun);
         memory.keep("new", launch("a", begun + TimeDelta::hours(2)), most, begun + REMEMBERED_AFTER_END);
         assert_eq!(memory.take("old", &Browser::of("a"), begun).err(), Some(LaunchError::Expired));
-        memory.keep("old", launch("a", begun), most, begun);
-        memory.keep("newer", launch("a", begun), most, begun + TimeDelta::hours(3));
+        memory.keep("newer", launch("a", begun), most, begun + TimeDelta::hours(3) + TimeDelta::seconds(1));
         assert_eq!(memory.take("new", &Browser::of("a"), begun).err(), Some(LaunchError::UnknownState));
     }
 }

@@ -15,7 +15,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, TimeDelta, Utc};
 use rustls::pki_types::PrivatePkcs8KeyDer;
 use rustls::pki_types::pem::PemObject;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use thiserror::Error;
 
 use super::error::LaunchError;
@@ -63,10 +63,8 @@ impl OwnKey {
         let pair = Pair::read(der.secret_pkcs8_der()).ok_or(OwnKeyError::UnknownKind)?;
         let (required, mut public) = pair.public();
         let id = encoded(digest(&SHA256, required.as_bytes()).as_ref());
-        for (name, value) in [("kid", id.as_str()), ("use", "sig"), ("alg", pair.algorithm())] {
-            public[name] = Value::from(value);
-        }
-        Ok(Self { pair, id, public })
+        public.extend(members([("kid", &id), ("use", "sig"), ("alg", pair.algorithm())]));
+        Ok(Self { pair, id, public: Value::Object(public) })
     }
 
     /// The public key, as it is published.
@@ -119,22 +117,26 @@ impl Pair {
     }
 
     /// The members that make the key, as RFC 7638 writes them to name it, and as JSON.
-    fn public(&self) -> (String, Value) {
+    fn public(&self) -> (String, Map<String, Value>) {
         match self {
             Self::Ec(key) => {
                 let point = key.public_key().as_ref().get(1..).unwrap_or_default();
                 let (x, y) = point.split_at_checked(point.len() / 2).unwrap_or_default();
                 let (x, y) = (encoded(x), encoded(y));
                 let required = format!(r#"{{"crv":"P-384","kty":"EC","x":"{x}","y":"{y}"}}"#);
-                (required, json!({"kty": "EC", "crv": "P-384", "x": x, "y": y}))
+                (required, members([("kty", "EC"), ("crv", "P-384"), ("x", &x), ("y", &y)]))
             }
             Self::Rsa(key) => {
                 let RsaPublicKeyComponents::<Vec<u8>> { n, e } = key.public_key().into();
                 let (n, e) = (encoded(&n), encoded(&e));
-                (format!(r#"{{"e":"{e}","kty":"RSA","n":"{n}"}}"#), json!({"kty": "RSA", "n": n, "e": e}))
+                (format!(r#"{{"e":"{e}","kty":"RSA","n":"{n}"}}"#), members([("kty", "RSA"), ("n", &n), ("e", &e)]))
             }
         }
     }
+}
+
+fn members<const N: usize>(members: [(&str, &str); N]) -> Map<String, Value> {
+    members.into_iter().map(|(name, value)| (name.to_owned(), Value::from(value))).collect()
 }
 
 fn encoded(bytes: &[u8]) -> String {
