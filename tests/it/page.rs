@@ -323,8 +323,7 @@ fn a_wrong_answer_is_told_at_its_field_and_above_the_form() {
 
 #[test]
 fn a_repetition_that_was_added_is_where_one_goes_on() {
-    let page =
-        Html::parse(&nothing().submitting(&[("prior-injection.0.injection-date", ""), ("action", "add:prior-injection")]).html());
+    let page = Html::parse(&nothing().submitting(&[("prior-injection.0.injection-date", ""), ("action", "add:prior-injection")]).html());
     let next: Vec<_> = page.elements().into_iter().filter(|element| element.get("data-focus").is_some()).collect();
     assert_eq!(next.iter().map(|field| field.get("name")).collect::<Vec<_>>(), [Some("prior-injection.1.injection-date")]);
     assert!(page.by_id("others").get("open").is_some(), "it is not folded away");
