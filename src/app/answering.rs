@@ -260,7 +260,7 @@ fn strictly(found: &CoverageFound<'_>, payer: Payer, plan: &Plan) -> Result<Judg
 }
 
 /// The insurer's name as the member knows it (CRD 2.2.1, resp-4), unless that is somebody else.
-fn label(decision: &Decision<'_>, plan: &Plan, payer: Payer, found: &CoverageFound<'_>) -> String {
+pub(super) fn label(decision: &Decision<'_>, plan: &Plan, payer: Payer, found: &CoverageFound<'_>) -> String {
     let insurer = match found {
         CoverageFound::One(_) if payer == Payer::Foreign => None,
         CoverageFound::One(member) => member.payer_name(),
@@ -285,7 +285,7 @@ fn prior_authorization(stance: Stance) -> PriorAuthorization {
 }
 
 /// The lists that could not be read, by the reason.
-fn unavailable(decision: &Decision<'_>) -> Vec<(&'static str, Vec<&'static str>)> {
+pub(super) fn unavailable(decision: &Decision<'_>) -> Vec<(&'static str, Vec<&'static str>)> {
     let missing = Kind::ALL.into_iter().filter(|kind| needed_but_missing(decision, *kind));
     let lists = by_reason(&decision.sources, missing);
     let lists = lists.into_iter().map(|(reason, kinds)| (reason, kinds.into_iter().map(Kind::name).collect()));

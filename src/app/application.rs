@@ -12,72 +12,33 @@ use tracing::info;
 
 use super::answering::Answering;
 use super::call_error::CallError;
-use super::decision::{Call, Decision, Means, Opened, Reach, Report, check_orders, conclude, has_scope};
+use super::decision::{
+    Call, Decision, Means, Opened, Reach, Report, check_orders, conclude, has_scope, require_data, require_orders,
+};
 use super::dialects::{Dialects, DialectsError};
 use super::fetching::{FetchReach, Fetching, lacking_form, not_asked_yet, with_lists, with_orders, with_referred};
 use super::figures::Figures;
 use super::form::Forms;
-use super::keeping::Refusals;
 use super::manner::{KeptPlans, Manner, order_plans};
 use super::opening::open;
 use super::plans::Plans;
 use super::policies::{Policies, PoliciesError};
+use super::ports::Ports;
 use super::recording::{Answered, Fetched, Recorder};
 use super::report_text;
 use super::self_test::can_decide;
 use super::services::{Services, ServicesError};
-use crate::auth::{AuthError, Authenticator, CallerMemory, Credentials, Refused, VerifiedClient};
+use super::smart::Place;
+use crate::auth::smart::{SmartApp, SmartError};
+use crate::auth::{AuthError, Authenticator, Credentials, Refused, VerifiedClient};
 use crate::cds_hooks::{DialectRules, Hook, RequestExtension, named_hook};
-use crate::clock::Clock;
 use crate::config::{Config, CrdConfig, Dialect};
-use crate::evidence::{Kind, Source};
 use crate::fhir::{Registry, RegistryError};
-use crate::ids::IdSource;
-use crate::ledger::{Entry, Ledger, LedgerError, Standing};
-use crate::policy::OrderKind;
+use crate::ledger::{Entry, Standing};
+use crate::page::{Words, WordsError};
 
 /// Written where nothing is in scope.
 pub(super) const NO_CARDS: &[u8] = br#"{"cards":[]}"#;
-
-/// What the application is given from outside.
-#[derive(Clone)]
-pub struct Ports {
-    /// The time of day.
-    pub clock: Arc<dyn Clock>,
-    /// New identifiers.
-    pub ids: Arc<dyn IdSource>,
-    /// What is remembered of callers; it outlives this application when the configuration is reloaded.
-    pub callers: Arc<CallerMemory>,
-    /// Where calls are kept; it outlives this application, too.
-    pub ledger: Arc<Ledger>,
-    /// Refused callers of the current minute.
-    pub(super) refusals: Arc<Refusals>,
-}
-
-impl Ports {
-    /// Ports with a memory of callers as configuration has it, and without a ledger.
-    ///
-    /// # Errors
-    /// [`AuthError`] when the memory's database cannot be set up.
-    pub fn new(config: &Config, clock: Arc<dyn Clock>, ids: Arc<dyn IdSource>) -> Result<Self, AuthError> {
-        Ok(Self {
-            clock,
-            ids,
-            callers: Arc::new(CallerMemory::build(&config.auth)?),
-            ledger: Arc::new(Ledger::off()),
-            refusals: Arc::default(),
-        })
-    }
-
-    /// The same ports with the ledger that configuration names, which is opened to write.
-    ///
-    /// # Errors
-    /// [`LedgerError`] where it cannot be.
-    pub async fn with_ledger(self, config: &Config) -> Result<Self, LedgerError> {
-        let ledger = Ledger::open(&config.ledger, Arc::clone(&self.clock), Arc::clone(&self.ids)).await?;
-        Ok(Self { ledger: Arc::new(ledger), ..self })
-    }
-}
 
 /// Why the application cannot be built.
 #[derive(Debug, thiserror::Error)]
@@ -97,6 +58,12 @@ pub enum BuildError {
     /// The clients cannot be used.
     #[error(transparent)]
     Auth(#[from] AuthError),
+    /// The SMART app cannot be set up.
+    #[error(transparent)]
+    Smart(#[from] SmartError),
+    /// The words of its page cannot be used.
+    #[error(transparent)]
+    Words(#[from] WordsError),
 }
 
 /// Whether calls can be answered, and under which policy.
@@ -124,12 +91,17 @@ pub struct Answer {
 /// The application.
 pub struct App {
     policies: Policies,
-    services: Services,
+    pub(super) services: Services,
     dialects: Dialects,
-    registry: Registry,
+    pub(super) registry: Registry,
     discovery: Bytes,
     forms: Forms,
-    plans: Plans,
+    pub(super) plans: Plans,
+    pub(super) smart: SmartApp,
+    /// Where this service is reached, and how long its sessions last.
+    pub(super) place: Place,
+    /// The words of the app's page.
+    pub(super) words: Words,
     crd: CrdConfig,
     figures: Figures,
     authenticator: Authenticator,
@@ -155,6 +127,9 @@ impl App {
             dialects: Dialects::load()?,
             registry: Registry::build(&config.fhir, &config.fhir_servers)?,
             plans: Plans::of(config),
+            smart: SmartApp::build(config, Arc::clone(&ports.launches), Arc::clone(&ports.clock))?,
+            place: Place::of(config),
+            words: Words::embedded()?,
             crd: config.crd.clone(),
             authenticator: Authenticator::build(config, &endpoints, Arc::clone(&ports.callers), Arc::clone(&ports.clock))?,
             refusals_per_minute: config.ledger.refusals_per_minute,
@@ -257,7 +232,7 @@ impl App {
     }
 
     /// Fetches what the prefetch lacks, within `reach`, decides, and hands the decision to `read`.
-    async fn decide<T>(
+    pub(super) async fn decide<T>(
         &self,
         means: &Means<'_>,
         mut opened: Opened<'_>,
@@ -384,18 +359,4 @@ impl App {
 
 pub(super) fn text(body: &[u8]) -> Result<&str, CallError> {
     std::str::from_utf8(body).map_err(|_| CallError::NotUtf8)
-}
-
-/// CRD found-32: a call that brings none of the data an injection is decided on cannot be answered.
-fn require_data(decision: &Decision<'_>) -> Result<(), CallError> {
-    let injection = decision.evaluation.orders.iter().any(|order| order.kind == OrderKind::Injection);
-    let missing = |kind: Kind| decision.sources.get(kind.name()).is_none_or(Source::is_missing);
-    let nothing = [Kind::Conditions, Kind::Procedures, Kind::MedicationStatements].into_iter().all(missing);
-    if injection && nothing { Err(CallError::NoData) } else { Ok(()) }
-}
-
-/// A call whose orders could not be had cannot be answered: it may be about what the policy decides.
-fn require_orders(opened: &Opened<'_>) -> Result<(), CallError> {
-    let nothing = opened.gathered.drafts().is_empty() && !opened.missing_orders().is_empty();
-    if nothing && opened.reach == Reach::InScope { Err(CallError::OrdersNotFound) } else { Ok(()) }
 }

@@ -9,10 +9,11 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use tracing::info_span;
 
+use super::call_error::CallError;
 use super::policies::Policies;
 use crate::cds_hooks::{Context, Hook, HookRequest, RequestError, Unkept};
-use crate::evidence::{DraftOrder, Gathered, Insurance, NamedOrders, PrefetchKeys, Sources, Unreadable};
-use crate::policy::{DateInterval, Evaluation, Inquiry, OrderEvaluation, Policy, Reference, evaluate, kind};
+use crate::evidence::{DraftOrder, Gathered, Insurance, Kind, NamedOrders, PrefetchKeys, Source, Sources, Unreadable};
+use crate::policy::{DateInterval, Evaluation, Inquiry, OrderEvaluation, OrderKind, Policy, Reference, evaluate, kind};
 
 /// What a decision is made with.
 #[derive(Clone, Copy, Debug)]
@@ -225,7 +226,7 @@ pub(super) fn in_scope<'g, 'a>(means: &Means<'_>, gathered: &'g Gathered<'a>, co
 }
 
 /// The version of the policy for a draft order's service date.
-fn version<'e>(means: &Means<'e>, draft: &DraftOrder<'_>) -> &'e Policy {
+pub(super) fn version<'e>(means: &Means<'e>, draft: &DraftOrder<'_>) -> &'e Policy {
     means.policies.on(draft.due().map_or(means.as_of.date_naive(), DateInterval::lo))
 }
 
@@ -274,6 +275,20 @@ fn evaluate_with<'a>(means: &Means<'_>, policy: &Policy, context: &Context<'a>, 
 
 fn inquiry<'a>(means: &Means<'_>, context: &Context<'a>) -> Inquiry<'a> {
     Inquiry { patient: Reference::new("Patient", without_type(context.patient_id.clone())), as_of: means.as_of }
+}
+
+/// CRD found-32: a call that brings none of the data an injection is decided on cannot be answered.
+pub(super) fn require_data(decision: &Decision<'_>) -> Result<(), CallError> {
+    let injection = decision.evaluation.orders.iter().any(|order| order.kind == OrderKind::Injection);
+    let missing = |kind: Kind| decision.sources.get(kind.name()).is_none_or(Source::is_missing);
+    let nothing = [Kind::Conditions, Kind::Procedures, Kind::MedicationStatements].into_iter().all(missing);
+    if injection && nothing { Err(CallError::NoData) } else { Ok(()) }
+}
+
+/// A call whose orders could not be had cannot be answered: it may be about what the policy decides.
+pub(super) fn require_orders(opened: &Opened<'_>) -> Result<(), CallError> {
+    let nothing = opened.gathered.drafts().is_empty() && !opened.missing_orders().is_empty();
+    if nothing && opened.reach == Reach::InScope { Err(CallError::OrdersNotFound) } else { Ok(()) }
 }
 
 /// A patient's id without its type, which some clients write before it.

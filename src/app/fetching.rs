@@ -11,6 +11,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::decision::Opened;
 use super::policies::Policies;
+use super::recording::Fetched;
 use super::services::Services;
 use crate::config::KEPT_FOR_ANSWERING;
 use crate::evidence::{Gathered, Kind, Text};
@@ -34,6 +35,25 @@ pub(crate) struct FetchReach<'a> {
     pub(crate) end: Option<Instant>,
     /// The canonical URL of a form that the client is to be asked for (CRD 2.2.1, dev-20).
     pub(crate) form: Option<&'a str>,
+}
+
+/// What was fetched for a call, kept to decide it again.
+#[derive(Clone, Debug, Default)]
+pub(super) struct FetchedPages {
+    /// The orders that the call names.
+    pub(super) orders: Vec<AnswerTo<&'static str>>,
+    pub(super) lists: Vec<AnswerTo<Kind>>,
+    pub(super) referred: Vec<AnswerTo<&'static str>>,
+    /// Whether the client has the documentation form, where it was asked.
+    pub(super) form: Option<Answer>,
+}
+
+impl FetchedPages {
+    /// A copy of what was fetched; the pages themselves are shared.
+    pub(super) fn of(fetched: Fetched<'_>) -> Self {
+        let Fetched { orders, lists, referred, form } = fetched;
+        Self { orders: orders.to_vec(), lists: lists.concat(), referred: referred.to_vec(), form: form.cloned() }
+    }
 }
 
 /// Access to the FHIR server of one call, until its budget is spent.

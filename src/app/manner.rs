@@ -109,7 +109,7 @@ fn of_orders<'p, 'a>(
     orders.map(|(place, order)| plan_of(place, coverage_of(policies, decision, order, order.service_date))).collect()
 }
 
-fn coverage_of<'a>(policies: &Policies, decision: &Decision<'a>, order: &OrderEvaluation<'a>, on: NaiveDate) -> CoverageFound<'a> {
+pub(super) fn coverage_of<'a>(policies: &Policies, decision: &Decision<'a>, order: &OrderEvaluation<'a>, on: NaiveDate) -> CoverageFound<'a> {
     let coverage = |draft: &DraftOrder<'a>| decision.gathered.coverage(draft, policies.on(on), decision.patient_id(), on);
     decision.draft(order).map_or(CoverageFound::None, coverage)
 }

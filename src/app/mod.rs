@@ -16,11 +16,13 @@ mod page;
 mod plans;
 mod policies;
 mod policy_check;
+mod ports;
 mod recording;
 mod replay;
 mod report_text;
 mod self_test;
 mod services;
+mod smart;
 
 pub use crate::auth::{AuthError, Credentials, Refusal, Refused, VerifiedClient};
 pub use crate::cds_hooks::{Hook, Response as HookResponse};
@@ -29,7 +31,7 @@ pub use crate::ledger::{
     Wanted, new_key_line,
 };
 pub use crate::policy::Determination;
-pub use application::{Answer, App, BuildError, Ports, Readiness};
+pub use application::{Answer, App, BuildError, Readiness};
 pub use assertion::record_of;
 pub use call_error::{CallError, Category, CoverageFault};
 pub use decision::Report;
@@ -37,5 +39,7 @@ pub use dialects::{Dialects, DialectsError};
 pub use form::{Assertion, AssertionLookup, CanonicalSearch, ChartAnswer, ChartAnswers, FormError, NoAssertions, PublishedKind};
 pub use policies::{Policies, PoliciesError, PolicyFolder, folders};
 pub use policy_check::{CaseCheck, CaseOutcome, Disagreement, VersionCheck, check_policies};
+pub use ports::Ports;
 pub use replay::{Difference, Replay, ReplayError};
 pub use services::{Services, ServicesError};
+pub use smart::{Asset, Browser, Launched, Next, PageCategory, Returned, Shown};

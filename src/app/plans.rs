@@ -75,6 +75,11 @@ impl Plans {
         client.plan().and_then(|id| self.pinned(id)).unwrap_or(&self.default)
     }
 
+    /// The plan that is answered for where no Coverage says which.
+    pub(super) fn without_coverage(&self, pinned: Option<&str>) -> PlanMatch<'_> {
+        PlanMatch { plan: pinned.and_then(|id| self.pinned(id)).unwrap_or(&self.default), payer: Payer::NotTold }
+    }
+
     fn pinned(&self, id: &str) -> Option<&Plan> {
         let is_default = self.default_id.as_deref() == Some(id);
         let mut others = self.others.iter().filter(|(known, _)| known == id).map(|(_, plan)| plan);
@@ -86,7 +91,8 @@ impl Plans {
         self.found(client.plan(), coverage)
     }
 
-    fn found(&self, pinned: Option<&str>, coverage: &MemberCoverage<'_>) -> PlanMatch<'_> {
+    /// The same for a plan that is pinned by its id, or for none.
+    pub(super) fn found(&self, pinned: Option<&str>, coverage: &MemberCoverage<'_>) -> PlanMatch<'_> {
         let told = Told::by(coverage);
         if let Some(plan) = pinned.and_then(|id| self.pinned(id)) {
             return PlanMatch { plan, payer: told.payer_of(plan) };

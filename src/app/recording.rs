@@ -74,7 +74,7 @@ struct Summary<'s> {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct OrderSummary {
+pub(super) struct OrderSummary {
     order: String,
     kind: OrderKind,
     service_date: NaiveDate,
@@ -96,7 +96,7 @@ struct SiteSummary {
 
 /// A policy version, and the digest of its files.
 #[derive(Serialize)]
-struct PolicyFiles<'p> {
+pub(super) struct PolicyFiles<'p> {
     policy: &'p str,
     digest: &'p str,
 }
@@ -175,11 +175,11 @@ impl<'r> Recorder<'r> {
 }
 
 /// Every version that was there to be chosen from.
-fn in_force(policies: &Policies) -> Vec<PolicyFiles<'_>> {
+pub(super) fn in_force(policies: &Policies) -> Vec<PolicyFiles<'_>> {
     policies.names_and_digests().map(|(policy, digest)| PolicyFiles { policy, digest }).collect()
 }
 
-fn order_summaries(evaluation: &Evaluation<'_>, policies: &Policies) -> Vec<OrderSummary> {
+pub(super) fn order_summaries(evaluation: &Evaluation<'_>, policies: &Policies) -> Vec<OrderSummary> {
     let orders = evaluation.orders.iter().map(|order| OrderSummary {
         order: order.order.to_string(),
         kind: order.kind,
@@ -201,7 +201,7 @@ fn order_summaries(evaluation: &Evaluation<'_>, policies: &Policies) -> Vec<Orde
     orders.collect()
 }
 
-fn fetched_json(fetched: Fetched<'_>) -> Vec<u8> {
+pub(super) fn fetched_json(fetched: Fetched<'_>) -> Vec<u8> {
     let lists = fetched.lists.into_iter().flatten().map(|AnswerTo { key, answer }| answer_json(key.name(), answer));
     let referred = fetched.referred.iter().map(|AnswerTo { key, answer }| answer_json(key, answer));
     let orders = fetched.orders.iter().map(|AnswerTo { key, answer }| answer_json(key, answer));

@@ -13,7 +13,7 @@ use super::answering::Answering;
 use super::application::{App, NO_CARDS};
 use super::call_error::CallError;
 use super::decision::{Call, Means, Reach, conclude, has_scope};
-use super::fetching::{ORDER, lacking_form, with_lists, with_orders, with_referred};
+use super::fetching::{FetchedPages, ORDER, lacking_form, with_lists, with_orders, with_referred};
 use super::manner::{KeptPlans, Manner};
 use super::opening::open;
 use super::plans::Plan;
@@ -119,20 +119,12 @@ struct StoredAnswer<'a> {
     missing: Option<Cow<'a, str>>,
 }
 
-/// What was fetched.
-struct Answers {
-    orders: Vec<AnswerTo<&'static str>>,
-    lists: Vec<AnswerTo<Kind>>,
-    referred: Vec<AnswerTo<&'static str>>,
-    form: Option<Answer>,
-}
-
 /// Nothing was fetched.
-static NOTHING: Answers = Answers { orders: Vec::new(), lists: Vec::new(), referred: Vec::new(), form: None };
+static NOTHING: FetchedPages = FetchedPages { orders: Vec::new(), lists: Vec::new(), referred: Vec::new(), form: None };
 
 impl StoredFetched<'_> {
-    fn answers(&self) -> Result<Answers, ReplayError> {
-        Ok(Answers {
+    fn answers(&self) -> Result<FetchedPages, ReplayError> {
+        Ok(FetchedPages {
             orders: self.orders.iter().map(StoredAnswer::orders).collect::<Result<_, _>>()?,
             lists: self.lists.iter().map(StoredAnswer::list).collect::<Result<_, _>>()?,
             referred: self.referred.iter().map(StoredAnswer::referred).collect::<Result<_, _>>()?,
@@ -202,7 +194,7 @@ impl App {
         let Call { opened, asked } = open(&means, content.request.get(), Reach::InScope).map_err(CallError::from)?;
         let nothing = || Ok((Value::Null, serde_json::from_slice(NO_CARDS).map_err(|_| ReplayError::Unreadable)?));
         let fetched = content.fetched.as_ref().map(StoredFetched::answers).transpose()?;
-        let Answers { orders, lists, referred, form } = fetched.as_ref().unwrap_or(&NOTHING);
+        let FetchedPages { orders, lists, referred, form } = fetched.as_ref().unwrap_or(&NOTHING);
         let Some(opened) = opened.map(|opened| with_orders(opened, orders)) else { return nothing() };
         if !has_scope(&means, &opened) {
             return nothing();

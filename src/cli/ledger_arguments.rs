@@ -67,7 +67,7 @@ fn determination(text: &str) -> Result<String, String> {
 }
 
 fn kind(text: &str) -> Result<EntryKind, String> {
-    EntryKind::of(text).ok_or_else(|| "none of start, call, fault, refusal, feedback".to_owned())
+    EntryKind::of(text).ok_or_else(|| "none of start, call, fault, refusal, feedback, app-opened, app-saved".to_owned())
 }
 
 #[derive(Debug, Args)]

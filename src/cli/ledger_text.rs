@@ -13,7 +13,7 @@ pub(super) fn line(record: &Kept) -> String {
     let Summary { patient, orders, outcome, count, program, .. } = summary(record);
     let said = match record.kind {
         EntryKind::Start => program,
-        EntryKind::Call => record.determination.clone().unwrap_or_else(|| "nothing to say".to_owned()),
+        EntryKind::Call | EntryKind::AppOpened | EntryKind::AppSaved => record.determination.clone().unwrap_or_else(|| "nothing to say".to_owned()),
         EntryKind::Fault | EntryKind::Refusal => record.cause.clone().unwrap_or_default(),
         EntryKind::Feedback => outcome,
     };

@@ -16,6 +16,7 @@ mod insert;
 mod keeper;
 mod kept;
 mod keys;
+mod lookup;
 mod opening;
 mod place;
 mod purge;

@@ -58,14 +58,9 @@ impl Draft<'_> {
             Edition::Current => ("qr-coverage", DOC_REASONS),
             Edition::Older => ("qr-context", OLDER_DOC_REASONS),
         };
-        let named = |name: &str, references: &[String]| -> Option<Vec<Extension>> {
-            references.iter().map(|text| extension(name, ExtensionValue::Reference(reference(text)?))).collect()
-        };
         let mut extensions = named(coverage, &self.request.coverages)?;
         extensions.extend(named("qr-context", &self.form.orders)?);
-        let coding = Coding::builder().system(system.to_owned()).code(KEPT.to_owned()).build().ok()?;
-        let concept = CodeableConcept::builder().coding(vec![Some(coding)]).build().ok()?;
-        extensions.push(extension("intendedUse", ExtensionValue::CodeableConcept(concept))?);
+        extensions.push(kept_for(system)?);
         Some(extensions)
     }
 
@@ -92,6 +87,23 @@ impl Draft<'_> {
         }
         written.item(self.items(&item.below, answers)?).build().ok()
     }
+}
+
+/// Which orders a response is for that is written by this service itself, and what it is for.
+pub(in crate::app) fn context_extensions(orders: &[String]) -> Option<Vec<Extension>> {
+    let mut extensions = named("qr-context", orders)?;
+    extensions.push(kept_for(DOC_REASONS)?);
+    Some(extensions)
+}
+
+fn named(name: &str, references: &[String]) -> Option<Vec<Extension>> {
+    references.iter().map(|text| extension(name, ExtensionValue::Reference(reference(text)?))).collect()
+}
+
+fn kept_for(system: &str) -> Option<Extension> {
+    let coding = Coding::builder().system(system.to_owned()).code(KEPT.to_owned()).build().ok()?;
+    let concept = CodeableConcept::builder().coding(vec![Some(coding)]).build().ok()?;
+    extension("intendedUse", ExtensionValue::CodeableConcept(concept))
 }
 
 /// An answer, and that the server gave it.

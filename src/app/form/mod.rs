@@ -18,6 +18,7 @@ pub use error::FormError;
 pub use published::PublishedKind;
 pub use searchset::CanonicalSearch;
 
+pub(super) use draft::context_extensions;
 pub(super) use metadata::Forms;
 pub(super) use published::Published;
 

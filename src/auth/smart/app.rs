@@ -138,7 +138,16 @@ impl SmartApp {
     /// # Errors
     /// [`LaunchError`] for an answer that belongs to no launch of this browser, a refusal, and a token that cannot be used.
     pub async fn callback(&self, request: CallbackRequest<'_>) -> Result<Grant, LaunchError> {
-        let launch = self.memory.take(parameter(request.state)?, &Browser::of(request.browser), self.clock.now())?;
+        self.callback_of(request, None).await
+    }
+
+    /// The same for a browser that is known by another text, too.
+    ///
+    /// # Errors
+    /// As [`Self::callback`].
+    pub async fn callback_of(&self, request: CallbackRequest<'_>, also: Option<&str>) -> Result<Grant, LaunchError> {
+        let browsers: Vec<Browser> = std::iter::once(request.browser).chain(also).map(Browser::of).collect();
+        let launch = self.memory.take(parameter(request.state)?, &browsers, self.clock.now())?;
         if let Some(error) = request.error {
             return Err(if error == "access_denied" { LaunchError::Denied } else { LaunchError::AuthorizationFailed });
         }

@@ -61,14 +61,14 @@ impl LaunchMemory {
         kept.push_back(Kept { state: digest_of(state), launch });
     }
 
-    /// Takes the launch of a state.
+    /// Takes the launch of a state. A browser may be known by more than one text.
     /// Invariant: a state is good once, in the browser that got it, and for a short time.
-    pub(super) fn take(&self, state: &str, browser: &Browser, now: DateTime<Utc>) -> Result<Launch, LaunchError> {
+    pub(super) fn take(&self, state: &str, browsers: &[Browser], now: DateTime<Utc>) -> Result<Launch, LaunchError> {
         let state = digest_of(state);
         let mut kept = self.lock();
         let place = kept.iter().position(|kept| kept.state == state).ok_or(LaunchError::UnknownState)?;
         let Kept { launch, .. } = kept.remove(place).ok_or(LaunchError::UnknownState)?;
-        if launch.browser != *browser {
+        if !browsers.contains(&launch.browser) {
             return Err(LaunchError::OtherBrowser);
         }
         if now < launch.end { Ok(launch) } else { Err(LaunchError::Expired) }
@@ -86,7 +86,10 @@ fn digest_of(text: &str) -> Digest {
 }
 
 /// 256 random bits, as 43 letters that may stand anywhere in a URL.
-pub(super) fn random_text() -> Result<String, LaunchError> {
+///
+/// # Errors
+/// [`LaunchError::Ours`] where the machine gives none.
+pub fn random_text() -> Result<String, LaunchError> {
     let mut bytes = [0; 32];
     aws_lc_rs::rand::fill(&mut bytes).map_err(|_| LaunchError::Ours)?;
     Ok(URL_SAFE_NO_PAD.encode(bytes))
@@ -109,7 +112,7 @@ mod tests {
         for state in ["first", "second", "third"] {
             memory.keep(state, launch("a", end), two, now);
         }
-        let take = |state| memory.take(state, &Browser::of("a"), now).map(|launch| launch.ehr);
+        let take = |state| memory.take(state, &[Browser::of("a")], now).map(|launch| launch.ehr);
         assert_eq!(take("first"), Err(LaunchError::UnknownState));
         assert_eq!(take("second"), Ok("ehr".to_owned()));
         assert_eq!(take("second"), Err(LaunchError::UnknownState));
@@ -121,8 +124,8 @@ mod tests {
         let (memory, begun, most) = (LaunchMemory::default(), DateTime::UNIX_EPOCH, NonZeroUsize::MIN.saturating_add(9));
         memory.keep("old", launch("a", begun), most, begun);
         memory.keep("new", launch("a", begun + TimeDelta::hours(2)), most, begun + REMEMBERED_AFTER_END);
-        assert_eq!(memory.take("old", &Browser::of("a"), begun).err(), Some(LaunchError::Expired));
+        assert_eq!(memory.take("old", &[Browser::of("a")], begun).err(), Some(LaunchError::Expired));
         memory.keep("newer", launch("a", begun), most, begun + TimeDelta::hours(3) + TimeDelta::seconds(1));
-        assert_eq!(memory.take("new", &Browser::of("a"), begun).err(), Some(LaunchError::UnknownState));
+        assert_eq!(memory.take("new", &[Browser::of("a")], begun).err(), Some(LaunchError::UnknownState));
     }
 }

@@ -28,5 +28,5 @@ pub use app_context::AppContext;
 pub use ehr::Ehr;
 pub use error::{IdentityFault, LaunchCategory, LaunchError, SmartError, SmartFault, Trouble};
 pub use grant::Grant;
-pub use launches::LaunchMemory;
+pub use launches::{LaunchMemory, random_text};
 pub use own_key::OwnKeyError;

@@ -1,0 +1,95 @@
+//! Which browser a launch and a session belong to: by a cookie, or, where an EHR's frame lets none come back, by what the browser says
+//! of itself.
+//! Not here: the cookie's attributes; see [`crate::http`].
+
+use aws_lc_rs::digest::{SHA256, digest};
+
+/// The letters of a cookie's value: 256 bits in base64url.
+const COOKIE_LETTERS: usize = 43;
+
+/// What a browser brings with a request.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Browser<'b> {
+    /// The value of the app's cookie.
+    pub cookie: Option<&'b str>,
+    /// `User-Agent`.
+    pub agent: &'b str,
+    /// `Accept-Language`.
+    pub languages: &'b str,
+}
+
+impl Browser<'_> {
+    /// The cookie as a text that nothing else is.
+    pub(super) fn by_cookie(&self) -> Option<String> {
+        let is_letter = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+        let value = self.cookie.filter(|value| value.len() == COOKIE_LETTERS && value.bytes().all(is_letter))?;
+        Some(format!("cookie {value}"))
+    }
+
+    /// What it says of itself, as a text that nothing else is.
+    pub(super) fn by_agent(&self) -> String {
+        format!("agent {} {} {}", self.agent.len(), self.agent, self.languages)
+    }
+}
+
+/// What is kept of a text that must be told again, so that no time taken to compare tells of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Told(Vec<u8>);
+
+impl Told {
+    pub(super) fn of(text: &str) -> Self {
+        Self(digest(&SHA256, text.as_bytes()).as_ref().to_vec())
+    }
+}
+
+/// The browser of a session.
+/// Invariant: a session that has once seen a cookie needs it from then on.
+#[derive(Debug)]
+pub(super) struct Bound {
+    agent: Told,
+    cookie: Option<Told>,
+}
+
+impl Bound {
+    pub(super) fn to(browser: &Browser<'_>) -> Self {
+        Self { agent: Told::of(&browser.by_agent()), cookie: browser.by_cookie().as_deref().map(Told::of) }
+    }
+
+    /// Whether a request is of the same browser.
+    pub(super) fn admits(&mut self, browser: &Browser<'_>) -> bool {
+        let cookie = browser.by_cookie().as_deref().map(Told::of);
+        if self.cookie.is_some() {
+            return self.cookie == cookie;
+        }
+        let is_alike = self.agent == Told::of(&browser.by_agent());
+        if is_alike {
+            self.cookie = cookie;
+        }
+        is_alike
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_session_that_has_seen_a_cookie_needs_it_from_then_on() {
+        let (own, other) = ("o".repeat(COOKIE_LETTERS), "x".repeat(COOKIE_LETTERS));
+        let without = Browser { cookie: None, agent: "agent/1", languages: "en" };
+        let with = |cookie| Browser { cookie: Some(cookie), ..without };
+        let mut bound = Bound::to(&without);
+        assert!(bound.admits(&without));
+        assert!(!bound.admits(&Browser { agent: "agent/2", ..without }));
+        assert!(bound.admits(&with(&own)));
+        assert!(!bound.admits(&without) && !bound.admits(&with(&other)));
+        assert!(bound.admits(&Browser { agent: "agent/2", ..with(&own) }));
+    }
+
+    #[test]
+    fn what_is_no_value_of_ours_is_no_cookie() {
+        for value in ["", "short", &"ä".repeat(22), &"a".repeat(44), &"\"".repeat(43)] {
+            assert_eq!(Browser { cookie: Some(value), ..Browser::default() }.by_cookie(), None, "{value}");
+        }
+    }
+}
