@@ -10,7 +10,7 @@ use super::manner::{Manner, OrderPlan};
 use super::plans::{Payer, Plan};
 use super::policies::Policies;
 use crate::cds_hooks::{
-    Action, CardCase, CoverageAssertion, CoverageState, DialectRules, FormOffer, PlanContact, Presentation, PriorAuthorization,
+    Action, AppLink, CardCase, CoverageAssertion, CoverageState, DialectRules, FormOffer, PlanContact, Presentation, PriorAuthorization,
     RequestExtension, Response, cards, coverage_information,
 };
 use crate::config::Stance;
@@ -43,6 +43,10 @@ struct Said<'p, 'a> {
     note: Option<String>,
     /// `Organization/p`
     requester: Option<String>,
+    /// What the assertion of its Coverage is called.
+    assertion: String,
+    /// `Coverage/c`, the one it is judged by.
+    coverage: Option<String>,
 }
 
 impl<'p> Answering<'p> {
@@ -73,6 +77,7 @@ impl<'p> Answering<'p> {
             form: None,
             therapy_order_code: self.manner.therapy_order_code.as_deref(),
             coverage_note: None,
+            app: None,
         };
         let presentations: Vec<_> = orders.iter().zip(&said).map(|(order, said)| self.presentation(bare, order, said, decision)).collect();
         let place = |order: &OrderEvaluation<'a>| orders.iter().position(|other| other.position == order.position);
@@ -114,6 +119,12 @@ impl<'p> Answering<'p> {
             policy_url: said.plan.policy_url.as_deref(),
             form: (!self.manner.has_dtr).then_some(offer),
             coverage_note: said.note.as_deref(),
+            app: self.manner.app.as_deref().map(|url| AppLink {
+                url,
+                assertion: &said.assertion,
+                coverage: said.coverage.as_deref(),
+                questionnaire: &form.canonical,
+            }),
             ..bare
         }
     }
@@ -140,7 +151,9 @@ impl<'p> Answering<'p> {
         let written =
             if let (Judged::Written(state), CoverageFound::One(member)) = (judged, found) { Some((member.clone(), state)) } else { None };
         let note = note.filter(|_| self.writes_coverage(decision));
-        Ok(Said { source_label: label(decision, plan, *payer, found), plan, written, note, requester: requester(found, *payer) })
+        let coverage = if let CoverageFound::One(member) = found { Some(member.reference.to_string()) } else { None };
+        let (source_label, requester) = (label(decision, plan, *payer, found), requester(found, *payer));
+        Ok(Said { source_label, plan, written, note, requester, assertion: assertion_id(self.record, 0), coverage })
     }
 
     /// One action an order whose Coverage is known, unless it bears all of it already.

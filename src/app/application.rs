@@ -12,9 +12,7 @@ use tracing::info;
 
 use super::answering::Answering;
 use super::call_error::CallError;
-use super::decision::{
-    Call, Decision, Means, Opened, Reach, Report, check_orders, conclude, has_scope, require_data, require_orders,
-};
+use super::decision::{Call, Decision, Means, Opened, Reach, Report, check_orders, conclude, has_scope, require_data, require_orders};
 use super::dialects::{Dialects, DialectsError};
 use super::fetching::{FetchReach, Fetching, lacking_form, not_asked_yet, with_lists, with_orders, with_referred};
 use super::figures::Figures;
@@ -288,7 +286,8 @@ impl App {
             ids.borrow_mut().push(id);
             id
         };
-        let (manner, asked) = (Manner::of(client, &self.crd), RequestExtension::read(recorder.asked.extension));
+        let (manner, asked) =
+            (Manner::of(client, &self.crd, self.launch_address(client)), RequestExtension::read(recorder.asked.extension));
         let lacking_form = fetched.and_then(|fetched| lacking_form(&self.policies, fetched.form));
         let (policies, dialect) = (&self.policies, self.rules(manner.dialect));
         let answering = Answering { policies, manner: &manner, dialect, asked: &asked, record, lacking_form };

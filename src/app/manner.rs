@@ -30,12 +30,15 @@ pub(super) struct Manner {
     pub(super) is_strict: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) therapy_order_code: Option<String>,
+    /// Where its EHR launches the app, where that is registered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) app: Option<String>,
     /// The version of CRD where a call names none.
     pub(super) default_version: CrdVersion,
 }
 
 impl Manner {
-    pub(super) fn of(client: &VerifiedClient, crd: &CrdConfig) -> Self {
+    pub(super) fn of(client: &VerifiedClient, crd: &CrdConfig, app: Option<&str>) -> Self {
         Self {
             dialect: client.dialect(),
             has_dtr: client.has_dtr(),
@@ -43,6 +46,7 @@ impl Manner {
             takes_system_actions: client.takes_system_actions(),
             is_strict: client.strict().unwrap_or(crd.strict),
             therapy_order_code: client.therapy_order_code().map(str::to_owned),
+            app: app.map(str::to_owned),
             default_version: match crd.default_version {
                 CrdRelease::V2_0 => CrdVersion::V2_0,
                 CrdRelease::V2_2 => CrdVersion::V2_2,
@@ -109,7 +113,12 @@ fn of_orders<'p, 'a>(
     orders.map(|(place, order)| plan_of(place, coverage_of(policies, decision, order, order.service_date))).collect()
 }
 
-pub(super) fn coverage_of<'a>(policies: &Policies, decision: &Decision<'a>, order: &OrderEvaluation<'a>, on: NaiveDate) -> CoverageFound<'a> {
+pub(super) fn coverage_of<'a>(
+    policies: &Policies,
+    decision: &Decision<'a>,
+    order: &OrderEvaluation<'a>,
+    on: NaiveDate,
+) -> CoverageFound<'a> {
     let coverage = |draft: &DraftOrder<'a>| decision.gathered.coverage(draft, policies.on(on), decision.patient_id(), on);
     decision.draft(order).map_or(CoverageFound::None, coverage)
 }

@@ -2,6 +2,7 @@
 //! The words are the policy's (`cards.toml`), the manner of saying them the client's ([`DialectRules`]). Not here: which orders get a
 //! card ([`super::card_choice`]), suggestions ([`super::suggestions`]) and the detail's paragraphs ([`super::detail`]).
 
+use serde_json::json;
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
@@ -52,6 +53,21 @@ pub struct Presentation<'p, 'a> {
     pub therapy_order_code: Option<&'p str>,
     /// Why nothing is written to the order.
     pub coverage_note: Option<&'p str>,
+    /// This service's app, where the client's EHR can open it.
+    pub app: Option<AppLink<'p>>,
+}
+
+/// What a link to this service's app is made of.
+#[derive(Clone, Copy, Debug)]
+pub struct AppLink<'p> {
+    /// Where EHRs launch it.
+    pub url: &'p str,
+    /// The id of the assertion that the card belongs to.
+    pub assertion: &'p str,
+    /// `Coverage/c1`, where one is known.
+    pub coverage: Option<&'p str>,
+    /// The form's canonical URL.
+    pub questionnaire: &'p str,
 }
 
 impl<'a> Presentation<'_, 'a> {
@@ -186,6 +202,19 @@ fn override_reasons(case: &CardCase<'_, '_, '_>) -> Vec<Coding> {
 fn links(case: &CardCase<'_, '_, '_>) -> Vec<Link> {
     let label = || case.say(CardText::PolicyLink, &[]);
     let url = |url| policy_link(url, case.words().criterion());
-    let link = |address| Link { label: label(), url: url(address), kind: LinkKind::Absolute };
-    case.presentation.policy_url.map(link).into_iter().collect()
+    let link = |address| Link { label: label(), url: url(address), kind: LinkKind::Absolute, app_context: None };
+    app_link(case).into_iter().chain(case.presentation.policy_url.map(link)).collect()
+}
+
+/// The app, wherever it can change the answer; nothing is to be completed while orders are being chosen (CRD 2.2.1, hook-19).
+fn app_link(case: &CardCase<'_, '_, '_>) -> Option<Link> {
+    let has_use = case.order.determination != Determination::Supported && !case.is_choosing() && is_named(&case.order.order);
+    let AppLink { url, assertion, coverage, questionnaire } = case.presentation.app.filter(|_| has_use)?;
+    let order = case.order.order.to_string();
+    let mut context = json!({"assertion": assertion, "order": order, "questionnaire": questionnaire});
+    if let (Some(members), Some(coverage)) = (context.as_object_mut(), coverage) {
+        members.insert("coverage".to_owned(), json!(coverage));
+    }
+    let (label, app_context) = (case.say(CardText::AppLink, &[]), Some(context.to_string()));
+    Some(Link { label, url: url.to_owned(), kind: LinkKind::Smart, app_context })
 }

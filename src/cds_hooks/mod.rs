@@ -20,7 +20,7 @@ mod request_extension;
 mod response;
 mod suggestions;
 
-pub use card::{CardCase, Presentation, cards};
+pub use card::{AppLink, CardCase, Presentation, cards};
 pub use context::{Addressed, Context};
 pub use coverage_information::{
     COVERAGE_INFORMATION, CoverageAssertion, CoverageState, PlanContact, PriorAuthorization, coverage_information,

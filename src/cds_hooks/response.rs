@@ -171,6 +171,9 @@ pub struct Link {
     /// `absolute`: without a SMART launch.
     #[serde(rename = "type")]
     pub kind: LinkKind,
+    /// What the EHR hands over to the app it launches.
+    #[serde(rename = "appContext", skip_serializing_if = "Option::is_none")]
+    pub app_context: Option<String>,
 }
 
 /// How a link is opened.
@@ -179,4 +182,6 @@ pub struct Link {
 pub enum LinkKind {
     /// As it is.
     Absolute,
+    /// By a SMART launch.
+    Smart,
 }

@@ -11,7 +11,7 @@ use tokio::sync::Semaphore;
 use super::caller::Gate;
 use super::forgers::Forgers;
 use super::request_log::Observer;
-use super::{HttpError, discovery, feedback, health, hook, metrics, middleware, openapi};
+use super::{HttpError, discovery, feedback, health, hook, metrics, middleware, openapi, smart};
 use super::{fhir_metadata, fhir_package, fhir_questionnaire, fhir_value_set};
 use crate::app::App;
 use crate::config::{Config, MetricsConfig, ServerConfig};
@@ -49,7 +49,10 @@ pub fn router(app: Arc<App>, ids: Arc<dyn IdSource>, config: &Config) -> Router 
         .route("/fhir/ValueSet/{id}", get(fhir_value_set::read));
     let published = if config.auth.protect_discovery { middleware::around_calls(published, &gate) } else { published };
 
+    let pages = if app.has_smart_app() { smart::routes(&server) } else { Router::new() };
+
     let routes = Router::new()
+        .merge(pages)
         .merge(published)
         .route("/fhir/metadata", get(fhir_metadata::show))
         .route("/health/live", get(health::live))

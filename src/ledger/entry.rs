@@ -29,8 +29,7 @@ pub enum EntryKind {
 
 impl EntryKind {
     /// All of them.
-    pub const ALL: [Self; 7] =
-        [Self::Start, Self::Call, Self::Fault, Self::Refusal, Self::Feedback, Self::AppOpened, Self::AppSaved];
+    pub const ALL: [Self; 7] = [Self::Start, Self::Call, Self::Fault, Self::Refusal, Self::Feedback, Self::AppOpened, Self::AppSaved];
 
     /// As it stands in the ledger.
     #[must_use]

@@ -168,6 +168,7 @@ phrases! {
         SuggestRemoveSecond = "suggest-remove-second" ("procedure"),
         SuggestDiagnosis = "suggest-diagnosis" ("condition"),
         PolicyLink = "policy-link" (),
+        AppLink = "app-link" (),
         Disclaimer = "disclaimer" ("policy", "version"),
         CoverageAction = "coverage-action" ("order"),
         AboutCoverage = "about-coverage" ("reason"),

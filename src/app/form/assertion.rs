@@ -51,13 +51,3 @@ pub trait AssertionLookup: Sync {
     /// [`CallError`] where it cannot be looked up at present.
     fn find(&self, client: &VerifiedClient, id: Uuid) -> impl Future<Output = Result<Option<Assertion>, CallError>> + Send;
 }
-
-/// Where no assertions can be looked up.
-#[derive(Clone, Copy, Debug)]
-pub struct NoAssertions;
-
-impl AssertionLookup for NoAssertions {
-    async fn find(&self, _client: &VerifiedClient, _id: Uuid) -> Result<Option<Assertion>, CallError> {
-        Ok(None)
-    }
-}

@@ -9,11 +9,12 @@ mod metadata;
 mod outcome;
 mod package;
 mod published;
+mod recorded;
 mod request;
 mod searchset;
 mod selection;
 
-pub use assertion::{Assertion, AssertionLookup, ChartAnswer, ChartAnswers, NoAssertions};
+pub use assertion::{Assertion, AssertionLookup, ChartAnswer, ChartAnswers};
 pub use error::FormError;
 pub use published::PublishedKind;
 pub use searchset::CanonicalSearch;

@@ -5,9 +5,8 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use serde::Serialize;
 use serde_json::Value;
 use serde_json::value::{RawValue, to_raw_value};
-use uuid::Uuid;
 
-use super::assertion::{Assertion, AssertionLookup, ChartAnswers, NoAssertions};
+use super::assertion::{Assertion, AssertionLookup, ChartAnswers};
 use super::draft::Draft;
 use super::outcome::{About, Remark, outcome};
 use super::published::PublishedKind;
@@ -15,7 +14,7 @@ use super::request::{Edition, PackageRequest};
 use super::searchset::{CanonicalSearch, searchset};
 use super::selection::{Chooser, Selected};
 use crate::app::application::text;
-use crate::app::{App, CallError};
+use crate::app::{App, CallError, record_of};
 use crate::auth::VerifiedClient;
 
 const BUNDLE_PROFILE: &str = "http://hl7.org/fhir/us/davinci-dtr/StructureDefinition/DTR-QPackageBundle";
@@ -94,13 +93,13 @@ impl App {
     /// # Errors
     /// [`CallError`] for an input that is not as the operation says.
     pub async fn questionnaire_package(&self, client: &VerifiedClient, body: &[u8]) -> Result<Vec<u8>, CallError> {
-        self.package_by(client, body, &NoAssertions).await
+        self.package_by(client, body, &self.assertions()).await
     }
 
     /// The same with a way to find what a context names.
     async fn package_by(&self, client: &VerifiedClient, body: &[u8], lookup: &impl AssertionLookup) -> Result<Vec<u8>, CallError> {
         let request = PackageRequest::read(text(body)?)?;
-        let id = request.context.as_ref().and_then(|(_, id)| Uuid::try_parse(id.as_str().trim()).ok());
+        let id = request.context.as_ref().and_then(|(_, id)| record_of(id.as_str().trim()));
         let assertion = match id {
             Some(id) => lookup.find(client, id).await?,
             None => None,

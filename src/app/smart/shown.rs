@@ -9,6 +9,7 @@ use tracing::info;
 
 use super::fault::Fault;
 use crate::app::App;
+use crate::auth::VerifiedClient;
 use crate::auth::smart::random_text;
 use crate::config::Config;
 use crate::page::{Frame, RenderError, html};
@@ -104,6 +105,12 @@ impl App {
     #[must_use]
     pub fn has_smart_app(&self) -> bool {
         self.smart.is_on()
+    }
+
+    /// Where a client's EHR launches the app, if one of those that its calls may name is registered for that.
+    pub(in crate::app) fn launch_address(&self, client: &VerifiedClient) -> Option<&str> {
+        let is_registered = self.smart.ehrs().iter().any(|ehr| client.may_name(ehr.fhir_server()));
+        self.place.launch.as_deref().filter(|_| is_registered)
     }
 
     /// A file of the app's page.

@@ -33,44 +33,25 @@ struct Asked<'a> {
 impl App {
     /// The page of a session; or, where the user goes back to the order, that it can be closed.
     pub async fn smart_show(&self, id: &str, closed: bool, browser: Browser<'_>) -> Next {
-        self.within(id, browser, async |asked: Asked<'_>| {
-            if closed {
-                return Err(Fault::CLOSED);
-            }
-            let mut work = asked.session.work.lock().await;
-            asked.show(&mut work).await
-        })
-        .await
-    }
-
-    /// What comes of a form that was sent.
-    pub async fn smart_submit(&self, id: &str, fields: &[(String, String)], browser: Browser<'_>) -> Next {
-        self.within(id, browser, async |asked: Asked<'_>| {
-            let field = |name: &str| fields.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str());
-            if !asked.session.is_own_form(field("csrf").unwrap_or_default()) {
-                return Err(Fault::FOREIGN_FORM);
-            }
-            let mut work = asked.session.work.lock().await;
-            match field("action") {
-                None => asked.choose(&mut work, field("order").unwrap_or_default()).await,
-                Some(_) => asked.answer(&mut work, fields).await,
-            }
-        })
-        .await
-    }
-
-    /// Finds a session and has a page made in it; a fault becomes a page, too.
-    async fn within(&self, id: &str, browser: Browser<'_>, act: impl AsyncFnOnce(Asked<'_>) -> Result<Next, Fault>) -> Next {
-        let now = self.ports().clock.now();
+        let (now, address) = (self.ports().clock.now(), self.place.of_session(id));
         let session = match self.ports().sessions.find(id, &browser, now) {
             Ok(session) => session,
             Err(fault) => return self.told_anybody(fault),
         };
-        let address = self.place.of_session(id);
-        match act(Asked { app: self, session: &session, address: &address, now }).await {
-            Ok(next) => next,
-            Err(fault) => self.told(Leaf { action: &address, csrf: "", ancestors: &session.ancestors }, fault),
-        }
+        let asked = Asked { app: self, session: &session, address: &address, now };
+        let outcome = if closed { Err(Fault::CLOSED) } else { asked.show().await };
+        outcome.unwrap_or_else(|fault| asked.told(fault))
+    }
+
+    /// What comes of a form that was sent.
+    pub async fn smart_submit(&self, id: &str, fields: &[(String, String)], browser: Browser<'_>) -> Next {
+        let (now, address) = (self.ports().clock.now(), self.place.of_session(id));
+        let session = match self.ports().sessions.find(id, &browser, now) {
+            Ok(session) => session,
+            Err(fault) => return self.told_anybody(fault),
+        };
+        let asked = Asked { app: self, session: &session, address: &address, now };
+        asked.submit(fields).await.unwrap_or_else(|fault| asked.told(fault))
     }
 }
 
@@ -84,14 +65,31 @@ impl Asked<'_> {
         Next::To(self.address.to_owned())
     }
 
-    async fn show(&self, work: &mut Work) -> Result<Next, Fault> {
-        self.read(work).await?;
+    /// The page that says why there is no other.
+    fn told(&self, fault: Fault) -> Next {
+        self.app.told(self.leaf(), fault)
+    }
+
+    async fn submit(&self, fields: &[(String, String)]) -> Result<Next, Fault> {
+        let field = |name: &str| fields.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str());
+        if !self.session.is_own_form(field("csrf").unwrap_or_default()) {
+            return Err(Fault::FOREIGN_FORM);
+        }
+        let order = field("order").unwrap_or_default();
+        let is_choice = field("action").is_none();
+        let mut work = self.session.work.lock().await;
+        if is_choice { self.choose(&mut work, order).await } else { self.answer(&mut work, fields).await }
+    }
+
+    async fn show(&self) -> Result<Next, Fault> {
+        let mut work = self.session.work.lock().await;
+        self.read(&mut work).await?;
         let standing = match &work.saved {
             Some(saved) => Standing::Saved(saved.at.to_rfc3339_opts(SecondsFormat::Secs, true).replace('T', " ").replace('Z', " UTC")),
             None if work.grant.may_write_responses => Standing::Open,
             None => Standing::ReadOnly(None),
         };
-        self.page_of(work, &Given { standing, ..Given::default() }, PageCategory::Fine)
+        self.page_of(&work, &Given { standing, ..Given::default() }, PageCategory::Fine)
     }
 
     async fn choose(&self, work: &mut Work, order: &str) -> Result<Next, Fault> {
@@ -124,8 +122,7 @@ impl Asked<'_> {
         }
         let category =
             if submission.action == Action::Save && !submission.faults.is_empty() { PageCategory::Faulty } else { PageCategory::Fine };
-        let standing =
-            if work.grant.may_write_responses { Standing::Open } else { Standing::ReadOnly(Some(finished(&response))) };
+        let standing = if work.grant.may_write_responses { Standing::Open } else { Standing::ReadOnly(Some(finished(&response))) };
         self.page_of(work, &given(submission, response, standing), category)
     }
 

@@ -71,6 +71,7 @@ pub(crate) fn presenting<'p, 'a>(orders: &'p [(usize, &'a RawValue)]) -> Present
         form: None,
         therapy_order_code: None,
         coverage_note: None,
+        app: None,
     }
 }
 
