@@ -57,6 +57,7 @@ mod readme;
 mod rescheduling;
 mod same_day;
 mod shared_replays;
+mod smart_app;
 mod smart_configuration;
 mod smart_hostile;
 mod smart_launch;
