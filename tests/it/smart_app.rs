@@ -10,7 +10,7 @@ use crate::support::html::Html;
 use crate::support::keeping::{content, summary};
 use crate::support::opened_app::{AppAtWork, Surfer, hidden};
 use crate::support::smart_ehr::{ACCESS_TOKEN, CODE, REFRESH_TOKEN};
-use crate::support::{Answer, LogBuffer, changed, story};
+use crate::support::{Answer, LogBuffer, changed, post, story};
 
 /// What is missing of the story, answered.
 const ANSWERS: [(&str, &str); 13] = [
@@ -94,7 +94,10 @@ async fn what_is_saved_says_who_answered_what_for_whom() {
     assert_eq!(response["status"], "completed");
     assert_eq!(response["subject"]["reference"], format!("Patient/{}", work.patient));
     assert_eq!(response["encounter"]["reference"], "Encounter/e-1");
-    assert_eq!((&response["author"]["reference"], &response["source"]["reference"]), (&json!("Practitioner/dr-1"), &json!("Practitioner/dr-1")));
+    assert_eq!(
+        (&response["author"]["reference"], &response["source"]["reference"]),
+        (&json!("Practitioner/dr-1"), &json!("Practitioner/dr-1"))
+    );
     assert_eq!(response["basedOn"][0]["reference"], "ServiceRequest/order-1");
     assert!(response["questionnaire"].as_str().unwrap().contains("/sij-injection-documentation|"));
     assert!(response["authored"].as_str().unwrap().starts_with("2026-11-22T"));
@@ -118,7 +121,8 @@ async fn the_same_answers_are_saved_once_and_others_replace_them() {
     let (first, second) = tokio::join!(work.send(&surfer, &address, &fields), work.send(&surfer, &address, &fields));
     assert_eq!((first.status.as_u16(), second.status.as_u16()), (303, 303));
     assert_eq!(work.chart.writes.lock().unwrap().len(), 1);
-    let others: Vec<_> = fields.iter().map(|(name, value)| if *name == "sij-tenderness" { (*name, "false") } else { (*name, *value) }).collect();
+    let others: Vec<_> =
+        fields.iter().map(|(name, value)| if *name == "sij-tenderness" { (*name, "false") } else { (*name, *value) }).collect();
     work.send(&surfer, &address, &others).await;
     let writes = work.chart.writes.lock().unwrap().clone();
     assert_eq!((writes.len(), writes[1].0.as_str()), (2, "PUT"));
@@ -131,7 +135,12 @@ async fn todays_own_response_is_replaced_by_another_session_of_the_same_user() {
     let (work, mut surfer) = (at_work().await, surfer());
     for _ in 0..2 {
         let (address, page) = opened(&work, &mut surfer).await;
-        let fields = [("csrf", hidden(&page, "csrf")), ("order", hidden(&page, "order")), ("action", "save".to_owned()), ("nsaid-weeks", "2".to_owned())];
+        let fields = [
+            ("csrf", hidden(&page, "csrf")),
+            ("order", hidden(&page, "order")),
+            ("action", "save".to_owned()),
+            ("nsaid-weeks", "2".to_owned()),
+        ];
         let fields: Vec<_> = fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
         assert_eq!(work.send(&surfer, &address, &fields).await.status, 303);
     }
@@ -339,12 +348,21 @@ async fn no_token_and_no_code_is_in_any_page_header_log_or_record() {
     let work = AppAtWork::with(&story("nothing-documented"), |_| {}, with_refresh).await;
     let mut surfer = surfer();
     let (address, page) = opened(&work, &mut surfer).await;
-    let fields = filled(&hidden(&page, "csrf"), &hidden(&page, "order"), "save").into_iter().map(|(n, v)| (n.to_owned(), v.to_owned())).collect::<Vec<_>>();
+    let fields = filled(&hidden(&page, "csrf"), &hidden(&page, "order"), "save")
+        .into_iter()
+        .map(|(n, v)| (n.to_owned(), v.to_owned()))
+        .collect::<Vec<_>>();
     let fields: Vec<_> = fields.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
     let saved = work.send(&surfer, &address, &fields).await;
     let shown = work.get(&surfer, &address).await;
     work.app.ports.close().await;
-    let records: Vec<_> = work.keeping.records().await.iter().map(|record| String::from_utf8_lossy(record.content.as_deref().unwrap_or_default()).into_owned()).collect();
+    let records: Vec<_> = work
+        .keeping
+        .records()
+        .await
+        .iter()
+        .map(|record| String::from_utf8_lossy(record.content.as_deref().unwrap_or_default()).into_owned())
+        .collect();
     let mut texts: Vec<String> = [&page, &saved, &shown].iter().map(|answer| format!("{:?}{}", answer.headers, answer.text())).collect();
     texts.extend(records);
     texts.push(LogBuffer::of_this_run().text());
@@ -446,4 +464,20 @@ async fn a_token_that_is_over_is_got_anew_to_save() {
     let answer = work.send(&surfer, &address, &filled(&hidden(&page, "csrf"), &hidden(&page, "order"), "save")).await;
     assert_eq!(answer.status, 303, "{}", answer.text());
     assert_eq!(work.ehr.asked("/token").await, asked + 1);
+}
+
+#[tokio::test]
+async fn a_package_is_given_by_the_decision_a_card_speaks_of_and_to_its_patient_alone() {
+    let work = at_work().await;
+    let context: Value = serde_json::from_str(context_of(&work.sign().await).as_str().unwrap()).unwrap();
+    for (patient, is_given) in [(work.patient.as_str(), true), ("somebody-else", false)] {
+        let beneficiary = json!({"reference": format!("Patient/{patient}")});
+        let coverage = json!({"resourceType": "Coverage", "id": "c1", "beneficiary": beneficiary});
+        let parameters =
+            [json!({"name": "context", "valueString": context["assertion"]}), json!({"name": "coverage", "resource": coverage})];
+        let input = json!({"resourceType": "Parameters", "parameter": parameters});
+        let answer = work.app.http.send(post("/fhir/Questionnaire/$questionnaire-package", input.to_string())).await;
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        assert_eq!(answer.text().contains("ServiceRequest/order-1"), is_given, "{patient}: {}", answer.text());
+    }
 }

@@ -14,7 +14,7 @@ use wiremock::{Mock, Request as Asked, Respond, ResponseTemplate};
 use super::fhir_server::{json_answer, page};
 use super::html::Html;
 use super::keeping::{Keeping, KeepingApp};
-use super::smart_ehr::{Begun, SmartEhr};
+use super::smart_ehr::{Begun, CODE, SmartEhr};
 use super::{Answer, Case};
 
 /// The chart behind the EHR's FHIR server: it is searched, and responses are written to it.
@@ -166,7 +166,7 @@ impl AppAtWork {
         token["appContext"] = context.clone();
         (self.change)(&mut token);
         self.ehr.answers("/token", ResponseTemplate::new(200).set_body_json(&token)).await;
-        self.get(surfer, &format!("/smart/callback?code=c&state={}", begun.state)).await
+        self.get(surfer, &format!("/smart/callback?code={CODE}&state={}", begun.state)).await
     }
 
     /// Opens the app with a card's context; the address of its page.
