@@ -27,7 +27,7 @@ use super::report_text;
 use super::self_test::can_decide;
 use super::services::{Services, ServicesError};
 use crate::auth::{AuthError, Authenticator, CallerMemory, Credentials, Refused, VerifiedClient};
-use crate::cds_hooks::{DialectRules, Hook, RequestExtension, named_hook};
+use crate::cds_hooks::{DialectRules, Hook, RequestExtension, SuggestionKind, named_hook};
 use crate::clock::Clock;
 use crate::config::{Config, CrdConfig, Dialect};
 use crate::evidence::{Kind, Source};
@@ -241,13 +241,20 @@ impl App {
                 self.ports.ledger.is_on().then(|| recorder.of_nothing(self.ports.ids.new_id(), &self.policies, None, NO_CARDS)),
             ),
             Some(opened) => {
-                let form = (!client.has_dtr()).then(|| self.policies.newest().form.canonical.as_str());
+                let form = self.form_to_ask_for(client, asked.hook);
                 let reach = FetchReach { allowed: &|server| client.may_name(server), end, form };
                 self.decide(&means, opened, &reach, |decision, fetched| self.write(&recorder, decision, fetched)).await??
             }
         };
         self.keep(entry.into_iter().collect()).await?;
         Ok(Answer { hook: asked.hook, body: answer })
+    }
+
+    /// The form that a client without DTR is asked for, where a card can bring it along (CRD 2.2.1, dev-20).
+    fn form_to_ask_for(&self, client: &VerifiedClient, hook: Hook) -> Option<&str> {
+        let rules = self.rules(client.dialect());
+        let is_offered = !client.has_dtr() && hook.is_primary() && rules.carries_out(SuggestionKind::CreateTask);
+        (is_offered && !rules.one_action_a_suggestion).then_some(self.policies.newest().form.canonical.as_str())
     }
 
     /// The hook a call names, if there is one of that name.
@@ -270,10 +277,13 @@ impl App {
         };
         let orders = fetching.orders(&opened).await;
         let opened = with_orders(opened, &orders);
-        require_orders(&opened)?;
-        check_orders(means, &opened)?;
-        if opened.reach == Reach::InScope && !has_scope(means, &opened) {
-            return Ok(read(&conclude(means, opened), Some(Fetched { orders: &orders, ..Fetched::default() })));
+        if !orders.is_empty() {
+            fetching.judge([&[], &[]], &orders);
+            require_orders(&opened)?;
+            check_orders(means, &opened)?;
+            if opened.reach == Reach::InScope && !has_scope(means, &opened) {
+                return Ok(read(&conclude(means, opened), Some(Fetched { orders: &orders, ..Fetched::default() })));
+            }
         }
         let mut searches = fetching.lists(&self.services, &opened);
         let lists = fetching.in_time(&mut searches).await;
@@ -316,7 +326,8 @@ impl App {
         let (manner, asked) = (Manner::of(client, &self.crd), RequestExtension::read(recorder.asked.extension));
         let lacking_form = fetched.and_then(|fetched| lacking_form(&self.policies, fetched.form));
         let (policies, dialect) = (&self.policies, self.rules(manner.dialect));
-        let answering = Answering { policies, manner: &manner, dialect, asked: &asked, record, lacking_form };
+        let is_kept = self.ports.ledger.is_on();
+        let answering = Answering { policies, manner: &manner, dialect, asked: &asked, record, is_kept, lacking_form };
         let plans = order_plans(&self.plans, client, policies, decision);
         let response = answering.respond(decision, &plans, new_id)?;
         let answer = serde_json::to_vec(&response).map_err(|_| CallError::Unwritable)?;
@@ -329,7 +340,7 @@ impl App {
                 &answer,
             )
         });
-        self.figures.decided(decision.hook, client, &decision.evaluation);
+        self.figures.decided(decision.hook, client, &plans, &decision.evaluation);
         for order in &decision.evaluation.orders {
             let (name, determination) = (client.name(), order.determination.as_str());
             let assertion = entry.is_some().then(|| tracing::field::display(record));

@@ -12,6 +12,8 @@ use crate::policy::Plan as Line;
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Plan {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) id: Option<String>,
     /// The source's label, when no Coverage names the insurer.
     pub(super) name: String,
     /// The published policy, in which `{section}` stands for one of its sections.
@@ -128,6 +130,7 @@ impl Plan {
 impl From<&PlanConfig> for Plan {
     fn from(config: &PlanConfig) -> Self {
         Self {
+            id: config.id.clone(),
             name: config.name.clone(),
             policy_url: config.policy_url.as_ref().map(|url| url.as_str().to_owned()),
             payer_identifiers: config.payer_identifiers.iter().map(|identifier| identifier.as_str().to_owned()).collect(),

@@ -1,7 +1,7 @@
 //! One call's evidence: its prefetch and draft orders read once, then turned into facts by a policy version.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 use std::marker::PhantomData;
 
@@ -13,6 +13,7 @@ use serde_json::value::RawValue;
 
 use super::chart::Chart;
 use super::coverage::Insurance;
+use super::index::id_in;
 use super::member_coverage::CoverageFound;
 use super::orders::{DraftKind, DraftOrder};
 use super::record::{Kind, PrefetchKeys, Record};
@@ -121,8 +122,9 @@ impl<'a> Gathered<'a> {
     /// Leaves only the orders that are named asked about; the others stay for their sake.
     #[must_use]
     pub fn asking_only(mut self, selections: &[Cow<'_, str>]) -> Self {
+        let selected: HashSet<&str> = selections.iter().map(|reference| id_in(reference, "ServiceRequest").unwrap_or(reference)).collect();
         for draft in &mut self.drafts {
-            draft.is_asked = selections.iter().any(|reference| draft.is_named_by(reference));
+            draft.is_asked = !draft.id().is_empty() && selected.contains(draft.id());
         }
         self
     }
@@ -236,6 +238,7 @@ impl<'a> Gathered<'a> {
         let (injections, therapies) = chart.procedures();
         let (findings, pain_scores) = chart.observations();
         Facts {
+            orders_unread: 0,
             orders: chart.orders(&self.drafts),
             conditions: in_order(chart.conditions(), |fact| &fact.reference),
             conditions_available: self.record.source(Kind::Conditions).is_available(),

@@ -24,7 +24,7 @@ pub use gather::{Gathered, PrefetchEntries, Prefetched, RawPrefetch};
 pub use member_coverage::{CoverageFound, Identifier, MemberCoverage, Payor};
 pub use named_orders::NamedOrders;
 pub use orders::DraftOrder;
-pub use record::{Kind, PrefetchKeys};
+pub use record::{Kind, NOT_ASKED_FOR, PrefetchKeys};
 pub use referred::REFERRED_TYPES;
 pub use resource::Unreadable;
 pub use source::{Source, Sources, by_reason};

@@ -9,8 +9,9 @@ use serde_json::value::{RawValue, to_raw_value};
 use super::super::order_json::OrderJson;
 use super::extension::COVERAGE_INFORMATION;
 
-/// What differs in each assertion though it says the same; and the Coverage, which is compared by type and id.
-const PASSING: [&str; 4] = ["coverage", "date", "coverage-assertion-id", "satisfied-pa-id"];
+/// What differs in each assertion though it says the same; and the Coverage, which is compared by type and id. An authorization's number
+/// is not among them: silence would confirm whatever number the order bears.
+const PASSING: [&str; 3] = ["coverage", "date", "coverage-assertion-id"];
 
 /// The order with these extensions in the place of those for the same Coverage, or behind all others. `None` if they say
 /// nothing new, or the order's extensions are no list.
