@@ -285,14 +285,15 @@ impl App {
                 return Ok(read(&conclude(means, opened), Some(Fetched { orders: &orders, ..Fetched::default() })));
             }
         }
+        let payors = self.plans.payors_to_look_up();
         let mut searches = fetching.lists(&self.services, &opened);
         let lists = fetching.in_time(&mut searches).await;
         let opened = opened.with(|gathered| with_lists(gathered, &lists));
-        let asked = opened.gathered.referred();
+        let asked = opened.gathered.referred(payors);
         let ((late, mut referred), form) = join(join(fetching.late(searches), fetching.look_up(&asked)), fetching.form(reach.form)).await;
         let opened = opened.with(|gathered| with_lists(gathered, &late));
         if !late.is_empty() {
-            let more = not_asked_yet(opened.gathered.referred(), &asked);
+            let more = not_asked_yet(opened.gathered.referred(payors), &asked);
             referred.extend(fetching.look_up(&more).await);
         }
         fetching.judge([&lists, &late], &referred);

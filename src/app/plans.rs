@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::auth::VerifiedClient;
 use crate::config::{Config, LineOfBusiness, PlanConfig, PlanContact, PriorAuthorization, Stance, comparable_name};
-use crate::evidence::{Identifier, MemberCoverage};
+use crate::evidence::{Identifier, MemberCoverage, Payors};
 use crate::policy::Plan as Line;
 
 /// What an answer says of the plan it comes from, and by what it was found.
@@ -70,6 +70,13 @@ impl Plans {
     pub(super) fn of(config: &Config) -> Self {
         let others = config.plans.iter().map(|entry| (entry.id.clone().unwrap_or_default(), Plan::from(entry)));
         Self { default: Plan::from(&config.plan), default_id: config.plan.id.clone(), others: others.collect() }
+    }
+
+    /// Whose Organizations tell a plan's payer: an identifier may stand there alone.
+    pub(super) fn payors_to_look_up(&self) -> Payors {
+        let knows_some = |plan: &Plan| !plan.payer_identifiers.is_empty();
+        let any = knows_some(&self.default) || self.others.iter().any(|(_, plan)| knows_some(plan));
+        if any { Payors::All } else { Payors::Nameless }
     }
 
     /// The plan a client is answered for, where no Coverage says which.

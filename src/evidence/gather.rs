@@ -17,7 +17,7 @@ use super::index::id_in;
 use super::member_coverage::CoverageFound;
 use super::orders::{DraftKind, DraftOrder};
 use super::record::{Kind, PrefetchKeys, Record};
-use super::referred::{self, Unresolved};
+use super::referred::{self, Payors, Unresolved};
 use super::resource::{BundleView, Resource, Unreadable};
 use super::source::Sources;
 use super::subject::Subject;
@@ -182,7 +182,7 @@ impl<'a> Gathered<'a> {
                 reasons.entry(resource_type).or_insert(reason);
             }
         }
-        for Unresolved { referring, resource_type, .. } in referred::unresolved(&gathered.record, &gathered.drafts) {
+        for Unresolved { referring, resource_type, .. } in referred::unresolved(&gathered.record, &gathered.drafts, Payors::Nameless) {
             gathered.record.note_unresolved(referring, reasons.get(resource_type).copied().unwrap_or(NOT_THERE));
         }
         gathered
@@ -197,8 +197,8 @@ impl<'a> Gathered<'a> {
     /// The ids of resources that others refer to and that are not in the record, by type: Medications of medication
     /// entries without a code, Conditions that the orders' reasons name, Organizations of payors.
     #[must_use]
-    pub fn referred(&self) -> BTreeMap<&'static str, Vec<String>> {
-        referred::ids(&self.record, &self.drafts)
+    pub fn referred(&self, payors: Payors) -> BTreeMap<&'static str, Vec<String>> {
+        referred::ids(&self.record, &self.drafts, payors)
     }
 
     /// Why a Condition that an order names as its reason could not be had.

@@ -25,7 +25,7 @@ pub use member_coverage::{CoverageFound, Identifier, MemberCoverage, Payor};
 pub use named_orders::NamedOrders;
 pub use orders::DraftOrder;
 pub use record::{Kind, NOT_ASKED_FOR, PrefetchKeys};
-pub use referred::REFERRED_TYPES;
+pub use referred::{Payors, REFERRED_TYPES};
 pub use resource::Unreadable;
 pub use source::{Source, Sources, by_reason};
 pub use text::Text;

@@ -363,6 +363,22 @@ async fn of_several_coverages_the_only_one_of_the_plans_counts() {
 }
 
 #[tokio::test]
+async fn a_payers_identifier_is_looked_up_in_its_organization_where_a_plan_is_known_by_one() {
+    let organization =
+        json!({"resourceType": "Organization", "id": "o", "name": "Some plan", "identifier": [{"system": "urn:payers", "value": "1"}]});
+    let server = FhirServer::without_entries().await.holding(organization);
+    let app = app_with(|config| {
+        register(config, &server.base());
+        config.plan.payer_identifiers = serde_json::from_value(json!(["urn:payers|1"])).unwrap();
+    });
+    let case = covered(&[coverage("a", &json!({"payor": [{"reference": "Organization/o", "display": "Some plan"}]}))]);
+    let mut call: Value = serde_json::from_str(&case.request).unwrap();
+    call["fhirServer"] = json!(server.base());
+    let extension = the_information(&app, &Case { request: call.to_string(), ..case }).await;
+    assert_eq!(part(&extension, "coverage"), Some(json!({"reference": "Coverage/a"})));
+}
+
+#[tokio::test]
 async fn a_client_that_is_answered_strictly_is_told_what_is_wrong_with_its_coverage() {
     let app = knowing_its_payer(true);
     let foreign = json!({"payor": [{"identifier": {"system": "urn:payers", "value": "2"}}]});
