@@ -3,7 +3,7 @@
 
 use uuid::Uuid;
 
-use super::assertion::{assertion_id, authorization_number};
+use super::assertion::{assertion_id, authorization_number, mark};
 use super::call_error::{CallError, CoverageFault};
 use super::decision::Decision;
 use super::manner::{Manner, OrderPlan};
@@ -163,7 +163,7 @@ impl<'p> Answering<'p> {
             });
             let case =
                 CardCase { policy: self.policy(order), evaluation: &decision.evaluation, order, presentation: presentation_of(order) };
-            actions.extend(self.coverage_action(&case, decision, said.plan, (member, *state), Places { coverage: place, order: number }));
+            actions.extend(self.coverage_action(&case, decision, said.plan, (member, *state), place));
         }
         actions
     }
@@ -174,7 +174,7 @@ impl<'p> Answering<'p> {
         decision: &Decision<'a>,
         plan: &Plan,
         (member, state): (&MemberCoverage<'a>, CoverageState),
-        places: Places,
+        place: usize,
     ) -> Option<Action<'a>> {
         let draft = decision.draft(case.order);
         let codes = draft.into_iter().flat_map(DraftOrder::codes).filter(|(system, _)| is_billing_system(case.policy, system));
@@ -185,7 +185,7 @@ impl<'p> Answering<'p> {
             && self.asked.options.unsolicited_determ
             && self.is_kept
             && !self.manner.is_shadowed;
-        let number = is_issued.then(|| authorization_number(&plan.authorization_prefix, self.record, places.order));
+        let number = is_issued.then(|| authorization_number(&plan.authorization_prefix, self.record, &mark(&authorized(case, draft))));
         let contact = plan.contact.as_ref().map(|contact| PlanContact {
             name: contact.name.clone(),
             phone: contact.phone.clone(),
@@ -203,18 +203,20 @@ impl<'p> Answering<'p> {
             contact: contact.as_ref(),
             policy_url: plan.policy_url.as_deref(),
             questionnaire: &case.policy.form.canonical,
-            assertion_id: &assertion_id(self.record, places.coverage),
+            assertion_id: &assertion_id(self.record, place),
             with_reason_code: self.dialect.reason_code_beside_reason,
         };
         coverage_information(case, &assertion)
     }
 }
 
-/// Where an order, and its Coverage, stand among those of a call.
-#[derive(Clone, Copy)]
-struct Places {
-    coverage: usize,
-    order: usize,
+/// What an authorization is for.
+fn authorized(case: &CardCase<'_, '_, '_>, draft: Option<&DraftOrder<'_>>) -> String {
+    let order = case.order;
+    let sites: Vec<_> = order.sites.iter().map(|site| site.site.as_str()).collect();
+    let codes: Vec<_> = draft.into_iter().flat_map(DraftOrder::codes).map(|(system, code)| format!("{system}|{code}")).collect();
+    [case.evaluation.patient.to_string(), order.order.to_string(), order.service_date.to_string(), sites.join(" "), codes.join(" ")]
+        .join("\n")
 }
 
 /// What comes of the Coverage that was found for an order.
@@ -251,10 +253,9 @@ fn leniently(found: &CoverageFound<'_>, payer: Payer, plan: &Plan) -> Judged {
 fn strictly(found: &CoverageFound<'_>, payer: Payer, plan: &Plan) -> Result<Judged, CallError> {
     let fault = |fault| Err(CallError::Coverage(fault));
     match (found, payer) {
-        (CoverageFound::None, _) => fault(CoverageFault::Missing),
+        (CoverageFound::None | CoverageFound::Unavailable(NOT_ASKED_FOR), _) => fault(CoverageFault::Missing),
         (CoverageFound::Several(_), _) => fault(CoverageFault::Several),
         // What was asked for and did not come is no fault of the call.
-        (CoverageFound::Unavailable(NOT_ASKED_FOR), _) => fault(CoverageFault::Missing),
         (CoverageFound::Unavailable(_), _) => Ok(Judged::Nothing),
         (CoverageFound::One(_), Payer::Foreign) => fault(CoverageFault::Foreign),
         (CoverageFound::One(_), Payer::NotTold) => fault(CoverageFault::NoPayer),

@@ -92,7 +92,7 @@ impl Services {
         entries.sort_by_key(|entry| entry.hook);
         hooks.sort();
         let epics_hooks = hooks.iter().copied().chain([Hook::PatientView]).collect();
-        Ok(Self { epics_hooks, entries, ids, hooks, prefetch_keys, searches })
+        Ok(Self { entries, ids, hooks, epics_hooks, prefetch_keys, searches })
     }
 }
 

@@ -207,18 +207,30 @@ async fn of_one_call_the_orders_of_one_coverage_share_an_assertion_and_others_ha
 }
 
 #[tokio::test]
-async fn an_order_that_says_it_already_is_left_alone_unless_it_bears_an_authorization() {
-    for (stance, again) in [("no-auth", 0), ("satisfied", 1)] {
-        let app = authorizing(stance);
-        let keeping = Keeping::new();
-        let app = if stance == "satisfied" { issuing(keeping).await } else { app };
-        let first = answer(&app, &story(SUPPORTED)).await;
-        let annotated = first["systemActions"][0]["resource"].clone();
-        let signed_again = changed(SUPPORTED, |call| call["context"]["draftOrders"]["entry"][0]["resource"] = annotated);
-        let second = answer(&app, &signed_again).await;
-        assert_eq!(information(&second).len(), again, "{stance}: a number is confirmed by a new one, never by silence");
-        assert_eq!(second["cards"].as_array().unwrap().len(), 1);
-    }
+async fn an_order_that_says_it_already_is_left_alone_and_a_copy_of_it_is_not() {
+    let keeping = Keeping::new();
+    let app = issuing(keeping).await;
+    let first = answer(&app, &story(SUPPORTED)).await;
+    let annotated = first["systemActions"][0]["resource"].clone();
+    let signed_again = |change: &dyn Fn(&mut Value)| {
+        let mut order = annotated.clone();
+        change(&mut order);
+        changed(SUPPORTED, |call| call["context"]["draftOrders"]["entry"][0]["resource"] = order)
+    };
+    let same = answer(&app, &signed_again(&|_| {})).await;
+    assert_eq!((same.get("systemActions"), same["cards"].as_array().unwrap().len()), (None, 1));
+    let copied = answer(&app, &signed_again(&|order| order["id"] = json!("a-copy"))).await;
+    let number = |answer: &Value| part(&information(answer)[0], "satisfied-pa-id").unwrap();
+    assert_ne!(number(&copied), number(&first));
+    let forged = answer(
+        &app,
+        &signed_again(&|order| {
+            let parts = order.pointer_mut("/extension/0/extension").unwrap().as_array_mut().unwrap();
+            parts.iter_mut().find(|part| part["url"] == "satisfied-pa-id").unwrap()["valueString"] = json!("SIJ-1");
+        }),
+    )
+    .await;
+    assert!(number(&forged).as_str().unwrap().len() > 30);
 }
 
 /// A story whose Coverage has no last day.
@@ -315,7 +327,7 @@ fn covered(coverages: &[Value]) -> Case {
 }
 
 fn coverage(id: &str, more: &Value) -> Value {
-    let patient = story(SUPPORTED).json().at("context.patientId").unwrap().text().unwrap().to_owned();
+    let patient = story(SUPPORTED).json().at("context.patientId").unwrap().text().unwrap().clone();
     let mut coverage = json!({"resourceType": "Coverage", "id": id, "status": "active",
         "beneficiary": {"reference": format!("Patient/{patient}")},
         "payor": [{"display": "Example Health Plan", "identifier": {"system": "urn:payers", "value": "1"}}]});
