@@ -3,7 +3,7 @@
 
 use uuid::Uuid;
 
-use super::assertion::{assertion_id, authorization_number};
+use super::assertion::{assertion_id, authorization_number, mark};
 use super::call_error::{CallError, CoverageFault};
 use super::decision::Decision;
 use super::manner::{Manner, OrderPlan};
@@ -11,10 +11,10 @@ use super::plans::{Payer, Plan};
 use super::policies::Policies;
 use crate::cds_hooks::{
     Action, AppLink, CardCase, CoverageAssertion, CoverageState, DialectRules, FormOffer, PlanContact, Presentation, PriorAuthorization,
-    RequestExtension, Response, cards, coverage_information,
+    RequestExtension, Response, cards, coverage_information, is_billing_system,
 };
 use crate::config::Stance;
-use crate::evidence::{CoverageFound, Kind, MemberCoverage, Source, by_reason};
+use crate::evidence::{CoverageFound, DraftOrder, Kind, MemberCoverage, NOT_ASKED_FOR, Source, by_reason};
 use crate::policy::{CardText, Determination, DiagnosisSupport, OrderEvaluation, Policy};
 
 /// What the Conditions that orders name as their reasons are called among the lists.
@@ -29,6 +29,8 @@ pub(super) struct Answering<'p> {
     pub(super) asked: &'p RequestExtension,
     /// The id of the call's record.
     pub(super) record: Uuid,
+    /// Whether the answer is kept, so that a number on it leads somewhere.
+    pub(super) is_kept: bool,
     /// The canonical URL of the documentation form that the client's FHIR server was asked for and has not.
     pub(super) lacking_form: Option<&'p str>,
 }
@@ -132,11 +134,8 @@ impl<'p> Answering<'p> {
     /// What is said of an order, by the Coverage it is judged by.
     fn said<'a>(&self, decision: &Decision<'a>, order: &OrderEvaluation<'a>, plan: &OrderPlan<'p, 'a>) -> Result<Said<'p, 'a>, CallError> {
         let OrderPlan { plan, payer, found } = plan;
-        let judged = if self.manner.is_strict && self.writes_coverage(decision) {
-            strictly(found, *payer, plan)?
-        } else {
-            leniently(found, *payer, plan)
-        };
+        let is_strict = self.manner.is_strict && !self.manner.is_shadowed && self.writes_coverage(decision);
+        let judged = if is_strict { strictly(found, *payer, plan)? } else { leniently(found, *payer, plan) };
         let wording = &self.policy(order).wording;
         let note = match judged {
             Judged::Written(_) | Judged::Nothing => None,
@@ -145,6 +144,7 @@ impl<'p> Answering<'p> {
                 let name = name.map_or_else(|| wording.card(CardText::OtherInsurer, &[]), str::to_owned);
                 Some(wording.card(CardText::NoteCoverageForeign, &[&name]))
             }
+            Judged::Untold => Some(wording.card(CardText::NoteCoverageUntold, &[])),
             Judged::NotActive => Some(wording.card(CardText::NoteCoverageInactive, &[])),
             Judged::Several => Some(wording.card(CardText::NoteCoverageSeveral, &[])),
         };
@@ -163,18 +163,20 @@ impl<'p> Answering<'p> {
         said: &'s [Said<'p, 'a>],
         presentation_of: impl Fn(&OrderEvaluation<'a>) -> &'s Presentation<'s, 'a>,
     ) -> Vec<Action<'a>> {
-        let mut coverages: Vec<&str> = Vec::new();
+        let mut coverages: Vec<(Option<usize>, &str)> = Vec::new();
         let mut actions = Vec::new();
         for (number, (order, said)) in decision.evaluation.orders.iter().zip(said).enumerate() {
             let Some((member, state)) = &said.written else { continue };
-            let reference = member.reference.as_ref();
-            let place = coverages.iter().position(|known| *known == reference).unwrap_or_else(|| {
-                coverages.push(reference);
+            // By its id, however it is referred to; one that an order contains is that order's alone.
+            let own = member.reference.starts_with('#').then_some(number);
+            let coverage = (own, if member.id.is_empty() { member.reference.as_ref() } else { member.id.as_ref() });
+            let place = coverages.iter().position(|known| *known == coverage).unwrap_or_else(|| {
+                coverages.push(coverage);
                 coverages.len() - 1
             });
             let case =
                 CardCase { policy: self.policy(order), evaluation: &decision.evaluation, order, presentation: presentation_of(order) };
-            actions.extend(self.coverage_action(&case, decision, said.plan, (member, *state), Places { coverage: place, order: number }));
+            actions.extend(self.coverage_action(&case, decision, said.plan, (member, *state), place));
         }
         actions
     }
@@ -185,16 +187,18 @@ impl<'p> Answering<'p> {
         decision: &Decision<'a>,
         plan: &Plan,
         (member, state): (&MemberCoverage<'a>, CoverageState),
-        places: Places,
+        place: usize,
     ) -> Option<Action<'a>> {
-        let codes = decision.draft(case.order).into_iter().flat_map(|draft| draft.codes().map(|(_, code)| code));
-        let stance = plan.stance(codes);
+        let draft = decision.draft(case.order);
+        let codes = draft.into_iter().flat_map(DraftOrder::codes).filter(|(system, _)| is_billing_system(case.policy, system));
+        let stance = plan.stance(codes.map(|(_, code)| code));
         let is_issued = stance == Some(Stance::Satisfied)
             && case.order.determination == Determination::Supported
             && state == CoverageState::Active
             && self.asked.options.unsolicited_determ
+            && self.is_kept
             && !self.manner.is_shadowed;
-        let number = is_issued.then(|| authorization_number(&plan.authorization_prefix, self.record, places.order));
+        let number = is_issued.then(|| authorization_number(&plan.authorization_prefix, self.record, &mark(&authorized(case, draft))));
         let contact = plan.contact.as_ref().map(|contact| PlanContact {
             name: contact.name.clone(),
             phone: contact.phone.clone(),
@@ -205,24 +209,27 @@ impl<'p> Answering<'p> {
             version: self.asked.version.unwrap_or(self.manner.default_version),
             coverage: &member.reference,
             state,
+            judged_for: draft.filter(|draft| draft.is_due_elsewhere).map(|_| case.order.service_date),
             period_end: member.period_end,
             prior_authorization: stance.map(prior_authorization),
             authorization_number: number.as_deref(),
             contact: contact.as_ref(),
             policy_url: plan.policy_url.as_deref(),
             questionnaire: &case.policy.form.canonical,
-            assertion_id: &assertion_id(self.record, places.coverage),
+            assertion_id: &assertion_id(self.record, place),
             with_reason_code: self.dialect.reason_code_beside_reason,
         };
         coverage_information(case, &assertion)
     }
 }
 
-/// Where an order, and its Coverage, stand among those of a call.
-#[derive(Clone, Copy)]
-struct Places {
-    coverage: usize,
-    order: usize,
+/// What an authorization is for.
+fn authorized(case: &CardCase<'_, '_, '_>, draft: Option<&DraftOrder<'_>>) -> String {
+    let order = case.order;
+    let sites: Vec<_> = order.sites.iter().map(|site| site.site.as_str()).collect();
+    let codes: Vec<_> = draft.into_iter().flat_map(DraftOrder::codes).map(|(system, code)| format!("{system}|{code}")).collect();
+    [case.evaluation.patient.to_string(), order.order.to_string(), order.service_date.to_string(), sites.join(" "), codes.join(" ")]
+        .join("\n")
 }
 
 /// What comes of the Coverage that was found for an order.
@@ -234,6 +241,8 @@ enum Judged {
     Nothing,
     /// It is somebody else's member.
     Foreign,
+    /// It does not tell whose.
+    Untold,
     /// The Coverage is not in force.
     NotActive,
     /// There are several.
@@ -246,6 +255,7 @@ fn leniently(found: &CoverageFound<'_>, payer: Payer, plan: &Plan) -> Judged {
         CoverageFound::None | CoverageFound::Unavailable(_) => Judged::Nothing,
         CoverageFound::Several(_) => Judged::Several,
         CoverageFound::One(_) if payer == Payer::Foreign => Judged::Foreign,
+        CoverageFound::One(_) if payer == Payer::NotTold => Judged::Untold,
         CoverageFound::One(member) if !member.is_active => Judged::NotActive,
         CoverageFound::One(member) if !plan.covers_line(member.line) => Judged::Nothing,
         CoverageFound::One(_) => Judged::Written(CoverageState::Active),
@@ -256,9 +266,9 @@ fn leniently(found: &CoverageFound<'_>, payer: Payer, plan: &Plan) -> Judged {
 fn strictly(found: &CoverageFound<'_>, payer: Payer, plan: &Plan) -> Result<Judged, CallError> {
     let fault = |fault| Err(CallError::Coverage(fault));
     match (found, payer) {
-        (CoverageFound::None, _) => fault(CoverageFault::Missing),
+        (CoverageFound::None | CoverageFound::Unavailable(NOT_ASKED_FOR), _) => fault(CoverageFault::Missing),
         (CoverageFound::Several(_), _) => fault(CoverageFault::Several),
-        // That is no fault of the call.
+        // What was asked for and did not come is no fault of the call.
         (CoverageFound::Unavailable(_), _) => Ok(Judged::Nothing),
         (CoverageFound::One(_), Payer::Foreign) => fault(CoverageFault::Foreign),
         (CoverageFound::One(_), Payer::NotTold) => fault(CoverageFault::NoPayer),
@@ -275,9 +285,9 @@ fn strictly(found: &CoverageFound<'_>, payer: Payer, plan: &Plan) -> Result<Judg
 /// The insurer's name as the member knows it (CRD 2.2.1, resp-4), unless that is somebody else.
 pub(super) fn label(decision: &Decision<'_>, plan: &Plan, payer: Payer, found: &CoverageFound<'_>) -> String {
     let insurer = match found {
-        CoverageFound::One(_) if payer == Payer::Foreign => None,
-        CoverageFound::One(member) => member.payer_name(),
-        CoverageFound::None | CoverageFound::Unavailable(_) | CoverageFound::Several(_) => decision.insurance.insurer.as_deref(),
+        CoverageFound::One(member) if payer == Payer::Handled => member.payer_name(),
+        CoverageFound::One(_) | CoverageFound::Several(_) => None,
+        CoverageFound::None | CoverageFound::Unavailable(_) => decision.insurance.insurer.as_deref(),
     };
     insurer.unwrap_or(&plan.name).to_owned()
 }

@@ -29,7 +29,7 @@ use super::services::{Services, ServicesError};
 use super::smart::Place;
 use crate::auth::smart::{SmartApp, SmartError};
 use crate::auth::{AuthError, Authenticator, Credentials, Refused, VerifiedClient};
-use crate::cds_hooks::{DialectRules, Hook, RequestExtension, named_hook};
+use crate::cds_hooks::{DialectRules, Hook, RequestExtension, SuggestionKind, named_hook};
 use crate::config::{Config, CrdConfig, Dialect};
 use crate::fhir::{Registry, RegistryError};
 use crate::ledger::{Entry, Standing};
@@ -214,13 +214,20 @@ impl App {
                 self.ports.ledger.is_on().then(|| recorder.of_nothing(self.ports.ids.new_id(), &self.policies, None, NO_CARDS)),
             ),
             Some(opened) => {
-                let form = (!client.has_dtr()).then(|| self.policies.newest().form.canonical.as_str());
+                let form = self.form_to_ask_for(client, asked.hook);
                 let reach = FetchReach { allowed: &|server| client.may_name(server), end, form };
                 self.decide(&means, opened, &reach, |decision, fetched| self.write(&recorder, decision, fetched)).await??
             }
         };
         self.keep(entry.into_iter().collect()).await?;
         Ok(Answer { hook: asked.hook, body: answer })
+    }
+
+    /// The form that a client without DTR is asked for, where a card can bring it along (CRD 2.2.1, dev-20).
+    fn form_to_ask_for(&self, client: &VerifiedClient, hook: Hook) -> Option<&str> {
+        let rules = self.rules(client.dialect());
+        let is_offered = !client.has_dtr() && hook.is_primary() && rules.carries_out(SuggestionKind::CreateTask);
+        (is_offered && !rules.one_action_a_suggestion).then_some(self.policies.newest().form.canonical.as_str())
     }
 
     /// The hook a call names, if there is one of that name.
@@ -243,19 +250,23 @@ impl App {
         };
         let orders = fetching.orders(&opened).await;
         let opened = with_orders(opened, &orders);
-        require_orders(&opened)?;
-        check_orders(means, &opened)?;
-        if opened.reach == Reach::InScope && !has_scope(means, &opened) {
-            return Ok(read(&conclude(means, opened), Some(Fetched { orders: &orders, ..Fetched::default() })));
+        if !orders.is_empty() {
+            fetching.judge([&[], &[]], &orders);
+            require_orders(&opened)?;
+            check_orders(means, &opened)?;
+            if opened.reach == Reach::InScope && !has_scope(means, &opened) {
+                return Ok(read(&conclude(means, opened), Some(Fetched { orders: &orders, ..Fetched::default() })));
+            }
         }
+        let payors = self.plans.payors_to_look_up();
         let mut searches = fetching.lists(&self.services, &opened);
         let lists = fetching.in_time(&mut searches).await;
         let opened = opened.with(|gathered| with_lists(gathered, &lists));
-        let asked = opened.gathered.referred();
+        let asked = opened.gathered.referred(payors);
         let ((late, mut referred), form) = join(join(fetching.late(searches), fetching.look_up(&asked)), fetching.form(reach.form)).await;
         let opened = opened.with(|gathered| with_lists(gathered, &late));
         if !late.is_empty() {
-            let more = not_asked_yet(opened.gathered.referred(), &asked);
+            let more = not_asked_yet(opened.gathered.referred(payors), &asked);
             referred.extend(fetching.look_up(&more).await);
         }
         fetching.judge([&lists, &late], &referred);
@@ -290,7 +301,8 @@ impl App {
             (Manner::of(client, &self.crd, self.launch_address(client)), RequestExtension::read(recorder.asked.extension));
         let lacking_form = fetched.and_then(|fetched| lacking_form(&self.policies, fetched.form));
         let (policies, dialect) = (&self.policies, self.rules(manner.dialect));
-        let answering = Answering { policies, manner: &manner, dialect, asked: &asked, record, lacking_form };
+        let is_kept = self.ports.ledger.is_on();
+        let answering = Answering { policies, manner: &manner, dialect, asked: &asked, record, is_kept, lacking_form };
         let plans = order_plans(&self.plans, client, policies, decision);
         let response = answering.respond(decision, &plans, new_id)?;
         let answer = serde_json::to_vec(&response).map_err(|_| CallError::Unwritable)?;
@@ -303,7 +315,7 @@ impl App {
                 &answer,
             )
         });
-        self.figures.decided(decision.hook, client, &decision.evaluation);
+        self.figures.decided(decision.hook, client, &plans, &decision.evaluation);
         for order in &decision.evaluation.orders {
             let (name, determination) = (client.name(), order.determination.as_str());
             let assertion = entry.is_some().then(|| tracing::field::display(record));

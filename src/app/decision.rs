@@ -13,7 +13,7 @@ use super::call_error::CallError;
 use super::policies::Policies;
 use crate::cds_hooks::{Context, Hook, HookRequest, RequestError, Unkept};
 use crate::evidence::{DraftOrder, Gathered, Insurance, Kind, NamedOrders, PrefetchKeys, Source, Sources, Unreadable};
-use crate::policy::{DateInterval, Evaluation, Inquiry, OrderEvaluation, OrderKind, Policy, Reference, evaluate, kind};
+use crate::policy::{DateInterval, Evaluation, Facts, Inquiry, OrderEvaluation, OrderKind, Policy, Reference, evaluate, kind};
 
 /// What a decision is made with.
 #[derive(Clone, Copy, Debug)]
@@ -101,6 +101,8 @@ pub(crate) struct Asked<'a> {
     /// Without its type.
     pub patient_id: Cow<'a, str>,
     pub extension: Option<&'a RawValue>,
+    /// The prefetch, where it is not to be kept if no order turns out to be in scope.
+    pub prefetch: Option<&'a RawValue>,
     pub unkept: Unkept<'a>,
 }
 
@@ -190,10 +192,11 @@ fn asks_about_orders(hook: Hook) -> bool {
 
 /// Whether any order is in scope, where those that are do not contradict the call.
 fn scoped(means: &Means<'_>, gathered: &Gathered<'_>, context: &Context<'_>, hook: Hook) -> Result<bool, RequestError> {
-    let orders = in_scope(means, gathered, context);
-    if orders.len() > MOST_ORDERS {
+    // Those not asked about are judged against the others, so they count as well.
+    if decided(means, gathered, context).nth(MOST_ORDERS).is_some() {
         return Err(RequestError::TooManyOrders { limit: MOST_ORDERS, path: orders_path(hook) });
     }
+    let orders = in_scope(means, gathered, context);
     match orders.iter().find(|draft| !draft.is_for(&context.patient_id)) {
         Some(draft) => Err(RequestError::OtherPatient { path: subject_path(hook, draft) }),
         None => Ok(!orders.is_empty()),
@@ -220,9 +223,13 @@ fn subject_path(hook: Hook, draft: &DraftOrder<'_>) -> String {
 
 /// The orders asked about that the version of the policy for their service date decides.
 pub(super) fn in_scope<'g, 'a>(means: &Means<'_>, gathered: &'g Gathered<'a>, context: &Context<'_>) -> Vec<&'g DraftOrder<'a>> {
-    let decided =
-        |draft: &&DraftOrder<'a>| draft.is_asked && kind(&gathered.order(draft, version(means, draft), &context.patient_id)).is_some();
-    gathered.drafts().iter().filter(decided).collect()
+    decided(means, gathered, context).filter(|draft| draft.is_asked).collect()
+}
+
+/// The orders that the version of the policy for their service date decides.
+fn decided<'g, 'a>(means: &Means<'_>, gathered: &'g Gathered<'a>, context: &Context<'_>) -> impl Iterator<Item = &'g DraftOrder<'a>> {
+    let is_decided = |draft: &&DraftOrder<'a>| kind(&gathered.order(draft, version(means, draft), &context.patient_id)).is_some();
+    gathered.drafts().iter().filter(is_decided)
 }
 
 /// The version of the policy for a draft order's service date.
@@ -233,6 +240,7 @@ pub(super) fn version<'e>(means: &Means<'e>, draft: &DraftOrder<'_>) -> &'e Poli
 /// Applies to each order the version of the policy its service date asks for.
 pub(crate) fn conclude<'a>(means: &Means<'_>, opened: Opened<'a>) -> Decision<'a> {
     let _span = info_span!("evaluate").entered();
+    let unread = opened.missing_orders().len();
     let Opened { gathered, context, hook, .. } = opened;
     let context = &context;
     let deciding = in_scope(means, &gathered, context);
@@ -245,9 +253,9 @@ pub(crate) fn conclude<'a>(means: &Means<'_>, opened: Opened<'a>) -> Decision<'a
         }
     }
     let first = versions.first().copied().unwrap_or_else(|| means.policies.on(means.as_of.date_naive()));
-    let mut evaluation = evaluate_with(means, first, context, &gathered);
+    let mut evaluation = evaluate_with(means, first, context, &gathered, unread);
     for policy in versions.into_iter().skip(1) {
-        evaluation.orders.extend(evaluate_with(means, policy, context, &gathered).orders);
+        evaluation.orders.extend(evaluate_with(means, policy, context, &gathered, unread).orders);
     }
     evaluation.orders.retain(|order| places.contains(&order.position));
     evaluation.orders.sort_by_key(|order| order.position);
@@ -266,8 +274,8 @@ pub(crate) fn conclude<'a>(means: &Means<'_>, opened: Opened<'a>) -> Decision<'a
 }
 
 /// The orders that one version of the policy is for.
-fn evaluate_with<'a>(means: &Means<'_>, policy: &Policy, context: &Context<'a>, gathered: &Gathered<'a>) -> Evaluation<'a> {
-    let facts = gathered.facts(policy, &context.patient_id);
+fn evaluate_with<'a>(means: &Means<'_>, policy: &Policy, context: &Context<'a>, gathered: &Gathered<'a>, unread: usize) -> Evaluation<'a> {
+    let facts = Facts { orders_unread: unread, ..gathered.facts(policy, &context.patient_id) };
     let mut evaluation = evaluate(policy, &facts, inquiry(means, context));
     evaluation.orders.retain(|order| std::ptr::eq(means.policies.on(order.service_date), policy));
     evaluation

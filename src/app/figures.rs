@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use metrics::Counter;
 
+use super::manner::OrderPlan;
 use super::policies::Policies;
 use crate::auth::VerifiedClient;
 use crate::cds_hooks::{Feedback, Hook, Outcome};
@@ -35,11 +36,11 @@ impl Figures {
     }
 
     /// Counts a call whose orders were decided.
-    pub(super) fn decided(&self, hook: Hook, client: &VerifiedClient, evaluation: &Evaluation<'_>) {
+    pub(super) fn decided(&self, hook: Hook, client: &VerifiedClient, plans: &[OrderPlan<'_, '_>], evaluation: &Evaluation<'_>) {
         let hook = hook.as_str();
-        let plan = client.plan().unwrap_or(DEFAULT_PLAN);
         metrics::counter!("sij_cds_calls_decided_total", "hook" => hook, "client" => client.name().to_owned()).increment(1);
-        for order in &evaluation.orders {
+        for (order, plan) in evaluation.orders.iter().zip(plans) {
+            let plan = plan.plan.id.as_deref().unwrap_or(DEFAULT_PLAN);
             let (kind, determination) = (kind_label(order.kind), order.determination.as_str());
             metrics::counter!("sij_cds_orders_total", "hook" => hook, "client" => client.name().to_owned(), "plan" => plan.to_owned(),
                 "kind" => kind, "determination" => determination)

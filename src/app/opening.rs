@@ -27,7 +27,7 @@ pub(crate) fn open<'a>(means: &Means<'_>, body: &'a str, reach: Reach) -> Result
     if names_its_orders(hook) {
         return open_named(means, body, reach);
     }
-    let Some(gathered) = gather(means, &request, reach, seen.into_inner())? else { return Ok(closed(request, hook)) };
+    let Some(gathered) = gather(means, &request, reach, seen.into_inner())? else { return closed(body, hook) };
     let (request, prefetch) = request.without_prefetch();
     let gathered = match prefetch {
         Prefetch::Read(prefetch) => gathered.with(prefetch, means.prefetch_keys),
@@ -49,7 +49,7 @@ fn open_piecewise<'a>(means: &Means<'_>, body: &'a str, reach: Reach) -> Result<
     if names_its_orders(hook) {
         return open_named(means, body, reach);
     }
-    let Some(gathered) = gather(means, &request, reach, None)? else { return Ok(closed(request, hook)) };
+    let Some(gathered) = gather(means, &request, reach, None)? else { return closed(body, hook) };
     let (request, prefetch) = request.without_prefetch();
     let gathered = match prefetch {
         Prefetch::Read(prefetch) => gathered.with_each(&prefetch, means.prefetch_keys),
@@ -63,7 +63,7 @@ fn open_piecewise<'a>(means: &Means<'_>, body: &'a str, reach: Reach) -> Result<
 fn open_named<'a>(means: &Means<'_>, body: &'a str, reach: Reach) -> Result<Call<'a>, RequestError> {
     let request = read::<&'a RawValue>(body, |_| true).map_err(|_| fault(body))?;
     let hook = request.check(means.hooks)?;
-    let (gathered, named) = Gathered::of_appointments(named_orders(hook, &request.context)?);
+    let (gathered, named) = Gathered::of_appointments(named_orders(hook, &request.context)?, &request.context.patient_id);
     let (request, prefetch) = request.without_prefetch();
     let raw = match prefetch {
         Prefetch::Read(raw) | Prefetch::Raw(raw) | Prefetch::Unwanted(raw) => Some(raw),
@@ -76,6 +76,7 @@ fn open_named<'a>(means: &Means<'_>, body: &'a str, reach: Reach) -> Result<Call
         None => gathered,
     };
     let mut call = opened(request, hook, gathered, named, reach);
+    call.asked.prefetch = raw;
     let is_done = call.opened.as_ref().is_some_and(|opened| opened.missing_orders().is_empty() && !has_scope(means, opened));
     if let Some(opened) = &call.opened {
         check_orders(means, opened)?;
@@ -96,21 +97,24 @@ fn names_its_orders(hook: Hook) -> bool {
 }
 
 fn named_orders<'a>(hook: Hook, context: &Context<'a>) -> Result<NamedOrders<'a>, RequestError> {
+    let few =
+        |count: usize, path| if count > MOST_NAMED { Err(RequestError::TooManyEntries { limit: MOST_NAMED, path }) } else { Ok(path) };
     let (named, path) = match hook {
         Hook::OrderDispatch => {
-            (NamedOrders::dispatched(&context.dispatched_orders()?, &context.fulfillment_tasks()), "context.dispatchedOrders")
+            let orders = context.dispatched_orders()?;
+            let path = few(orders.len(), "context.dispatchedOrders")?;
+            (NamedOrders::dispatched(&orders, &context.fulfillment_tasks()), path)
         }
         Hook::AppointmentBook => {
             let appointments = context.appointment_resources()?;
-            (NamedOrders::booked(appointments.into_iter().map(|(_, raw)| raw)), "context.appointments")
+            let path = few(appointments.len(), "context.appointments")?;
+            (NamedOrders::booked(appointments.into_iter().map(|(_, raw)| raw), MOST_NAMED), path)
         }
         Hook::OrderSign | Hook::OrderSelect | Hook::EncounterStart | Hook::EncounterDischarge | Hook::PatientView => {
             return Ok(NamedOrders::default());
         }
     };
-    if named.len() > MOST_NAMED {
-        return Err(RequestError::TooManyEntries { limit: MOST_NAMED, path });
-    }
+    few(named.len(), path)?;
     match named.of_another(&context.patient_id) {
         Some(position) => Err(RequestError::OtherPatient { path: format!("{path}.entry[{position}].resource.participant") }),
         None => Ok(named),
@@ -121,15 +125,15 @@ fn prefetch_of<'a>(raw: &'a RawValue, body: &str) -> Result<RawPrefetch<'a>, Req
     serde_json::from_str(raw.get()).map_err(|_| fault(body))
 }
 
-/// A call of which no more is read.
-fn closed<P>(request: HookRequest<'_, P>, hook: Hook) -> Call<'_> {
+/// A call of which no more is read, nor kept of its prefetch: nothing asks for it, wherever it stands.
+fn closed<'a>(body: &'a str, hook: Hook) -> Result<Call<'a>, RequestError> {
+    let request = read::<&'a RawValue>(body, |_| false).map_err(|_| fault(body))?;
     let (mut request, prefetch) = request.without_prefetch();
     if let Prefetch::Raw(raw) = prefetch {
-        // It stood before the context, and nothing asks for it.
         request.unkept.prefetch.push(raw);
     }
     let (asked, ..) = asked(request, hook);
-    Call { asked, opened: None }
+    Ok(Call { asked, opened: None })
 }
 
 /// A call with its evidence.
@@ -143,5 +147,5 @@ fn asked(request: HookRequest<'_, ()>, hook: Hook) -> (Asked<'_>, Context<'_>, O
     let HookRequest { hook_instance, authorization, context, extension, unkept, .. } = request;
     let (user_id, patient_id) = (context.user_id(), without_type(context.patient_id.clone()));
     let token = authorization.and_then(|granted| granted.access_token);
-    (Asked { hook, hook_instance, user_id, patient_id, extension, unkept }, context, token)
+    (Asked { hook, hook_instance, user_id, patient_id, extension, prefetch: None, unkept }, context, token)
 }

@@ -5,13 +5,15 @@ use serde::{Deserialize, Serialize};
 
 use crate::auth::VerifiedClient;
 use crate::config::{Config, LineOfBusiness, PlanConfig, PlanContact, PriorAuthorization, Stance, comparable_name};
-use crate::evidence::{Identifier, MemberCoverage};
+use crate::evidence::{Identifier, MemberCoverage, Payors};
 use crate::policy::Plan as Line;
 
 /// What an answer says of the plan it comes from, and by what it was found.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Plan {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) id: Option<String>,
     /// The source's label, when no Coverage names the insurer.
     pub(super) name: String,
     /// The published policy, in which `{section}` stands for one of its sections.
@@ -68,6 +70,13 @@ impl Plans {
     pub(super) fn of(config: &Config) -> Self {
         let others = config.plans.iter().map(|entry| (entry.id.clone().unwrap_or_default(), Plan::from(entry)));
         Self { default: Plan::from(&config.plan), default_id: config.plan.id.clone(), others: others.collect() }
+    }
+
+    /// Whose Organizations tell a plan's payer: an identifier may stand there alone.
+    pub(super) fn payors_to_look_up(&self) -> Payors {
+        let knows_some = |plan: &Plan| !plan.payer_identifiers.is_empty();
+        let any = knows_some(&self.default) || self.others.iter().any(|(_, plan)| knows_some(plan));
+        if any { Payors::All } else { Payors::Nameless }
     }
 
     /// The plan a client is answered for, where no Coverage says which.
@@ -134,6 +143,7 @@ impl Plan {
 impl From<&PlanConfig> for Plan {
     fn from(config: &PlanConfig) -> Self {
         Self {
+            id: config.id.clone(),
             name: config.name.clone(),
             policy_url: config.policy_url.as_ref().map(|url| url.as_str().to_owned()),
             payer_identifiers: config.payer_identifiers.iter().map(|identifier| identifier.as_str().to_owned()).collect(),

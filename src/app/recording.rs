@@ -14,7 +14,7 @@ use super::manner::{KeptPlans, Manner};
 use super::plans::Plan;
 use super::policies::Policies;
 use crate::auth::VerifiedClient;
-use crate::cds_hooks::{RequestExtension, keepable, without_secrets};
+use crate::cds_hooks::{RequestExtension, Unkept, keepable, without_secrets};
 use crate::evidence::Kind;
 use crate::fhir::{Answer, AnswerTo, Reason};
 use crate::ledger::{Entry, EntryKind, PROGRAM};
@@ -110,7 +110,9 @@ impl<'r> Recorder<'r> {
             Some(fetched) => members.raw("fetched", &fetched_json(fetched)),
             None => members,
         };
-        entry.content = self.with_request(members.raw("answer", answer));
+        let mut unkept = self.asked.unkept.clone();
+        unkept.prefetch.extend(self.asked.prefetch);
+        entry.content = self.with_request(members.raw("answer", answer), &unkept);
         entry
     }
 
@@ -135,7 +137,7 @@ impl<'r> Recorder<'r> {
         // Nobody saw what was withheld.
         let members =
             if manner.is_shadowed { members.raw("withheld", answer).raw("answer", NO_CARDS) } else { members.raw("answer", answer) };
-        entry.content = self.with_request(members);
+        entry.content = self.with_request(members, &self.asked.unkept);
         entry
     }
 
@@ -160,11 +162,11 @@ impl<'r> Recorder<'r> {
     }
 
     /// The members and the request, which is large and not copied here.
-    fn with_request(&self, members: Members) -> Vec<Cow<'r, [u8]>> {
+    fn with_request(&self, members: Members, unkept: &Unkept<'_>) -> Vec<Cow<'r, [u8]>> {
         // An order that is sent back could hold the token, too.
         let head = String::from_utf8(members.raw("request", b"").0).unwrap_or_default();
-        let mut parts = without_secrets(vec![Cow::Owned(head)], &self.asked.unkept);
-        parts.extend(keepable(self.body, &self.asked.unkept));
+        let mut parts = without_secrets(vec![Cow::Owned(head)], unkept);
+        parts.extend(keepable(self.body, unkept));
         parts.push(Cow::Borrowed("}"));
         let bytes = |part| match part {
             Cow::Borrowed(text) => Cow::Borrowed(str::as_bytes(text)),

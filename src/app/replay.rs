@@ -204,9 +204,10 @@ impl App {
         let mut ids = content.ids.iter().copied();
         let unreadable = || ReplayError::Unreadable;
         let (manner, kept) = (content.manner.as_ref().ok_or_else(unreadable)?, content.plans.as_ref().ok_or_else(unreadable)?);
-        let lacking_form = lacking_form(self.policies(), form.as_ref());
+        let lacking_form = lacking_form(means.policies, form.as_ref());
         let (dialect, asked) = (self.rules(manner.dialect), RequestExtension::read(asked.extension));
-        let answering = Answering { policies: means.policies, manner, dialect, asked: &asked, record: kept_call.id, lacking_form };
+        let answering =
+            Answering { policies: means.policies, manner, dialect, asked: &asked, record: kept_call.id, is_kept: true, lacking_form };
         let plans = kept.order_plans(means.policies, &decision).ok_or_else(unreadable)?;
         let response = answering.respond(&decision, &plans, || ids.next().unwrap_or_default())?;
         let json = |written: Result<Value, serde_json::Error>| written.map_err(|_| ReplayError::Unreadable);

@@ -61,7 +61,7 @@ struct Service {
 }
 
 impl Services {
-    /// Reads the published services of the hooks that are offered.
+    /// Reads the published services, of which those of the hooks that are offered are listed. What a prefetch key means does not hang on that.
     ///
     /// # Errors
     /// The first file that is not a service.
@@ -75,11 +75,10 @@ impl Services {
             let data = EmbeddedServices::get(&file).map(|file| file.data).unwrap_or_default();
             let fault = |source| ServicesError { file: file.to_string(), source };
             let service: Service = serde_json::from_slice(&data).map_err(fault)?;
-            if !offered.contains(&service.hook) {
-                continue;
+            if offered.contains(&service.hook) {
+                entries.push(Entry { hook: service.hook, json: compact(&data).map_err(fault)?, description: service.description });
+                hooks.push(service.hook);
             }
-            entries.push(Entry { hook: service.hook, json: compact(&data).map_err(fault)?, description: service.description });
-            hooks.push(service.hook);
             if !ids.contains(&service.id) {
                 ids.push(service.id);
             }
@@ -93,7 +92,7 @@ impl Services {
         entries.sort_by_key(|entry| entry.hook);
         hooks.sort();
         let epics_hooks = hooks.iter().copied().chain([Hook::PatientView]).collect();
-        Ok(Self { epics_hooks, entries, ids, hooks, prefetch_keys, searches })
+        Ok(Self { entries, ids, hooks, epics_hooks, prefetch_keys, searches })
     }
 }
 

@@ -26,9 +26,11 @@ pub struct Context<'a> {
     selections: Option<&'a RawValue>,
     #[serde(borrow, default)]
     dispatched_orders: Option<&'a RawValue>,
-    /// The hook's page calls it so in its table, and by the other name in its example.
-    #[serde(borrow, default, alias = "fulfillment-tasks")]
+    #[serde(borrow, default)]
     fulfillment_tasks: Option<&'a RawValue>,
+    /// What the example of the hook's page calls them.
+    #[serde(borrow, default, rename = "fulfillment-tasks")]
+    hyphenated_tasks: Option<&'a RawValue>,
     #[serde(borrow, default)]
     appointments: Option<&'a RawValue>,
     #[serde(borrow, default)]
@@ -106,7 +108,7 @@ impl<'a> Context<'a> {
     /// The Tasks of the dispatched orders; none where there are none, or not as the hook's page has them.
     #[must_use]
     pub fn fulfillment_tasks(&self) -> Vec<&'a RawValue> {
-        self.fulfillment_tasks.and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or_default()
+        self.fulfillment_tasks.or(self.hyphenated_tasks).and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or_default()
     }
 
     /// The encounter's id, where the call names one.

@@ -23,7 +23,7 @@ mod suggestions;
 pub use card::{AppLink, CardCase, Presentation, cards};
 pub use context::{Addressed, Context};
 pub use coverage_information::{
-    COVERAGE_INFORMATION, CoverageAssertion, CoverageState, PlanContact, PriorAuthorization, coverage_information,
+    COVERAGE_INFORMATION, CoverageAssertion, CoverageState, PlanContact, PriorAuthorization, coverage_information, is_billing_system,
 };
 pub use crd_version::CrdVersion;
 pub use dialect::{ActionDescription, DetailFormat, DialectRules, SelectionRule, SuggestionKind, TherapyOrder, TopicCode};

@@ -1,7 +1,7 @@
 //! One call's evidence: its prefetch and draft orders read once, then turned into facts by a policy version.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 use std::marker::PhantomData;
 
@@ -13,10 +13,11 @@ use serde_json::value::RawValue;
 
 use super::chart::Chart;
 use super::coverage::Insurance;
+use super::index::id_in;
 use super::member_coverage::CoverageFound;
 use super::orders::{DraftKind, DraftOrder};
 use super::record::{Kind, PrefetchKeys, Record};
-use super::referred::{self, Unresolved};
+use super::referred::{self, Payors, Unresolved};
 use super::resource::{BundleView, Resource, Unreadable};
 use super::source::Sources;
 use super::subject::Subject;
@@ -121,8 +122,9 @@ impl<'a> Gathered<'a> {
     /// Leaves only the orders that are named asked about; the others stay for their sake.
     #[must_use]
     pub fn asking_only(mut self, selections: &[Cow<'_, str>]) -> Self {
+        let selected: HashSet<&str> = selections.iter().map(|reference| id_in(reference, "ServiceRequest").unwrap_or(reference)).collect();
         for draft in &mut self.drafts {
-            draft.is_asked = selections.iter().any(|reference| draft.is_named_by(reference));
+            draft.is_asked = !draft.id().is_empty() && selected.contains(draft.id());
         }
         self
     }
@@ -180,7 +182,7 @@ impl<'a> Gathered<'a> {
                 reasons.entry(resource_type).or_insert(reason);
             }
         }
-        for Unresolved { referring, resource_type, .. } in referred::unresolved(&gathered.record, &gathered.drafts) {
+        for Unresolved { referring, resource_type, .. } in referred::unresolved(&gathered.record, &gathered.drafts, Payors::Nameless) {
             gathered.record.note_unresolved(referring, reasons.get(resource_type).copied().unwrap_or(NOT_THERE));
         }
         gathered
@@ -195,8 +197,8 @@ impl<'a> Gathered<'a> {
     /// The ids of resources that others refer to and that are not in the record, by type: Medications of medication
     /// entries without a code, Conditions that the orders' reasons name, Organizations of payors.
     #[must_use]
-    pub fn referred(&self) -> BTreeMap<&'static str, Vec<String>> {
-        referred::ids(&self.record, &self.drafts)
+    pub fn referred(&self, payors: Payors) -> BTreeMap<&'static str, Vec<String>> {
+        referred::ids(&self.record, &self.drafts, payors)
     }
 
     /// Why a Condition that an order names as its reason could not be had.
@@ -236,6 +238,7 @@ impl<'a> Gathered<'a> {
         let (injections, therapies) = chart.procedures();
         let (findings, pain_scores) = chart.observations();
         Facts {
+            orders_unread: 0,
             orders: chart.orders(&self.drafts),
             conditions: in_order(chart.conditions(), |fact| &fact.reference),
             conditions_available: self.record.source(Kind::Conditions).is_available(),

@@ -70,6 +70,10 @@ pub struct Identifier<'a> {
 /// More active coverages than anybody has: they are not weighed against each other.
 const MOST_WEIGHED: usize = 50;
 
+/// A Coverage has one payor, seldom two; an Organization a few identifiers.
+const MOST_PAYORS: usize = 10;
+const MOST_IDENTIFIERS: usize = 20;
+
 impl<'a> CoverageFound<'a> {
     /// The same, or of several the one Coverage for which `counts`, if it is the only one.
     #[must_use]
@@ -154,7 +158,7 @@ impl<'a> Chart<'_, 'a> {
             id: id(view.id.as_ref()),
             is_active,
             period_end: last_day(view),
-            payors: view.payor.iter().flatten().map(|payor| self.payor(view, payor)).collect(),
+            payors: view.payor.iter().flatten().take(MOST_PAYORS).map(|payor| self.payor(view, payor)).collect(),
             payor_reference: view.payor.iter().flatten().find_map(organization),
             line: self.line_of_business(view),
         }
@@ -166,7 +170,7 @@ impl<'a> Chart<'_, 'a> {
         told.names.extend(words(payor.display.as_ref()));
         self.with_organization(coverage, payor, |organization| {
             let identifiers = organization.identifier.and_then(view::<Vec<&'a RawValue>>).unwrap_or_default();
-            let identifiers = identifiers.into_iter().filter_map(view::<IdentifierView<'a>>);
+            let identifiers = identifiers.into_iter().take(MOST_IDENTIFIERS).filter_map(view::<IdentifierView<'a>>);
             told.identifiers.extend(identifiers.filter_map(identifier));
             told.names.extend(words(organization.name.as_ref()));
         });
@@ -192,9 +196,14 @@ impl<'d, 'a> Insurances<'d, 'a> {
     /// Whether any is named: by its type, within the order, or by the address of an entry.
     fn names_one(&self, coverages: &[CoverageView<'a>]) -> bool {
         !self.by_id.is_empty()
-            || self.by_address.keys().any(|reference| reference.starts_with('#'))
+            || self.by_address.keys().any(|reference| is_no_other_types(reference))
             || (!self.by_address.is_empty() && coverages.iter().any(|view| self.named(view).is_some()))
     }
+}
+
+/// Whether a reference can be a Coverage's: one that names a type names another, or it would have been found by its id.
+fn is_no_other_types(reference: &str) -> bool {
+    reference.starts_with('#') || reference.starts_with("urn:")
 }
 
 impl Candidate<'_, '_> {

@@ -26,6 +26,8 @@ const ORDER: &str = "ServiceRequest";
 pub struct NamedOrders<'a> {
     orders: Vec<NamedOrder<'a>>,
     appointments: Vec<Appointment<'a>>,
+    /// Appointments that are none as FHIR writes them.
+    unreadable: Vec<&'a RawValue>,
 }
 
 /// An order that a call names.
@@ -58,7 +60,8 @@ impl<'a> NamedOrders<'a> {
     /// The dispatched orders, by their references. A Task says when an order is to be carried out that does not say so itself.
     #[must_use]
     pub fn dispatched(references: &[Cow<'a, str>], tasks: &[&'a RawValue]) -> Self {
-        let tasks: Vec<TaskView<'a>> = tasks.iter().filter_map(|raw| view(raw)).collect();
+        // One an order; more are not looked at.
+        let tasks: Vec<TaskView<'a>> = tasks.iter().take(references.len()).filter_map(|raw| view(raw)).collect();
         let mut named = Self::default();
         for reference in references {
             named.add(reference, || due_by_task(&tasks, reference));
@@ -66,16 +69,26 @@ impl<'a> NamedOrders<'a> {
         named
     }
 
-    /// What appointments are for. `resources` are those of their Bundle, by place.
+    /// What appointments are for. `resources` are those of their Bundle, by place; of their orders no more than one beyond `most` are
+    /// taken. Where an order has several, the first day counts.
     #[must_use]
-    pub fn booked(resources: impl IntoIterator<Item = Option<&'a RawValue>>) -> Self {
+    pub fn booked(resources: impl IntoIterator<Item = Option<&'a RawValue>>, most: usize) -> Self {
         let mut named = Self::default();
         for (position, raw) in resources.into_iter().enumerate() {
             let Some(raw) = raw.filter(|raw| type_of(raw).is_some_and(|name| name.as_str() == "Appointment")) else { continue };
-            let Some(view) = view::<AppointmentView<'a>>(raw) else { continue };
+            let Some(view) = view::<AppointmentView<'a>>(raw) else {
+                named.unreadable.push(raw);
+                continue;
+            };
             let start = start(&view);
             if stands(&view) {
-                for order in view.based_on.iter().flatten().filter_map(|order| order.reference.as_ref()) {
+                for order in view
+                    .based_on
+                    .iter()
+                    .flatten()
+                    .filter_map(|order| order.reference.as_ref())
+                    .take(most + 1 - named.orders.len().min(most + 1))
+                {
                     named.add(order.as_str(), || start.clone().map_or(Due::AsOrdered, Due::On));
                 }
             }
@@ -85,8 +98,11 @@ impl<'a> NamedOrders<'a> {
     }
 
     fn add(&mut self, reference: &str, due: impl FnOnce() -> Due<'a>) {
-        let id = id_in(reference, ORDER).filter(|id| self.orders.iter().all(|order| order.id != *id));
-        self.orders.extend(id.map(|id| NamedOrder { id: id.to_owned(), due: due() }));
+        let Some(id) = id_in(reference, ORDER) else { return };
+        match self.orders.iter_mut().find(|order| order.id == id) {
+            None => self.orders.push(NamedOrder { id: id.to_owned(), due: due() }),
+            Some(order) => order.due = earlier(std::mem::replace(&mut order.due, Due::AsOrdered), due()),
+        }
     }
 
     /// How many there are.
@@ -123,14 +139,15 @@ impl<'a> NamedOrders<'a> {
 impl<'a> Gathered<'a> {
     /// The appointments that are for no order, each read as one.
     #[must_use]
-    pub fn of_appointments(named: NamedOrders<'a>) -> (Self, NamedOrders<'a>) {
-        let mut gathered = Self::of_orders([]);
-        let NamedOrders { orders, appointments } = named;
+    pub fn of_appointments(named: NamedOrders<'a>, patient_id: &str) -> (Self, NamedOrders<'a>) {
+        let NamedOrders { orders, appointments, unreadable } = named;
+        // They are noted as any other resource that cannot be read.
+        let mut gathered = Self::of_orders(unreadable.into_iter().map(|raw| (None, Some(raw))));
         let (for_orders, others): (Vec<_>, Vec<_>) = appointments.into_iter().partition(|appointment| is_for_an_order(&appointment.view));
         for Appointment { position, raw, view } in others {
-            gathered.add_draft(DraftOrder::new(DraftKind::Appointment, as_order(view), position, raw));
+            gathered.add_draft(DraftOrder::new(DraftKind::Appointment, as_order(view, patient_id), position, raw));
         }
-        (gathered, NamedOrders { orders, appointments: for_orders })
+        (gathered, NamedOrders { orders, appointments: for_orders, unreadable: Vec::new() })
     }
 
     /// Adds the named orders that are found among resources, which may be Bundles.
@@ -146,7 +163,15 @@ impl<'a> Gathered<'a> {
             let Resource::ServiceRequest(view) = self.read_single(raw) else { continue };
             // After the appointments, whose places are fewer than that.
             let position = FIRST_NAMED_POSITION + self.drafts().len();
-            self.add_draft(DraftOrder::new(DraftKind::ServiceRequest, due_on(*view, &order.due), position, raw));
+            let stated = view.occurrence_date_time.is_some() || view.occurrence_period.is_some() || view.occurrence_timing.is_some();
+            let is_due_elsewhere = match &order.due {
+                Due::AsOrdered => false,
+                Due::UnlessOrdered(_) => !stated,
+                Due::On(_) => true,
+            };
+            let mut draft = DraftOrder::new(DraftKind::ServiceRequest, due_on(*view, &order.due), position, raw);
+            draft.is_due_elsewhere = is_due_elsewhere;
+            self.add_draft(draft);
         }
         self
     }
@@ -154,6 +179,15 @@ impl<'a> Gathered<'a> {
 
 /// Places of named orders among the drafts, above those of any Bundle's entries that a call could hold.
 const FIRST_NAMED_POSITION: usize = usize::MAX / 2;
+
+/// The earlier of two appointments' days.
+fn earlier<'a>(one: Due<'a>, other: Due<'a>) -> Due<'a> {
+    match (one, other) {
+        (Due::On(one), Due::On(other)) => Due::On(one.min(other)),
+        (Due::On(day), _) | (_, Due::On(day)) => Due::On(day),
+        (one, Due::AsOrdered | Due::UnlessOrdered(_)) => one,
+    }
+}
 
 fn due_by_task<'a>(tasks: &[TaskView<'a>], reference: &str) -> Due<'a> {
     let is_its = |task: &&TaskView<'a>| {
@@ -178,10 +212,13 @@ fn due_on<'a>(view: ServiceRequestView<'a>, due: &Due<'a>) -> ServiceRequestView
 }
 
 /// What is to be done, when, to whom and why, as an order says it.
-fn as_order(view: AppointmentView<'_>) -> ServiceRequestView<'_> {
+fn as_order<'a>(view: AppointmentView<'a>, patient_id: &str) -> ServiceRequestView<'a> {
     let (ended, start) = (!stands(&view), start(&view));
-    let mut actors = view.participant.into_iter().flatten().filter_map(|participant| participant.actor);
-    let subject = actors.find(is_patient);
+    let mut patients: Vec<_> =
+        view.participant.into_iter().flatten().filter_map(|participant| participant.actor).filter(is_patient).collect();
+    // Of a group's visit, the one it is asked about.
+    let own = patients.iter().position(|patient| Subject::new(patient_id).is(Some(patient))).unwrap_or_default();
+    let subject = (!patients.is_empty()).then(|| patients.swap_remove(own));
     let codings: Vec<_> = view.service_type.into_iter().flatten().flat_map(|concept| concept.coding.unwrap_or_default()).collect();
     ServiceRequestView {
         id: view.id,
@@ -289,7 +326,7 @@ mod tests {
     fn an_appointment_gives_its_order_the_day() {
         let appointment =
             r#"{"resourceType":"Appointment","id":"t","start":"2026-05-01T10:00:00Z","basedOn":[{"reference":"ServiceRequest/a"}]}"#;
-        let (gathered, named) = Gathered::of_appointments(NamedOrders::booked([Some(raw(appointment))]));
+        let (gathered, named) = Gathered::of_appointments(NamedOrders::booked([Some(raw(appointment))], 9), "p");
         let gathered = gathered.with_named(&named, [raw(PAGE)]);
         assert_eq!(due(gathered.drafts()), [("a".to_owned(), Some("2026-05-01".to_owned()))]);
     }
@@ -298,9 +335,9 @@ mod tests {
     fn an_appointment_without_an_order_says_itself_what_is_done() {
         let appointment = r#"{"resourceType":"Appointment","id":"t","requestedPeriod":[{"start":"2026-05-02"}],
             "participant":[{"actor":{"reference":"Practitioner/d"}},{"actor":{"reference":"Patient/p"}}]}"#;
-        let named = NamedOrders::booked([None, Some(raw("7")), Some(raw(r#"{"resourceType":"Slot"}"#)), Some(raw(appointment))]);
+        let named = NamedOrders::booked([None, Some(raw("7")), Some(raw(r#"{"resourceType":"Slot"}"#)), Some(raw(appointment))], 9);
         assert_eq!((named.of_another("p"), named.of_another("q")), (None, Some(3)));
-        let (gathered, _) = Gathered::of_appointments(named);
+        let (gathered, _) = Gathered::of_appointments(named, "p");
         assert_eq!(due(gathered.drafts()), [("t".to_owned(), Some("2026-05-02".to_owned()))]);
         assert!(gathered.drafts().iter().all(|draft| draft.is_for("p") && !draft.is_for("q") && !draft.is_order()));
     }
@@ -308,7 +345,7 @@ mod tests {
     #[test]
     fn an_appointment_that_does_not_take_place_asks_for_nothing() {
         let appointment = r#"{"resourceType":"Appointment","id":"t","status":"cancelled","basedOn":[{"reference":"ServiceRequest/a"}]}"#;
-        let (gathered, named) = Gathered::of_appointments(NamedOrders::booked([Some(raw(appointment))]));
+        let (gathered, named) = Gathered::of_appointments(NamedOrders::booked([Some(raw(appointment))], 9), "p");
         assert!(gathered.with_named(&named, [raw(PAGE)]).drafts().is_empty());
     }
 }

@@ -31,11 +31,13 @@ pub struct DraftOrder<'a> {
     pub raw: &'a RawValue,
     /// Whether the call asks about it; another one is there for the others' sake.
     pub is_asked: bool,
+    /// Whether the day it is judged for is not the order's own.
+    pub is_due_elsewhere: bool,
 }
 
 impl<'a> DraftOrder<'a> {
     pub(crate) fn new(kind: DraftKind, view: ServiceRequestView<'a>, position: usize, raw: &'a RawValue) -> Self {
-        Self { kind, view, position, raw, is_asked: true }
+        Self { kind, view, position, raw, is_asked: true, is_due_elsewhere: false }
     }
 }
 
@@ -56,13 +58,6 @@ impl DraftOrder<'_> {
     #[must_use]
     pub fn is_order(&self) -> bool {
         self.kind == DraftKind::ServiceRequest
-    }
-
-    /// Whether a reference, or an id alone, names it.
-    #[must_use]
-    pub fn is_named_by(&self, reference: &str) -> bool {
-        let id = id_in(reference, "ServiceRequest").unwrap_or(reference);
-        self.is_order() && !id.is_empty() && id == self.id()
     }
 
     /// The order's id.

@@ -53,11 +53,12 @@ fn plain(value: &Value) -> String {
     code.as_str().map_or_else(|| code.to_string(), str::to_owned)
 }
 
-/// Numbers by size; dates as written sort as text.
+/// Numbers by size, to which what is no number does not compare; dates as written sort as text.
 fn order(answer: &str, expected: &str) -> Option<std::cmp::Ordering> {
     match (answer.replace(',', ".").parse::<f64>(), expected.parse::<f64>()) {
         (Ok(answer), Ok(expected)) => answer.partial_cmp(&expected),
-        (Err(_), _) | (_, Err(_)) => Some(answer.cmp(expected)),
+        (Err(_), Ok(_)) => None,
+        (_, Err(_)) => Some(answer.cmp(expected)),
     }
 }
 
@@ -79,6 +80,7 @@ mod tests {
             (r#"{"question":"q","operator":"exists","answerBoolean":false}"#, None, true),
             (r#"{"question":"q","operator":"<","answerInteger":3}"#, Some("2,5"), true),
             (r#"{"question":"q","operator":">=","answerDecimal":50}"#, Some("50"), true),
+            (r#"{"question":"q","operator":">=","answerDecimal":50}"#, Some("much"), false),
             (r#"{"question":"q","operator":">","answerDate":"2026-01-01"}"#, Some("2025"), false),
         ];
         for (condition, answer, expected) in table {

@@ -108,7 +108,7 @@ async fn a_client_is_answered_for_its_own_plan() {
         });
         let answer = app.sign_text_as(&good_token(), &call.request).await.json();
         assert_eq!(answer["cards"][0]["source"]["label"], label);
-        assert_eq!(answer.to_string().contains("\"https://plan.example/medicare\""), label != "Health plan");
+        assert_eq!(answer.to_string().contains("\"https://plan.example/medicare#I.A."), label != "Health plan");
     }
 }
 

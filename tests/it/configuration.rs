@@ -162,7 +162,8 @@ fn the_hooks_and_the_version_of_crd_are_chosen() {
 
 #[test]
 fn every_hook_of_the_protocol_can_be_offered_by_its_name() {
-    for hook in Hook::ALL {
+    // The last is answered to Epic alone.
+    for hook in Hook::ALL.into_iter().filter(|hook| *hook != Hook::PatientView) {
         let config = from_file(&format!("[crd]\nhooks = [\"{}\"]", hook.as_str())).unwrap();
         assert_eq!(config.crd.hooks.iter().map(|hook| hook.as_str()).collect::<Vec<_>>(), [hook.as_str()]);
     }

@@ -114,7 +114,7 @@ fn those_that_the_order_names_count_before_all_others() {
     assert_eq!(naming(&["https://ehr.example/fhir/Coverage/c2/_history/1"], both()), "https://ehr.example/fhir/Coverage/c2/_history/1");
     assert_eq!(naming(&["Coverage/c1", "Coverage/c2"], both()), "Coverage/c1 or Coverage/c2");
     assert_eq!(naming(&["ClaimResponse/c2"], both()), "Coverage/c1 or Coverage/c2");
-    assert_eq!(naming(&["urn:uuid:unknown"], [coverage("c1")]), "Coverage/c1");
+    assert_eq!(naming(&["urn:uuid:unknown"], [coverage("c1")]), "none");
     assert_eq!(naming(&["Coverage/c2"], [but(coverage("c2"), &json!({"status": "cancelled"})), coverage("c1")]), "Coverage/c2, not active");
 }
 

@@ -62,14 +62,14 @@ fn nothing_is_sent_where_the_order_says_it_already() {
 }
 
 #[test]
-fn another_day_number_base_or_order_of_parts_is_nothing_new() {
+fn another_day_base_or_order_of_parts_is_nothing_new_and_a_number_only_for_the_same() {
     let numbered = |number| {
         supported().stance(Some(PriorAuthorization::Satisfied)).asserted(|assertion| {
             assertion.authorization_number = Some(number);
             assertion.policy_url = Some("https://plan.example/policy");
         })
     };
-    let mut borne = signed(&numbered("PA-1"));
+    let mut borne = signed(&numbered("PA-1-00A7"));
     let parts = borne[0]["extension"].as_array_mut().unwrap();
     parts.iter_mut().find(|part| part["url"] == "date").unwrap()["valueDate"] = json!("2026-11-01");
     parts.iter_mut().find(|part| part["url"] == "coverage").unwrap()["valueReference"] =
@@ -79,7 +79,13 @@ fn another_day_number_base_or_order_of_parts_is_nothing_new() {
         part["id"] = json!("e1");
     }
     parts.reverse();
-    assert_eq!(numbered("PA-2").bearing(&json!(borne)).sent_back(), None);
+    assert_eq!(numbered("PA-2-00A7").bearing(&json!(borne)).sent_back(), None);
+    for other in ["PA-1-00A8", "PB-1-00A7", "PA-1"] {
+        assert!(
+            numbered(other).bearing(&json!(borne)).sent_back().is_some(),
+            "{other}: silence would confirm whatever number stands there"
+        );
+    }
 }
 
 #[test]

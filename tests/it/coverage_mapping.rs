@@ -100,7 +100,7 @@ fn what_time_alone_forbids_is_covered_from_its_day_on_and_not_before() {
         let [later, before] = extensions.as_slice() else { panic!("{extensions:?}") };
         assert_eq!([decisions(later), decisions(before)], [expected, "not-covered"], "{stance:?}");
         let periods = [later, before].map(|extension| details(extension, "allowed-period", "")[0].clone());
-        assert_eq!(periods, [json!({"start": "2026-12-13"}), json!({"end": "2026-12-12"})]);
+        assert_eq!(periods, [json!({"start": "2026-12-13", "end": "2027-05-01"}), json!({"end": "2026-12-12"})]);
         assert_eq!(reasons(later)[0], "Coverage: this is said of a service on 2026-12-13 or later.");
         assert_eq!(reasons(before), ["Coverage: Less than two months since the last injection: What was found for I.C.3."]);
     }
@@ -115,6 +115,23 @@ fn what_is_open_is_not_covered_from_a_day_on_either() {
         assert_eq!(found, ["conditional no-auth clinical retain-doc OTH", "not-covered"]);
         assert_eq!(details(&extensions[0], "allowed-period", ""), [&json!({"start": "2026-12-13"})]);
     }
+}
+
+#[test]
+fn nothing_is_covered_beyond_the_coverages_last_day() {
+    let ending = |day: &'static str| {
+        let decided = Decided::from("2026-12-13").asserted(|assertion| assertion.period_end = Some(day.parse().unwrap()));
+        let extension = decided.extensions()[0].clone();
+        (decisions(&extension), details(&extension, "allowed-period", "")[0].clone())
+    };
+    assert_eq!(ending("2026-12-31"), ("covered".to_owned(), json!({"start": "2026-12-13", "end": "2026-12-31"})));
+    assert!(ending("2026-12-12").0.starts_with("conditional"), "{:?}", ending("2026-12-12"));
+}
+
+#[test]
+fn what_was_judged_for_a_day_that_is_not_the_orders_own_says_so() {
+    let decided = Decided::as_(Determination::Supported).asserted(|assertion| assertion.judged_for = Some("2026-12-20".parse().unwrap()));
+    assert_eq!(details(&decided.extensions()[0], "allowed-period", ""), [&json!({"start": "2026-12-20", "end": "2026-12-20"})]);
 }
 
 #[test]

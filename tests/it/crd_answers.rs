@@ -144,17 +144,21 @@ fn authorizing(stance: &str) -> TestApp {
 #[tokio::test]
 async fn prior_authorization_is_as_the_plan_has_it_for_the_orders_code() {
     for (stance, expected) in
-        [("no-auth", "no-auth"), ("auth-needed", "auth-needed"), ("performpa", "performpa"), ("satisfied", "satisfied")]
+        [("no-auth", "no-auth"), ("auth-needed", "auth-needed"), ("performpa", "performpa"), ("satisfied", "auth-needed")]
     {
         let extension = the_information(&authorizing(stance), &story(SUPPORTED)).await;
         assert_eq!(part(&extension, "pa-needed"), Some(json!(expected)), "{stance}");
-        assert_eq!(part(&extension, "satisfied-pa-id").is_some(), stance == "satisfied");
+        assert_eq!(part(&extension, "satisfied-pa-id"), None);
     }
 }
 
 #[tokio::test]
 async fn an_authorization_is_issued_for_what_is_supported_alone_and_not_to_who_only_asks() {
-    let app = authorizing("satisfied");
+    let keeping = Keeping::new();
+    let app = issuing(keeping).await;
+    let supported = the_information(&app, &story(SUPPORTED)).await;
+    assert_eq!(part(&supported, "pa-needed"), Some(json!("satisfied")));
+    assert!(part(&supported, "satisfied-pa-id").is_some());
     let undocumented = the_information(&app, &story(UNDOCUMENTED)).await;
     assert_eq!((part(&undocumented, "pa-needed"), part(&undocumented, "satisfied-pa-id")), (Some(json!("conditional")), None));
     let what_if = the_information(&app, &configured(SUPPORTED, &json!({"unsolicited-determ": false}))).await;
@@ -203,14 +207,114 @@ async fn of_one_call_the_orders_of_one_coverage_share_an_assertion_and_others_ha
 }
 
 #[tokio::test]
-async fn an_order_that_says_it_already_is_left_alone() {
-    let app = authorizing("satisfied");
+async fn an_order_that_says_it_already_is_left_alone_and_a_copy_of_it_is_not() {
+    let keeping = Keeping::new();
+    let app = issuing(keeping).await;
     let first = answer(&app, &story(SUPPORTED)).await;
     let annotated = first["systemActions"][0]["resource"].clone();
-    let again = changed(SUPPORTED, |call| call["context"]["draftOrders"]["entry"][0]["resource"] = annotated);
-    let second = answer(&app, &again).await;
-    assert_eq!(second.get("systemActions"), None);
-    assert_eq!(second["cards"].as_array().unwrap().len(), 1);
+    let signed_again = |change: &dyn Fn(&mut Value)| {
+        let mut order = annotated.clone();
+        change(&mut order);
+        changed(SUPPORTED, |call| call["context"]["draftOrders"]["entry"][0]["resource"] = order)
+    };
+    let same = answer(&app, &signed_again(&|_| {})).await;
+    assert_eq!((same.get("systemActions"), same["cards"].as_array().unwrap().len()), (None, 1));
+    let copied = answer(&app, &signed_again(&|order| order["id"] = json!("a-copy"))).await;
+    let number = |answer: &Value| part(&information(answer)[0], "satisfied-pa-id").unwrap();
+    assert_ne!(number(&copied), number(&first));
+    let forged = answer(
+        &app,
+        &signed_again(&|order| {
+            let parts = order.pointer_mut("/extension/0/extension").unwrap().as_array_mut().unwrap();
+            parts.iter_mut().find(|part| part["url"] == "satisfied-pa-id").unwrap()["valueString"] = json!("SIJ-1");
+        }),
+    )
+    .await;
+    assert!(number(&forged).as_str().unwrap().len() > 30);
+}
+
+/// A story whose Coverage has no last day.
+fn unending() -> Case {
+    changed("third-injection-at-seven-weeks", |call| {
+        for entry in call["prefetch"]["coverage"]["entry"].as_array_mut().unwrap() {
+            entry["resource"].as_object_mut().unwrap().remove("period");
+        }
+    })
+}
+
+#[tokio::test]
+async fn covered_later_is_said_of_the_days_alone_on_which_it_would_be() {
+    let app = app_with(|config| config.plan.prior_authorization = Some(serde_json::from_value(json!({"default": "no-auth"})).unwrap()));
+    let answer = answer(&app, &unending()).await;
+    let later = &information(&answer)[0];
+    assert_eq!(part(later, "covered"), Some(json!("covered")));
+    let period = later["extension"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|part| part["url"] == "detail")
+        .find_map(|detail| {
+            detail.pointer("/extension").and_then(|parts| parts.as_array()?.iter().find_map(|part| part.get("valuePeriod").cloned()))
+        })
+        .unwrap();
+    let on = |day: chrono::NaiveDate| {
+        let mut call: Value = serde_json::from_str(&unending().request).unwrap();
+        call["context"]["draftOrders"]["entry"][0]["resource"]["occurrenceDateTime"] = json!(day);
+        crate::support::Evaluator::new().evaluate(&call.to_string())["orders"][0]["determination"].clone()
+    };
+    let [first, last] = ["start", "end"].map(|end| period[end].as_str().unwrap().parse::<chrono::NaiveDate>().unwrap());
+    let days = [first.pred_opt().unwrap(), first, last, last.succ_opt().unwrap()];
+    let is_supported = days.map(|day| on(day) == "supported");
+    assert_eq!(is_supported, [false, true, true, false], "{days:?}");
+}
+
+#[tokio::test]
+async fn a_code_of_another_system_has_no_stance() {
+    let mut keeping = Keeping::new();
+    let stances = json!({"default": "auth-needed", "codes": {"27096": "satisfied"}});
+    keeping.config.plan.prior_authorization = Some(serde_json::from_value(stances).unwrap());
+    let app = keeping.app().await;
+    let case = changed(SUPPORTED, |call| {
+        let codings = json!([{"system": "http://www.cms.gov/Medicare/Coding/HCPCSReleaseCodeSets", "code": "G0260"}, {"system": "urn:local", "code": "27096"}]);
+        call["context"]["draftOrders"]["entry"][0]["resource"]["code"]["coding"] = codings;
+    });
+    let extension = the_information(&app.http, &case).await;
+    assert_eq!((part(&extension, "pa-needed"), part(&extension, "satisfied-pa-id")), (Some(json!("auth-needed")), None));
+}
+
+#[tokio::test]
+async fn an_order_of_the_call_that_could_not_be_read_leaves_the_others_open() {
+    let dated = |id: &str| {
+        let mut order = changed(SUPPORTED, |_| {})
+            .json()
+            .at("context.draftOrders.entry.0.resource")
+            .map(|order| serde_json::from_str::<Value>(&order.to_string()).unwrap())
+            .unwrap();
+        order["id"] = json!(id);
+        order["status"] = json!("active");
+        order
+    };
+    let dispatched = |references: &[&str]| {
+        changed(SUPPORTED, |call| {
+            let patient = call["context"]["patientId"].clone();
+            call["hook"] = json!("order-dispatch");
+            call["context"] = json!({"patientId": patient, "dispatchedOrders": references, "performer": "Organization/o"});
+            call["prefetch"]["serviceRequests"] = bundle([dated("a")]);
+        })
+    };
+    let app = app_with(|_| {});
+    let all = answer(&app, &dispatched(&["ServiceRequest/a"])).await;
+    assert_eq!(part(&information(&all)[0], "covered"), Some(json!("covered")));
+    let one_missing = answer(&app, &dispatched(&["ServiceRequest/a", "ServiceRequest/b"])).await;
+    assert_eq!(part(&information(&one_missing)[0], "covered"), Some(json!("conditional")));
+    let detail = one_missing["cards"][0]["detail"].as_str().unwrap();
+    assert!(detail.contains("rders of this call that could not be read: 1"), "{detail}");
+}
+
+/// A service that keeps its calls, and issues authorizations.
+async fn issuing(mut keeping: Keeping) -> TestApp {
+    keeping.config.plan.prior_authorization = Some(serde_json::from_value(json!({"default": "satisfied"})).unwrap());
+    keeping.app().await.http
 }
 
 /// The story with other coverages.
@@ -223,7 +327,7 @@ fn covered(coverages: &[Value]) -> Case {
 }
 
 fn coverage(id: &str, more: &Value) -> Value {
-    let patient = story(SUPPORTED).json().at("context.patientId").unwrap().text().unwrap().to_owned();
+    let patient = story(SUPPORTED).json().at("context.patientId").unwrap().text().unwrap().clone();
     let mut coverage = json!({"resourceType": "Coverage", "id": id, "status": "active",
         "beneficiary": {"reference": format!("Patient/{patient}")},
         "payor": [{"display": "Example Health Plan", "identifier": {"system": "urn:payers", "value": "1"}}]});
@@ -249,6 +353,7 @@ async fn without_a_coverage_that_can_be_judged_there_are_cards_and_the_reason() 
         (vec![coverage("a", &json!({"status": "cancelled"}))], Some("not in force on the day of service")),
         (vec![coverage("a", &json!({"period": {"end": "2026-11-30"}}))], Some("not in force on the day of service")),
         (vec![coverage("a", &foreign)], Some("insured with Somebody else")),
+        (vec![coverage("a", &json!({"payor": [{"display": "Rival Insurance"}]}))], Some("does not say which insurer")),
         (vec![coverage("a", &json!({})), coverage("b", &json!({}))], Some("more than one insurance")),
     ] {
         let answer = answer(&app, &covered(&coverages)).await;
@@ -270,6 +375,22 @@ async fn of_several_coverages_the_only_one_of_the_plans_counts() {
 }
 
 #[tokio::test]
+async fn a_payers_identifier_is_looked_up_in_its_organization_where_a_plan_is_known_by_one() {
+    let organization =
+        json!({"resourceType": "Organization", "id": "o", "name": "Some plan", "identifier": [{"system": "urn:payers", "value": "1"}]});
+    let server = FhirServer::without_entries().await.holding(organization);
+    let app = app_with(|config| {
+        register(config, &server.base());
+        config.plan.payer_identifiers = serde_json::from_value(json!(["urn:payers|1"])).unwrap();
+    });
+    let case = covered(&[coverage("a", &json!({"payor": [{"reference": "Organization/o", "display": "Some plan"}]}))]);
+    let mut call: Value = serde_json::from_str(&case.request).unwrap();
+    call["fhirServer"] = json!(server.base());
+    let extension = the_information(&app, &Case { request: call.to_string(), ..case }).await;
+    assert_eq!(part(&extension, "coverage"), Some(json!({"reference": "Coverage/a"})));
+}
+
+#[tokio::test]
 async fn a_client_that_is_answered_strictly_is_told_what_is_wrong_with_its_coverage() {
     let app = knowing_its_payer(true);
     let foreign = json!({"payor": [{"identifier": {"system": "urn:payers", "value": "2"}}]});
@@ -282,6 +403,13 @@ async fn a_client_that_is_answered_strictly_is_told_what_is_wrong_with_its_cover
         let answer: Answer = app.sign_text(&covered(&coverages).request).await;
         assert!(answer.outcome(400, "structure").contains(said), "{coverages:?}: {}", answer.text());
     }
+    let untold = changed(SUPPORTED, |call| drop(call["prefetch"].as_object_mut().unwrap().remove("coverage")));
+    app.sign_text(&untold.request).await.outcome(400, "structure");
+    let shadowed = app_with(|config| {
+        config.crd.strict = true;
+        config.development.shadow = Some(true);
+    });
+    assert_eq!(answer(&shadowed, &untold).await, json!({"cards": []}));
     let ended = covered(&[coverage("a", &json!({"status": "cancelled"}))]);
     let ended = Case { request: ended.request.replacen('{', r#"{"extension":{"davinci-crd.requestedVersion":"2.2"},"#, 1), ..ended };
     let ended = the_information(&app, &ended).await;

@@ -65,7 +65,7 @@ fn ehrs_that_cannot_be_are_refused_with_the_reason() {
             entry("hosts = [\"10.0.0.1\"]"),
             "`smart.ehrs.hosts`: entry 1: is a private address; it needs `allow_private_addresses` of the FHIR server",
         ),
-        (entry("plan = \"gold\""), "`smart.ehrs.plan`: entry 1: no `[[plans]]` has the id `gold`"),
+        (entry("plan = \"gold\""), "`smart.ehrs.plan`: entry 1: no plan has the id `gold`"),
         (entry("client = \" \""), "`smart.ehrs.client`: entry 1: must not be empty"),
         (entry("").replace("\"sij\"", "\"\""), "`smart.ehrs.client_id`: entry 1: must be plain text, and not empty"),
         (

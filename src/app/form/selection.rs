@@ -99,7 +99,8 @@ impl<'p> Chooser<'p> {
     /// The form of each order in scope, and a remark on every other order.
     fn add_orders(self, orders: &[GivenOrder<'_>], patient_id: &str, selection: &mut Selection<'p>) -> Result<(), FormError> {
         let plain = Gathered::of_orders(orders.iter().map(|order| (None, Some(order.raw))));
-        let (booked, _) = Gathered::of_appointments(NamedOrders::booked(orders.iter().map(|order| Some(order.raw))));
+        let (booked, _) =
+            Gathered::of_appointments(NamedOrders::booked(orders.iter().map(|order| Some(order.raw)), orders.len()), patient_id);
         let drafts = |gathered| Gathered::drafts(gathered).iter().map(move |draft| (gathered, draft));
         let drafts: Vec<_> = drafts(&plain).chain(drafts(&booked)).collect();
         for (position, order) in orders.iter().enumerate() {

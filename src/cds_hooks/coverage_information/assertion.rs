@@ -58,6 +58,8 @@ pub struct CoverageAssertion<'p> {
     pub coverage: &'p str,
     /// What the plan knows of it.
     pub state: CoverageState,
+    /// The day of service it was judged for, where the order does not say that day itself.
+    pub judged_for: Option<NaiveDate>,
     /// The last day of the Coverage, where it tells.
     pub period_end: Option<NaiveDate>,
     /// The plan's stance for the order's codes; none where it has not published one.

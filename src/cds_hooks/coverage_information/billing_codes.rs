@@ -16,11 +16,13 @@ const MOST_CODES: usize = 10;
 pub(super) fn billing_codes(policy: &Policy, order: &OrderJson<'_>) -> Vec<Value> {
     let mut found: Vec<Value> = Vec::new();
     for coding in ["code", "serviceType"].into_iter().flat_map(|name| codings(order, name)) {
+        if found.len() == MOST_CODES {
+            break;
+        }
         if is_billed(policy, &coding) && !found.contains(&coding) {
             found.push(coding);
         }
     }
-    found.truncate(MOST_CODES);
     found
 }
 
@@ -37,5 +39,11 @@ fn codings(order: &OrderJson<'_>, name: &str) -> Vec<Value> {
 
 fn is_billed(policy: &Policy, coding: &Value) -> bool {
     let text = |name: &str| coding.get(name).and_then(Value::as_str).unwrap_or_default();
-    !text("code").is_empty() && SYSTEMS.iter().any(|system| policy.value_sets.is_same_system(text("system"), system))
+    !text("code").is_empty() && is_billing_system(policy, text("system"))
+}
+
+/// Whether claims are made with the codes of a system.
+#[must_use]
+pub fn is_billing_system(policy: &Policy, system: &str) -> bool {
+    SYSTEMS.iter().any(|known| policy.value_sets.is_same_system(system, known))
 }

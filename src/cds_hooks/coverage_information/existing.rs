@@ -10,7 +10,7 @@ use super::super::order_json::OrderJson;
 use super::extension::COVERAGE_INFORMATION;
 
 /// What differs in each assertion though it says the same; and the Coverage, which is compared by type and id.
-const PASSING: [&str; 4] = ["coverage", "date", "coverage-assertion-id", "satisfied-pa-id"];
+const PASSING: [&str; 3] = ["coverage", "date", "coverage-assertion-id"];
 
 /// The order with these extensions in the place of those for the same Coverage, or behind all others. `None` if they say
 /// nothing new, or the order's extensions are no list.
@@ -74,7 +74,16 @@ fn essences<'v>(extensions: impl IntoIterator<Item = &'v Value>) -> Vec<String> 
 /// What an extension says, without what is passing.
 fn essence(extension: &Value) -> String {
     let lasting = parts(extension).filter(|part| text(part, "url").is_none_or(|url| !PASSING.contains(&url)));
-    sorted(lasting.map(|part| settled(part).to_string())).join(",")
+    sorted(lasting.map(|part| number_for_the_same(part).unwrap_or_else(|| settled(part).to_string()))).join(",")
+}
+
+/// An authorization's number without the record it leads to: what stands before that and behind it says whose number it is, and for what.
+/// So a new number for the same is nothing new, and a number copied from another order is not confirmed by silence.
+fn number_for_the_same(part: &Value) -> Option<String> {
+    let number = text(part, "valueString").filter(|_| text(part, "url") == Some("satisfied-pa-id"))?;
+    let (rest, mark) = number.rsplit_once('-')?;
+    let (prefix, _) = rest.rsplit_once('-')?;
+    Some(format!("{prefix}-{mark}"))
 }
 
 /// An extension with the parts of it in an order of their own, and without the ids a client gave them.

@@ -88,6 +88,7 @@ impl Written<'_, '_, '_, '_> {
     fn details(&self) -> Vec<Value> {
         let period = self.repetition.period.map(|period| match period {
             AllowedPeriod::From(first) => json!({"start": first}),
+            AllowedPeriod::Within(first, last) => json!({"start": first, "end": last}),
             AllowedPeriod::Until(last) => json!({"end": last}),
         });
         let period = period.map(|period| self.detail(DetailCode::AllowedPeriod, "valuePeriod", period));

@@ -20,6 +20,15 @@ pub(super) fn repetitions<'p>(case: &CardCase<'_, '_, '_>, assertion: &CoverageA
 }
 
 fn of_determination<'p>(case: &CardCase<'_, '_, '_>, assertion: &CoverageAssertion<'p>) -> Vec<Repetition<'p>> {
+    let mut repetitions = of_order(case, assertion);
+    if let (Some(day), [only]) = (assertion.judged_for, repetitions.as_mut_slice()) {
+        // The order itself does not say so (CRD 2.2.1, resp-30).
+        only.period = Some(AllowedPeriod::Within(day, day));
+    }
+    repetitions
+}
+
+fn of_order<'p>(case: &CardCase<'_, '_, '_>, assertion: &CoverageAssertion<'p>) -> Vec<Repetition<'p>> {
     match (case.order.determination, case.order.earliest_date) {
         (Determination::Supported, _) => vec![repetition(case, Covered::Yes, when_proved(assertion))],
         (Determination::NeedsDocumentation, _) => vec![to_be_documented(case, assertion)],
@@ -96,10 +105,11 @@ fn to_be_settled<'p>(case: &CardCase<'_, '_, '_>, assertion: &CoverageAssertion<
 
 /// Covered, or open, from a day on; not covered before it.
 fn from_a_day_on<'p>(case: &CardCase<'_, '_, '_>, assertion: &CoverageAssertion<'p>, date: NaiveDate) -> Vec<Repetition<'p>> {
-    let is_open = case.order.sites.iter().flat_map(|site| &site.criteria).any(|criterion| criterion.verdict.is_unknown());
-    let mut later = if is_open { to_be_documented(case, assertion) } else { covered_later(case, assertion, date) };
+    let ends = assertion.period_end.unwrap_or(NaiveDate::MAX);
+    let covered = case.order.supported_from.map(|(first, last)| (first, last.min(ends))).filter(|(first, last)| first <= last);
+    let mut later = if covered.is_some() { covered_later(case, assertion, date) } else { to_be_documented(case, assertion) };
     later.reasons.insert(0, of_coverage(case, &case.say(CardText::CoverageFrom, &[&date])));
-    later.period = Some(AllowedPeriod::From(date));
+    later.period = Some(covered.map_or(AllowedPeriod::From(date), |(first, last)| AllowedPeriod::Within(first, last)));
     let before = date.pred_opt().map(|last| Repetition { period: Some(AllowedPeriod::Until(last)), ..not_covered(case) });
     [later].into_iter().chain(before).collect()
 }

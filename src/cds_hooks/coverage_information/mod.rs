@@ -18,6 +18,7 @@ mod repetition;
 mod version_2_0;
 
 pub use assertion::{CoverageAssertion, CoverageState, PlanContact, PriorAuthorization};
+pub use billing_codes::is_billing_system;
 pub use extension::COVERAGE_INFORMATION;
 
 use super::card::{CardCase, is_named};

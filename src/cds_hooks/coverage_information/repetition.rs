@@ -87,6 +87,7 @@ pub(super) struct Reason {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum AllowedPeriod {
     From(NaiveDate),
+    Within(NaiveDate, NaiveDate),
     Until(NaiveDate),
 }
 

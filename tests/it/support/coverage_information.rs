@@ -82,17 +82,20 @@ impl Decided {
     pub(crate) fn from(day: &str) -> Self {
         let mut decided = Self::as_(Determination::NotYet);
         decided.evaluation.orders[0].earliest_date = Some(date(day));
+        decided.evaluation.orders[0].supported_from = Some((date(day), date("2027-05-01")));
         decided
     }
 
     /// The same with a criterion more.
     pub(crate) fn with(mut self, criterion: Criterion<'static>) -> Self {
+        self.evaluation.orders[0].supported_from.take_if(|_| criterion.verdict.is_unknown());
         self.evaluation.orders[0].sites[0].criteria.push(criterion);
         self
     }
 
     /// The same with a joint more.
     pub(crate) fn with_site(mut self, determination: Determination, criterion: Criterion<'static>) -> Self {
+        self.evaluation.orders[0].supported_from.take_if(|_| criterion.verdict.is_unknown());
         self.evaluation.orders[0].sites.push(site(Site::Right, determination, vec![criterion]));
         self
     }
@@ -165,6 +168,7 @@ pub(crate) fn assertion() -> CoverageAssertion<'static> {
         version: CrdVersion::V2_2,
         coverage: COVERAGE,
         state: CoverageState::Active,
+        judged_for: None,
         period_end: None,
         prior_authorization: None,
         authorization_number: None,
@@ -196,6 +200,7 @@ fn order(determination: Determination, sites: Vec<SiteEvaluation<'static>>) -> O
         determination,
         earliest_date: None,
         too_late: None,
+        supported_from: None,
         diagnosis: DiagnosisSupport::OnOrder,
         supporting_condition: None,
         second_procedure: None,
