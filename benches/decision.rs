@@ -136,6 +136,7 @@ fn parts(criterion: &mut Criterion, service: &Service, resources: usize) -> anyh
         form: None,
         therapy_order_code: None,
         coverage_note: None,
+        app: None,
     };
     let write_cards = || cards(&evaluation, |_| &presentation, |_| policy, || RandomIds.new_id());
 

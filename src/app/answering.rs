@@ -81,7 +81,7 @@ impl<'p> Answering<'p> {
             coverage_note: None,
             app: None,
         };
-        let presentations: Vec<_> = orders.iter().zip(&said).map(|(order, said)| self.presentation(bare, order, said, decision)).collect();
+        let presentations: Vec<_> = orders.iter().zip(&said).map(|(order, said)| self.presentation(&bare, order, said, decision)).collect();
         let place = |order: &OrderEvaluation<'a>| orders.iter().position(|other| other.position == order.position);
         let presentation_of = |order: &OrderEvaluation<'a>| place(order).and_then(|place| presentations.get(place)).unwrap_or(&bare);
         let mut response = cards(&decision.evaluation, presentation_of, |order| self.policy(order), new_id);
@@ -103,7 +103,7 @@ impl<'p> Answering<'p> {
 
     fn presentation<'s, 'a>(
         &'s self,
-        bare: Presentation<'s, 'a>,
+        bare: &Presentation<'s, 'a>,
         order: &OrderEvaluation<'a>,
         said: &'s Said<'_, '_>,
         decision: &'s Decision<'a>,
@@ -127,7 +127,7 @@ impl<'p> Answering<'p> {
                 coverage: said.coverage.as_deref(),
                 questionnaire: &form.canonical,
             }),
-            ..bare
+            ..*bare
         }
     }
 

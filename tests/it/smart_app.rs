@@ -456,7 +456,7 @@ async fn the_way_back_says_that_the_page_can_be_closed_and_assets_are_kept_for_e
 async fn a_token_that_is_over_is_got_anew_to_save() {
     let with_refresh: fn(&mut Value) = |token| token["refresh_token"] = json!(REFRESH_TOKEN);
     let story = story("nothing-documented");
-    let work = AppAtWork::with(&story, |config| config.smart.session_lifetime = std::time::Duration::from_secs(7_200), with_refresh).await;
+    let work = AppAtWork::with(&story, |config| config.smart.session_lifetime = std::time::Duration::from_hours(2), with_refresh).await;
     let mut surfer = surfer();
     let (address, page) = opened(&work, &mut surfer).await;
     work.ehr.clock.advance(3_700);
@@ -480,4 +480,23 @@ async fn a_package_is_given_by_the_decision_a_card_speaks_of_and_to_its_patient_
         assert_eq!(answer.status, 200, "{}", answer.text());
         assert_eq!(answer.text().contains("ServiceRequest/order-1"), is_given, "{patient}: {}", answer.text());
     }
+}
+
+#[tokio::test]
+async fn a_call_whose_card_links_to_the_app_is_answered_again_as_it_was() {
+    let work = at_work().await;
+    context_of(&work.sign().await);
+    let records = work.keeping.records().await;
+    let call = records.iter().find(|record| record.kind == EntryKind::Call).unwrap();
+    assert_eq!(work.keeping.replaying().replay(call).unwrap().differences, []);
+}
+
+#[tokio::test]
+async fn what_the_chart_knows_of_earlier_injections_stands_in_the_form() {
+    let (work, mut surfer) = (AppAtWork::of(&story("second-diagnostic-day-15")).await, surfer());
+    let (_, page) = opened(&work, &mut surfer).await;
+    let page = Html::parse(&page.text());
+    let dates: Vec<_> =
+        page.all("input").into_iter().filter(|input| input.get("name") == Some("prior-injection.0.injection-date")).collect();
+    assert!(dates[0].get("value").is_some_and(|date| date.len() == 10), "{dates:?}");
 }

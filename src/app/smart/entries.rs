@@ -74,13 +74,12 @@ fn content(app: &App, told: &Told<'_>, decision: &Decision<'_>, call: &str, save
         .json("policyFiles", &in_force(app.policies()))
         .json("order", &told.chart.chosen)
         .json("evaluation", &decision.report());
-    let members = match saved {
-        Some(response) => members.json("response", response),
-        None => {
-            let pages = &told.chart.pages;
-            let fetched = Fetched { orders: &pages.orders, lists: [&pages.lists, &[]], referred: &pages.referred, form: None };
-            members.raw("fetched", &fetched_json(fetched))
-        }
+    let members = if let Some(response) = saved {
+        members.json("response", response)
+    } else {
+        let pages = &told.chart.pages;
+        let fetched = Fetched { orders: &pages.orders, lists: [&pages.lists, &[]], referred: &pages.referred, form: None };
+        members.raw("fetched", &fetched_json(fetched))
     };
     members.raw("request", call.as_bytes()).finish()
 }

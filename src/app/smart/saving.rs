@@ -33,21 +33,21 @@ pub(super) struct Target {
     pub(super) identifier: String,
 }
 
-impl App {
-    /// The response that a user's answers of today go into: what this session saved, today's own of the chart, or a new one.
-    pub(super) fn target(&self, work: &Work, chart: &Chart, questionnaire: &str, now: DateTime<Utc>) -> Target {
-        if let Some(saved) = &work.saved {
-            return Target { id: Some(saved.id.clone()), identifier: identifier(&saved.response).unwrap_or_default().to_owned() };
-        }
-        let own = |response: &Value| {
-            let id = response.get("id")?.as_str()?.to_owned();
-            is_own(response, &work.grant, questionnaire, now).then_some(())?;
-            Some(Target { id: Some(id), identifier: identifier(response)?.to_owned() })
-        };
-        let new = || Target { id: None, identifier: chart.identifier.to_string() };
-        responses(chart).iter().filter_map(own).next_back().unwrap_or_else(new)
+/// The response that a user's answers of today go into: what this session saved, today's own of the chart, or a new one.
+pub(super) fn target(work: &Work, chart: &Chart, questionnaire: &str, now: DateTime<Utc>) -> Target {
+    if let Some(saved) = &work.saved {
+        return Target { id: Some(saved.id.clone()), identifier: identifier(&saved.response).unwrap_or_default().to_owned() };
     }
+    let own = |response: &Value| {
+        let id = response.get("id")?.as_str()?.to_owned();
+        is_own(response, &work.grant, questionnaire, now).then_some(())?;
+        Some(Target { id: Some(id), identifier: identifier(response)?.to_owned() })
+    };
+    let new = || Target { id: None, identifier: chart.identifier.to_string() };
+    responses(chart).iter().filter_map(own).next_back().unwrap_or_else(new)
+}
 
+impl App {
     /// Saves a response, as JSON.
     pub(super) async fn save(&self, grant: &mut Grant, response: Value, target: &Target, now: DateTime<Utc>) -> Outcome {
         let written = match self.put(grant, &response, &target.identifier).await {

@@ -8,7 +8,7 @@ use super::browser::Browser;
 use super::entries::Told;
 use super::fault::Fault;
 use super::response::Response;
-use super::saving::{Outcome, Target};
+use super::saving::{Outcome, Target, target};
 use super::sessions::{Session, Work};
 use super::showing::{Given, View, order_of};
 use super::shown::{Leaf, Next, PageCategory};
@@ -115,10 +115,10 @@ impl Asked<'_> {
             // A page of another order, which this session does not show any more.
             return Ok(self.to_page());
         }
-        let target = self.app.target(work, chart, &form.canonical, self.now);
-        let response = self.response(work, &form, &target, &submission.items)?;
+        let place = target(work, chart, &form.canonical, self.now);
+        let response = self.response(work, &form, &place, &submission.items)?;
         if submission.action == Action::Save && submission.faults.is_empty() && work.grant.may_write_responses {
-            return self.save(work, submission, response, &target).await;
+            return self.save(work, submission, response, &place).await;
         }
         let category =
             if submission.action == Action::Save && !submission.faults.is_empty() { PageCategory::Faulty } else { PageCategory::Fine };

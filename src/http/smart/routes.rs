@@ -16,7 +16,7 @@ use crate::http::limits::{admit, hold_deadline};
 use crate::http::router::Service;
 
 /// The time limit of a request, in which an EHR may be asked several times, each within a limit of its own.
-const DEADLINE: Duration = Duration::from_secs(60);
+const DEADLINE: Duration = Duration::from_mins(1);
 
 /// The largest form that is read, in bytes.
 pub(super) const MOST_BYTES: usize = 64 * 1024;

@@ -52,19 +52,15 @@ impl Chart {
             return json_answer(status, &json!({"resourceType": "OperationOutcome"}));
         }
         let mut resources = self.resources.lock().unwrap();
-        match parts.get(1) {
-            Some(id) => {
-                resources.retain(|resource| resource["resourceType"] != parts[0] || resource["id"] != *id);
-                resources.push(written.clone());
-                json_answer(200, &written)
-            }
-            None => {
-                let id = format!("written-{}", resources.len());
-                written["id"] = json!(id);
-                resources.push(written);
-                ResponseTemplate::new(201).insert_header("location", format!("/fhir/{}/{id}/_history/1", parts[0]))
-            }
+        if let Some(id) = parts.get(1) {
+            resources.retain(|resource| resource["resourceType"] != parts[0] || resource["id"] != *id);
+            resources.push(written.clone());
+            return json_answer(200, &written);
         }
+        let id = format!("written-{}", resources.len());
+        written["id"] = json!(id);
+        resources.push(written);
+        ResponseTemplate::new(201).insert_header("location", format!("/fhir/{}/{id}/_history/1", parts[0]))
     }
 }
 
