@@ -49,7 +49,13 @@ pub fn router(app: Arc<App>, ids: Arc<dyn IdSource>, config: &Config) -> Router 
         .route("/fhir/ValueSet/{id}", get(fhir_value_set::read));
     let published = if config.auth.protect_discovery { middleware::around_calls(published, &gate) } else { published };
 
-    let pages = if app.has_smart_app() { smart::routes(&server) } else { Router::new() };
+    let pages = Router::new()
+        .route("/smart/launch", get(smart::launch::begin))
+        .route("/smart/callback", get(smart::callback::end))
+        .route("/smart/app/{session}", get(smart::page::show).post(smart::page::take))
+        .route("/smart/assets/{name}", get(smart::asset::show))
+        .route("/.well-known/jwks.json", get(smart::keys::show));
+    let pages = if app.has_smart_app() { smart::around_pages(pages, &server) } else { Router::new() };
 
     let routes = Router::new()
         .merge(pages)

@@ -10,7 +10,7 @@ use crate::support::html::Html;
 use crate::support::keeping::{content, summary};
 use crate::support::opened_app::{AppAtWork, Surfer, hidden};
 use crate::support::smart_ehr::{ACCESS_TOKEN, CODE, REFRESH_TOKEN};
-use crate::support::{Answer, LogBuffer, changed, post, story};
+use crate::support::{Answer, LogBuffer, TestApp, changed, post, story};
 
 /// What is missing of the story, answered.
 const ANSWERS: [(&str, &str); 13] = [
@@ -500,4 +500,14 @@ async fn what_the_chart_knows_of_earlier_injections_stands_in_the_form() {
     let dates: Vec<_> =
         page.all("input").into_iter().filter(|input| input.get("name") == Some("prior-injection.0.injection-date")).collect();
     assert!(dates[0].get("value").is_some_and(|date| date.len() == 10), "{dates:?}");
+}
+
+#[tokio::test]
+async fn without_a_registered_ehr_there_are_no_pages_and_no_links() {
+    let app = TestApp::on_the_day_of_the_fixtures();
+    for path in ["/smart/launch", "/smart/callback", "/smart/app/s", "/smart/assets/page.css", "/.well-known/jwks.json"] {
+        app.get(path).await.outcome(404, "not-found");
+    }
+    let answer = app.sign_text(&story("nothing-documented").request).await;
+    assert!(!answer.text().contains("\"smart\""), "{}", answer.text());
 }

@@ -13,7 +13,7 @@ use crate::http::router::Service;
 const FOR_EVER: &str = "public, max-age=31536000, immutable";
 
 /// Answers with a file.
-pub(super) async fn show(State(_): State<Service>, Path(name): Path<String>) -> Result<Response, HttpError> {
+pub(in crate::http) async fn show(State(_): State<Service>, Path(name): Path<String>) -> Result<Response, HttpError> {
     let asset = App::smart_asset(&name).ok_or(HttpError::UnknownPath)?;
     Ok(([(CONTENT_TYPE, asset.media_type), (CACHE_CONTROL, FOR_EVER)], asset.bytes.into_owned()).into_response())
 }

@@ -12,7 +12,7 @@ use crate::app::Returned;
 use crate::http::router::Service;
 
 /// Sends the browser to the page of its session.
-pub(super) async fn end(State(service): State<Service>, headers: HeaderMap, RawQuery(query): RawQuery) -> Response {
+pub(in crate::http) async fn end(State(service): State<Service>, headers: HeaderMap, RawQuery(query): RawQuery) -> Response {
     let query = query.unwrap_or_default();
     let parameter = |name: &str| form_urlencoded::parse(query.as_bytes()).find(|(known, _)| known == name).map(|(_, value)| value);
     let (state, code, error) = (parameter("state").unwrap_or_default(), parameter("code"), parameter("error"));

@@ -8,6 +8,6 @@ use axum::response::{IntoResponse, Response};
 use crate::http::router::Service;
 
 /// Answers with the public keys.
-pub(super) async fn show(State(service): State<Service>) -> Response {
+pub(in crate::http) async fn show(State(service): State<Service>) -> Response {
     ([(CONTENT_TYPE, "application/json")], service.app.smart_keys()).into_response()
 }

@@ -13,7 +13,7 @@ use crate::app::Launched;
 use crate::http::router::Service;
 
 /// Sends the browser to the EHR.
-pub(super) async fn begin(State(service): State<Service>, headers: HeaderMap, RawQuery(query): RawQuery) -> Response {
+pub(in crate::http) async fn begin(State(service): State<Service>, headers: HeaderMap, RawQuery(query): RawQuery) -> Response {
     let query = query.unwrap_or_default();
     let parameter = |name: &str| form_urlencoded::parse(query.as_bytes()).find(|(known, _)| known == name).map(|(_, value)| value);
     let (iss, launch) = (parameter("iss").unwrap_or_default(), parameter("launch"));

@@ -12,14 +12,14 @@ use url::form_urlencoded;
 
 use super::answer::answer;
 use super::browser::browser;
-use super::routes::MOST_BYTES;
+use super::around::MOST_BYTES;
 use crate::http::HttpError;
 use crate::http::router::Service;
 
 const FORM: &str = "application/x-www-form-urlencoded";
 
 /// Shows the page.
-pub(super) async fn show(
+pub(in crate::http) async fn show(
     State(service): State<Service>,
     Path(session): Path<String>,
     headers: HeaderMap,
@@ -30,7 +30,7 @@ pub(super) async fn show(
 }
 
 /// Takes a form. It is worked on to the end, though the browser may be gone: what is written to a chart is recorded, too.
-pub(super) async fn take(State(service): State<Service>, Path(session): Path<String>, request: Request) -> Result<Response, HttpError> {
+pub(in crate::http) async fn take(State(service): State<Service>, Path(session): Path<String>, request: Request) -> Result<Response, HttpError> {
     let (head, body) = request.into_parts();
     if !is_form(&head.headers) {
         return Err(HttpError::UnsupportedMediaType);
