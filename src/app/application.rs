@@ -163,6 +163,12 @@ impl App {
         self.services.ids.iter().any(|id| id == service_id)
     }
 
+    /// The hooks that are offered.
+    #[must_use]
+    pub fn hooks(&self) -> &[Hook] {
+        self.services.hooks()
+    }
+
     /// The ids of the services offered.
     #[must_use]
     pub fn service_ids(&self) -> &[String] {

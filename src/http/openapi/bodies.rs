@@ -50,16 +50,16 @@ pub(crate) struct Context {
     /// The orders being signed. An order in scope must be for that patient, or the call is answered 422.
     draft_orders: Option<DraftOrders>,
     /// order-select: those of the draft orders that are asked about, such as `ServiceRequest/o1`.
-    #[schema(nullable = false)]
-    selections: Option<Vec<String>>,
+    #[schema(value_type = Option<Value>)]
+    selections: Option<Value>,
     /// order-dispatch: the orders, such as `ServiceRequest/o1`; at most 100.
-    #[schema(nullable = false)]
-    dispatched_orders: Option<Vec<String>>,
+    #[schema(value_type = Option<Value>)]
+    dispatched_orders: Option<Value>,
     /// order-dispatch: the Tasks that ask for them to be carried out.
-    fulfillment_tasks: Option<Vec<Value>>,
+    fulfillment_tasks: Option<Value>,
     /// appointment-book: the Appointments being booked; at most 100.
-    #[schema(nullable = false)]
-    appointments: Option<DraftOrders>,
+    #[schema(value_type = Option<Value>)]
+    appointments: Option<Value>,
 }
 
 /// A Bundle of orders.

@@ -130,7 +130,11 @@ fn say_what_types_cannot(document: &mut Value, app: &App) {
         *input = package::parameters();
     }
     if let Some(call) = document.pointer_mut("/components/schemas/HookCall").and_then(Value::as_object_mut) {
+        let hooks: Vec<_> = app.hooks().iter().map(|hook| hook.as_str()).collect();
         call.insert("allOf".to_owned(), contexts());
+        if let Some(hook) = call.get_mut("properties").and_then(|properties| properties.get_mut("hook")) {
+            *hook = json!({"type": "string", "enum": hooks});
+        }
         call.insert("if".to_owned(), json!({"required": ["fhirAuthorization"], "properties": {"fhirAuthorization": {"type": "object"}}}));
         call.insert("then".to_owned(), json!({"required": ["fhirServer"], "properties": {"fhirServer": {"type": "string"}}}));
     }
@@ -145,11 +149,20 @@ fn contexts() -> Value {
         Hook::AppointmentBook => json!(["userId", "patientId", "appointments"]),
         Hook::EncounterStart | Hook::EncounterDischarge | Hook::PatientView => json!(["userId", "patientId"]),
     };
+    let texts = || json!({"type": "array", "items": {"type": "string"}});
+    let bundle = || json!({"$ref": "#/components/schemas/DraftOrders"});
+    let member = |name: &str| match name {
+        "selections" | "dispatchedOrders" => texts(),
+        "draftOrders" | "appointments" => bundle(),
+        _ => json!({"type": "string"}),
+    };
     let rule = |hook: &Hook| {
         let properties = json!({"hook": {"const": hook.as_str()}});
         let is_it = json!({"required": ["hook"], "properties": properties});
         let required = context(*hook);
-        json!({"if": is_it, "then": {"properties": {"context": {"required": required}}}})
+        let names = required.as_array().into_iter().flatten().filter_map(Value::as_str);
+        let members: serde_json::Map<_, _> = names.map(|name| (name.to_owned(), member(name))).collect();
+        json!({"if": is_it, "then": {"properties": {"context": {"required": required, "properties": members}}}})
     };
     Value::Array(Hook::ALL.iter().map(rule).collect())
 }
