@@ -3,7 +3,7 @@
 //!
 //! - `router` has all routes on one screen, `middleware` everything a request passes on its way, in order;
 //! - one file an endpoint: `discovery`, `hook`, `feedback`, `fhir_…`, `health`, `metrics`, `openapi`;
-//! - `smart` has the pages of the SMART app, with routes of their own;
+//! - `smart` has the pages of the SMART app;
 //! - `error` alone turns faults into a status and an OperationOutcome.
 //!
 //! A request that is not HTTP at all is answered by the HTTP library itself, with a bare status and no body.

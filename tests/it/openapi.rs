@@ -37,13 +37,8 @@ fn operations(openapi: &Value) -> BTreeSet<String> {
 }
 
 /// The SMART app's: pages for browsers, and the keys that EHRs know it by, which have standards of their own.
-const PAGES: [&str; 5] = [
-    "GET /smart/launch",
-    "GET /smart/callback",
-    "GET /smart/app/{session}",
-    "GET /smart/assets/{name}",
-    "GET /.well-known/jwks.json",
-];
+const PAGES: [&str; 5] =
+    ["GET /smart/launch", "GET /smart/callback", "GET /smart/app/{session}", "GET /smart/assets/{name}", "GET /.well-known/jwks.json"];
 
 /// Every route of the router for programs, read from its source.
 fn routes() -> BTreeSet<String> {

@@ -11,8 +11,8 @@ use axum::response::{IntoResponse, Response};
 use url::form_urlencoded;
 
 use super::answer::answer;
-use super::browser::browser;
 use super::around::MOST_BYTES;
+use super::browser::browser;
 use crate::http::HttpError;
 use crate::http::router::Service;
 
@@ -30,7 +30,11 @@ pub(in crate::http) async fn show(
 }
 
 /// Takes a form. It is worked on to the end, though the browser may be gone: what is written to a chart is recorded, too.
-pub(in crate::http) async fn take(State(service): State<Service>, Path(session): Path<String>, request: Request) -> Result<Response, HttpError> {
+pub(in crate::http) async fn take(
+    State(service): State<Service>,
+    Path(session): Path<String>,
+    request: Request,
+) -> Result<Response, HttpError> {
     let (head, body) = request.into_parts();
     if !is_form(&head.headers) {
         return Err(HttpError::UnsupportedMediaType);
