@@ -93,7 +93,7 @@ fn request(server: &Server, token: &AccessToken, write: Write<'_>) -> Option<Req
     url.path_segments_mut().ok()?.pop_if_empty().push(write.resource_type).extend(write.id);
     let method = if write.id.is_some() { Method::PUT } else { Method::POST };
     let request = server.client.request(method, url).header(ACCEPT, FHIR_JSON).header(CONTENT_TYPE, FHIR_JSON);
-    let request = request.header("prefer", "return=minimal").header(AUTHORIZATION, bearer(token)?).body(write.json.to_owned());
+    let request = request.header("prefer", "return=representation").header(AUTHORIZATION, bearer(token)?).body(write.json.to_owned());
     Some(match write.unless_exists {
         Some(search) => request.header("if-none-exist", search),
         None => request,
