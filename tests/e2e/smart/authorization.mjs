@@ -76,7 +76,7 @@ function launchOfContext(ctx) {
 async function addContext(ctx, otherKey) {
   const launch = launchOfContext(ctx);
   const isRefresh = ctx.oidc.params.grant_type === 'refresh_token';
-  const scopes = ctx.body.scope.split(' ').filter((scope) => !launch.withoutScopes || !scope.includes(launch.withoutScopes));
+  const scopes = launch.readOnly ? withoutWriting(ctx.body.scope.split(' ')) : ctx.body.scope.split(' ');
   const { patient, patientAtToken, patientAtRefresh, encounter, fhirContext, appContext } = launch;
   Object.assign(ctx.body, { scope: scopes.join(' '), patient: (isRefresh ? patientAtRefresh : patientAtToken) ?? patient, encounter, need_patient_banner: true });
   if (fhirContext) ctx.body.fhirContext = fhirContext;
@@ -87,6 +87,10 @@ async function addContext(ctx, otherKey) {
   }
   [ctx.body.refresh_token, ctx.body.id_token].filter(Boolean).forEach((token) => secrets.add(token));
   issue(ctx.body.access_token, launch, scopes);
+}
+
+function withoutWriting(scopes) {
+  return scopes.map((scope) => scope.replace(/\.[cruds]+$/, (letters) => letters.replace(/[cud]/g, ''))).filter((scope) => !scope.endsWith('.write'));
 }
 
 /** The pages between the launch and the app: a patient to choose where none is open, and consent where it is asked. */

@@ -11,7 +11,7 @@ export const secrets = new Set();
 /**
  * Begins a launch. Beside `patient`, `encounter`, `appContext`, `fhirContext`:
  *   consent         the user is asked, and may refuse
- *   withoutScopes   scopes with this text in them are not granted
+ *   readOnly        nothing may be written
  *   lifetime        of the access token, in seconds
  *   identityKey     'other': the id_token is signed by a key that is not published
  *   patientAtRefresh, patientAtToken   another patient than the one that is open

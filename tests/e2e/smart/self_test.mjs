@@ -59,9 +59,9 @@ async function theEhrMisbehavesAsTold(world, check) {
   check((await refused.locator('body').innerText()).includes('access_denied'), 'a refusal does not arrive');
   const forged = await launch(world, { identityKey: 'other' });
   check((await forged.locator('body').innerText()).includes('ERR_JWS_SIGNATURE_VERIFICATION_FAILED'), 'the identity token of another key is good');
-  await launch(world, { patientAtRefresh: other.patient, appContext: '{"order":"x"}', withoutScopes: 'crus', lifetime: 7 });
+  await launch(world, { patientAtRefresh: other.patient, appContext: '{"order":"x"}', readOnly: true, lifetime: 7 });
   const last = client.seen.answers.at(-1);
-  check(last.answer.appContext === '{"order":"x"}' && last.answer.expires_in === 7 && !last.answer.scope.includes('crus'), JSON.stringify(last.answer));
+  check(last.answer.appContext === '{"order":"x"}' && last.answer.expires_in === 7 && last.answer.scope.includes('QuestionnaireResponse.rs'), JSON.stringify(last.answer));
   check((await client.refresh(last)).patient === other.patient, 'the patient is not swapped');
 }
 

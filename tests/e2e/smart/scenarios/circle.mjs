@@ -106,13 +106,13 @@ export async function tokenIsRefreshed(world, check) {
   const { ehr, browsers } = world;
   const { patient } = await ehr.chart(STORY);
   await ehr.remove('QuestionnaireResponse', patient);
+  const since = Date.now();
   const page = await (await browsers.context()).newPage();
   await open(world, page, { story: STORY, lifetime: 1 });
   await page.waitForTimeout(1500);
-  const since = Date.now();
   await fill(page, ANSWERS);
   await previewed(page, 'supported');
   const shown = await save(page);
   check(shown.text.includes(words('saved-heading')), `saved: ${shown.notice ?? shown.text.slice(0, 120)}`);
-  check((await ehr.log(since)).some(({ path }) => path === '/token'), 'no token was asked for');
+  check((await ehr.log(since)).filter(({ path }) => path === '/token').length > 1, 'no new token was asked for');
 }

@@ -14,17 +14,26 @@ async function refused(world, page, name, keys, check) {
   check.all(await world.browsers.faults(page, name));
 }
 
-/** Follows a launch by hand up to the address that the EHR sends the browser back to. */
-async function callbackOf(world, context, address, change = (url) => url) {
-  let url = address;
-  for (let count = 0; count < 10; count++) {
-    const answer = await context.request.get(url, { maxRedirects: 0 });
-    const location = answer.headers().location;
-    if (!location) throw new Error(`${url} is answered ${answer.status()} without a location`);
-    url = change(new URL(location, url)).href;
-    if (new URL(url).pathname === '/smart/callback') return url;
-  }
-  throw new Error('the launch does not come back');
+/** Goes through a launch in a browser up to the address that the EHR sends it back to, which is not opened. */
+async function callbackOf(context, address, change = (url) => url) {
+  const page = await context.newPage();
+  const session = await context.newCDPSession(page);
+  const callback = new Promise((done) => {
+    session.on('Fetch.requestPaused', ({ requestId, request }) => {
+      const url = new URL(request.url);
+      if (url.pathname === '/smart/callback') {
+        done(url.href);
+        return session.send('Fetch.failRequest', { requestId, errorReason: 'Aborted' });
+      }
+      return session.send('Fetch.continueRequest', { requestId, url: change(url).href });
+    });
+  });
+  await session.send('Fetch.enable', { patterns: [{ urlPattern: '*/smart/callback?*' }, { urlPattern: '*/auth?*' }] });
+  await page.goto(address).catch(() => {});
+  const late = page.waitForTimeout(10_000).then(() => Promise.reject(new Error(`the launch does not come back, but ends at ${page.url()}`)), () => {});
+  const found = await Promise.race([callback, late]);
+  await page.close();
+  return found;
 }
 
 export async function foreignIss(world, check) {
@@ -57,7 +66,7 @@ export async function replayedState(world, check) {
 export async function launchOfAnotherBrowser(world, check) {
   const { app, ehr, browsers } = world;
   const theirs = await browsers.context();
-  const callback = await callbackOf(world, theirs, await ehr.launchAddress(app, { story: STORY }));
+  const callback = await callbackOf(theirs, await ehr.launchAddress(app, { story: STORY }));
   const page = await (await browsers.context()).newPage();
   await page.goto(callback);
   await refused(world, page, 'launch-of-another-browser', ['launch-stale', 'launch-foreign'], check);
@@ -66,8 +75,8 @@ export async function launchOfAnotherBrowser(world, check) {
 export async function injectedCode(world, check) {
   const { app, ehr, browsers } = world;
   const [theirs, ours] = [await browsers.context(), await browsers.context()];
-  const stolen = new URL(await callbackOf(world, theirs, await ehr.launchAddress(app, { story: OTHER }))).searchParams.get('code');
-  const callback = new URL(await callbackOf(world, ours, await ehr.launchAddress(app, { story: STORY })));
+  const stolen = new URL(await callbackOf(theirs, await ehr.launchAddress(app, { story: OTHER }))).searchParams.get('code');
+  const callback = new URL(await callbackOf(ours, await ehr.launchAddress(app, { story: STORY })));
   callback.searchParams.set('code', stolen);
   const page = await ours.newPage();
   await page.goto(callback.href);
@@ -77,7 +86,7 @@ export async function injectedCode(world, check) {
 export async function forgedState(world, check) {
   const { app, ehr, browsers } = world;
   const context = await browsers.context();
-  const callback = new URL(await callbackOf(world, context, await ehr.launchAddress(app, { story: STORY })));
+  const callback = new URL(await callbackOf(context, await ehr.launchAddress(app, { story: STORY })));
   const page = await context.newPage();
   for (const state of ['x'.repeat(43), '', '<script>alert(1)</script>', 'x'.repeat(9000)]) {
     callback.searchParams.set('state', state);
@@ -95,7 +104,7 @@ export async function changedRedirect(world, check) {
     if (url.pathname === '/auth' && url.searchParams.has('redirect_uri')) url.searchParams.set('redirect_uri', `${brief.base}/smart/callback`);
     return url;
   };
-  const callback = await callbackOf(world, context, await ehr.launchAddress(app, { story: STORY }), changed);
+  const callback = await callbackOf(context, await ehr.launchAddress(app, { story: STORY }), changed);
   const page = await context.newPage();
   await page.goto(callback);
   await refused(world, page, 'changed-redirect-there', ['launch-stale', 'launch-foreign'], check);
@@ -119,10 +128,17 @@ export async function patientSwappedAtRefresh(world, check) {
   const { ehr, browsers } = world;
   const { patient } = await ehr.chart(OTHER);
   const page = await (await browsers.context()).newPage();
-  await open(world, page, { story: STORY, lifetime: 1, patientAtRefresh: patient, lax: true });
-  await page.waitForTimeout(1500);
-  await page.locator(SAVE).click();
-  await refused(world, page, 'patient-swapped-at-refresh', ['launch-other-patient'], check);
+  // A token that is over at once, and one that is soon over while the page is open.
+  for (const [name, lifetime] of [['at-opening', 1], ['at-saving', 22]]) {
+    const shown = await launch(world, page, { story: STORY, lifetime, patientAtRefresh: patient, lax: true });
+    if (shown.determination) {
+      await page.waitForTimeout(3000);
+      await fill(page, ANSWERS);
+      await page.locator(SAVE).click();
+    }
+    await refused(world, page, `patient-swapped-${name}`, ['launch-other-patient'], check);
+  }
+  check((await ehr.resources('QuestionnaireResponse', patient)).length === 0, 'something is saved for the other patient');
 }
 
 export async function forgedAppContext(world, check) {

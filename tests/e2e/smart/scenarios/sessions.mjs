@@ -178,7 +178,7 @@ export async function withoutJavaScript(world, check) {
 }
 
 export async function withoutWriteScope(world, check) {
-  const { page, shown, saved } = await opened(world, { withoutScopes: 'QuestionnaireResponse.crus' });
+  const { page, shown, saved } = await opened(world, { readOnly: true });
   check(shown.text.includes(words('read-only-heading')), `opened: ${shown.text.slice(0, 160)}`);
   check(!(await page.locator(SAVE).count()), 'saving is offered');
   check.all(await world.browsers.faults(page, 'read-only'));
