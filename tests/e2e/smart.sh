@@ -4,7 +4,7 @@
 # axe-core, to narrow panels and to what may be seen of tokens. tests/e2e/smart/README.md tells which scenario shows what.
 # Needs Node 20.19, npm and Chromium.
 #
-#   tests/e2e/smart.sh [--only NAME]... [--self-test] [--output FOLDER] [--server-time MILLISECONDS]
+#   tests/e2e/smart.sh [--only NAME]... [--repeat N] [--self-test] [--output FOLDER] [--server-time MILLISECONDS]
 #   SIJ_CDS_BINARY=target/debug/sij-cds tests/e2e/smart.sh --server-time 400      # a debug build is slower
 #
 # Screenshots are left in --output, by default target/e2e/smart. CHROMIUM names another browser.

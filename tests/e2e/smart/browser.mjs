@@ -66,20 +66,25 @@ export class Browsers {
     for (const profile of this.#profiles) rmSync(profile, { recursive: true, force: true });
   }
 
-  async screenshot(page, name) {
+  /** A picture of the whole page, for which the window is made as high as it, so that nothing sticks to an edge. */
+  async screenshot(page, name, frame = page.mainFrame()) {
+    const { width, height } = page.viewportSize();
+    const whole = await frame.evaluate(() => document.documentElement.scrollHeight);
+    await page.setViewportSize({ width, height: Math.max(height, Math.ceil(whole * (frame === page.mainFrame() ? 1 : 1.1))) });
     await page.screenshot({ path: join(this.output, `${name}.png`), fullPage: true });
+    await page.setViewportSize({ width, height });
   }
 
   /** Holds a state of the page to all that every state is held to, and returns what is wrong. */
   async faults(page, name, frame = page.mainFrame()) {
     const found = [];
     const before = page.viewportSize();
-    await this.screenshot(page, `${name}-${before.width}`);
+    await this.screenshot(page, `${name}-${before.width}`, frame);
     for (const width of WIDTHS) {
       await page.setViewportSize({ width, height: 800 });
       const [wide, widest] = await frame.evaluate(wider);
       if (wide) found.push(`${name}: scrolls sideways at ${width} px, for ${widest}`);
-      await this.screenshot(page, `${name}-${width}`);
+      await this.screenshot(page, `${name}-${width}`, frame);
       found.push(...(await axe(frame)).map((fault) => `${name} at ${width} px: ${fault}`));
     }
     await page.setViewportSize(before);

@@ -29,6 +29,8 @@ const trap = createServer((request, response) => {
   trapped.push(request.url);
   response.writeHead(404).end();
 });
+// Longer than a run's pauses: Node would close a connection after five seconds, perhaps just as it is used again.
+for (const server of [portal, fhir]) server.keepAliveTimeout = 600_000;
 await Promise.all([portal, fhir, trap].map((server) => new Promise((done) => server.listen(0, '127.0.0.1', done))));
 const [portalBase, fhirBase, trapBase] = [portal, fhir, trap].map((server) => `http://127.0.0.1:${server.address().port}`);
 

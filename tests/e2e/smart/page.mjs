@@ -13,7 +13,7 @@ export const CHECK = 'button[name="action"][value="preview"]:not(.unseen)';
 export const ANSWERS = {
   'pain-below-l5-nonradicular': 'true', 'pain-interferes-adls': 'true', 'pain-onset-date': day(-200),
   'sij-tenderness': 'true', 'test-distraction': 'positive', 'test-compression': 'positive', 'test-thigh-thrust': 'positive',
-  'disc-or-facet-evidence': 'false', 'other-diagnosis-more-likely': 'false',
+  'other-diagnosis-more-likely': 'false',
   'exercise-therapy-weeks': '8', 'nsaid-weeks': '4', 'activity-modification-weeks': '6',
 };
 
@@ -35,6 +35,7 @@ export async function open(...parameters) {
 export async function launch(world, view, options, app = world.app) {
   await view.goto(await world.ehr.launchAddress(app, options));
   await view.waitForSelector('#decision-heading, main.notice h1');
+  await view.waitForLoadState('load');
   return read(view);
 }
 

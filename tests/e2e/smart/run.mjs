@@ -23,6 +23,7 @@ const { values: asked } = parseArgs({
     output: { type: 'string', default: 'target/e2e/smart' },
     'server-time': { type: 'string', default: '100' },
     only: { type: 'string', multiple: true },
+    repeat: { type: 'string', default: '1' },
     'self-test': { type: 'boolean', default: false },
   },
 });
@@ -39,11 +40,20 @@ async function run(scenarios, world) {
     const start = Date.now();
     await bounded(scenario(world, check)).catch((error) => faults.push(words(error)));
     await world.browsers.closeContexts();
+    if (faults.length) notes.push(...(await circumstances(world, start)));
     console.log(`${faults.length ? 'FAILED' : 'ok    '} ${name} (${((Date.now() - start) / 1000).toFixed(1)} s)`);
     notes.forEach((note) => console.log(`       ${note}`));
     faults.forEach((fault) => console.log(`       - ${fault}`));
     if (faults.length) failed.push(name);
   }
+}
+
+/** What the service warned of, and what the EHR refused, while a scenario ran: where to look for why it failed. */
+async function circumstances({ app, ehr }, start) {
+  const lines = app.log ? readFileSync(app.log, 'utf8').split('\n').filter((line) => /"level":"(WARN|ERROR)"/.test(line)) : [];
+  const recent = lines.filter((line) => Date.parse(JSON.parse(line).timestamp) >= start);
+  const refused = (await ehr.log(start)).filter(({ status }) => status >= 400);
+  return [...recent.slice(-6), ...refused.slice(-6).map(({ server, method, path, status }) => `EHR: ${server} ${method} ${path.slice(0, 120)}: ${status}`)];
 }
 
 /** An error's first lines, without the colours of a terminal. */
@@ -80,7 +90,8 @@ async function runAll() {
 
 function chosen(...modules) {
   const all = modules.flatMap((module) => Object.values(module));
-  return asked.only ? all.filter(({ name }) => asked.only.includes(name)) : all;
+  const some = asked.only ? all.filter(({ name }) => asked.only.includes(name)) : all;
+  return Array.from({ length: Number(asked.repeat) }, () => some).flat();
 }
 
 /** After all the others: no token, and nobody's id, in the service's log. */

@@ -79,6 +79,20 @@ export async function faultsInAnswersAreTold(world, check) {
   check.all(await world.browsers.faults(page, 'faults'));
 }
 
+export async function questionsThatDoNotApplyAreHidden(world, check) {
+  const { patient } = await world.ehr.chart(STORY);
+  await world.ehr.remove('QuestionnaireResponse', patient);
+  for (const javaScriptEnabled of [true, false]) {
+    const page = await (await world.browsers.context({ javaScriptEnabled })).newPage();
+    await open(world, page, { story: STORY });
+    const weeks = page.locator('[data-field="nsaid-weeks"]');
+    await weeks.waitFor({ state: 'visible' });
+    await fill(page, { 'nsaid-contraindicated': 'true' });
+    if (!javaScriptEnabled) await page.locator(CHECK).click();
+    await weeks.waitFor({ state: 'hidden', timeout: 3000 }).catch(() => check(false, `the weeks of NSAIDs are still shown, ${javaScriptEnabled ? 'with' : 'without'} a script`));
+  }
+}
+
 export async function printView(world, check) {
   const page = await (await world.browsers.context()).newPage();
   await open(world, page, { story: 'first-injection-fully-documented' });

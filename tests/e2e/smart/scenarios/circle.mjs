@@ -48,6 +48,15 @@ function responsesFaults(responses, { patient, order }, check) {
   check(Object.keys(ANSWERS).every((link) => links.includes(`"linkId":"${link}"`)), 'an answer is not in it');
 }
 
+export async function asksForNothingThatIsNotGranted(world, check) {
+  const since = Date.now();
+  const page = await (await world.browsers.context()).newPage();
+  const shown = await open(world, page, { story: 'first-injection-fully-documented' });
+  const refused = (await world.ehr.log(since)).filter(({ server, status }) => server === 'fhir' && status >= 400);
+  check(!refused.length, `refused: ${refused.map(({ path, status }) => `${path} ${status}`).join(', ')}`);
+  check(shown.text.includes('first-injection-fully-documented'), 'the page does not say whose chart it is');
+}
+
 export async function everyRegistration(world, check) {
   for (const registration of ['key', 'secret', 'public', 'old']) {
     const page = await (await world.browsers.context()).newPage();

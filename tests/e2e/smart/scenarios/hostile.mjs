@@ -7,7 +7,7 @@ const OTHER = 'relief-by-pain-scores-alone';
 
 /** Holds that a launch ended with a notice of these words and nothing of a patient. */
 async function refused(world, page, name, keys, check) {
-  await page.waitForSelector('main.notice h1');
+  await page.waitForSelector('#decision-heading, main.notice h1');
   const shown = await read(page);
   check(says(shown, ...keys), `${name}: ${shown.text.slice(0, 160)}`);
   check(!shown.html.includes('-sij'), `${name}: something of a patient is shown`);

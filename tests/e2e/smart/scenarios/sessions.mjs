@@ -165,7 +165,8 @@ export async function withoutJavaScript(world, check) {
   const { page, saved } = await opened(world, {}, { javaScriptEnabled: false });
   check(await page.locator('#decision.d-needs-documentation').count(), 'the decision is not on the page');
   check(await page.locator('#timeline svg, #criteria li').count(), 'the criteria are not on the page');
-  check(!(await page.locator('[data-print]:visible, [data-copy]:visible').count()), 'a button that does nothing is shown');
+  const idle = page.locator('[data-print]:visible, [data-copy]:visible');
+  check(!(await idle.count()), `a button that does nothing is shown: ${(await idle.allInnerTexts()).join(', ')}`);
   await fill(page, ANSWERS);
   await page.locator(CHECK).click();
   await page.waitForSelector('#preview .d-supported');
