@@ -22,7 +22,7 @@ const DEFAULT_SCOPES: [&str; 13] = [
     "launch",
     "openid",
     "fhirUser",
-    "patient/Patient.r",
+    "patient/Patient.rs",
     "patient/Coverage.rs",
     "patient/Condition.rs",
     "patient/Procedure.rs",

@@ -173,6 +173,12 @@ impl PageView {
     pub fn can_save(&self) -> bool {
         !matches!(self.standing, Standing::ReadOnly(_))
     }
+
+    /// Whether the user has yet to save, and can.
+    #[must_use]
+    pub fn is_unsaved(&self) -> bool {
+        matches!(self.standing, Standing::Open | Standing::NotSaved(_))
+    }
 }
 
 fn order_of<'e>(evaluation: &'e Evaluation<'e>, reference: &str) -> Option<&'e OrderEvaluation<'e>> {

@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 
 use chrono::{DateTime, NaiveDate, Utc};
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer};
 
 use super::form::Question;
 use super::verdict::Verdict;
@@ -271,7 +271,7 @@ pub struct Criterion<'a> {
 }
 
 /// Where an injection of the history was found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum InjectionSource {
     /// A Procedure.

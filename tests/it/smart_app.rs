@@ -468,7 +468,8 @@ async fn a_token_that_is_over_is_got_anew_to_save() {
 
 #[tokio::test]
 async fn a_package_is_given_by_the_decision_a_card_speaks_of_and_to_its_patient_alone() {
-    let work = at_work().await;
+    let case = changed("second-diagnostic-day-10", |call| call["prefetch"]["questionnaireResponses"]["entry"] = json!([]));
+    let work = AppAtWork::of(&case).await;
     let context: Value = serde_json::from_str(context_of(&work.sign().await).as_str().unwrap()).unwrap();
     for (patient, is_given) in [(work.patient.as_str(), true), ("somebody-else", false)] {
         let beneficiary = json!({"reference": format!("Patient/{patient}")});
@@ -479,6 +480,7 @@ async fn a_package_is_given_by_the_decision_a_card_speaks_of_and_to_its_patient_
         let answer = work.app.http.send(post("/fhir/Questionnaire/$questionnaire-package", input.to_string())).await;
         assert_eq!(answer.status, 200, "{}", answer.text());
         assert_eq!(answer.text().contains("ServiceRequest/order-1"), is_given, "{patient}: {}", answer.text());
+        assert_eq!(answer.text().contains(r#""auto-server""#), is_given, "{patient}: {}", answer.text());
     }
 }
 

@@ -159,7 +159,7 @@ async fn a_code_injected_into_another_browsers_launch_is_refused_and_ends_it() {
     let begun = ehr.begin().await;
     for browser in ["another-browser", ""] {
         let begun = ehr.begin().await;
-        let refused = ehr.app.callback(CallbackRequest { browser, ..begun.answer() }).await.unwrap_err();
+        let refused = ehr.app.callback(CallbackRequest { browsers: &[browser], ..begun.answer() }).await.unwrap_err();
         assert_eq!(refused, LaunchError::OtherBrowser);
         assert_eq!(ehr.app.callback(begun.answer()).await.unwrap_err(), LaunchError::UnknownState);
     }

@@ -72,7 +72,7 @@ async fn an_ehrs_launch_asks_for_what_the_specification_says() {
     }
     assert_eq!(
         begun.query["scope"],
-        "launch openid fhirUser patient/Patient.r patient/Coverage.rs patient/Condition.rs patient/Procedure.rs \
+        "launch openid fhirUser patient/Patient.rs patient/Coverage.rs patient/Condition.rs patient/Procedure.rs \
          patient/MedicationStatement.rs patient/MedicationRequest.rs patient/AllergyIntolerance.rs patient/Observation.rs \
          patient/QuestionnaireResponse.crus patient/ServiceRequest.rs"
     );

@@ -16,20 +16,37 @@ pub struct Browser<'b> {
     pub agent: &'b str,
     /// `Accept-Language`.
     pub languages: &'b str,
+    /// Whether the answer is to be a page of its own, and none in a frame: a cookie then comes back (Fetch Metadata, `Sec-Fetch-Dest`).
+    pub is_page: bool,
 }
 
 impl Browser<'_> {
     /// The cookie as a text that nothing else is.
     pub(super) fn by_cookie(&self) -> Option<String> {
-        let is_letter = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
-        let value = self.cookie.filter(|value| value.len() == COOKIE_LETTERS && value.bytes().all(is_letter))?;
-        Some(format!("cookie {value}"))
+        self.cookie.and_then(as_cookie)
+    }
+
+    /// What a launch is known by in it, given the cookie that it gets if it brings none.
+    pub(super) fn at_launch(&self, new: Option<&str>) -> String {
+        let new = new.filter(|_| self.is_page).and_then(as_cookie);
+        self.by_cookie().or(new).unwrap_or_else(|| self.by_agent())
+    }
+
+    /// What a launch may have been known by in it.
+    pub(super) fn at_callback(&self) -> Vec<String> {
+        let agent = (!self.is_page).then(|| self.by_agent());
+        self.by_cookie().into_iter().chain(agent).collect()
     }
 
     /// What it says of itself, as a text that nothing else is.
     pub(super) fn by_agent(&self) -> String {
         format!("agent {} {} {}", self.agent.len(), self.agent, self.languages)
     }
+}
+
+fn as_cookie(value: &str) -> Option<String> {
+    let is_letter = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    (value.len() == COOKIE_LETTERS && value.bytes().all(is_letter)).then(|| format!("cookie {value}"))
 }
 
 /// What is kept of a text that must be told again, so that no time taken to compare tells of it.
@@ -76,7 +93,7 @@ mod tests {
     #[test]
     fn a_session_that_has_seen_a_cookie_needs_it_from_then_on() {
         let (own, other) = ("o".repeat(COOKIE_LETTERS), "x".repeat(COOKIE_LETTERS));
-        let without = Browser { cookie: None, agent: "agent/1", languages: "en" };
+        let without = Browser { agent: "agent/1", languages: "en", ..Browser::default() };
         let with = |cookie| Browser { cookie: Some(cookie), ..without };
         let mut bound = Bound::to(&without);
         assert!(bound.admits(&without));
@@ -84,6 +101,26 @@ mod tests {
         assert!(bound.admits(&with(&own)));
         assert!(!bound.admits(&without) && !bound.admits(&with(&other)));
         assert!(bound.admits(&Browser { agent: "agent/2", ..with(&own) }));
+    }
+
+    #[test]
+    fn what_a_browser_says_of_itself_counts_in_frames_alone() {
+        let (new, own) = ("n".repeat(COOKIE_LETTERS), "o".repeat(COOKIE_LETTERS));
+        let framed = Browser { agent: "agent/1", languages: "en", ..Browser::default() };
+        let page = Browser { is_page: true, ..framed };
+        for (launch, callback, is_same) in [
+            (framed, framed, true),
+            (framed, page, false),
+            (page, framed, false),
+            (page, page, false),
+            (page, Browser { cookie: Some(&new), ..page }, true),
+            (page, Browser { cookie: Some(&new), ..framed }, true),
+            (page, Browser { cookie: Some(&own), ..page }, false),
+            (Browser { cookie: Some(&own), ..page }, Browser { cookie: Some(&own), ..page }, true),
+            (Browser { cookie: Some(&own), ..framed }, framed, false),
+        ] {
+            assert_eq!(callback.at_callback().contains(&launch.at_launch(Some(&new))), is_same, "{launch:?} {callback:?}");
+        }
     }
 
     #[test]

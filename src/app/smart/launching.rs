@@ -32,12 +32,12 @@ pub struct Returned<'r> {
 impl App {
     /// Begins a launch.
     pub async fn smart_launch(&self, iss: &str, launch: Option<&str>, browser: Browser<'_>) -> Launched {
-        let binding = browser.by_cookie().unwrap_or_else(|| browser.by_agent());
+        let cookie = if browser.by_cookie().is_none() { random_text().ok() } else { None };
+        let binding = browser.at_launch(cookie.as_deref());
         let next = match self.smart.launch(LaunchRequest { iss, launch, browser: &binding }).await {
             Ok(redirect) => Next::To(redirect.url.into()),
             Err(error) => self.told_anybody(error.into()),
         };
-        let cookie = if browser.by_cookie().is_none() { random_text().ok() } else { None };
         Launched { next, cookie }
     }
 
@@ -49,12 +49,12 @@ impl App {
         }
     }
 
-    /// A session for what was granted; its address. A launch that saw no cookie is known by what the browser says of itself.
+    /// A session for what was granted; its address. A launch in a frame that saw no cookie is known by what the browser says of itself.
     async fn opened(&self, returned: Returned<'_>, browser: Browser<'_>) -> Result<String, LaunchError> {
         let Returned { state, code, error } = returned;
-        let (agent, cookie) = (browser.by_agent(), browser.by_cookie());
-        let request = CallbackRequest { state, code, error, browser: &agent };
-        let grant = self.smart.callback_of(request, cookie.as_deref()).await?;
+        let known_by = browser.at_callback();
+        let known_by: Vec<&str> = known_by.iter().map(String::as_str).collect();
+        let grant = self.smart.callback(CallbackRequest { state, code, error, browsers: &known_by }).await?;
         let now = self.ports().clock.now();
         info!(ehr = grant.ehr.name(), may_save = grant.may_write_responses, "app opened");
         let end = now.checked_add_signed(self.place.lifetime).unwrap_or(now);

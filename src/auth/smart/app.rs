@@ -66,8 +66,8 @@ pub struct CallbackRequest<'r> {
     pub code: Option<&'r str>,
     /// The parameter `error`.
     pub error: Option<&'r str>,
-    /// As at the launch.
-    pub browser: &'r str,
+    /// Every text that can stand for the browser; one must be that of the launch.
+    pub browsers: &'r [&'r str],
 }
 
 impl SmartApp {
@@ -138,15 +138,7 @@ impl SmartApp {
     /// # Errors
     /// [`LaunchError`] for an answer that belongs to no launch of this browser, a refusal, and a token that cannot be used.
     pub async fn callback(&self, request: CallbackRequest<'_>) -> Result<Grant, LaunchError> {
-        self.callback_of(request, None).await
-    }
-
-    /// The same for a browser that is known by another text, too.
-    ///
-    /// # Errors
-    /// As [`Self::callback`].
-    pub async fn callback_of(&self, request: CallbackRequest<'_>, also: Option<&str>) -> Result<Grant, LaunchError> {
-        let browsers: Vec<Browser> = std::iter::once(request.browser).chain(also).map(Browser::of).collect();
+        let browsers: Vec<Browser> = request.browsers.iter().copied().map(Browser::of).collect();
         let launch = self.memory.take(parameter(request.state)?, &browsers, self.clock.now())?;
         if let Some(error) = request.error {
             return Err(if error == "access_denied" { LaunchError::Denied } else { LaunchError::AuthorizationFailed });

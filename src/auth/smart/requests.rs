@@ -16,6 +16,10 @@ use crate::outgoing::connections;
 /// The most bytes of an answer, unpacked. Real ones take a tenth at most.
 const MOST_BYTES: usize = 256 * 1024;
 
+/// A connection that was not used for so long is not used again. What is sent here is sent once, so none may be one that the server
+/// is just closing: many close after 5 s.
+const UNUSED: Duration = Duration::from_secs(3);
+
 /// Connections to one EHR.
 #[derive(Debug)]
 pub(super) struct Requests {
@@ -36,7 +40,7 @@ pub(super) struct TimeLimits {
 
 impl Requests {
     pub(super) fn new(server: &FhirServerConfig, hosts: &[HostAndPort], limits: TimeLimits) -> Result<Self, reqwest::Error> {
-        let client = connections(&server.base_url, server.allow_private_addresses, limits.connecting).build()?;
+        let client = connections(&server.base_url, server.allow_private_addresses, limits.connecting).pool_idle_timeout(UNUSED).build()?;
         let plain = server.allow_private_addresses && server.base_url.scheme() == "http";
         Ok(Self { client, base: server.base_url.clone(), hosts: hosts.to_vec(), plain, timeout: limits.whole })
     }

@@ -6,12 +6,20 @@ use axum::http::header::{ACCEPT_LANGUAGE, COOKIE, HeaderName, USER_AGENT};
 
 use crate::app::Browser;
 
+/// Where an answer goes to (Fetch Metadata); browsers set it, and pages cannot.
+const FETCH_DESTINATION: HeaderName = HeaderName::from_static("sec-fetch-dest");
+
 /// The app's cookie.
 const NAME: &str = "sij-app";
 
 /// The browser of a request.
 pub(super) fn browser(headers: &HeaderMap) -> Browser<'_> {
-    Browser { cookie: cookie(headers), agent: text(headers, &USER_AGENT), languages: text(headers, &ACCEPT_LANGUAGE) }
+    Browser {
+        cookie: cookie(headers),
+        agent: text(headers, &USER_AGENT),
+        languages: text(headers, &ACCEPT_LANGUAGE),
+        is_page: text(headers, &FETCH_DESTINATION) == "document",
+    }
 }
 
 /// The header that gives a browser its cookie: for this service's pages alone, unseen by scripts, and within an EHR's frame apart from

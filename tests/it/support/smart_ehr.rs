@@ -45,7 +45,7 @@ pub(crate) struct Begun {
 impl Begun {
     /// What the browser brings after a launch that went well.
     pub(crate) fn answer(&self) -> CallbackRequest<'_> {
-        CallbackRequest { state: &self.state, code: Some(CODE), error: None, browser: BROWSER }
+        CallbackRequest { state: &self.state, code: Some(CODE), error: None, browsers: &[BROWSER] }
     }
 }
 
