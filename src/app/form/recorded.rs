@@ -107,7 +107,7 @@ fn assertion(kept: &Kept) -> Option<Assertion> {
     let patient_id = patient_id.as_str();
     let orders: Vec<Box<RawValue>> = draft_orders.entry.into_iter().filter_map(|entry| Some(entry.resource?.to_owned())).collect();
     let patient_id = patient_id.strip_prefix("Patient/").unwrap_or(patient_id).to_owned();
-    (!orders.is_empty()).then(|| Assertion { patient_id, orders, chart })
+    (!orders.is_empty()).then_some(Assertion { patient_id, orders, chart })
 }
 
 /// Date and side of each injection of the chart whose day is known, the earliest first; what it did is for the clinician to say.
