@@ -188,6 +188,11 @@ impl App {
         &self.policies
     }
 
+    /// Whether calls of the client of this name may have a FHIR server asked, by the server's name.
+    pub(in crate::app) fn may_have_asked(&self, client: &str, server: &str) -> bool {
+        self.authenticator.may_name(client, server)
+    }
+
     /// Who is calling. In development mode that is anybody.
     ///
     /// # Errors

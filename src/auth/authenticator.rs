@@ -86,6 +86,16 @@ impl Authenticator {
         }
     }
 
+    /// Whether calls of the client of this name may have a FHIR server asked, by the server's name.
+    #[must_use]
+    pub fn may_name(&self, client: &str, server: &str) -> bool {
+        let profile = match &self.rule {
+            Rule::Anybody(profile) => Some(profile).filter(|profile| profile.name() == client),
+            Rule::Clients(registered) => registered.clients.profile_of(client),
+        };
+        profile.is_some_and(|profile| profile.may_name(server))
+    }
+
     async fn verify_token(
         &self,
         registered: &Registered,

@@ -54,10 +54,7 @@ impl VerifiedClient {
     /// Whether its calls may have this FHIR server asked, by the server's name.
     #[must_use]
     pub fn may_name(&self, server: &str) -> bool {
-        match &self.profile.servers {
-            Servers::All => true,
-            Servers::Named(names) => names.contains(server),
-        }
+        self.profile.may_name(server)
     }
 
     /// How answers are written for it.
@@ -106,6 +103,13 @@ impl VerifiedClient {
 impl Profile {
     pub(super) fn name(&self) -> &str {
         &self.name
+    }
+
+    pub(super) fn may_name(&self, server: &str) -> bool {
+        match &self.servers {
+            Servers::All => true,
+            Servers::Named(names) => names.contains(server),
+        }
     }
 
     /// Anybody on this machine.

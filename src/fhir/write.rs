@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, LOCATION};
+use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, ETAG, HeaderMap, IF_MATCH, LOCATION};
 use reqwest::{Method, RequestBuilder, Response, StatusCode};
 use serde::Deserialize;
 use thiserror::Error;
@@ -26,6 +26,8 @@ pub struct Write<'w> {
     pub resource_type: &'static str,
     /// The id of the resource it replaces; `None` makes a new one.
     pub id: Option<&'w str>,
+    /// The version it must still have, where it replaces one (FHIR R4, "Managing Resource Contention").
+    pub version: Option<&'w str>,
     /// A search that must find nothing, or no new one is made.
     pub unless_exists: Option<&'w str>,
     /// The resource as JSON.
@@ -39,6 +41,8 @@ pub struct Written {
     pub id: Option<String>,
     /// Whether there was one already, so that none was made.
     pub existed: bool,
+    /// The version that it now has, where the server says it.
+    pub version: Option<String>,
 }
 
 /// Why nothing is known to be written.
@@ -50,6 +54,9 @@ pub enum WriteError {
     /// 403, 404, 405 or 410: this is not to be written here.
     #[error("the FHIR server does not allow the write")]
     NotAllowed,
+    /// 409 or 412: somebody else has changed what is to be replaced.
+    #[error("the resource was changed by somebody else")]
+    Changed,
     /// Another 3xx or 4xx.
     #[error("the FHIR server refused the resource")]
     Refused,
@@ -71,6 +78,7 @@ impl WriteError {
         match self {
             Self::TokenRefused => "token_refused",
             Self::NotAllowed => "not_allowed",
+            Self::Changed => "changed",
             Self::Refused => "refused",
             Self::ServerFailed => "server_failed",
             Self::Unreachable => "unreachable",
@@ -94,8 +102,12 @@ fn request(server: &Server, token: &AccessToken, write: Write<'_>) -> Option<Req
     let method = if write.id.is_some() { Method::PUT } else { Method::POST };
     let request = server.client.request(method, url).header(ACCEPT, FHIR_JSON).header(CONTENT_TYPE, FHIR_JSON);
     let request = request.header("prefer", "return=representation").header(AUTHORIZATION, bearer(token)?).body(write.json.to_owned());
-    Some(match write.unless_exists {
+    let request = match write.unless_exists {
         Some(search) => request.header("if-none-exist", search),
+        None => request,
+    };
+    Some(match write.version.filter(|version| is_id(version)) {
+        Some(version) => request.header(IF_MATCH, format!("W/\"{version}\"")),
         None => request,
     })
 }
@@ -105,12 +117,13 @@ async fn sent(request: RequestBuilder, write: Write<'_>) -> Result<Written, Writ
     let response = request.send().await.map_err(unsent)?;
     judge(response.status())?;
     let existed = write.id.is_none() && response.status() == StatusCode::OK;
+    let version = version(response.headers());
     let located = write.id.map(str::to_owned).or_else(|| located(response.headers(), write.resource_type));
     let id = match located {
         Some(id) => Some(id),
         None => body(response).await.and_then(|body| id_in(&body, write.resource_type)),
     };
-    Ok(Written { id, existed })
+    Ok(Written { id, existed, version })
 }
 
 fn judge(status: StatusCode) -> Result<(), WriteError> {
@@ -118,9 +131,17 @@ fn judge(status: StatusCode) -> Result<(), WriteError> {
         200..=299 => Ok(()),
         401 => Err(WriteError::TokenRefused),
         403 | 404 | 405 | 410 => Err(WriteError::NotAllowed),
+        409 | 412 => Err(WriteError::Changed),
         429 | 500..=599 => Err(WriteError::ServerFailed),
         _ => Err(WriteError::Refused),
     }
+}
+
+/// The version in `ETag: W/"3"`.
+fn version(headers: &HeaderMap) -> Option<String> {
+    let tag = headers.get(ETAG)?.to_str().ok()?;
+    let version = tag.strip_prefix("W/").unwrap_or(tag).strip_prefix('"')?.strip_suffix('"')?;
+    is_id(version).then(|| version.to_owned())
 }
 
 /// The id in `Location: …/{type}/{id}/_history/{version}`.

@@ -14,7 +14,11 @@ pub(super) fn text(case: &PageCase<'_>, decision: &DecisionView) -> String {
     for (group, field) in case.form.fields() {
         let count = group.map_or(1, |group| case.answers.repetitions(&group.link_id));
         for place in 0..count {
-            let name = field_name(group.map(|group| (group.link_id.as_str(), place)), &field.link_id);
+            let repetition = group.map(|group| (group.link_id.as_str(), place));
+            if !field.enabling.holds(|link_id| case.answers.near(repetition, link_id)) {
+                continue;
+            }
+            let name = field_name(repetition, &field.link_id);
             let Some(answer) = case.answers.get(&name).filter(|_| !case.faults.contains_key(&name)) else { continue };
             let number = group.map(|_| format!("{}. ", place + 1)).unwrap_or_default();
             let words = case.words.fill(Text::NoteAnswer, &[&field.text, &shown(case.words, field, &answer.value)]);

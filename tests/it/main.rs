@@ -58,6 +58,7 @@ mod rescheduling;
 mod same_day;
 mod shared_replays;
 mod smart_app;
+mod smart_app_faults;
 mod smart_configuration;
 mod smart_hostile;
 mod smart_launch;

@@ -8,56 +8,9 @@ use sij_cds::ledger::EntryKind;
 
 use crate::support::html::Html;
 use crate::support::keeping::{content, summary};
-use crate::support::opened_app::{AppAtWork, Surfer, hidden};
+use crate::support::opened_app::{AppAtWork, Surfer, at_work, context_of, filled, hidden, opened, surfer};
 use crate::support::smart_ehr::{ACCESS_TOKEN, CODE, REFRESH_TOKEN};
 use crate::support::{Answer, LogBuffer, TestApp, changed, post, story};
-
-/// What is missing of the story, answered.
-const ANSWERS: [(&str, &str); 13] = [
-    ("pain-below-l5-nonradicular", "true"),
-    ("pain-interferes-adls", "true"),
-    ("pain-onset-date", "2026-03"),
-    ("sij-tenderness", "true"),
-    ("test-distraction", "positive"),
-    ("test-compression", "positive"),
-    ("test-thigh-thrust", "positive"),
-    ("test-gaenslen", "negative"),
-    ("disc-or-facet-evidence", "false"),
-    ("other-diagnosis-more-likely", "false"),
-    ("exercise-therapy-weeks", "8"),
-    ("nsaid-weeks", "4"),
-    ("activity-modification-weeks", "8"),
-];
-
-fn surfer() -> Surfer {
-    Surfer { agent: "browser/1", ..Surfer::default() }
-}
-
-async fn at_work() -> AppAtWork {
-    AppAtWork::of(&story("nothing-documented")).await
-}
-
-/// The context that a card's link hands over.
-fn context_of(answer: &Value) -> Value {
-    let links = answer["cards"][0]["links"].as_array().unwrap();
-    let link = links.iter().find(|link| link["type"] == "smart").unwrap();
-    assert_eq!(link["url"], "https://cds.plan.example/smart/launch");
-    link["appContext"].clone()
-}
-
-/// The fields of a page's form with the answers, for one of its buttons.
-fn filled<'f>(csrf: &'f str, order: &'f str, action: &'f str) -> Vec<(&'f str, &'f str)> {
-    [("csrf", csrf), ("order", order), ("action", action)].into_iter().chain(ANSWERS).collect()
-}
-
-/// Opens the app from a card and shows its page.
-async fn opened(work: &AppAtWork, surfer: &mut Surfer) -> (String, Answer) {
-    let context = context_of(&work.sign().await);
-    let address = work.open(surfer, &context).await;
-    let page = work.get(surfer, &address).await;
-    assert_eq!(page.status, 200, "{}", page.text());
-    (address, page)
-}
 
 /// The page's decision as a class of the stylesheet.
 fn decision(answer: &Answer) -> String {

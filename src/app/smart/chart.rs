@@ -73,7 +73,7 @@ impl App {
         match (chart.orders.named.clone(), orders.as_slice()) {
             (Some(named), _) => chart.choose(&named),
             (None, []) => return Err(Fault::NO_ORDER),
-            (None, [only]) => chart.chosen = Some(only.clone()),
+            (None, [only]) if !chart.orders.are_some => chart.chosen = Some(only.clone()),
             (None, _) => {}
         }
         Ok(chart)

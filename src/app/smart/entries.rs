@@ -51,7 +51,7 @@ impl App {
         let summary = Summary {
             patient: &patient,
             user: work.grant.fhir_user.as_deref().unwrap_or_default(),
-            response: saved.map(|saved| format!("QuestionnaireResponse/{}", saved.id)),
+            response: saved.and_then(|saved| saved.id.as_ref()).map(|id| format!("QuestionnaireResponse/{id}")),
             orders: order_summaries(&decision.evaluation, self.policies()),
         };
         entry.summary = serde_json::to_vec(&summary).unwrap_or_else(|_| b"{}".to_vec());

@@ -35,15 +35,25 @@ pub(super) struct FoundOrders {
     pub(super) are_resources: bool,
     /// The order that the link speaks of.
     pub(super) named: Option<String>,
+    /// Whether there may be others that the EHR did not give.
+    pub(super) are_some: bool,
 }
 
 impl FoundOrders {
     /// The same with one order alone, where each is a resource of its own. Those of a call belong together.
     pub(super) fn with(&mut self, chosen: &str) {
         if self.are_resources {
-            self.entries.retain(|entry| entry.get("resource").and_then(reference).as_deref() == Some(chosen));
+            self.entries.retain(|entry| is_of(entry, chosen));
         }
     }
+
+    fn has(&self, order: &str) -> bool {
+        self.entries.iter().any(|entry| is_of(entry, order))
+    }
+}
+
+fn is_of(entry: &Value, order: &str) -> bool {
+    entry.get("resource").and_then(reference).as_deref() == Some(order)
 }
 
 /// What orders are looked for with.
@@ -58,7 +68,7 @@ impl App {
     /// The orders in scope of a grant's patient.
     pub(super) async fn orders_of(&self, grant: &Grant, now: DateTime<Utc>) -> Result<FoundOrders, Fault> {
         let search = Search { app: self, grant, now };
-        if let Some(found) = search.named().await {
+        if let Some(found) = search.named().await? {
             return Ok(found);
         }
         if let Some(found) = search.of_assertion().await? {
@@ -66,7 +76,7 @@ impl App {
         }
         let (own, is_whole) = search.of_patient().await;
         if let Some(found) = own {
-            return Ok(found);
+            return Ok(FoundOrders { are_some: !is_whole, ..found });
         }
         match search.of_newest_call().await? {
             Some(found) => Ok(found),
@@ -91,16 +101,33 @@ pub(super) fn token_of(grant: &Grant) -> SecretString {
 
 impl Search<'_> {
     /// Those that the EHR or the link names, as the EHR has them.
-    async fn named(&self) -> Option<FoundOrders> {
+    async fn named(&self) -> Result<Option<FoundOrders>, Fault> {
         let named: Vec<&String> = self.grant.app_context.order.iter().chain(&self.grant.fhir_context).collect();
         let ids: Vec<String> = named.into_iter().filter_map(|named| named.strip_prefix("ServiceRequest/")).map(str::to_owned).collect();
         if ids.is_empty() {
-            return None;
+            return Ok(None);
         }
         let answers = self.app.ask(self.grant, vec![Query::of_ids(ORDER, &ids)]).await;
         let mut orders = resources(&answers, ORDER);
         orders.retain(|order| order.get("id").and_then(Value::as_str).is_some_and(|id| ids.iter().any(|known| known == id)));
-        self.decided(orders)
+        let is_whole = answers.first().is_some_and(|answer| answer.missing.is_none());
+        if !is_whole && orders.len() < ids.len() {
+            return Err(Fault::UNREAD);
+        }
+        orders.retain(|order| self.names_the_patient(order));
+        let mut found = self.decided(orders);
+        if let Some(found) = &mut found {
+            found.named = self.grant.app_context.order.clone().filter(|order| found.has(order));
+        }
+        Ok(found)
+    }
+
+    /// Whether an order says itself that it is this patient's: it was asked for by its id alone.
+    fn names_the_patient(&self, order: &Value) -> bool {
+        let subject = order.pointer("/subject/reference").and_then(Value::as_str).unwrap_or_default();
+        let base = self.grant.ehr.base_url().as_str();
+        let relative = subject.strip_prefix(base).map_or(subject, |path| path.trim_start_matches('/'));
+        relative.strip_prefix("Patient/") == Some(self.grant.patient.as_str())
     }
 
     /// The patient's own; and whether the EHR gave all of them.
@@ -140,14 +167,18 @@ impl Search<'_> {
         let patient = request.pointer("/context/patientId")?.as_str()?;
         let is_patients = patient.strip_prefix("Patient/").unwrap_or(patient) == self.grant.patient;
         let is_ehrs = match request.get("fhirServer").and_then(Value::as_str) {
-            Some(base) => self.app.registry.server(base).is_some_and(|server| server.name() == self.grant.ehr.fhir_server()),
-            None => kept.client.as_deref() == Some(self.grant.ehr.client()),
+            Some(base) => {
+                let is_named = self.app.registry.server(base).is_some_and(|server| server.name() == self.grant.ehr.fhir_server());
+                is_named && kept.client.as_deref().is_some_and(|client| self.app.may_have_asked(client, self.grant.ehr.fhir_server()))
+            }
+            // Ids of one tenant say nothing in another.
+            None => kept.client.as_deref() == Some(self.grant.ehr.client()) && kept.tenant.is_none(),
         };
         let entries = request.pointer("/context/draftOrders/entry")?.as_array().filter(|_| is_patients && is_ehrs)?;
         let orders: Vec<Value> = entries.iter().filter_map(|entry| entry.get("resource").cloned()).collect();
         let in_scope = self.in_scope(&orders);
         let named = self.grant.app_context.order.clone().filter(|order| in_scope.contains(order));
-        (!in_scope.is_empty()).then(|| FoundOrders { entries: entries.clone(), are_resources: false, named })
+        (!in_scope.is_empty()).then(|| FoundOrders { entries: entries.clone(), are_resources: false, named, are_some: false })
     }
 
     /// Those of the EHR's orders that the policy decides, if there are any.
@@ -155,7 +186,7 @@ impl Search<'_> {
         let in_scope = self.in_scope(&orders);
         let is_decided = |order: &Value| reference(order).is_some_and(|reference| in_scope.contains(&reference));
         let entries: Vec<Value> = orders.into_iter().filter(is_decided).map(|order| json!({ "resource": order })).collect();
-        (!entries.is_empty()).then_some(FoundOrders { entries, are_resources: true, named: None })
+        (!entries.is_empty()).then_some(FoundOrders { entries, are_resources: true, named: None, are_some: false })
     }
 
     /// The references of the orders that are this patient's and that the policy decides.

@@ -49,11 +49,15 @@ pub(super) struct Work {
 /// Answers that the EHR has.
 #[derive(Clone, Debug)]
 pub(super) struct Saved {
-    /// The response's id.
-    pub(super) id: String,
+    /// The response's id, where the EHR says it.
+    pub(super) id: Option<String>,
+    /// Its version, where the EHR says it.
+    pub(super) version: Option<String>,
     /// The response.
     pub(super) response: Value,
     pub(super) at: DateTime<Utc>,
+    /// Whether the ledger has it.
+    pub(super) is_recorded: bool,
 }
 
 /// A session that is to be opened.

@@ -14,7 +14,7 @@ use super::showing::{Given, View, order_of};
 use super::shown::{Leaf, Next, PageCategory};
 use crate::app::App;
 use crate::ledger::{EntryKind, Standing as LedgerStanding};
-use crate::page::{Action, FormDefinition, Standing, Submission, html};
+use crate::page::{Action, FormDefinition, LaunchFault, Notice, Standing, Submission, html};
 
 /// A token that is over this soon is got anew before it is used.
 const SOON: TimeDelta = TimeDelta::seconds(20);
@@ -129,18 +129,23 @@ impl Asked<'_> {
     /// Saves answers that can be saved; the same ones once, however often they are sent.
     async fn save(&self, work: &mut Work, submission: Submission, response: Value, target: &Target) -> Result<Next, Fault> {
         if work.saved.as_ref().is_some_and(|saved| saved.response.get("item") == Some(&submission.items)) {
+            self.record_saved(work).await?;
             return Ok(self.to_page());
         }
         // Invariant: nothing is written that could not be recorded.
         if self.app.ledger_standing().await == LedgerStanding::Unwritable {
             return Err(Fault::NOT_RECORDED);
         }
-        self.refresh(work).await?;
-        match self.app.save(&mut work.grant, response, target, self.now).await {
+        let outcome = match self.refresh(work).await {
+            Err(fault) if fault.notice == Notice::Launch(LaunchFault::OtherPatient) => return Err(fault),
+            // The answers are the user's to keep, though the EHR takes none any more.
+            Err(_) => Outcome::NotSaved(response),
+            Ok(()) => self.app.save(&mut work.grant, response, target, self.now).await,
+        };
+        match outcome {
             Outcome::Saved(saved) => {
                 work.saved = Some(saved);
-                let chart = work.chart.as_ref().ok_or(Fault::OURS)?;
-                self.app.keep_told(Told { kind: EntryKind::AppSaved, work, chart }, self.now).await?;
+                self.record_saved(work).await?;
                 Ok(self.to_page())
             }
             Outcome::NotSaved(response) => {
@@ -148,6 +153,18 @@ impl Asked<'_> {
                 self.page_of(work, &given(submission, response, standing), PageCategory::EhrFailed)
             }
         }
+    }
+
+    /// Records what was saved, if that could not be done before.
+    async fn record_saved(&self, work: &mut Work) -> Result<(), Fault> {
+        if work.saved.as_ref().is_some_and(|saved| !saved.is_recorded) {
+            let chart = work.chart.as_ref().ok_or(Fault::OURS)?;
+            self.app.keep_told(Told { kind: EntryKind::AppSaved, work, chart }, self.now).await?;
+        }
+        if let Some(saved) = &mut work.saved {
+            saved.is_recorded = true;
+        }
+        Ok(())
     }
 
     /// Reads the chart, the first time; what is shown of it is recorded before it is.

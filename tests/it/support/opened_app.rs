@@ -15,7 +15,7 @@ use super::fhir_server::{json_answer, page};
 use super::html::Html;
 use super::keeping::{Keeping, KeepingApp};
 use super::smart_ehr::{Begun, CODE, SmartEhr};
-use super::{Answer, Case};
+use super::{Answer, Case, story};
 
 /// The chart behind the EHR's FHIR server: it is searched, and responses are written to it.
 #[derive(Clone, Default)]
@@ -36,6 +36,11 @@ impl Chart {
         resources.iter().filter(|resource| resource["resourceType"] == "QuestionnaireResponse").cloned().collect()
     }
 
+    /// Changes a resource, as somebody else would.
+    pub(crate) fn change(&self, id: &str, change: fn(&mut Value)) {
+        self.resources.lock().unwrap().iter_mut().filter(|resource| resource["id"] == id).for_each(change);
+    }
+
     fn search(&self, request: &Asked, resource_type: &str) -> ResponseTemplate {
         let query: HashMap<String, String> = request.url.query_pairs().into_owned().collect();
         let is_found = |resource: &&Value| {
@@ -53,6 +58,12 @@ impl Chart {
         }
         let mut resources = self.resources.lock().unwrap();
         if let Some(id) = parts.get(1) {
+            let is_it = |known: &&Value| known["resourceType"] == parts[0] && known["id"] == *id;
+            let version = resources.iter().find(is_it).and_then(|known| known["meta"]["versionId"].as_str());
+            let expected = request.headers.get("if-match").map(|tag| tag.to_str().unwrap());
+            if expected.is_some_and(|tag| Some(tag) != version.map(|version| format!("W/\"{version}\"")).as_deref()) {
+                return json_answer(412, &json!({"resourceType": "OperationOutcome"}));
+            }
             resources.retain(|resource| resource["resourceType"] != parts[0] || resource["id"] != *id);
             resources.push(written.clone());
             return json_answer(200, &written);
@@ -190,4 +201,51 @@ pub(crate) fn hidden(answer: &Answer, name: &str) -> String {
     let page = Html::parse(&answer.text());
     let input = page.all("input").into_iter().find(|input| input.get("name") == Some(name));
     input.unwrap_or_else(|| panic!("no {name} in {}", answer.text())).get("value").unwrap().to_owned()
+}
+
+/// What is missing of the story, answered.
+pub(crate) const ANSWERS: [(&str, &str); 13] = [
+    ("pain-below-l5-nonradicular", "true"),
+    ("pain-interferes-adls", "true"),
+    ("pain-onset-date", "2026-03"),
+    ("sij-tenderness", "true"),
+    ("test-distraction", "positive"),
+    ("test-compression", "positive"),
+    ("test-thigh-thrust", "positive"),
+    ("test-gaenslen", "negative"),
+    ("disc-or-facet-evidence", "false"),
+    ("other-diagnosis-more-likely", "false"),
+    ("exercise-therapy-weeks", "8"),
+    ("nsaid-weeks", "4"),
+    ("activity-modification-weeks", "8"),
+];
+
+pub(crate) fn surfer() -> Surfer {
+    Surfer { agent: "browser/1", ..Surfer::default() }
+}
+
+pub(crate) async fn at_work() -> AppAtWork {
+    AppAtWork::of(&story("nothing-documented")).await
+}
+
+/// The context that a card's link hands over.
+pub(crate) fn context_of(answer: &Value) -> Value {
+    let links = answer["cards"][0]["links"].as_array().unwrap();
+    let link = links.iter().find(|link| link["type"] == "smart").unwrap();
+    assert_eq!(link["url"], "https://cds.plan.example/smart/launch");
+    link["appContext"].clone()
+}
+
+/// The fields of a page's form with the answers, for one of its buttons.
+pub(crate) fn filled<'f>(csrf: &'f str, order: &'f str, action: &'f str) -> Vec<(&'f str, &'f str)> {
+    [("csrf", csrf), ("order", order), ("action", action)].into_iter().chain(ANSWERS).collect()
+}
+
+/// Opens the app from a card and shows its page.
+pub(crate) async fn opened(work: &AppAtWork, surfer: &mut Surfer) -> (String, Answer) {
+    let context = context_of(&work.sign().await);
+    let address = work.open(surfer, &context).await;
+    let page = work.get(surfer, &address).await;
+    assert_eq!(page.status, 200, "{}", page.text());
+    (address, page)
 }
