@@ -42,4 +42,4 @@ pub use policy_check::{CaseCheck, CaseOutcome, Disagreement, VersionCheck, check
 pub use ports::Ports;
 pub use replay::{Difference, Replay, ReplayError};
 pub use services::{Services, ServicesError};
-pub use smart::{Asset, Browser, Launched, Next, PageCategory, Returned, Shown};
+pub use smart::{Asset, Browser, Launched, MOST_COOKIES, Next, PageCategory, Returned, Shown};

@@ -7,11 +7,14 @@ use aws_lc_rs::digest::{SHA256, digest};
 /// The letters of a cookie's value: 256 bits in base64url.
 const COOKIE_LETTERS: usize = 43;
 
+/// More cookies of a request are not read.
+pub const MOST_COOKIES: usize = 4;
+
 /// What a browser brings with a request.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Browser<'b> {
-    /// The value of the app's cookie.
-    pub cookie: Option<&'b str>,
+    /// The values of the app's cookies: one, unless launches began side by side before there was any.
+    pub cookies: [Option<&'b str>; MOST_COOKIES],
     /// `User-Agent`.
     pub agent: &'b str,
     /// `Accept-Language`.
@@ -21,21 +24,26 @@ pub struct Browser<'b> {
 }
 
 impl Browser<'_> {
-    /// The cookie as a text that nothing else is.
-    pub(super) fn by_cookie(&self) -> Option<String> {
-        self.cookie.and_then(as_cookie)
+    /// Whether it brings a cookie of ours.
+    pub(super) fn has_cookie(&self) -> bool {
+        self.by_cookies().next().is_some()
+    }
+
+    /// The cookies, each as a text that nothing else is.
+    fn by_cookies(&self) -> impl Iterator<Item = String> {
+        self.cookies.into_iter().flatten().filter_map(as_cookie)
     }
 
     /// What a launch is known by in it, given the cookie that it gets if it brings none.
     pub(super) fn at_launch(&self, new: Option<&str>) -> String {
         let new = new.filter(|_| self.is_page).and_then(as_cookie);
-        self.by_cookie().or(new).unwrap_or_else(|| self.by_agent())
+        self.by_cookies().next().or(new).unwrap_or_else(|| self.by_agent())
     }
 
     /// What a launch may have been known by in it.
     pub(super) fn at_callback(&self) -> Vec<String> {
         let agent = (!self.is_page).then(|| self.by_agent());
-        self.by_cookie().into_iter().chain(agent).collect()
+        self.by_cookies().chain(agent).collect()
     }
 
     /// What it says of itself, as a text that nothing else is.
@@ -69,18 +77,17 @@ pub(super) struct Bound {
 
 impl Bound {
     pub(super) fn to(browser: &Browser<'_>) -> Self {
-        Self { agent: Told::of(&browser.by_agent()), cookie: browser.by_cookie().as_deref().map(Told::of) }
+        Self { agent: Told::of(&browser.by_agent()), cookie: browser.by_cookies().next().as_deref().map(Told::of) }
     }
 
     /// Whether a request is of the same browser.
     pub(super) fn admits(&mut self, browser: &Browser<'_>) -> bool {
-        let cookie = browser.by_cookie().as_deref().map(Told::of);
-        if self.cookie.is_some() {
-            return self.cookie == cookie;
+        if let Some(cookie) = &self.cookie {
+            return browser.by_cookies().any(|brought| Told::of(&brought) == *cookie);
         }
         let is_alike = self.agent == Told::of(&browser.by_agent());
         if is_alike {
-            self.cookie = cookie;
+            self.cookie = browser.by_cookies().next().as_deref().map(Told::of);
         }
         is_alike
     }
@@ -94,7 +101,7 @@ mod tests {
     fn a_session_that_has_seen_a_cookie_needs_it_from_then_on() {
         let (own, other) = ("o".repeat(COOKIE_LETTERS), "x".repeat(COOKIE_LETTERS));
         let without = Browser { agent: "agent/1", languages: "en", ..Browser::default() };
-        let with = |cookie| Browser { cookie: Some(cookie), ..without };
+        let with = |cookie| Browser { cookies: [Some(cookie), None, None, None], ..without };
         let mut bound = Bound::to(&without);
         assert!(bound.admits(&without));
         assert!(!bound.admits(&Browser { agent: "agent/2", ..without }));
@@ -108,16 +115,18 @@ mod tests {
         let (new, own) = ("n".repeat(COOKIE_LETTERS), "o".repeat(COOKIE_LETTERS));
         let framed = Browser { agent: "agent/1", languages: "en", ..Browser::default() };
         let page = Browser { is_page: true, ..framed };
+        let (news, owns, both) = ([Some(&*new), None, None, None], [Some(&*own), None, None, None], [Some(&*own), Some(&*new), None, None]);
         for (launch, callback, is_same) in [
             (framed, framed, true),
             (framed, page, false),
             (page, framed, false),
             (page, page, false),
-            (page, Browser { cookie: Some(&new), ..page }, true),
-            (page, Browser { cookie: Some(&new), ..framed }, true),
-            (page, Browser { cookie: Some(&own), ..page }, false),
-            (Browser { cookie: Some(&own), ..page }, Browser { cookie: Some(&own), ..page }, true),
-            (Browser { cookie: Some(&own), ..framed }, framed, false),
+            (page, Browser { cookies: news, ..page }, true),
+            (page, Browser { cookies: news, ..framed }, true),
+            (page, Browser { cookies: owns, ..page }, false),
+            (page, Browser { cookies: both, ..page }, true),
+            (Browser { cookies: owns, ..page }, Browser { cookies: owns, ..page }, true),
+            (Browser { cookies: owns, ..framed }, framed, false),
         ] {
             assert_eq!(callback.at_callback().contains(&launch.at_launch(Some(&new))), is_same, "{launch:?} {callback:?}");
         }
@@ -126,7 +135,7 @@ mod tests {
     #[test]
     fn what_is_no_value_of_ours_is_no_cookie() {
         for value in ["", "short", &"ä".repeat(22), &"a".repeat(44), &"\"".repeat(43)] {
-            assert_eq!(Browser { cookie: Some(value), ..Browser::default() }.by_cookie(), None, "{value}");
+            assert!(!Browser { cookies: [Some(value), None, None, None], ..Browser::default() }.has_cookie(), "{value}");
         }
     }
 }

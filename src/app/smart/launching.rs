@@ -32,7 +32,7 @@ pub struct Returned<'r> {
 impl App {
     /// Begins a launch.
     pub async fn smart_launch(&self, iss: &str, launch: Option<&str>, browser: Browser<'_>) -> Launched {
-        let cookie = if browser.by_cookie().is_none() { random_text().ok() } else { None };
+        let cookie = if browser.has_cookie() { None } else { random_text().ok() };
         let binding = browser.at_launch(cookie.as_deref());
         let next = match self.smart.launch(LaunchRequest { iss, launch, browser: &binding }).await {
             Ok(redirect) => Next::To(redirect.url.into()),

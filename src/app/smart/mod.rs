@@ -23,7 +23,7 @@ mod shown;
 mod working;
 
 pub use crate::page::Asset;
-pub use browser::Browser;
+pub use browser::{Browser, MOST_COOKIES};
 pub use launching::{Launched, Returned};
 pub use shown::{Next, PageCategory, Shown};
 

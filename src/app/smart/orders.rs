@@ -2,6 +2,8 @@
 //! call about the patient. What a link says only chooses among what the patient's own chart and the ledger hold.
 //! Not here: judging them; see [`super::chart`].
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, Utc};
 use futures_util::StreamExt as _;
 use secrecy::SecretString;
@@ -14,7 +16,7 @@ use crate::app::decision::version;
 use crate::app::{App, record_of};
 use crate::auth::smart::Grant;
 use crate::evidence::Gathered;
-use crate::fhir::{AccessToken, Answer, AnswerTo, Query, searches};
+use crate::fhir::{AccessToken, Answer, AnswerTo, Query, Reason, searches};
 use crate::ledger::{EntryKind, Kept};
 use crate::policy::kind;
 
@@ -107,11 +109,14 @@ impl Search<'_> {
         if ids.is_empty() {
             return Ok(None);
         }
+        let ids: Vec<String> = ids.into_iter().collect::<BTreeSet<_>>().into_iter().collect();
         let answers = self.app.ask(self.grant, vec![Query::of_ids(ORDER, &ids)]).await;
         let mut orders = resources(&answers, ORDER);
         orders.retain(|order| order.get("id").and_then(Value::as_str).is_some_and(|id| ids.iter().any(|known| known == id)));
-        let is_whole = answers.first().is_some_and(|answer| answer.missing.is_none());
-        if !is_whole && orders.len() < ids.len() {
+        // What the EHR does not let this user see is not there for this user.
+        let is_answered =
+            answers.first().is_some_and(|answer| matches!(answer.missing, None | Some(Reason::NotGranted | Reason::NotOffered)));
+        if !is_answered && orders.len() < ids.len() {
             return Err(Fault::UNREAD);
         }
         orders.retain(|order| self.names_the_patient(order));
