@@ -7,9 +7,9 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 
 use super::HttpError;
-use super::fhir_media::fhir_json;
+use super::fhir_published::{read_published, search_published};
 use super::router::Service;
-use crate::app::{CanonicalSearch, PublishedKind};
+use crate::app::PublishedKind;
 
 /// Answers with the value set of an id.
 #[utoipa::path(get, path = "/fhir/ValueSet/{id}", tag = "FHIR", operation_id = "readValueSet",
@@ -21,9 +21,7 @@ pub(super) async fn read(
     headers: HeaderMap,
     id: Result<Path<String>, PathRejection>,
 ) -> Result<Response, HttpError> {
-    let Path(id) = id.map_err(|_| HttpError::UnknownResource)?;
-    let resource = service.app.published(PublishedKind::ValueSet, &id).ok_or(HttpError::UnknownResource)?;
-    Ok(fhir_json(&headers, resource.to_owned()))
+    read_published(&service, PublishedKind::ValueSet, &headers, id)
 }
 
 /// Answers with the value sets that are searched for.
@@ -33,6 +31,5 @@ pub(super) async fn read(
     responses((status = 200, description = "A Bundle of what is found.",
         content((Value = "application/fhir+json"), (Value = "application/json")))))]
 pub(super) async fn search(State(service): State<Service>, headers: HeaderMap, RawQuery(query): RawQuery) -> Result<Response, HttpError> {
-    let search = CanonicalSearch::of_query(query.as_deref().unwrap_or_default());
-    Ok(fhir_json(&headers, service.app.search_published(PublishedKind::ValueSet, &search)?))
+    search_published(&service, PublishedKind::ValueSet, &headers, query.as_deref())
 }

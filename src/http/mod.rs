@@ -2,7 +2,7 @@
 //! Not here: what a call means ([`crate::app`]), and how a caller proves who it is ([`crate::auth`]).
 //!
 //! - `router` has all routes on one screen, `middleware` everything a request passes on its way, in order;
-//! - one file an endpoint: `discovery`, `hook`, `feedback`, `fhir_…`, `health`, `metrics`, `openapi`;
+//! - one file an endpoint: `discovery`, `hook`, `feedback`, `fhir_…`, `health`, `metrics`, `openapi`; those of what is published share `fhir_published`;
 //! - `smart` has the pages of the SMART app;
 //! - `error` alone turns faults into a status and an OperationOutcome.
 //!
@@ -16,6 +16,7 @@ mod feedback;
 mod fhir_media;
 mod fhir_metadata;
 mod fhir_package;
+mod fhir_published;
 mod fhir_questionnaire;
 mod fhir_value_set;
 mod figures;
