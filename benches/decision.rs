@@ -17,10 +17,10 @@ use chrono::{DateTime, Utc};
 use criterion::{BenchmarkId, Criterion, Throughput};
 use futures_util::FutureExt as _;
 use serde_json::Value;
-use sij_cds::app::{App, Credentials, Ports, Services, VerifiedClient};
-use sij_cds::cds_hooks::{Prefetch, Presentation, cards, read};
+use sij_cds::app::{App, Credentials, Dialects, Hook, Ports, Services, VerifiedClient};
+use sij_cds::cds_hooks::{Options, Prefetch, Presentation, cards, read};
 use sij_cds::clock::FixedClock;
-use sij_cds::config::{Config, Layers};
+use sij_cds::config::{Config, Dialect, Layers};
 use sij_cds::evidence::{Gathered, Prefetched};
 use sij_cds::ids::{IdSource, RandomIds};
 use sij_cds::policy::{Inquiry, Reference, evaluate};
@@ -64,7 +64,7 @@ impl Service {
             .now_or_never()
             .context("nobody is asked")?
             .map_err(|refused| anyhow::anyhow!(refused.cause))?;
-        Ok(Self { app, caller, services: Services::load()?, now })
+        Ok(Self { app, caller, services: Services::load(&Hook::ALL)?, now })
     }
 
     fn answer(&self, body: &str) {
@@ -122,6 +122,7 @@ fn parts(criterion: &mut Criterion, service: &Service, resources: usize) -> anyh
     let inquiry = || Inquiry { patient: Reference::new("Patient", patient.into()), as_of: service.now };
     let evaluation = evaluate(policy, &facts, inquiry());
     let orders: Vec<_> = gathered.drafts().iter().map(|draft| (draft.position, draft.raw)).collect();
+    let dialects = Dialects::load()?;
     let presentation = Presentation {
         source_label: "Plan",
         policy_url: None,
@@ -129,8 +130,15 @@ fn parts(criterion: &mut Criterion, service: &Service, resources: usize) -> anyh
         unreadable: 0,
         orders: &orders,
         user_id: "Practitioner/1",
+        hook: Hook::OrderSign,
+        options: &Options::default(),
+        dialect: dialects.of(Dialect::Standard),
+        form: None,
+        therapy_order_code: None,
+        coverage_note: None,
+        app: None,
     };
-    let write_cards = || cards(&evaluation, &presentation, |_| policy, || RandomIds.new_id());
+    let write_cards = || cards(&evaluation, |_| &presentation, |_| policy, || RandomIds.new_id());
 
     let mut group = criterion.benchmark_group("part");
     group.bench_function(BenchmarkId::new("read", resources), |bencher| bencher.iter(read_all));

@@ -16,5 +16,6 @@ pub mod http;
 pub mod ids;
 pub mod ledger;
 pub mod outgoing;
+pub mod page;
 pub mod policy;
 pub mod telemetry;

@@ -1,7 +1,6 @@
 //! The application: built once from configuration and ports, then asked by HTTP and the command line.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
@@ -10,74 +9,34 @@ use chrono::{DateTime, Utc};
 use futures_util::future::join;
 use tokio::time::Instant;
 use tracing::info;
-use uuid::Uuid;
 
+use super::answering::Answering;
 use super::call_error::CallError;
-use super::decision::{Call, Decision, Means, Opened, Reach, Report, conclude, open};
-use super::fetching::{FetchReach, Fetching, not_asked_yet, with_lists, with_referred};
+use super::decision::{Call, Decision, Means, Opened, Reach, Report, check_orders, conclude, has_scope, require_data, require_orders};
+use super::dialects::{Dialects, DialectsError};
+use super::fetching::{FetchReach, Fetching, lacking_form, not_asked_yet, with_lists, with_orders, with_referred};
 use super::figures::Figures;
-use super::keeping::Refusals;
-use super::plans::{Plan, Plans};
+use super::form::Forms;
+use super::manner::{KeptPlans, Manner, order_plans};
+use super::opening::open;
+use super::plans::Plans;
 use super::policies::{Policies, PoliciesError};
+use super::ports::Ports;
 use super::recording::{Answered, Fetched, Recorder};
 use super::report_text;
 use super::self_test::can_decide;
 use super::services::{Services, ServicesError};
-use crate::auth::{AuthError, Authenticator, CallerMemory, Credentials, Refused, VerifiedClient};
-use crate::cds_hooks::{Presentation, Response, cards};
-use crate::clock::Clock;
-use crate::config::Config;
-use crate::evidence::{Kind, Source, by_reason};
+use super::smart::Place;
+use crate::auth::smart::{SmartApp, SmartError};
+use crate::auth::{AuthError, Authenticator, Credentials, Refused, VerifiedClient};
+use crate::cds_hooks::{DialectRules, Hook, RequestExtension, SuggestionKind, named_hook};
+use crate::config::{Config, CrdConfig, Dialect};
 use crate::fhir::{Registry, RegistryError};
-use crate::ids::IdSource;
-use crate::ledger::{Entry, Ledger, LedgerError, Standing};
-use crate::policy::{DiagnosisSupport, OrderKind, Policy};
+use crate::ledger::{Entry, Standing};
+use crate::page::{Words, WordsError};
 
 /// Written where nothing is in scope.
 pub(super) const NO_CARDS: &[u8] = br#"{"cards":[]}"#;
-
-/// What the Conditions that orders name as their reasons are called among the lists.
-const ORDERS_REASONS: &str = "reasons";
-
-/// What the application is given from outside.
-#[derive(Clone)]
-pub struct Ports {
-    /// The time of day.
-    pub clock: Arc<dyn Clock>,
-    /// New identifiers.
-    pub ids: Arc<dyn IdSource>,
-    /// What is remembered of callers; it outlives this application when the configuration is reloaded.
-    pub callers: Arc<CallerMemory>,
-    /// Where calls are kept; it outlives this application, too.
-    pub ledger: Arc<Ledger>,
-    /// Refused callers of the current minute.
-    pub(super) refusals: Arc<Refusals>,
-}
-
-impl Ports {
-    /// Ports with a memory of callers as configuration has it, and without a ledger.
-    ///
-    /// # Errors
-    /// [`AuthError`] when the memory's database cannot be set up.
-    pub fn new(config: &Config, clock: Arc<dyn Clock>, ids: Arc<dyn IdSource>) -> Result<Self, AuthError> {
-        Ok(Self {
-            clock,
-            ids,
-            callers: Arc::new(CallerMemory::build(&config.auth)?),
-            ledger: Arc::new(Ledger::off()),
-            refusals: Arc::default(),
-        })
-    }
-
-    /// The same ports with the ledger that configuration names, which is opened to write.
-    ///
-    /// # Errors
-    /// [`LedgerError`] where it cannot be.
-    pub async fn with_ledger(self, config: &Config) -> Result<Self, LedgerError> {
-        let ledger = Ledger::open(&config.ledger, Arc::clone(&self.clock), Arc::clone(&self.ids)).await?;
-        Ok(Self { ledger: Arc::new(ledger), ..self })
-    }
-}
 
 /// Why the application cannot be built.
 #[derive(Debug, thiserror::Error)]
@@ -88,12 +47,21 @@ pub enum BuildError {
     /// The published services cannot be used.
     #[error(transparent)]
     Services(#[from] ServicesError),
+    /// The dialects of clients cannot be used.
+    #[error(transparent)]
+    Dialects(#[from] DialectsError),
     /// Connections to a FHIR server cannot be set up.
     #[error(transparent)]
     Registry(#[from] RegistryError),
     /// The clients cannot be used.
     #[error(transparent)]
     Auth(#[from] AuthError),
+    /// The SMART app cannot be set up.
+    #[error(transparent)]
+    Smart(#[from] SmartError),
+    /// The words of its page cannot be used.
+    #[error(transparent)]
+    Words(#[from] WordsError),
 }
 
 /// Whether calls can be answered, and under which policy.
@@ -109,13 +77,30 @@ pub struct Readiness {
     pub ledger: Standing,
 }
 
+/// A call, answered.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// The call's hook.
+    pub hook: Hook,
+    /// JSON.
+    pub body: Vec<u8>,
+}
+
 /// The application.
 pub struct App {
     policies: Policies,
-    services: Services,
-    registry: Registry,
+    pub(super) services: Services,
+    dialects: Dialects,
+    pub(super) registry: Registry,
     discovery: Bytes,
-    plans: Plans,
+    forms: Forms,
+    pub(super) plans: Plans,
+    pub(super) smart: SmartApp,
+    /// Where this service is reached, and how long its sessions last.
+    pub(super) place: Place,
+    /// The words of the app's page.
+    pub(super) words: Words,
+    crd: CrdConfig,
     figures: Figures,
     authenticator: Authenticator,
     refusals_per_minute: NonZeroU32,
@@ -128,16 +113,22 @@ impl App {
     /// # Errors
     /// A policy or service file that cannot be used, named with its line.
     pub fn build(config: &Config, ports: Ports) -> Result<Self, BuildError> {
-        let services = Services::load()?;
+        let services = Services::load(&config.crd.hooks.iter().filter_map(|hook| Hook::of_name(hook.as_str())).collect::<Vec<_>>())?;
         let endpoints = config.server.public_url.as_ref().map(|url| services.endpoints(url)).unwrap_or_default();
         let policies = Policies::load(config.policy.directory.as_deref())?;
         Ok(Self {
             figures: Figures::new(&policies),
             policies,
+            forms: Forms::of(config, ports.clock.now()),
             discovery: Bytes::from(services.discovery(config.auth_mode())),
             services,
+            dialects: Dialects::load()?,
             registry: Registry::build(&config.fhir, &config.fhir_servers)?,
             plans: Plans::of(config),
+            smart: SmartApp::build(config, Arc::clone(&ports.launches), Arc::clone(&ports.clock))?,
+            place: Place::of(config),
+            words: Words::embedded()?,
+            crd: config.crd.clone(),
             authenticator: Authenticator::build(config, &endpoints, Arc::clone(&ports.callers), Arc::clone(&ports.clock))?,
             refusals_per_minute: config.ledger.refusals_per_minute,
             ports,
@@ -150,6 +141,10 @@ impl App {
 
     pub(super) fn ports(&self) -> &Ports {
         &self.ports
+    }
+
+    pub(super) fn forms(&self) -> &Forms {
+        &self.forms
     }
 
     pub(super) fn refusals_per_minute(&self) -> NonZeroU32 {
@@ -168,10 +163,16 @@ impl App {
         self.services.ids.iter().any(|id| id == service_id)
     }
 
-    /// The hook each service answers, by the service's id.
+    /// The hooks that are offered.
     #[must_use]
-    pub fn hooks(&self) -> &BTreeMap<String, Arc<str>> {
-        &self.services.hooks
+    pub fn hooks(&self) -> &[Hook] {
+        self.services.hooks()
+    }
+
+    /// The ids of the services offered.
+    #[must_use]
+    pub fn service_ids(&self) -> &[String] {
+        &self.services.ids
     }
 
     /// Whether calls can be answered: a version of the policy has begun and judges, and what is answered can be kept.
@@ -187,6 +188,11 @@ impl App {
         &self.policies
     }
 
+    /// Whether calls of the client of this name may have a FHIR server asked, by the server's name.
+    pub(in crate::app) fn may_have_asked(&self, client: &str, server: &str) -> bool {
+        self.authenticator.may_name(client, server)
+    }
+
     /// Who is calling. In development mode that is anybody.
     ///
     /// # Errors
@@ -200,7 +206,7 @@ impl App {
     /// # Errors
     /// [`CallError`] for a call that is not as the specification says, or that brings nothing to decide on.
     pub async fn answer(&self, client: &VerifiedClient, body: &[u8]) -> Result<Vec<u8>, CallError> {
-        self.answer_by(client, body, None).await
+        Ok(self.answer_by(client, body, None).await?.body)
     }
 
     /// As [`App::answer`], for a call that may be ended at an instant: fetching ends early enough before it that what did come is
@@ -208,49 +214,78 @@ impl App {
     ///
     /// # Errors
     /// As [`App::answer`].
-    pub async fn answer_by(&self, client: &VerifiedClient, body: &[u8], end: Option<Instant>) -> Result<Vec<u8>, CallError> {
+    pub async fn answer_by(&self, client: &VerifiedClient, body: &[u8], end: Option<Instant>) -> Result<Answer, CallError> {
         let received_at = self.ports.clock.now();
-        let (means, body) = (self.means(received_at), text(body)?);
+        let (means, body) = (Means { hooks: self.services.hooks_of(client.dialect()), ..self.means(received_at) }, text(body)?);
         let Call { asked, opened } = open(&means, body, Reach::InScope)?;
         let recorder = Recorder { client, received_at, body, asked: &asked };
         let (answer, entry) = match opened {
             None => (
                 NO_CARDS.to_vec(),
-                self.ports.ledger.is_on().then(|| recorder.of_nothing(self.ports.ids.new_id(), &self.policies, NO_CARDS)),
+                self.ports.ledger.is_on().then(|| recorder.of_nothing(self.ports.ids.new_id(), &self.policies, None, NO_CARDS)),
             ),
             Some(opened) => {
-                let reach = FetchReach { allowed: &|server| client.may_name(server), end };
-                self.decide(&means, opened, &reach, |decision, fetched| self.write(&recorder, decision, fetched)).await?
+                let form = self.form_to_ask_for(client, asked.hook);
+                let reach = FetchReach { allowed: &|server| client.may_name(server), end, form };
+                self.decide(&means, opened, &reach, |decision, fetched| self.write(&recorder, decision, fetched)).await??
             }
         };
         self.keep(entry.into_iter().collect()).await?;
-        Ok(answer)
+        Ok(Answer { hook: asked.hook, body: answer })
+    }
+
+    /// The form that a client without DTR is asked for, where a card can bring it along (CRD 2.2.1, dev-20).
+    fn form_to_ask_for(&self, client: &VerifiedClient, hook: Hook) -> Option<&str> {
+        let rules = self.rules(client.dialect());
+        let is_offered = !client.has_dtr() && hook.is_primary() && rules.carries_out(SuggestionKind::CreateTask);
+        (is_offered && !rules.one_action_a_suggestion).then_some(self.policies.newest().form.canonical.as_str())
+    }
+
+    /// The hook a call names, if there is one of that name.
+    #[must_use]
+    pub fn hook_of(body: &[u8]) -> Option<Hook> {
+        named_hook(std::str::from_utf8(body).ok()?)
     }
 
     /// Fetches what the prefetch lacks, within `reach`, decides, and hands the decision to `read`.
-    async fn decide<T>(
+    pub(super) async fn decide<T>(
         &self,
         means: &Means<'_>,
         mut opened: Opened<'_>,
         reach: &FetchReach<'_>,
         read: impl FnOnce(&Decision<'_>, Option<Fetched<'_>>) -> T,
-    ) -> T {
+    ) -> Result<T, CallError> {
         let Some(fetching) = Fetching::of_call(&self.registry, &mut opened, reach) else {
-            return read(&conclude(means, opened), None);
+            require_orders(&opened)?;
+            return Ok(read(&conclude(means, opened), None));
         };
+        let orders = fetching.orders(&opened).await;
+        let opened = with_orders(opened, &orders);
+        if !orders.is_empty() {
+            fetching.judge([&[], &[]], &orders);
+            require_orders(&opened)?;
+            check_orders(means, &opened)?;
+            if opened.reach == Reach::InScope && !has_scope(means, &opened) {
+                return Ok(read(&conclude(means, opened), Some(Fetched { orders: &orders, ..Fetched::default() })));
+            }
+        }
+        let payors = self.plans.payors_to_look_up();
         let mut searches = fetching.lists(&self.services, &opened);
         let lists = fetching.in_time(&mut searches).await;
         let opened = opened.with(|gathered| with_lists(gathered, &lists));
-        let asked = opened.gathered.referred();
-        let (late, mut referred) = join(fetching.late(searches), fetching.look_up(&asked)).await;
+        let asked = opened.gathered.referred(payors);
+        let ((late, mut referred), form) = join(join(fetching.late(searches), fetching.look_up(&asked)), fetching.form(reach.form)).await;
         let opened = opened.with(|gathered| with_lists(gathered, &late));
         if !late.is_empty() {
-            let more = not_asked_yet(opened.gathered.referred(), &asked);
+            let more = not_asked_yet(opened.gathered.referred(payors), &asked);
             referred.extend(fetching.look_up(&more).await);
         }
         fetching.judge([&lists, &late], &referred);
         let opened = opened.with(|gathered| with_referred(gathered, &referred));
-        read(&conclude(means, opened), Some(Fetched { lists: [&lists, &late], referred: &referred }))
+        Ok(read(
+            &conclude(means, opened),
+            Some(Fetched { orders: &orders, lists: [&lists, &late], referred: &referred, form: form.as_ref() }),
+        ))
     }
 
     /// The answer to a decided call, and what is kept of it where there is a ledger.
@@ -260,27 +295,44 @@ impl App {
         decision: &Decision<'_>,
         fetched: Option<Fetched<'_>>,
     ) -> Result<(Vec<u8>, Option<Entry<'r>>), CallError> {
+        let record = self.ports.ids.new_id();
+        if decision.evaluation.orders.is_empty() {
+            let entry = self.ports.ledger.is_on().then(|| recorder.of_nothing(record, &self.policies, fetched, NO_CARDS));
+            return Ok((NO_CARDS.to_vec(), entry));
+        }
         require_data(decision)?;
-        let plan = self.plans.of_client(recorder.client);
+        let client = recorder.client;
         let ids = RefCell::new(Vec::new());
         let new_id = || {
             let id = self.ports.ids.new_id();
             ids.borrow_mut().push(id);
             id
         };
-        let response = Self::respond(&self.policies, plan, decision, new_id);
+        let (manner, asked) =
+            (Manner::of(client, &self.crd, self.launch_address(client)), RequestExtension::read(recorder.asked.extension));
+        let lacking_form = fetched.and_then(|fetched| lacking_form(&self.policies, fetched.form));
+        let (policies, dialect) = (&self.policies, self.rules(manner.dialect));
+        let is_kept = self.ports.ledger.is_on();
+        let answering = Answering { policies, manner: &manner, dialect, asked: &asked, record, is_kept, lacking_form };
+        let plans = order_plans(&self.plans, client, policies, decision);
+        let response = answering.respond(decision, &plans, new_id)?;
         let answer = serde_json::to_vec(&response).map_err(|_| CallError::Unwritable)?;
-        let (cards, ids) = (response.cards.iter().map(|card| card.uuid).collect(), ids.take());
-        let answered = Answered { decision, fetched, plan, policies: &self.policies, ids: &ids, cards };
-        let assertion = self.ports.ledger.is_on().then(|| self.ports.ids.new_id());
-        let entry = assertion.map(|id| recorder.of(id, answered, &answer));
-        self.figures.decided(recorder.client, &decision.evaluation);
+        let entry = self.ports.ledger.is_on().then(|| {
+            let cards = response.cards.iter().map(|card| card.uuid).collect();
+            let kept = KeptPlans::of(&plans);
+            recorder.of(
+                record,
+                Answered { decision, fetched, manner: &manner, asked: &asked, plans: &kept, policies, ids: &ids.take(), cards },
+                &answer,
+            )
+        });
+        self.figures.decided(decision.hook, client, &plans, &decision.evaluation);
         for order in &decision.evaluation.orders {
-            let assertion = assertion.map(tracing::field::display);
-            let (client, determination) = (recorder.client.name(), order.determination.as_str());
-            info!(client, assertion, determination, kind = ?order.kind, "decided");
+            let (name, determination) = (client.name(), order.determination.as_str());
+            let assertion = entry.is_some().then(|| tracing::field::display(record));
+            info!(client = name, hook = decision.hook.as_str(), assertion, determination, kind = ?order.kind, "decided");
         }
-        Ok((answer, entry))
+        Ok((if manner.is_shadowed { NO_CARDS.to_vec() } else { answer }, entry))
     }
 
     /// Evaluates a call from its prefetch and context alone and hands the result to `read`.
@@ -307,8 +359,8 @@ impl App {
         let means = self.means(as_of);
         let opened = open(&means, body, Reach::Everything)?.opened.ok_or(CallError::Unwritable)?;
         // Whoever may read the configuration may ask its servers.
-        let reach = FetchReach { allowed: &|_| true, end: None };
-        Ok(self.decide(&means, opened, &reach, |decision, _| read(&decision.report())).await)
+        let reach = FetchReach { allowed: &|_| true, end: None, form: None };
+        self.decide(&means, opened, &reach, |decision, _| read(&decision.report())).await
     }
 
     /// A report as a text for people, at most a hundred columns wide.
@@ -318,52 +370,15 @@ impl App {
     }
 
     pub(super) fn means(&self, as_of: DateTime<Utc>) -> Means<'_> {
-        Means { policies: &self.policies, prefetch_keys: &self.services.prefetch_keys, as_of }
+        Means { policies: &self.policies, prefetch_keys: &self.services.prefetch_keys, hooks: self.services.hooks(), as_of }
     }
 
-    /// The cards of a decision, by the policies it was made by.
-    pub(super) fn respond<'a>(policies: &Policies, plan: &Plan, decision: &Decision<'a>, new_id: impl FnMut() -> Uuid) -> Response<'a> {
-        let missing = Kind::ALL.into_iter().filter(|kind| needed_but_missing(decision, *kind));
-        let lists = by_reason(&decision.sources, missing);
-        let lists = lists.into_iter().map(|(reason, kinds)| (reason, kinds.into_iter().map(Kind::name).collect()));
-        let open_diagnosis = decision.evaluation.orders.iter().any(|order| order.diagnosis == DiagnosisSupport::Unavailable);
-        let reasons = decision.gathered.reasons_unresolved().filter(|_| open_diagnosis).map(|reason| (reason, vec![ORDERS_REASONS]));
-        let unavailable: Vec<_> = lists.chain(reasons).collect();
-        let orders: Vec<_> = decision.gathered.drafts().iter().map(|draft| (draft.position, draft.raw)).collect();
-        let presentation = Presentation {
-            source_label: decision.insurance.insurer.as_deref().unwrap_or(&plan.name),
-            policy_url: plan.policy_url.as_deref(),
-            unavailable: &unavailable,
-            unreadable: decision.gathered.unreadable().len(),
-            orders: &orders,
-            user_id: &decision.user_id,
-        };
-        let policy_of = |order: &crate::policy::OrderEvaluation<'a>| -> &Policy { policies.on(order.service_date) };
-        cards(&decision.evaluation, &presentation, policy_of, new_id)
+    /// How answers are written for a dialect.
+    pub(super) fn rules(&self, dialect: Dialect) -> &DialectRules {
+        self.dialects.of(dialect)
     }
 }
 
 pub(super) fn text(body: &[u8]) -> Result<&str, CallError> {
     std::str::from_utf8(body).map_err(|_| CallError::NotUtf8)
-}
-
-/// The lists whose absence a card must name: the three the policy cannot do without, and where a verdict is open every
-/// other that could have settled it.
-fn needed_but_missing(decision: &Decision<'_>, kind: Kind) -> bool {
-    let mut criteria = decision.evaluation.orders.iter().flat_map(|order| &order.sites).flat_map(|site| &site.criteria);
-    let is_evidence = kind != Kind::Coverage;
-    let is_needed = matches!(kind, Kind::Conditions | Kind::Procedures | Kind::MedicationStatements);
-    !is_available(decision, kind) && (is_needed || (is_evidence && criteria.any(|criterion| criterion.verdict.is_unknown())))
-}
-
-fn is_available(decision: &Decision<'_>, kind: Kind) -> bool {
-    decision.sources.get(kind.name()).is_some_and(Source::is_available)
-}
-
-/// CRD found-32: a call that brings none of the data an injection is decided on cannot be answered.
-fn require_data(decision: &Decision<'_>) -> Result<(), CallError> {
-    let injection = decision.evaluation.orders.iter().any(|order| order.kind == OrderKind::Injection);
-    let missing = |kind: Kind| decision.sources.get(kind.name()).is_none_or(Source::is_missing);
-    let nothing = [Kind::Conditions, Kind::Procedures, Kind::MedicationStatements].into_iter().all(missing);
-    if injection && nothing { Err(CallError::NoData) } else { Ok(()) }
 }

@@ -1,5 +1,6 @@
 //! Why a call is not answered, by whose fault it is. What a caller is told holds no value of the call.
 
+use super::form::FormError;
 use crate::cds_hooks::RequestError;
 
 /// Why a call is not answered.
@@ -8,6 +9,9 @@ pub enum CallError {
     /// It is not as the specification says.
     #[error(transparent)]
     Request(#[from] RequestError),
+    /// It asks for documentation, and is not as that operation says.
+    #[error(transparent)]
+    Form(#[from] FormError),
     /// It is not text.
     #[error("the body is not UTF-8")]
     NotUtf8,
@@ -17,12 +21,38 @@ pub enum CallError {
          with an empty Bundle or null where there is nothing"
     )]
     NoData,
+    /// None of the orders it names could be had.
+    #[error(
+        "none of the orders that the call names is in the prefetch, and they could not be read from `fhirServer`; send the prefetch that \
+         `GET /cds-services` lists"
+    )]
+    OrdersNotFound,
+    /// The Coverage is not one that can be judged, and this client is told so (CRD 2.2.1, hook-13).
+    #[error("{0}")]
+    Coverage(CoverageFault),
     /// The answer could not be written.
     #[error("the answer could not be written")]
     Unwritable,
     /// What is answered cannot be kept, so it is not answered.
     #[error("the call cannot be recorded at present, and nothing is answered unrecorded")]
     NotRecorded,
+}
+
+/// Why no Coverage of a call can be judged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CoverageFault {
+    /// There is none.
+    #[error("no Coverage of the patient is in the prefetch, nor could one be read from `fhirServer`")]
+    Missing,
+    /// There are several.
+    #[error("several Coverages of the patient are active, and the order's `insurance` does not say which one counts")]
+    Several,
+    /// Its payer is not this service's.
+    #[error("the payer of the patient's Coverage is not one that this service answers for")]
+    Foreign,
+    /// It names no payer.
+    #[error("the patient's Coverage names no payer that could be one this service answers for")]
+    NoPayer,
 }
 
 /// Whose fault it is.
@@ -46,8 +76,9 @@ impl CallError {
     pub fn category(&self) -> Category {
         match self {
             Self::Request(error) if error.is_contradiction() => Category::Contradiction,
-            Self::Request(_) | Self::NotUtf8 => Category::Malformed,
-            Self::NoData => Category::DataUnavailable,
+            Self::Form(error) if error.is_contradiction() => Category::Contradiction,
+            Self::Request(_) | Self::Form(_) | Self::NotUtf8 | Self::Coverage(_) => Category::Malformed,
+            Self::NoData | Self::OrdersNotFound => Category::DataUnavailable,
             Self::Unwritable => Category::Ours,
             Self::NotRecorded => Category::Unready,
         }
@@ -58,8 +89,14 @@ impl CallError {
     pub fn label(&self) -> &'static str {
         match self {
             Self::Request(error) => error.label(),
+            Self::Form(error) => error.label(),
             Self::NotUtf8 => "not_utf8",
             Self::NoData => "no_data",
+            Self::OrdersNotFound => "orders_not_found",
+            Self::Coverage(CoverageFault::Missing) => "coverage_missing",
+            Self::Coverage(CoverageFault::Several) => "coverage_several",
+            Self::Coverage(CoverageFault::Foreign) => "coverage_foreign",
+            Self::Coverage(CoverageFault::NoPayer) => "coverage_without_payer",
             Self::Unwritable => "unwritable",
             Self::NotRecorded => "not_recorded",
         }
@@ -76,7 +113,9 @@ impl CallError {
     pub fn expression(&self) -> Option<String> {
         match self {
             Self::Request(error) => error.expression(),
-            Self::NotUtf8 | Self::NoData | Self::Unwritable | Self::NotRecorded => None,
+            Self::Coverage(_) => Some("prefetch".to_owned()),
+            Self::Form(error) => error.expression(),
+            Self::NotUtf8 | Self::NoData | Self::OrdersNotFound | Self::Unwritable | Self::NotRecorded => None,
         }
     }
 }

@@ -1,35 +1,43 @@
-//! The steps of one decision: the call read, the orders in scope, the evidence gathered, the policy applied.
+//! The steps of one decision: the orders in scope, the evidence gathered, the policy applied.
+//! Not here: reading the call; see [`super::opening`].
 
 use std::borrow::Cow;
-use std::cell::RefCell;
 
 use chrono::{DateTime, Utc};
 use secrecy::SecretString;
 use serde::Serialize;
+use serde_json::value::RawValue;
 use tracing::info_span;
 
+use super::call_error::CallError;
 use super::policies::Policies;
-use crate::cds_hooks::{Context, HookRequest, Prefetch, RequestError, Unkept, fault, read};
-use crate::evidence::{DraftOrder, Gathered, Insurance, PrefetchKeys, Prefetched, RawPrefetch, Sources, Unreadable};
-use crate::policy::{DateInterval, Evaluation, Inquiry, Policy, Reference, evaluate, kind};
+use crate::cds_hooks::{Context, Hook, HookRequest, RequestError, Unkept};
+use crate::evidence::{DraftOrder, Gathered, Insurance, Kind, NamedOrders, PrefetchKeys, Source, Sources, Unreadable};
+use crate::policy::{DateInterval, Evaluation, Facts, Inquiry, OrderEvaluation, OrderKind, Policy, Reference, evaluate, kind};
 
 /// What a decision is made with.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Means<'e> {
     pub policies: &'e Policies,
     pub prefetch_keys: &'e PrefetchKeys,
+    /// Those that are answered.
+    pub hooks: &'e [Hook],
     pub as_of: DateTime<Utc>,
 }
 
 /// A call, decided.
 #[derive(Debug)]
 pub(crate) struct Decision<'a> {
+    pub hook: Hook,
     pub gathered: Gathered<'a>,
     pub evaluation: Evaluation<'a>,
     pub insurance: Insurance<'a>,
     pub sources: Sources,
-    /// `Practitioner/d1`
+    /// `Practitioner/d1`; empty where the call does not say.
     pub user_id: String,
+    /// `Encounter/e1`, where the call names one.
+    pub encounter: Option<String>,
+    patient_id: String,
 }
 
 /// An evaluation with where its evidence came from, as the contract has it.
@@ -47,6 +55,16 @@ pub struct Report<'d, 'a> {
 }
 
 impl<'a> Decision<'a> {
+    /// The patient's id, as the call writes it.
+    pub(crate) fn patient_id(&self) -> &str {
+        &self.patient_id
+    }
+
+    /// The order that an evaluation is of.
+    pub(crate) fn draft(&self, order: &OrderEvaluation<'a>) -> Option<&DraftOrder<'a>> {
+        self.gathered.drafts().iter().find(|draft| draft.position == order.position)
+    }
+
     /// The decision as the contract has it.
     pub(crate) fn report(&self) -> Report<'_, 'a> {
         Report { evaluation: &self.evaluation, sources: &self.sources, unreadable: self.gathered.unreadable() }
@@ -76,12 +94,15 @@ pub(crate) struct Call<'a> {
 /// What is kept of a call beside its text.
 #[derive(Debug)]
 pub(crate) struct Asked<'a> {
-    pub hook: Cow<'a, str>,
+    pub hook: Hook,
     pub hook_instance: Cow<'a, str>,
     /// `Practitioner/d1`
     pub user_id: Cow<'a, str>,
     /// Without its type.
     pub patient_id: Cow<'a, str>,
+    pub extension: Option<&'a RawValue>,
+    /// The prefetch, where it is not to be kept if no order turns out to be in scope.
+    pub prefetch: Option<&'a RawValue>,
     pub unkept: Unkept<'a>,
 }
 
@@ -91,7 +112,12 @@ pub(crate) struct Opened<'a> {
     pub gathered: Gathered<'a>,
     pub fhir_server: Option<Cow<'a, str>>,
     pub token: Option<SecretString>,
-    context: Context<'a>,
+    pub(super) hook: Hook,
+    pub(super) context: Context<'a>,
+    /// The orders it names and does not bring in its context.
+    pub(super) named: NamedOrders<'a>,
+    /// Whether all is read, whatever the orders.
+    pub(super) reach: Reach,
 }
 
 impl<'a> Opened<'a> {
@@ -100,122 +126,125 @@ impl<'a> Opened<'a> {
         self.context.patient_id.strip_prefix("Patient/").unwrap_or(&self.context.patient_id)
     }
 
+    /// The ids of the orders it names that are not there yet.
+    pub(crate) fn missing_orders(&self) -> Vec<String> {
+        self.named.missing(self.gathered.drafts())
+    }
+
     /// The same call with more evidence.
     pub(crate) fn with<'b>(self, more: impl FnOnce(Gathered<'b>) -> Gathered<'b>) -> Opened<'b>
     where
         'a: 'b,
     {
-        let Opened { gathered, fhir_server, token, context } = self;
-        Opened { gathered: more(gathered), fhir_server, token, context }
+        let Opened { gathered, fhir_server, token, hook, context, named, reach } = self;
+        Opened { gathered: more(gathered), fhir_server, token, hook, context, named, reach }
+    }
+
+    /// The same call with the orders it names, as far as they are among resources.
+    pub(crate) fn with_orders<'b>(self, resources: impl IntoIterator<Item = &'b RawValue>) -> Opened<'b>
+    where
+        'a: 'b,
+    {
+        let Opened { gathered, fhir_server, token, hook, context, named, reach } = self;
+        let gathered: Gathered<'b> = gathered;
+        Opened { gathered: gathered.with_named(&named, resources), fhir_server, token, hook, context, named, reach }
     }
 }
 
-/// Reads a call.
-pub(crate) fn open<'a>(means: &Means<'_>, body: &'a str, reach: Reach) -> Result<Call<'a>, RequestError> {
-    let seen = RefCell::new(None);
-    let wanted = |context: &Context<'a>| {
-        let gathered = Gathered::of_orders(context.order_resources());
-        let wanted = reach == Reach::Everything || !in_scope(means, &gathered, context).is_empty();
-        seen.replace(Some(gathered));
-        wanted
-    };
-    let Ok(request) = read::<Prefetched<'a>>(body, wanted) else { return open_piecewise(means, body, reach) };
-    let Some(gathered) = gather(means, &request, reach, seen.into_inner())? else { return Ok(call(request, None)) };
-    let (request, prefetch) = request.without_prefetch();
-    let gathered = match prefetch {
-        Prefetch::Read(prefetch) => gathered.with(prefetch, means.prefetch_keys),
-        Prefetch::Raw(raw) => match serde_json::from_str::<Prefetched<'a>>(raw.get()) {
-            Ok(prefetch) => gathered.with(prefetch, means.prefetch_keys),
-            Err(_) => return open_piecewise(means, body, reach),
-        },
-        Prefetch::Absent | Prefetch::Unwanted(_) => gathered,
-    };
-    Ok(call(request, Some(gathered)))
+/// Checks the orders that are judged.
+///
+/// # Errors
+/// That they are too many, or another patient's.
+pub(crate) fn check_orders(means: &Means<'_>, opened: &Opened<'_>) -> Result<(), RequestError> {
+    scoped(means, &opened.gathered, &opened.context, opened.hook).map(drop)
 }
 
-/// The same for a call in which something cannot be read in one pass: each resource is read on its own.
-fn open_piecewise<'a>(means: &Means<'_>, body: &'a str, reach: Reach) -> Result<Call<'a>, RequestError> {
-    let wanted = |context: &Context<'a>| reach == Reach::Everything || is_in_scope(means, context);
-    let request = read::<RawPrefetch<'a>>(body, wanted).map_err(|_| fault(body))?;
-    let Some(gathered) = gather(means, &request, reach, None)? else { return Ok(call(request, None)) };
-    let (request, prefetch) = request.without_prefetch();
-    let gathered = match prefetch {
-        Prefetch::Read(prefetch) => gathered.with_each(&prefetch, means.prefetch_keys),
-        Prefetch::Raw(raw) => {
-            let prefetch = serde_json::from_str::<RawPrefetch<'a>>(raw.get()).map_err(|_| fault(body))?;
-            gathered.with_each(&prefetch, means.prefetch_keys)
-        }
-        Prefetch::Absent | Prefetch::Unwanted(_) => gathered,
-    };
-    Ok(call(request, Some(gathered)))
-}
-
-/// The call with its evidence, if that was gathered.
-fn call<'a, P>(request: HookRequest<'a, P>, gathered: Option<Gathered<'a>>) -> Call<'a> {
-    let HookRequest { hook, hook_instance, fhir_server, authorization, context, prefetch, mut unkept } = request;
-    if let (None, Prefetch::Raw(raw)) = (&gathered, prefetch) {
-        // It stood before the context, and nothing asks for it.
-        unkept.prefetch.push(raw);
-    }
-    let (user_id, patient_id) = (context.user_id.clone(), without_type(context.patient_id.clone()));
-    let token = authorization.and_then(|granted| granted.access_token);
-    Call {
-        asked: Asked { hook, hook_instance, user_id, patient_id, unkept },
-        opened: gathered.map(|gathered| Opened { gathered, fhir_server, token, context }),
-    }
-}
-
-fn without_type(patient_id: Cow<'_, str>) -> Cow<'_, str> {
-    match patient_id {
-        Cow::Borrowed(id) => Cow::Borrowed(id.strip_prefix("Patient/").unwrap_or(id)),
-        Cow::Owned(id) => Cow::Owned(id.strip_prefix("Patient/").map(str::to_owned).unwrap_or(id)),
-    }
+/// Whether an order of a call is in scope.
+pub(crate) fn has_scope(means: &Means<'_>, opened: &Opened<'_>) -> bool {
+    !in_scope(means, &opened.gathered, &opened.context).is_empty()
 }
 
 /// The draft orders, checked; `None` where none is in scope and no more is to be read. `seen` are the orders, if they were
 /// read on the way.
-fn gather<'a, P>(
+pub(super) fn gather<'a, P>(
     means: &Means<'_>,
     request: &HookRequest<'a, P>,
     reach: Reach,
     seen: Option<Gathered<'a>>,
 ) -> Result<Option<Gathered<'a>>, RequestError> {
-    request.check()?;
-    let gathered = seen.unwrap_or_else(|| Gathered::of_orders(request.context.order_resources()));
-    let orders = in_scope(means, &gathered, &request.context);
-    if orders.is_empty() && reach == Reach::InScope {
+    let hook = request.check(means.hooks)?;
+    if !asks_about_orders(hook) && reach == Reach::InScope {
         return Ok(None);
     }
-    if orders.len() > MOST_ORDERS {
-        return Err(RequestError::TooManyOrders { limit: MOST_ORDERS });
-    }
-    match orders.iter().find(|draft| !draft.is_for(&request.context.patient_id)) {
-        Some(draft) => Err(RequestError::OtherPatient { position: draft.position }),
-        None => Ok(Some(gathered)),
+    let gathered = seen.unwrap_or_else(|| Gathered::of_orders(request.context.order_resources()));
+    let gathered = if hook == Hook::OrderSelect { gathered.asking_only(&request.context.selections()?) } else { gathered };
+    let is_read = scoped(means, &gathered, &request.context, hook)? || reach == Reach::Everything;
+    Ok(is_read.then_some(gathered))
+}
+
+/// Whether calls of a hook are about orders at all; to any other there is nothing to say.
+fn asks_about_orders(hook: Hook) -> bool {
+    match hook {
+        Hook::OrderSign | Hook::OrderSelect | Hook::OrderDispatch | Hook::AppointmentBook => true,
+        Hook::EncounterStart | Hook::EncounterDischarge | Hook::PatientView => false,
     }
 }
 
-fn is_in_scope(means: &Means<'_>, context: &Context<'_>) -> bool {
-    !in_scope(means, &Gathered::of_orders(context.order_resources()), context).is_empty()
+/// Whether any order is in scope, where those that are do not contradict the call.
+fn scoped(means: &Means<'_>, gathered: &Gathered<'_>, context: &Context<'_>, hook: Hook) -> Result<bool, RequestError> {
+    // Those not asked about are judged against the others, so they count as well.
+    if decided(means, gathered, context).nth(MOST_ORDERS).is_some() {
+        return Err(RequestError::TooManyOrders { limit: MOST_ORDERS, path: orders_path(hook) });
+    }
+    let orders = in_scope(means, gathered, context);
+    match orders.iter().find(|draft| !draft.is_for(&context.patient_id)) {
+        Some(draft) => Err(RequestError::OtherPatient { path: subject_path(hook, draft) }),
+        None => Ok(!orders.is_empty()),
+    }
 }
 
-/// The draft orders that the version of the policy for their service date decides.
-fn in_scope<'g, 'a>(means: &Means<'_>, gathered: &'g Gathered<'a>, context: &Context<'_>) -> Vec<&'g DraftOrder<'a>> {
-    let decided = |draft: &&DraftOrder<'a>| kind(&gathered.order(draft, version(means, draft), &context.patient_id)).is_some();
-    gathered.drafts().iter().filter(decided).collect()
+fn orders_path(hook: Hook) -> &'static str {
+    match hook {
+        Hook::OrderDispatch => "context.dispatchedOrders",
+        Hook::AppointmentBook => "context.appointments",
+        Hook::OrderSign | Hook::OrderSelect | Hook::EncounterStart | Hook::EncounterDischarge | Hook::PatientView => "context.draftOrders",
+    }
+}
+
+fn subject_path(hook: Hook, draft: &DraftOrder<'_>) -> String {
+    let orders = orders_path(hook);
+    match hook {
+        Hook::OrderDispatch | Hook::AppointmentBook => orders.to_owned(),
+        Hook::OrderSign | Hook::OrderSelect | Hook::EncounterStart | Hook::EncounterDischarge | Hook::PatientView => {
+            format!("{orders}.entry[{}].resource.subject", draft.position)
+        }
+    }
+}
+
+/// The orders asked about that the version of the policy for their service date decides.
+pub(super) fn in_scope<'g, 'a>(means: &Means<'_>, gathered: &'g Gathered<'a>, context: &Context<'_>) -> Vec<&'g DraftOrder<'a>> {
+    decided(means, gathered, context).filter(|draft| draft.is_asked).collect()
+}
+
+/// The orders that the version of the policy for their service date decides.
+fn decided<'g, 'a>(means: &Means<'_>, gathered: &'g Gathered<'a>, context: &Context<'_>) -> impl Iterator<Item = &'g DraftOrder<'a>> {
+    let is_decided = |draft: &&DraftOrder<'a>| kind(&gathered.order(draft, version(means, draft), &context.patient_id)).is_some();
+    gathered.drafts().iter().filter(is_decided)
 }
 
 /// The version of the policy for a draft order's service date.
-fn version<'e>(means: &Means<'e>, draft: &DraftOrder<'_>) -> &'e Policy {
+pub(super) fn version<'e>(means: &Means<'e>, draft: &DraftOrder<'_>) -> &'e Policy {
     means.policies.on(draft.due().map_or(means.as_of.date_naive(), DateInterval::lo))
 }
 
 /// Applies to each order the version of the policy its service date asks for.
 pub(crate) fn conclude<'a>(means: &Means<'_>, opened: Opened<'a>) -> Decision<'a> {
     let _span = info_span!("evaluate").entered();
-    let Opened { gathered, context, .. } = opened;
+    let unread = opened.missing_orders().len();
+    let Opened { gathered, context, hook, .. } = opened;
     let context = &context;
     let deciding = in_scope(means, &gathered, context);
+    let places: Vec<_> = deciding.iter().map(|draft| draft.position).collect();
     let mut versions: Vec<&Policy> = Vec::new();
     for draft in &deciding {
         let policy = version(means, draft);
@@ -224,19 +253,29 @@ pub(crate) fn conclude<'a>(means: &Means<'_>, opened: Opened<'a>) -> Decision<'a
         }
     }
     let first = versions.first().copied().unwrap_or_else(|| means.policies.on(means.as_of.date_naive()));
-    let mut evaluation = evaluate_with(means, first, context, &gathered);
+    let mut evaluation = evaluate_with(means, first, context, &gathered, unread);
     for policy in versions.into_iter().skip(1) {
-        evaluation.orders.extend(evaluate_with(means, policy, context, &gathered).orders);
+        evaluation.orders.extend(evaluate_with(means, policy, context, &gathered, unread).orders);
     }
+    evaluation.orders.retain(|order| places.contains(&order.position));
     evaluation.orders.sort_by_key(|order| order.position);
     let insurance = gathered.insurance(first, &context.patient_id);
     let sources = gathered.sources();
-    Decision { gathered, evaluation, insurance, sources, user_id: context.user_id.to_string() }
+    Decision {
+        hook,
+        gathered,
+        evaluation,
+        insurance,
+        sources,
+        user_id: context.user_id().to_string(),
+        encounter: context.encounter_id().map(|id| format!("Encounter/{}", id.strip_prefix("Encounter/").unwrap_or(&id))),
+        patient_id: context.patient_id.to_string(),
+    }
 }
 
 /// The orders that one version of the policy is for.
-fn evaluate_with<'a>(means: &Means<'_>, policy: &Policy, context: &Context<'a>, gathered: &Gathered<'a>) -> Evaluation<'a> {
-    let facts = gathered.facts(policy, &context.patient_id);
+fn evaluate_with<'a>(means: &Means<'_>, policy: &Policy, context: &Context<'a>, gathered: &Gathered<'a>, unread: usize) -> Evaluation<'a> {
+    let facts = Facts { orders_unread: unread, ..gathered.facts(policy, &context.patient_id) };
     let mut evaluation = evaluate(policy, &facts, inquiry(means, context));
     evaluation.orders.retain(|order| std::ptr::eq(means.policies.on(order.service_date), policy));
     evaluation
@@ -244,4 +283,26 @@ fn evaluate_with<'a>(means: &Means<'_>, policy: &Policy, context: &Context<'a>, 
 
 fn inquiry<'a>(means: &Means<'_>, context: &Context<'a>) -> Inquiry<'a> {
     Inquiry { patient: Reference::new("Patient", without_type(context.patient_id.clone())), as_of: means.as_of }
+}
+
+/// CRD found-32: a call that brings none of the data an injection is decided on cannot be answered.
+pub(super) fn require_data(decision: &Decision<'_>) -> Result<(), CallError> {
+    let injection = decision.evaluation.orders.iter().any(|order| order.kind == OrderKind::Injection);
+    let missing = |kind: Kind| decision.sources.get(kind.name()).is_none_or(Source::is_missing);
+    let nothing = [Kind::Conditions, Kind::Procedures, Kind::MedicationStatements].into_iter().all(missing);
+    if injection && nothing { Err(CallError::NoData) } else { Ok(()) }
+}
+
+/// A call whose orders could not be had cannot be answered: it may be about what the policy decides.
+pub(super) fn require_orders(opened: &Opened<'_>) -> Result<(), CallError> {
+    let nothing = opened.gathered.drafts().is_empty() && !opened.missing_orders().is_empty();
+    if nothing && opened.reach == Reach::InScope { Err(CallError::OrdersNotFound) } else { Ok(()) }
+}
+
+/// A patient's id without its type, which some clients write before it.
+pub(super) fn without_type(patient_id: Cow<'_, str>) -> Cow<'_, str> {
+    match patient_id {
+        Cow::Borrowed(id) => Cow::Borrowed(id.strip_prefix("Patient/").unwrap_or(id)),
+        Cow::Owned(id) => Cow::Owned(id.strip_prefix("Patient/").map(str::to_owned).unwrap_or(id)),
+    }
 }

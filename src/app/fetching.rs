@@ -3,13 +3,18 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use futures_util::stream::{Stream, StreamExt as _};
+use serde::Deserialize;
+use serde_json::value::RawValue;
 use tokio::time::{Instant, timeout_at};
 
 use super::decision::Opened;
+use super::policies::Policies;
+use super::recording::Fetched;
 use super::services::Services;
 use crate::config::KEPT_FOR_ANSWERING;
-use crate::evidence::{Gathered, Kind};
+use crate::evidence::{Gathered, Kind, Text};
 use crate::fhir::{AccessToken, Answer, AnswerTo, Query, Reason, Registry, Server, judge, searches};
 
 /// The most ids of one search.
@@ -19,12 +24,36 @@ const LONGEST_IDS: usize = 3_000;
 /// The most such searches for one type; what a chart refers to beyond them is said to be missing.
 const MOST_BATCHES: usize = 3;
 
+/// The type of the orders that are looked up.
+pub(crate) const ORDER: &str = "ServiceRequest";
+
 /// What a call may have fetched.
 pub(crate) struct FetchReach<'a> {
     /// Whether a registered server, by its name, may be asked.
     pub(crate) allowed: &'a (dyn Fn(&str) -> bool + Sync),
     /// When the call is ended.
     pub(crate) end: Option<Instant>,
+    /// The canonical URL of a form that the client is to be asked for (CRD 2.2.1, dev-20).
+    pub(crate) form: Option<&'a str>,
+}
+
+/// What was fetched for a call, kept to decide it again.
+#[derive(Clone, Debug, Default)]
+pub(super) struct FetchedPages {
+    /// The orders that the call names.
+    pub(super) orders: Vec<AnswerTo<&'static str>>,
+    pub(super) lists: Vec<AnswerTo<Kind>>,
+    pub(super) referred: Vec<AnswerTo<&'static str>>,
+    /// Whether the client has the documentation form, where it was asked.
+    pub(super) form: Option<Answer>,
+}
+
+impl FetchedPages {
+    /// A copy of what was fetched; the pages themselves are shared.
+    pub(super) fn of(fetched: Fetched<'_>) -> Self {
+        let Fetched { orders, lists, referred, form } = fetched;
+        Self { orders: orders.to_vec(), lists: lists.concat(), referred: referred.to_vec(), form: form.cloned() }
+    }
 }
 
 /// Access to the FHIR server of one call, until its budget is spent.
@@ -56,6 +85,19 @@ impl Fetching {
         let search = |kind: Kind| Some((kind, Query::of_template(services.searches.get(&kind)?, opened.patient_id())?));
         let queries: Vec<_> = opened.gathered.missing().into_iter().filter_map(search).collect();
         searches(&self.server, self.token.as_ref(), queries, self.deadline)
+    }
+
+    /// Looks up the orders that a call names and does not bring.
+    pub(crate) async fn orders(&self, opened: &Opened<'_>) -> Vec<AnswerTo<&'static str>> {
+        let ids = opened.missing_orders();
+        if ids.is_empty() { Vec::new() } else { self.look_up(&IdsByType::from([(ORDER, ids)])).await }
+    }
+
+    /// Looks up whether the client has a form.
+    pub(crate) async fn form(&self, canonical: Option<&str>) -> Option<Answer> {
+        let query = Query::of_canonical("Questionnaire", canonical?);
+        let answers: Vec<_> = searches(&self.server, self.token.as_ref(), [((), query)], self.deadline).collect().await;
+        answers.into_iter().next().map(|AnswerTo { answer, .. }| answer)
     }
 
     /// The lists that are there in time for a look-up of what they refer to, so that one slow list does not cost the
@@ -134,6 +176,39 @@ fn batches(ids: &[String]) -> Vec<&[String]> {
         rest = others;
     }
     batches
+}
+
+/// The canonical URL of the form, if the client was asked for it and has it not.
+pub(crate) fn lacking_form<'p>(policies: &'p Policies, answer: Option<&Answer>) -> Option<&'p str> {
+    #[derive(Deserialize)]
+    struct Page<'a> {
+        #[serde(borrow, default)]
+        entry: Vec<Entry<'a>>,
+    }
+    #[derive(Deserialize)]
+    struct Entry<'a> {
+        #[serde(borrow, default)]
+        resource: Form<'a>,
+    }
+    #[derive(Default, Deserialize)]
+    struct Form<'a> {
+        #[serde(borrow, default)]
+        url: Option<Text<'a>>,
+    }
+    let Answer { pages, missing: None } = answer? else { return None };
+    let canonical = policies.newest().form.canonical.as_str();
+    let url = canonical.split('|').next().unwrap_or(canonical);
+    let has_it = |page: &Bytes| {
+        let page: Option<Page<'_>> = serde_json::from_slice(page).ok();
+        page.is_none_or(|page| page.entry.iter().any(|entry| entry.resource.url.as_ref().is_some_and(|form| form.as_str() == url)))
+    };
+    (!pages.iter().any(has_it)).then_some(canonical)
+}
+
+/// Adds the orders that were looked up.
+pub(crate) fn with_orders<'b>(opened: Opened<'b>, answers: &'b [AnswerTo<&'static str>]) -> Opened<'b> {
+    let pages = answers.iter().flat_map(|AnswerTo { answer, .. }| &answer.pages);
+    opened.with_orders(pages.filter_map(|page| serde_json::from_slice::<&'b RawValue>(page).ok()))
 }
 
 /// Adds what was referred to.

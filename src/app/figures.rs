@@ -5,13 +5,11 @@ use std::collections::BTreeSet;
 
 use metrics::Counter;
 
+use super::manner::OrderPlan;
 use super::policies::Policies;
 use crate::auth::VerifiedClient;
-use crate::cds_hooks::{Feedback, Outcome};
+use crate::cds_hooks::{Feedback, Hook, Outcome};
 use crate::policy::{CriterionId, Evaluation, OrderKind, SiteEvaluation, Verdict};
-
-/// The only hook that is answered.
-const HOOK: &str = "order-sign";
 
 /// In place of a plan's id where it is the default one.
 const DEFAULT_PLAN: &str = "default";
@@ -38,12 +36,13 @@ impl Figures {
     }
 
     /// Counts a call whose orders were decided.
-    pub(super) fn decided(&self, client: &VerifiedClient, evaluation: &Evaluation<'_>) {
-        let plan = client.plan().unwrap_or(DEFAULT_PLAN);
-        metrics::counter!("sij_cds_calls_decided_total", "hook" => HOOK, "client" => client.name().to_owned()).increment(1);
-        for order in &evaluation.orders {
+    pub(super) fn decided(&self, hook: Hook, client: &VerifiedClient, plans: &[OrderPlan<'_, '_>], evaluation: &Evaluation<'_>) {
+        let hook = hook.as_str();
+        metrics::counter!("sij_cds_calls_decided_total", "hook" => hook, "client" => client.name().to_owned()).increment(1);
+        for (order, plan) in evaluation.orders.iter().zip(plans) {
+            let plan = plan.plan.id.as_deref().unwrap_or(DEFAULT_PLAN);
             let (kind, determination) = (kind_label(order.kind), order.determination.as_str());
-            metrics::counter!("sij_cds_orders_total", "hook" => HOOK, "client" => client.name().to_owned(), "plan" => plan.to_owned(),
+            metrics::counter!("sij_cds_orders_total", "hook" => hook, "client" => client.name().to_owned(), "plan" => plan.to_owned(),
                 "kind" => kind, "determination" => determination)
             .increment(1);
             order.sites.iter().for_each(|site| self.count_verdicts(site));

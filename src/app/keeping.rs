@@ -10,8 +10,9 @@ use serde_json::json;
 use tracing::info;
 use uuid::Uuid;
 
-use super::application::{App, Ports};
+use super::application::App;
 use super::call_error::CallError;
+use super::ports::Ports;
 use crate::auth::VerifiedClient;
 use crate::cds_hooks::{Told, read_feedback};
 use crate::ledger::{Entry, EntryKind, Standing};

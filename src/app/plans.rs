@@ -1,38 +1,312 @@
-//! The plans that clients are answered for, as configuration names them.
-
-use std::collections::BTreeMap;
+//! The plans that calls are answered for, as configuration names them: whose payers they are, and what they ask for.
+//! Not here: which Coverage an order is judged by; see [`crate::evidence`].
 
 use serde::{Deserialize, Serialize};
 
 use crate::auth::VerifiedClient;
-use crate::config::Config;
+use crate::config::{Config, LineOfBusiness, PlanConfig, PlanContact, PriorAuthorization, Stance, comparable_name};
+use crate::evidence::{Identifier, MemberCoverage, Payors};
+use crate::policy::Plan as Line;
 
-/// What a card says of the plan it comes from.
+/// What an answer says of the plan it comes from, and by what it was found.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Plan {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) id: Option<String>,
     /// The source's label, when no Coverage names the insurer.
     pub(super) name: String,
-    /// The published policy.
+    /// The published policy, in which `{section}` stands for one of its sections.
     pub(super) policy_url: Option<String>,
+    /// `system|value`
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    payer_identifiers: Vec<String>,
+    /// As they are compared.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    payer_names: Vec<String>,
+    /// `None`: all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    lines_of_business: Option<Vec<LineOfBusiness>>,
+    /// `None`: nothing is said of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    prior_authorization: Option<PriorAuthorization>,
+    /// What the authorization numbers it issues begin with.
+    #[serde(default)]
+    pub(super) authorization_prefix: String,
+    /// Whom to ask about an answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) contact: Option<PlanContact>,
 }
 
-/// The default plan, and the others by their ids.
+/// `[plan]`, and the others by their ids in the order of the file.
 #[derive(Debug)]
 pub(super) struct Plans {
     default: Plan,
-    others: BTreeMap<String, Plan>,
+    default_id: Option<String>,
+    others: Vec<(String, Plan)>,
+}
+
+/// Whose payer a Coverage names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Payer {
+    /// The plan's.
+    Handled,
+    /// Somebody else's.
+    Foreign,
+    /// Nothing that the plan's payers are known by is told of it.
+    NotTold,
+}
+
+/// The plan that an order is answered for.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct PlanMatch<'p> {
+    pub(super) plan: &'p Plan,
+    /// Where it is not handled, the plan is the client's or the default one.
+    pub(super) payer: Payer,
 }
 
 impl Plans {
     pub(super) fn of(config: &Config) -> Self {
-        let plan = |name: &String, url: Option<&url::Url>| Plan { name: name.clone(), policy_url: url.map(ToString::to_string) };
-        let others = config.plans.iter().map(|entry| (entry.id.clone(), plan(&entry.name, entry.policy_url.as_ref())));
-        Self { default: plan(&config.plan.name, config.plan.policy_url.as_ref()), others: others.collect() }
+        let others = config.plans.iter().map(|entry| (entry.id.clone().unwrap_or_default(), Plan::from(entry)));
+        Self { default: Plan::from(&config.plan), default_id: config.plan.id.clone(), others: others.collect() }
     }
 
-    /// The plan a client is answered for.
+    /// Whose Organizations tell a plan's payer: an identifier may stand there alone.
+    pub(super) fn payors_to_look_up(&self) -> Payors {
+        let knows_some = |plan: &Plan| !plan.payer_identifiers.is_empty();
+        let any = knows_some(&self.default) || self.others.iter().any(|(_, plan)| knows_some(plan));
+        if any { Payors::All } else { Payors::Nameless }
+    }
+
+    /// The plan a client is answered for, where no Coverage says which.
     pub(super) fn of_client(&self, client: &VerifiedClient) -> &Plan {
-        client.plan().and_then(|id| self.others.get(id)).unwrap_or(&self.default)
+        client.plan().and_then(|id| self.pinned(id)).unwrap_or(&self.default)
+    }
+
+    /// The plan that is answered for where no Coverage says which.
+    pub(super) fn without_coverage(&self, pinned: Option<&str>) -> PlanMatch<'_> {
+        PlanMatch { plan: pinned.and_then(|id| self.pinned(id)).unwrap_or(&self.default), payer: Payer::NotTold }
+    }
+
+    fn pinned(&self, id: &str) -> Option<&Plan> {
+        let is_default = self.default_id.as_deref() == Some(id);
+        let mut others = self.others.iter().filter(|(known, _)| known == id).map(|(_, plan)| plan);
+        if is_default { Some(&self.default) } else { others.next() }
+    }
+
+    /// The plan that an order with this Coverage is answered for: the client's own, else the one whose payer it names.
+    pub(super) fn of_coverage(&self, client: &VerifiedClient, coverage: &MemberCoverage<'_>) -> PlanMatch<'_> {
+        self.found(client.plan(), coverage)
+    }
+
+    /// The same for a plan that is pinned by its id, or for none.
+    pub(super) fn found(&self, pinned: Option<&str>, coverage: &MemberCoverage<'_>) -> PlanMatch<'_> {
+        let told = Told::by(coverage);
+        if let Some(plan) = pinned.and_then(|id| self.pinned(id)) {
+            return PlanMatch { plan, payer: told.payer_of(plan) };
+        }
+        let plans: Vec<&Plan> = std::iter::once(&self.default).chain(self.others.iter().map(|(_, plan)| plan)).collect();
+        // An identifier says more than a name.
+        let by_identifier = plans.iter().find(|plan| told.has_identifier_of(plan));
+        match by_identifier.or_else(|| plans.iter().find(|plan| told.has_name_of(plan))) {
+            Some(plan) => PlanMatch { plan, payer: Payer::Handled },
+            None if self.default.is_everybodys() => PlanMatch { plan: &self.default, payer: Payer::Handled },
+            None => PlanMatch { plan: &self.default, payer: told.payer_of_none(&plans) },
+        }
+    }
+}
+
+impl Plan {
+    /// What the plan asks for before a service with these billing codes; `None` where nothing is said of it.
+    pub(super) fn stance<'c>(&self, codes: impl Iterator<Item = &'c str>) -> Option<Stance> {
+        self.prior_authorization.as_ref()?.stance(codes)
+    }
+
+    /// Whether it answers for a line of business. One that the Coverage does not tell is not held against it.
+    pub(super) fn covers_line(&self, line: Line) -> bool {
+        let has = |line| self.lines_of_business.as_ref().is_none_or(|lines| lines.contains(&line));
+        match line {
+            Line::Commercial => has(LineOfBusiness::Commercial),
+            Line::Medicaid => has(LineOfBusiness::Medicaid),
+            Line::Medicare => has(LineOfBusiness::Medicare),
+            Line::Unknown => true,
+        }
+    }
+
+    /// Without payers of its own it has everybody's.
+    fn is_everybodys(&self) -> bool {
+        self.payer_identifiers.is_empty() && self.payer_names.is_empty()
+    }
+}
+
+impl From<&PlanConfig> for Plan {
+    fn from(config: &PlanConfig) -> Self {
+        Self {
+            id: config.id.clone(),
+            name: config.name.clone(),
+            policy_url: config.policy_url.as_ref().map(|url| url.as_str().to_owned()),
+            payer_identifiers: config.payer_identifiers.iter().map(|identifier| identifier.as_str().to_owned()).collect(),
+            payer_names: config.payer_names.iter().map(|name| comparable_name(name)).collect(),
+            lines_of_business: config.lines_of_business.clone(),
+            prior_authorization: config.prior_authorization.clone(),
+            authorization_prefix: config.authorization_prefix.clone(),
+            contact: config.contact.clone(),
+        }
+    }
+}
+
+/// What a Coverage tells of its payers.
+struct Told<'m> {
+    identifiers: Vec<&'m Identifier<'m>>,
+    /// As they are compared.
+    names: Vec<String>,
+}
+
+impl<'m> Told<'m> {
+    fn by(coverage: &'m MemberCoverage<'m>) -> Self {
+        let names = coverage.payors.iter().flat_map(|payor| &payor.names).map(|name| comparable_name(name));
+        Self { identifiers: coverage.payors.iter().flat_map(|payor| &payor.identifiers).collect(), names: names.collect() }
+    }
+
+    /// Whose payer it is, as far as one plan knows.
+    fn payer_of(&self, plan: &Plan) -> Payer {
+        let is_its_own = plan.is_everybodys() || self.has_identifier_of(plan) || self.has_name_of(plan);
+        if is_its_own { Payer::Handled } else { self.payer_of_none(&[plan]) }
+    }
+
+    /// The same where it is none of these plans'. What only one of the two sides tells cannot be compared.
+    fn payer_of_none(&self, plans: &[&Plan]) -> Payer {
+        let by_identifier = !self.identifiers.is_empty() && plans.iter().any(|plan| !plan.payer_identifiers.is_empty());
+        let by_name = !self.names.is_empty() && plans.iter().any(|plan| !plan.payer_names.is_empty());
+        if by_identifier || by_name { Payer::Foreign } else { Payer::NotTold }
+    }
+
+    fn has_identifier_of(&self, plan: &Plan) -> bool {
+        let is = |known: &String, told: &Identifier<'_>| {
+            known.strip_prefix(told.system.as_ref()).and_then(|rest| rest.strip_prefix('|')) == Some(told.value.as_ref())
+        };
+        plan.payer_identifiers.iter().any(|known| self.identifiers.iter().any(|told| is(known, told)))
+    }
+
+    fn has_name_of(&self, plan: &Plan) -> bool {
+        plan.payer_names.iter().any(|known| self.names.contains(known))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::config::Layers;
+    use crate::evidence::Payor;
+
+    /// A plan's entry with more keys.
+    fn plan(more: &Value) -> PlanConfig {
+        let mut entry = json!({"name": "Health plan"});
+        entry.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
+        serde_json::from_value(entry).expect("a plan")
+    }
+
+    fn plans(first: &Value, others: &[Value]) -> Plans {
+        let mut config = Config::layered(Layers::default()).expect("the defaults");
+        config.plan = plan(first);
+        config.plans = others.iter().map(plan).collect();
+        Plans::of(&config)
+    }
+
+    /// A Coverage that tells these identifiers, `system|value`, and names of its payor.
+    fn coverage(identifiers: &[&'static str], names: &[&'static str]) -> MemberCoverage<'static> {
+        let identifiers = identifiers.iter().filter_map(|text| text.split_once('|'));
+        let payor = Payor {
+            identifiers: identifiers.map(|(system, value)| Identifier { system: system.into(), value: value.into() }).collect(),
+            names: names.iter().map(|name| (*name).into()).collect(),
+        };
+        MemberCoverage {
+            reference: "Coverage/c1".into(),
+            id: "c1".into(),
+            is_active: true,
+            period_end: None,
+            payors: vec![payor],
+            payor_reference: None,
+            line: Line::Unknown,
+        }
+    }
+
+    #[test]
+    fn the_plan_is_the_one_whose_payer_the_coverage_names() {
+        let first = json!({"name": "First", "id": "first", "payer_identifiers": ["s|1", "s|a|b"], "payer_names": ["First plan"]});
+        let second = json!({"name": "Second", "id": "second", "payer_identifiers": ["s|2"], "payer_names": ["Second"]});
+        let silent = json!({"name": "Silent", "id": "silent"});
+        let plans = plans(&first, &[silent, second]);
+        for (pinned, identifiers, names, expected) in [
+            (None, &["s|1"][..], &[][..], ("First", Payer::Handled)),
+            (None, &["s|a|b"], &[], ("First", Payer::Handled)),
+            (None, &["x|9", "s|2"], &[], ("Second", Payer::Handled)),
+            (None, &["s|2"], &["First plan"], ("Second", Payer::Handled)),
+            (None, &["s|9"], &["  SECOND "], ("Second", Payer::Handled)),
+            (None, &[], &["First\tPLAN"], ("First", Payer::Handled)),
+            (None, &["t|1"], &[], ("First", Payer::Foreign)),
+            (None, &["|1"], &[], ("First", Payer::Foreign)),
+            (None, &[], &["Another"], ("First", Payer::Foreign)),
+            (None, &[], &[], ("First", Payer::NotTold)),
+            (Some("second"), &["s|1"], &[], ("Second", Payer::Foreign)),
+            (Some("second"), &["s|2"], &[], ("Second", Payer::Handled)),
+            (Some("second"), &[], &[], ("Second", Payer::NotTold)),
+            (Some("first"), &["s|2"], &[], ("First", Payer::Foreign)),
+            (Some("silent"), &["s|1"], &[], ("Silent", Payer::Handled)),
+            (Some("silent"), &[], &[], ("Silent", Payer::Handled)),
+        ] {
+            let found = plans.found(pinned, &coverage(identifiers, names));
+            assert_eq!((found.plan.name.as_str(), found.payer), expected, "{pinned:?} {identifiers:?} {names:?}");
+        }
+    }
+
+    #[test]
+    fn a_plan_without_payers_has_those_of_no_other() {
+        let second = json!({"name": "Second", "id": "second", "payer_identifiers": ["s|2"]});
+        let plans = plans(&json!({"name": "First"}), &[second]);
+        for (identifiers, name) in [(&["s|2"][..], "Second"), (&["s|9"], "First"), (&[], "First")] {
+            let found = plans.found(None, &coverage(identifiers, &[]));
+            assert_eq!((found.plan.name.as_str(), found.payer), (name, Payer::Handled), "{identifiers:?}");
+        }
+    }
+
+    #[test]
+    fn what_only_one_side_tells_says_nothing() {
+        let by_identifier = plans(&json!({"payer_identifiers": ["s|1"]}), &[]);
+        assert_eq!(by_identifier.found(None, &coverage(&[], &["Health plan"])).payer, Payer::NotTold);
+        let by_name = plans(&json!({"payer_names": ["Health plan"]}), &[]);
+        assert_eq!(by_name.found(None, &coverage(&["s|1"], &[])).payer, Payer::NotTold);
+    }
+
+    #[test]
+    fn a_plan_answers_for_its_lines_of_business() {
+        let lines = [Line::Commercial, Line::Medicaid, Line::Medicare, Line::Unknown];
+        let covered = |more: &Value| lines.map(|line| Plan::from(&plan(more)).covers_line(line));
+        assert_eq!(covered(&json!({})), [true; 4]);
+        assert_eq!(covered(&json!({"lines_of_business": ["commercial"]})), [true, false, false, true]);
+        assert_eq!(covered(&json!({"lines_of_business": ["medicaid", "medicare"]})), [false, true, true, true]);
+    }
+
+    #[test]
+    fn a_plan_has_its_stance_where_one_is_configured() {
+        let asking = |more: &Value| Plan::from(&plan(more)).stance(["27096:LT", "x"].into_iter());
+        assert_eq!(asking(&json!({})), None);
+        assert_eq!(asking(&json!({"prior_authorization": {"codes": {"27096": "satisfied"}}})), Some(Stance::Satisfied));
+        assert_eq!(asking(&json!({"prior_authorization": {"default": "no-auth"}})), Some(Stance::NoAuth));
+    }
+
+    #[test]
+    fn a_kept_plan_is_read_again_and_one_of_an_earlier_version_too() {
+        let whole = json!({"policy_url": "https://a.example", "payer_identifiers": ["s|1"], "payer_names": ["A"],
+            "lines_of_business": ["medicaid"], "prior_authorization": {"default": "no-auth", "codes": {"1": "performpa"}},
+            "contact": {"phone": "1"}});
+        let kept = serde_json::to_value(Plan::from(&plan(&whole))).expect("JSON");
+        let again: Plan = serde_json::from_value(kept.clone()).expect("a plan");
+        assert_eq!(serde_json::to_value(again).expect("JSON"), kept);
+        let earlier: Plan = serde_json::from_value(json!({"name": "A", "policyUrl": null})).expect("a plan");
+        assert!(earlier.is_everybodys() && earlier.covers_line(Line::Medicare));
     }
 }

@@ -9,6 +9,7 @@ use chrono::NaiveDate;
 use rust_embed::RustEmbed;
 use thiserror::Error;
 
+use super::form::Published;
 use crate::policy::{Policy, PolicyError, PolicyFile};
 
 #[derive(RustEmbed)]
@@ -69,6 +70,7 @@ pub struct Policies {
 #[derive(Debug)]
 struct Version {
     policy: Policy,
+    published: Published,
     /// `id|version`
     name: String,
     /// SHA-256 of its files.
@@ -88,9 +90,11 @@ impl Policies {
     pub(super) fn read(folders: &[PolicyFolder], root: &str) -> Result<Self, PoliciesError> {
         let mut versions: Vec<Arc<Version>> = Vec::new();
         for folder in folders {
-            let policy = Policy::read(&folder.files).map_err(|fault| PoliciesError::Policy { folder: folder.name.clone(), fault })?;
+            let at_fault = |fault| PoliciesError::Policy { folder: folder.name.clone(), fault };
+            let policy = Policy::read(&folder.files).map_err(at_fault)?;
+            let published = Published::read(&folder.files).map_err(at_fault)?;
             let name = format!("{}|{}", policy.id, policy.version);
-            versions.push(Arc::new(Version { policy, name, digest: digest(&folder.files) }));
+            versions.push(Arc::new(Version { policy, published, name, digest: digest(&folder.files) }));
         }
         let order = |version: &Arc<Version>| (version.policy.effective_from, version.policy.version.clone());
         versions.sort_by_key(order);
@@ -130,6 +134,21 @@ impl Policies {
     #[must_use]
     pub fn on(&self, service_date: NaiveDate) -> &Policy {
         &self.version_on(service_date).policy
+    }
+
+    /// What the version for a service date publishes.
+    pub(super) fn published_on(&self, service_date: NaiveDate) -> &Published {
+        &self.version_on(service_date).published
+    }
+
+    /// What each version publishes, the newest first.
+    pub(super) fn published(&self) -> impl Iterator<Item = &Published> {
+        self.later.iter().rev().chain([&self.first]).map(|version| &version.published)
+    }
+
+    /// What the newest version publishes.
+    pub(super) fn published_newest(&self) -> &Published {
+        &self.later.last().unwrap_or(&self.first).published
     }
 
     fn version_on(&self, service_date: NaiveDate) -> &Version {

@@ -10,9 +10,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::application::BuildError;
-use super::decision::{Call, Means, Reach, conclude, open};
+use super::decision::{Call, Means, Reach, conclude};
+use super::opening::open;
 use super::policies::{Policies, PolicyFolder, folders, shown};
 use super::services::Services;
+use crate::cds_hooks::Hook;
 use crate::evidence::PrefetchKeys;
 use crate::policy::{Evaluation, OrderEvaluation, PolicyFile, SiteEvaluation, ValueSet};
 
@@ -85,7 +87,7 @@ impl CaseCheck {
 /// # Errors
 /// A policy or service file that cannot be used, named with its line.
 pub fn check_policies(directory: Option<&Path>) -> Result<Vec<VersionCheck>, BuildError> {
-    let prefetch_keys = Services::load()?.prefetch_keys;
+    let prefetch_keys = Services::load(&Hook::ALL)?.prefetch_keys;
     let folders = folders(directory)?;
     let root = shown(directory);
     Policies::read(&folders, &root)?;
@@ -117,7 +119,7 @@ fn check_case(file: &PolicyFile, policies: &Policies, prefetch_keys: &PrefetchKe
             return CaseCheck { file: file.name.clone(), title: String::new(), outcome: CaseOutcome::Unusable(fault.to_string()) };
         }
     };
-    let means = Means { policies, prefetch_keys, as_of: case.as_of };
+    let means = Means { policies, prefetch_keys, hooks: &Hook::ALL, as_of: case.as_of };
     let outcome = match open(&means, case.request.get(), Reach::Everything) {
         Ok(Call { opened: Some(opened), .. }) => compared(&case.expected, &Outcome::of(&conclude(&means, opened).evaluation)),
         Ok(Call { opened: None, .. }) => CaseOutcome::Unusable("the request was not decided".to_owned()),

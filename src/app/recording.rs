@@ -8,11 +8,13 @@ use chrono::{DateTime, NaiveDate, Utc};
 use serde::Serialize;
 use uuid::Uuid;
 
+use super::application::NO_CARDS;
 use super::decision::{Asked, Decision};
+use super::manner::{KeptPlans, Manner};
 use super::plans::Plan;
 use super::policies::Policies;
 use crate::auth::VerifiedClient;
-use crate::cds_hooks::{keepable, without_secrets};
+use crate::cds_hooks::{RequestExtension, Unkept, keepable, without_secrets};
 use crate::evidence::Kind;
 use crate::fhir::{Answer, AnswerTo, Reason};
 use crate::ledger::{Entry, EntryKind, PROGRAM};
@@ -25,10 +27,14 @@ const EVALUATION: usize = 16 * 1024;
 const OK: u16 = 200;
 
 /// What was fetched for a call; `None` where nothing could be.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Fetched<'f> {
+    /// The orders that the call names.
+    pub(super) orders: &'f [AnswerTo<&'static str>],
     pub(super) lists: [&'f [AnswerTo<Kind>]; 2],
     pub(super) referred: &'f [AnswerTo<&'static str>],
+    /// Whether the client has the documentation form, where it was asked.
+    pub(super) form: Option<&'f Answer>,
 }
 
 /// A call that is being answered.
@@ -43,7 +49,10 @@ pub(super) struct Recorder<'r> {
 pub(super) struct Answered<'d, 'a> {
     pub(super) decision: &'d Decision<'a>,
     pub(super) fetched: Option<Fetched<'d>>,
-    pub(super) plan: &'d Plan,
+    pub(super) manner: &'d Manner,
+    /// What the client asked for.
+    pub(super) asked: &'d RequestExtension,
+    pub(super) plans: &'d KeptPlans<&'d Plan>,
     pub(super) policies: &'d Policies,
     /// Those of the answer, in the order they were drawn.
     pub(super) ids: &'d [Uuid],
@@ -57,12 +66,18 @@ struct Summary<'s> {
     hook_instance: &'s str,
     patient: &'s str,
     user: &'s str,
+    /// Epic's number of what the user did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    trigger: Option<u32>,
+    /// Codes of the call's configuration that were ignored (CRD 2.2.1, dev-6).
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    ignored: &'s [String],
     orders: Vec<OrderSummary>,
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct OrderSummary {
+pub(super) struct OrderSummary {
     order: String,
     kind: OrderKind,
     service_date: NaiveDate,
@@ -84,62 +99,77 @@ struct SiteSummary {
 
 /// A policy version, and the digest of its files.
 #[derive(Serialize)]
-struct PolicyFiles<'p> {
+pub(super) struct PolicyFiles<'p> {
     policy: &'p str,
     digest: &'p str,
 }
 
 impl<'r> Recorder<'r> {
     /// The entry of a call that nothing here decides.
-    pub(super) fn of_nothing(&self, id: Uuid, policies: &Policies, answer: &[u8]) -> Entry<'r> {
-        let mut entry = self.entry(id, Vec::new());
-        entry.content =
-            self.with_request(Members::default().json("program", &PROGRAM).json("policyFiles", &in_force(policies)).raw("answer", answer));
+    pub(super) fn of_nothing(&self, id: Uuid, policies: &Policies, fetched: Option<Fetched<'_>>, answer: &[u8]) -> Entry<'r> {
+        let mut entry = self.entry(id);
+        let members = Members::default().json("program", &PROGRAM).json("policyFiles", &in_force(policies));
+        let members = match fetched {
+            Some(fetched) => members.raw("fetched", &fetched_json(fetched)),
+            None => members,
+        };
+        let mut unkept = self.asked.unkept.clone();
+        unkept.prefetch.extend(self.asked.prefetch);
+        entry.content = self.with_request(members.raw("answer", answer), &unkept);
         entry
     }
 
     /// The entry of a call that was decided.
     pub(super) fn of(&self, id: Uuid, answered: Answered<'_, '_>, answer: &[u8]) -> Entry<'r> {
-        let Answered { decision, fetched, plan, policies, ids, cards } = answered;
+        let Answered { decision, fetched, manner, asked, plans, policies, ids, cards } = answered;
         let evaluation = &decision.evaluation;
-        let mut entry = self.entry(id, order_summaries(evaluation, policies));
+        let mut entry = self.entry_of(id, order_summaries(evaluation, policies), Some(asked));
         let used: BTreeSet<&str> = evaluation.orders.iter().map(|order| policies.name_on(order.service_date)).collect();
         entry.policies = Some(used.into_iter().collect::<Vec<_>>().join(" "));
         let worst = evaluation.orders.iter().map(|order| order.determination).max();
         entry.determination = worst.map(|determination| determination.as_str().to_owned());
-        entry.cards = cards;
+        entry.cards = if manner.is_shadowed { Vec::new() } else { cards };
         let members = Members::with_room(EVALUATION + answer.len())
             .json("program", &PROGRAM)
-            .json("plan", plan)
+            .json("manner", manner)
+            .json("plans", plans)
             .json("policyFiles", &in_force(policies))
             .json("ids", ids)
             .json("evaluation", &decision.report())
-            .raw("fetched", &fetched.map_or_else(|| b"null".to_vec(), fetched_json))
-            .raw("answer", answer);
-        entry.content = self.with_request(members);
+            .raw("fetched", &fetched.map_or_else(|| b"null".to_vec(), fetched_json));
+        // Nobody saw what was withheld.
+        let members =
+            if manner.is_shadowed { members.raw("withheld", answer).raw("answer", NO_CARDS) } else { members.raw("answer", answer) };
+        entry.content = self.with_request(members, &self.asked.unkept);
         entry
     }
 
-    fn entry(&self, id: Uuid, orders: Vec<OrderSummary>) -> Entry<'r> {
+    fn entry(&self, id: Uuid) -> Entry<'r> {
+        self.entry_of(id, Vec::new(), None)
+    }
+
+    fn entry_of(&self, id: Uuid, orders: Vec<OrderSummary>, asked: Option<&RequestExtension>) -> Entry<'r> {
         let mut entry = Entry::new(id, EntryKind::Call, self.received_at);
         let patient = format!("Patient/{}", self.asked.patient_id);
-        let summary = Summary { hook_instance: &self.asked.hook_instance, patient: &patient, user: &self.asked.user_id, orders };
+        let (trigger, ignored) = asked.map_or((None, &[][..]), |asked| (asked.trigger, asked.ignored.as_slice()));
+        let summary =
+            Summary { hook_instance: &self.asked.hook_instance, patient: &patient, user: &self.asked.user_id, trigger, ignored, orders };
         // Texts and numbers: nothing of it can fail to be written.
         entry.summary = serde_json::to_vec(&summary).unwrap_or_else(|_| b"{}".to_vec());
         entry.client = Some(self.client.name().to_owned());
         entry.tenant = self.client.tenant().map(str::to_owned);
-        entry.hook = Some(self.asked.hook.to_string());
+        entry.hook = Some(self.asked.hook.as_str().to_owned());
         entry.status = Some(OK);
         entry.patient = Some(patient);
         entry
     }
 
     /// The members and the request, which is large and not copied here.
-    fn with_request(&self, members: Members) -> Vec<Cow<'r, [u8]>> {
+    fn with_request(&self, members: Members, unkept: &Unkept<'_>) -> Vec<Cow<'r, [u8]>> {
         // An order that is sent back could hold the token, too.
         let head = String::from_utf8(members.raw("request", b"").0).unwrap_or_default();
-        let mut parts = without_secrets(vec![Cow::Owned(head)], &self.asked.unkept);
-        parts.extend(keepable(self.body, &self.asked.unkept));
+        let mut parts = without_secrets(vec![Cow::Owned(head)], unkept);
+        parts.extend(keepable(self.body, unkept));
         parts.push(Cow::Borrowed("}"));
         let bytes = |part| match part {
             Cow::Borrowed(text) => Cow::Borrowed(str::as_bytes(text)),
@@ -150,11 +180,11 @@ impl<'r> Recorder<'r> {
 }
 
 /// Every version that was there to be chosen from.
-fn in_force(policies: &Policies) -> Vec<PolicyFiles<'_>> {
+pub(super) fn in_force(policies: &Policies) -> Vec<PolicyFiles<'_>> {
     policies.names_and_digests().map(|(policy, digest)| PolicyFiles { policy, digest }).collect()
 }
 
-fn order_summaries(evaluation: &Evaluation<'_>, policies: &Policies) -> Vec<OrderSummary> {
+pub(super) fn order_summaries(evaluation: &Evaluation<'_>, policies: &Policies) -> Vec<OrderSummary> {
     let orders = evaluation.orders.iter().map(|order| OrderSummary {
         order: order.order.to_string(),
         kind: order.kind,
@@ -176,11 +206,16 @@ fn order_summaries(evaluation: &Evaluation<'_>, policies: &Policies) -> Vec<Orde
     orders.collect()
 }
 
-fn fetched_json(fetched: Fetched<'_>) -> Vec<u8> {
+pub(super) fn fetched_json(fetched: Fetched<'_>) -> Vec<u8> {
     let lists = fetched.lists.into_iter().flatten().map(|AnswerTo { key, answer }| answer_json(key.name(), answer));
     let referred = fetched.referred.iter().map(|AnswerTo { key, answer }| answer_json(key, answer));
-    let (lists, referred) = (array(lists), array(referred));
-    Members::default().raw("lists", &lists).raw("referred", &referred).finish()
+    let orders = fetched.orders.iter().map(|AnswerTo { key, answer }| answer_json(key, answer));
+    let (orders, lists, referred) = (array(orders), array(lists), array(referred));
+    let members = Members::default().raw("orders", &orders).raw("lists", &lists).raw("referred", &referred);
+    match fetched.form {
+        Some(form) => members.raw("form", &answer_json("Questionnaire", form)).finish(),
+        None => members.finish(),
+    }
 }
 
 fn answer_json(name: &str, answer: &Answer) -> Vec<u8> {
@@ -253,8 +288,8 @@ mod tests {
             key: Kind::Conditions,
             answer: Answer { pages: vec![Bytes::from_static(b"{}"), Bytes::from_static(b"{\"a\":1}")], missing: Some(Reason::TooSlow) },
         }];
-        let json = fetched_json(Fetched { lists: [&fetched, &[]], referred: &[] });
-        let expected = r#"{"lists":[{"type":"conditions","pages":[{},{"a":1}],"missing":"too_slow"}],"referred":[]}"#;
+        let json = fetched_json(Fetched { lists: [&fetched, &[]], ..Fetched::default() });
+        let expected = r#"{"orders":[],"lists":[{"type":"conditions","pages":[{},{"a":1}],"missing":"too_slow"}],"referred":[]}"#;
         assert_eq!(String::from_utf8(json).expect("text"), expected);
     }
 }

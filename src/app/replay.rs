@@ -9,11 +9,15 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
+use super::answering::Answering;
 use super::application::{App, NO_CARDS};
 use super::call_error::CallError;
-use super::decision::{Call, Means, Reach, conclude, open};
-use super::fetching::{with_lists, with_referred};
+use super::decision::{Call, Means, Reach, conclude, has_scope};
+use super::fetching::{FetchedPages, ORDER, lacking_form, with_lists, with_orders, with_referred};
+use super::manner::{KeptPlans, Manner};
+use super::opening::open;
 use super::plans::Plan;
+use crate::cds_hooks::{Hook, RequestExtension};
 use crate::evidence::{Kind, REFERRED_TYPES};
 use crate::fhir::{Answer, AnswerTo, Reason};
 use crate::ledger::{EntryKind, Kept, PROGRAM};
@@ -68,7 +72,9 @@ pub struct Replay {
 struct Content<'a> {
     program: String,
     #[serde(default)]
-    plan: Option<Plan>,
+    manner: Option<Manner>,
+    #[serde(default)]
+    plans: Option<KeptPlans<Plan>>,
     #[serde(default, rename = "policyFiles")]
     policies: Vec<UsedPolicy>,
     #[serde(default)]
@@ -78,6 +84,9 @@ struct Content<'a> {
     #[serde(default, borrow)]
     fetched: Option<StoredFetched<'a>>,
     answer: Value,
+    /// What a client in shadow mode was not told.
+    #[serde(default)]
+    withheld: Option<Value>,
     #[serde(borrow)]
     request: &'a RawValue,
 }
@@ -90,10 +99,14 @@ struct UsedPolicy {
 
 #[derive(Deserialize)]
 struct StoredFetched<'a> {
+    #[serde(borrow, default)]
+    orders: Vec<StoredAnswer<'a>>,
     #[serde(borrow)]
     lists: Vec<StoredAnswer<'a>>,
     #[serde(borrow)]
     referred: Vec<StoredAnswer<'a>>,
+    #[serde(borrow, default)]
+    form: Option<StoredAnswer<'a>>,
 }
 
 #[derive(Deserialize)]
@@ -106,14 +119,17 @@ struct StoredAnswer<'a> {
     missing: Option<Cow<'a, str>>,
 }
 
-/// The lists, and what they refer to.
-type Answers = (Vec<AnswerTo<Kind>>, Vec<AnswerTo<&'static str>>);
+/// Nothing was fetched.
+static NOTHING: FetchedPages = FetchedPages { orders: Vec::new(), lists: Vec::new(), referred: Vec::new(), form: None };
 
 impl StoredFetched<'_> {
-    fn answers(&self) -> Result<Answers, ReplayError> {
-        let lists = self.lists.iter().map(StoredAnswer::list).collect::<Result<_, _>>()?;
-        let referred = self.referred.iter().map(StoredAnswer::referred).collect::<Result<_, _>>()?;
-        Ok((lists, referred))
+    fn answers(&self) -> Result<FetchedPages, ReplayError> {
+        Ok(FetchedPages {
+            orders: self.orders.iter().map(StoredAnswer::orders).collect::<Result<_, _>>()?,
+            lists: self.lists.iter().map(StoredAnswer::list).collect::<Result<_, _>>()?,
+            referred: self.referred.iter().map(StoredAnswer::referred).collect::<Result<_, _>>()?,
+            form: self.form.as_ref().map(StoredAnswer::answer).transpose()?,
+        })
     }
 }
 
@@ -126,6 +142,10 @@ impl StoredAnswer<'_> {
     fn list(&self) -> Result<AnswerTo<Kind>, ReplayError> {
         let key = Kind::of_name(&self.of_type).ok_or(ReplayError::Unreadable)?;
         Ok(AnswerTo { key, answer: self.answer()? })
+    }
+
+    fn orders(&self) -> Result<AnswerTo<&'static str>, ReplayError> {
+        Ok(AnswerTo { key: ORDER, answer: self.answer()? })
     }
 
     fn referred(&self) -> Result<AnswerTo<&'static str>, ReplayError> {
@@ -148,7 +168,8 @@ impl App {
         let (evaluation, answer) = self.answer_again(kept, &content)?;
         let mut differences = Vec::new();
         compare("/evaluation", Some(&content.evaluation), Some(&evaluation), &mut differences);
-        compare("/answer", Some(&content.answer), Some(&answer), &mut differences);
+        let recorded = content.withheld.as_ref().unwrap_or(&content.answer);
+        compare("/answer", Some(recorded), Some(&answer), &mut differences);
         let decided = kept.policies.as_deref().unwrap_or_default();
         let is_changed = |used: &&UsedPolicy| {
             decided.split(' ').any(|name| name == used.policy) && self.policies().digest_of(&used.policy) != Some(used.digest.as_str())
@@ -160,28 +181,35 @@ impl App {
         })
     }
 
-    fn answer_again(&self, kept: &Kept, content: &Content<'_>) -> Result<(Value, Value), ReplayError> {
-        let decided = kept.policies.as_deref().unwrap_or_default().split(' ').filter(|name| !name.is_empty());
+    fn answer_again(&self, kept_call: &Kept, content: &Content<'_>) -> Result<(Value, Value), ReplayError> {
+        let decided = kept_call.policies.as_deref().unwrap_or_default().split(' ').filter(|name| !name.is_empty());
         if let Some(missing) = decided.into_iter().find(|name| self.policies().digest_of(name).is_none()) {
             return Err(ReplayError::NoPolicy(missing.to_owned()));
         }
         // Those that were there to be chosen from, and no later one.
         let names: Vec<&str> = content.policies.iter().map(|used| used.policy.as_str()).collect();
         let policies = self.policies().only(&names);
-        let means = Means { policies: policies.as_ref().unwrap_or(self.policies()), ..self.means(kept.received_at) };
-        let Call { opened, .. } = open(&means, content.request.get(), Reach::InScope).map_err(CallError::from)?;
-        let Some(opened) = opened else {
-            return Ok((Value::Null, serde_json::from_slice(NO_CARDS).map_err(|_| ReplayError::Unreadable)?));
-        };
+        let means =
+            Means { policies: policies.as_ref().unwrap_or(self.policies()), hooks: &Hook::ALL, ..self.means(kept_call.received_at) };
+        let Call { opened, asked } = open(&means, content.request.get(), Reach::InScope).map_err(CallError::from)?;
+        let nothing = || Ok((Value::Null, serde_json::from_slice(NO_CARDS).map_err(|_| ReplayError::Unreadable)?));
         let fetched = content.fetched.as_ref().map(StoredFetched::answers).transpose()?;
-        let opened = match &fetched {
-            None => opened,
-            Some((lists, referred)) => opened.with(|gathered| with_referred(with_lists(gathered, lists), referred)),
-        };
+        let FetchedPages { orders, lists, referred, form } = fetched.as_ref().unwrap_or(&NOTHING);
+        let Some(opened) = opened.map(|opened| with_orders(opened, orders)) else { return nothing() };
+        if !has_scope(&means, &opened) {
+            return nothing();
+        }
+        let opened = if fetched.is_some() { opened.with(|gathered| with_referred(with_lists(gathered, lists), referred)) } else { opened };
         let decision = conclude(&means, opened);
         let mut ids = content.ids.iter().copied();
-        let plan = content.plan.as_ref().ok_or(ReplayError::Unreadable)?;
-        let response = Self::respond(means.policies, plan, &decision, || ids.next().unwrap_or_default());
+        let unreadable = || ReplayError::Unreadable;
+        let (manner, kept) = (content.manner.as_ref().ok_or_else(unreadable)?, content.plans.as_ref().ok_or_else(unreadable)?);
+        let lacking_form = lacking_form(means.policies, form.as_ref());
+        let (dialect, asked) = (self.rules(manner.dialect), RequestExtension::read(asked.extension));
+        let answering =
+            Answering { policies: means.policies, manner, dialect, asked: &asked, record: kept_call.id, is_kept: true, lacking_form };
+        let plans = kept.order_plans(means.policies, &decision).ok_or_else(unreadable)?;
+        let response = answering.respond(&decision, &plans, || ids.next().unwrap_or_default())?;
         let json = |written: Result<Value, serde_json::Error>| written.map_err(|_| ReplayError::Unreadable);
         Ok((json(serde_json::to_value(decision.report()))?, json(serde_json::to_value(response))?))
     }

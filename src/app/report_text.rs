@@ -5,8 +5,7 @@ use super::decision::Report;
 use super::page::Page;
 use crate::evidence::{Kind, by_reason};
 use crate::policy::{
-    CardText, Criterion, Determination, DiagnosisSupport, Evidence, OrderEvaluation, OrderWords, Pathway, Policy, PriorInjection,
-    SiteEvaluation, Verdict,
+    CardText, Criterion, DiagnosisSupport, Evidence, OrderEvaluation, OrderWords, Policy, PriorInjection, SiteEvaluation, Verdict,
 };
 
 /// Of a criterion's evidence, this many resources are named and the rest is counted.
@@ -90,7 +89,7 @@ impl<'a> OrderText<'_, '_, 'a> {
     }
 
     fn write_site(&self, page: &mut Page, site: &SiteEvaluation<'a>) {
-        let heading = [&self.words.site(site.site), &self.pathway(site.pathway), &self.determination(site)];
+        let heading = [&self.words.site(site.site), &self.words.pathway(site.pathway), &self.words.site_determination(site)];
         page.write(0, "", &capitalised(&self.say(CardText::Joint, &heading.map(|part| part as &dyn std::fmt::Display))));
         let earlier: Vec<_> = site.prior_injections.iter().map(|injection| self.earlier(injection)).collect();
         list(page, 2, &self.say(CardText::Earlier, &[]), &earlier);
@@ -118,46 +117,11 @@ impl<'a> OrderText<'_, '_, 'a> {
         }
     }
 
-    fn pathway(&self, pathway: Pathway) -> String {
-        let text = match pathway {
-            Pathway::FirstDiagnostic => CardText::PathwayFirstDiagnostic,
-            Pathway::SecondDiagnostic => CardText::PathwaySecondDiagnostic,
-            Pathway::SecondOrSubsequent => CardText::PathwaySecondOrSubsequent,
-            Pathway::Subsequent => CardText::PathwaySubsequent,
-            Pathway::Neurotomy => CardText::PathwayNeurotomy,
-            Pathway::Undetermined => CardText::PathwayUndetermined,
-        };
-        self.say(text, &[])
-    }
-
-    fn determination(&self, site: &SiteEvaluation<'a>) -> String {
-        let text = match (site.determination, site.earliest_date) {
-            (Determination::NotYet, Some(date)) => return self.say(CardText::NotYetFrom, &[&date]),
-            (Determination::NotYet, None) => CardText::NotYet,
-            (Determination::Supported, _) => CardText::Supported,
-            (Determination::NeedsDocumentation, _) => CardText::NeedsDocumentation,
-            (Determination::IndividualConsideration, _) => CardText::IndividualConsideration,
-            (Determination::NotSupported, _) => CardText::NotSupported,
-            (Determination::Indeterminate, _) => CardText::Indeterminate,
-        };
-        self.say(text, &[])
-    }
-
     fn earlier(&self, injection: &PriorInjection<'a>) -> String {
-        let improved = match injection.improved {
-            Verdict::Met => CardText::ImprovedYes,
-            Verdict::NotMet => CardText::ImprovedNo,
-            Verdict::Unknown => CardText::ImprovedOpen,
-        };
-        let sustained = match injection.sustained {
-            Verdict::Met => CardText::SustainedYes,
-            Verdict::NotMet => CardText::SustainedNo,
-            Verdict::Unknown => CardText::SustainedOpen,
-        };
-        // What brought no relief did not last, and what is not on record need not be said twice.
-        let sustained = if injection.improved.is_met() { self.say(sustained, &[]) } else { String::new() };
+        let improved = self.words.improved(injection);
+        let sustained = self.words.sustained(injection);
         let date = injection.date.clone().unwrap_or_else(|| self.say(CardText::UndatedInjection, &[]));
-        self.say(CardText::EarlierInjection, &[&date, &injection.resource, &self.say(improved, &[]), &sustained])
+        self.say(CardText::EarlierInjection, &[&date, &injection.resource, &improved, &sustained])
     }
 
     /// What would settle the joint's open criteria, each once.

@@ -4,11 +4,21 @@
 use chrono::{DateTime, Utc};
 
 use super::App;
+use super::decision::{Means, Reach, conclude};
+use super::opening::open;
+use crate::cds_hooks::Hook;
 
 const EXAMPLE: &str = include_str!("../../cds-hooks/examples/order-sign.json");
 
 /// Whether a call of this moment could be decided. It costs as much as deciding a small one.
 pub(super) fn can_decide(app: &App, as_of: DateTime<Utc>) -> bool {
     let today = as_of.date_naive();
-    app.policies().on(today).effective_from <= today && app.evaluate(EXAMPLE, as_of, |_| ()).is_ok()
+    app.policies().on(today).effective_from <= today && decides(app, as_of)
+}
+
+/// Whether the example is decided, whichever hooks are offered.
+fn decides(app: &App, as_of: DateTime<Utc>) -> bool {
+    let means = Means { hooks: &Hook::ALL, ..app.means(as_of) };
+    let opened = open(&means, EXAMPLE, Reach::InScope).ok().and_then(|call| call.opened);
+    opened.is_some_and(|opened| !conclude(&means, opened).evaluation.orders.is_empty())
 }

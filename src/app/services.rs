@@ -1,7 +1,6 @@
 //! The services this one offers, as `cds-hooks/services/*.json` publishes them: discovery and prefetch templates.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use rust_embed::RustEmbed;
 use serde::Deserialize;
@@ -10,7 +9,9 @@ use serde_json::value::RawValue;
 use thiserror::Error;
 use url::Url;
 
-use crate::config::AuthMode;
+use super::form;
+use crate::cds_hooks::Hook;
+use crate::config::{AuthMode, Dialect};
 use crate::evidence::{Kind, PrefetchKeys};
 
 /// Ends every description in development mode.
@@ -34,8 +35,8 @@ pub struct Services {
     entries: Vec<Entry>,
     /// The services' ids.
     pub ids: Vec<String>,
-    /// The hook each answers, by its id.
-    pub hooks: BTreeMap<String, Arc<str>>,
+    hooks: Vec<Hook>,
+    epics_hooks: Vec<Hook>,
     /// Which key asks for which type.
     pub prefetch_keys: PrefetchKeys,
     /// The search for each type, which is the same for prefetch and for fetching.
@@ -45,6 +46,7 @@ pub struct Services {
 /// A published service.
 #[derive(Debug)]
 struct Entry {
+    hook: Hook,
     json: String,
     description: String,
 }
@@ -52,30 +54,34 @@ struct Entry {
 #[derive(Deserialize)]
 struct Service {
     id: String,
-    hook: String,
+    hook: Hook,
     description: String,
     #[serde(default)]
     prefetch: BTreeMap<String, String>,
 }
 
 impl Services {
-    /// Reads the published services.
+    /// Reads the published services, of which those of the hooks that are offered are listed. What a prefetch key means does not hang on that.
     ///
     /// # Errors
     /// The first file that is not a service.
-    pub fn load() -> Result<Self, ServicesError> {
+    pub fn load(offered: &[Hook]) -> Result<Self, ServicesError> {
         let mut entries = Vec::new();
         let mut ids = Vec::new();
-        let mut hooks = BTreeMap::new();
+        let mut hooks = Vec::new();
         let mut prefetch_keys = PrefetchKeys::new();
         let mut searches = BTreeMap::new();
         for file in EmbeddedServices::iter() {
             let data = EmbeddedServices::get(&file).map(|file| file.data).unwrap_or_default();
             let fault = |source| ServicesError { file: file.to_string(), source };
             let service: Service = serde_json::from_slice(&data).map_err(fault)?;
-            entries.push(Entry { json: compact(&data).map_err(fault)?, description: service.description });
-            hooks.insert(service.id.clone(), service.hook.into());
-            ids.push(service.id);
+            if offered.contains(&service.hook) {
+                entries.push(Entry { hook: service.hook, json: compact(&data).map_err(fault)?, description: service.description });
+                hooks.push(service.hook);
+            }
+            if !ids.contains(&service.id) {
+                ids.push(service.id);
+            }
             for (key, query) in service.prefetch {
                 if let Some(kind) = kind(&query) {
                     prefetch_keys.insert(key, kind);
@@ -83,22 +89,41 @@ impl Services {
                 }
             }
         }
-        Ok(Self { entries, ids, hooks, prefetch_keys, searches })
+        entries.sort_by_key(|entry| entry.hook);
+        hooks.sort();
+        let epics_hooks = hooks.iter().copied().chain([Hook::PatientView]).collect();
+        Ok(Self { entries, ids, hooks, epics_hooks, prefetch_keys, searches })
     }
 }
 
 impl Services {
+    /// The hooks that are answered.
+    pub(super) fn hooks(&self) -> &[Hook] {
+        &self.hooks
+    }
+
+    /// The hooks that clients of a dialect are answered. Epic sends triggers by another name than the one that is registered, and is told
+    /// that there is nothing to say.
+    pub(super) fn hooks_of(&self, dialect: Dialect) -> &[Hook] {
+        match dialect {
+            Dialect::Epic => &self.epics_hooks,
+            Dialect::Standard | Dialect::BrProvider | Dialect::Sandbox => &self.hooks,
+        }
+    }
+
     /// The discovery document (CDS Hooks, "Discovery").
     pub(super) fn discovery(&self, mode: AuthMode) -> String {
         let entries: Vec<String> = self.entries.iter().map(|entry| entry.published(mode)).collect();
         format!("{{\"services\":[{}]}}", entries.join(","))
     }
 
-    /// The URLs of discovery, calls and feedback (CDS Hooks, "Endpoints"), where this service is reached at `base`.
+    /// The URLs of discovery, calls and feedback (CDS Hooks, "Endpoints") and of what DTR clients ask for, where this service is reached at `base`.
     pub(super) fn endpoints(&self, base: &Url) -> Vec<String> {
-        let discovery = format!("{}/cds-services", base.as_str().trim_end_matches('/'));
+        let base = base.as_str().trim_end_matches('/');
+        let discovery = format!("{base}/cds-services");
         let of_service = |id: &String| [format!("{discovery}/{id}"), format!("{discovery}/{id}/feedback")];
-        std::iter::once(discovery.clone()).chain(self.ids.iter().flat_map(of_service)).collect()
+        let of_form = form::ENDPOINTS.iter().map(|path| format!("{base}{path}"));
+        std::iter::once(discovery.clone()).chain(self.ids.iter().flat_map(of_service)).chain(of_form).collect()
     }
 }
 
@@ -121,7 +146,7 @@ fn kind(query: &str) -> Option<Kind> {
 }
 
 /// The same JSON without white space, its members in their order.
-fn compact(json: &[u8]) -> Result<String, serde_json::Error> {
+pub(super) fn compact(json: &[u8]) -> Result<String, serde_json::Error> {
     let raw: Box<RawValue> = serde_json::from_slice(json)?;
     let mut text = String::with_capacity(raw.get().len());
     let (mut in_string, mut escaped) = (false, false);
@@ -147,7 +172,7 @@ mod tests {
 
     #[test]
     fn our_own_prefetch_keys_cover_every_type() {
-        let services = Services::load().expect("services");
+        let services = Services::load(&Hook::ALL).expect("services");
         let mut kinds: Vec<_> = services.prefetch_keys.values().copied().collect();
         kinds.sort();
         assert_eq!(kinds, Kind::ALL);

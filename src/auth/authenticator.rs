@@ -57,7 +57,7 @@ impl Authenticator {
     /// [`AuthError`] for a key file that cannot be used.
     pub fn build(config: &Config, endpoints: &[String], memory: Arc<CallerMemory>, clock: Arc<dyn Clock>) -> Result<Self, AuthError> {
         let rule = match config.auth_mode() {
-            AuthMode::Development => Rule::Anybody(Arc::new(Profile::development())),
+            AuthMode::Development => Rule::Anybody(Arc::new(Profile::development(&config.development))),
             AuthMode::Required => Rule::Clients(Registered {
                 clients: Clients::build(&config.auth, &config.clients, endpoints, &memory)?,
                 leeway: span(config.auth.leeway),
@@ -84,6 +84,16 @@ impl Authenticator {
                 verified.map_err(|cause| Refused { cause, says_it_is: Some(client.name.clone()) })
             }
         }
+    }
+
+    /// Whether calls of the client of this name may have a FHIR server asked, by the server's name.
+    #[must_use]
+    pub fn may_name(&self, client: &str, server: &str) -> bool {
+        let profile = match &self.rule {
+            Rule::Anybody(profile) => Some(profile).filter(|profile| profile.name() == client),
+            Rule::Clients(registered) => registered.clients.profile_of(client),
+        };
+        profile.is_some_and(|profile| profile.may_name(server))
     }
 
     async fn verify_token(

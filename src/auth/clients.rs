@@ -141,6 +141,11 @@ impl Clients {
         };
         client.ok_or(Refusal::UnknownKeySet)
     }
+
+    /// What configuration says of the client of a name.
+    pub(super) fn profile_of(&self, name: &str) -> Option<&Arc<Profile>> {
+        self.0.values().flatten().find(|client| client.name == name).map(|client| &client.profile)
+    }
 }
 
 impl Client {

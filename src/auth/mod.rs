@@ -3,6 +3,7 @@
 //!
 //! - `token` takes a token apart without believing it, `keys` reads key sets, `key_set` keeps them fresh;
 //! - `clients` knows who is configured, `authenticator` puts the checks in their order, the cheapest first;
+//! - `smart` is the other way round: this service as an app of EHRs, which say who their user is;
 //! - `rates` counts calls, `replay` remembers used tokens, in this process or in PostgreSQL.
 //!
 //! The seam for what else will be asked for with a token: `http`'s gate goes around any routes, and finds the same clients by the
@@ -20,6 +21,7 @@ mod postgres;
 mod rates;
 mod refusal;
 mod replay;
+pub mod smart;
 mod token;
 mod verified;
 

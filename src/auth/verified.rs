@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::config::{ClientConfig, Dialect};
+use crate::config::{ClientConfig, DevelopmentConfig, Dialect};
 
 /// A caller that proved who it is, or anybody where the service runs in development mode.
 #[derive(Clone, Debug)]
@@ -19,6 +19,11 @@ pub(super) struct Profile {
     name: String,
     servers: Servers,
     dialect: Dialect,
+    dtr: bool,
+    shadow: bool,
+    system_actions: bool,
+    strict: Option<bool>,
+    therapy_order_code: Option<String>,
     plan: Option<String>,
 }
 
@@ -49,10 +54,7 @@ impl VerifiedClient {
     /// Whether its calls may have this FHIR server asked, by the server's name.
     #[must_use]
     pub fn may_name(&self, server: &str) -> bool {
-        match &self.profile.servers {
-            Servers::All => true,
-            Servers::Named(names) => names.contains(server),
-        }
+        self.profile.may_name(server)
     }
 
     /// How answers are written for it.
@@ -61,7 +63,37 @@ impl VerifiedClient {
         self.profile.dialect
     }
 
-    /// The id of the plan it is answered for, if that is another than the default one.
+    /// Whether its users have an app for documentation forms (Da Vinci DTR).
+    #[must_use]
+    pub fn has_dtr(&self) -> bool {
+        self.profile.dtr
+    }
+
+    /// Whether its calls are judged and kept, and answered with no card at all.
+    #[must_use]
+    pub fn is_shadowed(&self) -> bool {
+        self.profile.shadow
+    }
+
+    /// Whether it carries out system actions.
+    #[must_use]
+    pub fn takes_system_actions(&self) -> bool {
+        self.profile.system_actions
+    }
+
+    /// Whether its calls are judged strictly, if that is said for it alone; else it is as `crd.strict` says.
+    #[must_use]
+    pub fn strict(&self) -> Option<bool> {
+        self.profile.strict
+    }
+
+    /// What it knows the order for conservative therapy by, where that is not the policy's code.
+    #[must_use]
+    pub fn therapy_order_code(&self) -> Option<&str> {
+        self.profile.therapy_order_code.as_deref()
+    }
+
+    /// The id of the plan it is answered for, whatever the member's Coverage says.
     #[must_use]
     pub fn plan(&self) -> Option<&str> {
         self.profile.plan.as_deref()
@@ -73,9 +105,26 @@ impl Profile {
         &self.name
     }
 
+    pub(super) fn may_name(&self, server: &str) -> bool {
+        match &self.servers {
+            Servers::All => true,
+            Servers::Named(names) => names.contains(server),
+        }
+    }
+
     /// Anybody on this machine.
-    pub(super) fn development() -> Self {
-        Self { name: "development".to_owned(), servers: Servers::All, dialect: Dialect::Standard, plan: None }
+    pub(super) fn development(config: &DevelopmentConfig) -> Self {
+        Self {
+            name: "development".to_owned(),
+            servers: Servers::All,
+            dialect: config.dialect.unwrap_or_default(),
+            dtr: config.dtr.unwrap_or(true),
+            shadow: config.shadow.unwrap_or(false),
+            system_actions: config.system_actions.unwrap_or(true),
+            strict: None,
+            therapy_order_code: config.therapy_order_code.clone(),
+            plan: config.plan.clone(),
+        }
     }
 }
 
@@ -85,6 +134,11 @@ impl From<&ClientConfig> for Profile {
             name: config.name.clone(),
             servers: Servers::Named(config.fhir_servers.iter().cloned().collect()),
             dialect: config.dialect,
+            dtr: config.dtr,
+            shadow: config.shadow,
+            system_actions: config.system_actions,
+            strict: config.strict,
+            therapy_order_code: config.therapy_order_code.clone(),
             plan: config.plan.clone(),
         }
     }

@@ -1,15 +1,22 @@
 //! From the evaluation of an order to its card: what is decided in one line, why below it, and what can be done.
-//! The words are the policy's (`cards.toml`). Not here: suggestions ([`super::suggestions`]) and the detail's
-//! paragraphs ([`super::detail`]).
+//! The words are the policy's (`cards.toml`), the manner of saying them the client's ([`DialectRules`]). Not here: which orders get a
+//! card ([`super::card_choice`]), suggestions ([`super::suggestions`]) and the detail's paragraphs ([`super::detail`]).
 
+use serde_json::json;
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
+use super::card_choice::chosen;
 use super::detail::detail;
+use super::dialect::DialectRules;
+use super::form_completion::FormOffer;
+use super::hook::Hook;
 use super::plain_text::{plain, shortened};
-use super::response::{Card, Coding, Indicator, Link, LinkKind, Response, SelectionBehavior, Source};
-use super::suggestions::suggestions;
-use crate::policy::{CardText, Determination, Evaluation, OrderEvaluation, OrderWords, Policy};
+use super::policy_link::policy_link;
+use super::request_extension::Options;
+use super::response::{Card, CardExtension, Coding, Indicator, Link, LinkKind, ResourceReference, Response, Source};
+use super::suggestions::offer;
+use crate::policy::{CardText, Determination, Evaluation, OrderEvaluation, OrderWords, Policy, Reference};
 
 /// CDS Hooks: a summary has fewer than 140 characters.
 const SUMMARY_LIMIT: usize = 139;
@@ -24,7 +31,7 @@ const OVERRIDE_SYSTEM: &str = "urn:sij-cds:override-reasons";
 pub struct Presentation<'p, 'a> {
     /// The insurer's name, else the plan's.
     pub source_label: &'p str,
-    /// The published policy.
+    /// The published policy; `{section}` stands for the section of the criterion that decided.
     pub policy_url: Option<&'p str>,
     /// The lists that could not be read, by the reason.
     pub unavailable: &'p [(&'static str, Vec<&'static str>)],
@@ -34,6 +41,33 @@ pub struct Presentation<'p, 'a> {
     pub orders: &'p [(usize, &'a RawValue)],
     /// `Practitioner/d1`
     pub user_id: &'p str,
+    /// What the user was about to do.
+    pub hook: Hook,
+    /// What the client wants of an answer.
+    pub options: &'p Options,
+    /// How the client wants it said.
+    pub dialect: &'p DialectRules,
+    /// The documentation form, for a client without DTR.
+    pub form: Option<FormOffer<'p>>,
+    /// The site's own code for an order of therapy.
+    pub therapy_order_code: Option<&'p str>,
+    /// Why nothing is written to the order.
+    pub coverage_note: Option<&'p str>,
+    /// This service's app, where the client's EHR can open it.
+    pub app: Option<AppLink<'p>>,
+}
+
+/// What a link to this service's app is made of.
+#[derive(Clone, Copy, Debug)]
+pub struct AppLink<'p> {
+    /// Where EHRs launch it.
+    pub url: &'p str,
+    /// The id of the assertion that the card belongs to.
+    pub assertion: &'p str,
+    /// `Coverage/c1`, where one is known.
+    pub coverage: Option<&'p str>,
+    /// The form's canonical URL.
+    pub questionnaire: &'p str,
 }
 
 impl<'a> Presentation<'_, 'a> {
@@ -43,12 +77,17 @@ impl<'a> Presentation<'_, 'a> {
     }
 }
 
-/// One order with what its card is written with.
-pub(super) struct CardCase<'p, 'e, 'a> {
+/// One order with what its card, and its coverage information, is written with.
+#[derive(Clone, Copy, Debug)]
+pub struct CardCase<'p, 'e, 'a> {
+    /// The version of the policy that decided it.
     pub policy: &'p Policy,
+    /// The evaluation of all orders of the call.
     pub evaluation: &'e Evaluation<'a>,
+    /// Its own.
     pub order: &'e OrderEvaluation<'a>,
-    pub presentation: &'p Presentation<'p, 'a>,
+    /// What else the card is written with.
+    pub presentation: &'e Presentation<'p, 'a>,
 }
 
 impl CardCase<'_, '_, '_> {
@@ -57,41 +96,53 @@ impl CardCase<'_, '_, '_> {
         self.policy.wording.card(text, arguments)
     }
 
+    /// Whether orders are only being chosen: then nothing asks for documentation (CRD 2.2.1, hook-19).
+    pub(super) fn is_choosing(&self) -> bool {
+        self.presentation.hook == Hook::OrderSelect
+    }
+
+    /// Whether a criterion is open.
+    pub(super) fn has_unknown(&self) -> bool {
+        self.order.sites.iter().flat_map(|site| &site.criteria).any(|criterion| criterion.verdict.is_unknown())
+    }
+
     /// What the card says of its order as the text form does.
     pub(super) fn words(&self) -> OrderWords<'_, '_, '_> {
         OrderWords { policy: self.policy, order: self.order, is_one_of_several: self.evaluation.orders.len() > 1 }
     }
 }
 
-/// One card an in-scope order. `policy_of` gives the policy version of each; `new_id` names cards and suggestions.
-pub fn cards<'a, 'p>(
-    evaluation: &Evaluation<'a>,
-    presentation: &Presentation<'p, 'a>,
+/// One card an in-scope order, as far as the hook and the client's options have it. `presentation_of` and `policy_of` give what each is
+/// written with, and the policy version it was decided by; `new_id` names cards and suggestions.
+pub fn cards<'a, 'p, 'e>(
+    evaluation: &'e Evaluation<'a>,
+    presentation_of: impl Fn(&OrderEvaluation<'a>) -> &'e Presentation<'p, 'a>,
     policy_of: impl Fn(&OrderEvaluation<'a>) -> &'p Policy,
     mut new_id: impl FnMut() -> Uuid,
-) -> Response<'a> {
-    let card = |order| card(&CardCase { policy: policy_of(order), evaluation, order, presentation }, &mut new_id);
-    Response { cards: evaluation.orders.iter().map(card).collect() }
+) -> Response<'a>
+where
+    'a: 'p,
+    'p: 'e,
+{
+    let orders = chosen(evaluation, &presentation_of, &policy_of);
+    let card = |order| card(&CardCase { policy: policy_of(order), evaluation, order, presentation: presentation_of(order) }, &mut new_id);
+    Response { cards: orders.into_iter().map(card).collect(), system_actions: Vec::new() }
 }
 
 fn card<'a>(case: &CardCase<'_, '_, 'a>, new_id: &mut impl FnMut() -> Uuid) -> Card<'a> {
     let uuid = new_id();
-    let offered = suggestions(case, new_id);
-    let changes = offered.iter().filter(|suggestion| suggestion.changes_order).count();
-    let behavior = if changes > 1 { SelectionBehavior::AtMostOne } else { SelectionBehavior::Any };
-    let labels: Vec<&str> = offered.iter().map(|offered| offered.suggestion.label.as_str()).collect();
-    let detail = detail(case, &labels);
-    let selection_behavior = (!offered.is_empty()).then_some(behavior);
+    let offer = offer(case, new_id);
     Card {
         uuid,
         summary: summary(case),
-        detail,
+        detail: detail(case, &offer),
         indicator: indicator(case.order.determination),
         source: source(case),
-        suggestions: offered.into_iter().map(|offered| offered.suggestion).collect(),
-        selection_behavior,
+        selection_behavior: offer.behavior(case.presentation.dialect),
+        suggestions: offer.suggestions,
         override_reasons: override_reasons(case),
         links: links(case),
+        extension: extension(case),
     }
 }
 
@@ -113,11 +164,28 @@ fn summary(case: &CardCase<'_, '_, '_>) -> String {
 }
 
 fn source(case: &CardCase<'_, '_, '_>) -> Source {
-    let topic = &case.policy.wording.topic;
+    let topic = case.policy.wording.topics.of(case.order);
+    let code = case.presentation.dialect.topic_code(&topic.code);
     Source {
         label: shortened(&plain(case.presentation.source_label), LABEL_LIMIT),
-        topic: Coding { system: topic.system.clone(), code: topic.code.clone(), display: topic.display.clone() },
+        topic: Coding { system: topic.system.clone(), code, display: topic.display.clone() },
     }
+}
+
+/// The order the card is about, and what the detail is to be read as.
+fn extension(case: &CardCase<'_, '_, '_>) -> Option<CardExtension> {
+    let order = Some(&case.order.order).filter(|order| is_named(order));
+    let extension = CardExtension {
+        associated_resource: order.map(|order| ResourceReference { reference: order.to_string() }).into_iter().collect(),
+        detail_content_type: case.presentation.dialect.detail_content_type.clone(),
+    };
+    let says_something = !extension.associated_resource.is_empty() || extension.detail_content_type.is_some();
+    says_something.then_some(extension)
+}
+
+/// Whether a resource has an id, without which nothing can name it.
+pub(super) fn is_named(reference: &Reference<'_>) -> bool {
+    !reference.id().is_empty()
 }
 
 /// Offered wherever the card asks for something other than what was ordered.
@@ -133,6 +201,20 @@ fn override_reasons(case: &CardCase<'_, '_, '_>) -> Vec<Coding> {
 
 fn links(case: &CardCase<'_, '_, '_>) -> Vec<Link> {
     let label = || case.say(CardText::PolicyLink, &[]);
-    let url = case.presentation.policy_url;
-    url.map(|url| Link { label: label(), url: url.to_owned(), kind: LinkKind::Absolute }).into_iter().collect()
+    let url = |url| policy_link(url, case.words().criterion());
+    let link = |address| Link { label: label(), url: url(address), kind: LinkKind::Absolute, app_context: None };
+    app_link(case).into_iter().chain(case.presentation.policy_url.map(link)).collect()
+}
+
+/// The app, wherever it can change the answer; nothing is to be completed while orders are being chosen (CRD 2.2.1, hook-19).
+fn app_link(case: &CardCase<'_, '_, '_>) -> Option<Link> {
+    let has_use = case.order.determination != Determination::Supported && !case.is_choosing() && is_named(&case.order.order);
+    let AppLink { url, assertion, coverage, questionnaire } = case.presentation.app.filter(|_| has_use)?;
+    let order = case.order.order.to_string();
+    let mut context = json!({"assertion": assertion, "order": order, "questionnaire": questionnaire});
+    if let (Some(members), Some(coverage)) = (context.as_object_mut(), coverage) {
+        members.insert("coverage".to_owned(), json!(coverage));
+    }
+    let (label, app_context) = (case.say(CardText::AppLink, &[]), Some(context.to_string()));
+    Some(Link { label, url: url.to_owned(), kind: LinkKind::Smart, app_context })
 }

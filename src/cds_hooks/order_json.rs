@@ -61,11 +61,23 @@ impl<'a> OrderJson<'a> {
         self
     }
 
+    /// The elements of a list, each as it was written, none where there is no list. `None` if the member is something else,
+    /// or stands there twice.
+    #[must_use]
+    pub fn elements(&self, name: &str) -> Option<Vec<Box<RawValue>>> {
+        let mut members = self.members.iter().filter(|(member, _)| member == name);
+        match (members.next(), members.next()) {
+            (Some(_), Some(_)) => None,
+            (None, _) => Some(Vec::new()),
+            (Some(_), None) if !self.has(name) => Some(Vec::new()),
+            (Some(_), None) => self.get(name).and_then(|list| serde_json::from_str(list).ok()),
+        }
+    }
+
     /// Puts an element at the end of a list, keeping the others as they are.
     #[must_use]
     pub fn with_element(self, name: &'static str, element: &impl Serialize) -> Option<Self> {
-        let known: Vec<Box<RawValue>> = self.get(name).map_or_else(|| Some(Vec::new()), |list| serde_json::from_str(list).ok())?;
-        let mut list = known;
+        let mut list = self.elements(name)?;
         list.push(to_raw_value(element).ok()?);
         self.with(name, &list)
     }
@@ -138,5 +150,21 @@ mod tests {
         let added = order().with_element("reasonReference", &"new").expect("JSON");
         assert_eq!(added.get("reasonReference"), Some(r#"[{"reference":"Condition/a"},"new"]"#));
         assert_eq!(order().with_element("other", &"new").expect("JSON").get("other"), Some(r#"["new"]"#));
+    }
+
+    #[test]
+    fn a_list_is_read_element_by_element_and_nothing_else_is_one() {
+        let table = [
+            (r#"{"a":1}"#, Some("")),
+            (r#"{"list":null}"#, Some("")),
+            (r#"{"list":[ {"b":1.50} , 2]}"#, Some(r#"{"b":1.50}|2"#)),
+            (r#"{"list":{"b":1}}"#, None),
+            (r#"{"list":[],"list":[1]}"#, None),
+        ];
+        for (text, expected) in table {
+            let order = OrderJson::read(serde_json::from_str(text).expect("JSON")).expect("an object");
+            let elements = order.elements("list").map(|list| list.iter().map(|element| element.get()).collect::<Vec<_>>().join("|"));
+            assert_eq!(elements.as_deref(), expected, "{text}");
+        }
     }
 }

@@ -1,6 +1,7 @@
-//! Reading a hook call: CDS Hooks 2.0.1 / 3.0.0-ballot, "HTTP Request", and the hook page of order-sign.
+//! Reading a hook call: CDS Hooks 2.0.1 / 3.0.0-ballot, "HTTP Request".
 //! Lenient outside, strict inside: unknown members are ignored, required ones are checked, and a fault names its
 //! JSON path and never a value. <https://cds-hooks.hl7.org/2.0/#calling-a-cds-service>
+//! Not here: what the hooks' contexts hold; see [`super::context`].
 
 use std::borrow::Cow;
 use std::fmt;
@@ -12,6 +13,8 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
+use super::context::Context;
+use super::hook::Hook;
 use super::keepable::Unkept;
 use super::request_error::{RequestError, not_json, path_fault};
 
@@ -30,6 +33,8 @@ pub struct HookRequest<'a, P> {
     pub context: Context<'a>,
     /// The data the client brought along.
     pub prefetch: Prefetch<'a, P>,
+    /// What is said beyond CDS Hooks.
+    pub extension: Option<&'a RawValue>,
     /// What of its text is not to be kept.
     pub unkept: Unkept<'a>,
 }
@@ -68,58 +73,6 @@ pub enum Prefetch<'a, P> {
     Read(P),
 }
 
-/// The context of order-sign.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Context<'a> {
-    /// `Practitioner/d1`
-    #[serde(borrow)]
-    pub user_id: Cow<'a, str>,
-    /// The patient's id.
-    #[serde(borrow)]
-    pub patient_id: Cow<'a, str>,
-    /// The orders being signed.
-    #[serde(borrow, default, deserialize_with = "optional_object")]
-    pub draft_orders: Option<OrderBundle<'a>>,
-}
-
-/// The Bundle of draft orders, its entries still raw.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct OrderBundle<'a> {
-    /// `Bundle`
-    #[serde(borrow)]
-    pub resource_type: Cow<'a, str>,
-    /// Its entries.
-    #[serde(borrow, default, deserialize_with = "optional_objects")]
-    pub entry: Option<Vec<OrderEntry<'a>>>,
-}
-
-/// An entry of the Bundle of draft orders.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct OrderEntry<'a> {
-    /// The entry's address, where the client gives one.
-    #[serde(borrow, default)]
-    pub full_url: Option<FullUrl<'a>>,
-    /// The client's own JSON.
-    #[serde(borrow, default)]
-    pub resource: Option<&'a RawValue>,
-}
-
-impl<'a> Context<'a> {
-    /// The resources among the draft orders with their addresses, by place.
-    pub fn order_resources(&self) -> impl Iterator<Item = (Option<Cow<'a, str>>, Option<&'a RawValue>)> {
-        let entries = self.draft_orders.iter().flat_map(|bundle| bundle.entry.iter().flatten());
-        entries.map(|entry| (entry.full_url.as_ref().map(|url| url.0.clone()), entry.resource))
-    }
-}
-
-/// An address, borrowed from the body where it holds no escape.
-#[derive(Debug, Deserialize)]
-#[serde(transparent)]
-pub struct FullUrl<'a>(#[serde(borrow)] Cow<'a, str>);
-
 /// Reads a call. The prefetch is read as it streams by if `wanted` says so of the context; a prefetch that stands
 /// before the context stays raw.
 ///
@@ -143,6 +96,17 @@ pub fn fault(body: &str) -> RequestError {
         },
         Err(error) => path_fault(&error),
     }
+}
+
+/// The hook a call names, whatever else it holds.
+#[must_use]
+pub fn named_hook(body: &str) -> Option<Hook> {
+    #[derive(Deserialize)]
+    struct Named<'a> {
+        #[serde(borrow)]
+        hook: Borrowed<'a>,
+    }
+    Hook::of_name(&serde_json::from_str::<Named<'_>>(body).ok()?.hook.0)
 }
 
 /// The members a call must have, to name the path of a fault.
@@ -201,6 +165,7 @@ impl<'de, P: Deserialize<'de>, W: Fn(&Context<'de>) -> bool> Visitor<'de> for Re
                 // What the prefetch was read for must be what is decided.
                 "context" if members.context.is_some() => return Err(A::Error::duplicate_field("context")),
                 "context" => members.context = Some(map.next_value::<Object<Context<'de>>>()?.0),
+                "extension" => members.extension = map.next_value()?,
                 "prefetch" => members.take_prefetch(self.prefetch(members.context.as_ref(), &mut map)?),
                 _ => {
                     map.next_value::<IgnoredAny>()?;
@@ -252,19 +217,19 @@ fn object<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Re
     Object::deserialize(deserializer).map(|object| object.0)
 }
 
-fn optional_object<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+pub(super) fn optional_object<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
     Option::<Object<T>>::deserialize(deserializer).map(|object| object.map(|object| object.0))
 }
 
-fn optional_objects<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<Vec<T>>, D::Error> {
+pub(super) fn optional_objects<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<Vec<T>>, D::Error> {
     let objects = Option::<Vec<Object<T>>>::deserialize(deserializer)?;
     Ok(objects.map(|objects| objects.into_iter().map(|object| object.0).collect()))
 }
 
 /// A string borrowed from the body where it holds no escape.
-#[derive(Deserialize)]
+#[derive(Debug, Deserialize)]
 #[serde(transparent)]
-struct Borrowed<'a>(#[serde(borrow)] Cow<'a, str>);
+pub(super) struct Borrowed<'a>(#[serde(borrow)] pub(super) Cow<'a, str>);
 
 struct Members<'a, P> {
     hook: Option<Cow<'a, str>>,
@@ -273,13 +238,15 @@ struct Members<'a, P> {
     authorization: Option<Authorization>,
     context: Option<Context<'a>>,
     prefetch: Prefetch<'a, P>,
+    extension: Option<&'a RawValue>,
     unkept: Unkept<'a>,
 }
 
 impl<P> Default for Members<'_, P> {
     fn default() -> Self {
         let unkept = Unkept::default();
-        Self { hook: None, hook_instance: None, fhir_server: None, authorization: None, context: None, prefetch: Prefetch::Absent, unkept }
+        let (prefetch, extension) = (Prefetch::Absent, None);
+        Self { hook: None, hook_instance: None, fhir_server: None, authorization: None, context: None, prefetch, extension, unkept }
     }
 }
 
@@ -306,6 +273,7 @@ impl<'a, P> Members<'a, P> {
             authorization: self.authorization,
             context: self.context.ok_or_else(|| E::missing_field("context"))?,
             prefetch: self.prefetch,
+            extension: self.extension,
             unkept: self.unkept,
         })
     }
@@ -315,30 +283,22 @@ impl<'a, P> HookRequest<'a, P> {
     /// The call and its prefetch, apart.
     #[must_use]
     pub fn without_prefetch(self) -> (HookRequest<'a, ()>, Prefetch<'a, P>) {
-        let Self { hook, hook_instance, fhir_server, authorization, context, prefetch, unkept } = self;
-        (HookRequest { hook, hook_instance, fhir_server, authorization, context, prefetch: Prefetch::Absent, unkept }, prefetch)
+        let Self { hook, hook_instance, fhir_server, authorization, context, prefetch, extension, unkept } = self;
+        let absent = Prefetch::Absent;
+        (HookRequest { hook, hook_instance, fhir_server, authorization, context, prefetch: absent, extension, unkept }, prefetch)
     }
 
-    /// Checks what the shape alone does not show.
+    /// Checks what the shape alone does not show. `offered` are the hooks that are answered.
     ///
     /// # Errors
     /// The first contradiction to the specification.
-    pub fn check(&self) -> Result<(), RequestError> {
-        if self.hook != "order-sign" {
-            return Err(RequestError::UnknownHook);
-        }
+    pub fn check(&self, offered: &[Hook]) -> Result<Hook, RequestError> {
+        let hook = Hook::of_name(&self.hook).filter(|hook| offered.contains(hook));
+        let hook = hook.ok_or_else(|| RequestError::UnknownHook { offered: Hook::names(offered) })?;
         if self.authorization.is_some() && self.fhir_server.is_none() {
             return Err(RequestError::NoServer);
         }
-        if self.context.patient_id.is_empty() {
-            return Err(RequestError::Missing { path: "context.patientId".to_owned() });
-        }
-        match &self.context.draft_orders {
-            None => Err(RequestError::NoOrders),
-            Some(bundle) if bundle.resource_type != "Bundle" => {
-                Err(RequestError::WrongType { path: "context.draftOrders.resourceType".to_owned() })
-            }
-            Some(_) => Ok(()),
-        }
+        self.context.check(hook)?;
+        Ok(hook)
     }
 }

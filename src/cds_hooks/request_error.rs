@@ -26,22 +26,35 @@ pub enum RequestError {
         path: String,
     },
     /// A hook this service does not answer.
-    #[error("this service answers the hook order-sign")]
-    UnknownHook,
+    #[error("this service answers {offered}")]
+    UnknownHook {
+        /// The hooks it answers.
+        offered: String,
+    },
     /// `fhirAuthorization` without `fhirServer`.
     #[error("`fhirServer` is required with `fhirAuthorization`")]
     NoServer,
-    /// order-sign without its orders.
+    /// order-sign or order-select without its orders.
     #[error(
         "`context.draftOrders` is missing. The usual cause lies in the registration at the EHR: the client lacks the scopes for unsigned \
          orders, or this service's URL differs from the registered endpoint"
     )]
     NoOrders,
     /// More orders than one person signs.
-    #[error("more than {limit} orders in `context.draftOrders` are for the sacroiliac joint")]
+    #[error("more than {limit} orders in `{path}` are for the sacroiliac joint")]
     TooManyOrders {
         /// How many are taken.
         limit: usize,
+        /// Where they stand.
+        path: &'static str,
+    },
+    /// More orders or appointments than one call is about.
+    #[error("more than {limit} entries in `{path}`")]
+    TooManyEntries {
+        /// How many are taken.
+        limit: usize,
+        /// Where they stand.
+        path: &'static str,
     },
     /// More entries of feedback than clinicians give in a batch.
     #[error("more than {limit} entries in `feedback`; send them in several calls")]
@@ -50,10 +63,10 @@ pub enum RequestError {
         limit: usize,
     },
     /// An order of somebody else.
-    #[error("`context.patientId` and the subject of order `{position}` are not the same patient")]
+    #[error("`context.patientId` and the patient of `{path}` are not the same")]
     OtherPatient {
-        /// The order's place in the Bundle.
-        position: usize,
+        /// Where the other patient is named.
+        path: String,
     },
 }
 
@@ -65,10 +78,11 @@ impl RequestError {
             Self::NotJson { .. } => "not_json",
             Self::Missing { .. } => "member_missing",
             Self::WrongType { .. } => "wrong_type",
-            Self::UnknownHook => "unknown_hook",
+            Self::UnknownHook { .. } => "unknown_hook",
             Self::NoServer => "no_server",
             Self::NoOrders => "no_orders",
             Self::TooManyOrders { .. } => "too_many_orders",
+            Self::TooManyEntries { .. } => "too_many_entries",
             Self::TooMuchFeedback { .. } => "too_much_feedback",
             Self::OtherPatient { .. } => "other_patient",
         }
@@ -79,19 +93,27 @@ impl RequestError {
     pub fn expression(&self) -> Option<String> {
         match self {
             Self::NotJson { .. } => None,
-            Self::Missing { path } | Self::WrongType { path } => Some(path.clone()),
-            Self::UnknownHook => Some("hook".to_owned()),
+            Self::Missing { path } | Self::WrongType { path } | Self::OtherPatient { path } => Some(path.clone()),
+            Self::UnknownHook { .. } => Some("hook".to_owned()),
             Self::NoServer => Some("fhirServer".to_owned()),
-            Self::NoOrders | Self::TooManyOrders { .. } => Some("context.draftOrders".to_owned()),
+            Self::NoOrders => Some("context.draftOrders".to_owned()),
+            Self::TooManyOrders { path, .. } | Self::TooManyEntries { path, .. } => Some((*path).to_owned()),
             Self::TooMuchFeedback { .. } => Some("feedback".to_owned()),
-            Self::OtherPatient { position } => Some(format!("context.draftOrders.entry[{position}].resource.subject")),
         }
     }
 
     /// Whether the call has the right shape but contradicts itself.
     #[must_use]
     pub fn is_contradiction(&self) -> bool {
-        matches!(self, Self::OtherPatient { .. } | Self::TooManyOrders { .. } | Self::TooMuchFeedback { .. })
+        match self {
+            Self::OtherPatient { .. } | Self::TooManyOrders { .. } | Self::TooManyEntries { .. } | Self::TooMuchFeedback { .. } => true,
+            Self::NotJson { .. }
+            | Self::Missing { .. }
+            | Self::WrongType { .. }
+            | Self::UnknownHook { .. }
+            | Self::NoServer
+            | Self::NoOrders => false,
+        }
     }
 }
 

@@ -9,10 +9,14 @@ use super::order_json::OrderJson;
 
 /// The answer to a hook call.
 #[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
 #[schema(as = HookResponse)]
 pub struct Response<'a> {
-    /// One card an in-scope order.
+    /// At most one card an in-scope order.
     pub cards: Vec<Card<'a>>,
+    /// What the client does without asking anybody: coverage information put on orders.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub system_actions: Vec<Action<'a>>,
 }
 
 /// A card.
@@ -42,6 +46,27 @@ pub struct Card<'a> {
     /// Where to read more.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub links: Vec<Link>,
+    /// What CRD and a client's own dialect add.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub extension: Option<CardExtension>,
+}
+
+/// What is said of a card beyond CDS Hooks.
+#[derive(Debug, Default, Serialize, ToSchema)]
+pub struct CardExtension {
+    /// The orders or appointments the card is about (CRD 2.2.1, "Linking responses to requests").
+    #[serde(rename = "davinci-crd.associated-resource", skip_serializing_if = "Vec::is_empty")]
+    pub associated_resource: Vec<ResourceReference>,
+    /// What Epic reads the detail as.
+    #[serde(rename = "com.epic.cdshooks.card.detail.content-type", skip_serializing_if = "Option::is_none")]
+    pub detail_content_type: Option<String>,
+}
+
+/// A reference to a resource of the call.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ResourceReference {
+    /// `ServiceRequest/{id}`
+    pub reference: String,
 }
 
 /// How urgent a card is; a payer's card is never critical.
@@ -106,6 +131,9 @@ pub enum Action<'a> {
         /// The new resource.
         #[schema(value_type = Object)]
         resource: serde_json::Value,
+        /// What CRD adds.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        extension: Option<ActionExtension>,
     },
     /// Replaces an order by the client's own JSON with one change.
     Update {
@@ -125,6 +153,14 @@ pub enum Action<'a> {
     },
 }
 
+/// What is said of an action beyond CDS Hooks (CRD 2.2.1, "if-none-exist").
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ActionExtension {
+    /// The search that must find nothing, or the resource is not made.
+    #[serde(rename = "davinci-crd.if-none-exist")]
+    pub if_none_exist: String,
+}
+
 /// A link.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Link {
@@ -135,6 +171,9 @@ pub struct Link {
     /// `absolute`: without a SMART launch.
     #[serde(rename = "type")]
     pub kind: LinkKind,
+    /// What the EHR hands over to the app it launches.
+    #[serde(rename = "appContext", skip_serializing_if = "Option::is_none")]
+    pub app_context: Option<String>,
 }
 
 /// How a link is opened.
@@ -143,4 +182,6 @@ pub struct Link {
 pub enum LinkKind {
     /// As it is.
     Absolute,
+    /// By a SMART launch.
+    Smart,
 }

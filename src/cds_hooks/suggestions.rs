@@ -1,49 +1,94 @@
-//! What a clinician can do with one click: move, change or remove an order, or order therapy. Whatever is suggested
-//! stands in the card's text as well.
+//! What a clinician can do with one click: move, change or remove an order, order therapy, or take the documentation form along.
+//! Whatever is suggested stands in the card's text as well, and what the client cannot carry out stands there alone.
+//! Not here: the Task of the form ([`super::form_completion`]).
 
-use chrono::{Duration, NaiveDate};
+use chrono::{Duration, NaiveDate, SecondsFormat};
 use fhir_sdk::r4b::codes::{RequestIntent, RequestStatus};
 use fhir_sdk::r4b::resources::{ServiceRequest, ServiceRequestOccurrence};
 use fhir_sdk::r4b::types::{CodeableConcept, Coding, Period, Reference as FhirReference};
+use serde::Deserialize;
 use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::card::CardCase;
+use super::card::{CardCase, is_named};
+use super::dialect::{ActionDescription, DialectRules, SelectionRule, SuggestionKind, TherapyOrder};
+use super::form_completion;
+use super::hook::Hook;
 use super::order_json::OrderJson;
 use super::plain_text::{plain, shortened};
-use super::response::{Action, Suggestion};
-use crate::policy::{CardText, CriterionId, Determination, DiagnosisSupport, Reference};
+use super::response::{Action, SelectionBehavior, Suggestion};
+use crate::policy::{CardText, CriterionId, Determination, DiagnosisSupport, TherapyOrderText};
+
+/// The type of an order.
+const ORDER: &str = "ServiceRequest";
 
 /// A button's words.
 const LABEL_LIMIT: usize = 100;
 
-/// A suggestion, and whether it changes the order the card is about.
-pub(super) struct Offered<'a> {
-    pub suggestion: Suggestion<'a>,
-    pub changes_order: bool,
+/// The system of the keys of Epic's preference lists.
+const PREFERENCE_LIST: &str = "urn:com.epic.cdshooks.action.code.system.preference-list-item";
+
+/// What can be done about an order.
+#[derive(Default)]
+pub(super) struct Offer<'a> {
+    /// With one click, the most useful first.
+    pub suggestions: Vec<Suggestion<'a>>,
+    /// By hand, for the client does not carry it out.
+    pub by_hand: Vec<String>,
+    /// How many suggestions change the order the card is about.
+    changes: usize,
 }
 
-/// What can be done about an order, the most useful first.
-pub(super) fn suggestions<'a>(case: &CardCase<'_, '_, 'a>, new_id: &mut impl FnMut() -> Uuid) -> Vec<Offered<'a>> {
-    [reschedule(case), order_therapy(case), remove_second(case), remove(case), add_diagnosis(case)]
-        .into_iter()
-        .flatten()
-        .map(|(label, action, changes_order)| {
-            let label = shortened(&plain(&label), LABEL_LIMIT);
-            Offered { suggestion: Suggestion { label, uuid: new_id(), actions: vec![action] }, changes_order }
-        })
-        .collect()
+impl<'a> Offer<'a> {
+    /// How many suggestions can be taken together; `None` without any.
+    pub(super) fn behavior(&self, dialect: &DialectRules) -> Option<SelectionBehavior> {
+        let behavior = match dialect.selection_behavior {
+            SelectionRule::AsNeeded if self.changes > 1 => SelectionBehavior::AtMostOne,
+            SelectionRule::AsNeeded | SelectionRule::Any => SelectionBehavior::Any,
+        };
+        (!self.suggestions.is_empty()).then_some(behavior)
+    }
+
+    fn add(&mut self, draft: Draft<'a>, dialect: &DialectRules, new_id: &mut impl FnMut() -> Uuid) {
+        let label = shortened(&plain(&draft.label), LABEL_LIMIT);
+        let overwrites = dialect.selection_behavior == SelectionRule::Any && draft.changes_order && self.changes > 0;
+        if draft.actions.is_empty() || overwrites || !dialect.carries_out(draft.kind) {
+            self.by_hand.push(label);
+        } else {
+            self.changes += usize::from(draft.changes_order);
+            self.suggestions.push(Suggestion { label, uuid: new_id(), actions: draft.actions });
+        }
+    }
 }
 
-type Draft<'a> = (String, Action<'a>, bool);
+/// A suggestion before the client's dialect has had its say.
+struct Draft<'a> {
+    kind: SuggestionKind,
+    label: String,
+    /// None where there is nothing the client could be told to do.
+    actions: Vec<Action<'a>>,
+    /// Whether it changes the order the card is about.
+    changes_order: bool,
+}
+
+/// What can be done about an order.
+pub(super) fn offer<'a>(case: &CardCase<'_, '_, 'a>, new_id: &mut impl FnMut() -> Uuid) -> Offer<'a> {
+    let drafts = [reschedule(case), complete_form(case), order_therapy(case), remove_second(case), remove(case), add_diagnosis(case)];
+    let mut offer = Offer::default();
+    for draft in drafts.into_iter().flatten() {
+        offer.add(draft, case.presentation.dialect, new_id);
+    }
+    offer
+}
 
 /// Not yet, but from a day on: the order moved to that day.
 fn reschedule<'a>(case: &CardCase<'_, '_, 'a>) -> Option<Draft<'a>> {
-    let date = case.order.earliest_date?;
+    let date = case.order.earliest_date.filter(|_| is_unsigned(case))?;
     let order = OrderJson::read(case.presentation.order(case.order.position)?)?;
-    let description = case.say(CardText::SuggestReschedule, &[&date]);
-    Some((description.clone(), Action::Update { description, resource: moved(order, date)? }, true))
+    let label = case.say(CardText::SuggestReschedule, &[&date]);
+    let actions = vec![Action::Update { description: label.clone(), resource: moved(order, date)? }];
+    Some(Draft { kind: SuggestionKind::UpdateOrder, label, actions, changes_order: true })
 }
 
 /// The order on a day. A period is moved at its beginning; a timing is the clinician's to change, so nothing is offered
@@ -71,9 +116,25 @@ fn moved_period(period: &str, day: &str) -> Option<Box<RawValue>> {
     to_raw_value(&period).ok()
 }
 
+/// Something is to be documented: the form for it as a task.
+fn complete_form<'a>(case: &CardCase<'_, '_, 'a>) -> Option<Draft<'a>> {
+    let form = case.presentation.form.as_ref().filter(|_| form_completion::is_called_for(case))?;
+    let label = case.say(CardText::SuggestForm, &[]);
+    let task = form_completion::create_task(case, form, case.say(CardText::FormTask, &[&case.words().order()]))?;
+    let alone = case.presentation.dialect.one_action_a_suggestion;
+    let questionnaire = if alone { None } else { form_completion::create_questionnaire(case, form) };
+    let actions = questionnaire.into_iter().chain([task]).collect();
+    Some(Draft { kind: SuggestionKind::CreateTask, label, actions, changes_order: false })
+}
+
 /// Therapy is what is missing: an order for it.
 fn order_therapy<'a>(case: &CardCase<'_, '_, 'a>) -> Option<Draft<'a>> {
-    let open = matches!(case.order.determination, Determination::NotYet | Determination::NeedsDocumentation);
+    let open = match case.order.determination {
+        Determination::NotYet | Determination::NeedsDocumentation => true,
+        Determination::Supported | Determination::IndividualConsideration | Determination::Indeterminate | Determination::NotSupported => {
+            false
+        }
+    };
     let mut criteria = case.order.sites.iter().flat_map(|site| &site.criteria);
     let missing = criteria.any(|criterion| {
         let lacking = criterion.id == CriterionId::ExerciseTherapy && criterion.verdict.is_not_met();
@@ -82,8 +143,21 @@ fn order_therapy<'a>(case: &CardCase<'_, '_, 'a>) -> Option<Draft<'a>> {
     if !open || !missing {
         return None;
     }
-    let description = case.say(CardText::SuggestTherapy, &[]);
-    Some((description.clone(), Action::Create { description, resource: therapy(case)? }, false))
+    let label = case.say(CardText::SuggestTherapy, &[]);
+    let description = match case.presentation.dialect.action_description {
+        ActionDescription::Action => label.clone(),
+        ActionDescription::WholeSuggestion => case.say(CardText::SuggestWhole, &[&label, &case.policy.wording.therapy_order.reason]),
+    };
+    let create = therapy(case).map(|resource| Action::Create { description, resource, extension: None });
+    Some(Draft { kind: SuggestionKind::CreateOrder, label, actions: create.into_iter().collect(), changes_order: false })
+}
+
+/// The code that therapy is ordered by, with its system; none where the site's own is needed and not known.
+fn therapy_code<'c>(case: &CardCase<'c, '_, '_>, text: &'c TherapyOrderText) -> Option<(&'c str, &'c str)> {
+    match case.presentation.dialect.therapy_order {
+        TherapyOrder::PolicyCode => Some((&text.system, &text.code)),
+        TherapyOrder::PreferenceList => case.presentation.therapy_order_code.map(|code| (PREFERENCE_LIST, code)),
+    }
 }
 
 /// A draft order for therapy, from today on.
@@ -91,7 +165,8 @@ fn therapy(case: &CardCase<'_, '_, '_>) -> Option<Value> {
     let text = &case.policy.wording.therapy_order;
     let today = case.evaluation.as_of.date_naive();
     let last = today.checked_add_signed(Duration::weeks(text.weeks.into()) - Duration::days(1))?;
-    let coding = Coding::builder().system(text.system.clone()).code(text.code.clone()).display(text.display.clone()).build().ok()?;
+    let (system, code) = therapy_code(case, text)?;
+    let coding = Coding::builder().system(system.to_owned()).code(code.to_owned()).display(text.display.clone()).build().ok()?;
     let code = CodeableConcept::builder().coding(vec![Some(coding)]).text(text.display.clone()).build().ok()?;
     let reason = CodeableConcept::builder().text(text.reason.clone()).build().ok()?;
     let subject = FhirReference::builder().reference(case.evaluation.patient.to_string()).build().ok()?;
@@ -101,32 +176,57 @@ fn therapy(case: &CardCase<'_, '_, '_>) -> Option<Value> {
         .intent(RequestIntent::Order)
         .code(code)
         .subject(subject)
+        .authored_on(case.evaluation.as_of.to_rfc3339_opts(SecondsFormat::Secs, true).parse().ok()?)
         .occurrence(ServiceRequestOccurrence::Period(period))
         .reason_code(vec![Some(reason)]);
-    if !case.presentation.user_id.is_empty() {
-        order = order.requester(FhirReference::builder().reference(case.presentation.user_id.to_owned()).build().ok()?);
+    if let Some(requester) = requester(case) {
+        order = order.requester(FhirReference::builder().reference(requester).build().ok()?);
     }
     fhir_json::to_json(&order.build().ok()?.into())
 }
 
-/// Whether a resource has an id, without which no action can name it.
-fn is_named(reference: &Reference<'_>) -> bool {
-    !reference.id().is_empty()
+/// Who asks for therapy: who was about to sign, else who ordered the injection.
+fn requester(case: &CardCase<'_, '_, '_>) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Requester {
+        reference: String,
+    }
+    let user = case.presentation.user_id;
+    let orders = || {
+        let order = OrderJson::read(case.presentation.order(case.order.position)?)?;
+        serde_json::from_str::<Requester>(order.get("requester")?).ok().map(|requester| requester.reference)
+    };
+    Some(user.to_owned()).filter(|user| may_order(user)).or_else(orders)
+}
+
+/// Patients and their relatives book appointments; they order nothing.
+fn may_order(user: &str) -> bool {
+    !user.is_empty() && !["Patient/", "RelatedPerson/"].iter().any(|kind| user.contains(kind))
+}
+
+/// Whether the order can still be changed: it is neither signed already, nor an appointment.
+fn is_unsigned(case: &CardCase<'_, '_, '_>) -> bool {
+    match case.presentation.hook {
+        Hook::OrderSign | Hook::OrderSelect => true,
+        Hook::OrderDispatch | Hook::AppointmentBook | Hook::EncounterStart | Hook::EncounterDischarge | Hook::PatientView => false,
+    }
 }
 
 /// Two procedures in one visit: the other one removed.
 fn remove_second<'a>(case: &CardCase<'_, '_, 'a>) -> Option<Draft<'a>> {
-    let second = case.order.second_procedure.as_ref().filter(|_| case.order.determination == Determination::NotYet)?;
+    let second = case.order.second_procedure.as_ref().filter(|_| case.order.determination == Determination::NotYet && is_unsigned(case))?;
     let order = Some(&second.order).filter(|order| second.is_ours_to_remove && is_named(&order.reference))?;
-    let description = case.say(CardText::SuggestRemoveSecond, &[&shortened(&plain(&order.words), LABEL_LIMIT)]);
-    Some((description.clone(), Action::Delete { description, resource_id: order.reference.to_string() }, false))
+    let label = case.say(CardText::SuggestRemoveSecond, &[&shortened(&plain(&order.words), LABEL_LIMIT)]);
+    let actions = vec![Action::Delete { description: label.clone(), resource_id: order.reference.to_string() }];
+    Some(Draft { kind: SuggestionKind::DeleteOrder, label, actions, changes_order: false })
 }
 
 /// Not supported: the order removed.
 fn remove<'a>(case: &CardCase<'_, '_, 'a>) -> Option<Draft<'a>> {
-    (case.order.determination == Determination::NotSupported && is_named(&case.order.order)).then(|| {
-        let description = case.say(CardText::SuggestRemove, &[]);
-        (description.clone(), Action::Delete { description, resource_id: case.order.order.to_string() }, true)
+    (case.order.determination == Determination::NotSupported && is_named(&case.order.order) && is_unsigned(case)).then(|| {
+        let label = case.say(CardText::SuggestRemove, &[]);
+        let actions = vec![Action::Delete { description: label.clone(), resource_id: case.order.order.to_string() }];
+        Draft { kind: SuggestionKind::DeleteOrder, label, actions, changes_order: true }
     })
 }
 
@@ -134,9 +234,10 @@ fn remove<'a>(case: &CardCase<'_, '_, 'a>) -> Option<Draft<'a>> {
 fn add_diagnosis<'a>(case: &CardCase<'_, '_, 'a>) -> Option<Draft<'a>> {
     let useful = case.order.diagnosis == DiagnosisSupport::OnProblemList && case.order.determination != Determination::NotSupported;
     let condition = case.order.supporting_condition.as_ref().filter(|condition| useful && is_named(&condition.reference))?;
-    let order = OrderJson::read(case.presentation.order(case.order.position)?)?;
+    let order = OrderJson::read(case.presentation.order(case.order.position)?).filter(|_| case.order.order.kind() == ORDER)?;
     let reference = json!({"reference": condition.reference.to_string(), "display": plain(&condition.words)});
-    let description = case.say(CardText::SuggestDiagnosis, &[&shortened(&plain(&condition.words), LABEL_LIMIT)]);
+    let label = case.say(CardText::SuggestDiagnosis, &[&shortened(&plain(&condition.words), LABEL_LIMIT)]);
     let resource = order.with_element("reasonReference", &reference)?;
-    Some((description.clone(), Action::Update { description, resource }, true))
+    let actions = vec![Action::Update { description: label.clone(), resource }];
+    Some(Draft { kind: SuggestionKind::UpdateOrder, label, actions, changes_order: true })
 }

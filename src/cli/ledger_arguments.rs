@@ -8,7 +8,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use uuid::Uuid;
 
 use super::arguments::{ConfigFile, PolicyDirectory, instant};
-use crate::app::{Determination, End, EntryKind, Place, Wanted};
+use crate::app::{Determination, End, EntryKind, Place, Wanted, record_of};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum LedgerCommand {
@@ -67,7 +67,7 @@ fn determination(text: &str) -> Result<String, String> {
 }
 
 fn kind(text: &str) -> Result<EntryKind, String> {
-    EntryKind::of(text).ok_or_else(|| "none of start, call, fault, refusal, feedback".to_owned())
+    EntryKind::of(text).ok_or_else(|| "none of start, call, fault, refusal, feedback, app-opened, app-saved".to_owned())
 }
 
 #[derive(Debug, Args)]
@@ -95,8 +95,8 @@ pub(super) enum ShownFormat {
 
 #[derive(Debug, Args)]
 pub(super) struct ShowArguments {
-    /// The assertion id, or the uuid of a card.
-    #[arg(value_name = "ASSERTION")]
+    /// The assertion id, an authorization's number, or the uuid of a card.
+    #[arg(value_name = "ASSERTION", value_parser = assertion)]
     pub(super) id: Uuid,
     /// Text for people, or the whole record as JSON.
     #[arg(long, value_enum, default_value = "text")]
@@ -107,8 +107,8 @@ pub(super) struct ShowArguments {
 
 #[derive(Debug, Args)]
 pub(super) struct ReplayArguments {
-    /// The assertion id, or the uuid of a card.
-    #[arg(value_name = "ASSERTION")]
+    /// The assertion id, an authorization's number, or the uuid of a card.
+    #[arg(value_name = "ASSERTION", value_parser = assertion)]
     pub(super) id: Uuid,
     #[command(flatten)]
     pub(super) file: ConfigFile,
@@ -171,4 +171,8 @@ pub(super) struct NewKeyArguments {
     /// What the key is called in records, and on its line.
     #[arg(long, value_name = "ID")]
     pub(super) id: Option<String>,
+}
+
+fn assertion(text: &str) -> Result<Uuid, String> {
+    record_of(text).ok_or_else(|| "it is no assertion id, no authorization's number and no uuid of a card".to_owned())
 }

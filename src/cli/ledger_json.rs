@@ -131,6 +131,7 @@ pub(super) struct Summary {
     pub(super) patient: String,
     pub(super) user: String,
     pub(super) orders: Vec<SummaryOrder>,
+    pub(super) response: String,
     pub(super) outcome: String,
     pub(super) card_is_known: Option<bool>,
     pub(super) count: Option<u32>,

@@ -10,16 +10,18 @@ use crate::app::{EntryKind, Kept};
 
 /// A record as one line of a list.
 pub(super) fn line(record: &Kept) -> String {
-    let Summary { patient, orders, outcome, count, program, .. } = summary(record);
+    let Summary { patient, orders, response, outcome, count, program, .. } = summary(record);
     let said = match record.kind {
         EntryKind::Start => program,
-        EntryKind::Call => record.determination.clone().unwrap_or_else(|| "nothing to say".to_owned()),
+        EntryKind::Call | EntryKind::AppOpened | EntryKind::AppSaved => {
+            record.determination.clone().unwrap_or_else(|| "nothing to say".to_owned())
+        }
         EntryKind::Fault | EntryKind::Refusal => record.cause.clone().unwrap_or_default(),
         EntryKind::Feedback => outcome,
     };
     let orders: Vec<String> = orders.into_iter().map(|order| order.reference).collect();
     let card = record.card.map(|card| format!("card {card}"));
-    let more = [Some(patient), Some(orders.join(" ")), card, count.map(|count| format!("{count} callers"))];
+    let more = [Some(patient), Some(orders.join(" ")), Some(response), card, count.map(|count| format!("{count} callers"))];
     let more: Vec<String> = more.into_iter().flatten().filter(|text| !text.is_empty()).collect();
     let client = record.client.as_deref().unwrap_or("-");
     format!("{}  {:<8}  {said:<24}  {client:<16}  {}  {}\n", instant(&record.received_at), record.kind.as_str(), record.id, more.join("  "))
@@ -36,6 +38,15 @@ struct Content {
     fetched: Option<Fetched>,
     answer: Answer,
     request: Value,
+}
+
+/// The parts of an opened app's content that are shown.
+#[derive(Deserialize)]
+struct AppContent {
+    #[serde(default)]
+    evaluation: Option<Evaluation>,
+    #[serde(default)]
+    response: Option<Value>,
 }
 
 #[derive(Deserialize)]
@@ -126,6 +137,15 @@ pub(super) fn whole(record: &Kept, feedback: &[Kept]) -> anyhow::Result<String> 
         decided(&mut text, content.evaluation.as_ref())?;
         answered(&mut text, &content.answer)?;
     }
+    if matches!(record.kind, EntryKind::AppOpened | EntryKind::AppSaved)
+        && let Some(content) = &record.content
+    {
+        let content: AppContent = harmless_json(content)?;
+        decided(&mut text, content.evaluation.as_ref())?;
+        if let Some(response) = content.response {
+            writeln!(text, "\nSaved\n  {response}")?;
+        }
+    }
     let own = (record.kind == EntryKind::Feedback).then_some(record);
     let feedback: Vec<&Kept> = own.into_iter().chain(feedback).collect();
     if !feedback.is_empty() {
@@ -139,7 +159,7 @@ pub(super) fn whole(record: &Kept, feedback: &[Kept]) -> anyhow::Result<String> 
 }
 
 fn head(record: &Kept) -> Result<String, std::fmt::Error> {
-    let Summary { hook_instance, patient, user, count, program, card_is_known, .. } = summary(record);
+    let Summary { hook_instance, patient, user, response, count, program, card_is_known, .. } = summary(record);
     let mut text = String::new();
     writeln!(text, "{} {}", record.kind.as_str(), record.id)?;
     let place = format!("{} ({})", record.place, record.instance);
@@ -154,6 +174,7 @@ fn head(record: &Kept) -> Result<String, std::fmt::Error> {
         ("hookInstance", hook_instance),
         ("patient", patient),
         ("user", user),
+        ("response", response),
         ("status", record.status.map(|status| status.to_string()).unwrap_or_default()),
         ("cause", record.cause.clone().unwrap_or_default()),
         ("callers", count.map(|count| count.to_string()).unwrap_or_default()),

@@ -7,16 +7,17 @@ use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use serde::{Deserialize, Deserializer, de::Error};
+use serde::{Deserialize, Deserializer, Serialize, de::Error};
 use url::{Host, Url};
 
 use super::addresses::outgoing_faults;
 use super::error::SectionFault;
-use super::{FhirServerConfig, PlansEntry, duration};
+use super::{FhirServerConfig, PlanConfig, duration};
 
 /// A CDS Client that may call (CDS Hooks, "Trusting CDS Clients").
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a key of its own")]
 pub struct ClientConfig {
     /// What it is called in logs and metrics.
     pub name: String,
@@ -49,7 +50,20 @@ pub struct ClientConfig {
     /// How answers are to be written for it.
     #[serde(default)]
     pub dialect: Dialect,
-    /// The id of the `[[plans]]` entry it is answered for; absent: `[plan]`.
+    /// Whether its users have an app for documentation forms (Da Vinci DTR).
+    #[serde(default = "yes")]
+    pub dtr: bool,
+    /// Whether its calls are judged and kept, and answered with no card at all.
+    #[serde(default)]
+    pub shadow: bool,
+    /// Whether it carries out system actions.
+    #[serde(default = "yes")]
+    pub system_actions: bool,
+    /// In place of `crd.strict`.
+    pub strict: Option<bool>,
+    /// What it knows the order for conservative therapy by, where that is not the policy's code.
+    pub therapy_order_code: Option<String>,
+    /// The id of the plan it is answered for; absent: the one of the member's Coverage.
     pub plan: Option<String>,
     /// In place of `auth.max_token_lifetime`.
     #[serde(default, deserialize_with = "duration::deserialize_optional")]
@@ -94,7 +108,7 @@ pub enum TenantRule {
 }
 
 /// How answers are written for a client.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Dialect {
     /// As the specification says.
@@ -141,11 +155,16 @@ fn default_algorithms() -> Vec<SigningAlgorithm> {
     vec![SigningAlgorithm::ES384, SigningAlgorithm::RS384]
 }
 
+fn yes() -> bool {
+    true
+}
+
 /// What the entries refer to.
 pub(super) struct Surroundings<'c> {
     pub(super) public_url: Option<&'c Url>,
     pub(super) fhir_servers: &'c [FhirServerConfig],
-    pub(super) plans: &'c [PlansEntry],
+    pub(super) plan: &'c PlanConfig,
+    pub(super) plans: &'c [PlanConfig],
     pub(super) client_certificates: bool,
 }
 
@@ -204,8 +223,11 @@ impl ClientConfig {
         for name in self.fhir_servers.iter().filter(|name| around.fhir_servers.iter().all(|server| server.name != **name)) {
             add("fhir_servers", &format_args!("no `[[fhir_servers]]` is named `{name}`"));
         }
-        if let Some(id) = self.plan.as_ref().filter(|id| around.plans.iter().all(|plan| plan.id != **id)) {
-            add("plan", &format_args!("no `[[plans]]` has the id `{id}`"));
+        if let Some(id) = self.plan.as_ref().filter(|id| no_such_plan(around.plan, around.plans, id)) {
+            add("plan", &format_args!("no plan has the id `{id}`"));
+        }
+        if self.therapy_order_code.as_ref().is_some_and(|code| code.trim().is_empty()) {
+            add("therapy_order_code", &"must not be empty");
         }
         if !self.tenants.is_empty() && self.tenant != TenantRule::Claim {
             add("tenants", &"needs `tenant = \"claim\"`");
@@ -217,6 +239,10 @@ impl ClientConfig {
             add("certificate_names", &format_args!("`{name}` is not a DNS name"));
         }
     }
+}
+
+pub(super) fn no_such_plan(plan: &PlanConfig, plans: &[PlanConfig], id: &str) -> bool {
+    std::iter::once(plan).chain(plans).all(|plan| plan.id.as_deref() != Some(id))
 }
 
 fn is_loopback(url: &Url) -> bool {

@@ -33,6 +33,6 @@ impl CorsConfig {
 }
 
 /// Browsers compare origins as text in their serialized form (RFC 6454, section 6.2), so only that form can ever match.
-fn is_origin(text: &str) -> bool {
+pub(super) fn is_origin(text: &str) -> bool {
     text == "*" || Url::parse(text).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.origin().ascii_serialization() == text)
 }

@@ -52,7 +52,8 @@ fn value_of(text: &str) -> Value {
     }
 }
 
-/// The variable that sets `key`.
+/// The variable that sets `key`. One variable holds all that lies within a key.
 pub(super) fn variable_for(key: &str) -> String {
-    format!("{ENVIRONMENT_PREFIX}{}", key.to_ascii_uppercase().replace('.', "__"))
+    let outer: Vec<&str> = key.split('.').take(2).collect();
+    format!("{ENVIRONMENT_PREFIX}{}", outer.join("__").to_ascii_uppercase())
 }

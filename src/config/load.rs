@@ -11,8 +11,8 @@ use serde::Deserialize;
 use super::environment::Environment;
 use super::stack::Stack;
 use super::{
-    AuthConfig, AuthMode, ClientConfig, ConfigError, CorsConfig, FhirConfig, FhirServerConfig, LedgerConfig, LimitsConfig, LogConfig,
-    MetricsConfig, Origin, PlanConfig, PlansEntry, PolicyConfig, ServerConfig, TlsConfig, TracesConfig,
+    AuthConfig, AuthMode, ClientConfig, ConfigError, CorsConfig, CrdConfig, DevelopmentConfig, FhirConfig, FhirServerConfig, LedgerConfig,
+    LimitsConfig, LogConfig, MetricsConfig, Origin, PlanConfig, PolicyConfig, ServerConfig, SmartConfig, TlsConfig, TracesConfig,
 };
 
 const DEFAULTS: &str = include_str!("default.toml");
@@ -32,13 +32,18 @@ pub struct Config {
     /// Who may call.
     #[serde(default)]
     pub clients: Vec<ClientConfig>,
+    /// How everybody is answered in development mode.
+    #[serde(default)]
+    pub development: DevelopmentConfig,
     /// Browser origins.
     pub cors: CorsConfig,
+    /// How Da Vinci CRD is spoken.
+    pub crd: CrdConfig,
     /// The health plan.
     pub plan: PlanConfig,
-    /// Further plans, for clients that are answered for another.
+    /// Further plans.
     #[serde(default)]
-    pub plans: Vec<PlansEntry>,
+    pub plans: Vec<PlanConfig>,
     /// Where policies come from.
     pub policy: PolicyConfig,
     /// What fetching may cost.
@@ -46,6 +51,8 @@ pub struct Config {
     /// The FHIR servers that may be contacted.
     #[serde(default)]
     pub fhir_servers: Vec<FhirServerConfig>,
+    /// The SMART app, and the EHRs it is registered with.
+    pub smart: SmartConfig,
     /// Where calls and answers are kept.
     pub ledger: LedgerConfig,
     /// The log.

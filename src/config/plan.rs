@@ -1,62 +1,229 @@
-//! `[plan]` and `[[plans]]`: how the health plan presents itself.
+//! `[plan]` and `[[plans]]`: who the health plan is, whom it insures, and how it presents itself.
 //! Not here: coverage rules, which are the policy's; see `cds-hooks/policies`.
 
 use std::collections::BTreeSet;
+use std::fmt;
+use std::str::FromStr;
 
-use serde::Deserialize;
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize};
 use url::Url;
 
 use super::error::SectionFault;
+use super::prior_authorization::PriorAuthorization;
 
-/// The health plan on whose behalf the service answers.
+/// A health plan on whose behalf the service answers: `[plan]`, or one of `[[plans]]`.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PlanConfig {
+    /// What clients refer to it by. Each of `[[plans]]` has one.
+    pub id: Option<String>,
     /// The card's source label when no Coverage names the insurer.
     pub name: String,
     /// The published policy, to link from cards.
-    pub policy_url: Option<Url>,
+    pub policy_url: Option<PolicyUrl>,
+    /// What Coverages call its payer by.
+    #[serde(default)]
+    pub payer_identifiers: Vec<PayerIdentifier>,
+    /// What Coverages name its payer, compared without regard to case and spacing.
+    #[serde(default)]
+    pub payer_names: Vec<String>,
+    /// The lines of business it answers for; absent: all.
+    pub lines_of_business: Option<Vec<LineOfBusiness>>,
+    /// Which services need prior authorization; absent: nothing is said of it.
+    pub prior_authorization: Option<PriorAuthorization>,
+    /// What the authorization numbers it issues begin with.
+    #[serde(default = "default_prefix")]
+    pub authorization_prefix: String,
+    /// Whom to ask about an answer.
+    pub contact: Option<PlanContact>,
+}
+
+/// The address of a published policy, an http or https URL, in which `{section}` may stand for a section of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PolicyUrl(String);
+
+/// How a Coverage calls a payer: `system|value`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct PayerIdentifier(String);
+
+/// A line of business.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LineOfBusiness {
+    /// A private plan.
+    Commercial,
+    /// Medicaid.
+    Medicaid,
+    /// Medicare.
+    Medicare,
+}
+
+/// Whom to ask about an answer.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PlanContact {
+    /// A person or office.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// A telephone number, as people write it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub phone: Option<String>,
+    /// An e-mail address.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub email: Option<String>,
+    /// An http or https URL.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+}
+
+fn default_prefix() -> String {
+    "SIJ".to_owned()
+}
+
+/// The longest beginning of an authorization number, in letters.
+const LONGEST_PREFIX: usize = 12;
+
+impl PolicyUrl {
+    /// What stands for a section.
+    pub const SECTION: &str = "{section}";
+
+    /// As it was written.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for PolicyUrl {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let filled = text.replace(Self::SECTION, "I.A");
+        if filled.contains(['{', '}']) {
+            return Err(format!("`{text}` has braces around something else than `{{section}}`"));
+        }
+        if is_http(&filled) { Ok(Self(text.to_owned())) } else { Err(format!("`{text}` is not an http or https URL")) }
+    }
+}
+
+impl<'de> Deserialize<'de> for PolicyUrl {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
+    }
+}
+
+impl PayerIdentifier {
+    /// As it was written: the system, a bar, the value.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl<'de> Deserialize<'de> for PayerIdentifier {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let is_whole = text.split_once('|').is_some_and(|(system, value)| !system.trim().is_empty() && !value.trim().is_empty());
+        if is_whole {
+            Ok(Self(text))
+        } else {
+            Err(D::Error::custom(format_args!("`{text}` is not a system and a value, as `system|value`")))
+        }
+    }
 }
 
 impl PlanConfig {
     pub(super) fn validate(&self) -> Vec<SectionFault> {
-        plan_faults(&self.name, self.policy_url.as_ref())
+        let mut faults = Vec::new();
+        self.add_faults(&mut |key, message| faults.push(SectionFault::new(key, message)));
+        faults
     }
-}
 
-/// Another plan, which clients refer to by its id.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct PlansEntry {
-    /// What clients refer to it by.
-    pub id: String,
-    /// As [`PlanConfig::name`].
-    pub name: String,
-    /// As [`PlanConfig::policy_url`].
-    pub policy_url: Option<Url>,
-}
-
-/// The faults of every entry of `[[plans]]`, by its place.
-pub(super) fn validate_plans(plans: &[PlansEntry]) -> Vec<SectionFault> {
-    let mut faults = Vec::new();
-    let mut ids = BTreeSet::new();
-    for (place, plan) in (1..).zip(plans) {
-        if plan.id.trim().is_empty() || !ids.insert(&plan.id) {
-            faults.push(SectionFault::new("id", format_args!("entry {place}: must be there, and only once")));
+    fn add_faults(&self, add: &mut dyn FnMut(&'static str, &dyn fmt::Display)) {
+        if self.id.as_ref().is_some_and(|id| id.trim().is_empty()) {
+            add("id", &"must not be empty");
         }
-        let found = plan_faults(&plan.name, plan.policy_url.as_ref()).into_iter();
-        faults.extend(found.map(|SectionFault { key, message }| SectionFault::new(key, format_args!("entry {place}: {message}"))));
+        if self.name.trim().is_empty() {
+            add("name", &"must not be empty");
+        }
+        if self.payer_names.iter().any(|name| name.trim().is_empty()) {
+            add("payer_names", &"must not be empty");
+        }
+        if let Some(lines) = &self.lines_of_business {
+            if lines.is_empty() {
+                add("lines_of_business", &"must name at least one; absent: all");
+            }
+            if lines.iter().collect::<BTreeSet<_>>().len() < lines.len() {
+                add("lines_of_business", &"one stands twice");
+            }
+        }
+        for code in self.prior_authorization.iter().flat_map(PriorAuthorization::unusable_codes) {
+            add("prior_authorization", &format_args!("`{code}` is not a billing code without modifiers"));
+        }
+        if !is_prefix(&self.authorization_prefix) {
+            add("authorization_prefix", &format_args!("must be 1 to {LONGEST_PREFIX} letters, digits and hyphens"));
+        }
+        if let Some(fault) = self.contact.as_ref().and_then(PlanContact::fault) {
+            add("contact", &fault);
+        }
+    }
+}
+
+impl PlanContact {
+    fn fault(&self) -> Option<&'static str> {
+        let texts = [&self.name, &self.phone, &self.email, &self.url];
+        if texts.iter().all(|text| text.is_none()) {
+            Some("must have a `name`, `phone`, `email` or `url`")
+        } else if texts.into_iter().flatten().any(|text| text.trim().is_empty()) {
+            Some("must not have an empty text")
+        } else if self.email.as_ref().is_some_and(|email| !email.contains('@')) {
+            Some("`email` is not an e-mail address")
+        } else if self.url.as_ref().is_some_and(|url| !is_http(url)) {
+            Some("`url` is not an http or https URL")
+        } else {
+            None
+        }
+    }
+}
+
+/// The faults of every entry of `[[plans]]`, by its place. `first` is `[plan]`.
+pub(super) fn validate_plans(first: &PlanConfig, plans: &[PlanConfig]) -> Vec<SectionFault> {
+    let mut faults = Vec::new();
+    let mut ids: BTreeSet<&str> = first.id.as_deref().into_iter().collect();
+    let mut payers = BTreeSet::new();
+    payers.extend(claims(first));
+    for (place, plan) in (1..).zip(plans) {
+        let mut add = |key, message: &dyn fmt::Display| faults.push(SectionFault::new(key, format_args!("entry {place}: {message}")));
+        if !plan.id.as_deref().is_some_and(|id| ids.insert(id)) {
+            add("id", &"must be there, and only once");
+        }
+        plan.add_faults(&mut add);
+        let own: BTreeSet<_> = claims(plan).collect();
+        for (key, claimed) in own.intersection(&payers) {
+            add(key, &format_args!("`{claimed}` is another plan's already"));
+        }
+        payers.extend(own);
     }
     faults
 }
 
-fn plan_faults(name: &str, policy_url: Option<&Url>) -> Vec<SectionFault> {
-    let mut faults = Vec::new();
-    if name.trim().is_empty() {
-        faults.push(SectionFault::new("name", "must not be empty"));
-    }
-    if let Some(url) = policy_url.filter(|url| !matches!(url.scheme(), "http" | "https")) {
-        faults.push(SectionFault::new("policy_url", format_args!("`{url}` is not an http or https URL")));
-    }
-    faults
+/// The payers a plan says are its own, each with the key that says so.
+fn claims(plan: &PlanConfig) -> impl Iterator<Item = (&'static str, String)> {
+    let identifiers = plan.payer_identifiers.iter().map(|identifier| ("payer_identifiers", identifier.0.clone()));
+    identifiers.chain(plan.payer_names.iter().map(|name| ("payer_names", comparable_name(name))))
+}
+
+/// A payer's name without regard to case and spacing.
+#[must_use]
+pub fn comparable_name(name: &str) -> String {
+    name.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase()
+}
+
+fn is_http(text: &str) -> bool {
+    Url::parse(text).is_ok_and(|url| matches!(url.scheme(), "http" | "https"))
+}
+
+fn is_prefix(text: &str) -> bool {
+    (1..=LONGEST_PREFIX).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
 }

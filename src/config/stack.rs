@@ -7,10 +7,11 @@ use serde::de::DeserializeOwned;
 
 use super::error::SectionFault;
 use super::{
-    AuthConfig, ClientConfig, Config, ConfigError, CorsConfig, Fault, FhirConfig, FhirServerConfig, LedgerConfig, LimitsConfig, LogConfig,
-    MetricsConfig, Origin, PlanConfig, PlansEntry, PolicyConfig, ServerConfig, TlsConfig, TracesConfig,
+    AuthConfig, ClientConfig, Config, ConfigError, CorsConfig, CrdConfig, DevelopmentConfig, Fault, FhirConfig, FhirServerConfig,
+    LedgerConfig, LimitsConfig, LogConfig, MetricsConfig, Origin, PlanConfig, PolicyConfig, ServerConfig, SmartConfig, TlsConfig,
+    TracesConfig,
 };
-use super::{clients, fhir, plan};
+use super::{clients, fhir, plan, smart};
 
 /// The layers so far, and what was wrong with them.
 #[derive(Default)]
@@ -46,13 +47,16 @@ impl Stack {
             ("tls", config.tls.validate()),
             ("auth", config.auth.validate(&config.clients)),
             ("cors", config.cors.validate()),
+            ("crd", config.crd.validate()),
             ("plan", config.plan.validate()),
-            ("plans", plan::validate_plans(&config.plans)),
+            ("plans", plan::validate_plans(&config.plan, &config.plans)),
             ("policy", config.policy.validate()),
             ("fhir", config.fhir.validate(config.server.deadline, &config.fhir_servers)),
             ("fhir_servers", fhir::validate_servers(&config.fhir_servers)),
+            ("smart", config.smart.validate(&launch_surroundings(&config))),
             ("ledger", config.ledger.validate(config.auth_mode())),
             ("clients", clients::validate_clients(&config.clients, &surroundings(&config))),
+            ("development", config.development.validate(config.auth_mode(), &config.plan, &config.plans)),
             ("traces", config.traces.validate()),
         ];
         for (section, found) in sections {
@@ -69,11 +73,10 @@ impl Stack {
         }
     }
 
-    /// The topmost layer that sets `key`, or its section where that is a list.
+    /// The topmost layer that sets `key`, or the list its entry is of.
     fn origin_of(&self, key: &str) -> Origin {
-        let section = key.split('.').next().unwrap_or(key);
-        let sets =
-            |layer: &Figment| layer.find_value(key).is_ok() || layer.find_value(section).is_ok_and(|value| value.as_array().is_some());
+        let list = key.rsplit_once('.').map_or(key, |(list, _)| list);
+        let sets = |layer: &Figment| layer.find_value(key).is_ok() || layer.find_value(list).is_ok_and(|value| value.as_array().is_some());
         let topmost = self.layers.iter().rev().find(|(_, layer)| sets(layer));
         topmost.map_or(Origin::Default, |(origin, _)| origin.clone())
     }
@@ -84,8 +87,19 @@ fn surroundings(config: &Config) -> clients::Surroundings<'_> {
     clients::Surroundings {
         public_url: config.server.public_url.as_ref(),
         fhir_servers: &config.fhir_servers,
+        plan: &config.plan,
         plans: &config.plans,
         client_certificates: config.tls.client_ca_file.is_some(),
+    }
+}
+
+/// What the SMART app's entries refer to.
+fn launch_surroundings(config: &Config) -> smart::Surroundings<'_> {
+    smart::Surroundings {
+        public_url: config.server.public_url.as_ref(),
+        fhir_servers: &config.fhir_servers,
+        plan: &config.plan,
+        plans: &config.plans,
     }
 }
 
@@ -97,12 +111,15 @@ fn unreadable(figment: &Figment) -> Vec<figment::Error> {
         section_error::<LimitsConfig>(figment, "limits"),
         section_error::<AuthConfig>(figment, "auth"),
         list_error::<ClientConfig>(figment, "clients"),
+        section_error::<DevelopmentConfig>(figment, "development"),
         section_error::<CorsConfig>(figment, "cors"),
+        section_error::<CrdConfig>(figment, "crd"),
         section_error::<PlanConfig>(figment, "plan"),
-        list_error::<PlansEntry>(figment, "plans"),
+        list_error::<PlanConfig>(figment, "plans"),
         section_error::<PolicyConfig>(figment, "policy"),
         section_error::<FhirConfig>(figment, "fhir"),
         list_error::<FhirServerConfig>(figment, "fhir_servers"),
+        section_error::<SmartConfig>(figment, "smart"),
         section_error::<LedgerConfig>(figment, "ledger"),
         section_error::<LogConfig>(figment, "log"),
         section_error::<MetricsConfig>(figment, "metrics"),

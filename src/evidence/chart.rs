@@ -2,7 +2,6 @@
 //! findings and pain scores. Not here: orders ([`super::orders`]) and the form ([`super::form`]).
 
 use std::borrow::Cow;
-use std::cell::OnceCell;
 
 use chrono::NaiveDate;
 
@@ -25,7 +24,8 @@ pub(crate) struct Chart<'e, 'a> {
     pub policy: &'e Policy,
     pub record: &'e Record<'a>,
     pub subject: Subject<'e>,
-    indices: OnceCell<Indices<'e, 'a>>,
+    /// What references can name.
+    pub(super) indices: Indices<'e, 'a>,
 }
 
 /// What a concept is, by the policy's value sets.
@@ -49,12 +49,7 @@ pub(crate) fn date(text: Option<&Text<'_>>) -> Option<DateInterval> {
 
 impl<'e, 'a> Chart<'e, 'a> {
     pub(crate) fn new(policy: &'e Policy, record: &'e Record<'a>, subject: Subject<'e>) -> Self {
-        Self { policy, record, subject, indices: OnceCell::new() }
-    }
-
-    /// What references can name; made when the first reference is followed.
-    pub(super) fn indices(&self) -> &Indices<'e, 'a> {
-        self.indices.get_or_init(|| Indices::of(self.record))
+        Self { policy, record, subject, indices: Indices::of(record) }
     }
 }
 
@@ -204,7 +199,7 @@ impl<'a> Chart<'_, 'a> {
             let mut contained = medication.contained.iter().filter_map(|raw| view::<MedicationView<'a>>(raw));
             self.coded(contained.find(|found| text(found.id.as_ref()) == local)?.code.as_ref())
         } else {
-            self.coded(self.indices().medications.named(reference).first()?.code.as_ref())
+            self.coded(self.indices.medications().named(reference).first()?.code.as_ref())
         };
         coded.sets.has(ValueSet::Nsaid).then(|| coded.label.by_name())
     }

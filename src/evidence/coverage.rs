@@ -1,4 +1,5 @@
-//! The member's Coverage: line of business and insurer.
+//! The member's coverages as one: line of business and insurer.
+//! Not here: which Coverage an order is judged by; see [`super::member_coverage`].
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -8,7 +9,7 @@ use super::index::id_in;
 use super::orders::DraftOrder;
 use super::resource::view;
 use super::text::Text;
-use super::views::{CoverageView, OrganizationView, ReferenceView};
+use super::views::{CoverageView, OrganizationView, PayorView};
 use crate::policy::{Plan, ValueSet};
 
 /// What the coverage of an order says.
@@ -33,16 +34,19 @@ impl<'a> Chart<'_, 'a> {
 
     /// The line of business of the first coverage that tells.
     pub(crate) fn plan(&self, drafts: &[DraftOrder<'a>]) -> Plan {
-        let plan = |coverage: &&CoverageView<'a>| {
-            let sets = self.coded(coverage.r#type.as_ref()).sets;
-            let plans = [
-                (ValueSet::PlanMedicaid, Plan::Medicaid),
-                (ValueSet::PlanMedicare, Plan::Medicare),
-                (ValueSet::PlanCommercial, Plan::Commercial),
-            ];
-            plans.into_iter().find_map(|(set, plan)| sets.has(set).then_some(plan))
-        };
-        self.coverages(drafts).iter().find_map(plan).unwrap_or_default()
+        let mut lines = self.coverages(drafts).into_iter().map(|coverage| self.line_of_business(coverage));
+        lines.find(|line| *line != Plan::Unknown).unwrap_or_default()
+    }
+
+    /// The line of business that a coverage's type tells.
+    pub(super) fn line_of_business(&self, coverage: &CoverageView<'a>) -> Plan {
+        let sets = self.coded(coverage.r#type.as_ref()).sets;
+        let plans = [
+            (ValueSet::PlanMedicaid, Plan::Medicaid),
+            (ValueSet::PlanMedicare, Plan::Medicare),
+            (ValueSet::PlanCommercial, Plan::Commercial),
+        ];
+        plans.into_iter().find_map(|(set, plan)| sets.has(set).then_some(plan)).unwrap_or_default()
     }
 
     /// The insurer named by the first coverage that names one.
@@ -53,18 +57,27 @@ impl<'a> Chart<'_, 'a> {
     }
 
     /// The reference's own words come first, so that an insurer they name need not be looked up.
-    fn insurer(&self, coverage: &CoverageView<'a>, payor: &ReferenceView<'a>) -> Option<Cow<'a, str>> {
-        let words = |name: Option<Text<'a>>| name.map(|name| name.0).filter(|name| !name.trim().is_empty());
-        if let Some(name) = words(payor.display.clone()) {
-            return Some(name);
-        }
-        let reference = text(payor.reference.as_ref());
-        let name = if let Some(local) = reference.strip_prefix('#') {
-            let mut contained = coverage.contained.iter().flatten().filter_map(|raw| view::<OrganizationView<'a>>(raw));
-            contained.find(|found| text(found.id.as_ref()) == local).and_then(|found| found.name)
-        } else {
-            self.indices().organizations.named(reference).first().and_then(|found| found.name.clone())
-        };
-        words(name)
+    fn insurer(&self, coverage: &CoverageView<'a>, payor: &PayorView<'a>) -> Option<Cow<'a, str>> {
+        words(payor.display.as_ref()).or_else(|| self.with_organization(coverage, payor, |found| words(found.name.as_ref())).flatten())
     }
+
+    /// What `read` makes of the Organization that a payor refers to: one contained in the coverage, or one of the record.
+    pub(super) fn with_organization<T>(
+        &self,
+        coverage: &CoverageView<'a>,
+        payor: &PayorView<'a>,
+        read: impl FnOnce(&OrganizationView<'a>) -> T,
+    ) -> Option<T> {
+        let reference = text(payor.reference.as_ref());
+        if let Some(local) = reference.strip_prefix('#') {
+            let mut contained = coverage.contained.iter().flatten().filter_map(|raw| view::<OrganizationView<'a>>(raw));
+            return contained.find(|found| text(found.id.as_ref()) == local).as_ref().map(read);
+        }
+        self.indices.organizations().named(reference).first().map(|found| read(found))
+    }
+}
+
+/// A name, if it says anything.
+pub(super) fn words<'a>(name: Option<&Text<'a>>) -> Option<Cow<'a, str>> {
+    name.filter(|name| !name.as_str().trim().is_empty()).map(|name| name.0.clone())
 }

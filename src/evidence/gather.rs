@@ -1,20 +1,23 @@
 //! One call's evidence: its prefetch and draft orders read once, then turned into facts by a policy version.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 use std::marker::PhantomData;
 
 use bytes::Bytes;
+use chrono::NaiveDate;
 use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::chart::Chart;
 use super::coverage::Insurance;
-use super::orders::DraftOrder;
+use super::index::id_in;
+use super::member_coverage::CoverageFound;
+use super::orders::{DraftKind, DraftOrder};
 use super::record::{Kind, PrefetchKeys, Record};
-use super::referred::{self, Unresolved};
+use super::referred::{self, Payors, Unresolved};
 use super::resource::{BundleView, Resource, Unreadable};
 use super::source::Sources;
 use super::subject::Subject;
@@ -24,6 +27,13 @@ use crate::policy::{Facts, Order, Policy, Reference};
 /// A prefetch object: each key with what it holds.
 #[derive(Debug)]
 pub struct PrefetchEntries<'a, V>(Vec<(Text<'a>, V)>);
+
+impl<'a> RawPrefetch<'a> {
+    /// What its keys hold.
+    pub fn values(&self) -> impl Iterator<Item = &'a RawValue> {
+        self.0.iter().map(|(_, value)| *value)
+    }
+}
 
 /// A prefetch read in one pass. It fails as a whole where anything in it does not fit; a [`RawPrefetch`] never does.
 #[derive(Debug)]
@@ -64,6 +74,8 @@ impl<'de: 'a, 'a, V: Deserialize<'de>> Visitor<'de> for EntriesVisitor<'a, V> {
 
 const NOT_THERE: &str = "the FHIR server does not have what it refers to";
 
+const UNREADABLE_COVERAGE: &str = "a Coverage could not be read";
+
 /// Everything a call brings about one patient.
 #[derive(Debug)]
 pub struct Gathered<'a> {
@@ -80,7 +92,7 @@ impl<'a> Gathered<'a> {
         for (position, (full_url, raw)) in entries.into_iter().enumerate() {
             let Some(raw) = raw else { continue };
             match Resource::read_single(raw, &mut gathered.unreadable).at(full_url.map(Text)) {
-                Resource::ServiceRequest(view) => gathered.drafts.push(DraftOrder { view: *view, position, raw }),
+                Resource::ServiceRequest(view) => gathered.drafts.push(DraftOrder::new(DraftKind::ServiceRequest, *view, position, raw)),
                 Resource::Medication(view) => gathered.record.medications.push(*view),
                 Resource::Condition(view) => gathered.record.drafted_conditions.push(*view),
                 Resource::Procedure(_)
@@ -97,6 +109,24 @@ impl<'a> Gathered<'a> {
             }
         }
         gathered
+    }
+
+    pub(super) fn add_draft(&mut self, draft: DraftOrder<'a>) {
+        self.drafts.push(draft);
+    }
+
+    pub(super) fn read_single(&mut self, raw: &'a RawValue) -> Resource<'a> {
+        Resource::read_single(raw, &mut self.unreadable)
+    }
+
+    /// Leaves only the orders that are named asked about; the others stay for their sake.
+    #[must_use]
+    pub fn asking_only(mut self, selections: &[Cow<'_, str>]) -> Self {
+        let selected: HashSet<&str> = selections.iter().map(|reference| id_in(reference, "ServiceRequest").unwrap_or(reference)).collect();
+        for draft in &mut self.drafts {
+            draft.is_asked = !draft.id().is_empty() && selected.contains(draft.id());
+        }
+        self
     }
 
     /// Adds a prefetch that was read in one pass.
@@ -152,7 +182,7 @@ impl<'a> Gathered<'a> {
                 reasons.entry(resource_type).or_insert(reason);
             }
         }
-        for Unresolved { referring, resource_type, .. } in referred::unresolved(&gathered.record, &gathered.drafts) {
+        for Unresolved { referring, resource_type, .. } in referred::unresolved(&gathered.record, &gathered.drafts, Payors::Nameless) {
             gathered.record.note_unresolved(referring, reasons.get(resource_type).copied().unwrap_or(NOT_THERE));
         }
         gathered
@@ -167,8 +197,8 @@ impl<'a> Gathered<'a> {
     /// The ids of resources that others refer to and that are not in the record, by type: Medications of medication
     /// entries without a code, Conditions that the orders' reasons name, Organizations of payors.
     #[must_use]
-    pub fn referred(&self) -> BTreeMap<&'static str, Vec<String>> {
-        referred::ids(&self.record, &self.drafts)
+    pub fn referred(&self, payors: Payors) -> BTreeMap<&'static str, Vec<String>> {
+        referred::ids(&self.record, &self.drafts, payors)
     }
 
     /// Why a Condition that an order names as its reason could not be had.
@@ -208,6 +238,7 @@ impl<'a> Gathered<'a> {
         let (injections, therapies) = chart.procedures();
         let (findings, pain_scores) = chart.observations();
         Facts {
+            orders_unread: 0,
             orders: chart.orders(&self.drafts),
             conditions: in_order(chart.conditions(), |fact| &fact.reference),
             conditions_available: self.record.source(Kind::Conditions).is_available(),
@@ -229,6 +260,17 @@ impl<'a> Gathered<'a> {
     #[must_use]
     pub fn insurance(&self, policy: &Policy, patient_id: &str) -> Insurance<'a> {
         self.chart(policy, patient_id).insurance(&self.drafts)
+    }
+
+    /// The Coverage that a draft order is judged by on a day.
+    #[must_use]
+    pub fn coverage(&self, draft: &DraftOrder<'a>, policy: &Policy, patient_id: &str, on: NaiveDate) -> CoverageFound<'a> {
+        match self.chart(policy, patient_id).coverage(draft, on) {
+            CoverageFound::None if self.unreadable.iter().any(|unreadable| unreadable.resource.starts_with("Coverage")) => {
+                CoverageFound::Unavailable(UNREADABLE_COVERAGE)
+            }
+            found => found,
+        }
     }
 
     fn chart<'e>(&'e self, policy: &'e Policy, patient_id: &'e str) -> Chart<'e, 'a> {

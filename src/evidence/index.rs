@@ -1,6 +1,7 @@
 //! The record's Conditions, Medications and Organizations by what references can name them by, so that a reference is
 //! looked up and not searched for.
 
+use std::cell::OnceCell;
 use std::collections::HashMap;
 
 use super::record::Record;
@@ -65,21 +66,30 @@ pub(super) fn id_in<'r>(reference: &'r str, kind: &str) -> Option<&'r str> {
     (!id.is_empty() && rest.rsplit('/').next() == Some(kind)).then_some(id)
 }
 
-/// Everything in a record that references can name.
+/// Everything in a record that references can name. A type is gone through when the first reference to it is followed.
 #[derive(Debug)]
 pub(super) struct Indices<'e, 'a> {
-    pub conditions: Index<'e, ConditionView<'a>>,
-    pub medications: Index<'e, MedicationView<'a>>,
-    pub organizations: Index<'e, OrganizationView<'a>>,
+    record: &'e Record<'a>,
+    conditions: OnceCell<Index<'e, ConditionView<'a>>>,
+    medications: OnceCell<Index<'e, MedicationView<'a>>>,
+    organizations: OnceCell<Index<'e, OrganizationView<'a>>>,
 }
 
 impl<'e, 'a> Indices<'e, 'a> {
     pub(super) fn of(record: &'e Record<'a>) -> Self {
-        Self {
-            conditions: Index::of(record.conditions.iter().chain(&record.drafted_conditions)),
-            medications: Index::of(record.medications.iter()),
-            organizations: Index::of(record.organizations.iter()),
-        }
+        Self { record, conditions: OnceCell::new(), medications: OnceCell::new(), organizations: OnceCell::new() }
+    }
+
+    pub(super) fn conditions(&self) -> &Index<'e, ConditionView<'a>> {
+        self.conditions.get_or_init(|| Index::of(self.record.conditions.iter().chain(&self.record.drafted_conditions)))
+    }
+
+    pub(super) fn medications(&self) -> &Index<'e, MedicationView<'a>> {
+        self.medications.get_or_init(|| Index::of(self.record.medications.iter()))
+    }
+
+    pub(super) fn organizations(&self) -> &Index<'e, OrganizationView<'a>> {
+        self.organizations.get_or_init(|| Index::of(self.record.organizations.iter()))
     }
 }
 

@@ -11,14 +11,34 @@ use super::subject::Subject;
 use super::views::{ConceptView, ConditionView, ServiceRequestView};
 use crate::policy::{DateInterval, Order, Reason, Reference, TherapyOrder, ValueSet};
 
-/// One `ServiceRequest` among the call's draft orders.
+/// What an order of a call is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum DraftKind {
+    /// An order.
+    ServiceRequest,
+    /// An appointment that is for no order, and says itself what is to be done.
+    Appointment,
+}
+
+/// One `ServiceRequest` among the call's orders, or an `Appointment` in its place.
 #[derive(Debug)]
 pub struct DraftOrder<'a> {
+    kind: DraftKind,
     pub(crate) view: ServiceRequestView<'a>,
     /// Its place among the Bundle's entries.
     pub position: usize,
     /// The client's own JSON.
     pub raw: &'a RawValue,
+    /// Whether the call asks about it; another one is there for the others' sake.
+    pub is_asked: bool,
+    /// Whether the day it is judged for is not the order's own.
+    pub is_due_elsewhere: bool,
+}
+
+impl<'a> DraftOrder<'a> {
+    pub(crate) fn new(kind: DraftKind, view: ServiceRequestView<'a>, position: usize, raw: &'a RawValue) -> Self {
+        Self { kind, view, position, raw, is_asked: true, is_due_elsewhere: false }
+    }
 }
 
 impl DraftOrder<'_> {
@@ -34,10 +54,30 @@ impl DraftOrder<'_> {
         Subject::new(patient_id).is(self.view.subject.as_ref())
     }
 
+    /// Whether it is a `ServiceRequest`.
+    #[must_use]
+    pub fn is_order(&self) -> bool {
+        self.kind == DraftKind::ServiceRequest
+    }
+
     /// The order's id.
     #[must_use]
     pub fn id(&self) -> &str {
         text(self.view.id.as_ref())
+    }
+
+    /// What is ordered: the system and code of each coding, modifiers included.
+    pub fn codes(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.view.code.iter().flat_map(ConceptView::codings).map(|coding| (coding.system(), coding.code()))
+    }
+}
+
+impl DraftKind {
+    fn resource_type(self) -> &'static str {
+        match self {
+            Self::ServiceRequest => "ServiceRequest",
+            Self::Appointment => "Appointment",
+        }
     }
 }
 
@@ -71,7 +111,7 @@ impl<'a> Chart<'_, 'a> {
         let (body_side, is_joint) = self.body_site(order.body_site.as_ref());
         let ended = matches!(text(order.status.as_ref()), "revoked" | "completed" | "entered-in-error");
         Order {
-            reference: Reference::new("ServiceRequest", id(order.id.as_ref())),
+            reference: Reference::new(draft.kind.resource_type(), id(order.id.as_ref())),
             position: draft.position,
             stands: !ended && !order.do_not_perform.is_some_and(|flag| flag.0),
             sets,
@@ -87,7 +127,7 @@ impl<'a> Chart<'_, 'a> {
     /// Whether a Condition it names as its reason was looked for and could not be had.
     fn has_unread_reason(&self, order: &ServiceRequestView<'a>) -> bool {
         let mut references = order.reason_reference.iter().flatten().map(|reason| text(reason.reference.as_ref()));
-        let unread = |reference: &str| id_in(reference, "Condition").is_some() && self.indices().conditions.named(reference).is_empty();
+        let unread = |reference: &str| id_in(reference, "Condition").is_some() && self.indices.conditions().named(reference).is_empty();
         self.record.reasons_unresolved.is_some() && references.any(unread)
     }
 
@@ -101,7 +141,7 @@ impl<'a> Chart<'_, 'a> {
         if !local.is_empty() {
             self.add_contained(order, &local, &mut reasons);
         }
-        for condition in others.into_iter().flat_map(|reference| self.indices().conditions.named(reference)) {
+        for condition in others.into_iter().flat_map(|reference| self.indices.conditions().named(reference)) {
             self.add_condition(condition, &mut reasons);
         }
         reasons

@@ -131,6 +131,9 @@ pub(crate) struct Record<'a> {
     pub reasons_unresolved: Option<&'static str>,
 }
 
+/// Why a list is missing that the call did not bring and that was not fetched.
+pub const NOT_ASKED_FOR: &str = "not in the call's prefetch";
+
 const ERROR_IN_PART: &str = "the FHIR server answered with an error in part";
 
 /// What refers to a resource that is not in the record.
@@ -316,7 +319,7 @@ impl<'a> Record<'a> {
             };
         }
         match state {
-            State::Absent => Source::Unavailable("not in the call's prefetch"),
+            State::Absent => Source::Unavailable(NOT_ASKED_FOR),
             State::Error => Source::Unavailable("the prefetch holds an error"),
             State::Incomplete => Source::Partial("the prefetch holds only a part of it"),
             State::Answered => Source::Prefetch,

@@ -19,45 +19,56 @@ pub(super) struct Unresolved {
     pub ids: BTreeSet<String>,
 }
 
+/// Which payors' Organizations are looked up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Payors {
+    /// Of those that have no name of their own.
+    Nameless,
+    /// Of all, for their identifiers.
+    All,
+}
+
 /// The ids to look up, by type.
-pub(super) fn ids(record: &Record<'_>, drafts: &[DraftOrder<'_>]) -> BTreeMap<&'static str, Vec<String>> {
+pub(super) fn ids(record: &Record<'_>, drafts: &[DraftOrder<'_>], payors: Payors) -> BTreeMap<&'static str, Vec<String>> {
     let mut by_type: BTreeMap<&'static str, BTreeSet<String>> = BTreeMap::new();
-    for Unresolved { resource_type, ids, .. } in unresolved(record, drafts) {
+    for Unresolved { resource_type, ids, .. } in unresolved(record, drafts, payors) {
         by_type.entry(resource_type).or_default().extend(ids);
     }
     by_type.into_iter().map(|(of_type, ids)| (of_type, ids.into_iter().collect())).collect()
 }
 
 /// What is lacking without the resources referred to. An insurer that the Coverage itself names is not.
-pub(super) fn unresolved(record: &Record<'_>, drafts: &[DraftOrder<'_>]) -> Vec<Unresolved> {
+pub(super) fn unresolved(record: &Record<'_>, drafts: &[DraftOrder<'_>], wanted: Payors) -> Vec<Unresolved> {
     let indices = Indices::of(record);
     let statements = record.medication_statements.iter();
     let statements = statements.filter_map(|view| uncoded(view.medication_codeable_concept.as_ref(), view.medication_reference.as_ref()));
     let requests = record.medication_requests.iter();
     let requests = requests.filter_map(|view| uncoded(view.medication_codeable_concept.as_ref(), view.medication_reference.as_ref()));
-    let reasons = drafts.iter().flat_map(|draft| draft.view.reason_reference.iter().flatten());
+    let reasons = drafts.iter().flat_map(|draft| draft.view.reason_reference.iter().flatten()).map(reference);
     let payors = record.coverages.iter().flat_map(|coverage| coverage.payor.iter().flatten());
-    let nameless = payors.filter(|payor| text(payor.display.as_ref()).trim().is_empty());
+    let nameless = payors
+        .filter(|payor| wanted == Payors::All || text(payor.display.as_ref()).trim().is_empty())
+        .map(|payor| text(payor.reference.as_ref()));
     let list = |kind, resource_type, ids| Unresolved { referring: Referring::List(kind), resource_type, ids };
     let found = [
-        list(Kind::MedicationStatements, "Medication", open(statements, &indices.medications)),
-        list(Kind::MedicationRequests, "Medication", open(requests, &indices.medications)),
-        list(Kind::Coverage, "Organization", open(nameless, &indices.organizations)),
-        Unresolved { referring: Referring::Reasons, resource_type: "Condition", ids: open(reasons, &indices.conditions) },
+        list(Kind::MedicationStatements, "Medication", open(statements, indices.medications())),
+        list(Kind::MedicationRequests, "Medication", open(requests, indices.medications())),
+        list(Kind::Coverage, "Organization", open(nameless, indices.organizations())),
+        Unresolved { referring: Referring::Reasons, resource_type: "Condition", ids: open(reasons, indices.conditions()) },
     ];
     found.into_iter().filter(|unresolved| !unresolved.ids.is_empty()).collect()
 }
 
 /// The reference of a medication entry that has no code of its own.
-fn uncoded<'r, 'a>(concept: Option<&ConceptView<'a>>, reference: Option<&'r ReferenceView<'a>>) -> Option<&'r ReferenceView<'a>> {
-    reference.filter(|_| concept.is_none())
+fn uncoded<'r>(concept: Option<&ConceptView<'_>>, medication: Option<&'r ReferenceView<'_>>) -> Option<&'r str> {
+    medication.filter(|_| concept.is_none()).map(reference)
 }
 
-fn open<'r, 'a: 'r, T: Referable<'a> + 'r>(
-    references: impl Iterator<Item = &'r ReferenceView<'a>>,
-    index: &Index<'r, T>,
-) -> BTreeSet<String> {
-    let references = references.map(|reference| text(reference.reference.as_ref()));
+fn reference<'r>(view: &'r ReferenceView<'_>) -> &'r str {
+    text(view.reference.as_ref())
+}
+
+fn open<'r, 'a: 'r, T: Referable<'a> + 'r>(references: impl Iterator<Item = &'r str>, index: &Index<'r, T>) -> BTreeSet<String> {
     let open = references.filter(|reference| index.named(reference).is_empty());
     open.filter_map(|reference| id_in(reference, T::KIND)).map(str::to_owned).collect()
 }

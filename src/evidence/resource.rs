@@ -194,6 +194,7 @@ impl<'a> Resource<'a> {
             Self::Condition(view) => view.full_url = full_url,
             Self::Medication(view) => view.full_url = full_url,
             Self::Organization(view) => view.full_url = full_url,
+            Self::Coverage(view) => view.full_url = full_url,
             Self::Procedure(_)
             | Self::MedicationStatement(_)
             | Self::MedicationRequest(_)
@@ -201,7 +202,6 @@ impl<'a> Resource<'a> {
             | Self::Observation(_)
             | Self::QuestionnaireResponse(_)
             | Self::ServiceRequest(_)
-            | Self::Coverage(_)
             | Self::OperationOutcome(_)
             | Self::Bundle(_)
             | Self::Other => {}

@@ -173,21 +173,68 @@ views! {
         contained: Vec<&'a RawValue>,
     }
 
+    /// `Appointment`
+    AppointmentView {
+        id: Text<'a>,
+        status: Text<'a>,
+        service_type: Vec<ConceptView<'a>>,
+        reason_code: Vec<ConceptView<'a>>,
+        reason_reference: Vec<ReferenceView<'a>>,
+        start: Text<'a>,
+        requested_period: Vec<PeriodView<'a>>,
+        based_on: Vec<ReferenceView<'a>>,
+        participant: Vec<ParticipantView<'a>>,
+        contained: Vec<&'a RawValue>,
+    }
+
+    /// `Appointment.participant`
+    ParticipantView {
+        actor: ReferenceView<'a>,
+    }
+
+    /// `Task`
+    TaskView {
+        focus: ReferenceView<'a>,
+        restriction: RestrictionView<'a>,
+        execution_period: PeriodView<'a>,
+    }
+
+    /// `Task.restriction`
+    RestrictionView {
+        period: PeriodView<'a>,
+    }
+
     /// `Coverage`
     CoverageView {
+        full_url: Text<'a>,
         id: Text<'a>,
         status: Text<'a>,
         r#type: ConceptView<'a>,
         beneficiary: ReferenceView<'a>,
-        payor: Vec<ReferenceView<'a>>,
+        period: PeriodView<'a>,
+        payor: Vec<PayorView<'a>>,
         contained: Vec<&'a RawValue>,
     }
 
-    /// `Organization`
+    /// `Coverage.payor`: its identifier is read when it is asked for, so that one that does not fit harms nothing else.
+    PayorView {
+        reference: Text<'a>,
+        identifier: &'a RawValue,
+        display: Text<'a>,
+    }
+
+    /// `Organization`: its identifiers are read when they are asked for.
     OrganizationView {
         full_url: Text<'a>,
         id: Text<'a>,
+        identifier: &'a RawValue,
         name: Text<'a>,
+    }
+
+    /// `Identifier`
+    IdentifierView {
+        system: Text<'a>,
+        value: Text<'a>,
     }
 
     /// `Medication`

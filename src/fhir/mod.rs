@@ -9,9 +9,11 @@ mod reason;
 mod registry;
 mod search;
 mod server;
+mod write;
 
 pub use fetch::{Answer, AnswerTo, judge, searches};
 pub use query::Query;
 pub use reason::Reason;
 pub use registry::{Registry, RegistryError};
 pub use server::{AccessToken, Server};
+pub use write::{Write, WriteError, Written, write};

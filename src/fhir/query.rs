@@ -30,6 +30,15 @@ impl Query {
         Self { resource_type: resource_type.to_owned(), parameters, essential: &["_id"] }
     }
 
+    /// A search for what has a canonical URL, with its version after a `|`.
+    #[must_use]
+    pub fn of_canonical(resource_type: &str, canonical: &str) -> Self {
+        let (url, version) = canonical.split_once('|').map_or((canonical, None), |(url, version)| (url, Some(version)));
+        let parameters = [Some(("url", url)), version.map(|version| ("version", version))].into_iter().flatten();
+        let parameters = parameters.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+        Self { resource_type: resource_type.to_owned(), parameters, essential: &["url"] }
+    }
+
     /// The type it searches.
     #[must_use]
     pub fn resource_type(&self) -> &str {

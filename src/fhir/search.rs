@@ -134,7 +134,7 @@ impl<'s> Search<'s> {
 }
 
 /// The header, marked as one that must not be shown.
-fn bearer(token: &AccessToken) -> Option<HeaderValue> {
+pub(super) fn bearer(token: &AccessToken) -> Option<HeaderValue> {
     let mut value = HeaderValue::try_from(format!("Bearer {}", token.expose())).ok()?;
     value.set_sensitive(true);
     Some(value)

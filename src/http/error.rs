@@ -26,6 +26,9 @@ pub enum HttpError {
     /// The path names a service that is not offered.
     #[error("there is no service of this id; the services are listed at `/cds-services`")]
     UnknownService,
+    /// There is no FHIR resource of this type and id.
+    #[error("there is no resource of this type and id; what there is says `/fhir/metadata`")]
+    UnknownResource,
     /// The endpoint does not have this method.
     #[error("the method is not one of those in the `Allow` header")]
     WrongMethod,
@@ -94,6 +97,7 @@ impl HttpError {
             Self::Call(error) => error.label(),
             Self::UnknownPath => "unknown_path",
             Self::UnknownService => "unknown_service",
+            Self::UnknownResource => "unknown_resource",
             Self::WrongMethod => "wrong_method",
             Self::BodyTooLarge { .. } => "body_too_large",
             Self::UnsupportedMediaType => "unsupported_media_type",
@@ -110,7 +114,7 @@ impl HttpError {
     pub(super) fn status(&self) -> StatusCode {
         match self {
             Self::Call(error) => status_of(error.category()),
-            Self::UnknownPath | Self::UnknownService => StatusCode::NOT_FOUND,
+            Self::UnknownPath | Self::UnknownService | Self::UnknownResource => StatusCode::NOT_FOUND,
             Self::WrongMethod => StatusCode::METHOD_NOT_ALLOWED,
             Self::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -131,7 +135,7 @@ impl HttpError {
                 Category::Ours => IssueType::Exception,
                 Category::Unready => IssueType::Transient,
             },
-            Self::UnknownPath | Self::UnknownService => IssueType::NotFound,
+            Self::UnknownPath | Self::UnknownService | Self::UnknownResource => IssueType::NotFound,
             Self::WrongMethod | Self::UnsupportedMediaType => IssueType::NotSupported,
             Self::BodyTooLarge { .. } => IssueType::TooLong,
             Self::BrokenBody => IssueType::Structure,
@@ -151,6 +155,7 @@ impl HttpError {
             Self::Call(error) => (error.category() == Category::Unready).then_some(1),
             Self::UnknownPath
             | Self::UnknownService
+            | Self::UnknownResource
             | Self::WrongMethod
             | Self::BodyTooLarge { .. }
             | Self::UnsupportedMediaType

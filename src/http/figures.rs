@@ -1,11 +1,12 @@
 //! What is counted of requests: hook calls by hook, client and status with their times, and all others by route.
 //! Not here: what is counted of decisions ([`crate::app`]), and what the figures mean ([`crate::telemetry`]).
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::http::{Method, StatusCode};
+
+use crate::app::Hook;
 
 /// The route of hook calls, as the router has it.
 pub(super) const HOOK_ROUTE: &str = "/cds-services/{id}";
@@ -13,22 +14,23 @@ pub(super) const HOOK_ROUTE: &str = "/cds-services/{id}";
 /// In place of a client's name where the caller is not known.
 const STRANGER: &str = "unauthenticated";
 
-/// In place of a hook where no service has the path.
+/// In place of a hook where the call does not tell one that is answered, or was not read.
 const UNKNOWN_HOOK: &str = "unknown";
 
 const SOON: Duration = Duration::from_millis(500);
 const IN_TIME: Duration = Duration::from_secs(5);
 
-/// Which hook each service answers, by the service's id.
-pub(super) type Hooks = BTreeMap<String, Arc<str>>;
+/// The hook of a call, kept beside its response to be counted.
+#[derive(Clone, Copy)]
+pub(super) struct CalledHook(pub(super) Hook);
 
 /// A request, answered.
 pub(super) struct Answered<'r> {
     pub(super) method: &'r Method,
     /// The route that was matched, not the path as called.
     pub(super) route: &'r str,
-    /// What the last part of the path says.
-    pub(super) hook: Option<Arc<str>>,
+    /// As far as the call was read.
+    pub(super) hook: Option<CalledHook>,
     pub(super) client: Option<&'r str>,
     pub(super) status: StatusCode,
     pub(super) latency: Duration,
@@ -42,7 +44,7 @@ impl Answered<'_> {
             metrics::counter!("sij_cds_requests_total", "route" => self.route.to_owned(), "status" => status).increment(1);
             return;
         }
-        let hook = self.hook.unwrap_or_else(|| UNKNOWN_HOOK.into());
+        let hook: Arc<str> = self.hook.map_or(UNKNOWN_HOOK, |hook| hook.0.as_str()).into();
         let client: Arc<str> = self.client.unwrap_or(STRANGER).into();
         if self.status == StatusCode::OK {
             if self.latency <= SOON {
@@ -57,9 +59,4 @@ impl Answered<'_> {
         metrics::histogram!("sij_cds_call_seconds", "hook" => Arc::clone(&hook), "status" => status.clone()).record(self.latency);
         metrics::counter!("sij_cds_calls_total", "hook" => hook, "client" => client, "status" => status).increment(1);
     }
-}
-
-/// The hook of the service that a path of [`HOOK_ROUTE`] names.
-pub(super) fn hook_of(hooks: &Hooks, path: &str) -> Option<Arc<str>> {
-    hooks.get(path.rsplit('/').next()?).cloned()
 }

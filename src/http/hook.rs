@@ -5,19 +5,19 @@ use axum::Extension;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::http::header::CONTENT_TYPE;
-use axum::response::IntoResponse;
+use axum::response::{IntoResponse, Response};
 
 use super::HttpError;
 use super::body::CallBody;
-use super::figures::HOOK_ROUTE;
+use super::figures::{CalledHook, HOOK_ROUTE};
 use super::limits::Deadline;
 use super::openapi::bodies;
 use super::router::Service;
-use crate::app::{HookResponse, VerifiedClient};
+use crate::app::{App, HookResponse, VerifiedClient};
 
 /// Answers a hook call. The answer is computed on this thread: it takes less time than handing it to another is worth.
 #[utoipa::path(post, path = HOOK_ROUTE, tag = "CDS Hooks", operation_id = "call", summary = "Judges the orders in scope.",
-    description = "Answers a hook call with one card for each order in scope, and with none where there is none.",
+    description = "Answers a hook call with cards and coverage information for the orders in scope, and with no card where there is none.",
     params(("id" = String, Path, description = "The service's id, as discovery has it.")), request_body = bodies::HookCall,
     responses((status = 200, description = "The cards.", body = HookResponse<'static>)))]
 pub(super) async fn answer(
@@ -26,10 +26,16 @@ pub(super) async fn answer(
     Extension(Deadline(end)): Extension<Deadline>,
     id: Result<Path<String>, PathRejection>,
     CallBody(body): CallBody,
-) -> Result<impl IntoResponse, HttpError> {
+) -> Result<Response, HttpError> {
     service.known(id)?;
-    let answer = service.app.answer_by(&client, &body, Some(end)).await?;
-    Ok(([(CONTENT_TYPE, "application/json")], answer))
+    let answer = service.app.answer_by(&client, &body, Some(end)).await;
+    let hook = answer.as_ref().map_or_else(|_| App::hook_of(&body), |answer| Some(answer.hook));
+    let body = answer.map(|answer| ([(CONTENT_TYPE, "application/json")], answer.body)).map_err(HttpError::from);
+    let mut response = body.into_response();
+    if let Some(hook) = hook {
+        response.extensions_mut().insert(CalledHook(hook));
+    }
+    Ok(response)
 }
 
 impl Service {

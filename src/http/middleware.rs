@@ -31,8 +31,8 @@ pub fn around_all(routes: Router, observer: Observer, config: &Config) -> Router
     let stack = ServiceBuilder::new()
         .layer(from_fn_with_state(observer, observe)) // request id, span, one log line, figures
         .layer(set_header(X_CONTENT_TYPE_OPTIONS, "nosniff"))
-        .layer(set_header(CACHE_CONTROL, "no-store"))
-        .layer(set_header(CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"))
+        .layer(default_header(CACHE_CONTROL, "no-store")) // but for files that never change
+        .layer(default_header(CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'")) // pages have their own
         .layer(set_header(REFERRER_POLICY, "no-referrer"))
         .option_layer(is_encrypted(config).then(|| set_header(STRICT_TRANSPORT_SECURITY, "max-age=31536000")))
         .layer(cross_origin(&config.cors)) // on faults too, and answers every OPTIONS
@@ -57,6 +57,11 @@ fn is_encrypted(config: &Config) -> bool {
 
 fn set_header(name: HeaderName, value: &'static str) -> SetResponseHeaderLayer<HeaderValue> {
     SetResponseHeaderLayer::overriding(name, HeaderValue::from_static(value))
+}
+
+/// A header that an endpoint may set itself.
+fn default_header(name: HeaderName, value: &'static str) -> SetResponseHeaderLayer<HeaderValue> {
+    SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value))
 }
 
 fn cross_origin(cors: &CorsConfig) -> CorsLayer {

@@ -2,7 +2,8 @@
 //! Not here: what a call means ([`crate::app`]), and how a caller proves who it is ([`crate::auth`]).
 //!
 //! - `router` has all routes on one screen, `middleware` everything a request passes on its way, in order;
-//! - one file an endpoint: `discovery`, `hook`, `feedback`, `health`, `metrics`, `openapi`;
+//! - one file an endpoint: `discovery`, `hook`, `feedback`, `fhir_…`, `health`, `metrics`, `openapi`; those of what is published share `fhir_published`;
+//! - `smart` has the pages of the SMART app;
 //! - `error` alone turns faults into a status and an OperationOutcome.
 //!
 //! A request that is not HTTP at all is answered by the HTTP library itself, with a bare status and no body.
@@ -12,6 +13,12 @@ mod caller;
 mod discovery;
 mod error;
 mod feedback;
+mod fhir_media;
+mod fhir_metadata;
+mod fhir_package;
+mod fhir_published;
+mod fhir_questionnaire;
+mod fhir_value_set;
 mod figures;
 mod forgers;
 mod health;
@@ -27,6 +34,7 @@ mod recording;
 mod request_log;
 mod router;
 mod serve;
+mod smart;
 mod tls;
 
 pub use error::HttpError;

@@ -1,7 +1,6 @@
 //! The request's id, its span, and the one line a request leaves in the log.
 //! Invariant: a line holds nothing the caller wrote, but the method and a request id that is a UUID: no path parameter, query, header or body.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -14,7 +13,7 @@ use uuid::Uuid;
 
 use super::caller::CallerName;
 use super::error::Explanation;
-use super::figures::{Answered, Hooks, hook_of};
+use super::figures::{Answered, CalledHook};
 use crate::ids::IdSource;
 
 /// Carries the request's id both ways.
@@ -24,14 +23,13 @@ pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id"
 #[derive(Clone)]
 pub struct Observer {
     ids: Arc<dyn IdSource>,
-    hooks: Arc<Hooks>,
 }
 
 impl Observer {
-    /// Names requests by `ids`, and counts calls by the hook of the service they name.
+    /// Names requests by `ids`.
     #[must_use]
-    pub fn new(ids: Arc<dyn IdSource>, hooks: BTreeMap<String, Arc<str>>) -> Self {
-        Self { ids, hooks: Arc::new(hooks) }
+    pub fn new(ids: Arc<dyn IdSource>) -> Self {
+        Self { ids }
     }
 }
 
@@ -40,7 +38,6 @@ pub(super) async fn observe(State(observer): State<Observer>, request: Request, 
     let began = Instant::now();
     let id = callers_id(&request).unwrap_or_else(|| observer.ids.new_id());
     let method = request.method().clone();
-    let hook = hook_of(&observer.hooks, request.uri().path());
     let route = request.extensions().get::<MatchedPath>().cloned();
     let path = route.as_ref().map_or("unmatched", MatchedPath::as_str);
     let span = info_span!("request", request_id = %id, method = %request.method(), path);
@@ -51,6 +48,7 @@ pub(super) async fn observe(State(observer): State<Observer>, request: Request, 
     let latency = began.elapsed();
     span.in_scope(|| log_outcome(path, &response, latency));
     let client = response.extensions().get::<CallerName>().map(|name| name.0.as_str());
+    let hook = response.extensions().get::<CalledHook>().copied();
     Answered { method: &method, route: path, hook, client, status: response.status(), latency }.count();
     response
 }

@@ -11,7 +11,8 @@ use tokio::sync::Semaphore;
 use super::caller::Gate;
 use super::forgers::Forgers;
 use super::request_log::Observer;
-use super::{HttpError, discovery, feedback, health, hook, metrics, middleware, openapi};
+use super::{HttpError, discovery, feedback, health, hook, metrics, middleware, openapi, smart};
+use super::{fhir_metadata, fhir_package, fhir_questionnaire, fhir_value_set};
 use crate::app::App;
 use crate::config::{Config, MetricsConfig, ServerConfig};
 use crate::ids::IdSource;
@@ -32,16 +33,34 @@ pub fn router(app: Arc<App>, ids: Arc<dyn IdSource>, config: &Config) -> Router 
     let server = Arc::new(config.server.clone());
     let slots = Arc::new(Semaphore::new(server.max_concurrent_calls.get()));
     let forgers = Arc::new(Forgers::new(config.limits.wrong_signatures_per_minute));
-    let observer = Observer::new(ids, app.hooks().clone());
+    let observer = Observer::new(ids);
     let gate = Gate { app: Arc::clone(&app), server: Arc::clone(&server), forgers, slots };
     let openapi = openapi::document(&app, config);
-    let calls = Router::new().route("/cds-services/{id}", post(hook::answer)).route("/cds-services/{id}/feedback", post(feedback::take));
+    let calls = Router::new()
+        .route("/cds-services/{id}", post(hook::answer))
+        .route("/cds-services/{id}/feedback", post(feedback::take))
+        .route("/fhir/Questionnaire/$questionnaire-package", post(fhir_package::answer));
 
-    let discovery = Router::new().route("/cds-services", get(discovery::show));
-    let discovery = if config.auth.protect_discovery { middleware::around_calls(discovery, &gate) } else { discovery };
+    let published = Router::new()
+        .route("/cds-services", get(discovery::show))
+        .route("/fhir/Questionnaire", get(fhir_questionnaire::search))
+        .route("/fhir/Questionnaire/{id}", get(fhir_questionnaire::read))
+        .route("/fhir/ValueSet", get(fhir_value_set::search))
+        .route("/fhir/ValueSet/{id}", get(fhir_value_set::read));
+    let published = if config.auth.protect_discovery { middleware::around_calls(published, &gate) } else { published };
+
+    let pages = Router::new()
+        .route("/smart/launch", get(smart::launch::begin))
+        .route("/smart/callback", get(smart::callback::end))
+        .route("/smart/app/{session}", get(smart::page::show).post(smart::page::take))
+        .route("/smart/assets/{name}", get(smart::asset::show))
+        .route("/.well-known/jwks.json", get(smart::keys::show));
+    let pages = if app.has_smart_app() { smart::around_pages(pages, &server) } else { Router::new() };
 
     let routes = Router::new()
-        .merge(discovery)
+        .merge(pages)
+        .merge(published)
+        .route("/fhir/metadata", get(fhir_metadata::show))
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready))
         .route("/metrics", get(metrics::show))

@@ -21,11 +21,15 @@ pub enum EntryKind {
     Refusal,
     /// What a client told of a card.
     Feedback,
+    /// A user opened the app, and a chart was shown there.
+    AppOpened,
+    /// A user saved answers to the patient's chart in the app.
+    AppSaved,
 }
 
 impl EntryKind {
     /// All of them.
-    pub const ALL: [Self; 5] = [Self::Start, Self::Call, Self::Fault, Self::Refusal, Self::Feedback];
+    pub const ALL: [Self; 7] = [Self::Start, Self::Call, Self::Fault, Self::Refusal, Self::Feedback, Self::AppOpened, Self::AppSaved];
 
     /// As it stands in the ledger.
     #[must_use]
@@ -36,6 +40,8 @@ impl EntryKind {
             Self::Fault => "fault",
             Self::Refusal => "refusal",
             Self::Feedback => "feedback",
+            Self::AppOpened => "app-opened",
+            Self::AppSaved => "app-saved",
         }
     }
 

@@ -32,16 +32,16 @@ const STANDING_KEPT: Duration = Duration::from_millis(250);
 
 /// The ledger: every call, answer and feedback, durable before the answer leaves.
 #[derive(Debug)]
-pub struct Ledger(Option<Keeping>);
+pub struct Ledger(pub(super) Option<Keeping>);
 
 #[derive(Debug)]
-struct Keeping {
+pub(super) struct Keeping {
     queue: mpsc::Sender<Job>,
-    keys: Arc<ArcSwap<KeyRing>>,
+    pub(super) keys: Arc<ArcSwap<KeyRing>>,
     state: Arc<State>,
-    patience: Duration,
+    pub(super) patience: Duration,
     /// Where cards are looked up: the spool, and the database, where what is moved meanwhile is found.
-    databases: Vec<Database>,
+    pub(super) databases: Vec<Database>,
     last_standing: Mutex<Option<(Standing, Instant)>>,
 }
 

@@ -18,6 +18,7 @@ mod insert;
 mod keeper;
 mod kept;
 mod keys;
+mod lookup;
 mod opening;
 mod place;
 mod purge;

@@ -29,7 +29,11 @@ pub(crate) struct Dates {
 impl Dates {
     /// The dates of an order; a partial service date counts from its first day.
     pub(crate) fn of(policy: &Policy, order: &Order<'_>, today: NaiveDate) -> Self {
-        let service = order.due.map_or(today, DateInterval::lo);
+        Self::on(policy, order.due.map_or(today, DateInterval::lo), today)
+    }
+
+    /// The dates of a service on a day.
+    pub(crate) fn on(policy: &Policy, service: NaiveDate, today: NaiveDate) -> Self {
         Self { today, service, cutoff: today.min(service), lookback: minus_months(service, policy.parameters.evidence_lookback_months) }
     }
 
@@ -55,6 +59,12 @@ impl<'e, 'a> OrderCase<'e, 'a> {
     pub(crate) fn of(policy: &'e Policy, facts: &'e Facts<'a>, order: &'e Order<'a>, today: NaiveDate) -> Self {
         let form = current_form(policy, facts, today);
         Self { policy, facts, order, dates: Dates::of(policy, order, today), form, scores: daily_scores(facts) }
+    }
+
+    /// The same order, for a service on another day.
+    pub(crate) fn moved_to(&self, service: NaiveDate) -> Self {
+        let Self { policy, facts, order, form, .. } = *self;
+        Self { policy, facts, order, form, dates: Dates::on(policy, service, self.dates.today), scores: self.scores.clone() }
     }
 
     /// The answers of the form that counts.

@@ -7,6 +7,7 @@ use chrono::NaiveDate;
 
 use super::evaluation::{CriterionId, Plan};
 use super::facts::Side;
+use super::questionnaire_file::FormFile;
 use super::value_sets::ValueSets;
 use super::wording::Wording;
 
@@ -23,6 +24,8 @@ pub struct Policy {
     pub effective_from: NaiveDate,
     /// The last service date it holds for; `None` while in force.
     pub effective_to: Option<NaiveDate>,
+    /// The day its next review is due, where it names one; what is said by it may not hold after that.
+    pub next_review: Option<NaiveDate>,
     /// What the policy's text fixes.
     pub thresholds: Thresholds,
     /// What the policy leaves open (⚙).
@@ -35,6 +38,8 @@ pub struct Policy {
     pub value_sets: ValueSets,
     /// Its words.
     pub wording: Wording,
+    /// Its documentation form.
+    pub form: FormFile,
 }
 
 impl Policy {

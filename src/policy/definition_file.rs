@@ -70,6 +70,7 @@ struct PolicyToml {
     title: String,
     effective_from: Spanned<String>,
     effective_to: Option<Spanned<String>>,
+    next_review: Option<Spanned<String>>,
     thresholds: Thresholds,
     parameters: Parameters,
     systems: Vec<SystemToml>,
@@ -127,10 +128,11 @@ impl Policy {
         }
         value_set_file::read_all(files, VALUE_SETS, &formats, &mut value_sets)?;
         let wording = Wording::read(CARDS, file_text(files, CARDS)?)?;
-        questionnaire_file::validate(QUESTIONNAIRE, file_text(files, QUESTIONNAIRE)?)?;
+        let form = questionnaire_file::read(QUESTIONNAIRE, file_text(files, QUESTIONNAIRE)?)?;
         Ok(Self {
             effective_from: source.date(&read.effective_from)?,
             effective_to: read.effective_to.as_ref().map(|date| source.date(date)).transpose()?,
+            next_review: read.next_review.as_ref().map(|date| source.date(date)).transpose()?,
             criteria: source.criteria(read.criteria)?,
             retired_codes: source.retired_codes(read.retired_codes)?,
             modifier_sides: source.modifiers(read.modifiers)?,
@@ -142,6 +144,7 @@ impl Policy {
             parameters: read.parameters,
             value_sets,
             wording,
+            form,
         })
     }
 }

@@ -1,6 +1,6 @@
 //! One pure function from facts to an evaluation; no clock, no I/O.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Days, NaiveDate, Utc};
 
 use super::assumptions::assumptions;
 use super::case::{OrderCase, SiteCase};
@@ -65,16 +65,50 @@ fn sites(side: Side) -> &'static [Site] {
     }
 }
 
+fn evaluate_sites<'a>(
+    case: &OrderCase<'_, 'a>,
+    kind: OrderKind,
+    assumed: &mut Vec<super::evaluation::Assumption>,
+) -> Vec<SiteEvaluation<'a>> {
+    let site = |site: &Site| match kind {
+        OrderKind::Neurotomy => neurotomy(case, *site),
+        OrderKind::Injection if !case.facts.procedures_available => undetermined(*site),
+        OrderKind::Injection => injection(case, *site, assumed),
+    };
+    sites(case.order.side).iter().map(site).collect()
+}
+
+/// The days of service, from one on, for which the order would be supported by what is known today; `None` if it would not be on that
+/// day. Longer than a year ahead is not looked: what supports it then grows old.
+fn supported_from(case: &OrderCase<'_, '_>, kind: OrderKind, first: NaiveDate) -> Option<(NaiveDate, NaiveDate)> {
+    let is_supported = |day: NaiveDate| {
+        let sites = evaluate_sites(&case.moved_to(day), kind, &mut Vec::new());
+        of_order(&sites).determination == Determination::Supported
+    };
+    if !is_supported(first) {
+        return None;
+    }
+    // The last day known to be, and the first known not to be.
+    let (mut last, mut beyond) = (first, first + Days::new(366));
+    while let Some(middle) = between(last, beyond) {
+        if is_supported(middle) {
+            last = middle;
+        } else {
+            beyond = middle;
+        }
+    }
+    Some((first, last))
+}
+
+/// The day in the middle, if there is one.
+fn between(first: NaiveDate, last: NaiveDate) -> Option<NaiveDate> {
+    let half = (last - first).num_days() / 2;
+    u64::try_from(half).ok().filter(|half| *half > 0).map(|half| first + Days::new(half))
+}
+
 fn evaluate_order<'a>(case: &OrderCase<'_, 'a>, kind: OrderKind) -> OrderEvaluation<'a> {
     let mut assumed = Vec::new();
-    let sites: Vec<_> = sites(case.order.side)
-        .iter()
-        .map(|site| match kind {
-            OrderKind::Neurotomy => neurotomy(case, *site),
-            OrderKind::Injection if !case.facts.procedures_available => undetermined(*site),
-            OrderKind::Injection => injection(case, *site, &mut assumed),
-        })
-        .collect();
+    let sites = evaluate_sites(case, kind, &mut assumed);
     let Outcome { determination, earliest_date, too_late } = of_order(&sites);
     let diagnosis = diagnosis(case);
     OrderEvaluation {
@@ -85,6 +119,7 @@ fn evaluate_order<'a>(case: &OrderCase<'_, 'a>, kind: OrderKind) -> OrderEvaluat
         determination,
         earliest_date,
         too_late,
+        supported_from: earliest_date.filter(|_| !has_unknown(&sites)).and_then(|first| supported_from(case, kind, first)),
         diagnosis: diagnosis.support,
         supporting_condition: diagnosis.condition,
         second_procedure: second_procedure(case),
@@ -92,6 +127,10 @@ fn evaluate_order<'a>(case: &OrderCase<'_, 'a>, kind: OrderKind) -> OrderEvaluat
         coding_notes: coding_notes(case),
         assumptions: assumed,
     }
+}
+
+fn has_unknown(sites: &[SiteEvaluation<'_>]) -> bool {
+    sites.iter().flat_map(|site| &site.criteria).any(|criterion| criterion.verdict.is_unknown())
 }
 
 fn second_procedure<'a>(case: &OrderCase<'_, 'a>) -> Option<SecondProcedure<'a>> {

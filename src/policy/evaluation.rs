@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 
 use chrono::{DateTime, NaiveDate, Utc};
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer};
 
 use super::form::Question;
 use super::verdict::Verdict;
@@ -271,7 +271,7 @@ pub struct Criterion<'a> {
 }
 
 /// Where an injection of the history was found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum InjectionSource {
     /// A Procedure.
@@ -369,6 +369,9 @@ pub struct OrderEvaluation<'a> {
     /// When not supported only because of waits that end beyond the twelve months: the day the last one ends.
     #[serde(skip)]
     pub too_late: Option<NaiveDate>,
+    /// When not yet and, by what is known today, supported from its earliest date on: that day, and the last one within a year.
+    #[serde(skip)]
+    pub supported_from: Option<(NaiveDate, NaiveDate)>,
     /// Whether its diagnosis is listed.
     pub diagnosis: DiagnosisSupport,
     /// A listed active Condition the order could name.

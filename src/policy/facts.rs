@@ -16,6 +16,8 @@ use super::value_sets::Membership;
 pub struct Facts<'a> {
     /// Every `ServiceRequest` among the call's orders, in the order of the call.
     pub orders: Vec<Order<'a>>,
+    /// How many orders the call is about that could not be read.
+    pub orders_unread: usize,
     /// Conditions that count (neither refuted nor entered in error) in some value set of the policy.
     pub conditions: Vec<Condition<'a>>,
     /// Whether the list of Conditions was available, so that absence from it means "none".

@@ -20,11 +20,13 @@ mod order_words;
 mod phrases;
 mod questionnaire_file;
 mod response;
+mod topics;
 mod value_set_file;
 mod value_sets;
 mod verdict;
 mod wording;
 
+pub(crate) use course::{Course, courses};
 pub use dates::DateInterval;
 pub use definition::{CriterionText, Parameters, Policy, RetiredCode, Thresholds};
 pub use definition_file::{PolicyError, PolicyFile};
@@ -39,7 +41,10 @@ pub use facts::{
 };
 pub use form::{Answers, FORM_ID, Form, PROVOCATION_TESTS, PriorInjection as PriorInjectionAnswer, Question, TestAnswer};
 pub(crate) use order_words::OrderWords;
-pub(crate) use phrases::CardText;
+pub(crate) use phrases::{CardText, phrases};
+pub use questionnaire_file::FormFile;
+pub use topics::{CardTopic, Topics};
 pub use value_sets::{Membership, ValueSet, ValueSets};
 pub use verdict::Verdict;
-pub use wording::{DeterminationText, OverrideReason, Wording};
+pub(crate) use wording::Template;
+pub use wording::{DeterminationText, OverrideReason, TherapyOrderText, Wording};

@@ -6,7 +6,7 @@ use std::fmt::Display;
 use chrono::NaiveDate;
 
 use super::definition::Policy;
-use super::evaluation::{CriterionId, OrderEvaluation, OrderKind, Site};
+use super::evaluation::{CriterionId, Determination, OrderEvaluation, OrderKind, Pathway, PriorInjection, Site, SiteEvaluation};
 use super::phrases::CardText;
 use super::verdict::Verdict;
 use super::wording::DeterminationText;
@@ -34,6 +34,58 @@ impl<'p> OrderWords<'p, '_, '_> {
             Site::Unspecified => CardText::SiteUnspecified,
         };
         self.say(text, &[])
+    }
+
+    /// The indication that applies, with its section.
+    pub(crate) fn pathway(&self, pathway: Pathway) -> String {
+        let text = match pathway {
+            Pathway::FirstDiagnostic => CardText::PathwayFirstDiagnostic,
+            Pathway::SecondDiagnostic => CardText::PathwaySecondDiagnostic,
+            Pathway::SecondOrSubsequent => CardText::PathwaySecondOrSubsequent,
+            Pathway::Subsequent => CardText::PathwaySubsequent,
+            Pathway::Neurotomy => CardText::PathwayNeurotomy,
+            Pathway::Undetermined => CardText::PathwayUndetermined,
+        };
+        self.say(text, &[])
+    }
+
+    /// The determination of a joint in a few words.
+    pub(crate) fn site_determination(&self, site: &SiteEvaluation<'_>) -> String {
+        self.determination(site.determination, site.earliest_date)
+    }
+
+    /// A determination in a few words, with the day from which it would be supported where there is one.
+    pub(crate) fn determination(&self, determination: Determination, earliest_date: Option<NaiveDate>) -> String {
+        let text = match (determination, earliest_date) {
+            (Determination::NotYet, Some(date)) => return self.say(CardText::NotYetFrom, &[&date]),
+            (Determination::NotYet, None) => CardText::NotYet,
+            (Determination::Supported, _) => CardText::Supported,
+            (Determination::NeedsDocumentation, _) => CardText::NeedsDocumentation,
+            (Determination::IndividualConsideration, _) => CardText::IndividualConsideration,
+            (Determination::NotSupported, _) => CardText::NotSupported,
+            (Determination::Indeterminate, _) => CardText::Indeterminate,
+        };
+        self.say(text, &[])
+    }
+
+    /// What an earlier injection did.
+    pub(crate) fn improved(&self, injection: &PriorInjection<'_>) -> String {
+        let text = match injection.improved {
+            Verdict::Met => CardText::ImprovedYes,
+            Verdict::NotMet => CardText::ImprovedNo,
+            Verdict::Unknown => CardText::ImprovedOpen,
+        };
+        self.say(text, &[])
+    }
+
+    /// Whether that lasted. What brought no relief did not last, and what is not on record need not be said twice.
+    pub(crate) fn sustained(&self, injection: &PriorInjection<'_>) -> String {
+        let text = match injection.sustained {
+            Verdict::Met => CardText::SustainedYes,
+            Verdict::NotMet => CardText::SustainedNo,
+            Verdict::Unknown => CardText::SustainedOpen,
+        };
+        if injection.improved.is_met() { self.say(text, &[]) } else { String::new() }
     }
 
     /// A criterion's title.
@@ -75,12 +127,28 @@ impl<'p> OrderWords<'p, '_, '_> {
         }
     }
 
-    /// The criteria with one verdict of the joints that decided the order, each title once.
-    fn titles(&self, verdict: Verdict) -> Vec<&'p str> {
+    /// The criteria with one verdict of the joints that decided the order, each once.
+    pub(crate) fn criteria(&self, verdict: Verdict) -> Vec<CriterionId> {
         let deciding = self.order.sites.iter().filter(|site| site.determination == self.order.determination);
-        let mut titles = Vec::new();
+        let mut criteria = Vec::new();
         for criterion in deciding.flat_map(|site| &site.criteria).filter(|criterion| criterion.verdict == verdict) {
-            let title = self.outcome(criterion.id, verdict);
+            if !criteria.contains(&criterion.id) {
+                criteria.push(criterion.id);
+            }
+        }
+        criteria
+    }
+
+    /// The criterion the summary is about: the first that is not met, else the first that is not known.
+    pub(crate) fn criterion(&self) -> Option<CriterionId> {
+        [Verdict::NotMet, Verdict::Unknown].into_iter().find_map(|verdict| self.criteria(verdict).first().copied())
+    }
+
+    /// The criteria with one verdict as they read, each title once.
+    fn titles(&self, verdict: Verdict) -> Vec<&'p str> {
+        let mut titles = Vec::new();
+        for id in self.criteria(verdict) {
+            let title = self.outcome(id, verdict);
             if !titles.contains(&title) {
                 titles.push(title);
             }

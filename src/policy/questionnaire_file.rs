@@ -1,16 +1,28 @@
-//! Checking the documentation form at start: a FHIR Questionnaire that asks every question the criteria read, with
+//! Reading the documentation form at start: a FHIR Questionnaire that asks every question the criteria read, with
 //! the answer types they expect. Not here: serving it.
 
 use serde::Deserialize;
+use serde_json::value::RawValue;
 
 use super::definition_file::PolicyError;
 use super::form::{FORM_ID, Question};
+
+/// The documentation form of a policy version.
+#[derive(Clone, Debug)]
+pub struct FormFile {
+    /// Its canonical URL, with its version after a `|`.
+    pub canonical: String,
+    /// The FHIR Questionnaire.
+    pub json: Box<RawValue>,
+}
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct QuestionnaireJson {
     resource_type: String,
     id: String,
+    url: String,
+    version: String,
     item: Vec<ItemJson>,
 }
 
@@ -21,11 +33,18 @@ struct ItemJson {
     #[serde(rename = "type")]
     kind: String,
     #[serde(default)]
+    enable_when: Vec<EnableWhenJson>,
+    #[serde(default)]
     item: Vec<ItemJson>,
 }
 
-/// Checks the form.
-pub(crate) fn validate(file: &str, text: &str) -> Result<(), PolicyError> {
+#[derive(Deserialize)]
+struct EnableWhenJson {
+    question: String,
+}
+
+/// Reads and checks the form.
+pub(crate) fn read(file: &str, text: &str) -> Result<FormFile, PolicyError> {
     let form: QuestionnaireJson = serde_json::from_str(text).map_err(|error| PolicyError::of_json(file, &error))?;
     if form.resource_type != "Questionnaire" || form.id != FORM_ID {
         return Err(PolicyError::of_file(file, format!("not the Questionnaire `{FORM_ID}`")));
@@ -43,7 +62,20 @@ pub(crate) fn validate(file: &str, text: &str) -> Result<(), PolicyError> {
             Some(_) => {}
         }
     }
-    Ok(())
+    if let Some(question) = unknown_condition(&form.item, &found) {
+        let offset = text.find(&format!("\"question\": \"{question}\"")).unwrap_or(0);
+        return Err(PolicyError::at(file, text, offset, format!("`enableWhen` names `{question}`, which is no item")));
+    }
+    let json = serde_json::from_str(text).map_err(|error| PolicyError::of_json(file, &error))?;
+    Ok(FormFile { canonical: format!("{}|{}", form.url, form.version), json })
+}
+
+/// The first question that the asking of another rests on, and that is not there.
+fn unknown_condition<'i>(items: &'i [ItemJson], found: &[(&str, &str)]) -> Option<&'i str> {
+    items.iter().find_map(|item| {
+        let mut named = item.enable_when.iter().map(|condition| condition.question.as_str());
+        named.find(|question| !found.iter().any(|(id, _)| id == question)).or_else(|| unknown_condition(&item.item, found))
+    })
 }
 
 fn collect<'i>(items: &'i [ItemJson], found: &mut Vec<(&'i str, &'i str)>) {

@@ -12,6 +12,7 @@ use super::definition_file::PolicyError;
 use super::evaluation::Determination;
 use super::form::Question;
 use super::phrases::{CardText, Phrase};
+use super::topics::{Topics, TopicsToml};
 
 /// A text with places to fill in.
 #[derive(Clone, Debug, Default)]
@@ -27,7 +28,7 @@ enum Piece {
 
 impl Template {
     /// Reads a text whose `{names}` must be among `arguments`.
-    fn read(text: &str, arguments: &[&str]) -> Result<Self, String> {
+    pub(crate) fn read(text: &str, arguments: &[&str]) -> Result<Self, String> {
         let mut pieces = Vec::new();
         let mut rest = text;
         while let Some((before, behind)) = rest.split_once('{') {
@@ -96,18 +97,6 @@ fn fill(template: &Template, arguments: &[String; 5]) -> String {
     template.fill(&arguments.each_ref().map(|argument| argument as &dyn Display))
 }
 
-/// The code that says what kind of card it is.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct CardTopic {
-    /// Its system.
-    pub system: String,
-    /// Its code.
-    pub code: String,
-    /// Its words.
-    pub display: String,
-}
-
 /// The order for therapy a card can suggest.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -142,8 +131,8 @@ pub struct Wording {
     asks: HashMap<Question, String>,
     sources: HashMap<String, String>,
     determinations: HashMap<(Determination, bool), DeterminationText>,
-    /// What kind of card ours are.
-    pub topic: CardTopic,
+    /// What kind of card each order gets.
+    pub topics: Topics,
     /// The order for therapy a card can suggest.
     pub therapy_order: TherapyOrderText,
     /// The reasons offered on a card that can be overridden.
@@ -159,7 +148,7 @@ struct WordingToml {
     sources: HashMap<String, String>,
     determinations: HashMap<String, DeterminationToml>,
     override_reasons: Vec<OverrideReason>,
-    topic: CardTopic,
+    topics: TopicsToml,
     therapy_order: TherapyOrderText,
 }
 
@@ -189,8 +178,9 @@ impl Wording {
         let card_texts = source.table("cards", &read.cards, CardText::ALL.iter().map(|text| (text.key(), text.arguments())))?;
         let asks = source.asks(&read.asks)?;
         let determinations = source.determinations(&read.determinations)?;
-        let WordingToml { override_reasons, topic, therapy_order, sources, .. } = read;
-        Ok(Self { phrases, card_texts, asks, sources, determinations, topic, therapy_order, override_reasons })
+        let topics = Topics::read(file, text, &read.topics)?;
+        let WordingToml { override_reasons, therapy_order, sources, .. } = read;
+        Ok(Self { phrases, card_texts, asks, sources, determinations, topics, therapy_order, override_reasons })
     }
 
     /// A phrase of a statement, its places filled in by position.

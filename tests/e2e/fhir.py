@@ -115,6 +115,10 @@ def cards_of(url, request):
         card.pop("uuid", None)
         for suggestion in card.get("suggestions", []):
             suggestion.pop("uuid", None)
+    for action in response.get("systemActions", []):
+        for extension in action["resource"]["extension"]:
+            parts = extension.get("extension", [])
+            parts[:] = [part for part in parts if part["url"] not in ("coverage-assertion-id", "satisfied-pa-id")]
     return json.dumps(response)
 
 

@@ -1,16 +1,22 @@
 //! What is known of a caller, and what follows from it: its FHIR servers, its plan, its rate; and who may speak plain HTTP.
 
 use std::num::NonZeroU32;
+use std::sync::Arc;
 
 use axum::body::Body;
 use axum::http::Request;
 use serde_json::json;
-use sij_cds::config::{Config, PlansEntry};
+use sij_cds::app::{App, Credentials, Ports, VerifiedClient};
+use sij_cds::clock::FixedClock;
+use sij_cds::config::{ClientConfig, Config, Dialect, PlanConfig};
 use sij_cds::http::Peer;
+use sij_cds::ids::SequentialIds;
 
 use crate::support::callers::{EC_KEY, OTHER_EC_KEY, Token, ehr, good_token, let_in_the_ehr, other_client};
 use crate::support::fhir_server::{FhirServer, call_with_server, register};
-use crate::support::{Answer, LogBuffer, SERVICE, TestApp, bearing, changed, empty_sign_call, post, story};
+use crate::support::{
+    Answer, LogBuffer, SERVICE, TestApp, bearing, changed, day_of_the_fixtures, default_config, empty_sign_call, post, story,
+};
 
 fn app(change: impl FnOnce(&mut Config)) -> TestApp {
     TestApp::on_the_day_of_the_fixtures_with(|config| {
@@ -40,13 +46,60 @@ async fn a_client_has_only_its_own_fhir_servers_asked() {
     }
 }
 
+/// What is known of whoever calls with these headers.
+async fn known(change: impl FnOnce(&mut Config), authorization: &[&[u8]]) -> VerifiedClient {
+    let mut config = default_config();
+    change(&mut config);
+    let ports = Ports::new(&config, Arc::new(FixedClock::at(day_of_the_fixtures())), Arc::new(SequentialIds::default())).unwrap();
+    App::build(&config, ports).unwrap().authenticate(Credentials { authorization, certificate: None }).await.unwrap()
+}
+
+#[tokio::test]
+async fn what_a_client_can_do_is_known_of_whoever_bears_its_token() {
+    let token = format!("Bearer {}", good_token());
+    let client = known(let_in_the_ehr, &[token.as_bytes()]).await;
+    assert!(client.has_dtr() && client.takes_system_actions() && !client.is_shadowed());
+    assert_eq!((client.strict(), client.therapy_order_code()), (None, None));
+    let token = format!("Bearer {}", good_token());
+    let other = |config: &mut Config| {
+        let_in_the_ehr(config);
+        let code = Some("12345".to_owned());
+        config.clients[0] =
+            ClientConfig { dtr: false, shadow: true, system_actions: false, strict: Some(true), therapy_order_code: code, ..ehr() };
+    };
+    let client = known(other, &[token.as_bytes()]).await;
+    assert!(!client.has_dtr() && !client.takes_system_actions() && client.is_shadowed());
+    assert_eq!((client.strict(), client.therapy_order_code()), (Some(true), Some("12345")));
+}
+
+#[tokio::test]
+async fn in_development_mode_everybody_is_as_its_section_says() {
+    let client = known(|_| {}, &[]).await;
+    assert!(client.has_dtr() && client.takes_system_actions() && !client.is_shadowed());
+    assert_eq!((client.dialect(), client.plan(), client.strict()), (Dialect::Standard, None, None));
+    let client = known(
+        |config| {
+            config.development.dialect = Some(Dialect::Epic);
+            config.development.dtr = Some(false);
+            config.development.shadow = Some(true);
+            config.development.system_actions = Some(false);
+            config.development.plan = Some("main".to_owned());
+        },
+        &[],
+    )
+    .await;
+    assert!(!client.has_dtr() && !client.takes_system_actions() && client.is_shadowed());
+    assert_eq!((client.dialect(), client.plan()), (Dialect::Epic, Some("main")));
+}
+
 #[tokio::test]
 async fn a_client_is_answered_for_its_own_plan() {
     let call = changed("nothing-documented", |call| call["prefetch"]["coverage"] = serde_json::Value::Null);
-    let medicare = PlansEntry {
-        id: "medicare".to_owned(),
+    let medicare = PlanConfig {
+        id: Some("medicare".to_owned()),
         name: "Plan for the old".to_owned(),
-        policy_url: Some("https://plan.example/medicare".parse().unwrap()),
+        policy_url: Some("https://plan.example/medicare#{section}".parse().unwrap()),
+        ..default_config().plan
     };
     for (plan, label) in [(Some("medicare".to_owned()), "Plan for the old"), (None, "Health plan")] {
         let app = app(|config| {
@@ -55,7 +108,7 @@ async fn a_client_is_answered_for_its_own_plan() {
         });
         let answer = app.sign_text_as(&good_token(), &call.request).await.json();
         assert_eq!(answer["cards"][0]["source"]["label"], label);
-        assert_eq!(answer.to_string().contains("https://plan.example/medicare"), label != "Health plan");
+        assert_eq!(answer.to_string().contains("\"https://plan.example/medicare#I.A."), label != "Health plan");
     }
 }
 

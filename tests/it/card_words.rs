@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::support::Call;
 use crate::support::call::{condition, cpt, icd10, order};
+use crate::support::{Call, Evaluator, all_cases};
 
 fn first_injection() -> Call {
     Call::ordering([order("o1", &cpt("27096:LT"), "2026-12-01")])
@@ -85,4 +85,18 @@ fn an_address_in_the_words_of_a_chart_is_no_link() {
     assert!(labels(&card).iter().all(|label| label.contains("evil.example")), "{card}");
     assert!(!text.contains("://evil.example") && !text.contains("www.evil.example"), "{text}");
     assert!(!card["detail"].as_str().unwrap().contains("://"), "{card}");
+}
+
+/// Authorization is asked for by what the client does, never by a form elsewhere (CRD 2.2.1, resp-17 and resp-23).
+#[test]
+fn no_card_sends_anybody_to_a_portal() {
+    let evaluator = Evaluator::new();
+    let answers: Vec<String> = all_cases().iter().filter_map(|case| evaluator.answer(&case.request).ok()).collect();
+    assert!(answers.len() > 200, "only {} answers", answers.len());
+    for answer in answers {
+        let words = answer.to_lowercase();
+        let found: Vec<_> =
+            ["portal", "log in", "log on", "sign in to", "web site", "website"].into_iter().filter(|word| words.contains(word)).collect();
+        assert!(found.is_empty(), "{found:?}: {answer}");
+    }
 }

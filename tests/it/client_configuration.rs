@@ -37,6 +37,8 @@ fn a_client_is_read_with_its_defaults() {
     assert_eq!(config.auth_mode(), AuthMode::Required);
     assert_eq!(client.algorithms, [SigningAlgorithm::ES384, SigningAlgorithm::RS384]);
     assert_eq!((client.tenant, client.dialect), (TenantRule::FhirServer, Dialect::Standard));
+    assert!(client.dtr && client.system_actions && !client.shadow);
+    assert_eq!((client.strict, client.therapy_order_code.as_deref(), client.plan.as_deref()), (None, None, None));
     assert!(client.audiences.is_empty() && client.fhir_servers.is_empty() && client.certificate_names.is_empty());
 }
 
@@ -61,7 +63,8 @@ fn clients_that_cannot_be_are_refused_with_the_reason() {
         (client("audiences = [\"\"]"), "`clients.audiences`: entry 1: must not be empty"),
         (client("tenants = [\"north\"]"), "`clients.tenants`: entry 1: needs `tenant = \"claim\"`"),
         (client("fhir_servers = [\"main\"]"), "`clients.fhir_servers`: entry 1: no `[[fhir_servers]]` is named `main`"),
-        (client("plan = \"gold\""), "`clients.plan`: entry 1: no `[[plans]]` has the id `gold`"),
+        (client("plan = \"gold\""), "`clients.plan`: entry 1: no plan has the id `gold`"),
+        (client("therapy_order_code = \" \""), "`clients.therapy_order_code`: entry 1: must not be empty"),
         (
             client("certificate_names = [\"a.example\"]"),
             "`clients.certificate_names`: entry 1: needs `tls.client_ca_file`, by which client certificates are checked",
@@ -143,8 +146,57 @@ fn a_replay_url_is_not_quoted_for_it_may_hold_a_password() {
 }
 
 #[test]
-fn plans_have_ids_and_names() {
-    let plan = |id: &str, name: &str| format!("[[plans]]\nid = \"{id}\"\nname = \"{name}\"\n");
-    assert_eq!(read(&[plan("a", "A"), plan("a", "B")].concat()).unwrap_err(), "`plans.id`: entry 2: must be there, and only once");
-    assert_eq!(read(&plan("a", " ")).unwrap_err(), "`plans.name`: entry 1: must not be empty");
+fn a_client_says_what_it_can_do() {
+    let more = "dtr = false\nshadow = true\nsystem_actions = false\nstrict = true\ntherapy_order_code = \"12345\"";
+    let config = read(&[SERVER, &client(more)].concat()).unwrap();
+    let client = &config.clients[0];
+    assert!(!client.dtr && client.shadow && !client.system_actions);
+    assert_eq!((client.strict, client.therapy_order_code.as_deref()), (Some(true), Some("12345")));
+}
+
+#[test]
+fn a_client_may_be_pinned_to_any_plan_that_has_an_id() {
+    let plans = "[plan]\nid = \"main\"\n[[plans]]\nid = \"medicare\"\nname = \"Medicare\"\n";
+    for id in ["main", "medicare"] {
+        let config = read(&[SERVER, plans, &client(&format!("plan = \"{id}\""))].concat()).unwrap();
+        assert_eq!(config.clients[0].plan.as_deref(), Some(id));
+    }
+}
+
+const DEVELOPMENT: &str = "[development]\ndialect = \"epic\"\ndtr = false\nshadow = true\nsystem_actions = false\n\
+                           therapy_order_code = \"1\"\nplan = \"main\"\n[plan]\nid = \"main\"\n";
+
+#[test]
+fn development_mode_is_answered_as_its_section_says() {
+    let development = read(DEVELOPMENT).unwrap().development;
+    assert_eq!(development.dialect, Some(Dialect::Epic));
+    assert_eq!((development.dtr, development.shadow, development.system_actions), (Some(false), Some(true), Some(false)));
+    assert_eq!((development.therapy_order_code.as_deref(), development.plan.as_deref()), (Some("1"), Some("main")));
+}
+
+#[test]
+fn where_clients_are_configured_the_section_of_development_mode_is_refused() {
+    let message = read(&[SERVER, DEVELOPMENT, &client("")].concat()).unwrap_err();
+    let fault = "is for development mode, where nobody is asked; each of `[[clients]]` has a key of its own";
+    let keys = ["dialect", "dtr", "shadow", "system_actions", "therapy_order_code", "plan"];
+    assert_eq!(message, keys.map(|key| format!("`development.{key}`: {fault}")).join("\n"));
+}
+
+#[test]
+fn what_development_mode_cannot_be_is_refused_with_the_reason() {
+    let table = [
+        ("plan = \"gold\"", "`development.plan`: no plan has the id `gold`"),
+        ("therapy_order_code = \"\"", "`development.therapy_order_code`: must not be empty"),
+        (
+            "dialect = \"cerner\"",
+            "`development.dialect`: unknown value `cerner`; known here are `standard`, `epic`, `br-provider`, `sandbox`",
+        ),
+        (
+            "strict = true",
+            "`development.strict`: unknown key; known here are `dialect`, `dtr`, `shadow`, `system_actions`, `therapy_order_code`, `plan`",
+        ),
+    ];
+    for (text, expected) in table {
+        assert_eq!(read(&format!("[development]\n{text}")).unwrap_err(), expected);
+    }
 }

@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use sij_cds::config::{Config, ConfigError, Layers, LogFormat, Overrides};
+use sij_cds::cds_hooks::Hook;
+use sij_cds::config::{Config, ConfigError, CrdRelease, HookName, Layers, LogFormat, Overrides};
 use tempfile::NamedTempFile;
 
 fn file(text: &str) -> NamedTempFile {
@@ -95,7 +96,7 @@ fn an_unknown_section_is_named_with_its_file() {
     assert_eq!(
         message,
         "`sever` in file `config.toml`: unknown key; known here are `server`, `tls`, `limits`, `auth`, \
-         `clients`, `cors`, `plan`, `plans`, `policy`, `fhir`, `fhir_servers`, `ledger`, `log`, `metrics`, `traces`"
+         `clients`, `development`, `cors`, `crd`, `plan`, `plans`, `policy`, `fhir`, `fhir_servers`, `smart`, `ledger`, `log`, `metrics`, `traces`"
     );
 }
 
@@ -142,6 +143,54 @@ fn values_that_cannot_be_are_refused_with_the_reason() {
         ("[plan]\npolicy_url = \"ftp://a/\"", "`plan.policy_url` in file `config.toml`: `ftp://a/` is not an http or https URL"),
         ("[policy]\ndirectory = \"/nowhere\"", "`policy.directory` in file `config.toml`: `/nowhere` is not a directory"),
         ("[log]\nformat = \"xml\"", "`log.format` in file `config.toml`: unknown value `xml`; known here are `json`, `text`"),
+    ];
+    for (text, expected) in table {
+        assert_eq!(faults_of_file(text), expected);
+    }
+}
+
+#[test]
+fn the_hooks_and_the_version_of_crd_are_chosen() {
+    let config = Config::layered(Layers::default()).unwrap().crd;
+    assert_eq!((config.strict, config.default_version), (false, CrdRelease::V2_0));
+    let names: Vec<&str> = config.hooks.iter().map(|hook| hook.as_str()).collect();
+    assert_eq!(names, ["order-sign", "order-select", "order-dispatch", "appointment-book"]);
+    let config = from_file("[crd]\nstrict = true\ndefault_version = \"2.2\"\nhooks = [\"order-sign\", \"encounter-start\"]").unwrap().crd;
+    assert_eq!((config.strict, config.default_version), (true, CrdRelease::V2_2));
+    assert_eq!(config.hooks, [HookName::OrderSign, HookName::EncounterStart]);
+}
+
+#[test]
+fn every_hook_of_the_protocol_can_be_offered_by_its_name() {
+    // The last is answered to Epic alone.
+    for hook in Hook::ALL.into_iter().filter(|hook| *hook != Hook::PatientView) {
+        let config = from_file(&format!("[crd]\nhooks = [\"{}\"]", hook.as_str())).unwrap();
+        assert_eq!(config.crd.hooks.iter().map(|hook| hook.as_str()).collect::<Vec<_>>(), [hook.as_str()]);
+    }
+}
+
+#[test]
+fn a_version_of_crd_may_stand_in_the_environment_without_quotes() {
+    for (value, expected) in [("2.2", CrdRelease::V2_2), ("2.0", CrdRelease::V2_0), ("\"2.2\"", CrdRelease::V2_2)] {
+        let config = from_environment(&[("SIJ_CDS__CRD__DEFAULT_VERSION", value)]).unwrap();
+        assert_eq!(config.crd.default_version, expected, "{value}");
+    }
+}
+
+#[test]
+fn what_crd_cannot_be_is_refused_with_the_reason() {
+    let table = [
+        ("[crd]\nhooks = []", "`crd.hooks` in file `config.toml`: must name at least one"),
+        ("[crd]\nhooks = [\"order-sign\", \"order-sign\"]", "`crd.hooks` in file `config.toml`: `order-sign` stands twice"),
+        (
+            "[crd]\nhooks = [\"patient-view\"]",
+            "`crd.hooks.0` in file `config.toml`: unknown value `patient-view`; known here are `order-sign`, `order-select`, \
+             `order-dispatch`, `appointment-book`, `encounter-start`, `encounter-discharge`",
+        ),
+        (
+            "[crd]\ndefault_version = \"2.1\"",
+            "`crd.default_version` in file `config.toml`: unknown value `2.1`; known here are `2.0`, `2.2`",
+        ),
     ];
     for (text, expected) in table {
         assert_eq!(faults_of_file(text), expected);

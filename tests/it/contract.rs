@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use fhir_sdk::r4b::resources::{Questionnaire, ValueSet};
-use serde_json::Value;
+use serde_json::{Value, json};
+use sij_cds::cds_hooks::{Options, RequestExtension};
 
 use crate::support::markdown::{blocks, document, rows, unquoted};
 
@@ -85,11 +86,72 @@ fn every_json_file_parses() {
 fn prefetch_templates_use_plain_tokens_only() {
     let plain = |token: &str| token.strip_prefix("context.").is_some_and(|name| name.bytes().all(|byte| byte.is_ascii_alphanumeric()));
     for (path, text) in json_files("cds-hooks/services") {
-        for (key, query) in prefetch(&serde_json::from_str(&text).unwrap()) {
+        let service: Value = serde_json::from_str(&text).unwrap();
+        for (key, query) in service.get("prefetch").map(|_| prefetch(&service)).unwrap_or_default() {
             let mut tokens = query.split("{{").skip(1).map(|rest| rest.split_once("}}").map_or(rest, |(token, _)| token));
             assert!(tokens.all(plain), "{}: {key}: {query}", path.display());
         }
     }
+}
+
+#[test]
+fn every_hook_that_decides_asks_for_the_same_prefetch() {
+    for hook in ["order-select", "order-dispatch", "appointment-book"] {
+        let service: Value = serde_json::from_str(&document(&format!("cds-hooks/services/{hook}.json"))).unwrap();
+        assert_eq!(prefetch(&service), prefetch(&order_sign()), "{hook}");
+        assert_eq!((&service["id"], &service["extension"]), (&order_sign()["id"], &order_sign()["extension"]), "{hook}");
+    }
+}
+
+#[test]
+fn every_service_says_what_it_is_and_by_which_versions() {
+    let files = json_files("cds-hooks/services");
+    assert_eq!(files.len(), 6);
+    for (path, text) in files {
+        let service: Value = serde_json::from_str(&text).unwrap();
+        let hook = path.file_stem().unwrap().to_str().unwrap();
+        assert_eq!(service["hook"], hook);
+        for member in ["id", "title", "description", "usageRequirements", "hookVersion"] {
+            assert!(service[member].as_str().is_some_and(|text| !text.trim().is_empty()), "{hook}: {member}");
+        }
+        assert_eq!(service["version"], "3.0.0", "{hook}");
+        assert_eq!(service["extension"]["davinci-crd.version"], json!(["2.0", "2.2"]), "{hook}");
+    }
+}
+
+/// The options that order-sign declares, which are those of every hook that decides.
+fn declared_options() -> Vec<Value> {
+    order_sign()["extension"]["davinci-crd.configuration-options"].as_array().unwrap().clone()
+}
+
+#[test]
+fn every_option_has_its_code_type_name_description_and_default() {
+    for option in declared_options() {
+        for member in ["code", "type", "name", "description"] {
+            assert!(option[member].as_str().is_some_and(|text| !text.trim().is_empty()), "{option}: {member}");
+        }
+        let (kind, default) = (&option["type"], &option["default"]);
+        assert!((kind == "boolean" && default.is_boolean()) || (kind == "integer" && default.is_u64()), "{option}");
+    }
+}
+
+#[test]
+fn options_differ_in_code_name_and_description() {
+    let declared = declared_options();
+    for member in ["code", "name", "description"] {
+        let different: BTreeSet<String> = declared.iter().map(|option| option[member].to_string()).collect();
+        assert_eq!(different.len(), declared.len(), "{member}");
+    }
+}
+
+/// CRD 2.2.1, "Configuration options extension": a switch for each kind of answer, and two codes more.
+#[test]
+fn every_kind_of_card_has_its_option_and_every_option_is_the_guides() {
+    let displays = cards_toml()["topics"]["displays"].clone();
+    let kinds = displays.as_table().unwrap().keys().map(String::as_str);
+    let expected: BTreeSet<&str> = kinds.chain(["max-cards", "unsolicited-determ"]).collect();
+    let declared = declared_options();
+    assert_eq!(declared.iter().map(|option| option["code"].as_str().unwrap()).collect::<BTreeSet<_>>(), expected);
 }
 
 #[test]
@@ -121,6 +183,65 @@ fn the_page_for_ehr_teams_lists_every_value_set_with_its_size() {
         with_thousands(different.len())
     );
     assert!(page.contains(&total), "{total}");
+}
+
+fn cards_toml() -> toml::Table {
+    document(&format!("{POLICY}/cards.toml")).parse().unwrap()
+}
+
+#[test]
+fn the_page_for_ehr_teams_lists_every_kind_of_card() {
+    let page = section(&document("cds-hooks/README.md"), "## Kinds of cards");
+    let table = page.split("\n### ").next().unwrap();
+    let listed = rows(table).into_iter().map(|(code, cells)| (code, cells[0].clone()));
+    let displays = cards_toml()["topics"]["displays"].clone();
+    let known = displays.as_table().unwrap().iter().map(|(code, display)| (code.clone(), display.as_str().unwrap().to_owned()));
+    assert_eq!(listed.collect::<BTreeMap<_, _>>(), known.collect::<BTreeMap<_, _>>());
+}
+
+#[test]
+fn the_page_for_ehr_teams_lists_the_determinations_of_each_kind() {
+    let listed = rows(&section(&document("cds-hooks/README.md"), "## Kinds of cards"));
+    for (determination, code) in cards_toml()["topics"]["determinations"].as_table().unwrap() {
+        let row = listed.iter().find(|(listed, _)| listed == code.as_str().unwrap()).unwrap();
+        assert!(row.1[1].contains(determination), "{determination} is not at `{}`", row.0);
+    }
+}
+
+#[test]
+fn the_page_for_ehr_teams_lists_the_options_that_are_read() {
+    let page = section(&document("cds-hooks/README.md"), "### What a client can ask for");
+    let listed = rows(&page);
+    assert_eq!(listed.len(), 8);
+    for (code, cells) in listed {
+        let value = if cells[0] == "integer" { "3" } else { "false" };
+        let extension = format!(r#"{{"davinci-crd.configuration":{{"{code}":{value}}}}}"#);
+        let read = RequestExtension::read(Some(serde_json::from_str(&extension).unwrap()));
+        assert!(read.options != Options::default() && read.ignored.is_empty(), "{code}");
+    }
+}
+
+/// A rule's value as the page has it.
+fn shown(value: Option<&toml::Value>) -> String {
+    let quoted = |text: &str| format!("`{text}`");
+    match value {
+        None => String::new(),
+        Some(toml::Value::String(text)) => quoted(text),
+        Some(toml::Value::Array(list)) => list.iter().map(|one| shown(Some(one))).collect::<Vec<_>>().join(", "),
+        Some(other) => quoted(&other.to_string()),
+    }
+}
+
+#[test]
+fn the_page_for_ehr_teams_lists_the_rules_of_every_dialect() {
+    let listed: BTreeMap<_, _> = rows(&section(&document("cds-hooks/README.md"), "## Dialects")).into_iter().collect();
+    let dialects = ["standard", "epic", "br-provider", "sandbox"];
+    let rules = dialects.map(|name| document(&format!("cds-hooks/dialects/{name}.toml")).parse::<toml::Table>().unwrap());
+    let names: BTreeSet<&String> = rules.iter().flat_map(toml::Table::keys).collect();
+    assert_eq!(listed.keys().collect::<BTreeSet<_>>(), names);
+    for (name, cells) in &listed {
+        assert_eq!(*cells, rules.each_ref().map(|rules| shown(rules.get(name))), "{name}");
+    }
 }
 
 #[test]

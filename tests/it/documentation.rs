@@ -81,7 +81,7 @@ fn every_section_of_the_configuration_is_in_readme() {
     let readme = document("README.md");
     let keys = configuration_keys();
     let header = |key: &Key| {
-        let section = key.name.split('.').next().unwrap_or_default();
+        let section = key.name.rsplit_once('.').map_or("", |(section, _)| section);
         if key.is_of_block { format!("`[[{section}]]`") } else { format!("`[{section}]`") }
     };
     let missing: Vec<String> = keys.iter().map(header).filter(|header| !readme.contains(header)).collect();
@@ -151,6 +151,84 @@ fn every_cause_of_a_refusal_is_explained_to_ehr_teams() {
     let labels: Vec<&str> = source.split("=> \"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
     assert!(labels.len() > 30, "{labels:?}");
     let missing: Vec<&&str> = labels.iter().filter(|label| !page.contains(&format!("\n| `{label}` |"))).collect();
+    assert_eq!(missing, Vec::<&&str>::new());
+}
+
+/// A row of docs/conformance.md.
+struct Requirement {
+    id: String,
+    verbs: String,
+    state: String,
+    /// What shows it: names of tests, and paths of scripts.
+    shown_by: Vec<String>,
+}
+
+impl Requirement {
+    fn is_done(&self) -> bool {
+        self.state == "yes" || self.state.starts_with("partly: ")
+    }
+}
+
+fn requirements() -> Vec<Requirement> {
+    let of_row = |(id, cells): (String, Vec<String>)| {
+        let [verbs, _, state, tests] = <[String; 4]>::try_from(cells).unwrap_or_else(|cells| panic!("{id}: {} cells", cells.len() + 1));
+        let shown_by = tests.split('`').skip(1).step_by(2).map(str::to_owned).collect();
+        Requirement { id, verbs, state, shown_by }
+    };
+    rows(&document("docs/conformance.md")).into_iter().map(of_row).collect()
+}
+
+#[test]
+fn every_statement_of_crd_for_a_server_has_its_row() {
+    let statements: Value = serde_json::from_str(&document("fixtures/conformance/crd-2.2.1-server.json")).unwrap();
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    let verbs = |statement: &Value| statement["verbs"].as_array().unwrap().iter().map(text).collect::<Vec<_>>().join(", ");
+    let expected: Vec<_> = statements.as_array().unwrap().iter().map(|statement| (text(&statement["id"]), verbs(statement))).collect();
+    let rows: Vec<_> = requirements().into_iter().map(|requirement| (requirement.id, requirement.verbs)).collect();
+    assert!(expected.len() > 140, "only {} statements", expected.len());
+    assert_eq!(rows[..expected.len().min(rows.len())], expected);
+    let mut ids: Vec<_> = rows.iter().map(|(id, _)| id).collect();
+    ids.sort();
+    ids.dedup();
+    assert_eq!(ids.len(), rows.len(), "an id stands twice");
+}
+
+#[test]
+fn every_requirement_has_a_state_and_all_but_yes_a_reason() {
+    let reasoned = ["partly: ", "no: ", "not applicable: "];
+    for Requirement { id, state, .. } in requirements() {
+        let has_reason = reasoned.iter().any(|kind| state.strip_prefix(kind).is_some_and(|reason| !reason.trim().is_empty()));
+        assert!(state == "yes" || has_reason, "{id}: {state}");
+    }
+}
+
+#[test]
+fn every_test_that_conformance_names_is_there_and_only_what_is_done_has_one() {
+    let code = all_code();
+    let is_there = |name: &str| match name.split_once('/') {
+        Some(_) => Path::new(env!("CARGO_MANIFEST_DIR")).join(name).is_file(),
+        None => name.starts_with("TODO:") || code.contains(&format!("fn {name}(")),
+    };
+    for requirement in requirements() {
+        assert_eq!(requirement.is_done(), !requirement.shown_by.is_empty(), "{}: {:?}", requirement.id, requirement.shown_by);
+        let missing: Vec<_> = requirement.shown_by.iter().filter(|name| !is_there(name)).collect();
+        assert!(missing.is_empty(), "{}: there is no {missing:?}", requirement.id);
+    }
+}
+
+#[test]
+fn no_requirement_waits_for_its_test() {
+    let waiting = |requirement: &Requirement| requirement.shown_by.iter().any(|name| name.starts_with("TODO:"));
+    let found: Vec<_> = requirements().into_iter().filter(waiting).map(|requirement| requirement.id).collect();
+    assert_eq!(found, Vec::<String>::new());
+}
+
+#[test]
+fn every_cause_of_a_refused_launch_is_explained_to_ehr_teams() {
+    let (source, page) = (document("src/auth/smart/error.rs"), document("docs/integration.md"));
+    let keys: Vec<&str> = source.split("=> \"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
+    assert!(keys.len() > 15, "{keys:?}");
+    let missing: Vec<&&str> = keys.iter().filter(|key| !page.contains(&format!("\n| `{key}` |"))).collect();
     assert_eq!(missing, Vec::<&&str>::new());
 }
 

@@ -255,7 +255,7 @@ fn a_bad_request_is_1_and_told_with_its_path() {
         ),
         (
             r#"{"hook":"patient-view","hookInstance":"i","context":{"userId":"u","patientId":"p"}}"#,
-            "sij-cds: standard input: this service answers the hook order-sign (at `hook`)\n",
+            "sij-cds: standard input: this service answers order-sign, order-select, order-dispatch and appointment-book (at `hook`)\n",
         ),
     ];
     for (request, expected) in table {

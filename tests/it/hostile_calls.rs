@@ -191,7 +191,8 @@ async fn deep_nesting_where_nobody_looks_changes_nothing() {
         assert!(call.contains(place), "{place}");
         let with_depth = place.replacen('{', &format!(r#"{{"deep":{deep},"#), 1);
         let answer = TestApp::on_the_day_of_the_fixtures().sign_text(&call.replacen(place, &with_depth, 1)).await;
-        assert_eq!(answer.text(), expected, "{place}");
+        // The order goes back as it came.
+        assert_eq!(answer.text().replacen(&format!(r#""deep":{deep},"#), "", 1), expected, "{place}");
     }
 }
 
@@ -250,6 +251,7 @@ async fn an_order_without_an_id_gets_its_card_and_no_removal() {
         let answer = sign(&call).await;
         assert_in_order(&answer, &call, name);
         assert_eq!(answer.json()["cards"][0]["suggestions"], Value::Null, "{name}");
+        assert_eq!(answer.json()["systemActions"], Value::Null, "{name}");
     }
 }
 

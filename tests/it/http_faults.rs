@@ -1,6 +1,5 @@
 //! Every fault is answered with its status and an OperationOutcome (protocol section 4).
 
-use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::io;
 use std::num::NonZeroUsize;
@@ -178,7 +177,7 @@ async fn a_call_given_up_by_its_caller_frees_its_slot() {
 async fn a_panic_is_500_and_its_message_stays_inside() {
     LogBuffer::of_this_run();
     let routes = Router::new().route("/", get(async || -> StatusCode { panic!("Jane Roe, born 1960") }));
-    let guarded = around_all(routes, Observer::new(Arc::new(SequentialIds::default()), BTreeMap::new()), &default_config());
+    let guarded = around_all(routes, Observer::new(Arc::new(SequentialIds::default())), &default_config());
     let Ok(response) = guarded.oneshot(Request::get("/").body(Body::empty()).unwrap()).await;
     let diagnostics = Answer::read(response).await.outcome(500, "exception");
     assert!(!diagnostics.contains("Jane"), "{diagnostics}");

@@ -7,6 +7,7 @@ use serde_json::Value;
 use sij_cds::ledger::EntryKind;
 
 use crate::support::keeping::Keeping;
+use crate::support::opened_app::{AppAtWork, Surfer, hidden};
 use crate::support::{empty_sign_call, story};
 
 const STORY: &str = "second-diagnostic-day-10";
@@ -159,4 +160,23 @@ fn without_a_ledger_or_its_keys_it_is_2() {
     assert!(code == 2 && told.contains("line 1: must be `id:key`"), "{told}");
     let mut command = Command::new(env!("CARGO_BIN_EXE_sij-cds"));
     command.args(["ledger", "list"]).env("SIJ_CDS__LEDGER__URL", "off").assert().code(2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_opened_app_and_what_it_saved_are_listed_and_shown() {
+    let (work, mut surfer) = (AppAtWork::of(&story("nothing-documented")).await, Surfer { agent: "browser/1", ..Surfer::default() });
+    work.sign().await;
+    let address = work.open(&mut surfer, &Value::Null).await;
+    let page = work.get(&surfer, &address).await;
+    let (csrf, order) = (hidden(&page, "csrf"), hidden(&page, "order"));
+    work.send(&surfer, &address, &[("csrf", &csrf), ("order", &order), ("action", "save"), ("nsaid-weeks", "4")]).await;
+    work.app.ports.close().await;
+    for (kind, said) in [("app-opened", "ServiceRequest/order-1"), ("app-saved", "QuestionnaireResponse/written-")] {
+        let (code, list) = ledger(&work.keeping, &["list", "--kind", kind]);
+        assert!(code == 0 && list.contains(said) && list.contains("needs-documentation"), "{list}");
+        let id = list.split_whitespace().find(|word| word.len() == 36).unwrap();
+        let (code, text) = ledger(&work.keeping, &["show", id]);
+        assert!(code == 0 && text.contains("Practitioner/dr-1") && text.contains("I.A.4.b"), "{text}");
+        assert_eq!(text.contains("\"valueDecimal\"") || text.contains("\"valueInteger\""), kind == "app-saved", "{text}");
+    }
 }

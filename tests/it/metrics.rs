@@ -53,9 +53,10 @@ async fn calls_are_counted_by_hook_client_and_status() {
     call(&app, SERVICE, &story("nothing-documented").request).await;
     call(&app, SERVICE, &empty_sign_call().to_string()).await;
     call(&app, SERVICE, "not JSON").await;
+    call(&app, SERVICE, r#"{"hook": "order-sign"}"#).await;
     call(&app, "/cds-services/no-service-of-ours", "{}").await;
     let figures = figures(&app).await;
-    for (hook, status, calls) in [("order-sign", 200, 2.0), ("order-sign", 400, 1.0), ("unknown", 404, 1.0)] {
+    for (hook, status, calls) in [("order-sign", 200, 2.0), ("order-sign", 400, 1.0), ("unknown", 400, 1.0), ("unknown", 404, 1.0)] {
         let name = format!(r#"sij_cds_calls_total{{hook="{hook}",client="counted",status="{status}"}}"#);
         assert_eq!(of(&figures, &name).to_bits(), f64::to_bits(calls), "{name}");
     }
@@ -66,7 +67,7 @@ async fn calls_are_counted_by_hook_client_and_status() {
 #[tokio::test]
 async fn a_refused_caller_is_counted_without_a_name() {
     let app = TestApp::on_the_day_of_the_fixtures_with(let_in("never-calls"));
-    let name = r#"sij_cds_calls_total{hook="order-sign",client="unauthenticated",status="401"}"#;
+    let name = r#"sij_cds_calls_total{hook="unknown",client="unauthenticated",status="401"}"#;
     let before = of(&figures(&app).await, name);
     let token = Token::good().claim("iss", json!("https://stranger.example")).signed_by(&callers::EC_KEY);
     app.sign_as(&token, &empty_sign_call()).await;

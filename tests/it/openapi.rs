@@ -15,6 +15,14 @@ use crate::support::{Answer, SERVICE, TestApp, empty_sign_call, post, stories};
 
 const HOOK: &str = "/cds-services/{id}";
 const FEEDBACK: &str = "/cds-services/{id}/feedback";
+const PACKAGE: &str = "/fhir/Questionnaire/$questionnaire-package";
+
+/// What only a known client may do.
+const CALLS: [&str; 3] = ["POST /cds-services/{id}", "POST /cds-services/{id}/feedback", "POST /fhir/Questionnaire/$questionnaire-package"];
+
+/// What anybody may see unless discovery is protected.
+const PUBLISHED: [&str; 5] =
+    ["GET /cds-services", "GET /fhir/Questionnaire", "GET /fhir/Questionnaire/{id}", "GET /fhir/ValueSet", "GET /fhir/ValueSet/{id}"];
 
 async fn openapi(app: &TestApp) -> Value {
     let answer = app.get("/openapi.json").await;
@@ -28,7 +36,11 @@ fn operations(openapi: &Value) -> BTreeSet<String> {
     paths.flat_map(|(path, item)| item.as_object().unwrap().keys().map(move |method| format!("{} {path}", method.to_uppercase()))).collect()
 }
 
-/// Every route of the router, read from its source.
+/// The SMART app's: pages for browsers, and the keys that EHRs know it by, which have standards of their own.
+const PAGES: [&str; 5] =
+    ["GET /smart/launch", "GET /smart/callback", "GET /smart/app/{session}", "GET /smart/assets/{name}", "GET /.well-known/jwks.json"];
+
+/// Every route of the router for programs, read from its source.
 fn routes() -> BTreeSet<String> {
     let source = document("src/http/router.rs");
     let routes = source.split(".route(").skip(1).map(|rest| {
@@ -36,7 +48,9 @@ fn routes() -> BTreeSet<String> {
         let method = rest.split_once(',').unwrap().1.trim_start().split('(').next().unwrap();
         format!("{} {path}", method.to_uppercase())
     });
-    routes.collect()
+    let mut routes: BTreeSet<String> = routes.collect();
+    assert!(PAGES.iter().all(|page| routes.remove(*page)));
+    routes
 }
 
 #[tokio::test]
@@ -57,7 +71,7 @@ async fn every_documented_example_is_taken() {
         assert_eq!(answer.status, 200, "{path}: {}", answer.text());
         taken += 1;
     }
-    assert_eq!(taken, 2);
+    assert_eq!(taken, 3);
     let example = &openapi["paths"][HOOK]["post"]["requestBody"]["content"]["application/json"]["example"];
     assert_eq!(app.sign(example).await.json()["cards"].as_array().map(Vec::len), Some(1), "the example has an order in scope");
 }
@@ -101,10 +115,25 @@ async fn every_storys_answer_is_as_the_document_says() {
     for story in stories() {
         assert_documented(&openapi, ("post", HOOK), &app.sign_text(&story.request).await);
     }
-    for path in ["/cds-services", "/health/live", "/health/ready", "/openapi.json", "/metrics"] {
+    for path in [
+        "/cds-services",
+        "/fhir/metadata",
+        "/fhir/Questionnaire",
+        "/fhir/ValueSet",
+        "/health/live",
+        "/health/ready",
+        "/openapi.json",
+        "/metrics",
+    ] {
         assert_documented(&openapi, ("get", path), &app.get(path).await);
     }
     assert_documented(&openapi, ("post", FEEDBACK), &app.feedback(&json!({"feedback": []})).await);
+    for id in ["sij-tenderness", "unknown"] {
+        assert_documented(&openapi, ("get", "/fhir/ValueSet/{id}"), &app.get(&format!("/fhir/ValueSet/{id}")).await);
+    }
+    for body in [openapi["paths"][PACKAGE]["post"]["requestBody"]["content"]["application/json"]["example"].to_string(), "{}".to_owned()] {
+        assert_documented(&openapi, ("post", PACKAGE), &app.send(post(PACKAGE, body)).await);
+    }
 }
 
 /// An injection for whom nothing is known, and the same for somebody else.
@@ -173,8 +202,8 @@ async fn a_token_is_asked_for_where_the_document_says_so() {
     };
     for (app, expected) in [
         (TestApp::new(), vec![]),
-        (TestApp::with(let_in_the_ehr), vec!["POST /cds-services/{id}", "POST /cds-services/{id}/feedback"]),
-        (TestApp::with(protecting), vec!["GET /cds-services", "POST /cds-services/{id}", "POST /cds-services/{id}/feedback"]),
+        (TestApp::with(let_in_the_ehr), CALLS.to_vec()),
+        (TestApp::with(protecting), [CALLS.as_slice(), &PUBLISHED].concat()),
     ] {
         let openapi = openapi(&app).await;
         let mut secured = BTreeSet::new();
@@ -197,4 +226,7 @@ async fn the_document_names_the_public_address_and_the_services() {
     assert_eq!(openapi["servers"], json!([{"url": "https://cds.plan.example"}]));
     let id = &openapi["paths"][HOOK]["post"]["parameters"][0];
     assert_eq!(id["schema"], json!({"type": "string", "enum": ["sacroiliac-joint-interventions"]}));
+    let ids = |kind: &str| openapi["paths"][format!("/fhir/{kind}/{{id}}")]["get"]["parameters"][0]["schema"]["enum"].clone();
+    assert_eq!(ids("Questionnaire"), json!(["sij-injection-documentation"]));
+    assert_eq!(ids("ValueSet").as_array().map(Vec::len), Some(29));
 }

@@ -98,7 +98,9 @@ fn a_case_file_that_cannot_be_read_is_1_and_the_others_are_run() {
         printed.contains(&format!("{path}/2019-08/cases/broken.json: invalid type: integer `1`, expected a string at line 2")),
         "{printed}"
     );
-    let refused = format!("{path}/2019-08/cases/empty-chart.json: the request is refused: this service answers the hook order-sign\n");
+    let refused = format!(
+        "{path}/2019-08/cases/empty-chart.json: the request is refused: this service answers order-sign, order-select, order-dispatch, appointment-book, encounter-start, encounter-discharge and patient-view\n"
+    );
     assert!(printed.contains(&refused), "{printed}");
     assert!(printed.ends_with(" cases, 2 disagree\n"), "{printed}");
 }
@@ -143,6 +145,25 @@ fn an_unknown_phrase_is_named_with_its_line() {
         folder.change("cards.toml", "yes = \"yes\"", "yes = \"yes\"\nmaybe = \"maybe\"").fault(),
         "2019-08/cards.toml:8: `maybe` is not used"
     );
+}
+
+#[test]
+fn a_kind_of_card_that_cannot_be_told_is_named_with_its_line() {
+    let line = |found: &str| {
+        let text = std::fs::read_to_string(PolicyFolder::new().version("2019-08").join("cards.toml")).unwrap();
+        text.lines().position(|line| line.starts_with(found)).unwrap() + 1
+    };
+    let any = "\"I.A.4.a\" = \"therapy-alternatives-req\"";
+    let table = [
+        ("supported = \"guideline\"", "supported = \"guidance\"", "`guidance` is not in [topics.displays]"),
+        ("supported = \"guideline\"", "approved = \"guideline\"", "unknown field `approved`, expected one of "),
+        (any, "\"I.A.9\" = \"therapy-alternatives-req\"", "unknown criterion `I.A.9`"),
+        (any, "\"I.A.4.a\" = \"therapy\"", "`therapy` is not in [topics.displays]"),
+    ];
+    for (from, to, problem) in table {
+        let fault = PolicyFolder::new().change("cards.toml", &format!("\n{from}"), &format!("\n{to}")).fault();
+        assert!(fault.starts_with(&format!("2019-08/cards.toml:{}: {problem}", line(from))), "{fault}");
+    }
 }
 
 #[test]

@@ -22,6 +22,10 @@ pub(super) enum Faults {
     Readiness,
     /// Of discovery where it is protected: as of a call, but nothing is read.
     Protected,
+    /// Of reading one FHIR resource.
+    Read { is_protected: bool },
+    /// Of asking for documentation.
+    Package,
     /// Of a hook call.
     Call,
     /// Of feedback: as of a call, but nothing is fetched.
@@ -52,16 +56,33 @@ impl Faults {
             Self::Hidden => faults.push(fault(&HttpError::UnknownPath, "The caller's network is not one that may see this.")),
             Self::Readiness => faults.push(fault(&HttpError::NotReady, "Calls cannot be answered at present.")),
             Self::Protected => faults.extend(of_gate(is_authenticated)),
+            Self::Read { is_protected } => {
+                faults.push(fault(&HttpError::UnknownResource, "There is no such resource."));
+                faults.extend(is_protected.then(|| of_gate(is_authenticated)).into_iter().flatten());
+            }
+            Self::Package => faults.extend(of_gate(is_authenticated).into_iter().chain(of_body())),
             Self::Call => {
                 faults.extend(of_gate(is_authenticated).into_iter().chain(of_body()));
+                faults.push(unknown_service());
                 faults.push(of_category(
                     Category::DataUnavailable,
                     "An injection is ordered, and Condition, Procedure and MedicationStatement are all missing.",
                 ));
             }
-            Self::Feedback => faults.extend(of_gate(is_authenticated).into_iter().chain(of_body())),
+            Self::Feedback => {
+                faults.extend(of_gate(is_authenticated).into_iter().chain(of_body()));
+                faults.push(unknown_service());
+            }
         }
         faults
+    }
+
+    /// Whether a caller is asked who they are.
+    pub(super) fn are_behind_the_gate(self) -> bool {
+        match self {
+            Self::Any | Self::Hidden | Self::Readiness | Self::Read { is_protected: false } => false,
+            Self::Protected | Self::Read { is_protected: true } | Self::Package | Self::Call | Self::Feedback => true,
+        }
     }
 
     /// Describes them at an operation.
@@ -95,10 +116,13 @@ fn of_gate(is_authenticated: bool) -> Vec<Fault> {
     faults
 }
 
+fn unknown_service() -> Fault {
+    fault(&HttpError::UnknownService, "There is no such service.")
+}
+
 /// What is wrong with a body.
-fn of_body() -> [Fault; 6] {
+fn of_body() -> [Fault; 5] {
     [
-        fault(&HttpError::UnknownService, "There is no such service."),
         fault(&HttpError::BrokenBody, "The body ended early."),
         of_category(Category::Malformed, "The body is not JSON, or not as its schema says; the issue's `expression` names the member."),
         fault(&HttpError::BodyTooLarge { limit: 0 }, "The body is too large."),

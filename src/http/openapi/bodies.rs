@@ -5,12 +5,15 @@
 use serde_json::Value;
 use utoipa::ToSchema;
 
-/// A call of the hook order-sign (CDS Hooks, "Calling a CDS Service"). Members that are not named here are ignored.
+use crate::app::Hook;
+
+/// A call (CDS Hooks, "Calling a CDS Service"). Members that are not named here are ignored.
 #[derive(ToSchema)]
 #[schema(rename_all = "camelCase")]
 #[expect(dead_code, reason = "a schema alone")]
 pub(crate) struct HookCall {
     /// The hook.
+    #[schema(value_type = String)]
     hook: Hook,
     /// Identifies the call for the client.
     hook_instance: String,
@@ -18,21 +21,12 @@ pub(crate) struct HookCall {
     fhir_server: Option<String>,
     /// The access token for it; needs `fhirServer`.
     fhir_authorization: Option<FhirAuthorization>,
-    /// Who signs which orders for whom.
-    context: OrderSignContext,
+    /// Who asks what for whom.
+    context: Context,
     /// What `prefetch` of discovery lists, each a resource, a Bundle, an OperationOutcome or null. It is not looked at where no
     /// order is in scope.
     #[schema(value_type = Option<Object>)]
     prefetch: Option<Value>,
-}
-
-/// The hooks that are answered.
-#[derive(ToSchema)]
-#[expect(dead_code, reason = "a schema alone")]
-pub(crate) enum Hook {
-    /// Orders are being signed.
-    #[schema(rename = "order-sign")]
-    OrderSign,
 }
 
 /// A grant of access to the client's FHIR server; only the token is read.
@@ -43,18 +37,29 @@ pub(crate) struct FhirAuthorization {
     access_token: Option<String>,
 }
 
-/// The context of order-sign.
+/// What the call is about; which members must be there is the hook's.
 #[derive(ToSchema)]
 #[schema(rename_all = "camelCase")]
 #[expect(dead_code, reason = "a schema alone")]
-pub(crate) struct OrderSignContext {
+pub(crate) struct Context {
     /// Such as `Practitioner/d1`.
-    user_id: String,
+    user_id: Option<String>,
     /// The patient's id.
     #[schema(min_length = 1)]
     patient_id: String,
     /// The orders being signed. An order in scope must be for that patient, or the call is answered 422.
-    draft_orders: DraftOrders,
+    draft_orders: Option<DraftOrders>,
+    /// order-select: those of the draft orders that are asked about, such as `ServiceRequest/o1`.
+    #[schema(value_type = Option<Value>)]
+    selections: Option<Value>,
+    /// order-dispatch: the orders, such as `ServiceRequest/o1`; at most 100.
+    #[schema(value_type = Option<Value>)]
+    dispatched_orders: Option<Value>,
+    /// order-dispatch: the Tasks that ask for them to be carried out.
+    fulfillment_tasks: Option<Value>,
+    /// appointment-book: the Appointments being booked; at most 100.
+    #[schema(value_type = Option<Value>)]
+    appointments: Option<Value>,
 }
 
 /// A Bundle of orders.
@@ -119,6 +124,14 @@ pub(crate) enum FeedbackOutcome {
     Accepted,
     /// It was not followed.
     Overridden,
+}
+
+/// What is asked for documentation with; see [`super::package`].
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "a schema alone")]
+pub(crate) struct PackageParameters {
+    /// One a Coverage, an order, a form's URL, or a decision's id.
+    parameter: Vec<Value>,
 }
 
 /// The services that are offered (CDS Hooks, "Discovery").

@@ -3,6 +3,7 @@
 
 mod answers;
 pub(super) mod bodies;
+mod package;
 
 use axum::body::Bytes;
 use axum::extract::State;
@@ -14,8 +15,8 @@ use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, Secur
 use utoipa::openapi::{RefOr, Server};
 
 use super::router::Service;
-use super::{discovery, feedback, health, hook, metrics};
-use crate::app::App;
+use super::{discovery, feedback, fhir_metadata, fhir_package, fhir_questionnaire, fhir_value_set, health, hook, metrics};
+use crate::app::{App, Hook, PublishedKind};
 use crate::config::{AuthMode, Config};
 use answers::Faults;
 
@@ -28,19 +29,35 @@ const TOKEN: &str = "clientToken";
         title = "sij-cds",
         description = "Coverage criteria for sacroiliac joint interventions, by CDS Hooks. Every fault is an OperationOutcome."
     ),
-    paths(discovery::show, hook::answer, feedback::take, health::live, health::ready, metrics::show, show),
+    paths(
+        discovery::show,
+        hook::answer,
+        feedback::take,
+        fhir_metadata::show,
+        fhir_questionnaire::search,
+        fhir_questionnaire::read,
+        fhir_value_set::search,
+        fhir_value_set::read,
+        fhir_package::answer,
+        health::live,
+        health::ready,
+        metrics::show,
+        show
+    ),
     components(schemas(bodies::OperationOutcome)),
     tags(
         (name = "CDS Hooks", description = "For EHRs: <https://cds-hooks.hl7.org/2.0/>"),
+        (name = "FHIR", description = "For DTR clients: <http://hl7.org/fhir/us/davinci-dtr>"),
         (name = "Operations", description = "For whoever runs the service.")
     )
 )]
 struct Documented;
 
-/// A small call and a small feedback, as they are published.
-const EXAMPLES: [(&str, &str); 2] = [
+/// A small call, a small feedback and a small question for documentation, as they are published.
+const EXAMPLES: [(&str, &str); 3] = [
     ("/paths/~1cds-services~1{id}", include_str!("../../../cds-hooks/examples/order-sign.json")),
     ("/paths/~1cds-services~1{id}~1feedback", include_str!("../../../cds-hooks/examples/feedback.json")),
+    ("/paths/~1fhir~1Questionnaire~1$questionnaire-package", include_str!("../../../cds-hooks/examples/questionnaire-package.json")),
 ];
 
 /// Answers with the description of every route.
@@ -58,7 +75,7 @@ pub(super) fn document(app: &App, config: &Config) -> Bytes {
         let faults = faults(path, config.auth.protect_discovery);
         for operation in operations(item) {
             faults.describe(operation, is_authenticated);
-            if is_authenticated && !matches!(faults, Faults::Any | Faults::Hidden | Faults::Readiness) {
+            if is_authenticated && faults.are_behind_the_gate() {
                 operation.security = Some(vec![SecurityRequirement::new(TOKEN, Vec::<String>::new())]);
             }
         }
@@ -82,7 +99,9 @@ fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
 
 fn faults(path: &str, is_discovery_protected: bool) -> Faults {
     match path {
-        "/cds-services" if is_discovery_protected => Faults::Protected,
+        "/cds-services" | "/fhir/Questionnaire" | "/fhir/ValueSet" if is_discovery_protected => Faults::Protected,
+        "/fhir/Questionnaire/{id}" | "/fhir/ValueSet/{id}" => Faults::Read { is_protected: is_discovery_protected },
+        "/fhir/Questionnaire/$questionnaire-package" => Faults::Package,
         "/cds-services/{id}" => Faults::Call,
         "/cds-services/{id}/feedback" => Faults::Feedback,
         "/health/ready" => Faults::Readiness,
@@ -93,7 +112,7 @@ fn faults(path: &str, is_discovery_protected: bool) -> Faults {
 
 /// Which services there are, how bodies look, and that an access token needs a server to be for.
 fn say_what_types_cannot(document: &mut Value, app: &App) {
-    let ids: Vec<&String> = app.hooks().keys().collect();
+    let ids = app.service_ids();
     for (path, example) in EXAMPLES {
         if let Some(schema) = document.pointer_mut(&format!("{path}/post/parameters/0/schema")) {
             *schema = json!({"type": "string", "enum": ids});
@@ -102,8 +121,48 @@ fn say_what_types_cannot(document: &mut Value, app: &App) {
             content["example"] = serde_json::from_str(example).unwrap_or_default();
         }
     }
+    for kind in [PublishedKind::Questionnaire, PublishedKind::ValueSet] {
+        if let Some(schema) = document.pointer_mut(&format!("/paths/~1fhir~1{}~1{{id}}/get/parameters/0/schema", kind.as_str())) {
+            *schema = json!({"type": "string", "enum": app.published_ids(kind)});
+        }
+    }
+    if let Some(input) = document.pointer_mut("/components/schemas/PackageParameters") {
+        *input = package::parameters();
+    }
     if let Some(call) = document.pointer_mut("/components/schemas/HookCall").and_then(Value::as_object_mut) {
+        let hooks: Vec<_> = app.hooks().iter().map(|hook| hook.as_str()).collect();
+        call.insert("allOf".to_owned(), contexts());
+        if let Some(hook) = call.get_mut("properties").and_then(|properties| properties.get_mut("hook")) {
+            *hook = json!({"type": "string", "enum": hooks});
+        }
         call.insert("if".to_owned(), json!({"required": ["fhirAuthorization"], "properties": {"fhirAuthorization": {"type": "object"}}}));
         call.insert("then".to_owned(), json!({"required": ["fhirServer"], "properties": {"fhirServer": {"type": "string"}}}));
     }
+}
+
+/// What the context of each hook must hold.
+fn contexts() -> Value {
+    let context = |hook: Hook| match hook {
+        Hook::OrderSign => json!(["userId", "patientId", "draftOrders"]),
+        Hook::OrderSelect => json!(["userId", "patientId", "draftOrders", "selections"]),
+        Hook::OrderDispatch => json!(["patientId", "dispatchedOrders"]),
+        Hook::AppointmentBook => json!(["userId", "patientId", "appointments"]),
+        Hook::EncounterStart | Hook::EncounterDischarge | Hook::PatientView => json!(["userId", "patientId"]),
+    };
+    let texts = || json!({"type": "array", "items": {"type": "string"}});
+    let bundle = || json!({"$ref": "#/components/schemas/DraftOrders"});
+    let member = |name: &str| match name {
+        "selections" | "dispatchedOrders" => texts(),
+        "draftOrders" | "appointments" => bundle(),
+        _ => json!({"type": "string"}),
+    };
+    let rule = |hook: &Hook| {
+        let properties = json!({"hook": {"const": hook.as_str()}});
+        let is_it = json!({"required": ["hook"], "properties": properties});
+        let required = context(*hook);
+        let names = required.as_array().into_iter().flatten().filter_map(Value::as_str);
+        let members: serde_json::Map<_, _> = names.map(|name| (name.to_owned(), member(name))).collect();
+        json!({"if": is_it, "then": {"properties": {"context": {"required": required, "properties": members}}}})
+    };
+    Value::Array(Hook::ALL.iter().map(rule).collect())
 }

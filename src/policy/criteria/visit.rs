@@ -24,6 +24,9 @@ pub(crate) fn second_procedure<'e, 'a>(case: &OrderCase<'e, 'a>) -> Option<&'e O
 /// V: no other invasive pain procedure planned for the same visit.
 pub(crate) fn one_procedure_per_visit<'a>(case: &OrderCase<'_, 'a>) -> Criterion<'a> {
     let assessment = match second_procedure(case) {
+        None if case.facts.orders_unread > 0 => {
+            Assessment::new(Verdict::Unknown).found(case.say(Phrase::OrdersUnread, &[&case.facts.orders_unread]))
+        }
         None => Assessment::new(Verdict::Met).found(case.say(Phrase::OneProcedure, &[])),
         Some(other) => {
             let date = Some(case.dates.service.to_string());

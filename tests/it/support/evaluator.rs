@@ -9,6 +9,7 @@ use sij_cds::app::{App, CallError, Credentials, Ports};
 use sij_cds::clock::{Clock, FixedClock};
 use sij_cds::config::Config;
 use sij_cds::ids::SequentialIds;
+use sij_cds::policy::Evaluation;
 
 use super::default_config;
 
@@ -44,6 +45,12 @@ impl Evaluator {
 
     pub(crate) fn try_evaluate(&self, request: &str) -> Result<Value, CallError> {
         self.app.evaluate(request, self.clock.now(), |report| serde_json::to_value(report).expect("JSON"))
+    }
+
+    /// What is read from the evaluation of a request.
+    #[track_caller]
+    pub(crate) fn with_evaluation<T>(&self, request: &str, read: impl FnOnce(&Evaluation<'_>) -> T) -> T {
+        self.app.evaluate(request, self.clock.now(), |report| read(report.evaluation)).unwrap_or_else(|error| panic!("{error}\n{request}"))
     }
 
     /// The answer to a call.

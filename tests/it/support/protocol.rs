@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
-use fhir_sdk::r4b::resources::ServiceRequest;
+use fhir_sdk::r4b::resources::{ServiceRequest, Task};
 use jsonschema::Validator;
 use serde_json::Value;
 
@@ -24,6 +24,12 @@ pub(crate) fn violations(answer: &str, request: &Json) -> Vec<String> {
     found.extend(markup(&json));
     for action in actions(&json) {
         found.extend(action_violations(action, request));
+    }
+    for action in json.get("systemActions").map(Json::elements).unwrap_or_default() {
+        let changed = changed_members(action, request);
+        if changed != ["extension"] {
+            found.push(format!("a system action changes {changed:?}"));
+        }
     }
     found
 }
@@ -67,7 +73,7 @@ fn empty_members(answer: &Json) -> Vec<String> {
 fn markup(answer: &Json) -> Vec<String> {
     let mut found = Vec::new();
     each_own(answer, "", &mut |name, value| {
-        let is_machine_text = matches!(name, "resourceId" | "url" | "reference");
+        let is_machine_text = matches!(name, "resourceId" | "url" | "reference" | "valueCanonical" | "davinci-crd.if-none-exist");
         let text = value.text().filter(|_| !is_machine_text).unwrap_or_default().replace("- [ ] ", "");
         let is_markup = |letter: &char| {
             let is_invisible = matches!(letter, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
@@ -83,12 +89,13 @@ fn markup(answer: &Json) -> Vec<String> {
     found
 }
 
-/// Every value we wrote ourselves: all but the client's orders in update actions.
+/// Every value we wrote for this answer: all but the client's orders in update actions, and the form.
 fn each_own<'j>(json: &'j Json, name: &'j str, see: &mut impl FnMut(&'j str, &'j Json)) {
     see(name, json);
+    let is_form = json.at("resource.resourceType").is_some_and(|kind| kind.is("Questionnaire"));
     let is_update = json.get("type").is_some_and(|kind| kind.is("update"));
     for (member, value) in json.members() {
-        if !(is_update && member == "resource") {
+        if !((is_update || is_form) && member == "resource") {
             each_own(value, member, see);
         }
     }
@@ -99,7 +106,7 @@ fn action_violations(action: &Json, request: &Json) -> Vec<String> {
     let kind = action.get("type").and_then(Json::text).unwrap_or_default();
     match kind.as_str() {
         "update" => action.get("resource").map(|_| update_violations(action, request)).unwrap_or_default(),
-        "create" => action.get("resource").map(created_order_violations).unwrap_or_default(),
+        "create" => action.get("resource").map(created_violations).unwrap_or_default(),
         "delete" => removal_violations(&action.get("resourceId").and_then(Json::text).unwrap_or_default(), request),
         other => vec![format!("`{other}` is no action")],
     }
@@ -153,6 +160,15 @@ fn update_violations(action: &Json, request: &Json) -> Vec<String> {
         found.push(format!("an update reorders the members: {own:?} to {kept:?}"));
     }
     found
+}
+
+fn created_violations(resource: &Json) -> Vec<String> {
+    match resource.get("resourceType").and_then(Json::text).unwrap_or_default().as_str() {
+        "ServiceRequest" => created_order_violations(resource),
+        "Task" => serde_json::from_str::<Task>(&resource.to_string()).err().map(|error| format!("no Task: {error}")).into_iter().collect(),
+        "Questionnaire" => Vec::new(),
+        other => vec![format!("`{other}` is created")],
+    }
 }
 
 fn created_order_violations(order: &Json) -> Vec<String> {

@@ -1,0 +1,331 @@
+//! The answer to a decided call: cards, and coverage information on the orders.
+//! Not here: the decision ([`super::decision`]), and what a card or an extension says ([`crate::cds_hooks`]).
+
+use uuid::Uuid;
+
+use super::assertion::{assertion_id, authorization_number, mark};
+use super::call_error::{CallError, CoverageFault};
+use super::decision::Decision;
+use super::manner::{Manner, OrderPlan};
+use super::plans::{Payer, Plan};
+use super::policies::Policies;
+use crate::cds_hooks::{
+    Action, AppLink, CardCase, CoverageAssertion, CoverageState, DialectRules, FormOffer, PlanContact, Presentation, PriorAuthorization,
+    RequestExtension, Response, cards, coverage_information, is_billing_system,
+};
+use crate::config::Stance;
+use crate::evidence::{CoverageFound, DraftOrder, Kind, MemberCoverage, NOT_ASKED_FOR, Source, by_reason};
+use crate::policy::{CardText, Determination, DiagnosisSupport, OrderEvaluation, Policy};
+
+/// What the Conditions that orders name as their reasons are called among the lists.
+const ORDERS_REASONS: &str = "reasons";
+
+/// What an answer is written from, beside the decision.
+pub(super) struct Answering<'p> {
+    pub(super) policies: &'p Policies,
+    pub(super) manner: &'p Manner,
+    pub(super) dialect: &'p DialectRules,
+    /// What the client asks for in the call.
+    pub(super) asked: &'p RequestExtension,
+    /// The id of the call's record.
+    pub(super) record: Uuid,
+    /// Whether the answer is kept, so that a number on it leads somewhere.
+    pub(super) is_kept: bool,
+    /// The canonical URL of the documentation form that the client's FHIR server was asked for and has not.
+    pub(super) lacking_form: Option<&'p str>,
+}
+
+/// What is said of one order beside its evaluation.
+struct Said<'p, 'a> {
+    source_label: String,
+    plan: &'p Plan,
+    /// The Coverage that the order is written to for, and what the plan knows of it.
+    written: Option<(MemberCoverage<'a>, CoverageState)>,
+    /// Why nothing is written to it.
+    note: Option<String>,
+    /// `Organization/p`
+    requester: Option<String>,
+    /// What the assertion of its Coverage is called.
+    assertion: String,
+    /// `Coverage/c`, the one it is judged by.
+    coverage: Option<String>,
+}
+
+impl<'p> Answering<'p> {
+    /// The cards of a decision, and the coverage information of its orders.
+    ///
+    /// # Errors
+    /// [`CallError::Coverage`] where a client that is answered strictly brings no Coverage that can be judged.
+    pub(super) fn respond<'a>(
+        &self,
+        decision: &Decision<'a>,
+        plans: &[OrderPlan<'p, 'a>],
+        new_id: impl FnMut() -> Uuid,
+    ) -> Result<Response<'a>, CallError> {
+        let orders = &decision.evaluation.orders;
+        let said = orders.iter().zip(plans).map(|(order, plan)| self.said(decision, order, plan)).collect::<Result<Vec<_>, _>>()?;
+        let unavailable = unavailable(decision);
+        let drafts: Vec<_> = decision.gathered.drafts().iter().map(|draft| (draft.position, draft.raw)).collect();
+        let bare = Presentation {
+            source_label: "",
+            policy_url: None,
+            unavailable: &unavailable,
+            unreadable: decision.gathered.unreadable().len(),
+            orders: &drafts,
+            user_id: &decision.user_id,
+            hook: decision.hook,
+            options: &self.asked.options,
+            dialect: self.dialect,
+            form: None,
+            therapy_order_code: self.manner.therapy_order_code.as_deref(),
+            coverage_note: None,
+            app: None,
+        };
+        let presentations: Vec<_> = orders.iter().zip(&said).map(|(order, said)| self.presentation(&bare, order, said, decision)).collect();
+        let place = |order: &OrderEvaluation<'a>| orders.iter().position(|other| other.position == order.position);
+        let presentation_of = |order: &OrderEvaluation<'a>| place(order).and_then(|place| presentations.get(place)).unwrap_or(&bare);
+        let mut response = cards(&decision.evaluation, presentation_of, |order| self.policy(order), new_id);
+        if self.writes_coverage(decision) {
+            response.system_actions = self.coverage_actions(decision, &said, presentation_of);
+        }
+        Ok(response)
+    }
+
+    fn policy(&self, order: &OrderEvaluation<'_>) -> &'p Policy {
+        self.policies.on(order.service_date)
+    }
+
+    /// Whether coverage information goes with the answer at all (CRD 2.2.1, resp-26 to resp-28).
+    fn writes_coverage(&self, decision: &Decision<'_>) -> bool {
+        let is_read = self.manner.takes_system_actions && self.dialect.reads_system_actions;
+        decision.hook.is_primary() && self.asked.options.coverage_info && is_read
+    }
+
+    fn presentation<'s, 'a>(
+        &'s self,
+        bare: &Presentation<'s, 'a>,
+        order: &OrderEvaluation<'a>,
+        said: &'s Said<'_, '_>,
+        decision: &'s Decision<'a>,
+    ) -> Presentation<'s, 'a> {
+        let form = &self.policy(order).form;
+        let offer = FormOffer {
+            questionnaire: &form.canonical,
+            resource: self.lacking_form.filter(|lacking| *lacking == form.canonical).map(|_| form.json.as_ref()),
+            requester: said.requester.as_deref(),
+            requester_name: &said.source_label,
+            encounter: decision.encounter.as_deref(),
+        };
+        Presentation {
+            source_label: &said.source_label,
+            policy_url: said.plan.policy_url.as_deref(),
+            form: (!self.manner.has_dtr).then_some(offer),
+            coverage_note: said.note.as_deref(),
+            app: self.manner.app.as_deref().map(|url| AppLink {
+                url,
+                assertion: &said.assertion,
+                coverage: said.coverage.as_deref(),
+                questionnaire: &form.canonical,
+            }),
+            ..*bare
+        }
+    }
+
+    /// What is said of an order, by the Coverage it is judged by.
+    fn said<'a>(&self, decision: &Decision<'a>, order: &OrderEvaluation<'a>, plan: &OrderPlan<'p, 'a>) -> Result<Said<'p, 'a>, CallError> {
+        let OrderPlan { plan, payer, found } = plan;
+        let is_strict = self.manner.is_strict && !self.manner.is_shadowed && self.writes_coverage(decision);
+        let judged = if is_strict { strictly(found, *payer, plan)? } else { leniently(found, *payer, plan) };
+        let wording = &self.policy(order).wording;
+        let note = match judged {
+            Judged::Written(_) | Judged::Nothing => None,
+            Judged::Foreign => {
+                let name = if let CoverageFound::One(member) = found { member.payer_name() } else { None };
+                let name = name.map_or_else(|| wording.card(CardText::OtherInsurer, &[]), str::to_owned);
+                Some(wording.card(CardText::NoteCoverageForeign, &[&name]))
+            }
+            Judged::Untold => Some(wording.card(CardText::NoteCoverageUntold, &[])),
+            Judged::NotActive => Some(wording.card(CardText::NoteCoverageInactive, &[])),
+            Judged::Several => Some(wording.card(CardText::NoteCoverageSeveral, &[])),
+        };
+        let written =
+            if let (Judged::Written(state), CoverageFound::One(member)) = (judged, found) { Some((member.clone(), state)) } else { None };
+        let note = note.filter(|_| self.writes_coverage(decision));
+        let coverage = if let CoverageFound::One(member) = found { Some(member.reference.to_string()) } else { None };
+        let (source_label, requester) = (label(decision, plan, *payer, found), requester(found, *payer));
+        Ok(Said { source_label, plan, written, note, requester, assertion: assertion_id(self.record, 0), coverage })
+    }
+
+    /// One action an order whose Coverage is known, unless it bears all of it already.
+    fn coverage_actions<'s, 'a>(
+        &'s self,
+        decision: &'s Decision<'a>,
+        said: &'s [Said<'p, 'a>],
+        presentation_of: impl Fn(&OrderEvaluation<'a>) -> &'s Presentation<'s, 'a>,
+    ) -> Vec<Action<'a>> {
+        let mut coverages: Vec<(Option<usize>, &str)> = Vec::new();
+        let mut actions = Vec::new();
+        for (number, (order, said)) in decision.evaluation.orders.iter().zip(said).enumerate() {
+            let Some((member, state)) = &said.written else { continue };
+            // By its id, however it is referred to; one that an order contains is that order's alone.
+            let own = member.reference.starts_with('#').then_some(number);
+            let coverage = (own, if member.id.is_empty() { member.reference.as_ref() } else { member.id.as_ref() });
+            let place = coverages.iter().position(|known| *known == coverage).unwrap_or_else(|| {
+                coverages.push(coverage);
+                coverages.len() - 1
+            });
+            let case =
+                CardCase { policy: self.policy(order), evaluation: &decision.evaluation, order, presentation: presentation_of(order) };
+            actions.extend(self.coverage_action(&case, decision, said.plan, (member, *state), place));
+        }
+        actions
+    }
+
+    fn coverage_action<'a>(
+        &self,
+        case: &CardCase<'_, '_, 'a>,
+        decision: &Decision<'a>,
+        plan: &Plan,
+        (member, state): (&MemberCoverage<'a>, CoverageState),
+        place: usize,
+    ) -> Option<Action<'a>> {
+        let draft = decision.draft(case.order);
+        let codes = draft.into_iter().flat_map(DraftOrder::codes).filter(|(system, _)| is_billing_system(case.policy, system));
+        let stance = plan.stance(codes.map(|(_, code)| code));
+        let is_issued = stance == Some(Stance::Satisfied)
+            && case.order.determination == Determination::Supported
+            && state == CoverageState::Active
+            && self.asked.options.unsolicited_determ
+            && self.is_kept
+            && !self.manner.is_shadowed;
+        let number = is_issued.then(|| authorization_number(&plan.authorization_prefix, self.record, &mark(&authorized(case, draft))));
+        let contact = plan.contact.as_ref().map(|contact| PlanContact {
+            name: contact.name.clone(),
+            phone: contact.phone.clone(),
+            email: contact.email.clone(),
+            url: contact.url.clone(),
+        });
+        let assertion = CoverageAssertion {
+            version: self.asked.version.unwrap_or(self.manner.default_version),
+            coverage: &member.reference,
+            state,
+            judged_for: draft.filter(|draft| draft.is_due_elsewhere).map(|_| case.order.service_date),
+            period_end: member.period_end,
+            prior_authorization: stance.map(prior_authorization),
+            authorization_number: number.as_deref(),
+            contact: contact.as_ref(),
+            policy_url: plan.policy_url.as_deref(),
+            questionnaire: &case.policy.form.canonical,
+            assertion_id: &assertion_id(self.record, place),
+            with_reason_code: self.dialect.reason_code_beside_reason,
+        };
+        coverage_information(case, &assertion)
+    }
+}
+
+/// What an authorization is for.
+fn authorized(case: &CardCase<'_, '_, '_>, draft: Option<&DraftOrder<'_>>) -> String {
+    let order = case.order;
+    let sites: Vec<_> = order.sites.iter().map(|site| site.site.as_str()).collect();
+    let codes: Vec<_> = draft.into_iter().flat_map(DraftOrder::codes).map(|(system, code)| format!("{system}|{code}")).collect();
+    [case.evaluation.patient.to_string(), order.order.to_string(), order.service_date.to_string(), sites.join(" "), codes.join(" ")]
+        .join("\n")
+}
+
+/// What comes of the Coverage that was found for an order.
+#[derive(Clone, Copy)]
+enum Judged {
+    /// The order is written to.
+    Written(CoverageState),
+    /// It is not, and there is nothing to say of it.
+    Nothing,
+    /// It is somebody else's member.
+    Foreign,
+    /// It does not tell whose.
+    Untold,
+    /// The Coverage is not in force.
+    NotActive,
+    /// There are several.
+    Several,
+}
+
+/// For a client that may send no Coverage, or one of its own making: cards all the same.
+fn leniently(found: &CoverageFound<'_>, payer: Payer, plan: &Plan) -> Judged {
+    match found {
+        CoverageFound::None | CoverageFound::Unavailable(_) => Judged::Nothing,
+        CoverageFound::Several(_) => Judged::Several,
+        CoverageFound::One(_) if payer == Payer::Foreign => Judged::Foreign,
+        CoverageFound::One(_) if payer == Payer::NotTold => Judged::Untold,
+        CoverageFound::One(member) if !member.is_active => Judged::NotActive,
+        CoverageFound::One(member) if !plan.covers_line(member.line) => Judged::Nothing,
+        CoverageFound::One(_) => Judged::Written(CoverageState::Active),
+    }
+}
+
+/// As CRD 2.2 asks (hook-13, resp-44, resp-45).
+fn strictly(found: &CoverageFound<'_>, payer: Payer, plan: &Plan) -> Result<Judged, CallError> {
+    let fault = |fault| Err(CallError::Coverage(fault));
+    match (found, payer) {
+        (CoverageFound::None | CoverageFound::Unavailable(NOT_ASKED_FOR), _) => fault(CoverageFault::Missing),
+        (CoverageFound::Several(_), _) => fault(CoverageFault::Several),
+        // What was asked for and did not come is no fault of the call.
+        (CoverageFound::Unavailable(_), _) => Ok(Judged::Nothing),
+        (CoverageFound::One(_), Payer::Foreign) => fault(CoverageFault::Foreign),
+        (CoverageFound::One(_), Payer::NotTold) => fault(CoverageFault::NoPayer),
+        (CoverageFound::One(member), Payer::Handled) => Ok(Judged::Written(if !member.is_active {
+            CoverageState::Inactive
+        } else if plan.covers_line(member.line) {
+            CoverageState::Active
+        } else {
+            CoverageState::NotFound
+        })),
+    }
+}
+
+/// The insurer's name as the member knows it (CRD 2.2.1, resp-4), unless that is somebody else.
+pub(super) fn label(decision: &Decision<'_>, plan: &Plan, payer: Payer, found: &CoverageFound<'_>) -> String {
+    let insurer = match found {
+        CoverageFound::One(member) if payer == Payer::Handled => member.payer_name(),
+        CoverageFound::One(_) | CoverageFound::Several(_) => None,
+        CoverageFound::None | CoverageFound::Unavailable(_) => decision.insurance.insurer.as_deref(),
+    };
+    insurer.unwrap_or(&plan.name).to_owned()
+}
+
+/// The payer's Organization, which asks for the form.
+fn requester(found: &CoverageFound<'_>, payer: Payer) -> Option<String> {
+    let CoverageFound::One(member) = found else { return None };
+    member.payor_reference.clone().filter(|_| payer != Payer::Foreign).map(std::borrow::Cow::into_owned)
+}
+
+fn prior_authorization(stance: Stance) -> PriorAuthorization {
+    match stance {
+        Stance::NoAuth => PriorAuthorization::NoAuth,
+        Stance::AuthNeeded => PriorAuthorization::AuthNeeded,
+        Stance::Satisfied => PriorAuthorization::Satisfied,
+        Stance::Performpa => PriorAuthorization::Performpa,
+    }
+}
+
+/// The lists that could not be read, by the reason.
+pub(super) fn unavailable(decision: &Decision<'_>) -> Vec<(&'static str, Vec<&'static str>)> {
+    let missing = Kind::ALL.into_iter().filter(|kind| needed_but_missing(decision, *kind));
+    let lists = by_reason(&decision.sources, missing);
+    let lists = lists.into_iter().map(|(reason, kinds)| (reason, kinds.into_iter().map(Kind::name).collect()));
+    let open_diagnosis = decision.evaluation.orders.iter().any(|order| order.diagnosis == DiagnosisSupport::Unavailable);
+    let reasons = decision.gathered.reasons_unresolved().filter(|_| open_diagnosis).map(|reason| (reason, vec![ORDERS_REASONS]));
+    lists.chain(reasons).collect()
+}
+
+/// The lists whose absence a card must name: the three the policy cannot do without, and where a verdict is open every
+/// other that could have settled it.
+fn needed_but_missing(decision: &Decision<'_>, kind: Kind) -> bool {
+    let mut criteria = decision.evaluation.orders.iter().flat_map(|order| &order.sites).flat_map(|site| &site.criteria);
+    let is_evidence = kind != Kind::Coverage;
+    let is_needed = matches!(kind, Kind::Conditions | Kind::Procedures | Kind::MedicationStatements);
+    !is_available(decision, kind) && (is_needed || (is_evidence && criteria.any(|criterion| criterion.verdict.is_unknown())))
+}
+
+fn is_available(decision: &Decision<'_>, kind: Kind) -> bool {
+    decision.sources.get(kind.name()).is_some_and(Source::is_available)
+}

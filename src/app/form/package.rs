@@ -1,0 +1,254 @@
+//! `$questionnaire-package` (DTR 2.2, <http://hl7.org/fhir/us/davinci-dtr/OperationDefinition/questionnaire-package>), and what is published.
+//! Not here: HTTP, and who is calling.
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use serde::Serialize;
+use serde_json::Value;
+use serde_json::value::{RawValue, to_raw_value};
+
+use super::assertion::{Assertion, AssertionLookup, ChartAnswers};
+use super::draft::Draft;
+use super::outcome::{About, Remark, outcome};
+use super::published::PublishedKind;
+use super::request::{Edition, PackageRequest};
+use super::searchset::{CanonicalSearch, searchset};
+use super::selection::{Chooser, Selected};
+use crate::app::application::text;
+use crate::app::{App, CallError, record_of};
+use crate::auth::VerifiedClient;
+
+const BUNDLE_PROFILE: &str = "http://hl7.org/fhir/us/davinci-dtr/StructureDefinition/DTR-QPackageBundle";
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Output {
+    resource_type: &'static str,
+    parameter: Vec<Parameter>,
+}
+
+#[derive(Serialize)]
+struct Parameter {
+    name: &'static str,
+    resource: Box<RawValue>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Package<'p> {
+    resource_type: &'static str,
+    meta: Profiled,
+    r#type: &'static str,
+    timestamp: String,
+    entry: Vec<Entry<'p>>,
+}
+
+#[derive(Serialize)]
+struct Profiled {
+    profile: [&'static str; 1],
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Entry<'p> {
+    full_url: String,
+    resource: Resource<'p>,
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Resource<'p> {
+    Published(&'p RawValue),
+    Draft(Value),
+}
+
+impl App {
+    /// The `CapabilityStatement`, as JSON.
+    #[must_use]
+    pub fn capability_statement(&self) -> &[u8] {
+        &self.forms().statement
+    }
+
+    /// A published resource of the newest policy version, by its id, as JSON.
+    #[must_use]
+    pub fn published(&self, kind: PublishedKind, id: &str) -> Option<&str> {
+        self.policies().published_newest().get(kind, id)
+    }
+
+    /// The ids of what the newest policy version publishes.
+    #[must_use]
+    pub fn published_ids(&self, kind: PublishedKind) -> Vec<&str> {
+        self.policies().published_newest().all(kind).iter().map(|document| document.id.as_str()).collect()
+    }
+
+    /// What of the newest policy version is found by URL and version, as a Bundle.
+    ///
+    /// # Errors
+    /// [`CallError`] where it cannot be written.
+    pub fn search_published(&self, kind: PublishedKind, search: &CanonicalSearch) -> Result<Vec<u8>, CallError> {
+        searchset(self.policies().published_newest(), kind, search, self.forms()).ok_or(CallError::Unwritable)
+    }
+
+    /// The answer to `$questionnaire-package`, as JSON.
+    ///
+    /// # Errors
+    /// [`CallError`] for an input that is not as the operation says.
+    pub async fn questionnaire_package(&self, client: &VerifiedClient, body: &[u8]) -> Result<Vec<u8>, CallError> {
+        self.package_by(client, body, &self.assertions()).await
+    }
+
+    /// The same with a way to find what a context names.
+    async fn package_by(&self, client: &VerifiedClient, body: &[u8], lookup: &impl AssertionLookup) -> Result<Vec<u8>, CallError> {
+        let request = PackageRequest::read(text(body)?)?;
+        let id = request.context.as_ref().and_then(|(_, id)| record_of(id.as_str().trim()));
+        let assertion = match id {
+            Some(id) => lookup.find(client, id).await?,
+            None => None,
+        };
+        self.pack(&request, assertion.as_ref())
+    }
+
+    fn pack(&self, request: &PackageRequest<'_>, assertion: Option<&Assertion>) -> Result<Vec<u8>, CallError> {
+        let now = self.ports().clock.now();
+        let mut selection = Chooser { policies: self.policies(), now }.choose(request, assertion)?;
+        let found = selection.forms.len();
+        if let Some(since) = request.changed_since {
+            selection.forms.retain(|form| form.published.changed_since(since));
+        }
+        if selection.forms.len() < found {
+            selection.remarks.push(Remark { place: None, about: About::Unchanged });
+        }
+        let (package_name, outcome_name) = names(request.edition);
+        let mut parameter = Vec::new();
+        for form in &selection.forms {
+            let package = self.package(request, form, &selection.chart, now).ok_or(CallError::Unwritable)?;
+            parameter.push(Parameter { name: package_name, resource: package });
+        }
+        if let Some(outcome) = outcome(&selection.remarks) {
+            parameter.push(Parameter { name: outcome_name, resource: to_raw_value(&outcome).map_err(|_| CallError::Unwritable)? });
+        }
+        serde_json::to_vec(&Output { resource_type: "Parameters", parameter }).map_err(|_| CallError::Unwritable)
+    }
+
+    /// A form with the value sets it names and a draft of a response.
+    fn package(
+        &self,
+        request: &PackageRequest<'_>,
+        form: &Selected<'_>,
+        chart: &ChartAnswers,
+        now: DateTime<Utc>,
+    ) -> Option<Box<RawValue>> {
+        let id = self.ports().ids.new_id();
+        let draft = Draft { id, authored: now, request, form, chart }.json()?;
+        let document = &form.published.form;
+        let mut entry = vec![
+            Entry { full_url: self.forms().address(PublishedKind::Questionnaire, document), resource: Resource::Published(&document.json) },
+            Entry { full_url: format!("urn:uuid:{id}"), resource: Resource::Draft(draft) },
+        ];
+        entry.extend(
+            form.published.named_value_sets().into_iter().map(|set| Entry {
+                full_url: self.forms().address(PublishedKind::ValueSet, set),
+                resource: Resource::Published(&set.json),
+            }),
+        );
+        let timestamp = now.to_rfc3339_opts(SecondsFormat::Secs, true);
+        let meta = Profiled { profile: [BUNDLE_PROFILE] };
+        to_raw_value(&Package { resource_type: "Bundle", meta, r#type: "collection", timestamp, entry }).ok()
+    }
+}
+
+/// The names of the output's parameters. Those of 2.0 and 2.1 are told apart by upper and lower case alone.
+fn names(edition: Edition) -> (&'static str, &'static str) {
+    match edition {
+        Edition::Current => ("packagebundle", "outcome"),
+        Edition::Older => ("PackageBundle", "operationOutcome"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::sync::Arc;
+
+    use super::super::assertion::ChartAnswer;
+    use super::*;
+    use crate::app::Ports;
+    use crate::clock::FixedClock;
+    use crate::config::{Config, Layers};
+    use crate::ids::SequentialIds;
+    use crate::policy::Question;
+
+    const ORDER: &str = r#"{"resourceType":"ServiceRequest","id":"o1","status":"draft","subject":{"reference":"Patient/p1"},
+        "code":{"coding":[{"system":"http://www.ama-assn.org/go/cpt","code":"27096"}]}}"#;
+
+    fn app() -> App {
+        let config = Config::layered(Layers::default()).expect("the defaults are valid");
+        let clock = FixedClock::at("2026-11-22T10:00:00Z".parse().expect("an instant"));
+        let ports = Ports::new(&config, Arc::new(clock), Arc::new(SequentialIds::default())).expect("ports");
+        App::build(&config, ports).expect("the application can be built")
+    }
+
+    /// The output for a decision on these orders of this patient.
+    fn packed(patient_id: &str, orders: &[&str]) -> Value {
+        let body = r#"{"resourceType":"Parameters","parameter":[{"name":"context","valueString":"x"},{"name":"coverage",
+            "resource":{"resourceType":"Coverage","id":"c1","beneficiary":{"reference":"Patient/p1"}}}]}"#;
+        let raw = |json: &&str| RawValue::from_string((*json).to_owned()).expect("JSON");
+        let injection = BTreeMap::from([
+            (Question::InjectionDate, ChartAnswer::Day("2026-08-03".parse().expect("a day"))),
+            (Question::InjectionSide, ChartAnswer::Choice("left")),
+        ]);
+        let assertion = Assertion {
+            patient_id: patient_id.to_owned(),
+            orders: orders.iter().map(raw).collect(),
+            chart: ChartAnswers {
+                answers: BTreeMap::from([(Question::SijTenderness, ChartAnswer::Boolean(true))]),
+                prior_injections: vec![injection, BTreeMap::new()],
+            },
+        };
+        let request = PackageRequest::read(body).expect("an input");
+        serde_json::from_slice(&app().pack(&request, Some(&assertion)).expect("an output")).expect("JSON")
+    }
+
+    /// Every answered item by its linkId, in order.
+    fn answers(item: &Value, found: &mut Vec<(String, Value)>) {
+        for item in item["item"].as_array().into_iter().flatten() {
+            let link_id = item["linkId"].as_str().unwrap_or_default().to_owned();
+            found.extend(item["answer"].as_array().into_iter().flatten().map(|answer| (link_id.clone(), answer.clone())));
+            answers(item, found);
+        }
+    }
+
+    #[test]
+    fn a_decision_gives_its_orders_form_with_what_the_chart_said() {
+        let output = packed("p1", &[ORDER]);
+        let draft = &output["parameter"][0]["resource"]["entry"][1]["resource"];
+        assert_eq!(draft["extension"][1]["valueReference"]["reference"], "ServiceRequest/o1");
+        let mut found = Vec::new();
+        answers(draft, &mut found);
+        let values: Vec<(&str, &Value)> = found
+            .iter()
+            .map(|(link_id, answer)| (link_id.as_str(), answer.as_object().and_then(|it| it.values().next_back()).unwrap_or(&Value::Null)))
+            .collect();
+        let side = serde_json::json!({"system": "urn:sij-cds:answers", "code": "left", "display": "Left"});
+        let expected = [("sij-tenderness", Value::Bool(true)), ("injection-date", Value::from("2026-08-03")), ("injection-side", side)];
+        assert_eq!(values, expected.iter().map(|(link_id, value)| (*link_id, value)).collect::<Vec<_>>());
+        for (_, answer) in found {
+            assert_eq!(answer["extension"][0]["url"], "http://hl7.org/fhir/us/davinci-dtr/StructureDefinition/information-origin");
+            assert_eq!(answer["extension"][0]["extension"][0]["valueCode"], "auto-server");
+        }
+        assert_eq!(draft.to_string().matches(r#""prior-injection""#).count(), 2);
+    }
+
+    #[test]
+    fn a_decision_on_another_patient_is_as_if_there_were_none() {
+        let output = packed("p2", &[ORDER]);
+        assert_eq!(output["parameter"][0]["resource"]["issue"][0]["code"], "not-found");
+        assert!(!output.to_string().contains("o1"), "{output}");
+    }
+
+    #[test]
+    fn a_decision_that_asks_for_nothing_any_more_says_so() {
+        let output = packed("p1", &[&ORDER.replace("draft", "revoked")]);
+        let issues = &output["parameter"][0]["resource"]["issue"];
+        assert!(issues.to_string().contains("Nothing is to be documented for the orders of this decision any more"), "{issues}");
+    }
+}

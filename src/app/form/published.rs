@@ -1,0 +1,221 @@
+//! The form and the value sets of a policy version as they are published: each resource as its file has it, without white space.
+//! Not here: whether they say what the policy reads, which [`crate::policy`] checks.
+
+use chrono::{DateTime, Days, NaiveTime, Utc};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use crate::app::services::compact;
+use crate::policy::{DateInterval, PolicyError, PolicyFile};
+
+const FORM: &str = "questionnaire.json";
+const VALUE_SETS: &str = "valuesets/";
+
+/// What is published.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PublishedKind {
+    /// The documentation form.
+    Questionnaire,
+    /// The policy's value sets.
+    ValueSet,
+}
+
+impl PublishedKind {
+    /// The FHIR type.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Questionnaire => "Questionnaire",
+            Self::ValueSet => "ValueSet",
+        }
+    }
+}
+
+/// What a policy version publishes.
+#[derive(Debug)]
+pub(crate) struct Published {
+    pub(super) form: Document,
+    /// The form's items.
+    pub(super) items: Vec<Item>,
+    value_sets: Vec<Document>,
+}
+
+/// A resource that is published.
+#[derive(Debug)]
+pub(super) struct Document {
+    pub(super) id: String,
+    pub(super) url: String,
+    version: Option<String>,
+    date: Option<String>,
+    pub(super) json: Box<RawValue>,
+}
+
+/// An item of the form.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Item {
+    pub(super) link_id: String,
+    #[serde(default)]
+    pub(super) text: Option<String>,
+    #[serde(rename = "type")]
+    pub(super) kind: String,
+    #[serde(default)]
+    answer_value_set: Option<String>,
+    #[serde(default)]
+    pub(super) answer_option: Vec<AnswerOption>,
+    #[serde(default, rename = "item")]
+    pub(super) below: Vec<Item>,
+}
+
+/// An answer that can be chosen.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct AnswerOption {
+    #[serde(default)]
+    pub(super) value_coding: Option<OptionCoding>,
+}
+
+/// Its coding.
+#[derive(Debug, Deserialize)]
+pub(super) struct OptionCoding {
+    pub(super) system: Option<String>,
+    pub(super) code: Option<String>,
+    pub(super) display: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Head {
+    id: String,
+    url: String,
+    version: Option<String>,
+    date: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Items {
+    item: Vec<Item>,
+}
+
+impl Published {
+    /// What is published of a version's files.
+    ///
+    /// # Errors
+    /// A resource without the URL by which it is asked for.
+    pub(crate) fn read(files: &[PolicyFile]) -> Result<Self, PolicyError> {
+        let missing = || PolicyError::of_file(FORM, "the file is missing");
+        let form = files.iter().find(|file| file.name == FORM).ok_or_else(missing)?;
+        let items: Items = serde_json::from_str(&form.text).map_err(|error| PolicyError::of_json(FORM, &error))?;
+        let value_sets = files.iter().filter(|file| file.name.starts_with(VALUE_SETS));
+        Ok(Self { form: Document::read(form)?, items: items.item, value_sets: value_sets.map(Document::read).collect::<Result<_, _>>()? })
+    }
+
+    /// Everything of a kind.
+    pub(super) fn all(&self, kind: PublishedKind) -> &[Document] {
+        match kind {
+            PublishedKind::Questionnaire => std::slice::from_ref(&self.form),
+            PublishedKind::ValueSet => &self.value_sets,
+        }
+    }
+
+    /// The resource of an id, as JSON.
+    pub(crate) fn get(&self, kind: PublishedKind, id: &str) -> Option<&str> {
+        self.all(kind).iter().find(|document| document.id == id).map(|document| document.json.get())
+    }
+
+    /// The value sets that the form's questions name.
+    pub(super) fn named_value_sets(&self) -> Vec<&Document> {
+        let mut named = Vec::new();
+        collect(&self.items, &mut named);
+        self.value_sets.iter().filter(|set| named.iter().any(|canonical| set.is_named_by(canonical))).collect()
+    }
+
+    /// Whether the form, or a value set that it names, may have changed since.
+    pub(super) fn changed_since(&self, instant: DateTime<Utc>) -> bool {
+        self.form.changed_since(instant) || self.named_value_sets().iter().any(|set| set.changed_since(instant))
+    }
+}
+
+fn collect<'i>(items: &'i [Item], named: &mut Vec<&'i str>) {
+    for item in items {
+        named.extend(item.answer_value_set.as_deref());
+        collect(&item.below, named);
+    }
+}
+
+impl Document {
+    fn read(file: &PolicyFile) -> Result<Self, PolicyError> {
+        let fault = |error: serde_json::Error| PolicyError::of_json(&file.name, &error);
+        let Head { id, url, version, date } = serde_json::from_str(&file.text).map_err(fault)?;
+        let json = compact(file.text.as_bytes()).and_then(RawValue::from_string).map_err(fault)?;
+        Ok(Self { id, url, version, date, json })
+    }
+
+    /// Its URL, with its version where it has one.
+    pub(super) fn canonical(&self) -> String {
+        self.version.as_ref().map_or_else(|| self.url.clone(), |version| format!("{}|{version}", self.url))
+    }
+
+    /// Whether a canonical URL, with or without a version, names it.
+    pub(super) fn is_named_by(&self, canonical: &str) -> bool {
+        let (url, version) = canonical.split_once('|').unwrap_or((canonical, ""));
+        url == self.url && (version.is_empty() || self.has_version(version))
+    }
+
+    /// Whether it is of this version.
+    pub(super) fn has_version(&self, version: &str) -> bool {
+        self.version.as_deref() == Some(version)
+    }
+
+    /// Whether it may have changed since. A day ends everywhere on Earth before the second midnight of UTC after its beginning.
+    fn changed_since(&self, instant: DateTime<Utc>) -> bool {
+        let Some(date) = &self.date else { return true };
+        if let Ok(changed) = DateTime::parse_from_rfc3339(date) {
+            return changed > instant;
+        }
+        let end = DateInterval::parse(date).and_then(|day| day.hi().checked_add_days(Days::new(2)));
+        end.is_none_or(|end| end.and_time(NaiveTime::MIN).and_utc() > instant)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn document(text: &str) -> Document {
+        Document::read(&PolicyFile { name: "x.json".to_owned(), text: text.to_owned() }).expect("a document")
+    }
+
+    #[test]
+    fn a_canonical_names_any_version_or_one() {
+        let document = document(r#"{"id": "a", "url": "http://x.example/a", "version": "1.0"}"#);
+        for (canonical, named) in [
+            ("http://x.example/a", true),
+            ("http://x.example/a|1.0", true),
+            ("http://x.example/a|", true),
+            ("http://x.example/a|2.0", false),
+            ("http://x.example/b", false),
+            ("|1.0", false),
+            ("", false),
+        ] {
+            assert_eq!(document.is_named_by(canonical), named, "{canonical}");
+        }
+        assert_eq!(document.canonical(), "http://x.example/a|1.0");
+    }
+
+    #[test]
+    fn what_changed_on_a_day_counts_until_that_day_is_over_everywhere() {
+        for (date, since, changed) in [
+            (r#","date":"2026-03-02""#, "2026-03-02T23:00:00Z", true),
+            (r#","date":"2026-03-02""#, "2026-03-03T11:00:00Z", true),
+            (r#","date":"2026-03-02""#, "2026-03-04T00:00:00Z", false),
+            (r#","date":"2026-03-02T10:00:00+02:00""#, "2026-03-02T07:59:59Z", true),
+            (r#","date":"2026-03-02T10:00:00+02:00""#, "2026-03-02T08:00:00Z", false),
+            (r#","date":"2026""#, "2026-12-31T00:00:00Z", true),
+            (r#","date":"once""#, "2026-12-31T00:00:00Z", true),
+            ("", "2999-01-01T00:00:00Z", true),
+        ] {
+            let document = document(&format!(r#"{{"id":"a","url":"u"{date}}}"#));
+            assert_eq!(document.changed_since(since.parse().expect("an instant")), changed, "{date} {since}");
+        }
+    }
+}

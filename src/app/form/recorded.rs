@@ -1,0 +1,127 @@
+//! The assertions that packages are asked for by, read from the ledger: each to the client alone that it was made to.
+//! Not here: whose package it is then for; see [`super::selection`].
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::NaiveDate;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use uuid::Uuid;
+
+use super::assertion::{Assertion, AssertionLookup, ChartAnswer, ChartAnswers};
+use crate::app::{App, CallError};
+use crate::auth::VerifiedClient;
+use crate::evidence::Text;
+use crate::ledger::{EntryKind, Kept, Ledger};
+use crate::policy::{InjectionSource, Question, Site};
+
+/// What the ledger holds of answered calls.
+pub(super) struct Recorded<'l>(&'l Ledger);
+
+/// A call's record, as far as a package needs it.
+#[derive(Deserialize)]
+struct Content<'a> {
+    #[serde(borrow)]
+    request: RequestView<'a>,
+    #[serde(borrow, default)]
+    evaluation: EvaluationView<'a>,
+}
+
+#[derive(Default, Deserialize)]
+struct EvaluationView<'a> {
+    #[serde(borrow, default)]
+    orders: Vec<JudgedView<'a>>,
+}
+
+#[derive(Deserialize)]
+struct JudgedView<'a> {
+    #[serde(borrow, default)]
+    sites: Vec<SiteView<'a>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct SiteView<'a> {
+    #[serde(borrow)]
+    site: Text<'a>,
+    #[serde(borrow, default)]
+    prior_injections: Vec<InjectionView<'a>>,
+}
+
+#[derive(Deserialize)]
+struct InjectionView<'a> {
+    #[serde(borrow, default)]
+    date: Option<Text<'a>>,
+    source: InjectionSource,
+}
+
+#[derive(Deserialize)]
+struct RequestView<'a> {
+    #[serde(borrow)]
+    context: ContextView<'a>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ContextView<'a> {
+    #[serde(borrow)]
+    patient_id: Text<'a>,
+    #[serde(borrow, default)]
+    draft_orders: BundleView<'a>,
+}
+
+#[derive(Default, Deserialize)]
+struct BundleView<'a> {
+    #[serde(borrow, default)]
+    entry: Vec<EntryView<'a>>,
+}
+
+#[derive(Deserialize)]
+struct EntryView<'a> {
+    #[serde(borrow, default)]
+    resource: Option<&'a RawValue>,
+}
+
+impl App {
+    /// The assertions on record.
+    pub(super) fn assertions(&self) -> Recorded<'_> {
+        Recorded(&self.ports().ledger)
+    }
+}
+
+impl AssertionLookup for Recorded<'_> {
+    async fn find(&self, client: &VerifiedClient, id: Uuid) -> Result<Option<Assertion>, CallError> {
+        let kept = self.0.find(id).await.map_err(|_| CallError::NotRecorded)?;
+        let is_own = |kept: &Kept| {
+            kept.kind == EntryKind::Call && kept.client.as_deref() == Some(client.name()) && kept.tenant.as_deref() == client.tenant()
+        };
+        Ok(kept.filter(is_own).and_then(|kept| assertion(&kept)))
+    }
+}
+
+/// The patient and the orders of a call, and the injections that its chart proved; `None` for a record without orders.
+fn assertion(kept: &Kept) -> Option<Assertion> {
+    let content: Content<'_> = serde_json::from_slice(kept.content.as_deref()?).ok()?;
+    let chart = ChartAnswers { prior_injections: charted_injections(&content.evaluation), ..ChartAnswers::default() };
+    let ContextView { patient_id, draft_orders } = content.request.context;
+    let patient_id = patient_id.as_str();
+    let orders: Vec<Box<RawValue>> = draft_orders.entry.into_iter().filter_map(|entry| Some(entry.resource?.to_owned())).collect();
+    let patient_id = patient_id.strip_prefix("Patient/").unwrap_or(patient_id).to_owned();
+    (!orders.is_empty()).then_some(Assertion { patient_id, orders, chart })
+}
+
+/// Date and side of each injection of the chart whose day is known, the earliest first; what it did is for the clinician to say.
+fn charted_injections(evaluation: &EvaluationView<'_>) -> Vec<BTreeMap<Question, ChartAnswer>> {
+    let mut known: BTreeSet<(NaiveDate, &str)> = BTreeSet::new();
+    for site in evaluation.orders.iter().flat_map(|order| &order.sites) {
+        let charted = site.prior_injections.iter().filter(|injection| injection.source == InjectionSource::Chart);
+        let days = charted.filter_map(|injection| injection.date.as_ref()?.as_str().parse().ok());
+        known.extend(days.map(|day| (day, site.site.as_str())));
+    }
+    let side = |named: &str| [Site::Left, Site::Right].map(Site::as_str).into_iter().find(|side| *side == named);
+    let answers = |(day, named): (NaiveDate, &str)| {
+        let side = side(named).map(|side| (Question::InjectionSide, ChartAnswer::Choice(side)));
+        side.into_iter().chain([(Question::InjectionDate, ChartAnswer::Day(day))]).collect()
+    };
+    known.into_iter().map(answers).collect()
+}

@@ -1,0 +1,171 @@
+//! Which forms are asked for, and for which orders each (DTR 2.2, `$questionnaire-package`): by a form's URL, by orders, or by the decision
+//! that was made on orders.
+//! Not here: whether they are met; no criterion is looked at.
+
+use chrono::{DateTime, Utc};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::assertion::{Assertion, ChartAnswers};
+use super::error::FormError;
+use super::outcome::{About, Remark};
+use super::published::Published;
+use super::request::{GivenOrder, PackageRequest};
+use crate::app::Policies;
+use crate::evidence::{DraftOrder, Gathered, NamedOrders, Text};
+use crate::policy::{DateInterval, OrderKind, kind};
+
+/// A form, and what it is to be filled in for.
+#[derive(Debug)]
+pub(super) struct Selected<'p> {
+    pub(super) published: &'p Published,
+    /// `ServiceRequest/{id}` or `Appointment/{id}` of each order.
+    pub(super) orders: Vec<String>,
+}
+
+/// What is to be packed.
+#[derive(Debug, Default)]
+pub(super) struct Selection<'p> {
+    pub(super) forms: Vec<Selected<'p>>,
+    pub(super) remarks: Vec<Remark>,
+    /// What the chart of the decision said.
+    pub(super) chart: ChartAnswers,
+}
+
+/// What forms are chosen with.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Chooser<'p> {
+    pub(super) policies: &'p Policies,
+    pub(super) now: DateTime<Utc>,
+}
+
+/// The type and id of an order.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Head<'a> {
+    #[serde(borrow)]
+    resource_type: Text<'a>,
+    #[serde(borrow)]
+    id: Text<'a>,
+}
+
+impl<'p> Chooser<'p> {
+    /// The forms an input asks for, each once. `assertion` is what its context names.
+    pub(super) fn choose(self, request: &PackageRequest<'_>, assertion: Option<&Assertion>) -> Result<Selection<'p>, FormError> {
+        let mut selection = Selection::default();
+        let patient_id = request.patient_id();
+        self.add_orders(&request.orders, patient_id, &mut selection)?;
+        if let Some((place, _)) = &request.context {
+            self.add_context(*place, assertion.filter(|assertion| assertion.patient_id == patient_id), patient_id, &mut selection)?;
+        }
+        let given = references(&request.orders);
+        if !request.questionnaires.is_empty() {
+            // A form that is asked for by its name needs no order to ask for it.
+            selection.remarks.retain(|remark| remark.about.is_warning());
+        }
+        for (place, canonical) in &request.questionnaires {
+            match self.policies.published().find(|published| published.form.is_named_by(canonical.as_str())) {
+                Some(published) => selection.add(published, &given),
+                None => selection.remarks.push(Remark { place: Some(*place), about: About::UnknownQuestionnaire }),
+            }
+        }
+        Ok(selection)
+    }
+
+    fn add_context(
+        self,
+        place: usize,
+        assertion: Option<&Assertion>,
+        patient_id: &str,
+        selection: &mut Selection<'p>,
+    ) -> Result<(), FormError> {
+        let Some(assertion) = assertion else {
+            selection.remarks.push(Remark { place: Some(place), about: About::UnknownContext });
+            return Ok(());
+        };
+        let orders: Vec<GivenOrder<'_>> = assertion.orders.iter().map(|raw| GivenOrder { place: None, raw }).collect();
+        let mut found = Selection::default();
+        self.add_orders(&orders, patient_id, &mut found)?;
+        if found.forms.is_empty() {
+            selection.remarks.push(Remark { place: Some(place), about: About::ContextWithoutForm });
+        }
+        for form in found.forms {
+            selection.add(form.published, &form.orders);
+        }
+        selection.chart = assertion.chart.clone();
+        Ok(())
+    }
+
+    /// The form of each order in scope, and a remark on every other order.
+    fn add_orders(self, orders: &[GivenOrder<'_>], patient_id: &str, selection: &mut Selection<'p>) -> Result<(), FormError> {
+        let plain = Gathered::of_orders(orders.iter().map(|order| (None, Some(order.raw))));
+        let (booked, _) =
+            Gathered::of_appointments(NamedOrders::booked(orders.iter().map(|order| Some(order.raw)), orders.len()), patient_id);
+        let drafts = |gathered| Gathered::drafts(gathered).iter().map(move |draft| (gathered, draft));
+        let drafts: Vec<_> = drafts(&plain).chain(drafts(&booked)).collect();
+        for (position, order) in orders.iter().enumerate() {
+            let about = match drafts.iter().find(|(_, draft)| draft.position == position) {
+                Some((_, draft)) if !draft.is_for(patient_id) => return Err(FormError::OtherPatient { path: path(order.place) }),
+                Some((gathered, draft)) => self.add_draft(gathered, draft, patient_id, selection),
+                None => Some(undrafted(order.raw)),
+            };
+            selection.remarks.extend(about.map(|about| Remark { place: order.place, about }));
+        }
+        Ok(())
+    }
+
+    /// The form of an order, or why it asks for none.
+    fn add_draft(self, gathered: &Gathered<'_>, draft: &DraftOrder<'_>, patient_id: &str, selection: &mut Selection<'p>) -> Option<About> {
+        let service_date = draft.due().map_or(self.now.date_naive(), DateInterval::lo);
+        match kind(&gathered.order(draft, self.policies.on(service_date), patient_id)) {
+            Some(OrderKind::Injection) => {
+                selection.add(self.policies.published_on(service_date), &[reference(draft)]);
+                None
+            }
+            Some(OrderKind::Neurotomy) => Some(About::NothingToDocument),
+            None => Some(About::OutOfScope),
+        }
+    }
+}
+
+impl<'p> Selection<'p> {
+    /// Adds a form for orders; one that is there already is for these, too.
+    fn add(&mut self, published: &'p Published, orders: &[String]) {
+        let known = self.forms.iter_mut().find(|form| form.published.form.canonical() == published.form.canonical());
+        let Some(form) = known else {
+            self.forms.push(Selected { published, orders: orders.to_vec() });
+            return;
+        };
+        for order in orders {
+            if !form.orders.contains(order) {
+                form.orders.push(order.clone());
+            }
+        }
+    }
+}
+
+fn reference(draft: &DraftOrder<'_>) -> String {
+    let kind = if draft.is_order() { "ServiceRequest" } else { "Appointment" };
+    format!("{kind}/{}", draft.id())
+}
+
+/// A reference to each order of the input that a response can be for.
+fn references(orders: &[GivenOrder<'_>]) -> Vec<String> {
+    let heads = orders.iter().filter_map(|order| serde_json::from_str::<Head<'_>>(order.raw.get()).ok());
+    let orders = heads.filter(|head| matches!(head.resource_type.as_str(), "ServiceRequest" | "Appointment"));
+    orders.map(|head| format!("{}/{}", head.resource_type.as_str(), head.id.as_str())).collect()
+}
+
+/// Why an order of the input is none that can be judged.
+fn undrafted(raw: &RawValue) -> About {
+    let head = serde_json::from_str::<Head<'_>>(raw.get()).ok();
+    match head.as_ref().map_or("", |head| head.resource_type.as_str()) {
+        "Appointment" => About::ForAnOrder,
+        "ServiceRequest" => About::NotUnderstood,
+        _ => About::OutOfScope,
+    }
+}
+
+fn path(place: Option<usize>) -> String {
+    place.map_or_else(|| "parameter".to_owned(), |place| format!("parameter[{place}].resource"))
+}

@@ -1,0 +1,158 @@
+//! How one call is answered, beside what the policy says: the client's manner, and the plan and Coverage of each order. It is kept with
+//! the call, so that it can be answered again the same way.
+//! Not here: what is made of it; see [`super::answering`].
+
+use chrono::NaiveDate;
+use serde::{Deserialize, Serialize};
+
+use super::decision::Decision;
+use super::plans::{Payer, Plan, PlanMatch, Plans};
+use super::policies::Policies;
+use crate::auth::VerifiedClient;
+use crate::cds_hooks::CrdVersion;
+use crate::config::{CrdConfig, CrdRelease, Dialect};
+use crate::evidence::{CoverageFound, DraftOrder, MemberCoverage};
+use crate::policy::OrderEvaluation;
+
+/// How a client is answered.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a key of configuration")]
+pub(super) struct Manner {
+    pub(super) dialect: Dialect,
+    /// Whether its users have an app for documentation forms.
+    pub(super) has_dtr: bool,
+    /// Whether nothing of the answer is shown.
+    pub(super) is_shadowed: bool,
+    /// Whether it carries out system actions.
+    pub(super) takes_system_actions: bool,
+    /// Whether a call without a Coverage that can be judged is refused.
+    pub(super) is_strict: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) therapy_order_code: Option<String>,
+    /// Where its EHR launches the app, where that is registered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) app: Option<String>,
+    /// The version of CRD where a call names none.
+    pub(super) default_version: CrdVersion,
+}
+
+impl Manner {
+    pub(super) fn of(client: &VerifiedClient, crd: &CrdConfig, app: Option<&str>) -> Self {
+        Self {
+            dialect: client.dialect(),
+            has_dtr: client.has_dtr(),
+            is_shadowed: client.is_shadowed(),
+            takes_system_actions: client.takes_system_actions(),
+            is_strict: client.strict().unwrap_or(crd.strict),
+            therapy_order_code: client.therapy_order_code().map(str::to_owned),
+            app: app.map(str::to_owned),
+            default_version: match crd.default_version {
+                CrdRelease::V2_0 => CrdVersion::V2_0,
+                CrdRelease::V2_2 => CrdVersion::V2_2,
+            },
+        }
+    }
+}
+
+/// The plan that one order is answered for, and the Coverage it is judged by.
+#[derive(Debug)]
+pub(super) struct OrderPlan<'p, 'a> {
+    pub(super) plan: &'p Plan,
+    pub(super) payer: Payer,
+    pub(super) found: CoverageFound<'a>,
+}
+
+/// The same as it is kept.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct KeptOrderPlan {
+    /// Its place among the plans that are kept.
+    plan: usize,
+    payer: Payer,
+    /// How the client refers to the Coverage, where one was found.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    coverage: Option<String>,
+}
+
+/// The plans of a call's orders, as they are kept.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct KeptPlans<P> {
+    plans: Vec<P>,
+    orders: Vec<KeptOrderPlan>,
+}
+
+/// The plan and Coverage of each order of a decision, in its order.
+pub(super) fn order_plans<'p, 'a>(
+    plans: &'p Plans,
+    client: &VerifiedClient,
+    policies: &Policies,
+    decision: &Decision<'a>,
+) -> Vec<OrderPlan<'p, 'a>> {
+    let plan_of = |_: usize, found: CoverageFound<'a>| {
+        let is_handled = |member: &MemberCoverage<'a>| plans.of_coverage(client, member).payer == Payer::Handled;
+        let found = found.narrowed(is_handled);
+        let PlanMatch { plan, payer } = match &found {
+            CoverageFound::One(member) => plans.of_coverage(client, member),
+            CoverageFound::None | CoverageFound::Unavailable(_) | CoverageFound::Several(_) => {
+                PlanMatch { plan: plans.of_client(client), payer: Payer::NotTold }
+            }
+        };
+        OrderPlan { plan, payer, found }
+    };
+    of_orders(policies, decision, plan_of)
+}
+
+fn of_orders<'p, 'a>(
+    policies: &Policies,
+    decision: &Decision<'a>,
+    plan_of: impl Fn(usize, CoverageFound<'a>) -> OrderPlan<'p, 'a>,
+) -> Vec<OrderPlan<'p, 'a>> {
+    let orders = decision.evaluation.orders.iter().enumerate();
+    orders.map(|(place, order)| plan_of(place, coverage_of(policies, decision, order, order.service_date))).collect()
+}
+
+pub(super) fn coverage_of<'a>(
+    policies: &Policies,
+    decision: &Decision<'a>,
+    order: &OrderEvaluation<'a>,
+    on: NaiveDate,
+) -> CoverageFound<'a> {
+    let coverage = |draft: &DraftOrder<'a>| decision.gathered.coverage(draft, policies.on(on), decision.patient_id(), on);
+    decision.draft(order).map_or(CoverageFound::None, coverage)
+}
+
+impl<'p> KeptPlans<&'p Plan> {
+    pub(super) fn of(orders: &[OrderPlan<'p, '_>]) -> Self {
+        let mut plans: Vec<&'p Plan> = Vec::new();
+        let orders = orders.iter().map(|order| {
+            let plan = plans.iter().position(|plan| std::ptr::eq(*plan, order.plan)).unwrap_or_else(|| {
+                plans.push(order.plan);
+                plans.len() - 1
+            });
+            let coverage = if let CoverageFound::One(member) = &order.found { Some(member.reference.to_string()) } else { None };
+            KeptOrderPlan { plan, payer: order.payer, coverage }
+        });
+        let orders = orders.collect();
+        Self { plans, orders }
+    }
+}
+
+impl KeptPlans<Plan> {
+    /// As [`order_plans`], from what was kept; `None` where that does not fit the decision.
+    pub(super) fn order_plans<'p, 'a>(&'p self, policies: &Policies, decision: &Decision<'a>) -> Option<Vec<OrderPlan<'p, 'a>>> {
+        let plan_of = |place: usize| self.orders.get(place).and_then(|kept| self.plans.get(kept.plan));
+        if self.orders.len() != decision.evaluation.orders.len() || (0..self.orders.len()).any(|place| plan_of(place).is_none()) {
+            return None;
+        }
+        let nobody = self.plans.first()?;
+        let order_plan = |place: usize, found: CoverageFound<'a>| {
+            let kept = self.orders.get(place);
+            let is_kept = |member: &MemberCoverage<'a>| kept.and_then(|kept| kept.coverage.as_deref()) == Some(member.reference.as_ref());
+            let payer = kept.map_or(Payer::NotTold, |kept| kept.payer);
+            OrderPlan { plan: plan_of(place).unwrap_or(nobody), payer, found: found.narrowed(is_kept) }
+        };
+        Some(of_orders(policies, decision, order_plan))
+    }
+}

@@ -1,0 +1,147 @@
+//! What an opened app has read of its patient, and judging it: again and again, with answers or without, and nothing fetched anew.
+//! Not here: which orders it is about ([`super::orders`]), and what is made of a judgement ([`super::showing`]).
+
+use chrono::{DateTime, Utc};
+use serde_json::{Map, Value, json};
+use uuid::Uuid;
+
+use super::fault::Fault;
+use super::orders::{FoundOrders, resources, token_of};
+use crate::app::decision::{Decision, Means, Reach, conclude};
+use crate::app::fetching::{FetchReach, FetchedPages, with_lists, with_referred};
+use crate::app::opening::open;
+use crate::app::{App, CallError};
+use crate::auth::smart::Grant;
+use crate::cds_hooks::{Hook, one_line};
+use crate::fhir::Query;
+
+/// The key under which answers stand in a call's prefetch; none of those that are asked for.
+const ANSWERS: &str = "answers";
+
+/// A name longer than this is cut.
+const LONGEST_NAME: usize = 120;
+
+/// What was read of a patient.
+#[derive(Debug)]
+pub(super) struct Chart {
+    pub(super) orders: FoundOrders,
+    /// The order that is shown; `None` where the user has to choose.
+    pub(super) chosen: Option<String>,
+    pub(super) pages: FetchedPages,
+    /// The patient in a few words.
+    pub(super) patient: String,
+    /// What a new response of this session is known by.
+    pub(super) identifier: Uuid,
+    /// The members of the call's context beside its orders.
+    context: Map<String, Value>,
+    server: String,
+}
+
+impl Chart {
+    /// The call that would be made for the orders, with a response to the form.
+    pub(super) fn call(&self, response: Option<&Value>) -> String {
+        let mut context = self.context.clone();
+        context.insert("draftOrders".to_owned(), json!({"resourceType": "Bundle", "type": "collection", "entry": self.orders.entries}));
+        let prefetch = response.map_or_else(|| json!({}), |response| json!({ ANSWERS: response }));
+        let hook = Hook::OrderSign.as_str();
+        json!({"hook": hook, "hookInstance": "app", "fhirServer": self.server, "context": context, "prefetch": prefetch}).to_string()
+    }
+
+    /// Chooses one of the orders.
+    pub(super) fn choose(&mut self, order: &str) {
+        self.orders.with(order);
+        self.chosen = Some(order.to_owned());
+    }
+}
+
+impl App {
+    /// Reads the chart of a grant's patient.
+    pub(super) async fn read_chart(&self, grant: &Grant, now: DateTime<Utc>) -> Result<Chart, Fault> {
+        let mut chart = Chart {
+            orders: self.orders_of(grant, now).await?,
+            chosen: None,
+            pages: FetchedPages::default(),
+            patient: String::new(),
+            identifier: self.ports().ids.new_id(),
+            context: context(grant),
+            server: grant.ehr.base_url().to_string(),
+        };
+        let call = chart.call(None);
+        let (read, patient) = futures_util::future::join(self.fetch(grant, &call, now), self.patient_of(grant)).await;
+        let (pages, orders) = read?;
+        (chart.pages, chart.patient) = (pages, patient);
+        match (chart.orders.named.clone(), orders.as_slice()) {
+            (Some(named), _) => chart.choose(&named),
+            (None, []) => return Err(Fault::NO_ORDER),
+            (None, [only]) if !chart.orders.are_some => chart.chosen = Some(only.clone()),
+            (None, _) => {}
+        }
+        Ok(chart)
+    }
+
+    /// Everything that orders are decided on, and the orders that are decided.
+    async fn fetch(&self, grant: &Grant, call: &str, now: DateTime<Utc>) -> Result<(FetchedPages, Vec<String>), Fault> {
+        let means = Means { hooks: &Hook::ALL, ..self.means(now) };
+        let mut opened = open(&means, call, Reach::Everything).map_err(CallError::from)?.opened.ok_or(Fault::OURS)?;
+        opened.token = Some(token_of(grant));
+        let server = grant.ehr.fhir_server();
+        let reach = FetchReach { allowed: &|name| name == server, end: None, form: None };
+        let read = self.decide(&means, opened, &reach, |decision, fetched| {
+            crate::app::decision::require_data(decision)?;
+            let pages = fetched.map(FetchedPages::of).unwrap_or_default();
+            let orders = decision.evaluation.orders.iter().map(|order| order.order.to_string());
+            Ok::<_, CallError>((pages, orders.collect()))
+        });
+        Ok(read.await??)
+    }
+
+    /// Judges a call with what was read.
+    pub(super) fn judge<T>(
+        &self,
+        call: &str,
+        pages: &FetchedPages,
+        now: DateTime<Utc>,
+        read: impl FnOnce(&Decision<'_>) -> T,
+    ) -> Result<T, Fault> {
+        let means = Means { hooks: &Hook::ALL, ..self.means(now) };
+        let opened = open(&means, call, Reach::Everything).map_err(CallError::from)?.opened.ok_or(Fault::OURS)?;
+        let opened = opened.with(|gathered| with_referred(with_lists(gathered, &pages.lists), &pages.referred));
+        Ok(read(&conclude(&means, opened)))
+    }
+
+    /// Whose chart it is, as far as the EHR says.
+    async fn patient_of(&self, grant: &Grant) -> String {
+        let answers = self.ask(grant, vec![Query::of_ids("Patient", std::slice::from_ref(&grant.patient))]).await;
+        let patients = resources(&answers, "Patient");
+        let own = patients.iter().find(|patient| patient.get("id").and_then(Value::as_str) == Some(&grant.patient));
+        own.map(in_words).unwrap_or_default()
+    }
+}
+
+/// What a call of the app has in its context beside orders.
+fn context(grant: &Grant) -> Map<String, Value> {
+    let mut context = Map::new();
+    context.insert("userId".to_owned(), json!(grant.fhir_user.as_deref().unwrap_or_default()));
+    context.insert("patientId".to_owned(), json!(grant.patient));
+    if let Some(encounter) = &grant.encounter {
+        context.insert("encounterId".to_owned(), json!(encounter));
+    }
+    context
+}
+
+/// `Ada Lovelace, 1815-12-10`
+fn in_words(patient: &Value) -> String {
+    let name = patient.pointer("/name/0").map(name).unwrap_or_default();
+    let born = patient.get("birthDate").and_then(Value::as_str).unwrap_or_default();
+    let parts = [name.as_str(), born].into_iter().filter(|part| !part.is_empty());
+    one_line(&parts.collect::<Vec<_>>().join(", ")).chars().take(LONGEST_NAME).collect()
+}
+
+fn name(name: &Value) -> String {
+    if let Some(text) = name.get("text").and_then(Value::as_str) {
+        return text.to_owned();
+    }
+    let given = name.get("given").and_then(Value::as_array).into_iter().flatten();
+    let parts = given.chain(name.get("family")).filter_map(Value::as_str);
+    parts.collect::<Vec<_>>().join(" ")
+}

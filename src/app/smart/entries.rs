@@ -1,0 +1,85 @@
+//! What the ledger keeps of an open app: that a chart was shown to a user, and that answers were saved to it.
+//! Not here: keeping it ([`crate::ledger`]).
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use serde_json::Value;
+
+use super::chart::Chart;
+use super::fault::Fault;
+use super::sessions::Work;
+use super::showing::order_of;
+use crate::app::App;
+use crate::app::decision::Decision;
+use crate::app::recording::{Fetched, Members, OrderSummary, fetched_json, in_force, order_summaries};
+use crate::ledger::{Entry, EntryKind, PROGRAM};
+
+/// What a list shows of it.
+#[derive(Serialize)]
+struct Summary<'s> {
+    patient: &'s str,
+    user: &'s str,
+    /// `QuestionnaireResponse/1`, where one was saved.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    response: Option<String>,
+    orders: Vec<OrderSummary>,
+}
+
+/// What is kept of.
+pub(super) struct Told<'t> {
+    pub(super) kind: EntryKind,
+    pub(super) work: &'t Work,
+    pub(super) chart: &'t Chart,
+}
+
+impl App {
+    /// Keeps what a user was shown, or has saved, with the decision as it then is; it is durable when this returns.
+    pub(super) async fn keep_told(&self, told: Told<'_>, now: DateTime<Utc>) -> Result<(), Fault> {
+        if !self.ports().ledger.is_on() {
+            return Ok(());
+        }
+        let call = told.chart.call(told.work.saved.as_ref().map(|saved| &saved.response));
+        let entry = self.judge(&call, &told.chart.pages, now, |decision| self.entry(&told, decision, &call, now))?;
+        self.keep(vec![entry]).await.map_err(|_| Fault::NOT_RECORDED)
+    }
+
+    fn entry(&self, told: &Told<'_>, decision: &Decision<'_>, call: &str, now: DateTime<Utc>) -> Entry<'static> {
+        let Told { kind, work, chart } = told;
+        let mut entry = Entry::new(self.ports().ids.new_id(), *kind, now);
+        let patient = format!("Patient/{}", work.grant.patient);
+        let saved = work.saved.as_ref().filter(|_| *kind == EntryKind::AppSaved);
+        let summary = Summary {
+            patient: &patient,
+            user: work.grant.fhir_user.as_deref().unwrap_or_default(),
+            response: saved.and_then(|saved| saved.id.as_ref()).map(|id| format!("QuestionnaireResponse/{id}")),
+            orders: order_summaries(&decision.evaluation, self.policies()),
+        };
+        entry.summary = serde_json::to_vec(&summary).unwrap_or_else(|_| b"{}".to_vec());
+        entry.client = Some(work.grant.ehr.client().to_owned());
+        let shown = chart.chosen.as_deref().and_then(|chosen| order_of(decision, chosen));
+        let worst = decision.evaluation.orders.iter().map(|order| order.determination).max();
+        let determination = shown.map(|order| order.determination).or(worst);
+        entry.determination = determination.map(|determination| determination.as_str().to_owned());
+        entry.policies = shown.map(|order| self.policies().name_on(order.service_date).to_owned());
+        entry.patient = Some(patient);
+        entry.content = vec![content(self, told, decision, call, saved.map(|saved| &saved.response)).into()];
+        entry
+    }
+}
+
+/// Everything: what was read only when it was read, and the response when it was saved.
+fn content(app: &App, told: &Told<'_>, decision: &Decision<'_>, call: &str, saved: Option<&Value>) -> Vec<u8> {
+    let members = Members::default()
+        .json("program", &PROGRAM)
+        .json("policyFiles", &in_force(app.policies()))
+        .json("order", &told.chart.chosen)
+        .json("evaluation", &decision.report());
+    let members = if let Some(response) = saved {
+        members.json("response", response)
+    } else {
+        let pages = &told.chart.pages;
+        let fetched = Fetched { orders: &pages.orders, lists: [&pages.lists, &[]], referred: &pages.referred, form: None };
+        members.raw("fetched", &fetched_json(fetched))
+    };
+    members.raw("request", call.as_bytes()).finish()
+}

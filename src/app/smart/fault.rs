@@ -1,0 +1,94 @@
+//! Why there is no page of an order: what the user is told, whose fault it is, and a fixed name for the log.
+//! Not here: the words ([`crate::page`]) and statuses ([`crate::http`]).
+
+use super::shown::PageCategory;
+use crate::app::CallError;
+use crate::auth::smart::{LaunchCategory, LaunchError, Trouble};
+use crate::page::{LaunchFault, Notice, RenderError};
+
+/// Why there is no page of an order.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Fault {
+    pub(super) notice: Notice,
+    pub(super) category: PageCategory,
+    /// For the log.
+    pub(super) cause: &'static str,
+}
+
+impl Fault {
+    /// The session is over, or never was.
+    pub(super) const OVER: Self = Self { notice: Notice::Expired, category: PageCategory::Over, cause: "session_over" };
+    /// Another browser has the session's address.
+    pub(super) const OTHER_BROWSER: Self = Self { notice: Notice::Expired, category: PageCategory::Forbidden, cause: "other_browser" };
+    /// A form that does not come from the session's page.
+    pub(super) const FOREIGN_FORM: Self = Self { notice: Notice::Expired, category: PageCategory::Forbidden, cause: "foreign_form" };
+    /// There is nothing to decide.
+    pub(super) const NO_ORDER: Self = Self { notice: Notice::NoOrder, category: PageCategory::NotFound, cause: "no_order" };
+    /// The EHR does not give what decisions rest on.
+    pub(super) const UNREAD: Self = Self { notice: Notice::Unread, category: PageCategory::EhrFailed, cause: "chart_unread" };
+    /// Ours.
+    pub(super) const OURS: Self = Self { notice: Notice::Failed, category: PageCategory::Ours, cause: "service_failed" };
+    /// The ledger cannot be written or read.
+    pub(super) const NOT_RECORDED: Self = Self { notice: Notice::Failed, category: PageCategory::Unready, cause: "not_recorded" };
+    /// The user goes back.
+    pub(super) const CLOSED: Self = Self { notice: Notice::Closed, category: PageCategory::Fine, cause: "closed" };
+}
+
+impl From<LaunchError> for Fault {
+    fn from(error: LaunchError) -> Self {
+        let category = match error.category() {
+            LaunchCategory::Caller if error == LaunchError::Over => PageCategory::Over,
+            LaunchCategory::Caller => PageCategory::Malformed,
+            LaunchCategory::Forbidden => PageCategory::Forbidden,
+            LaunchCategory::Unavailable => PageCategory::EhrFailed,
+            LaunchCategory::Ours => PageCategory::Ours,
+        };
+        Self { notice: notice(error), category, cause: error.key() }
+    }
+}
+
+impl From<CallError> for Fault {
+    fn from(error: CallError) -> Self {
+        match error {
+            CallError::NoData | CallError::OrdersNotFound => Self::UNREAD,
+            CallError::NotRecorded => Self::NOT_RECORDED,
+            CallError::Request(_) | CallError::Form(_) | CallError::NotUtf8 | CallError::Coverage(_) | CallError::Unwritable => Self::OURS,
+        }
+    }
+}
+
+impl From<RenderError> for Fault {
+    fn from(_: RenderError) -> Self {
+        Self::OURS
+    }
+}
+
+fn notice(error: LaunchError) -> Notice {
+    Notice::Launch(match error {
+        LaunchError::Denied | LaunchError::AuthorizationFailed => return Notice::Refused,
+        LaunchError::Over => return Notice::Expired,
+        LaunchError::ClientRefused | LaunchError::Ours => return Notice::Failed,
+        LaunchError::UnknownEhr => LaunchFault::UnknownEhr,
+        LaunchError::Malformed => LaunchFault::Incomplete,
+        LaunchError::Description(trouble) | LaunchError::Token(trouble) | LaunchError::Keys(trouble) => of_trouble(trouble),
+        LaunchError::UnknownState | LaunchError::Expired | LaunchError::CodeRefused => LaunchFault::Stale,
+        LaunchError::OtherBrowser => LaunchFault::Foreign,
+        LaunchError::UntrustedIdentity(_) => LaunchFault::Unproven,
+        LaunchError::NoPatient => LaunchFault::NoPatient,
+        LaunchError::OtherPatient => LaunchFault::OtherPatient,
+    })
+}
+
+/// An EHR whose addresses lead elsewhere is not the one that is registered.
+fn of_trouble(trouble: Trouble) -> LaunchFault {
+    match trouble {
+        Trouble::ForeignAddress => LaunchFault::UnknownEhr,
+        Trouble::Unreachable
+        | Trouble::TooSlow
+        | Trouble::Status(_)
+        | Trouble::TooLarge
+        | Trouble::Unreadable
+        | Trouble::NoCodeChallenge
+        | Trouble::Refused => LaunchFault::Unreachable,
+    }
+}

@@ -1,0 +1,160 @@
+//! Saving answers to the patient's chart: a new response, or today's own for the order replaced, once for the same answers.
+//! Not here: what a response says; see [`super::response`].
+
+use aws_lc_rs::digest::{SHA256, digest};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use chrono::{DateTime, Utc};
+use serde_json::{Value, json};
+use tracing::{info, warn};
+use uuid::Uuid;
+
+use super::chart::Chart;
+use super::orders::token_of;
+use super::prefill::responses;
+use super::response::IDENTIFIERS;
+use super::sessions::{Saved, Work};
+use crate::app::App;
+use crate::auth::smart::Grant;
+use crate::fhir::{AccessToken, Write, WriteError, Written, write};
+
+const RESPONSE: &str = "QuestionnaireResponse";
+
+/// What became of saving.
+pub(super) enum Outcome {
+    /// The EHR has it.
+    Saved(Saved),
+    /// It did not take this.
+    NotSaved(Value),
+}
+
+/// The response that answers are written to.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Target {
+    /// Its id, where it is there already.
+    pub(super) id: Option<String>,
+    /// The version of it that the answers take the place of.
+    version: Option<String>,
+    /// What it is known by among those of this app.
+    pub(super) identifier: String,
+    /// What new responses of this session are known by.
+    pub(super) session: Uuid,
+}
+
+/// The response that a user's answers of today go into: what this session saved, today's own of the chart, or a new one.
+pub(super) fn target(work: &Work, chart: &Chart, questionnaire: &str, now: DateTime<Utc>) -> Target {
+    if let Some(saved) = &work.saved {
+        let identifier = identifier(&saved.response).unwrap_or_default().to_owned();
+        return Target { id: saved.id.clone(), version: saved.version.clone(), identifier, session: chart.identifier };
+    }
+    let order = chart.chosen.as_deref().filter(|_| chart.orders.are_resources);
+    let own = |response: &Value| {
+        let id = response.get("id")?.as_str()?.to_owned();
+        (is_own(response, &work.grant, questionnaire, now) && is_for(response, order)).then_some(())?;
+        let version = response.pointer("/meta/versionId").and_then(Value::as_str).map(str::to_owned);
+        Some(Target { id: Some(id), version, identifier: identifier(response)?.to_owned(), session: chart.identifier })
+    };
+    let new = || Target { id: None, version: None, identifier: chart.identifier.to_string(), session: chart.identifier };
+    responses(chart).iter().filter_map(own).next_back().unwrap_or_else(new)
+}
+
+impl App {
+    /// Saves a response, as JSON.
+    pub(super) async fn save(&self, grant: &mut Grant, response: Value, target: &Target, now: DateTime<Utc>) -> Outcome {
+        let first = self.put(grant, &response, target).await;
+        let existed = matches!(&first, Ok(written) if written.existed);
+        let replaced = match first {
+            // It was there already, of an attempt that seemed to fail.
+            Ok(Written { id: Some(id), existed: true, .. }) => self.put(grant, &with_id(&response, &id), target).await,
+            Ok(Written { id: None, existed: true, .. }) => Err(WriteError::Refused),
+            written => written,
+        };
+        let (response, written) = match replaced {
+            // What may not be replaced, or was changed meanwhile, is left as it is: the newest counts.
+            Err(WriteError::NotAllowed | WriteError::Changed) if existed || target.id.is_some() => {
+                let (anew, identifier) = anew(&response, target.session);
+                let written = self.put(grant, &anew, &Target { identifier, ..Target::default() }).await;
+                (anew, written)
+            }
+            written => (response, written),
+        };
+        match written {
+            Ok(Written { id, version, .. }) => {
+                info!(ehr = grant.ehr.name(), replaced = existed || target.id.is_some(), "answers saved");
+                let response = id.as_deref().map_or_else(|| response.clone(), |id| with_id(&response, id));
+                Outcome::Saved(Saved { response, id, version, at: now, is_recorded: false })
+            }
+            Err(error) => {
+                warn!(ehr = grant.ehr.name(), reason = error.label(), "answers not saved");
+                Outcome::NotSaved(response)
+            }
+        }
+    }
+
+    /// Writes a resource; again with a new token where the old one is not accepted any more.
+    async fn put(&self, grant: &mut Grant, json: &Value, target: &Target) -> Result<Written, WriteError> {
+        let server = self.registry.server(grant.ehr.base_url().as_str()).ok_or(WriteError::Unreachable)?;
+        let (id, text) = (json.get("id").and_then(Value::as_str), json.to_string());
+        let search = format!("identifier={IDENTIFIERS}|{}", target.identifier);
+        let unless_exists = Some(search.as_str()).filter(|_| id.is_none());
+        let version = target.version.as_deref().filter(|_| id.is_some());
+        let resource = Write { resource_type: RESPONSE, id, version, unless_exists, json: &text };
+        let written = write(&server, &AccessToken::new(token_of(grant)), resource, self.place.patience).await;
+        if written != Err(WriteError::TokenRefused) || grant.refresh_token.is_none() {
+            return written;
+        }
+        *grant = self.smart.refresh(grant).await.map_err(|_| WriteError::TokenRefused)?;
+        write(&server, &AccessToken::new(token_of(grant)), resource, self.place.patience).await
+    }
+}
+
+/// Whether a response is one that this app wrote today for this user.
+fn is_own(response: &Value, grant: &Grant, questionnaire: &str, now: DateTime<Utc>) -> bool {
+    let text = |pointer: &str| response.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
+    let today = now.date_naive().to_string();
+    let is_users = grant.fhir_user.as_deref().is_some_and(|user| is_of(text("/author/reference"), user));
+    text("/questionnaire") == questionnaire
+        && text("/status") == "completed"
+        && text("/authored").starts_with(&today)
+        && is_users
+        && is_of(text("/subject/reference"), &format!("Patient/{}", grant.patient))
+}
+
+/// Whether a response is for this order, or for none in particular.
+fn is_for(response: &Value, order: Option<&str>) -> bool {
+    match (response.pointer("/basedOn/0/reference").and_then(Value::as_str), order) {
+        (Some(reference), Some(order)) => is_of(reference, order),
+        (reference, order) => reference.is_none() && order.is_none(),
+    }
+}
+
+/// Whether a reference, be it absolute, names `Type/id`.
+fn is_of(reference: &str, named: &str) -> bool {
+    reference == named || reference.strip_suffix(named).is_some_and(|base| base.ends_with('/'))
+}
+
+/// What a response is known by, if this app wrote it.
+fn identifier(response: &Value) -> Option<&str> {
+    let identifier = response.get("identifier")?;
+    (identifier.get("system")?.as_str()? == IDENTIFIERS).then(|| identifier.get("value")?.as_str())?
+}
+
+fn with_id(response: &Value, id: &str) -> Value {
+    let mut response = response.clone();
+    if let Some(members) = response.as_object_mut() {
+        members.insert("id".to_owned(), Value::from(id));
+    }
+    response
+}
+
+/// The response as a new one, and what that is known by: the same for the same answers of a session, so that it is made once.
+fn anew(response: &Value, session: Uuid) -> (Value, String) {
+    let items = response.get("item").map(Value::to_string).unwrap_or_default();
+    let identifier = format!("{session}-{}", URL_SAFE_NO_PAD.encode(digest(&SHA256, items.as_bytes())));
+    let mut response = response.clone();
+    if let Some(members) = response.as_object_mut() {
+        members.remove("id");
+        members.insert("identifier".to_owned(), json!({"system": IDENTIFIERS, "value": identifier}));
+    }
+    (response, identifier)
+}

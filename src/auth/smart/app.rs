@@ -1,0 +1,220 @@
+//! The steps of a launch, in their order.
+//! Not here: what a step takes; each has a file of its own.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use chrono::TimeDelta;
+use oauth2::RedirectUrl;
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::{Value, json};
+use url::Url;
+
+use super::description::Description;
+use super::ehr::Ehr;
+use super::error::{IdentityFault, LaunchError, SmartError, SmartFault};
+use super::exchange::{Answer, Asked, Exchange};
+use super::grant::{Grant, grants_identity};
+use super::identity::Expected;
+use super::launches::{Browser, Launch, LaunchMemory, random_text};
+use super::own_key::OwnKey;
+use super::scopes::{Beginning, requested};
+use crate::auth::clients::span;
+use crate::clock::Clock;
+use crate::config::{Config, SmartConfig};
+
+/// The longest parameter of a launch that is read. EHRs' launch tokens and codes can be JWTs.
+const LONGEST_PARAMETER: usize = 8 * 1024;
+
+/// The SMART app's way in.
+#[derive(Debug)]
+pub struct SmartApp {
+    config: SmartConfig,
+    leeway: TimeDelta,
+    ehrs: Vec<Arc<Ehr>>,
+    redirect: Option<RedirectUrl>,
+    own_key: Option<Arc<OwnKey>>,
+    memory: Arc<LaunchMemory>,
+    clock: Arc<dyn Clock>,
+}
+
+/// An EHR's request to open the app, or a user's.
+#[derive(Clone, Copy)]
+pub struct LaunchRequest<'r> {
+    /// The parameter `iss`: the base of the EHR's FHIR server.
+    pub iss: &'r str,
+    /// The parameter `launch`, which an EHR sends; a user who opens the app alone has none.
+    pub launch: Option<&'r str>,
+    /// Text that stands for the browser, if it can be told from others; the answer must come with the same.
+    pub browser: &'r str,
+}
+
+/// Where the user is to be sent. It is secret, so it is not shown for debugging.
+pub struct LaunchRedirect {
+    /// The EHR's authorization endpoint, with the request.
+    pub url: Url,
+    /// The launch's state: a secret of this browser.
+    pub state: String,
+}
+
+/// The EHR's answer, as the user's browser brings it.
+#[derive(Clone, Copy)]
+pub struct CallbackRequest<'r> {
+    /// The parameter `state`.
+    pub state: &'r str,
+    /// The parameter `code`.
+    pub code: Option<&'r str>,
+    /// The parameter `error`.
+    pub error: Option<&'r str>,
+    /// Every text that can stand for the browser; one must be that of the launch.
+    pub browsers: &'r [&'r str],
+}
+
+impl SmartApp {
+    /// The app of a configuration. Nothing is connected to yet.
+    ///
+    /// # Errors
+    /// [`SmartError`] for files of keys or secrets that cannot be used.
+    pub fn build(config: &Config, memory: Arc<LaunchMemory>, clock: Arc<dyn Clock>) -> Result<Self, SmartError> {
+        let mut faults = Vec::new();
+        let own_key = taken(own_key(config.smart.signing_key_file.as_deref()), &mut faults).flatten();
+        let build = |ehr| Ehr::build(config, ehr, own_key.as_ref()).map(Arc::new);
+        // Without its key an entry's fault would be told twice.
+        let entries = config.smart.ehrs.iter().filter(|_| faults.is_empty()).map(build).collect::<Vec<_>>();
+        let ehrs = entries.into_iter().filter_map(|ehr| taken(ehr, &mut faults)).collect();
+        let redirect = config.server.public_url.as_ref().and_then(callback_url);
+        if !faults.is_empty() {
+            return Err(SmartError { faults });
+        }
+        Ok(Self { config: config.smart.clone(), leeway: span(config.auth.leeway), ehrs, redirect, own_key, memory, clock })
+    }
+
+    /// Whether any EHR may open the app.
+    #[must_use]
+    pub fn is_on(&self) -> bool {
+        !self.ehrs.is_empty()
+    }
+
+    /// The EHRs that may open it.
+    #[must_use]
+    pub fn ehrs(&self) -> &[Arc<Ehr>] {
+        &self.ehrs
+    }
+
+    /// This app's own public keys (RFC 7517): none if it signs for no EHR.
+    #[must_use]
+    pub fn jwks(&self) -> Value {
+        json!({"keys": self.own_key.iter().map(|key| key.public()).collect::<Vec<_>>()})
+    }
+
+    /// Begins a launch.
+    ///
+    /// # Errors
+    /// [`LaunchError`] for an `iss` that is not registered, and an EHR that cannot be asked or says what cannot be used.
+    pub async fn launch(&self, request: LaunchRequest<'_>) -> Result<LaunchRedirect, LaunchError> {
+        let ehr = self.ehrs.iter().find(|ehr| ehr.is_named(request.iss)).ok_or(LaunchError::UnknownEhr)?;
+        let token = request.launch.filter(|token| !token.is_empty()).map(parameter).transpose()?;
+        let now = self.clock.now();
+        let description = ehr.description(now).await.map_err(LaunchError::Description)?;
+        let beginning = if token.is_some() { Beginning::Ehr } else { Beginning::Standalone };
+        let scopes = requested(ehr.scopes(), beginning, description.syntax);
+        let (state, nonce, code_verifier) = (random_text()?, random_text()?, SecretString::from(random_text()?));
+        let asked = Asked { iss: request.iss, launch: token, scopes: &scopes, state: &state, nonce: &nonce, code_verifier: &code_verifier };
+        let url = self.exchange(ehr, &description)?.authorization_url(&asked);
+        let launch = Launch {
+            ehr: ehr.name().to_owned(),
+            code_verifier,
+            nonce: SecretString::from(nonce),
+            scopes,
+            browser: Browser::of(request.browser),
+            end: now + span(self.config.launch_lifetime),
+        };
+        self.memory.keep(&state, launch, self.config.max_sessions, now);
+        Ok(LaunchRedirect { url, state })
+    }
+
+    /// Ends a launch: what the EHR granted.
+    ///
+    /// # Errors
+    /// [`LaunchError`] for an answer that belongs to no launch of this browser, a refusal, and a token that cannot be used.
+    pub async fn callback(&self, request: CallbackRequest<'_>) -> Result<Grant, LaunchError> {
+        let browsers: Vec<Browser> = request.browsers.iter().copied().map(Browser::of).collect();
+        let launch = self.memory.take(parameter(request.state)?, &browsers, self.clock.now())?;
+        if let Some(error) = request.error {
+            return Err(if error == "access_denied" { LaunchError::Denied } else { LaunchError::AuthorizationFailed });
+        }
+        let code = parameter(request.code.unwrap_or_default())?;
+        let ehr = self.named(&launch.ehr)?;
+        let description = ehr.description(self.clock.now()).await.map_err(LaunchError::Description)?;
+        let answer = self.exchange(ehr, &description)?.redeem(code, &launch.code_verifier).await?;
+        let user =
+            if grants_identity(&answer, &launch.scopes) { self.user(ehr, &description, &answer, &launch.nonce).await? } else { None };
+        Ok(Grant::of_code(ehr, &answer, launch.scopes, self.clock.now())?.of_user(user.as_deref()))
+    }
+
+    /// The same grant with a new access token.
+    ///
+    /// # Errors
+    /// [`LaunchError::Over`] where there is no refresh token or it is accepted no longer, [`LaunchError::OtherPatient`] for a
+    /// token of another patient, and others as for [`Self::callback`].
+    pub async fn refresh(&self, grant: &Grant) -> Result<Grant, LaunchError> {
+        let token = grant.refresh_token.as_ref().ok_or(LaunchError::Over)?;
+        let ehr = self.named(grant.ehr.name()).ok().filter(|ehr| ehr.base() == grant.ehr.base()).ok_or(LaunchError::UnknownEhr)?;
+        let description = ehr.description(self.clock.now()).await.map_err(LaunchError::Description)?;
+        let answer = self.exchange(ehr, &description)?.refresh(token).await.map_err(|error| match error {
+            LaunchError::CodeRefused => LaunchError::Over,
+            other => other,
+        })?;
+        grant.refreshed(ehr, &answer, self.clock.now())
+    }
+
+    fn named(&self, name: &str) -> Result<&Arc<Ehr>, LaunchError> {
+        self.ehrs.iter().find(|ehr| ehr.name() == name).ok_or(LaunchError::UnknownEhr)
+    }
+
+    fn exchange<'e>(&'e self, ehr: &'e Ehr, description: &'e Description) -> Result<Exchange<'e>, LaunchError> {
+        let redirect = self.redirect.as_ref().ok_or(LaunchError::Ours)?;
+        Ok(Exchange { ehr, description, redirect, now: self.clock.now() })
+    }
+
+    /// Who the user is. A key that is not among the known ones may be new, so that the EHR is asked again once.
+    async fn user(
+        &self,
+        ehr: &Arc<Ehr>,
+        description: &Description,
+        answer: &Answer,
+        nonce: &SecretString,
+    ) -> Result<Option<String>, LaunchError> {
+        let token = answer.extra_fields().id_token.as_deref().ok_or(LaunchError::UntrustedIdentity(IdentityFault::Missing))?;
+        let now = self.clock.now();
+        let expected = Expected { client_id: ehr.client_id(), nonce: nonce.expose_secret(), not_over_at: now - self.leeway };
+        let keys = ehr.keys(now, description).await.map_err(LaunchError::Keys)?;
+        let user = match keys.check(token, &expected) {
+            Err(IdentityFault::UnknownKey) => {
+                ehr.newer_keys(now, description, &keys).await.map_err(LaunchError::Keys)?.check(token, &expected)
+            }
+            checked => checked,
+        };
+        user.map_err(LaunchError::UntrustedIdentity)
+    }
+}
+
+fn own_key(path: Option<&Path>) -> Result<Option<Arc<OwnKey>>, SmartFault> {
+    let Some(path) = path else { return Ok(None) };
+    let key = OwnKey::read(path).map_err(|source| SmartFault::SigningKey { path: path.to_path_buf(), source })?;
+    Ok(Some(Arc::new(key)))
+}
+
+fn taken<T>(outcome: Result<T, SmartFault>, faults: &mut Vec<SmartFault>) -> Option<T> {
+    outcome.map_err(|fault| faults.push(fault)).ok()
+}
+
+fn callback_url(public_url: &Url) -> Option<RedirectUrl> {
+    RedirectUrl::new(format!("{}/smart/callback", public_url.as_str().trim_end_matches('/'))).ok()
+}
+
+/// A parameter that can be what it says: not empty, not too long, visible.
+fn parameter(text: &str) -> Result<&str, LaunchError> {
+    let is_visible = text.chars().all(|letter| !letter.is_control());
+    if (1..=LONGEST_PARAMETER).contains(&text.len()) && is_visible { Ok(text) } else { Err(LaunchError::Malformed) }
+}

@@ -1,0 +1,153 @@
+//! An EHR that the app is registered with.
+//! Not here: launches; see [`super::app`].
+
+use std::path::Path;
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use secrecy::SecretString;
+use url::Url;
+
+use super::description::Description;
+use super::error::{SmartFault, Trouble};
+use super::identity::IdentityKeys;
+use super::kept::Kept;
+use super::own_key::OwnKey;
+use super::requests::{Requests, TimeLimits};
+use crate::config::{Config, EhrConfig, FhirServerConfig, SmartAuthentication};
+
+/// A registered EHR.
+#[derive(Debug)]
+pub struct Ehr {
+    config: EhrConfig,
+    base: Url,
+    pub(super) authentication: Authentication,
+    pub(super) requests: Requests,
+    description: Kept<Description>,
+    keys: Kept<IdentityKeys>,
+}
+
+/// How the app proves who it is.
+#[derive(Debug)]
+pub(super) enum Authentication {
+    Public,
+    Key(Arc<OwnKey>),
+    Secret(SecretString),
+}
+
+impl Ehr {
+    pub(super) fn build(config: &Config, ehr: &EhrConfig, own_key: Option<&Arc<OwnKey>>) -> Result<Self, SmartFault> {
+        let incomplete = || SmartFault::Incomplete { ehr: ehr.name.clone() };
+        let server = config.fhir_servers.iter().find(|server| server.name == ehr.fhir_server).ok_or_else(incomplete)?;
+        let authentication = match ehr.authentication {
+            SmartAuthentication::Public => Authentication::Public,
+            SmartAuthentication::PrivateKeyJwt => Authentication::Key(Arc::clone(own_key.ok_or_else(incomplete)?)),
+            SmartAuthentication::ClientSecret => {
+                Authentication::Secret(secret(&ehr.name, ehr.client_secret_file.as_deref().ok_or_else(incomplete)?)?)
+            }
+        };
+        Ok(Self {
+            base: server.base_url.clone(),
+            authentication,
+            requests: requests(config, ehr, server)?,
+            description: Kept::default(),
+            keys: Kept::default(),
+            config: ehr.clone(),
+        })
+    }
+
+    /// What it is called in logs.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.config.name
+    }
+
+    /// What its users' work is filed under in the ledger and figures.
+    #[must_use]
+    pub fn client(&self) -> &str {
+        self.config.client()
+    }
+
+    /// The id of the plan its users are answered for, if that is another than the default one.
+    #[must_use]
+    pub fn plan(&self) -> Option<&str> {
+        self.config.plan.as_deref()
+    }
+
+    /// The name of its FHIR server.
+    #[must_use]
+    pub fn fhir_server(&self) -> &str {
+        &self.config.fhir_server
+    }
+
+    /// The base of its FHIR server, which is the `iss` of its launches.
+    #[must_use]
+    pub fn base_url(&self) -> &Url {
+        &self.base
+    }
+
+    /// The origins of pages that may show the app in a frame.
+    #[must_use]
+    pub fn frame_ancestors(&self) -> &[String] {
+        &self.config.frame_ancestors
+    }
+
+    pub(super) fn client_id(&self) -> &str {
+        &self.config.client_id
+    }
+
+    pub(super) fn scopes(&self) -> &[String] {
+        &self.config.scopes
+    }
+
+    /// The base, without a slash at its end.
+    pub(super) fn base(&self) -> &str {
+        without_slash(self.base.as_str())
+    }
+
+    /// Whether a launch's `iss` is this EHR.
+    /// Invariant: nothing is asked, and nobody sent, where a launch says, but where configuration says. So the `iss` is
+    /// compared as text, and never parsed.
+    pub(super) fn is_named(&self, iss: &str) -> bool {
+        without_slash(iss) == self.base()
+    }
+
+    /// What it says of itself, as of a few minutes ago at most.
+    pub(super) async fn description(&self, now: DateTime<Utc>) -> Result<Arc<Description>, Trouble> {
+        self.description.get(now, Description::fetch(&self.requests, self.base())).await
+    }
+
+    /// The keys of its identity tokens.
+    pub(super) async fn keys(&self, now: DateTime<Utc>, description: &Description) -> Result<Arc<IdentityKeys>, Trouble> {
+        self.keys.get(now, IdentityKeys::fetch(self, description)).await
+    }
+
+    /// The same, but newer ones than `seen`.
+    pub(super) async fn newer_keys(
+        &self,
+        now: DateTime<Utc>,
+        description: &Description,
+        seen: &Arc<IdentityKeys>,
+    ) -> Result<Arc<IdentityKeys>, Trouble> {
+        self.keys.forget(seen).await;
+        self.keys(now, description).await
+    }
+}
+
+fn requests(config: &Config, ehr: &EhrConfig, server: &FhirServerConfig) -> Result<Requests, SmartFault> {
+    let limits = TimeLimits { connecting: config.fhir.connect_timeout, whole: config.smart.timeout };
+    Requests::new(server, &ehr.hosts, limits).map_err(|source| SmartFault::Connections { ehr: ehr.name.clone(), source })
+}
+
+fn secret(ehr: &str, path: &Path) -> Result<SecretString, SmartFault> {
+    let (ehr, path) = (ehr.to_owned(), path.to_path_buf());
+    match std::fs::read_to_string(&path) {
+        Ok(text) if text.trim().is_empty() => Err(SmartFault::EmptySecret { ehr, path }),
+        Ok(text) => Ok(SecretString::from(text.trim())),
+        Err(source) => Err(SmartFault::Secret { ehr, path, source }),
+    }
+}
+
+fn without_slash(text: &str) -> &str {
+    text.strip_suffix('/').unwrap_or(text)
+}

@@ -1,0 +1,143 @@
+//! What an EHR granted to one user for one patient.
+//! Not here: using it; nor how long a session lasts.
+
+use std::fmt;
+use std::sync::Arc;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use oauth2::TokenResponse as _;
+use secrecy::SecretString;
+use serde_json::Value;
+
+use super::app_context::{AppContext, is_id, reference};
+use super::ehr::Ehr;
+use super::error::LaunchError;
+use super::exchange::Answer;
+use super::scopes::allow_responses;
+
+/// The most resources of a launch's context that are taken.
+const MOST_CONTEXT: usize = 50;
+
+/// No token is taken for longer, whatever its `expires_in`.
+const LONGEST_LIFE: TimeDelta = TimeDelta::days(366);
+
+/// The types of resources that a user can be.
+const USER_TYPES: [&str; 5] = ["Practitioner", "PractitionerRole", "Patient", "RelatedPerson", "Person"];
+
+/// What an EHR granted. Its texts come from the EHR: ids and references have no letters but those of ids.
+#[derive(Clone)]
+pub struct Grant {
+    /// The EHR.
+    pub ehr: Arc<Ehr>,
+    /// What its FHIR server is asked with.
+    pub access_token: SecretString,
+    /// What a new access token is had by.
+    pub refresh_token: Option<SecretString>,
+    /// When the access token is over, if the EHR says.
+    pub expires_at: Option<DateTime<Utc>>,
+    /// The scopes granted.
+    pub scopes: Vec<String>,
+    /// The id of the only patient it is for.
+    pub patient: String,
+    /// The id of the encounter the app was opened in.
+    pub encounter: Option<String>,
+    /// Who the user is, as `Type/id`, by a token the EHR signed.
+    pub fhir_user: Option<String>,
+    /// What the card's link handed over, as it says.
+    pub app_context: AppContext,
+    /// What else was open in the EHR, each as `Type/id`.
+    pub fhir_context: Vec<String>,
+    /// Whether the scopes allow QuestionnaireResponses to be made.
+    pub may_write_responses: bool,
+}
+
+impl fmt::Debug for Grant {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Grant").field("ehr", &self.ehr.name()).finish_non_exhaustive()
+    }
+}
+
+impl Grant {
+    /// The grant of a code's answer. An EHR that names no scopes granted those that were asked for (RFC 6749, section 5.1).
+    pub(super) fn of_code(ehr: &Arc<Ehr>, answer: &Answer, asked: Vec<String>, now: DateTime<Utc>) -> Result<Self, LaunchError> {
+        let fields = answer.extra_fields();
+        let scopes = scopes(answer).unwrap_or(asked);
+        Ok(Self {
+            ehr: Arc::clone(ehr),
+            access_token: access_token(answer),
+            refresh_token: refresh_token(answer),
+            expires_at: expires_at(answer, now),
+            may_write_responses: allow_responses(&scopes),
+            scopes,
+            patient: id_of(fields.patient.as_ref(), "Patient").ok_or(LaunchError::NoPatient)?,
+            encounter: id_of(fields.encounter.as_ref(), "Encounter"),
+            fhir_user: None,
+            app_context: fields.app_context.as_ref().map(AppContext::of_member).unwrap_or_default(),
+            fhir_context: fields.fhir_context.as_ref().map(fhir_context).unwrap_or_default(),
+        })
+    }
+
+    /// The same after its token was refreshed. What the answer does not say stays as it was (RFC 6749, section 6).
+    /// Invariant: a grant is for one patient as long as it lasts.
+    pub(super) fn refreshed(&self, ehr: &Arc<Ehr>, answer: &Answer, now: DateTime<Utc>) -> Result<Self, LaunchError> {
+        let patient = answer.extra_fields().patient.as_ref();
+        if patient.is_some() && id_of(patient, "Patient").as_ref() != Some(&self.patient) {
+            return Err(LaunchError::OtherPatient);
+        }
+        let scopes = scopes(answer).unwrap_or_else(|| self.scopes.clone());
+        Ok(Self {
+            ehr: Arc::clone(ehr),
+            access_token: access_token(answer),
+            refresh_token: refresh_token(answer).or_else(|| self.refresh_token.clone()),
+            expires_at: expires_at(answer, now),
+            may_write_responses: allow_responses(&scopes),
+            scopes,
+            ..self.clone()
+        })
+    }
+
+    /// The same, with the user that an identity token names.
+    pub(super) fn of_user(self, user: Option<&str>) -> Self {
+        let is_user = |reference: &String| reference.split_once('/').is_some_and(|(name, _)| USER_TYPES.contains(&name));
+        Self { fhir_user: user.and_then(reference).filter(is_user), ..self }
+    }
+}
+
+/// Whether the identity token was granted.
+pub(super) fn grants_identity(answer: &Answer, asked: &[String]) -> bool {
+    match answer.scopes() {
+        Some(granted) => granted.iter().any(|scope| scope.as_str() == "openid"),
+        None => asked.iter().any(|scope| scope == "openid"),
+    }
+}
+
+fn scopes(answer: &Answer) -> Option<Vec<String>> {
+    Some(answer.scopes()?.iter().map(|scope| scope.as_str().to_owned()).collect())
+}
+
+fn access_token(answer: &Answer) -> SecretString {
+    SecretString::from(answer.access_token().secret().as_str())
+}
+
+fn refresh_token(answer: &Answer) -> Option<SecretString> {
+    answer.refresh_token().map(|token| SecretString::from(token.secret().as_str()))
+}
+
+fn expires_at(answer: &Answer, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    let life = TimeDelta::from_std(answer.expires_in()?).unwrap_or(LONGEST_LIFE).min(LONGEST_LIFE);
+    Some(now + life)
+}
+
+/// The id that a member has, be it alone or behind its type.
+fn id_of(member: Option<&Value>, resource_type: &str) -> Option<String> {
+    let text = member?.as_str()?;
+    let id = text.strip_prefix(resource_type).and_then(|rest| rest.strip_prefix('/')).unwrap_or(text);
+    is_id(id).then(|| id.to_owned())
+}
+
+/// A list of objects with a `reference` (SMART App Launch 2.2, "fhirContext"), or of references, as version 2.0 had it.
+fn fhir_context(value: &Value) -> Vec<String> {
+    let entries = value.as_array().map(Vec::as_slice).unwrap_or_default();
+    let text = |entry: &Value| entry.as_str().or_else(|| entry.get("reference")?.as_str()).and_then(reference);
+    entries.iter().take(MOST_CONTEXT).filter_map(text).collect()
+}

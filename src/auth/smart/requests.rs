@@ -1,0 +1,162 @@
+//! All that is ever sent to an EHR in a launch: to the hosts its entry names, without redirects, bounded in time and size.
+//! Not here: what is asked; see [`super::description`], [`super::exchange`] and [`super::identity`].
+
+use std::pin::Pin;
+use std::time::Duration;
+
+use oauth2::{AsyncHttpClient, HttpRequest, HttpResponse};
+use reqwest::header::{ACCEPT, HeaderValue};
+use reqwest::{Client, Method, Request, Response, StatusCode};
+use url::Url;
+
+use super::error::Trouble;
+use crate::config::{FhirServerConfig, HostAndPort};
+use crate::outgoing::connections;
+
+/// The most bytes of an answer, unpacked. Real ones take a tenth at most.
+const MOST_BYTES: usize = 256 * 1024;
+
+/// A connection that was not used for so long is not used again. What is sent here is sent once, so none may be one that the server
+/// is just closing: many close after 5 s.
+const UNUSED: Duration = Duration::from_secs(3);
+
+/// Connections to one EHR.
+#[derive(Debug)]
+pub(super) struct Requests {
+    client: Client,
+    base: Url,
+    hosts: Vec<HostAndPort>,
+    /// Whether plain http is spoken: only where the FHIR server itself is registered with it.
+    plain: bool,
+    timeout: Duration,
+}
+
+/// How long connecting and a whole request may take.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct TimeLimits {
+    pub(super) connecting: Duration,
+    pub(super) whole: Duration,
+}
+
+impl Requests {
+    pub(super) fn new(server: &FhirServerConfig, hosts: &[HostAndPort], limits: TimeLimits) -> Result<Self, reqwest::Error> {
+        let client = connections(&server.base_url, server.allow_private_addresses, limits.connecting).pool_idle_timeout(UNUSED).build()?;
+        let plain = server.allow_private_addresses && server.base_url.scheme() == "http";
+        Ok(Self { client, base: server.base_url.clone(), hosts: hosts.to_vec(), plain, timeout: limits.whole })
+    }
+
+    /// An address that an EHR gives for itself.
+    /// Invariant: users and secrets are sent to registered hosts alone, and not unencrypted, whatever an answer says.
+    pub(super) fn address(&self, text: &str) -> Result<Url, Trouble> {
+        let url = Url::parse(text).map_err(|_| Trouble::Unreadable)?;
+        if self.allows(&url) { Ok(url) } else { Err(Trouble::ForeignAddress) }
+    }
+
+    fn allows(&self, url: &Url) -> bool {
+        let is_encrypted = url.scheme() == "https" || (url.scheme() == "http" && self.plain);
+        let is_bare = url.username().is_empty() && url.password().is_none() && url.fragment().is_none();
+        let is_own = url.host() == self.base.host() && url.port_or_known_default() == self.base.port_or_known_default();
+        is_encrypted && is_bare && (is_own || self.hosts.iter().any(|host| host.is_of(url)))
+    }
+
+    /// The JSON document at an address.
+    pub(super) async fn get(&self, url: &Url) -> Result<Vec<u8>, Trouble> {
+        let mut request = Request::new(Method::GET, url.clone());
+        request.headers_mut().insert(ACCEPT, HeaderValue::from_static("application/json"));
+        let answer = self.send(request).await?;
+        if answer.status() == StatusCode::OK { Ok(answer.into_body()) } else { Err(Trouble::Status(answer.status().as_u16())) }
+    }
+
+    async fn send(&self, request: Request) -> Result<HttpResponse, Trouble> {
+        if !self.allows(request.url()) {
+            return Err(Trouble::ForeignAddress);
+        }
+        tokio::time::timeout(self.timeout, self.answer(request)).await.unwrap_or(Err(Trouble::TooSlow))
+    }
+
+    /// A server's failure is told here: the OAuth library would take it for an unreadable answer.
+    async fn answer(&self, request: Request) -> Result<HttpResponse, Trouble> {
+        let response = self.client.execute(request).await.map_err(|_| Trouble::Unreachable)?;
+        let (status, headers) = (response.status(), response.headers().clone());
+        if status.is_server_error() || status.is_redirection() {
+            return Err(Trouble::Status(status.as_u16()));
+        }
+        let mut answer = HttpResponse::new(body(response).await?);
+        (*answer.status_mut(), *answer.headers_mut()) = (status, headers);
+        Ok(answer)
+    }
+}
+
+/// What the OAuth library sends.
+impl<'c> AsyncHttpClient<'c> for Requests {
+    type Error = Trouble;
+    type Future = Pin<Box<dyn Future<Output = Result<HttpResponse, Trouble>> + Send + 'c>>;
+
+    fn call(&'c self, request: HttpRequest) -> Self::Future {
+        Box::pin(async move { self.send(Request::try_from(request).map_err(|_| Trouble::Unreadable)?).await })
+    }
+}
+
+async fn body(mut response: Response) -> Result<Vec<u8>, Trouble> {
+    let mut bytes = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(|_| Trouble::Unreachable)? {
+        if bytes.len() + chunk.len() > MOST_BYTES {
+            return Err(Trouble::TooLarge);
+        }
+        bytes.extend_from_slice(&chunk);
+    }
+    Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn requests(base: &str, allow_private_addresses: bool, hosts: &[&str]) -> Requests {
+        let server = json!({"name": "main", "base_url": base, "allow_private_addresses": allow_private_addresses});
+        let hosts = serde_json::from_value::<Vec<HostAndPort>>(json!(hosts)).expect("hosts");
+        let limits = TimeLimits { connecting: Duration::from_secs(1), whole: Duration::from_secs(1) };
+        Requests::new(&serde_json::from_value(server).expect("a server"), &hosts, limits).expect("connections")
+    }
+
+    #[test]
+    fn an_ehr_spoken_with_by_https_is_never_spoken_with_by_http() {
+        for allow_private_addresses in [false, true] {
+            let requests = requests("https://ehr.example/fhir", allow_private_addresses, &["login.ehr.example", "login.ehr.example:80"]);
+            for (address, expected) in [
+                ("https://ehr.example/token", None),
+                ("https://login.ehr.example/token", None),
+                ("http://ehr.example/token", Some(Trouble::ForeignAddress)),
+                ("http://ehr.example:443/token", Some(Trouble::ForeignAddress)),
+                ("http://login.ehr.example/token", Some(Trouble::ForeignAddress)),
+                ("ftp://ehr.example/token", Some(Trouble::ForeignAddress)),
+            ] {
+                assert_eq!(requests.address(address).err(), expected, "{address}");
+            }
+        }
+    }
+
+    #[test]
+    fn an_address_is_at_a_registered_host_or_foreign() {
+        let requests = requests("https://ehr.example:8443/fhir", false, &["login.ehr.example"]);
+        for (address, is_own) in [
+            ("https://ehr.example:8443/other/token?tenant=1", true),
+            ("https://EHR.example:8443/token", true),
+            ("https://ehr.example/token", false),
+            ("https://ehr.example:8444/token", false),
+            ("https://ehr.example:8443@evil.example/token", false),
+            ("https://user@ehr.example:8443/token", false),
+            ("https://ehr.example.evil.example:8443/token", false),
+            ("https://login.ehr.example/token", true),
+            ("https://login.ehr.example/token#x", false),
+            ("https://sub.login.ehr.example/token", false),
+            ("https://169.254.169.254/token", false),
+            ("https://[::1]/token", false),
+        ] {
+            assert_eq!(requests.address(address).is_ok(), is_own, "{address}");
+        }
+        assert_eq!(requests.address("token").err(), Some(Trouble::Unreadable));
+    }
+}

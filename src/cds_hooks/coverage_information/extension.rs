@@ -1,0 +1,219 @@
+//! Coverage information as FHIR has it, in the form of CRD 2.2.1 or of 2.0.1.
+//! Not here: what is said ([`super::mapping`]), and how it comes into the order ([`super::existing`]).
+
+use chrono::NaiveDate;
+use serde_json::{Value, json};
+
+use super::super::card::CardCase;
+use super::super::crd_version::CrdVersion;
+use super::super::order_json::OrderJson;
+use super::super::policy_link::policy_link;
+use super::assertion::{CoverageAssertion, PlanContact};
+use super::billing_codes::billing_codes;
+use super::repetition::{AllowedPeriod, Authorization, Basis, Reason, Repetition};
+use super::{line, mapping, version_2_0};
+use crate::policy::CardText;
+
+/// The extension's address, the same in every version.
+pub const COVERAGE_INFORMATION: &str = "http://hl7.org/fhir/us/davinci-crd/StructureDefinition/ext-coverage-information";
+
+/// The guide's own codes; those of details have a second system since 2.2.
+const CODES: &str = "http://hl7.org/fhir/us/davinci-crd/CodeSystem/temp";
+const DETAIL_CODES: &str = "http://terminology.hl7.org/CodeSystem/crd-coverage-detail";
+
+/// More links than this are no help.
+const MOST_LINKS: usize = 3;
+
+/// The extensions for one order and Coverage, one a repetition.
+pub(super) fn extensions(case: &CardCase<'_, '_, '_>, assertion: &CoverageAssertion<'_>, order: &OrderJson<'_>) -> Vec<Value> {
+    let codes = billing_codes(case.policy, order);
+    let adapted = |repetition| match assertion.version {
+        CrdVersion::V2_0 => version_2_0::adapted(case, repetition),
+        CrdVersion::V2_2 => repetition,
+    };
+    let written = |repetition| Written { case, assertion, repetition }.extension(&codes);
+    mapping::repetitions(case, assertion).into_iter().map(adapted).map(written).collect()
+}
+
+/// One repetition with what it is written with.
+struct Written<'w, 'p, 'e, 'a> {
+    case: &'w CardCase<'p, 'e, 'a>,
+    assertion: &'w CoverageAssertion<'w>,
+    repetition: Repetition<'w>,
+}
+
+/// What the form is filled in for: it stays in the chart. `withpa` would be truer where a reviewer decides, but crd-ci-q4, as the guide
+/// writes it, never holds beside it.
+const RETAINED: &str = "retain-doc";
+
+impl Written<'_, '_, '_, '_> {
+    fn extension(&self, codes: &[Value]) -> Value {
+        let coverage = json!({"reference": self.assertion.coverage});
+        let mut parts = vec![part("coverage", "valueReference", coverage)];
+        parts.extend(self.decisions());
+        parts.extend(codes.iter().map(|coding| part("billingCode", "valueCoding", coding.clone())));
+        parts.extend(self.repetition.reasons.iter().flat_map(|reason| self.reason(reason)));
+        parts.extend(self.details());
+        parts.extend(self.repetition.is_to_be_documented.then(|| part("questionnaire", "valueCanonical", self.assertion.questionnaire)));
+        parts.extend(self.about_the_assertion());
+        json!({"url": COVERAGE_INFORMATION, "extension": parts})
+    }
+
+    fn decisions(&self) -> impl Iterator<Item = Value> {
+        let repetition = &self.repetition;
+        let code = |url, code: &str| part(url, "valueCode", code);
+        let documented = repetition.is_to_be_documented;
+        [
+            Some(code("covered", repetition.covered.code())),
+            repetition.authorization.map(|authorization| code("pa-needed", authorization.code())),
+            documented.then(|| code("doc-needed", "clinical")),
+            documented.then(|| code("doc-purpose", RETAINED)),
+            repetition.is_conditional().then(|| code("info-needed", "OTH")),
+        ]
+        .into_iter()
+        .flatten()
+    }
+
+    /// The reason; a client that reads no more than its code finds that once more by itself.
+    fn reason(&self, reason: &Reason) -> impl Iterator<Item = Value> + use<> {
+        let coding = reason.code.map(|code| json!({"system": CODES, "code": code.code(), "display": code.display()}));
+        let concept = match &coding {
+            Some(coding) => json!({"coding": [coding], "text": reason.text}),
+            None => json!({"text": reason.text}),
+        };
+        let again = coding.filter(|_| self.assertion.with_reason_code).map(|coding| part("reasonCode", "valueCoding", coding));
+        [part("reason", "valueCodeableConcept", concept)].into_iter().chain(again)
+    }
+
+    fn details(&self) -> Vec<Value> {
+        let period = self.repetition.period.map(|period| match period {
+            AllowedPeriod::From(first) => json!({"start": first}),
+            AllowedPeriod::Within(first, last) => json!({"start": first, "end": last}),
+            AllowedPeriod::Until(last) => json!({"end": last}),
+        });
+        let period = period.map(|period| self.detail(DetailCode::AllowedPeriod, "valuePeriod", period));
+        let instructions = self.repetition.instructions.iter();
+        let instructions = instructions.map(|text| self.detail(DetailCode::Instructions, "valueString", line(text)));
+        let kind = if self.is_2_0() { "valueString" } else { "valueUrl" };
+        let links = self.links().into_iter().map(|link| self.detail(DetailCode::PolicyLink, kind, link));
+        period.into_iter().chain(instructions).chain(links).collect()
+    }
+
+    /// 2.0.1 has no category, and of these codes the first alone.
+    fn detail(&self, code: DetailCode, kind: &'static str, value: impl Into<Value>) -> Value {
+        let category = (!self.is_2_0()).then(|| part("category", "valueCode", code.category()));
+        let systems: &[&str] = match (self.assertion.version, code) {
+            (CrdVersion::V2_2, _) => &[DETAIL_CODES, CODES],
+            (CrdVersion::V2_0, DetailCode::AllowedPeriod) => &[CODES],
+            (CrdVersion::V2_0, DetailCode::Instructions | DetailCode::PolicyLink) => &[],
+        };
+        let codings: Vec<_> = systems.iter().map(|system| json!({"system": system, "code": code.code()})).collect();
+        let text = self.case.say(code.words(), &[]);
+        let concept = if codings.is_empty() { json!({"text": text}) } else { json!({"coding": codings, "text": text}) };
+        let parts = [part("code", "valueCodeableConcept", concept), part("value", kind, value)];
+        json!({"url": "detail", "extension": category.into_iter().chain(parts).collect::<Vec<_>>()})
+    }
+
+    /// One for each page the criteria that decided stand on.
+    fn links(&self) -> Vec<String> {
+        let (Some(url), Basis::Policy(criteria)) = (self.assertion.policy_url, &self.repetition.basis) else { return Vec::new() };
+        let mut links: Vec<String> = Vec::new();
+        for criterion in criteria {
+            let link = policy_link(url, Some(*criterion));
+            if !links.contains(&link) {
+                links.push(link);
+            }
+        }
+        if links.is_empty() {
+            links.push(policy_link(url, None));
+        }
+        links.truncate(MOST_LINKS);
+        links
+    }
+
+    /// When it was said, how it is named, whom to ask, and until when it holds.
+    fn about_the_assertion(&self) -> Vec<Value> {
+        let date = part("date", "valueDate", json!(self.today()));
+        let mut parts = vec![date, part("coverage-assertion-id", "valueString", self.assertion.assertion_id)];
+        if let Some(Authorization::Satisfied(number)) = self.repetition.authorization {
+            parts.push(part("satisfied-pa-id", "valueString", number));
+        }
+        parts.extend(self.assertion.contact.into_iter().flat_map(|contact| self.contact(contact)));
+        parts.extend(self.expiry().map(|date| part("expiry-date", "valueDate", json!(date))));
+        parts
+    }
+
+    /// In 2.2 one contact with its ways to reach it; in 2.0.1 each way for itself, which leaves no place for a name.
+    fn contact(&self, contact: &PlanContact) -> Vec<Value> {
+        let telecom = telecom(contact);
+        if self.is_2_0() {
+            return telecom.into_iter().map(|point| part("contact", "valueContactPoint", point)).collect();
+        }
+        let name = contact.name.as_ref().filter(|name| !name.trim().is_empty()).map(|name| ("name".to_owned(), json!(name)));
+        let telecom = (!telecom.is_empty()).then(|| ("telecom".to_owned(), Value::Array(telecom)));
+        let members: serde_json::Map<_, _> = name.into_iter().chain(telecom).collect();
+        if members.is_empty() { Vec::new() } else { vec![part("contact", "valueContactDetail", members)] }
+    }
+
+    /// The earlier of the Coverage's last day and the policy's next review, of those not past. What the plan knows of a
+    /// member is as old as the call; 2.0.1 has no such day.
+    fn expiry(&self) -> Option<NaiveDate> {
+        if self.is_2_0() || self.repetition.basis == Basis::Membership {
+            return None;
+        }
+        let days = [self.assertion.period_end, self.case.policy.next_review].into_iter().flatten();
+        days.filter(|day| *day >= self.today()).min()
+    }
+
+    fn today(&self) -> NaiveDate {
+        self.case.evaluation.as_of.date_naive()
+    }
+
+    fn is_2_0(&self) -> bool {
+        self.assertion.version == CrdVersion::V2_0
+    }
+}
+
+/// What a detail is.
+#[derive(Clone, Copy, Debug)]
+enum DetailCode {
+    AllowedPeriod,
+    Instructions,
+    PolicyLink,
+}
+
+impl DetailCode {
+    fn code(self) -> &'static str {
+        match self {
+            Self::AllowedPeriod => "allowed-period",
+            Self::Instructions => "instructions",
+            Self::PolicyLink => "policy-link",
+        }
+    }
+
+    fn category(self) -> &'static str {
+        match self {
+            Self::AllowedPeriod => "cat-limitation",
+            Self::Instructions | Self::PolicyLink => "cat-other",
+        }
+    }
+
+    fn words(self) -> CardText {
+        match self {
+            Self::AllowedPeriod => CardText::DetailPeriod,
+            Self::Instructions => CardText::DetailInstructions,
+            Self::PolicyLink => CardText::DetailPolicyLink,
+        }
+    }
+}
+
+fn part(url: &'static str, kind: &'static str, value: impl Into<Value>) -> Value {
+    let members = [("url".to_owned(), Value::from(url)), (kind.to_owned(), value.into())];
+    Value::Object(members.into_iter().collect())
+}
+
+fn telecom(contact: &PlanContact) -> Vec<Value> {
+    let ways = [("phone", &contact.phone), ("email", &contact.email), ("url", &contact.url)];
+    let known = ways.into_iter().filter_map(|(system, value)| Some((system, value.as_deref()?)));
+    known.filter(|(_, value)| !value.trim().is_empty()).map(|(system, value)| json!({"system": system, "value": value})).collect()
+}

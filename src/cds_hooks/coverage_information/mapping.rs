@@ -1,0 +1,159 @@
+//! From an order's determination to what is asserted of its coverage. Covered is said only where every criterion is met, or
+//! will be on a day that is named.
+//! Not here: the words ([`super::reasons`]), what 2.0.1 cannot say ([`super::version_2_0`]), and FHIR ([`super::extension`]).
+
+use chrono::NaiveDate;
+
+use super::super::card::CardCase;
+use super::assertion::{CoverageAssertion, CoverageState, PriorAuthorization};
+use super::reasons::{lead, of_authorization, of_coverage, of_undocumented, of_unmet, technical};
+use super::repetition::{AllowedPeriod, Authorization, Basis, Covered, Reason, ReasonCode, Repetition};
+use crate::policy::{CardText, Determination, Verdict};
+
+/// The repetitions for one order and Coverage, disjoint in what they are about (CRD 2.2.1, covinfo-1).
+pub(super) fn repetitions<'p>(case: &CardCase<'_, '_, '_>, assertion: &CoverageAssertion<'p>) -> Vec<Repetition<'p>> {
+    match assertion.state {
+        CoverageState::Inactive => vec![without_member(case, ReasonCode::NoActiveCoverage, CardText::CoverageInactive)],
+        CoverageState::NotFound => vec![without_member(case, ReasonCode::CoverageNotFound, CardText::CoverageUnmatched)],
+        CoverageState::Active => of_determination(case, assertion),
+    }
+}
+
+fn of_determination<'p>(case: &CardCase<'_, '_, '_>, assertion: &CoverageAssertion<'p>) -> Vec<Repetition<'p>> {
+    let mut repetitions = of_order(case, assertion);
+    if let (Some(day), [only]) = (assertion.judged_for, repetitions.as_mut_slice()) {
+        // The order itself does not say so (CRD 2.2.1, resp-30).
+        only.period = Some(AllowedPeriod::Within(day, day));
+    }
+    repetitions
+}
+
+fn of_order<'p>(case: &CardCase<'_, '_, '_>, assertion: &CoverageAssertion<'p>) -> Vec<Repetition<'p>> {
+    match (case.order.determination, case.order.earliest_date) {
+        (Determination::Supported, _) => vec![repetition(case, Covered::Yes, when_proved(assertion))],
+        (Determination::NeedsDocumentation, _) => vec![to_be_documented(case, assertion)],
+        (Determination::NotYet, Some(date)) => from_a_day_on(case, assertion, date),
+        (Determination::NotYet, None) => vec![to_be_settled(case, assertion)],
+        (Determination::IndividualConsideration, _) => vec![case_by_case(case)],
+        (Determination::NotSupported, _) => vec![not_covered(case)],
+        (Determination::Indeterminate, _) => vec![not_told(case, assertion)],
+    }
+}
+
+fn repetition<'p>(case: &CardCase<'_, '_, '_>, covered: Covered, authorization: Option<Authorization<'p>>) -> Repetition<'p> {
+    let basis = Basis::Policy(deciding(case));
+    Repetition { covered, authorization, is_to_be_documented: false, reasons: Vec::new(), instructions: Vec::new(), period: None, basis }
+}
+
+/// The criteria in the way; where none is not met, those not known.
+fn deciding(case: &CardCase<'_, '_, '_>) -> Vec<crate::policy::CriterionId> {
+    let unmet = case.words().criteria(Verdict::NotMet);
+    if unmet.is_empty() { case.words().criteria(Verdict::Unknown) } else { unmet }
+}
+
+/// The plan's stance, where every criterion is met: satisfied needs the number of an authorization.
+fn when_proved<'p>(assertion: &CoverageAssertion<'p>) -> Option<Authorization<'p>> {
+    let number = assertion.authorization_number.filter(|number| !number.trim().is_empty());
+    stance(assertion, number.map_or(Authorization::Needed, Authorization::Satisfied))
+}
+
+/// The plan's stance, where it is still open whether the criteria are met.
+fn while_open<'p>(assertion: &CoverageAssertion<'p>) -> Option<Authorization<'p>> {
+    stance(assertion, Authorization::Conditional)
+}
+
+fn stance<'p>(assertion: &CoverageAssertion<'p>, satisfied: Authorization<'p>) -> Option<Authorization<'p>> {
+    assertion.prior_authorization.map(|stance| match stance {
+        PriorAuthorization::NoAuth => Authorization::NotNeeded,
+        PriorAuthorization::AuthNeeded => Authorization::Needed,
+        PriorAuthorization::Satisfied => satisfied,
+        PriorAuthorization::Performpa => Authorization::ByPerformer,
+    })
+}
+
+/// Conditional on what the form asks for; `reasons` say what that is.
+fn conditional<'p>(
+    case: &CardCase<'_, '_, '_>,
+    assertion: &CoverageAssertion<'p>,
+    reasons: Vec<Reason>,
+    instructions: CardText,
+) -> Repetition<'p> {
+    let mut repetition = repetition(case, Covered::Conditional, while_open(assertion));
+    repetition.is_to_be_documented = true;
+    repetition.reasons = reasons;
+    repetition.reasons.extend(open_authorization(case, repetition.authorization));
+    repetition.instructions.push(case.say(instructions, &[]));
+    repetition
+}
+
+fn open_authorization(case: &CardCase<'_, '_, '_>, authorization: Option<Authorization<'_>>) -> Option<Reason> {
+    (authorization == Some(Authorization::Conditional)).then(|| of_authorization(case, CardText::AuthorizationOpen))
+}
+
+fn to_be_documented<'p>(case: &CardCase<'_, '_, '_>, assertion: &CoverageAssertion<'p>) -> Repetition<'p> {
+    let mut reasons = vec![of_coverage(case, &case.say(CardText::CoverageOpen, &[]))];
+    reasons.extend(of_undocumented(case));
+    conditional(case, assertion, reasons, CardText::InstructDocument)
+}
+
+/// Something other than time has to change first.
+fn to_be_settled<'p>(case: &CardCase<'_, '_, '_>, assertion: &CoverageAssertion<'p>) -> Repetition<'p> {
+    let mut reasons = of_unmet(case, Some(CardText::CoverageFirst));
+    reasons.extend(of_undocumented(case));
+    conditional(case, assertion, reasons, CardText::InstructSettle)
+}
+
+/// Covered, or open, from a day on; not covered before it.
+fn from_a_day_on<'p>(case: &CardCase<'_, '_, '_>, assertion: &CoverageAssertion<'p>, date: NaiveDate) -> Vec<Repetition<'p>> {
+    let ends = assertion.period_end.unwrap_or(NaiveDate::MAX);
+    let covered = case.order.supported_from.map(|(first, last)| (first, last.min(ends))).filter(|(first, last)| first <= last);
+    let mut later = if covered.is_some() { covered_later(case, assertion, date) } else { to_be_documented(case, assertion) };
+    later.reasons.insert(0, of_coverage(case, &case.say(CardText::CoverageFrom, &[&date])));
+    later.period = Some(covered.map_or(AllowedPeriod::From(date), |(first, last)| AllowedPeriod::Within(first, last)));
+    let before = date.pred_opt().map(|last| Repetition { period: Some(AllowedPeriod::Until(last)), ..not_covered(case) });
+    [later].into_iter().chain(before).collect()
+}
+
+/// Time alone is in the way. No authorization is issued ahead of its day.
+fn covered_later<'p>(case: &CardCase<'_, '_, '_>, assertion: &CoverageAssertion<'p>, date: NaiveDate) -> Repetition<'p> {
+    let mut repetition = repetition(case, Covered::Yes, while_open(assertion));
+    repetition.reasons.extend(open_authorization(case, repetition.authorization));
+    if repetition.is_conditional() {
+        repetition.instructions.push(case.say(CardText::InstructSignLater, &[&date]));
+    }
+    repetition
+}
+
+/// A reviewer decides, so prior authorization is needed whatever the plan's stance.
+fn case_by_case<'p>(case: &CardCase<'_, '_, '_>) -> Repetition<'p> {
+    let mut repetition = repetition(case, Covered::Conditional, Some(Authorization::Needed));
+    repetition.is_to_be_documented = true;
+    repetition.reasons = of_unmet(case, Some(CardText::CoverageByCase));
+    repetition.reasons.extend(of_undocumented(case));
+    repetition.reasons.push(of_authorization(case, CardText::AuthorizationByCase));
+    repetition.instructions.push(case.say(CardText::InstructReview, &[]));
+    repetition
+}
+
+fn not_covered<'p>(case: &CardCase<'_, '_, '_>) -> Repetition<'p> {
+    let mut repetition = repetition(case, Covered::No, None);
+    repetition.reasons = of_unmet(case, None);
+    if repetition.reasons.is_empty() {
+        repetition.reasons.push(of_coverage(case, &lead(case)));
+    }
+    repetition
+}
+
+/// What decides could not be read (CRD 2.2.1, resp-43).
+fn not_told<'p>(case: &CardCase<'_, '_, '_>, assertion: &CoverageAssertion<'p>) -> Repetition<'p> {
+    let mut repetition = repetition(case, Covered::Indeterminate, stance(assertion, Authorization::Indeterminate));
+    repetition.reasons.push(technical(case));
+    repetition.instructions.push(case.say(CardText::InstructUnread, &[]));
+    repetition
+}
+
+/// The Coverage decides, whatever the policy says (CRD 2.2.1, resp-45).
+fn without_member<'p>(case: &CardCase<'_, '_, '_>, code: ReasonCode, text: CardText) -> Repetition<'p> {
+    let reason = Reason { code: Some(code), ..of_coverage(case, &case.say(text, &[])) };
+    Repetition { reasons: vec![reason], basis: Basis::Membership, ..repetition(case, Covered::No, None) }
+}

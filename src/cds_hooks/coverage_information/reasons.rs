@@ -1,0 +1,96 @@
+//! The words of coverage information: each reason names the aspect it is about (CRD 2.2.1, covinfo-2), with the criterion's own
+//! statement. All from `cards.toml`.
+//! Not here: which reasons a determination gives ([`super::mapping`]).
+
+use std::fmt::Display;
+
+use super::super::card::CardCase;
+use super::line;
+use super::repetition::{Reason, ReasonCode};
+use crate::policy::{CardText, Criterion, SiteEvaluation, Verdict};
+
+/// Two joints have about twenty criteria between them; nobody reads that many on an order.
+const MOST_REASONS: usize = 10;
+
+/// A reason for what is said of coverage.
+pub(super) fn of_coverage(case: &CardCase<'_, '_, '_>, words: &dyn Display) -> Reason {
+    about(case, CardText::AboutCoverage, words)
+}
+
+/// A reason for what is said of prior authorization.
+pub(super) fn of_authorization(case: &CardCase<'_, '_, '_>, text: CardText) -> Reason {
+    about(case, CardText::AboutAuthorization, &case.say(text, &[]))
+}
+
+/// The criteria that are not met, each as a reason for what is said of coverage; `framed` says how those that decided bear
+/// on it.
+pub(super) fn of_unmet(case: &CardCase<'_, '_, '_>, framed: Option<CardText>) -> Vec<Reason> {
+    let reason = |found: Found| match framed.filter(|_| found.has_decided) {
+        Some(frame) => of_coverage(case, &case.say(frame, &[&found.words])),
+        None => of_coverage(case, &found.words),
+    };
+    distinct(criteria(case, Verdict::NotMet).map(reason))
+}
+
+/// The criteria that are not known, each as a reason for the documentation asked for.
+pub(super) fn of_undocumented(case: &CardCase<'_, '_, '_>) -> Vec<Reason> {
+    distinct(criteria(case, Verdict::Unknown).map(|found| about(case, CardText::AboutDocumentation, &found.words)))
+}
+
+/// That it could not be judged, and what could not be read.
+pub(super) fn technical(case: &CardCase<'_, '_, '_>) -> Reason {
+    let sources = case.presentation.unavailable.iter().map(|(reason, lists)| {
+        let names: Vec<_> = lists.iter().map(|list| case.policy.wording.source(list)).collect();
+        case.say(CardText::SourceUnavailable, &[&names.join(", "), reason])
+    });
+    let unread: Vec<_> = sources.collect();
+    let unread = if unread.is_empty() { lead(case) } else { unread.join(" ") };
+    let reason = of_coverage(case, &case.say(CardText::CoverageUnread, &[&unread]));
+    Reason { code: Some(ReasonCode::Technical), ..reason }
+}
+
+/// The first sentence of the determination.
+pub(super) fn lead(case: &CardCase<'_, '_, '_>) -> String {
+    let words = case.words();
+    words.texts().map(|texts| texts.lead(&words.arguments())).unwrap_or_default()
+}
+
+fn about(case: &CardCase<'_, '_, '_>, aspect: CardText, words: &dyn Display) -> Reason {
+    Reason { code: None, text: line(&case.say(aspect, &[words])) }
+}
+
+/// What is said of a criterion, and whether its joint decided the order.
+struct Found {
+    words: String,
+    has_decided: bool,
+}
+
+/// The criteria with a verdict, those of the joints that decided first.
+fn criteria(case: &CardCase<'_, '_, '_>, verdict: Verdict) -> impl Iterator<Item = Found> {
+    let has_decided = |site: &SiteEvaluation<'_>| site.determination == case.order.determination;
+    let mut sites: Vec<_> = case.order.sites.iter().collect();
+    sites.sort_by_key(|site| !has_decided(site));
+    let found = sites.into_iter().flat_map(|site| site.criteria.iter().map(move |criterion| (site, criterion)));
+    let found = found.filter(move |(_, criterion)| criterion.verdict == verdict);
+    found.map(move |(site, criterion)| Found { words: words(case, site, criterion), has_decided: has_decided(site) })
+}
+
+fn words(case: &CardCase<'_, '_, '_>, site: &SiteEvaluation<'_>, criterion: &Criterion<'_>) -> String {
+    let outcome = case.words().outcome(criterion.id, criterion.verdict);
+    if case.order.sites.len() > 1 {
+        format!("{}: {outcome}: {}", case.words().site(site.site), criterion.statement)
+    } else {
+        format!("{outcome}: {}", criterion.statement)
+    }
+}
+
+fn distinct(reasons: impl Iterator<Item = Reason>) -> Vec<Reason> {
+    let mut found: Vec<Reason> = Vec::new();
+    for reason in reasons {
+        if !found.contains(&reason) {
+            found.push(reason);
+        }
+    }
+    found.truncate(MOST_REASONS);
+    found
+}

@@ -1,0 +1,121 @@
+//! One repetition of coverage information, before it is FHIR. What must go together does by its shape: a satisfied
+//! authorization has its number (crd-ci-q5), and information is needed just where something is conditional (crd-ci-q3).
+//! Not here: which determination gives which repetitions ([`super::mapping`]), and their JSON ([`super::extension`]).
+
+use chrono::NaiveDate;
+
+use crate::policy::CriterionId;
+
+/// Whether the service is covered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Covered {
+    Yes,
+    No,
+    Conditional,
+    Indeterminate,
+}
+
+impl Covered {
+    pub(super) fn code(self) -> &'static str {
+        match self {
+            Self::Yes => "covered",
+            Self::No => "not-covered",
+            Self::Conditional => "conditional",
+            Self::Indeterminate => "indeterminate",
+        }
+    }
+}
+
+/// Whether prior authorization is needed; a satisfied one has its number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Authorization<'p> {
+    NotNeeded,
+    Needed,
+    Satisfied(&'p str),
+    ByPerformer,
+    Conditional,
+    Indeterminate,
+}
+
+impl Authorization<'_> {
+    pub(super) fn code(self) -> &'static str {
+        match self {
+            Self::NotNeeded => "no-auth",
+            Self::Needed => "auth-needed",
+            Self::Satisfied(_) => "satisfied",
+            Self::ByPerformer => "performpa",
+            Self::Conditional => "conditional",
+            Self::Indeterminate => "indeterminate",
+        }
+    }
+}
+
+/// A reason the guide has a code for, with the guide's own words for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ReasonCode {
+    Technical,
+    NoActiveCoverage,
+    CoverageNotFound,
+}
+
+impl ReasonCode {
+    pub(super) fn code(self) -> &'static str {
+        match self {
+            Self::Technical => "technical",
+            Self::NoActiveCoverage => "no-active-coverage",
+            Self::CoverageNotFound => "coverage-not-found",
+        }
+    }
+
+    pub(super) fn display(self) -> &'static str {
+        match self {
+            Self::Technical => "Technical issues",
+            Self::NoActiveCoverage => "Coverage not active",
+            Self::CoverageNotFound => "Coverage not found",
+        }
+    }
+}
+
+/// Why something is said, in words and, where the guide has one, by a code.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Reason {
+    pub code: Option<ReasonCode>,
+    pub text: String,
+}
+
+/// The days of service a repetition is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum AllowedPeriod {
+    From(NaiveDate),
+    Within(NaiveDate, NaiveDate),
+    Until(NaiveDate),
+}
+
+/// What a repetition rests on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Basis {
+    /// The policy, and the criteria that decided.
+    Policy(Vec<CriterionId>),
+    /// What the plan knows of the member's Coverage; the policy was not asked.
+    Membership,
+}
+
+/// One repetition.
+#[derive(Clone, Debug)]
+pub(super) struct Repetition<'p> {
+    pub covered: Covered,
+    pub authorization: Option<Authorization<'p>>,
+    /// Whether the documentation form is to be filled in.
+    pub is_to_be_documented: bool,
+    pub reasons: Vec<Reason>,
+    pub instructions: Vec<String>,
+    pub period: Option<AllowedPeriod>,
+    pub basis: Basis,
+}
+
+impl Repetition<'_> {
+    /// Whether something is decided only with more information (crd-ci-q3).
+    pub(super) fn is_conditional(&self) -> bool {
+        self.covered == Covered::Conditional || self.authorization == Some(Authorization::Conditional)
+    }
+}

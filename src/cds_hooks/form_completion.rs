@@ -1,0 +1,134 @@
+//! The documentation form as a task of its own, for clients without DTR: CRD 2.2.1, "Request Form Completion Response Type", and its
+//! profile CRD Questionnaire Task over that of SDC (<https://hl7.org/fhir/us/davinci-crd/cards.html>).
+//! Not here: whether a client has DTR, and whether it has the form already; the caller asks (dev-20).
+
+use chrono::SecondsFormat;
+use fhir_sdk::r4b::codes::TaskStatus;
+use fhir_sdk::r4b::resources::{Task, TaskInput, TaskInputValue};
+use fhir_sdk::r4b::types::{CodeableConcept, Coding, Reference as FhirReference};
+use serde_json::Value;
+use serde_json::value::RawValue;
+use url::form_urlencoded::Serializer;
+
+use super::card::{CardCase, is_named};
+use super::plain_text::plain;
+use super::response::{Action, ActionExtension};
+use crate::policy::{CardText, Determination};
+
+/// SDC's temporary codes, which the profiles of Task ask for.
+const SDC_SYSTEM: &str = "http://hl7.org/fhir/uv/sdc/CodeSystem/temp";
+const COMPLETE_QUESTIONNAIRE: &str = "complete-questionnaire";
+const QUESTIONNAIRE: &str = "questionnaire";
+
+/// CRD's own.
+const CRD_SYSTEM: &str = "http://hl7.org/fhir/us/davinci-crd/CodeSystem/temp";
+const AFTER_COMPLETION: &str = "after-completion-action";
+
+/// The documentation form as it is offered.
+#[derive(Clone, Copy, Debug)]
+pub struct FormOffer<'p> {
+    /// Its canonical URL, with its version after a `|`.
+    pub questionnaire: &'p str,
+    /// The Questionnaire itself, for a client whose FHIR server was asked and has it not.
+    pub resource: Option<&'p RawValue>,
+    /// The payer's Organization among the client's resources.
+    pub requester: Option<&'p str>,
+    /// The payer's name.
+    pub requester_name: &'p str,
+    /// `Encounter/e1`, of the call.
+    pub encounter: Option<&'p str>,
+}
+
+/// Whether something is left to document, which a form can hold.
+pub(super) fn is_called_for(case: &CardCase<'_, '_, '_>) -> bool {
+    let is_open = match case.order.determination {
+        Determination::NeedsDocumentation | Determination::IndividualConsideration => true,
+        Determination::NotYet => case.has_unknown(),
+        Determination::Supported | Determination::Indeterminate | Determination::NotSupported => false,
+    };
+    is_open && !case.is_choosing() && is_named(&case.order.order)
+}
+
+/// The Questionnaire made, unless the client has it; `None` if it need not be, or cannot be read.
+pub(super) fn create_questionnaire<'a>(case: &CardCase<'_, '_, 'a>, form: &FormOffer<'_>) -> Option<Action<'a>> {
+    let resource = serde_json::from_str(form.resource?.get()).ok()?;
+    let (url, version) = form.questionnaire.split_once('|').map_or((form.questionnaire, None), |(url, version)| (url, Some(version)));
+    let mut query = Serializer::new(String::new());
+    query.append_pair("url", url);
+    if let Some(version) = version {
+        query.append_pair("version", version);
+    }
+    let description = case.say(CardText::FormQuestionnaire, &[]);
+    Some(Action::Create { description, resource, extension: Some(ActionExtension { if_none_exist: query.finish() }) })
+}
+
+/// The task of completing it made, unless the patient has it for this order.
+pub(super) fn create_task<'a>(case: &CardCase<'_, '_, 'a>, form: &FormOffer<'_>, description: String) -> Option<Action<'a>> {
+    let query = Serializer::new(String::new())
+        .append_pair("patient", &case.evaluation.patient.to_string())
+        .append_pair("code", &format!("{SDC_SYSTEM}|{COMPLETE_QUESTIONNAIRE}"))
+        .append_pair("based-on", &case.order.order.to_string())
+        .append_pair("status", "ready")
+        .finish();
+    let extension = Some(ActionExtension { if_none_exist: query });
+    Some(Action::Create { description, resource: task(case, form)?, extension })
+}
+
+fn task(case: &CardCase<'_, '_, '_>, form: &FormOffer<'_>) -> Option<Value> {
+    let order = case.words().order();
+    let payer = plain(form.requester_name);
+    let reason = CodeableConcept::builder().text(case.say(CardText::FormReason, &[&payer, &order])).build().ok()?;
+    let questionnaire = TaskInputValue::Canonical(form.questionnaire.to_owned());
+    let mut task = Task::builder()
+        .status(TaskStatus::Ready)
+        .intent("order".parse().ok()?)
+        .code(CodeableConcept::builder().coding(vec![Some(sdc(COMPLETE_QUESTIONNAIRE)?)]).build().ok()?)
+        .description(case.say(CardText::FormTask, &[&order]))
+        .based_on(vec![Some(reference(&case.order.order.to_string())?)])
+        .r#for(reference(&case.evaluation.patient.to_string())?)
+        .authored_on(case.evaluation.as_of.to_rfc3339_opts(SecondsFormat::Secs, true).parse().ok()?)
+        .requester(requester(form.requester, payer)?)
+        .reason_code(reason)
+        .input(vec![Some(input(questionnaire)?), Some(after_completion(case)?)]);
+    if let Some(encounter) = form.encounter {
+        task = task.encounter(reference(encounter)?);
+    }
+    fhir_json::to_json(&task.build().ok()?.into())
+}
+
+/// What is done with the form once it is completed, which CRD 2.0.1 asks to be said. Its codes are for forms that go to the payer.
+fn after_completion(case: &CardCase<'_, '_, '_>) -> Option<TaskInput> {
+    let keep = CodeableConcept::builder().text(case.say(CardText::FormKept, &[])).build().ok()?;
+    TaskInput::builder()
+        .r#type(CodeableConcept::builder().coding(vec![Some(coding(CRD_SYSTEM, AFTER_COMPLETION)?)]).build().ok()?)
+        .value(TaskInputValue::CodeableConcept(keep))
+        .build()
+        .ok()
+}
+
+/// The payer; by its name alone where the client has no Organization of it.
+fn requester(organization: Option<&str>, name: String) -> Option<FhirReference> {
+    let mut payer = FhirReference::builder().r#type("Organization".to_owned()).display(name);
+    if let Some(organization) = organization {
+        payer = payer.reference(organization.to_owned());
+    }
+    payer.build().ok()
+}
+
+/// Which form it is. CRD 2.0.1 knows it by the type's text, SDC by its code.
+fn input(questionnaire: TaskInputValue) -> Option<TaskInput> {
+    let kind = CodeableConcept::builder().coding(vec![Some(sdc(QUESTIONNAIRE)?)]).text(QUESTIONNAIRE.to_owned()).build().ok()?;
+    TaskInput::builder().r#type(kind).value(questionnaire).build().ok()
+}
+
+fn sdc(code: &str) -> Option<Coding> {
+    coding(SDC_SYSTEM, code)
+}
+
+fn coding(system: &str, code: &str) -> Option<Coding> {
+    Coding::builder().system(system.to_owned()).code(code.to_owned()).build().ok()
+}
+
+fn reference(to: &str) -> Option<FhirReference> {
+    FhirReference::builder().reference(to.to_owned()).build().ok()
+}

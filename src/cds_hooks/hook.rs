@@ -1,0 +1,97 @@
+//! The hooks that are answered: HL7/cds-hooks-library, and Da Vinci CRD 2.2.1, "Supported Hooks".
+//! Not here: what a call of each brings; see [`super::request`].
+
+use serde::{Deserialize, Serialize};
+
+/// A hook.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Hook {
+    /// Orders are about to be signed.
+    OrderSign,
+    /// Orders are being chosen; those not chosen are context alone.
+    OrderSelect,
+    /// Signed orders are sent to who is to carry them out.
+    OrderDispatch,
+    /// Appointments are being booked.
+    AppointmentBook,
+    /// A patient arrives.
+    EncounterStart,
+    /// A patient leaves.
+    EncounterDischarge,
+    /// A chart is opened; and whatever else Epic's native triggers are, all of which it sends by this name.
+    PatientView,
+}
+
+impl Hook {
+    /// Every hook.
+    pub const ALL: [Self; 7] = [
+        Self::OrderSign,
+        Self::OrderSelect,
+        Self::OrderDispatch,
+        Self::AppointmentBook,
+        Self::EncounterStart,
+        Self::EncounterDischarge,
+        Self::PatientView,
+    ];
+
+    /// Its name on the wire.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::OrderSign => "order-sign",
+            Self::OrderSelect => "order-select",
+            Self::OrderDispatch => "order-dispatch",
+            Self::AppointmentBook => "appointment-book",
+            Self::EncounterStart => "encounter-start",
+            Self::EncounterDischarge => "encounter-discharge",
+            Self::PatientView => "patient-view",
+        }
+    }
+
+    /// The hook of a name.
+    #[must_use]
+    pub fn of_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|hook| hook.as_str() == name)
+    }
+
+    /// The names of hooks, in a sentence.
+    #[must_use]
+    pub fn names(hooks: &[Self]) -> String {
+        let names: Vec<_> = hooks.iter().map(|hook| hook.as_str()).collect();
+        match names.split_last() {
+            Some((last, [])) => (*last).to_owned(),
+            Some((last, others)) => format!("{} and {last}", others.join(", ")),
+            None => "none".to_owned(),
+        }
+    }
+
+    /// Whether coverage information is written to its orders (CRD 2.2.1, "Hook Categories").
+    #[must_use]
+    pub fn is_primary(self) -> bool {
+        match self {
+            Self::OrderSign | Self::OrderDispatch | Self::AppointmentBook => true,
+            Self::OrderSelect | Self::EncounterStart | Self::EncounterDischarge | Self::PatientView => false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hook_is_found_by_its_name_as_it_is_written() {
+        for hook in Hook::ALL {
+            assert_eq!(Hook::of_name(hook.as_str()), Some(hook));
+            assert_eq!(serde_json::to_value(hook).expect("JSON"), hook.as_str());
+        }
+        assert_eq!(Hook::of_name("order-review"), None);
+    }
+
+    #[test]
+    fn hooks_are_named_in_a_sentence() {
+        assert_eq!(Hook::names(&[Hook::OrderSign]), "order-sign");
+        assert_eq!(Hook::names(&[Hook::OrderSign, Hook::OrderSelect, Hook::OrderDispatch]), "order-sign, order-select and order-dispatch");
+    }
+}

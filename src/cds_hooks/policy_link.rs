@@ -1,0 +1,39 @@
+//! The address of the published policy, and of a section of it where the plan's pages have one each.
+//! Not here: which criterion a link is about ([`crate::policy`]).
+
+use crate::policy::CriterionId;
+
+/// Where an address names the section; a configured address is kept with its braces encoded.
+const PLACES: [&str; 3] = ["{section}", "%7Bsection%7D", "%7bsection%7d"];
+
+/// The address with `{section}` replaced by the criterion's section, such as `I.A.4.a`; without a criterion it leads to
+/// the policy as a whole.
+#[must_use]
+pub fn policy_link(url: &str, criterion: Option<CriterionId>) -> String {
+    if !PLACES.iter().any(|place| url.contains(place)) {
+        return url.to_owned();
+    }
+    let section = criterion.map_or("", CriterionId::as_str);
+    let link = PLACES.iter().fold(url.to_owned(), |link, place| link.replace(place, section));
+    link.trim_end_matches('#').to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_link_leads_to_the_section_where_the_address_has_a_place_for_it() {
+        let nsaids = Some(CriterionId::Nsaids);
+        let table = [
+            ("https://plan.example/policy", nsaids, "https://plan.example/policy"),
+            ("https://plan.example/policy#{section}", nsaids, "https://plan.example/policy#I.A.4.b"),
+            ("https://plan.example/policy#{section}", None, "https://plan.example/policy"),
+            ("https://plan.example/%7Bsection%7D.html?s={section}", nsaids, "https://plan.example/I.A.4.b.html?s=I.A.4.b"),
+            ("https://plan.example/policy#", None, "https://plan.example/policy#"),
+        ];
+        for (url, criterion, expected) in table {
+            assert_eq!(policy_link(url, criterion), expected);
+        }
+    }
+}

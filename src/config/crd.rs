@@ -1,0 +1,115 @@
+//! `[crd]`: what of Da Vinci CRD is a plan's own choice.
+//! Not here: how answers are written ([`crate::cds_hooks`]), nor what a single client can do ([`super::clients`]).
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use serde::de::{Error, Unexpected, Visitor};
+use serde::{Deserialize, Deserializer};
+
+use super::error::SectionFault;
+
+/// How Da Vinci CRD is spoken.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CrdConfig {
+    /// Whether a call without a Coverage that can be judged is refused, as CRD 2.2 asks, instead of answered with cards alone.
+    pub strict: bool,
+    /// The version of the guide for a call that names none.
+    pub default_version: CrdRelease,
+    /// The hooks offered in discovery.
+    pub hooks: Vec<HookName>,
+}
+
+impl CrdConfig {
+    pub(super) fn validate(&self) -> Vec<SectionFault> {
+        let mut faults = Vec::new();
+        if self.hooks.is_empty() {
+            faults.push(SectionFault::new("hooks", "must name at least one"));
+        }
+        let mut seen = BTreeSet::new();
+        for hook in self.hooks.iter().filter(|hook| !seen.insert(**hook)) {
+            faults.push(SectionFault::new("hooks", format_args!("`{}` stands twice", hook.as_str())));
+        }
+        faults
+    }
+}
+
+/// A version of the guide, by its first two parts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CrdRelease {
+    /// CRD 2.0.1.
+    V2_0,
+    /// CRD 2.2.1.
+    V2_2,
+}
+
+impl CrdRelease {
+    const NAMES: &[&str] = &["2.0", "2.2"];
+
+    fn of_name(name: &str) -> Option<Self> {
+        match name {
+            "2.0" => Some(Self::V2_0),
+            "2.2" => Some(Self::V2_2),
+            _ => None,
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for CrdRelease {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(ReleaseVisitor)
+    }
+}
+
+/// A variable of the environment that holds `2.2` is a number by the time it is read.
+struct ReleaseVisitor;
+
+impl Visitor<'_> for ReleaseVisitor {
+    type Value = CrdRelease;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("\"2.0\" or \"2.2\"")
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<CrdRelease, E> {
+        CrdRelease::of_name(text).ok_or_else(|| E::unknown_variant(text, CrdRelease::NAMES))
+    }
+
+    fn visit_f64<E: Error>(self, number: f64) -> Result<CrdRelease, E> {
+        CrdRelease::of_name(&format!("{number:.1}")).ok_or_else(|| E::invalid_value(Unexpected::Float(number), &self))
+    }
+}
+
+/// A hook that can be offered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum HookName {
+    /// Orders are about to be signed.
+    OrderSign,
+    /// Orders are being chosen.
+    OrderSelect,
+    /// Signed orders are sent to who is to carry them out.
+    OrderDispatch,
+    /// Appointments are being booked.
+    AppointmentBook,
+    /// A patient arrives: answered with nothing to say.
+    EncounterStart,
+    /// A patient leaves: answered with nothing to say.
+    EncounterDischarge,
+}
+
+impl HookName {
+    /// Its name on the wire.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::OrderSign => "order-sign",
+            Self::OrderSelect => "order-select",
+            Self::OrderDispatch => "order-dispatch",
+            Self::AppointmentBook => "appointment-book",
+            Self::EncounterStart => "encounter-start",
+            Self::EncounterDischarge => "encounter-discharge",
+        }
+    }
+}

@@ -1,0 +1,56 @@
+//! `[development]`: how answers are written where nobody is asked who they are, with the keys of `[[clients]]`.
+//! Not here: what each key means; see [`super::clients`].
+
+use serde::Deserialize;
+
+use super::clients::{Dialect, no_such_plan};
+use super::error::SectionFault;
+use super::{AuthMode, PlanConfig};
+
+/// What stands in for a client's entry in development mode. An absent key is as in an entry of `[[clients]]`.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DevelopmentConfig {
+    /// As [`super::ClientConfig::dialect`].
+    pub dialect: Option<Dialect>,
+    /// As [`super::ClientConfig::dtr`].
+    pub dtr: Option<bool>,
+    /// As [`super::ClientConfig::shadow`].
+    pub shadow: Option<bool>,
+    /// As [`super::ClientConfig::system_actions`].
+    pub system_actions: Option<bool>,
+    /// As [`super::ClientConfig::therapy_order_code`].
+    pub therapy_order_code: Option<String>,
+    /// As [`super::ClientConfig::plan`].
+    pub plan: Option<String>,
+}
+
+impl DevelopmentConfig {
+    pub(super) fn validate(&self, mode: AuthMode, plan: &PlanConfig, plans: &[PlanConfig]) -> Vec<SectionFault> {
+        let mut faults = Vec::new();
+        if mode == AuthMode::Required {
+            let needless = "is for development mode, where nobody is asked; each of `[[clients]]` has a key of its own";
+            faults.extend(self.keys().map(|key| SectionFault::new(key, needless)));
+        }
+        if self.therapy_order_code.as_ref().is_some_and(|code| code.trim().is_empty()) {
+            faults.push(SectionFault::new("therapy_order_code", "must not be empty"));
+        }
+        if let Some(id) = self.plan.as_ref().filter(|id| no_such_plan(plan, plans, id)) {
+            faults.push(SectionFault::new("plan", format_args!("no plan has the id `{id}`")));
+        }
+        faults
+    }
+
+    /// The keys that are set.
+    fn keys(&self) -> impl Iterator<Item = &'static str> {
+        let keys = [
+            ("dialect", self.dialect.is_some()),
+            ("dtr", self.dtr.is_some()),
+            ("shadow", self.shadow.is_some()),
+            ("system_actions", self.system_actions.is_some()),
+            ("therapy_order_code", self.therapy_order_code.is_some()),
+            ("plan", self.plan.is_some()),
+        ];
+        keys.into_iter().filter_map(|(key, is_set)| is_set.then_some(key))
+    }
+}

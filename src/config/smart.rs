@@ -1,0 +1,270 @@
+//! `[smart]` and `[[smart.ehrs]]`: the EHRs whose users may open this service's SMART app, and how it is registered with each.
+//! Not here: launching it; see [`crate::auth::smart`].
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::{Deserialize, Deserializer, de::Error};
+use url::{Host, Url};
+
+use super::addresses::is_public;
+use super::clients::no_such_plan;
+use super::cors::is_origin;
+use super::error::SectionFault;
+use super::{FhirServerConfig, PlanConfig, duration};
+
+/// What the app asks for where its entry names nothing else: the launch's patient, who the user is, and what the policy reads
+/// (SMART App Launch 2.2, "Scopes and Launch Context").
+const DEFAULT_SCOPES: [&str; 13] = [
+    "launch",
+    "openid",
+    "fhirUser",
+    "patient/Patient.rs",
+    "patient/Coverage.rs",
+    "patient/Condition.rs",
+    "patient/Procedure.rs",
+    "patient/MedicationStatement.rs",
+    "patient/MedicationRequest.rs",
+    "patient/AllergyIntolerance.rs",
+    "patient/Observation.rs",
+    "patient/QuestionnaireResponse.crus",
+    "patient/ServiceRequest.rs",
+];
+
+/// The SMART app. Without any entry of `ehrs` it is off.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SmartConfig {
+    /// How long an opened app may be used.
+    #[serde(deserialize_with = "duration::deserialize")]
+    pub session_lifetime: Duration,
+    /// The longest time between a launch and the EHR's answer to it.
+    #[serde(deserialize_with = "duration::deserialize")]
+    pub launch_lifetime: Duration,
+    /// The most apps open at one time, and the most launches under way.
+    pub max_sessions: NonZeroUsize,
+    /// Time limit of each step with an EHR: its description, its keys, a token.
+    #[serde(deserialize_with = "duration::deserialize")]
+    pub timeout: Duration,
+    /// The private key that `private-key-jwt` signs with (PEM, PKCS #8): EC on P-384, or RSA.
+    pub signing_key_file: Option<PathBuf>,
+    /// The EHRs that the app is registered with.
+    #[serde(default)]
+    pub ehrs: Vec<EhrConfig>,
+}
+
+/// An EHR whose users may open the app.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EhrConfig {
+    /// What it is called in logs.
+    pub name: String,
+    /// The name of the `[[fhir_servers]]` entry whose base is the `iss` of its launches.
+    pub fhir_server: String,
+    /// What the EHR calls the app.
+    pub client_id: String,
+    /// How the app proves to the EHR that it is the one registered.
+    pub authentication: SmartAuthentication,
+    /// A file with the secret, for `client-secret`.
+    pub client_secret_file: Option<PathBuf>,
+    /// What is asked for, in SMART's second syntax.
+    #[serde(default = "default_scopes")]
+    pub scopes: Vec<String>,
+    /// The origins of pages that may show the app in a frame.
+    #[serde(default)]
+    pub frame_ancestors: Vec<String>,
+    /// Where else than at the FHIR server's own host and port its authorization, token, key and issuer addresses may be.
+    #[serde(default)]
+    pub hosts: Vec<HostAndPort>,
+    /// The id of the `[[plans]]` entry its users are answered for; absent: `[plan]`.
+    pub plan: Option<String>,
+    /// What its users' work is filed under in the ledger and figures; absent: its name.
+    pub client: Option<String>,
+}
+
+/// How the app proves who it is (SMART App Launch 2.2, "Client Authentication").
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SmartAuthentication {
+    /// It does not; PKCE alone binds the code to the launch.
+    Public,
+    /// By a JWT signed with `smart.signing_key_file` (RFC 7523).
+    PrivateKeyJwt,
+    /// By a secret (RFC 6749, section 2.3.1).
+    ClientSecret,
+}
+
+/// A host, and its port if that is not the scheme's own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HostAndPort {
+    host: Host,
+    port: Option<u16>,
+}
+
+impl HostAndPort {
+    /// Whether an address is at this host and port.
+    #[must_use]
+    pub fn is_of(&self, url: &Url) -> bool {
+        let default = if url.scheme() == "https" { 443 } else { 80 };
+        url.host().is_some_and(|host| host.to_owned() == self.host) && url.port_or_known_default() == Some(self.port.unwrap_or(default))
+    }
+
+    fn is_private(&self) -> bool {
+        match self.host {
+            Host::Ipv4(address) => !is_public(address.into()),
+            Host::Ipv6(address) => !is_public(address.into()),
+            Host::Domain(_) => false,
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for HostAndPort {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        parse_host(&text)
+            .ok_or_else(|| D::Error::custom(format_args!("`{text}` is not a host such as `login.ehr.example` or `login.ehr.example:8443`")))
+    }
+}
+
+/// `host` or `host:port`; read as the authority of a URL whose scheme has no port of its own.
+fn parse_host(text: &str) -> Option<HostAndPort> {
+    let url = Url::parse(&format!("https://{text}/")).ok()?;
+    let is_bare = url.path() == "/" && url.username().is_empty() && url.password().is_none() && !text.contains(['/', '?', '#', '\\', '@']);
+    let port = text.rsplit_once(':').filter(|(_, port)| !port.ends_with(']')).and_then(|(_, port)| port.parse().ok());
+    Some(HostAndPort { host: url.host()?.to_owned(), port }).filter(|_| is_bare)
+}
+
+impl EhrConfig {
+    /// What its users' work is filed under.
+    #[must_use]
+    pub fn client(&self) -> &str {
+        self.client.as_deref().unwrap_or(&self.name)
+    }
+}
+
+fn default_scopes() -> Vec<String> {
+    DEFAULT_SCOPES.map(str::to_owned).to_vec()
+}
+
+/// What the section refers to.
+pub(super) struct Surroundings<'c> {
+    pub(super) public_url: Option<&'c Url>,
+    pub(super) fhir_servers: &'c [FhirServerConfig],
+    pub(super) plan: &'c PlanConfig,
+    pub(super) plans: &'c [PlanConfig],
+}
+
+type Add<'a> = dyn FnMut(&'static str, &dyn fmt::Display) + 'a;
+
+impl SmartConfig {
+    pub(super) fn validate(&self, around: &Surroundings<'_>) -> Vec<SectionFault> {
+        let mut faults = Vec::new();
+        if !self.ehrs.is_empty() && around.public_url.is_none() {
+            faults.push(SectionFault::new("ehrs", "needs `server.public_url`, where EHRs send their users back to"));
+        }
+        let (mut names, mut servers) = (BTreeSet::new(), BTreeSet::new());
+        for (place, ehr) in (1..).zip(&self.ehrs) {
+            let mut add: Box<Add<'_>> =
+                Box::new(|key, message| faults.push(SectionFault::new(key, format_args!("entry {place}: {message}"))));
+            if ehr.name.trim().is_empty() || !names.insert(&ehr.name) {
+                add("ehrs.name", &"must be there, and only once");
+            }
+            if !servers.insert(&ehr.fhir_server) {
+                add("ehrs.fhir_server", &"is that of another entry, so their launches could not be told apart");
+            }
+            self.authentication_faults(ehr, &mut *add);
+            ehr.text_faults(&mut *add);
+            ehr.reference_faults(around, &mut *add);
+        }
+        faults
+    }
+
+    fn authentication_faults(&self, ehr: &EhrConfig, add: &mut Add<'_>) {
+        let has_secret = ehr.client_secret_file.is_some();
+        match ehr.authentication {
+            SmartAuthentication::ClientSecret if !has_secret => add("ehrs.client_secret_file", &"must be there with `client-secret`"),
+            SmartAuthentication::Public | SmartAuthentication::PrivateKeyJwt if has_secret => {
+                add("ehrs.client_secret_file", &"needs `authentication = \"client-secret\"`");
+            }
+            SmartAuthentication::PrivateKeyJwt if self.signing_key_file.is_none() => {
+                add("ehrs.authentication", &"`private-key-jwt` needs `smart.signing_key_file`");
+            }
+            SmartAuthentication::Public | SmartAuthentication::PrivateKeyJwt | SmartAuthentication::ClientSecret => {}
+        }
+    }
+}
+
+impl EhrConfig {
+    fn text_faults(&self, add: &mut Add<'_>) {
+        if self.client_id.is_empty() || !self.client_id.bytes().all(|byte| (0x20..0x7f).contains(&byte)) {
+            add("ehrs.client_id", &"must be plain text, and not empty");
+        }
+        if self.client().trim().is_empty() {
+            add("ehrs.client", &"must not be empty");
+        }
+        if self.scopes.is_empty() {
+            add("ehrs.scopes", &"must name at least one");
+        }
+        for scope in self.scopes.iter().filter(|scope| !is_scope(scope)) {
+            add("ehrs.scopes", &format_args!("`{scope}` is not a scope such as `patient/Condition.rs`"));
+        }
+        for origin in self.frame_ancestors.iter().filter(|origin| *origin == "*" || !is_origin(origin)) {
+            add("ehrs.frame_ancestors", &format_args!("`{origin}` is not an origin such as `https://ehr.example`"));
+        }
+    }
+
+    fn reference_faults(&self, around: &Surroundings<'_>, add: &mut Add<'_>) {
+        let server = around.fhir_servers.iter().find(|server| server.name == self.fhir_server);
+        if server.is_none() {
+            add("ehrs.fhir_server", &format_args!("no `[[fhir_servers]]` is named `{}`", self.fhir_server));
+        }
+        if server.is_some_and(|server| !server.allow_private_addresses) && self.hosts.iter().any(HostAndPort::is_private) {
+            add("ehrs.hosts", &"is a private address; it needs `allow_private_addresses` of the FHIR server");
+        }
+        if let Some(id) = self.plan.as_ref().filter(|id| no_such_plan(around.plan, around.plans, id)) {
+            add("ehrs.plan", &format_args!("no plan has the id `{id}`"));
+        }
+    }
+}
+
+/// A scope is visible ASCII but quote and backslash (RFC 6749, section 3.3).
+fn is_scope(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'"' && byte != b'\\')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_is_that_of_an_address_with_the_same_port() {
+        for (host, url, same) in [
+            ("login.ehr.example", "https://login.ehr.example/token", true),
+            ("login.ehr.example", "https://LOGIN.ehr.example:443/token", true),
+            ("login.ehr.example", "https://login.ehr.example:8443/token", false),
+            ("login.ehr.example:8443", "https://login.ehr.example:8443/token", true),
+            ("login.ehr.example:8443", "https://login.ehr.example/token", false),
+            ("login.ehr.example", "https://login.ehr.example.evil.example/token", false),
+            ("login.ehr.example", "https://evil.example/login.ehr.example", false),
+            ("login.ehr.example:443", "https://login.ehr.example/token", true),
+            ("127.0.0.1:80", "http://127.0.0.1/token", true),
+            ("[::1]:3000", "http://[::1]:3000/token", true),
+            ("[::1]", "https://[::1]/token", true),
+        ] {
+            let (parsed, url) = (parse_host(host).expect("a host"), url.parse().expect("a URL"));
+            assert_eq!(parsed.is_of(&url), same, "{host} {url}");
+        }
+    }
+
+    #[test]
+    fn what_is_more_than_a_host_is_none() {
+        for text in
+            ["", "https://ehr.example", "ehr.example/fhir", "user@ehr.example", "ehr.example:port", "ehr.example?x", "*.ehr.example/"]
+        {
+            assert_eq!(parse_host(text), None, "{text}");
+        }
+    }
+}

@@ -1,0 +1,260 @@
+//! The Coverage that an order is judged by, and what it tells of the payer.
+//! Not here: whose payer that is, which configuration says; nor the card's label ([`super::coverage`]).
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, HashMap};
+
+use chrono::NaiveDate;
+use serde_json::value::RawValue;
+
+use super::chart::{Chart, date, id, text};
+use super::coverage::words;
+use super::index::id_in;
+use super::orders::DraftOrder;
+use super::record::Kind;
+use super::resource::{Resource, view};
+use super::text::Text;
+use super::views::{CoverageView, IdentifierView, PayorView};
+use crate::policy::{DateInterval, Plan};
+
+/// The Coverage that an order is judged by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CoverageFound<'a> {
+    /// The patient has none, or none of those that the order names.
+    None,
+    /// The list could not be had, for this reason, and what came of it has none.
+    Unavailable(&'static str),
+    /// Several are active, and nothing says which one counts: all of them by id, or none where they are more than anybody has.
+    Several(Vec<MemberCoverage<'a>>),
+    /// This one. It is not active where none of them is.
+    One(MemberCoverage<'a>),
+}
+
+/// A Coverage of the patient.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MemberCoverage<'a> {
+    /// As the client writes it: the order's own reference, else `Coverage/{id}`.
+    pub reference: Cow<'a, str>,
+    /// Its id; empty where a reference names it by another address.
+    pub id: Cow<'a, str>,
+    /// Whether its status is active, or absent, and its period holds the day of service.
+    pub is_active: bool,
+    /// The last day of its period.
+    pub period_end: Option<NaiveDate>,
+    /// Who pays.
+    pub payors: Vec<Payor<'a>>,
+    /// The first of them that is a resource of the client's: `Organization/p`.
+    pub payor_reference: Option<Cow<'a, str>>,
+    /// The line of business its type tells.
+    pub line: Plan,
+}
+
+/// Who pays, as far as a Coverage tells it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Payor<'a> {
+    /// Those of the reference, then those of the Organization.
+    pub identifiers: Vec<Identifier<'a>>,
+    /// The reference's display, then the Organization's name.
+    pub names: Vec<Cow<'a, str>>,
+}
+
+/// An identifier with its system.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identifier<'a> {
+    /// The system, or an empty text.
+    pub system: Cow<'a, str>,
+    /// The value within it.
+    pub value: Cow<'a, str>,
+}
+
+/// More active coverages than anybody has: they are not weighed against each other.
+const MOST_WEIGHED: usize = 50;
+
+/// A Coverage has one payor, seldom two; an Organization a few identifiers.
+const MOST_PAYORS: usize = 10;
+const MOST_IDENTIFIERS: usize = 20;
+
+impl<'a> CoverageFound<'a> {
+    /// The same, or of several the one Coverage for which `counts`, if it is the only one.
+    #[must_use]
+    pub fn narrowed(self, counts: impl Fn(&MemberCoverage<'a>) -> bool) -> Self {
+        match self {
+            Self::Several(mut members) => {
+                let mut counting = (0..).zip(&members).filter(|(_, member)| counts(member)).map(|(place, _)| place);
+                match (counting.next(), counting.next()) {
+                    (Some(only), None) => Self::One(members.swap_remove(only)),
+                    (_, _) => Self::Several(members),
+                }
+            }
+            Self::None | Self::Unavailable(_) | Self::One(_) => self,
+        }
+    }
+}
+
+impl MemberCoverage<'_> {
+    /// What the payer is called, if the Coverage says so.
+    #[must_use]
+    pub fn payer_name(&self) -> Option<&str> {
+        self.payors.iter().flat_map(|payor| &payor.names).next().map(Cow::as_ref)
+    }
+}
+
+/// A Coverage of the patient that is looked at, under the reference it would be written by.
+struct Candidate<'c, 'a> {
+    view: &'c CoverageView<'a>,
+    reference: Cow<'a, str>,
+}
+
+/// The coverages that an order names.
+struct Insurances<'d, 'a> {
+    by_address: HashMap<&'d str, &'d Text<'a>>,
+    by_id: HashMap<&'d str, &'d Text<'a>>,
+    contained: Vec<CoverageView<'a>>,
+}
+
+impl<'a> Chart<'_, 'a> {
+    /// The Coverage that an order for a day is judged by. Where the order names coverages, no other counts.
+    pub(crate) fn coverage(&self, draft: &DraftOrder<'a>, on: NaiveDate) -> CoverageFound<'a> {
+        let insurances = Insurances::of(draft);
+        let mut active: BTreeMap<Cow<'a, str>, &CoverageView<'a>> = BTreeMap::new();
+        let mut latest: Option<Candidate<'_, 'a>> = None;
+        for candidate in self.candidates(&insurances) {
+            if is_active(candidate.view, on) {
+                active.insert(candidate.reference, candidate.view);
+            } else if latest.as_ref().is_none_or(|latest| latest.rank() < candidate.rank()) {
+                latest = Some(candidate);
+            }
+            if active.len() > MOST_WEIGHED {
+                return CoverageFound::Several(Vec::new());
+            }
+        }
+        let mut members: Vec<_> = active.into_iter().map(|(reference, view)| self.member(Candidate { view, reference }, true)).collect();
+        match (members.pop(), latest) {
+            (Some(only), _) if members.is_empty() => CoverageFound::One(only),
+            (Some(last), _) => CoverageFound::Several(members.into_iter().chain([last]).collect()),
+            (None, Some(latest)) => CoverageFound::One(self.member(latest, false)),
+            (None, None) => self.record.source(Kind::Coverage).problem().map_or(CoverageFound::None, CoverageFound::Unavailable),
+        }
+    }
+
+    /// The patient's coverages: those the order names, or all where it names none.
+    fn candidates<'c>(&'c self, insurances: &'c Insurances<'c, 'a>) -> impl Iterator<Item = Candidate<'c, 'a>> {
+        let counts =
+            |view: &&CoverageView<'a>| text(view.status.as_ref()) != "entered-in-error" && self.subject.is(view.beneficiary.as_ref());
+        let names_one = insurances.names_one(&self.record.coverages);
+        let candidate = move |view: &'c CoverageView<'a>| {
+            let reference = if names_one { Some(insurances.named(view)?.0.clone()) } else { unnamed(view) };
+            Some(Candidate { view, reference: reference? })
+        };
+        let contained = insurances.contained.iter().map(|view| Candidate { view, reference: local(view) });
+        let all = self.record.coverages.iter().filter_map(candidate).chain(contained);
+        all.filter(move |candidate| counts(&candidate.view))
+    }
+
+    fn member(&self, candidate: Candidate<'_, 'a>, is_active: bool) -> MemberCoverage<'a> {
+        let Candidate { view, reference } = candidate;
+        MemberCoverage {
+            reference,
+            id: id(view.id.as_ref()),
+            is_active,
+            period_end: last_day(view),
+            payors: view.payor.iter().flatten().take(MOST_PAYORS).map(|payor| self.payor(view, payor)).collect(),
+            payor_reference: view.payor.iter().flatten().find_map(organization),
+            line: self.line_of_business(view),
+        }
+    }
+
+    fn payor(&self, coverage: &CoverageView<'a>, payor: &PayorView<'a>) -> Payor<'a> {
+        let mut told = Payor::default();
+        told.identifiers.extend(payor.identifier.and_then(view::<IdentifierView<'a>>).and_then(identifier));
+        told.names.extend(words(payor.display.as_ref()));
+        self.with_organization(coverage, payor, |organization| {
+            let identifiers = organization.identifier.and_then(view::<Vec<&'a RawValue>>).unwrap_or_default();
+            let identifiers = identifiers.into_iter().take(MOST_IDENTIFIERS).filter_map(view::<IdentifierView<'a>>);
+            told.identifiers.extend(identifiers.filter_map(identifier));
+            told.names.extend(words(organization.name.as_ref()));
+        });
+        told
+    }
+}
+
+impl<'d, 'a> Insurances<'d, 'a> {
+    fn of(draft: &'d DraftOrder<'a>) -> Self {
+        let references = draft.view.insurance.iter().flatten().filter_map(|insurance| insurance.reference.as_ref());
+        let by_address: HashMap<_, _> = references.clone().map(|reference| (reference.as_str(), reference)).collect();
+        let by_id = references.filter_map(|reference| Some((id_in(reference.as_str(), "Coverage")?, reference))).collect();
+        let contained = contained(draft, &by_address);
+        Self { by_address, by_id, contained }
+    }
+
+    /// The reference by which the order names a coverage of the record.
+    fn named(&self, view: &CoverageView<'a>) -> Option<&'d Text<'a>> {
+        let by_address = view.full_url.as_ref().and_then(|address| self.by_address.get(address.as_str()));
+        by_address.or_else(|| self.by_id.get(text(view.id.as_ref()))).copied()
+    }
+
+    /// Whether any is named: by its type, within the order, or by the address of an entry.
+    fn names_one(&self, coverages: &[CoverageView<'a>]) -> bool {
+        !self.by_id.is_empty()
+            || self.by_address.keys().any(|reference| is_no_other_types(reference))
+            || (!self.by_address.is_empty() && coverages.iter().any(|view| self.named(view).is_some()))
+    }
+}
+
+/// Whether a reference can be a Coverage's: one that names a type names another, or it would have been found by its id.
+fn is_no_other_types(reference: &str) -> bool {
+    reference.starts_with('#') || reference.starts_with("urn:")
+}
+
+impl Candidate<'_, '_> {
+    /// Of coverages that are not active the latest is the one to speak of.
+    fn rank(&self) -> (Option<NaiveDate>, &str) {
+        (last_day(self.view), &self.reference)
+    }
+}
+
+/// The coverages contained in the order that it names as `#id`.
+fn contained<'a>(draft: &DraftOrder<'a>, named: &HashMap<&str, &Text<'a>>) -> Vec<CoverageView<'a>> {
+    if !named.keys().any(|reference| reference.starts_with('#')) {
+        return Vec::new();
+    }
+    let coverages = draft
+        .view
+        .contained
+        .iter()
+        .flatten()
+        .filter_map(|raw| if let Resource::Coverage(coverage) = view::<Resource<'a>>(raw)? { Some(*coverage) } else { None });
+    coverages.filter(|coverage| named.contains_key(local(coverage).as_ref())).collect()
+}
+
+/// How the order that contains it names it.
+fn local<'a>(view: &CoverageView<'a>) -> Cow<'a, str> {
+    Cow::Owned(format!("#{}", text(view.id.as_ref())))
+}
+
+/// The reference to a coverage that no order names. Without an id there is none.
+fn unnamed<'a>(view: &CoverageView<'a>) -> Option<Cow<'a, str>> {
+    let id = view.id.as_ref().map(Text::as_str).filter(|id| !id.is_empty())?;
+    Some(Cow::Owned(format!("Coverage/{id}")))
+}
+
+/// Whether it is in force on a day; what its dates leave open is not held against it.
+fn is_active(view: &CoverageView<'_>, on: NaiveDate) -> bool {
+    let starts = view.period.as_ref().and_then(|period| date(period.start.as_ref()));
+    let has_begun = starts.is_none_or(|start| start.lo() <= on);
+    let is_over = last_day(view).is_some_and(|end| end < on);
+    matches!(text(view.status.as_ref()), "active" | "") && has_begun && !is_over
+}
+
+fn organization<'a>(payor: &PayorView<'a>) -> Option<Cow<'a, str>> {
+    payor.reference.as_ref().filter(|reference| id_in(reference.as_str(), "Organization").is_some()).map(|reference| reference.0.clone())
+}
+
+fn last_day(view: &CoverageView<'_>) -> Option<NaiveDate> {
+    view.period.as_ref().and_then(|period| date(period.end.as_ref())).map(DateInterval::hi)
+}
+
+fn identifier(view: IdentifierView<'_>) -> Option<Identifier<'_>> {
+    let value = view.value.filter(|value| !value.as_str().is_empty())?;
+    Some(Identifier { system: view.system.map(|system| system.0).unwrap_or_default(), value: value.0 })
+}

@@ -1,0 +1,351 @@
+//! Orders that a call names and does not bring in its context: the dispatched ones, those that appointments are for, and
+//! appointments that are for no order and say themselves what is to be done.
+//! Not here: fetching them; see [`crate::app`].
+
+use std::borrow::Cow;
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::chart::text;
+use super::gather::Gathered;
+use super::index::id_in;
+use super::orders::{DraftKind, DraftOrder};
+use super::resource::{Resource, view};
+use super::subject::Subject;
+use super::text::Text;
+use super::views::{AppointmentView, ConceptView, ParticipantView, ReferenceView, ServiceRequestView, TaskView};
+
+/// Bundles lie in one another at most so deep: a batch's answers hold searches.
+const DEEPEST_BUNDLE: usize = 3;
+
+const ORDER: &str = "ServiceRequest";
+
+/// The orders a call names.
+#[derive(Debug, Default)]
+pub struct NamedOrders<'a> {
+    orders: Vec<NamedOrder<'a>>,
+    appointments: Vec<Appointment<'a>>,
+    /// Appointments that are none as FHIR writes them.
+    unreadable: Vec<&'a RawValue>,
+}
+
+/// An order that a call names.
+#[derive(Clone, Debug)]
+struct NamedOrder<'a> {
+    id: String,
+    due: Due<'a>,
+}
+
+/// When the service is to be.
+#[derive(Clone, Debug)]
+enum Due<'a> {
+    /// As the order says.
+    AsOrdered,
+    /// Then, where the order does not say.
+    UnlessOrdered(Text<'a>),
+    /// Then, whatever the order says.
+    On(Text<'a>),
+}
+
+/// An appointment that is being booked.
+#[derive(Debug)]
+struct Appointment<'a> {
+    position: usize,
+    raw: &'a RawValue,
+    view: AppointmentView<'a>,
+}
+
+impl<'a> NamedOrders<'a> {
+    /// The dispatched orders, by their references. A Task says when an order is to be carried out that does not say so itself.
+    #[must_use]
+    pub fn dispatched(references: &[Cow<'a, str>], tasks: &[&'a RawValue]) -> Self {
+        // One an order; more are not looked at.
+        let tasks: Vec<TaskView<'a>> = tasks.iter().take(references.len()).filter_map(|raw| view(raw)).collect();
+        let mut named = Self::default();
+        for reference in references {
+            named.add(reference, || due_by_task(&tasks, reference));
+        }
+        named
+    }
+
+    /// What appointments are for. `resources` are those of their Bundle, by place; of their orders no more than one beyond `most` are
+    /// taken. Where an order has several, the first day counts.
+    #[must_use]
+    pub fn booked(resources: impl IntoIterator<Item = Option<&'a RawValue>>, most: usize) -> Self {
+        let mut named = Self::default();
+        for (position, raw) in resources.into_iter().enumerate() {
+            let Some(raw) = raw.filter(|raw| type_of(raw).is_some_and(|name| name.as_str() == "Appointment")) else { continue };
+            let Some(view) = view::<AppointmentView<'a>>(raw) else {
+                named.unreadable.push(raw);
+                continue;
+            };
+            let start = start(&view);
+            if stands(&view) {
+                for order in view
+                    .based_on
+                    .iter()
+                    .flatten()
+                    .filter_map(|order| order.reference.as_ref())
+                    .take(most + 1 - named.orders.len().min(most + 1))
+                {
+                    named.add(order.as_str(), || start.clone().map_or(Due::AsOrdered, Due::On));
+                }
+            }
+            named.appointments.push(Appointment { position, raw, view });
+        }
+        named
+    }
+
+    fn add(&mut self, reference: &str, due: impl FnOnce() -> Due<'a>) {
+        let Some(id) = id_in(reference, ORDER) else { return };
+        match self.orders.iter_mut().find(|order| order.id == id) {
+            None => self.orders.push(NamedOrder { id: id.to_owned(), due: due() }),
+            Some(order) => order.due = earlier(std::mem::replace(&mut order.due, Due::AsOrdered), due()),
+        }
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.orders.len() + self.appointments.len()
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The place of the first appointment that is for another patient.
+    #[must_use]
+    pub fn of_another(&self, patient_id: &str) -> Option<usize> {
+        let subject = Subject::new(patient_id);
+        let other = |appointment: &&Appointment<'_>| {
+            let mut patients = patients(&appointment.view).peekable();
+            patients.peek().is_some() && !patients.any(|patient| subject.is(Some(patient)))
+        };
+        self.appointments.iter().find(other).map(|appointment| appointment.position)
+    }
+
+    /// The ids of the orders that are not among those.
+    #[must_use]
+    pub fn missing(&self, drafts: &[DraftOrder<'_>]) -> Vec<String> {
+        let missing = self.orders.iter().filter(|order| !drafts.iter().any(|draft| draft.is_order() && draft.id() == order.id));
+        missing.map(|order| order.id.clone()).collect()
+    }
+}
+
+impl<'a> Gathered<'a> {
+    /// The appointments that are for no order, each read as one.
+    #[must_use]
+    pub fn of_appointments(named: NamedOrders<'a>, patient_id: &str) -> (Self, NamedOrders<'a>) {
+        let NamedOrders { orders, appointments, unreadable } = named;
+        // They are noted as any other resource that cannot be read.
+        let mut gathered = Self::of_orders(unreadable.into_iter().map(|raw| (None, Some(raw))));
+        let (for_orders, others): (Vec<_>, Vec<_>) = appointments.into_iter().partition(|appointment| is_for_an_order(&appointment.view));
+        for Appointment { position, raw, view } in others {
+            gathered.add_draft(DraftOrder::new(DraftKind::Appointment, as_order(view, patient_id), position, raw));
+        }
+        (gathered, NamedOrders { orders, appointments: for_orders, unreadable: Vec::new() })
+    }
+
+    /// Adds the named orders that are found among resources, which may be Bundles.
+    #[must_use]
+    pub fn with_named(mut self, named: &NamedOrders<'a>, resources: impl IntoIterator<Item = &'a RawValue>) -> Self {
+        let mut found = Vec::new();
+        for resource in resources {
+            collect(resource, 0, &mut found);
+        }
+        for order in &named.orders {
+            let known = self.drafts().iter().any(|draft| draft.is_order() && draft.id() == order.id);
+            let Some((_, raw)) = found.iter().find(|(id, _)| !known && id.as_str() == order.id) else { continue };
+            let Resource::ServiceRequest(view) = self.read_single(raw) else { continue };
+            // After the appointments, whose places are fewer than that.
+            let position = FIRST_NAMED_POSITION + self.drafts().len();
+            let stated = view.occurrence_date_time.is_some() || view.occurrence_period.is_some() || view.occurrence_timing.is_some();
+            let is_due_elsewhere = match &order.due {
+                Due::AsOrdered => false,
+                Due::UnlessOrdered(_) => !stated,
+                Due::On(_) => true,
+            };
+            let mut draft = DraftOrder::new(DraftKind::ServiceRequest, due_on(*view, &order.due), position, raw);
+            draft.is_due_elsewhere = is_due_elsewhere;
+            self.add_draft(draft);
+        }
+        self
+    }
+}
+
+/// Places of named orders among the drafts, above those of any Bundle's entries that a call could hold.
+const FIRST_NAMED_POSITION: usize = usize::MAX / 2;
+
+/// The earlier of two appointments' days.
+fn earlier<'a>(one: Due<'a>, other: Due<'a>) -> Due<'a> {
+    match (one, other) {
+        (Due::On(one), Due::On(other)) => Due::On(one.min(other)),
+        (Due::On(day), _) | (_, Due::On(day)) => Due::On(day),
+        (one, Due::AsOrdered | Due::UnlessOrdered(_)) => one,
+    }
+}
+
+fn due_by_task<'a>(tasks: &[TaskView<'a>], reference: &str) -> Due<'a> {
+    let is_its = |task: &&TaskView<'a>| {
+        task.focus.as_ref().is_some_and(|focus| id_in(text(focus.reference.as_ref()), ORDER) == id_in(reference, ORDER))
+    };
+    let period = |task: &TaskView<'a>| {
+        let asked = task.restriction.as_ref().and_then(|restriction| restriction.period.as_ref()).or(task.execution_period.as_ref());
+        asked.and_then(|period| period.start.clone())
+    };
+    tasks.iter().find(is_its).and_then(period).map_or(Due::AsOrdered, Due::UnlessOrdered)
+}
+
+fn due_on<'a>(view: ServiceRequestView<'a>, due: &Due<'a>) -> ServiceRequestView<'a> {
+    let says = view.occurrence_date_time.is_some() || view.occurrence_period.is_some() || view.occurrence_timing.is_some();
+    match due {
+        Due::UnlessOrdered(date) if !says => ServiceRequestView { occurrence_date_time: Some(date.clone()), ..view },
+        Due::AsOrdered | Due::UnlessOrdered(_) => view,
+        Due::On(date) => {
+            ServiceRequestView { occurrence_date_time: Some(date.clone()), occurrence_period: None, occurrence_timing: None, ..view }
+        }
+    }
+}
+
+/// What is to be done, when, to whom and why, as an order says it.
+fn as_order<'a>(view: AppointmentView<'a>, patient_id: &str) -> ServiceRequestView<'a> {
+    let (ended, start) = (!stands(&view), start(&view));
+    let mut patients: Vec<_> =
+        view.participant.into_iter().flatten().filter_map(|participant| participant.actor).filter(is_patient).collect();
+    // Of a group's visit, the one it is asked about.
+    let own = patients.iter().position(|patient| Subject::new(patient_id).is(Some(patient))).unwrap_or_default();
+    let subject = (!patients.is_empty()).then(|| patients.swap_remove(own));
+    let codings: Vec<_> = view.service_type.into_iter().flatten().flat_map(|concept| concept.coding.unwrap_or_default()).collect();
+    ServiceRequestView {
+        id: view.id,
+        status: ended.then_some(Text(Cow::Borrowed("revoked"))),
+        subject,
+        code: Some(ConceptView { coding: Some(codings), text: None }),
+        occurrence_date_time: start,
+        reason_code: view.reason_code,
+        reason_reference: view.reason_reference,
+        contained: view.contained,
+        ..ServiceRequestView::default()
+    }
+}
+
+fn stands(view: &AppointmentView<'_>) -> bool {
+    !matches!(text(view.status.as_ref()), "cancelled" | "noshow" | "entered-in-error" | "fulfilled")
+}
+
+fn start<'a>(view: &AppointmentView<'a>) -> Option<Text<'a>> {
+    let requested = || view.requested_period.as_ref()?.first()?.start.clone();
+    view.start.clone().or_else(requested)
+}
+
+fn is_for_an_order(view: &AppointmentView<'_>) -> bool {
+    view.based_on.iter().flatten().any(|order| id_in(text(order.reference.as_ref()), ORDER).is_some())
+}
+
+fn patients<'v, 'a>(view: &'v AppointmentView<'a>) -> impl Iterator<Item = &'v ReferenceView<'a>> {
+    let actors = view.participant.iter().flatten().filter_map(|ParticipantView { actor }| actor.as_ref());
+    actors.filter(|actor| is_patient(actor))
+}
+
+fn is_patient(actor: &ReferenceView<'_>) -> bool {
+    id_in(text(actor.reference.as_ref()), "Patient").is_some()
+}
+
+/// What tells a resource, or a Bundle of them.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Glance<'a> {
+    #[serde(borrow, default)]
+    resource_type: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    id: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    entry: Option<Vec<GlancedEntry<'a>>>,
+}
+
+#[derive(Deserialize)]
+struct GlancedEntry<'a> {
+    #[serde(borrow, default)]
+    resource: Option<&'a RawValue>,
+}
+
+fn type_of(raw: &RawValue) -> Option<Text<'_>> {
+    serde_json::from_str::<Glance<'_>>(raw.get()).ok()?.resource_type
+}
+
+/// The orders of a resource, by their ids, each as it was written.
+fn collect<'a>(raw: &'a RawValue, depth: usize, found: &mut Vec<(Text<'a>, &'a RawValue)>) {
+    let Ok(Glance { resource_type: Some(kind), id, entry }) = serde_json::from_str::<Glance<'a>>(raw.get()) else { return };
+    match (kind.as_str(), id) {
+        (ORDER, Some(id)) => found.push((id, raw)),
+        ("Bundle", _) if depth < DEEPEST_BUNDLE => {
+            entry.into_iter().flatten().filter_map(|entry| entry.resource).for_each(|resource| collect(resource, depth + 1, found));
+        }
+        _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn raw(json: &str) -> &RawValue {
+        serde_json::from_str(json).expect("JSON")
+    }
+
+    fn due(drafts: &[DraftOrder<'_>]) -> Vec<(String, Option<String>)> {
+        drafts.iter().map(|draft| (draft.id().to_owned(), draft.due().map(|due| due.lo().to_string()))).collect()
+    }
+
+    const PAGE: &str = r#"{"resourceType":"Bundle","entry":[{"resource":{"resourceType":"Bundle","entry":[
+        {"resource":{"resourceType":"ServiceRequest","id":"a","occurrenceDateTime":"2026-01-01"}},
+        {"resource":{"resourceType":"ServiceRequest","id":"b"}},{"resource":{"resourceType":"Patient","id":"a"}},{"x":1}]}}]}"#;
+
+    #[test]
+    fn dispatched_orders_are_found_wherever_they_lie_and_due_when_their_task_says() {
+        let references = [
+            "ServiceRequest/b",
+            "https://ehr.example/fhir/ServiceRequest/a",
+            "ServiceRequest/c",
+            "MedicationRequest/m",
+            "ServiceRequest/b",
+        ];
+        let tasks = [r#"{"focus":{"reference":"ServiceRequest/b"},"restriction":{"period":{"start":"2026-03-01"}}}"#, "7"].map(raw);
+        let named = NamedOrders::dispatched(&references.map(Cow::Borrowed), &tasks);
+        let gathered = Gathered::of_orders([]).with_named(&named, [raw(PAGE)]);
+        let expected = [("b".to_owned(), Some("2026-03-01".to_owned())), ("a".to_owned(), Some("2026-01-01".to_owned()))];
+        assert_eq!(due(gathered.drafts()), expected);
+        assert_eq!(named.missing(gathered.drafts()), ["c"]);
+    }
+
+    #[test]
+    fn an_appointment_gives_its_order_the_day() {
+        let appointment =
+            r#"{"resourceType":"Appointment","id":"t","start":"2026-05-01T10:00:00Z","basedOn":[{"reference":"ServiceRequest/a"}]}"#;
+        let (gathered, named) = Gathered::of_appointments(NamedOrders::booked([Some(raw(appointment))], 9), "p");
+        let gathered = gathered.with_named(&named, [raw(PAGE)]);
+        assert_eq!(due(gathered.drafts()), [("a".to_owned(), Some("2026-05-01".to_owned()))]);
+    }
+
+    #[test]
+    fn an_appointment_without_an_order_says_itself_what_is_done() {
+        let appointment = r#"{"resourceType":"Appointment","id":"t","requestedPeriod":[{"start":"2026-05-02"}],
+            "participant":[{"actor":{"reference":"Practitioner/d"}},{"actor":{"reference":"Patient/p"}}]}"#;
+        let named = NamedOrders::booked([None, Some(raw("7")), Some(raw(r#"{"resourceType":"Slot"}"#)), Some(raw(appointment))], 9);
+        assert_eq!((named.of_another("p"), named.of_another("q")), (None, Some(3)));
+        let (gathered, _) = Gathered::of_appointments(named, "p");
+        assert_eq!(due(gathered.drafts()), [("t".to_owned(), Some("2026-05-02".to_owned()))]);
+        assert!(gathered.drafts().iter().all(|draft| draft.is_for("p") && !draft.is_for("q") && !draft.is_order()));
+    }
+
+    #[test]
+    fn an_appointment_that_does_not_take_place_asks_for_nothing() {
+        let appointment = r#"{"resourceType":"Appointment","id":"t","status":"cancelled","basedOn":[{"reference":"ServiceRequest/a"}]}"#;
+        let (gathered, named) = Gathered::of_appointments(NamedOrders::booked([Some(raw(appointment))], 9), "p");
+        assert!(gathered.with_named(&named, [raw(PAGE)]).drafts().is_empty());
+    }
+}

@@ -1,0 +1,35 @@
+//! `GET /fhir/Questionnaire/{id}` and `GET /fhir/Questionnaire?url=…&version=…`: the documentation form.
+//! Not here: what is published; see [`crate::app`].
+
+use axum::extract::rejection::PathRejection;
+use axum::extract::{Path, RawQuery, State};
+use axum::http::HeaderMap;
+use axum::response::Response;
+
+use super::HttpError;
+use super::fhir_published::{read_published, search_published};
+use super::router::Service;
+use crate::app::PublishedKind;
+
+/// Answers with the questionnaire of an id.
+#[utoipa::path(get, path = "/fhir/Questionnaire/{id}", tag = "FHIR", operation_id = "readQuestionnaire",
+    params(("id" = String, Path, description = "The questionnaire's id.")),
+    responses((status = 200, description = "The questionnaire.",
+        content((Value = "application/fhir+json"), (Value = "application/json")))))]
+pub(super) async fn read(
+    State(service): State<Service>,
+    headers: HeaderMap,
+    id: Result<Path<String>, PathRejection>,
+) -> Result<Response, HttpError> {
+    read_published(&service, PublishedKind::Questionnaire, &headers, id)
+}
+
+/// Answers with the questionnaires that are searched for.
+#[utoipa::path(get, path = "/fhir/Questionnaire", tag = "FHIR", operation_id = "searchQuestionnaire",
+    params(("url" = Option<String>, Query, description = "The canonical URL, with or without a version."),
+        ("version" = Option<String>, Query, description = "The version.")),
+    responses((status = 200, description = "A Bundle of what is found.",
+        content((Value = "application/fhir+json"), (Value = "application/json")))))]
+pub(super) async fn search(State(service): State<Service>, headers: HeaderMap, RawQuery(query): RawQuery) -> Result<Response, HttpError> {
+    search_published(&service, PublishedKind::Questionnaire, &headers, query.as_deref())
+}

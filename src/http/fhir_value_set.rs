@@ -1,0 +1,35 @@
+//! `GET /fhir/ValueSet/{id}` and `GET /fhir/ValueSet?url=…&version=…`: the policy's value sets.
+//! Not here: what is published; see [`crate::app`].
+
+use axum::extract::rejection::PathRejection;
+use axum::extract::{Path, RawQuery, State};
+use axum::http::HeaderMap;
+use axum::response::Response;
+
+use super::HttpError;
+use super::fhir_published::{read_published, search_published};
+use super::router::Service;
+use crate::app::PublishedKind;
+
+/// Answers with the value set of an id.
+#[utoipa::path(get, path = "/fhir/ValueSet/{id}", tag = "FHIR", operation_id = "readValueSet",
+    params(("id" = String, Path, description = "The value set's id.")),
+    responses((status = 200, description = "The value set.",
+        content((Value = "application/fhir+json"), (Value = "application/json")))))]
+pub(super) async fn read(
+    State(service): State<Service>,
+    headers: HeaderMap,
+    id: Result<Path<String>, PathRejection>,
+) -> Result<Response, HttpError> {
+    read_published(&service, PublishedKind::ValueSet, &headers, id)
+}
+
+/// Answers with the value sets that are searched for.
+#[utoipa::path(get, path = "/fhir/ValueSet", tag = "FHIR", operation_id = "searchValueSet",
+    params(("url" = Option<String>, Query, description = "The canonical URL, with or without a version."),
+        ("version" = Option<String>, Query, description = "The version.")),
+    responses((status = 200, description = "A Bundle of what is found.",
+        content((Value = "application/fhir+json"), (Value = "application/json")))))]
+pub(super) async fn search(State(service): State<Service>, headers: HeaderMap, RawQuery(query): RawQuery) -> Result<Response, HttpError> {
+    search_published(&service, PublishedKind::ValueSet, &headers, query.as_deref())
+}

@@ -1,0 +1,54 @@
+//! A page as an answer: its status, and what a browser may do with it (Content Security Policy Level 3).
+//! Not here: the page itself; see [`crate::app`].
+
+use axum::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, LOCATION};
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+
+use crate::app::{Next, PageCategory, Shown};
+use crate::http::HttpError;
+
+const HTML: HeaderValue = HeaderValue::from_static("text/html; charset=utf-8");
+
+/// What is answered to a browser.
+pub(super) fn answer(next: Next) -> Response {
+    match next {
+        Next::Page(shown) => page(shown),
+        Next::To(address) => match HeaderValue::try_from(address) {
+            Ok(address) => (StatusCode::SEE_OTHER, [(LOCATION, address)]).into_response(),
+            Err(_) => HttpError::Panicked.into_response(),
+        },
+    }
+}
+
+fn page(shown: Shown) -> Response {
+    let status = status_of(shown.category);
+    match HeaderValue::try_from(policy(&shown)) {
+        Ok(policy) => (status, [(CONTENT_TYPE, HTML), (CONTENT_SECURITY_POLICY, policy)], shown.html).into_response(),
+        Err(_) => HttpError::Panicked.into_response(),
+    }
+}
+
+fn status_of(category: PageCategory) -> StatusCode {
+    match category {
+        PageCategory::Fine => StatusCode::OK,
+        PageCategory::Faulty => StatusCode::UNPROCESSABLE_ENTITY,
+        PageCategory::Malformed => StatusCode::BAD_REQUEST,
+        PageCategory::Forbidden => StatusCode::FORBIDDEN,
+        PageCategory::NotFound => StatusCode::NOT_FOUND,
+        PageCategory::Over => StatusCode::GONE,
+        PageCategory::EhrFailed => StatusCode::BAD_GATEWAY,
+        PageCategory::Ours => StatusCode::INTERNAL_SERVER_ERROR,
+        PageCategory::Unready => StatusCode::SERVICE_UNAVAILABLE,
+    }
+}
+
+/// Invariant: nothing runs or is loaded but this service's own, no form leads elsewhere, and only registered pages show it in a frame.
+fn policy(shown: &Shown) -> String {
+    let nonce = &shown.nonce;
+    let ancestors = if shown.ancestors.is_empty() { "'none'".to_owned() } else { shown.ancestors.join(" ") };
+    format!(
+        "default-src 'none'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'; img-src 'self' data:; connect-src 'self'; \
+         form-action 'self'; base-uri 'none'; frame-ancestors {ancestors}"
+    )
+}

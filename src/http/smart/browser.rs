@@ -1,0 +1,64 @@
+//! Who is asking: the app's cookie, and what a browser says of itself.
+//! Not here: what is made of it; see [`crate::app`].
+
+use axum::http::HeaderMap;
+use axum::http::header::{ACCEPT_LANGUAGE, COOKIE, HeaderName, USER_AGENT};
+
+use crate::app::{Browser, MOST_COOKIES};
+
+/// Where an answer goes to (Fetch Metadata); browsers set it, and pages cannot.
+const FETCH_DESTINATION: HeaderName = HeaderName::from_static("sec-fetch-dest");
+
+/// How the names of the app's cookies begin. Each is named by its value's first letters: of two launches side by side, both of which gave
+/// the browser one, neither takes the other's away.
+const PREFIX: &str = "sij-app-";
+
+/// So many of a value's letters are in its name.
+const NAMED_BY: usize = 8;
+
+/// The browser of a request.
+pub(super) fn browser(headers: &HeaderMap) -> Browser<'_> {
+    Browser {
+        cookies: cookies(headers),
+        agent: text(headers, &USER_AGENT),
+        languages: text(headers, &ACCEPT_LANGUAGE),
+        is_page: text(headers, &FETCH_DESTINATION) == "document",
+    }
+}
+
+/// The header that gives a browser its cookie: for this service's pages alone, unseen by scripts, and within an EHR's frame apart from
+/// those of other frames (CHIPS).
+pub(super) fn set_cookie(value: &str, base: &str) -> String {
+    let name: String = value.chars().take(NAMED_BY).collect();
+    format!("{PREFIX}{name}={value}; Path={base}/smart; HttpOnly; Secure; SameSite=None; Partitioned")
+}
+
+fn cookies(headers: &HeaderMap) -> [Option<&str>; MOST_COOKIES] {
+    let lines = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok());
+    let pairs = lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
+    let mut values = pairs.filter(|(name, _)| name.starts_with(PREFIX)).map(|(_, value)| value);
+    std::array::from_fn(|_| values.next())
+}
+
+fn text<'h>(headers: &'h HeaderMap, name: &HeaderName) -> &'h str {
+    headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_cookies_are_found_among_others() {
+        for (header, expected) in [
+            ("sij-app-a=a1", [Some("a1"), None]),
+            ("x=1; sij-app-a=a1; y=2; sij-app-b=b1", [Some("a1"), Some("b1")]),
+            ("xsij-app-a=a", [None; 2]),
+            ("sij-app-a", [None; 2]),
+            ("", [None; 2]),
+        ] {
+            let headers = HeaderMap::from_iter([(COOKIE, header.parse().expect("a header"))]);
+            assert_eq!(cookies(&headers)[..2], expected, "{header}");
+        }
+    }
+}

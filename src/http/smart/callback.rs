@@ -1,0 +1,21 @@
+//! `GET /smart/callback`: the browser comes back from the EHR (SMART App Launch 2.2, "Obtain authorization code").
+//! Not here: what the answer is worth; see [`crate::app`].
+
+use axum::extract::{RawQuery, State};
+use axum::http::HeaderMap;
+use axum::response::Response;
+use url::form_urlencoded;
+
+use super::answer::answer;
+use super::browser::browser;
+use crate::app::Returned;
+use crate::http::router::Service;
+
+/// Sends the browser to the page of its session.
+pub(in crate::http) async fn end(State(service): State<Service>, headers: HeaderMap, RawQuery(query): RawQuery) -> Response {
+    let query = query.unwrap_or_default();
+    let parameter = |name: &str| form_urlencoded::parse(query.as_bytes()).find(|(known, _)| known == name).map(|(_, value)| value);
+    let (state, code, error) = (parameter("state").unwrap_or_default(), parameter("code"), parameter("error"));
+    let returned = Returned { state: &state, code: code.as_deref(), error: error.as_deref() };
+    answer(service.app.smart_callback(returned, browser(&headers)).await)
+}

@@ -1,0 +1,56 @@
+//! `/smart/app/{session}`: the page of an open app, and the forms that come from it.
+//! Not here: what is on it, and whose session it is; see [`crate::app`].
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::{Path, RawQuery, Request, State};
+use axum::http::HeaderMap;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{IntoResponse, Response};
+use url::form_urlencoded;
+
+use super::answer::answer;
+use super::around::MOST_BYTES;
+use super::browser::browser;
+use crate::http::HttpError;
+use crate::http::router::Service;
+
+const FORM: &str = "application/x-www-form-urlencoded";
+
+/// Shows the page.
+pub(in crate::http) async fn show(
+    State(service): State<Service>,
+    Path(session): Path<String>,
+    headers: HeaderMap,
+    RawQuery(query): RawQuery,
+) -> Response {
+    let closed = query.as_deref() == Some("closed");
+    answer(service.app.smart_show(&session, closed, browser(&headers)).await)
+}
+
+/// Takes a form. It is worked on to the end, though the browser may be gone: what is written to a chart is recorded, too.
+pub(in crate::http) async fn take(
+    State(service): State<Service>,
+    Path(session): Path<String>,
+    request: Request,
+) -> Result<Response, HttpError> {
+    let (head, body) = request.into_parts();
+    if !is_form(&head.headers) {
+        return Err(HttpError::UnsupportedMediaType);
+    }
+    let fields = fields(body).await?;
+    let app = Arc::clone(&service.app);
+    let work = tokio::spawn(async move { app.smart_submit(&session, &fields, browser(&head.headers)).await });
+    work.await.map(answer).map_err(|_| HttpError::Panicked).map(IntoResponse::into_response)
+}
+
+fn is_form(headers: &HeaderMap) -> bool {
+    let media_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    media_type.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case(FORM)
+}
+
+async fn fields(body: Body) -> Result<Vec<(String, String)>, HttpError> {
+    let bytes = axum::body::to_bytes(body, MOST_BYTES).await.map_err(|_| HttpError::BodyTooLarge { limit: MOST_BYTES })?;
+    Ok(form_urlencoded::parse(&bytes).into_owned().collect())
+}

@@ -1,0 +1,56 @@
+//! What the running service reads back of its own ledger: one record, or the newest calls of a patient.
+//! Not here: lists and exports for people; see [`super::archive`].
+
+use tokio::time::timeout;
+use uuid::Uuid;
+
+use super::database::Database;
+use super::entry::EntryKind;
+use super::error::LedgerError;
+use super::keeper::{Keeping, Ledger};
+use super::kept::{Depth, Kept};
+use super::reader::{Conditions, Value};
+
+impl Ledger {
+    /// The record of an assertion id, or of the call that showed a card.
+    ///
+    /// # Errors
+    /// [`LedgerError`] where it cannot be read within `ledger.patience`, or not be opened.
+    pub async fn find(&self, id: Uuid) -> Result<Option<Kept>, LedgerError> {
+        let Some(keeping) = &self.0 else { return Ok(None) };
+        for database in &keeping.databases {
+            if let Some(record) = timeout(keeping.patience, database.find(id)).await.map_err(|_| LedgerError::TooSlow)?? {
+                return Kept::open(record, &keeping.keys.load(), Depth::Content).map(Some);
+            }
+        }
+        Ok(None)
+    }
+
+    /// The newest calls of a patient, as `Patient/1`, that were decided: the newest first, at most so many, without their contents.
+    ///
+    /// # Errors
+    /// As [`Ledger::find`].
+    pub async fn newest_calls(&self, patient: &str, most: u32) -> Result<Vec<Kept>, LedgerError> {
+        let Some(keeping) = &self.0 else { return Ok(Vec::new()) };
+        let mut calls = Vec::new();
+        for database in &keeping.databases {
+            calls.extend(keeping.decided_calls(database, patient, most).await?);
+        }
+        calls.sort_by_key(|call| std::cmp::Reverse((call.received_at, call.id)));
+        calls.dedup_by_key(|call| call.id);
+        calls.truncate(usize::try_from(most).unwrap_or(usize::MAX));
+        Ok(calls)
+    }
+}
+
+impl Keeping {
+    async fn decided_calls(&self, database: &Database, patient: &str, most: u32) -> Result<Vec<Kept>, LedgerError> {
+        let keys = self.keys.load();
+        let mut conditions = Conditions::default();
+        conditions.and("kind = ?", [Value::Text(EntryKind::Call.as_str().to_owned())]);
+        conditions.and("determination IS NOT NULL", []);
+        conditions.and_one_of("patient_index", keys.all_indices(patient));
+        let records = timeout(self.patience, database.newest(&conditions, most.into())).await.map_err(|_| LedgerError::TooSlow)??;
+        records.into_iter().map(|record| Kept::open(record, &keys, Depth::Summary)).collect()
+    }
+}

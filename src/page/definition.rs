@@ -1,0 +1,217 @@
+//! The documentation form as the page asks it: groups and questions in the form's order, with help, units, bounds and options,
+//! read from the Questionnaire. Not here: what was answered ([`super::answers`]).
+
+use serde::Deserialize;
+use serde_json::Value;
+use thiserror::Error;
+
+use super::enabling::{Condition, Enabling};
+
+/// A Questionnaire the page cannot ask.
+#[derive(Debug, Error)]
+pub enum FormError {
+    /// Not JSON of that shape.
+    #[error("the form is not a Questionnaire")]
+    Json(#[from] serde_json::Error),
+    /// A type of question the page has no field for.
+    #[error("`{link_id}` is of type `{kind}`, which the page cannot ask")]
+    Kind {
+        /// The item.
+        link_id: String,
+        /// Its type.
+        kind: String,
+    },
+    /// A choice without options of its own.
+    #[error("`{0}` is a choice without answerOption")]
+    NoOptions(String),
+}
+
+/// The form, read once at start.
+#[derive(Clone, Debug)]
+pub struct FormDefinition {
+    /// Its canonical URL, with the version where it has one.
+    pub canonical: String,
+    pub(super) items: Vec<Item>,
+}
+
+#[derive(Clone, Debug)]
+pub(super) enum Item {
+    Group(Group),
+    Field(Field),
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Group {
+    pub link_id: String,
+    pub text: String,
+    pub hint: String,
+    pub repeats: bool,
+    pub enabling: Enabling,
+    pub items: Vec<Item>,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Field {
+    pub link_id: String,
+    pub text: String,
+    pub hint: String,
+    pub unit: String,
+    pub enabling: Enabling,
+    pub kind: Kind,
+}
+
+#[derive(Clone, Debug)]
+pub(super) enum Kind {
+    Boolean,
+    Date { earliest: Option<String> },
+    Number { whole: bool, least: Option<f64>, most: Option<f64> },
+    Choice(Vec<Choice>),
+}
+
+/// An option of a choice.
+#[derive(Clone, Debug)]
+pub(super) struct Choice {
+    pub code: String,
+    pub display: String,
+    /// The Coding as the form has it.
+    pub coding: Value,
+}
+
+impl FormDefinition {
+    /// Reads the form from its Questionnaire.
+    ///
+    /// # Errors
+    /// That it is no Questionnaire, or asks something the page has no field for.
+    pub fn read(questionnaire: &str) -> Result<Self, FormError> {
+        let read: QuestionnaireJson = serde_json::from_str(questionnaire)?;
+        let version = read.version.map(|version| format!("|{version}")).unwrap_or_default();
+        Ok(Self { canonical: format!("{}{version}", read.url), items: items(read.item)? })
+    }
+
+    /// Every field with the repeating group it stands in.
+    pub(super) fn fields(&self) -> Vec<(Option<&Group>, &Field)> {
+        let mut found = Vec::new();
+        collect(&self.items, None, &mut found);
+        found
+    }
+}
+
+fn collect<'f>(items: &'f [Item], repeating: Option<&'f Group>, found: &mut Vec<(Option<&'f Group>, &'f Field)>) {
+    for item in items {
+        match item {
+            Item::Field(field) => found.push((repeating, field)),
+            Item::Group(group) => collect(&group.items, if group.repeats { Some(group) } else { repeating }, found),
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct QuestionnaireJson {
+    #[serde(default)]
+    url: String,
+    version: Option<String>,
+    item: Vec<ItemJson>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ItemJson {
+    link_id: String,
+    #[serde(default)]
+    text: String,
+    #[serde(rename = "type")]
+    kind: String,
+    #[serde(default)]
+    repeats: bool,
+    #[serde(default)]
+    item: Vec<ItemJson>,
+    #[serde(default)]
+    answer_option: Vec<OptionJson>,
+    #[serde(default)]
+    extension: Vec<ExtensionJson>,
+    #[serde(default)]
+    enable_when: Vec<Condition>,
+    #[serde(default)]
+    enable_behavior: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct OptionJson {
+    value_coding: Option<Value>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ExtensionJson {
+    url: String,
+    value_integer: Option<f64>,
+    value_decimal: Option<f64>,
+    value_date: Option<String>,
+    value_coding: Option<Value>,
+    value_boolean: Option<bool>,
+}
+
+fn items(read: Vec<ItemJson>) -> Result<Vec<Item>, FormError> {
+    let shown = read.into_iter().filter(|item| item.kind != "display" && !item.is_hidden());
+    shown.map(item).collect()
+}
+
+fn item(read: ItemJson) -> Result<Item, FormError> {
+    let hint = read.hint();
+    let enabling = Enabling { any: read.enable_behavior.as_deref() != Some("all"), conditions: read.enable_when.clone() };
+    if read.kind == "group" {
+        let ItemJson { link_id, text, repeats, item, .. } = read;
+        return Ok(Item::Group(Group { link_id, text, hint, repeats, enabling, items: items(item)? }));
+    }
+    let (unit, kind) = (read.unit(), read.field_kind()?);
+    Ok(Item::Field(Field { hint, unit, enabling, kind, link_id: read.link_id, text: read.text }))
+}
+
+impl ItemJson {
+    fn extension(&self, name: &str) -> Option<&ExtensionJson> {
+        self.extension.iter().find(|extension| extension.url.rsplit('/').next() == Some(name))
+    }
+
+    fn is_hidden(&self) -> bool {
+        self.extension("questionnaire-hidden").is_some_and(|hidden| hidden.value_boolean == Some(true))
+    }
+
+    /// The texts of the displays below it.
+    fn hint(&self) -> String {
+        let displays = self.item.iter().filter(|item| item.kind == "display").map(|item| item.text.as_str());
+        displays.collect::<Vec<_>>().join(" ")
+    }
+
+    fn unit(&self) -> String {
+        let coding = self.extension("questionnaire-unit").and_then(|unit| unit.value_coding.as_ref());
+        coding.and_then(|coding| coding.get("display")?.as_str()).unwrap_or_default().to_owned()
+    }
+
+    fn bound(&self, name: &str) -> Option<f64> {
+        self.extension(name).and_then(|bound| bound.value_integer.or(bound.value_decimal))
+    }
+
+    fn field_kind(&self) -> Result<Kind, FormError> {
+        let number = |whole| Kind::Number { whole, least: self.bound("minValue"), most: self.bound("maxValue") };
+        match self.kind.as_str() {
+            "boolean" => Ok(Kind::Boolean),
+            "date" => Ok(Kind::Date { earliest: self.extension("minValue").and_then(|bound| bound.value_date.clone()) }),
+            "integer" => Ok(number(true)),
+            "decimal" => Ok(number(false)),
+            "choice" => self.choices(),
+            other => Err(FormError::Kind { link_id: self.link_id.clone(), kind: other.to_owned() }),
+        }
+    }
+
+    fn choices(&self) -> Result<Kind, FormError> {
+        let text = |coding: &Value, member: &str| coding.get(member).and_then(Value::as_str).map(str::to_owned);
+        let choice = |option: &OptionJson| {
+            let coding = option.value_coding.clone()?;
+            let code = text(&coding, "code")?;
+            Some(Choice { display: text(&coding, "display").unwrap_or_else(|| code.clone()), code, coding })
+        };
+        let choices: Vec<_> = self.answer_option.iter().filter_map(choice).collect();
+        if choices.is_empty() { Err(FormError::NoOptions(self.link_id.clone())) } else { Ok(Kind::Choice(choices)) }
+    }
+}

@@ -1,0 +1,95 @@
+//! Whether a question is asked at all, by the form's `enableWhen` (FHIR R4 Questionnaire, section 2.44).
+//! Not here: whether it would settle a criterion; the policy's evaluation says that.
+
+use serde::Deserialize;
+use serde_json::Value;
+
+/// The conditions of one item; without any it is always asked.
+#[derive(Clone, Debug)]
+pub(super) struct Enabling {
+    /// Whether one condition is enough.
+    pub any: bool,
+    pub conditions: Vec<Condition>,
+}
+
+/// One condition, as the form has it.
+#[derive(Clone, Debug, Deserialize)]
+pub(super) struct Condition {
+    question: String,
+    operator: String,
+    #[serde(flatten)]
+    expected: serde_json::Map<String, Value>,
+}
+
+impl Enabling {
+    /// Whether the item is asked. `answer` gives the text answered to a linkId, if any.
+    pub(super) fn holds<'a>(&self, answer: impl Fn(&str) -> Option<&'a str>) -> bool {
+        let holds = |condition: &Condition| condition.holds(answer(&condition.question));
+        self.conditions.is_empty() || if self.any { self.conditions.iter().any(holds) } else { self.conditions.iter().all(holds) }
+    }
+}
+
+impl Condition {
+    fn holds(&self, answer: Option<&str>) -> bool {
+        let expected = self.expected.iter().find(|(name, _)| name.starts_with("answer")).map(|(_, value)| plain(value)).unwrap_or_default();
+        let ordered = || order(answer?, &expected);
+        match self.operator.as_str() {
+            "exists" => answer.is_some() == (expected == "true"),
+            "=" => answer == Some(expected.as_str()),
+            "!=" => answer.is_some_and(|answer| answer != expected),
+            ">" => ordered().is_some_and(std::cmp::Ordering::is_gt),
+            "<" => ordered().is_some_and(std::cmp::Ordering::is_lt),
+            ">=" => ordered().is_some_and(std::cmp::Ordering::is_ge),
+            "<=" => ordered().is_some_and(std::cmp::Ordering::is_le),
+            // An operator of a later FHIR version hides nothing.
+            _ => true,
+        }
+    }
+}
+
+/// A value as a field of the page would hold it.
+fn plain(value: &Value) -> String {
+    let code = value.get("code").unwrap_or(value);
+    code.as_str().map_or_else(|| code.to_string(), str::to_owned)
+}
+
+/// Numbers by size, to which what is no number does not compare; dates as written sort as text.
+fn order(answer: &str, expected: &str) -> Option<std::cmp::Ordering> {
+    match (answer.replace(',', ".").parse::<f64>(), expected.parse::<f64>()) {
+        (Ok(answer), Ok(expected)) => answer.partial_cmp(&expected),
+        (Err(_), Ok(_)) => None,
+        (_, Err(_)) => Some(answer.cmp(expected)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn enabling(json: &str) -> Enabling {
+        Enabling { any: true, conditions: vec![serde_json::from_str(json).expect("a condition")] }
+    }
+
+    #[test]
+    fn each_operator_compares_the_answer() {
+        let table = [
+            (r#"{"question":"q","operator":"=","answerBoolean":true}"#, Some("true"), true),
+            (r#"{"question":"q","operator":"=","answerBoolean":true}"#, Some("false"), false),
+            (r#"{"question":"q","operator":"=","answerCoding":{"system":"s","code":"left"}}"#, Some("left"), true),
+            (r#"{"question":"q","operator":"!=","answerCoding":{"code":"left"}}"#, None, false),
+            (r#"{"question":"q","operator":"exists","answerBoolean":false}"#, None, true),
+            (r#"{"question":"q","operator":"<","answerInteger":3}"#, Some("2,5"), true),
+            (r#"{"question":"q","operator":">=","answerDecimal":50}"#, Some("50"), true),
+            (r#"{"question":"q","operator":">=","answerDecimal":50}"#, Some("much"), false),
+            (r#"{"question":"q","operator":">","answerDate":"2026-01-01"}"#, Some("2025"), false),
+        ];
+        for (condition, answer, expected) in table {
+            assert_eq!(enabling(condition).holds(|_| answer), expected, "{condition} {answer:?}");
+        }
+    }
+
+    #[test]
+    fn without_conditions_an_item_is_asked() {
+        assert!(Enabling { any: false, conditions: Vec::new() }.holds(|_| None));
+    }
+}

@@ -1,0 +1,30 @@
+//! The one page of the SMART app, pure: view models in, HTML out. [`PageView::of`] makes the view of an order from its evaluation, the
+//! form, the answers and the timeline; [`html`] writes it; [`Submission::from_form`] reads what comes back.
+//! Not here: sessions, evaluation, saving and routes ([`crate::app`], [`crate::http`]).
+
+mod answers;
+mod assets;
+mod decision;
+mod definition;
+mod drawing;
+mod enabling;
+mod form;
+pub mod html;
+mod note;
+mod notice;
+mod submission;
+mod timeline;
+mod view;
+mod words;
+
+pub use answers::{CurrentAnswer, CurrentAnswers, Origin};
+pub use assets::{Asset, SCRIPT, STYLE};
+pub use decision::{AskView, CriterionView, DecisionView, EvidenceView, SiteView, Unread};
+pub use definition::{FormDefinition, FormError};
+pub use form::{ButtonView, FaultView, FieldView, FormView, GroupView, OptionView, PartView};
+pub use html::{Frame, RenderError};
+pub use notice::{LaunchFault, Notice};
+pub use submission::{Action, FieldFault, FieldFaults, Submission};
+pub use timeline::{Counted, Event, Timeline, Track};
+pub use view::{About, EntryView, OrderChoice, PageCase, PageView, Standing, TimelineView};
+pub use words::{Words, WordsError};

@@ -1,0 +1,41 @@
+//! The answers as a plain text for the clinician's own note, where the app may not save or the EHR refused to.
+//! Not here: the QuestionnaireResponse, which the caller has made.
+
+use super::answers::field_name;
+use super::decision::DecisionView;
+use super::definition::{Field, Kind};
+use super::view::PageCase;
+use super::words::{Text, Words};
+
+/// The order, the decision, and every answer in the form's order.
+pub(super) fn text(case: &PageCase<'_>, decision: &DecisionView) -> String {
+    let mut lines = vec![decision.order.clone(), decision.service.clone(), decision.determination.clone(), String::new()];
+    lines.push(format!("{}:", case.words.say(Text::NoteAnswers)));
+    for (group, field) in case.form.fields() {
+        let count = group.map_or(1, |group| case.answers.repetitions(&group.link_id));
+        for place in 0..count {
+            let repetition = group.map(|group| (group.link_id.as_str(), place));
+            if !field.enabling.holds(|link_id| case.answers.near(repetition, link_id)) {
+                continue;
+            }
+            let name = field_name(repetition, &field.link_id);
+            let Some(answer) = case.answers.get(&name).filter(|_| !case.faults.contains_key(&name)) else { continue };
+            let number = group.map(|_| format!("{}. ", place + 1)).unwrap_or_default();
+            let words = case.words.fill(Text::NoteAnswer, &[&field.text, &shown(case.words, field, &answer.value)]);
+            lines.push(format!("- {number}{words}"));
+        }
+    }
+    lines.extend([String::new(), case.words.fill(Text::Disclaimer, &[&case.policy.title, &case.policy.version])]);
+    lines.join("\n")
+}
+
+/// A value as a reader sees it.
+fn shown(words: &Words, field: &Field, value: &str) -> String {
+    match &field.kind {
+        Kind::Boolean if value == "true" => words.say(Text::Yes),
+        Kind::Boolean => words.say(Text::No),
+        Kind::Choice(choices) => choices.iter().find(|choice| choice.code == value).map_or(value, |choice| &choice.display).to_owned(),
+        Kind::Date { .. } => value.to_owned(),
+        Kind::Number { .. } => format!("{value} {}", field.unit).trim_end().to_owned(),
+    }
+}

@@ -1,0 +1,101 @@
+//! The pages without an order: a session that ended, access refused, a launch that failed, nothing to decide.
+//! Each says what happened and what to do; not here: who finds that out.
+
+use super::words::{Text, Words};
+
+/// What a page without an order is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Notice {
+    /// The session is over, or the form came from another one.
+    Expired,
+    /// The clinician, or the EHR, did not give access.
+    Refused,
+    /// The launch did not succeed.
+    Launch(LaunchFault),
+    /// No order in scope was found.
+    NoOrder,
+    /// The clinician goes back to the order.
+    Closed,
+    /// The EHR did not give the chart.
+    Unread,
+    /// A fault of ours.
+    Failed,
+}
+
+/// Why a launch did not succeed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LaunchFault {
+    /// The EHR is not registered.
+    UnknownEhr,
+    /// The EHR does not answer.
+    Unreachable,
+    /// The link lacks something, or has something unreadable.
+    Incomplete,
+    /// Used before, or too old.
+    Stale,
+    /// An answer to another launch, or a forged one.
+    Foreign,
+    /// The identity token did not pass its checks.
+    Unproven,
+    /// No patient came with the token.
+    NoPatient,
+    /// Another patient came with the token.
+    OtherPatient,
+}
+
+impl Notice {
+    /// Every notice.
+    pub const ALL: [Self; 14] = [
+        Self::Expired,
+        Self::Refused,
+        Self::Launch(LaunchFault::UnknownEhr),
+        Self::Launch(LaunchFault::Unreachable),
+        Self::Launch(LaunchFault::Incomplete),
+        Self::Launch(LaunchFault::Stale),
+        Self::Launch(LaunchFault::Foreign),
+        Self::Launch(LaunchFault::Unproven),
+        Self::Launch(LaunchFault::NoPatient),
+        Self::Launch(LaunchFault::OtherPatient),
+        Self::NoOrder,
+        Self::Closed,
+        Self::Unread,
+        Self::Failed,
+    ];
+
+    /// The page's heading.
+    pub(super) fn heading(self, words: &Words) -> String {
+        words.say(match self {
+            Self::Expired => Text::ExpiredHeading,
+            Self::Refused => Text::RefusedHeading,
+            Self::Launch(_) => Text::LaunchHeading,
+            Self::NoOrder => Text::NoOrderHeading,
+            Self::Closed => Text::ClosedHeading,
+            Self::Unread => Text::UnreadHeading,
+            Self::Failed => Text::FailedHeading,
+        })
+    }
+
+    /// What happened, and what to do.
+    pub(super) fn paragraphs(self, words: &Words) -> Vec<String> {
+        let fault = match self {
+            Self::Expired => return vec![words.say(Text::Expired)],
+            Self::Refused => return vec![words.say(Text::Refused)],
+            Self::NoOrder => return vec![words.say(Text::NoOrder)],
+            Self::Closed => return vec![words.say(Text::Closed)],
+            Self::Unread => return vec![words.say(Text::Unread)],
+            Self::Failed => return vec![words.say(Text::Failed)],
+            Self::Launch(fault) => fault,
+        };
+        let why = match fault {
+            LaunchFault::UnknownEhr => Text::LaunchUnknownEhr,
+            LaunchFault::Unreachable => Text::LaunchUnreachable,
+            LaunchFault::Incomplete => Text::LaunchIncomplete,
+            LaunchFault::Stale => Text::LaunchStale,
+            LaunchFault::Foreign => Text::LaunchForeign,
+            LaunchFault::Unproven => Text::LaunchUnproven,
+            LaunchFault::NoPatient => Text::LaunchNoPatient,
+            LaunchFault::OtherPatient => Text::LaunchOtherPatient,
+        };
+        vec![words.say(why), words.say(Text::LaunchAgain)]
+    }
+}

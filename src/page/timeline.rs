@@ -1,0 +1,288 @@
+//! What happened when, and the windows the policy counts, of one order: dates and words, from the facts and the evaluation.
+//! Not here: the picture ([`super::drawing`]).
+
+use chrono::NaiveDate;
+
+use super::words::{Text, Words};
+use crate::policy::{
+    Criterion, CriterionId, DateInterval, Facts, Form, OrderEvaluation, Policy, Side, Site, SiteEvaluation, Span, ValueSet, courses,
+};
+
+/// More scores than this are thinned out of the picture's labels.
+pub(super) const MOST_LABELLED_SCORES: usize = 8;
+
+/// What of the chart stands on one line of the picture.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Track {
+    /// Injections of the joint.
+    Injections,
+    /// Courses of therapy and activity modification.
+    Therapy,
+    /// Courses of NSAIDs.
+    Medication,
+    /// Pain scores from 0 to 10.
+    PainScores,
+}
+
+impl Track {
+    /// Every track, from the top.
+    pub const ALL: [Self; 4] = [Self::Injections, Self::Therapy, Self::Medication, Self::PainScores];
+}
+
+/// Something that happened on a day, or over some days.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Event {
+    /// Where it stands.
+    pub track: Track,
+    /// When; a partial date is all the days it can be, and no date is `None`.
+    pub when: Option<(NaiveDate, NaiveDate)>,
+    /// The date as a reader sees it.
+    pub date: String,
+    /// What it is.
+    pub words: String,
+    /// Whether the date is partial, so that the days are those it can be.
+    pub is_partial: bool,
+    /// A pain score.
+    pub score: Option<f64>,
+}
+
+/// A time the policy counts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Counted {
+    /// Its first day.
+    pub first: NaiveDate,
+    /// Its last day.
+    pub last: NaiveDate,
+    /// What is counted.
+    pub words: String,
+}
+
+/// The timeline of one order.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Timeline {
+    /// The day of the evaluation.
+    pub today: NaiveDate,
+    /// The service date.
+    pub service: NaiveDate,
+    /// What happened.
+    pub events: Vec<Event>,
+    /// What the policy counts.
+    pub counted: Vec<Counted>,
+}
+
+impl Timeline {
+    /// The timeline of an order.
+    #[must_use]
+    pub fn of(words: &Words, policy: &Policy, facts: &Facts<'_>, order: &OrderEvaluation<'_>, today: NaiveDate) -> Self {
+        let source = Source { words, policy, facts, order, today };
+        Self { today, service: order.service_date, events: source.events(), counted: source.counted() }
+    }
+}
+
+struct Source<'t, 'a> {
+    words: &'t Words,
+    policy: &'t Policy,
+    facts: &'t Facts<'a>,
+    order: &'t OrderEvaluation<'a>,
+    today: NaiveDate,
+}
+
+impl<'a> Source<'_, 'a> {
+    fn events(&self) -> Vec<Event> {
+        let mut events = self.injections();
+        events.extend(self.therapies());
+        events.extend(self.medications());
+        events.extend(self.scores());
+        events
+    }
+
+    /// The form whose answers count: the latest.
+    fn form(&self) -> Option<&Form<'a>> {
+        let counts = |form: &&Form<'_>| form.authored_on <= self.today;
+        self.facts
+            .forms
+            .iter()
+            .filter(counts)
+            .max_by(|left, right| (left.authored, left.reference.id()).cmp(&(right.authored, right.reference.id())))
+    }
+
+    /// Those of the chart, and those the form alone has.
+    fn injections(&self) -> Vec<Event> {
+        let charted = self.facts.injections.iter();
+        let mut events: Vec<_> =
+            charted.clone().map(|injection| self.injection(injection.performed, injection.side, Text::Injection)).collect();
+        let answered = self.form().into_iter().flat_map(|form| &form.answers.prior_injections);
+        let unknown =
+            answered.filter(|answer| answer.date.is_some() && !charted.clone().any(|injection| injection.performed == answer.date));
+        events.extend(unknown.map(|answer| self.injection(answer.date, answer.side, Text::InjectionByForm)));
+        events
+    }
+
+    fn injection(&self, when: Option<DateInterval>, side: Side, text: Text) -> Event {
+        let side = match side {
+            Side::Left => Text::SideLeft,
+            Side::Right => Text::SideRight,
+            Side::Both => Text::SideBoth,
+            Side::Unspecified => Text::SideUnspecified,
+        };
+        Event {
+            track: Track::Injections,
+            when: when.map(|when| (when.lo(), when.hi())),
+            date: when.map_or_else(|| self.words.say(Text::Undated), |when| when.to_string()),
+            words: self.words.fill(text, &[&self.words.say(side)]),
+            is_partial: when.is_some_and(|when| when.full().is_none()),
+            score: None,
+        }
+    }
+
+    fn therapies(&self) -> Vec<Event> {
+        let sessions = self.facts.therapies.iter().filter_map(|therapy| {
+            let (first, last) = self.days(therapy.span)?;
+            let name = therapy.label.display.as_deref().unwrap_or(&therapy.label.code);
+            Some((first, last, name))
+        });
+        self.course_events(Track::Therapy, Text::TherapyCourse, sessions.collect(), self.policy.parameters.session_gap_days)
+    }
+
+    fn medications(&self) -> Vec<Event> {
+        let uses = self.facts.nsaids.iter().filter_map(|nsaid| {
+            let (first, last) = self.days(nsaid.span)?;
+            let name = nsaid.label.display.as_deref().unwrap_or(&nsaid.label.code);
+            Some((first, last, name))
+        });
+        self.course_events(Track::Medication, Text::MedicationCourse, uses.collect(), self.policy.parameters.medication_gap_days)
+    }
+
+    /// The days of a span up to today, where full dates prove them.
+    fn days(&self, span: Span) -> Option<(NaiveDate, NaiveDate)> {
+        let (first, last) = match span {
+            Span::Days(first, last) => (first, last),
+            Span::Since(first) => (first, self.today),
+            Span::Unproven => return None,
+        };
+        (first <= last).then_some((first, last))
+    }
+
+    fn course_events(&self, track: Track, text: Text, intervals: Vec<(NaiveDate, NaiveDate, &str)>, gap_days: u32) -> Vec<Event> {
+        let courses = courses(intervals, gap_days).into_iter();
+        let event = |course: crate::policy::Course<&str>| {
+            let mut names = course.parts.clone();
+            names.sort_unstable();
+            names.dedup();
+            Event {
+                track,
+                when: Some((course.first, course.last)),
+                date: self.between(course.first, course.last),
+                words: self.words.fill(text, &[&names.join(", "), &course.days(), &course.parts.len()]),
+                is_partial: false,
+                score: None,
+            }
+        };
+        courses.map(event).collect()
+    }
+
+    fn between(&self, first: NaiveDate, last: NaiveDate) -> String {
+        if first == last { first.to_string() } else { self.words.fill(Text::Between, &[&first, &last]) }
+    }
+
+    fn scores(&self) -> Vec<Event> {
+        let event = |score: &crate::policy::PainScore<'_>| Event {
+            track: Track::PainScores,
+            when: Some((score.date, score.date)),
+            date: score.date.to_string(),
+            words: self.words.fill(Text::PainScore, &[&score.score]),
+            is_partial: false,
+            score: Some(score.score),
+        };
+        let mut scores: Vec<_> = self.facts.pain_scores.iter().map(event).collect();
+        scores.sort_by_key(|score| score.when);
+        scores
+    }
+
+    /// What the criteria of each joint count; what is the same for both stands once.
+    fn counted(&self) -> Vec<Counted> {
+        let mut counted: Vec<Counted> = Vec::new();
+        for site in &self.order.sites {
+            for window in site.criteria.iter().filter_map(|criterion| self.window(site, criterion)) {
+                if !counted.contains(&window) {
+                    counted.push(window);
+                }
+            }
+        }
+        counted
+    }
+
+    fn window(&self, site: &SiteEvaluation<'_>, criterion: &Criterion<'_>) -> Option<Counted> {
+        let thresholds = &self.policy.thresholds;
+        let dates = || site.prior_injections.iter().filter_map(|injection| DateInterval::parse(injection.date.as_deref()?));
+        let (first, last) = (dates().next(), dates().next_back());
+        let after_months = |from: DateInterval, months| (from.lo(), from.plus_months(months).hi());
+        let (first_day, last_day, text, count) = match criterion.id {
+            CriterionId::PainDuration => {
+                of(after_months(self.onset()?, thresholds.pain_duration_months), Text::PainWindow, thresholds.pain_duration_months)
+            }
+            CriterionId::TwoWeeksPassed => {
+                let first = first?;
+                of(
+                    (first.lo(), first.plus_days(thresholds.second_injection_days).hi()),
+                    Text::SecondWindow,
+                    thresholds.second_injection_days,
+                )
+            }
+            CriterionId::TwoMonthsApart => {
+                of(after_months(last?, thresholds.interval_months), Text::IntervalWindow, thresholds.interval_months)
+            }
+            CriterionId::WithinTwelveMonths => {
+                of(after_months(first?, thresholds.continuation_months), Text::ContinuationWindow, thresholds.continuation_months)
+            }
+            CriterionId::FewerThanFour => of(
+                self.before_service(thresholds.therapeutic_window_months)?,
+                Text::TherapeuticWindow,
+                thresholds.therapeutic_window_months,
+            ),
+            CriterionId::ExerciseTherapy => {
+                let months = self.policy.parameters.evidence_lookback_months;
+                of(self.before_service(months)?, Text::LookbackWindow, months)
+            }
+            CriterionId::Tenderness
+            | CriterionId::ProvocationTests
+            | CriterionId::Nsaids
+            | CriterionId::ActivityModification
+            | CriterionId::NoDiscOrFacetPain
+            | CriterionId::NoLikelierDiagnosis
+            | CriterionId::FirstDidNotHelp
+            | CriterionId::SustainedRelief
+            | CriterionId::WithOtherTreatment
+            | CriterionId::DiagnosticResponse
+            | CriterionId::Neurotomy
+            | CriterionId::OneProcedurePerVisit => return None,
+        };
+        Some(Counted { first: first_day, last: last_day, words: self.words.fill(text, &[&count, &last_day, &self.of_joint(site.site)]) })
+    }
+
+    /// The months before the service.
+    fn before_service(&self, months: u32) -> Option<(NaiveDate, NaiveDate)> {
+        let service = self.order.service_date;
+        Some((service.checked_sub_months(chrono::Months::new(months))?, service))
+    }
+
+    /// When the pain began: by the form, else the earliest onset of an active diagnosis of the joint's pain.
+    fn onset(&self) -> Option<DateInterval> {
+        let diagnoses = self.facts.conditions.iter().filter(|condition| condition.active && condition.sets.has(ValueSet::SijPainDiagnoses));
+        self.form().and_then(|form| form.answers.pain_onset).or_else(|| diagnoses.filter_map(|condition| condition.onset).min())
+    }
+
+    /// Which joint it is about, where the order is for two.
+    fn of_joint(&self, site: Site) -> String {
+        match site {
+            Site::Left if self.order.sites.len() > 1 => self.words.say(Text::OfLeft),
+            Site::Right if self.order.sites.len() > 1 => self.words.say(Text::OfRight),
+            Site::Left | Site::Right | Site::Unspecified => String::new(),
+        }
+    }
+}
+
+/// The parts of a window, in one order.
+fn of((first, last): (NaiveDate, NaiveDate), text: Text, count: u32) -> (NaiveDate, NaiveDate, Text, u32) {
+    (first, last, text, count)
+}

@@ -1,0 +1,270 @@
+//! The page of one order: the decision on record, the decision with the answers, the questions, the timeline.
+//! Everything a template shows, in words; not here: HTML ([`super::html`]).
+
+use std::collections::BTreeSet;
+
+use super::answers::CurrentAnswers;
+use super::decision::{DecisionView, Telling, Unread};
+use super::definition::FormDefinition;
+use super::drawing::Drawing;
+use super::form::{Asking, FormView};
+use super::note;
+use super::submission::FieldFaults;
+use super::timeline::{Event, Timeline};
+use super::words::{Text, Words};
+use crate::policy::{Evaluation, OrderEvaluation, OrderWords, Policy};
+
+/// What the page of an order is made of.
+#[derive(Clone, Copy, Debug)]
+pub struct PageCase<'c> {
+    /// The words of the page.
+    pub words: &'c Words,
+    /// The version of the policy the order was decided by.
+    pub policy: &'c Policy,
+    /// The documentation form.
+    pub form: &'c FormDefinition,
+    /// The evaluation of what is on record.
+    pub recorded: &'c Evaluation<'c>,
+    /// The order: `ServiceRequest/o1`.
+    pub order: &'c str,
+    /// The evaluation with the answers, and the id of the response that stands for them in it.
+    pub preview: Option<(&'c Evaluation<'c>, &'c str)>,
+    /// What stands in the fields.
+    pub answers: &'c CurrentAnswers,
+    /// What is wrong with it.
+    pub faults: &'c FieldFaults,
+    /// The field to be filled in next.
+    pub focus: Option<&'c str>,
+    /// What happened when.
+    pub timeline: Option<&'c Timeline>,
+    /// What is said beside the decision.
+    pub about: About<'c>,
+    /// How far the work is.
+    pub standing: &'c Standing,
+}
+
+/// What is said beside the decision.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct About<'c> {
+    /// The plan, or its insurer.
+    pub plan_name: &'c str,
+    /// The patient in a few words, so that the clinician sees whose chart it is; empty to say nothing.
+    pub patient: &'c str,
+    /// The published policy.
+    pub policy_url: Option<&'c str>,
+    /// What could not be read.
+    pub unread: Unread<'c>,
+}
+
+/// How far the work on the form is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Standing {
+    /// Nothing is saved, and it can be.
+    #[default]
+    Open,
+    /// The answers were saved just now, at that time in words.
+    Saved(String),
+    /// The app may not write. With answers: the finished QuestionnaireResponse as JSON.
+    ReadOnly(Option<String>),
+    /// The EHR refused to save: the finished QuestionnaireResponse as JSON.
+    NotSaved(String),
+}
+
+/// The page of an order.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PageView {
+    /// The page's title.
+    pub title: String,
+    /// The plan, or its insurer.
+    pub plan_name: String,
+    /// The patient, or nothing.
+    pub patient: String,
+    /// The decision that is shown: with the answers where there are any, else the one on record.
+    pub decision: DecisionView,
+    /// The decision on record, where another is shown.
+    pub on_record: Option<String>,
+    /// The decision with the answers, in a sentence.
+    pub with_answers: Option<String>,
+    /// The words that lead to the questions; none where nothing is asked.
+    pub answer_link: Option<String>,
+    /// The questions.
+    pub form: FormView,
+    /// What happened when.
+    pub timeline: Option<TimelineView>,
+    /// How far the work is.
+    pub standing: Standing,
+    /// The text to copy into the note, where the answers are kept by hand.
+    pub note: String,
+    /// The published policy, where its address is one a browser may open.
+    pub policy_url: Option<String>,
+    /// The order as the form sends it back.
+    pub order: String,
+    /// The policy, its version, and what the page is not.
+    pub disclaimer: String,
+}
+
+/// The timeline as picture and table.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TimelineView {
+    pub(super) drawing: Drawing,
+    /// The same in words, by date.
+    pub entries: Vec<EntryView>,
+}
+
+/// One line of the table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EntryView {
+    /// The date, or dates.
+    pub date: String,
+    /// What happened.
+    pub what: String,
+}
+
+impl PageView {
+    /// The page of an order; `None` if the evaluation does not have it.
+    #[must_use]
+    pub fn of(case: &PageCase<'_>) -> Option<Self> {
+        let recorded = order_of(case.recorded, case.order)?;
+        let preview = case.preview.and_then(|(evaluation, draft)| Some((evaluation, order_of(evaluation, case.order)?, draft)));
+        let decision = match preview {
+            Some((evaluation, order, draft)) => telling(case, evaluation, order).with(recorded, draft).decision(),
+            None => telling(case, case.recorded, recorded).decision(),
+        };
+        let shown = preview.map_or(recorded, |(_, order, _)| order);
+        let form = asking(case, missing(recorded).into_iter().chain(missing(shown)).collect()).view();
+        let is_by_hand = matches!(case.standing, Standing::ReadOnly(Some(_)) | Standing::NotSaved(_));
+        let (title, version) = (&case.policy.title, &case.policy.version);
+        Some(Self {
+            title: case.words.fill(Text::Title, &[&decision.order]),
+            plan_name: case.about.plan_name.to_owned(),
+            patient: case.about.patient.to_owned(),
+            on_record: preview.is_some().then(|| on_record(case, recorded)),
+            with_answers: preview.is_some().then(|| case.words.fill(Text::WithAnswers, &[&lowered(&decision.determination)])),
+            answer_link: answer_link(case.words, missing(shown).len()),
+            timeline: case.timeline.map(|timeline| timeline_view(case.words, timeline)),
+            note: if is_by_hand { note::text(case, &decision) } else { String::new() },
+            policy_url: case.about.policy_url.filter(|url| url.starts_with("https://") || url.starts_with("http://")).map(str::to_owned),
+            order: case.order.to_owned(),
+            disclaimer: case.words.fill(Text::Disclaimer, &[title, version]),
+            standing: case.standing.clone(),
+            decision,
+            form,
+        })
+    }
+
+    /// Whether there is nothing to do: supported, and nothing was answered just now.
+    #[must_use]
+    pub fn is_done(&self) -> bool {
+        self.decision.is_supported && self.on_record.is_none()
+    }
+
+    /// The finished QuestionnaireResponse, where it is to be kept by hand.
+    #[must_use]
+    pub fn finished(&self) -> Option<&str> {
+        match &self.standing {
+            Standing::ReadOnly(response) => response.as_deref(),
+            Standing::NotSaved(response) => Some(response),
+            Standing::Open | Standing::Saved(_) => None,
+        }
+    }
+
+    /// Whether the app may save.
+    #[must_use]
+    pub fn can_save(&self) -> bool {
+        !matches!(self.standing, Standing::ReadOnly(_))
+    }
+
+    /// Whether the user has yet to save, and can.
+    #[must_use]
+    pub fn is_unsaved(&self) -> bool {
+        matches!(self.standing, Standing::Open | Standing::NotSaved(_))
+    }
+}
+
+fn order_of<'e>(evaluation: &'e Evaluation<'e>, reference: &str) -> Option<&'e OrderEvaluation<'e>> {
+    evaluation.orders.iter().find(|order| order.order.to_string() == reference)
+}
+
+fn asking<'c>(case: &PageCase<'c>, missing: BTreeSet<&'static str>) -> Asking<'c> {
+    let PageCase { words, form, answers, faults, focus, .. } = *case;
+    Asking { words, form, answers, faults, focus, missing }
+}
+
+fn telling<'c>(case: &PageCase<'c>, evaluation: &'c Evaluation<'c>, order: &'c OrderEvaluation<'c>) -> Telling<'c> {
+    let PageCase { words, policy, about, .. } = *case;
+    Telling { words, policy, evaluation, order, recorded: None, draft_id: None, unread: about.unread }
+}
+
+impl<'c> Telling<'c> {
+    /// The same with answers that are not saved.
+    fn with(self, recorded: &'c OrderEvaluation<'c>, draft_id: &'c str) -> Self {
+        Self { recorded: Some(recorded), draft_id: Some(draft_id), ..self }
+    }
+}
+
+/// The linkIds that would settle a criterion.
+fn missing(order: &OrderEvaluation<'_>) -> BTreeSet<&'static str> {
+    order.sites.iter().flat_map(|site| &site.criteria).flat_map(|criterion| &criterion.missing).map(|question| question.link_id()).collect()
+}
+
+fn on_record(case: &PageCase<'_>, recorded: &OrderEvaluation<'_>) -> String {
+    let telling = telling(case, case.recorded, recorded).decision();
+    case.words.fill(Text::OnRecord, &[&lowered(&telling.determination)])
+}
+
+fn answer_link(words: &Words, count: usize) -> Option<String> {
+    match count {
+        0 => None,
+        1 => Some(words.say(Text::AnswerOne)),
+        _ => Some(words.fill(Text::Answer, &[&count])),
+    }
+}
+
+fn timeline_view(words: &Words, timeline: &Timeline) -> TimelineView {
+    let mut entries: Vec<_> = timeline.events.iter().map(|event| (event.when.map(|(first, _)| first), entry(event))).collect();
+    entries.extend(timeline.counted.iter().map(|counted| {
+        let date = words.fill(Text::Between, &[&counted.first, &counted.last]);
+        (Some(counted.first), EntryView { date, what: counted.words.clone() })
+    }));
+    let line = |text, date: chrono::NaiveDate| {
+        let what = words.fill(text, &[&""]).trim().to_owned();
+        (Some(date), EntryView { date: date.to_string(), what })
+    };
+    if timeline.today == timeline.service {
+        entries.push(line(Text::LineServiceToday, timeline.service));
+    } else {
+        entries.push(line(Text::LineToday, timeline.today));
+        entries.push(line(Text::LineService, timeline.service));
+    }
+    entries.sort_by_key(|(first, _)| *first);
+    TimelineView { drawing: Drawing::of(words, timeline), entries: entries.into_iter().map(|(_, entry)| entry).collect() }
+}
+
+fn entry(event: &Event) -> EntryView {
+    EntryView { date: event.date.clone(), what: event.words.clone() }
+}
+
+/// Several orders to choose from.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct OrderChoice {
+    /// Each order: as the form sends it back, and in words.
+    pub orders: Vec<(String, String)>,
+}
+
+impl OrderChoice {
+    /// The orders of an evaluation.
+    pub fn of<'p>(words: &Words, evaluation: &Evaluation<'_>, policy_of: impl Fn(&OrderEvaluation<'_>) -> &'p Policy) -> Self {
+        let order = |order: &OrderEvaluation<'_>| {
+            let names = OrderWords { policy: policy_of(order), order, is_one_of_several: false };
+            let determination = names.determination(order.determination, order.earliest_date);
+            (order.order.to_string(), words.fill(Text::ChosenOrder, &[&names.order(), &order.service_date, &determination]))
+        };
+        Self { orders: evaluation.orders.iter().map(order).collect() }
+    }
+}
+
+/// The first letter small, for the middle of a sentence.
+fn lowered(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map(|first| first.to_lowercase().chain(letters).collect()).unwrap_or_default()
+}

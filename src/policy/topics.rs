@@ -1,0 +1,138 @@
+//! What kind of card each determination gets, read from `[topics]` of `cards.toml`: CRD 2.2.1's response types
+//! (<https://hl7.org/fhir/us/davinci-crd/ValueSet-cardType.html>), which clients filter by and switch off.
+//! Not here: switching off ([`crate::cds_hooks`]).
+
+use std::collections::HashMap;
+
+use serde::Deserialize;
+use toml::Spanned;
+
+use super::definition_file::PolicyError;
+use super::evaluation::{CriterionId, Determination, OrderEvaluation};
+
+/// A kind of card.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CardTopic {
+    /// Its code system.
+    pub system: String,
+    /// Its code.
+    pub code: String,
+    /// Its words.
+    pub display: String,
+}
+
+/// Which kind of card an order gets.
+#[derive(Debug)]
+pub struct Topics {
+    determinations: EachDetermination<CardTopic>,
+    if_any_not_met: HashMap<CriterionId, CardTopic>,
+    if_all_not_met: HashMap<CriterionId, CardTopic>,
+}
+
+/// `[topics]` as it is written.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct TopicsToml {
+    system: String,
+    displays: HashMap<String, String>,
+    determinations: EachDetermination<Spanned<String>>,
+    not_yet_if_any_not_met: HashMap<String, Spanned<String>>,
+    not_yet_if_all_not_met: HashMap<String, Spanned<String>>,
+}
+
+/// One for each determination.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct EachDetermination<T> {
+    supported: T,
+    needs_documentation: T,
+    not_yet: T,
+    individual_consideration: T,
+    indeterminate: T,
+    not_supported: T,
+}
+
+impl<T> EachDetermination<T> {
+    fn of(&self, determination: Determination) -> &T {
+        match determination {
+            Determination::Supported => &self.supported,
+            Determination::NeedsDocumentation => &self.needs_documentation,
+            Determination::NotYet => &self.not_yet,
+            Determination::IndividualConsideration => &self.individual_consideration,
+            Determination::Indeterminate => &self.indeterminate,
+            Determination::NotSupported => &self.not_supported,
+        }
+    }
+
+    fn try_map<U, E>(&self, read: impl Fn(&T) -> Result<U, E>) -> Result<EachDetermination<U>, E> {
+        Ok(EachDetermination {
+            supported: read(&self.supported)?,
+            needs_documentation: read(&self.needs_documentation)?,
+            not_yet: read(&self.not_yet)?,
+            individual_consideration: read(&self.individual_consideration)?,
+            indeterminate: read(&self.indeterminate)?,
+            not_supported: read(&self.not_supported)?,
+        })
+    }
+}
+
+impl Topics {
+    /// Checks that every criterion and every topic that is named exists.
+    pub(super) fn read(file: &str, text: &str, read: &TopicsToml) -> Result<Self, PolicyError> {
+        let source = Source { file, text, read };
+        Ok(Self {
+            determinations: read.determinations.try_map(|code| source.topic(code))?,
+            if_any_not_met: source.criteria(&read.not_yet_if_any_not_met)?,
+            if_all_not_met: source.criteria(&read.not_yet_if_all_not_met)?,
+        })
+    }
+
+    /// The kind of card an order gets. What a not-yet is about, its criteria that are not met say.
+    #[must_use]
+    pub fn of(&self, order: &OrderEvaluation<'_>) -> &CardTopic {
+        let by_criteria = (order.determination == Determination::NotYet).then(|| self.by_not_met(&not_met(order))).flatten();
+        by_criteria.unwrap_or_else(|| self.determinations.of(order.determination))
+    }
+
+    fn by_not_met(&self, not_met: &[CriterionId]) -> Option<&CardTopic> {
+        let any = not_met.iter().find_map(|id| self.if_any_not_met.get(id));
+        any.or_else(|| {
+            let (first, others) = not_met.split_first()?;
+            let topic = self.if_all_not_met.get(first)?;
+            others.iter().all(|id| self.if_all_not_met.get(id) == Some(topic)).then_some(topic)
+        })
+    }
+}
+
+/// The criteria that are not met, of the joints that decided the order.
+fn not_met(order: &OrderEvaluation<'_>) -> Vec<CriterionId> {
+    let deciding = order.sites.iter().filter(|site| site.determination == order.determination);
+    let criteria = deciding.flat_map(|site| &site.criteria);
+    criteria.filter(|criterion| criterion.verdict.is_not_met()).map(|criterion| criterion.id).collect()
+}
+
+struct Source<'t> {
+    file: &'t str,
+    text: &'t str,
+    read: &'t TopicsToml,
+}
+
+impl Source<'_> {
+    fn topic(&self, code: &Spanned<String>) -> Result<CardTopic, PolicyError> {
+        let known = self.read.displays.get(code.get_ref());
+        let display = known.ok_or_else(|| self.fault(code, format!("`{}` is not in [topics.displays]", code.get_ref())))?;
+        Ok(CardTopic { system: self.read.system.clone(), code: code.get_ref().clone(), display: display.clone() })
+    }
+
+    fn criteria(&self, topics: &HashMap<String, Spanned<String>>) -> Result<HashMap<CriterionId, CardTopic>, PolicyError> {
+        let entry = |(id, code): (&String, &Spanned<String>)| {
+            let known = CriterionId::ALL.iter().copied().find(|known| known.as_str() == id);
+            Ok((known.ok_or_else(|| self.fault(code, format!("unknown criterion `{id}`")))?, self.topic(code)?))
+        };
+        topics.iter().map(entry).collect()
+    }
+
+    fn fault(&self, at: &Spanned<String>, problem: String) -> PolicyError {
+        PolicyError::at(self.file, self.text, at.span().start, problem)
+    }
+}

@@ -1,0 +1,274 @@
+//! Coverage information for orders whose evaluation is put together by hand, and its parts to look at.
+
+use std::path::Path;
+use std::sync::LazyLock;
+
+use super::showing::presenting;
+use chrono::NaiveDate;
+use serde_json::value::RawValue;
+use serde_json::{Value, json};
+use sij_cds::cds_hooks::{
+    Action, COVERAGE_INFORMATION, CardCase, CoverageAssertion, CoverageState, CrdVersion, PlanContact, Presentation, PriorAuthorization,
+    coverage_information,
+};
+use sij_cds::policy::{
+    Criterion, CriterionId, Determination, DiagnosisSupport, Evaluation, OrderEvaluation, OrderKind, Pathway, Plan, Policy, PolicyFile,
+    PolicyVersion, Reference, Site, SiteEvaluation, Verdict,
+};
+
+use super::{PolicyFolder, day_of_the_fixtures};
+
+pub(crate) const COVERAGE: &str = "Coverage/c1";
+pub(crate) const QUESTIONNAIRE: &str = "https://plan.example/Questionnaire/sij|2019-08";
+
+/// The policy of the product.
+pub(crate) static POLICY: LazyLock<Policy> =
+    LazyLock::new(|| read_policy(&Path::new(env!("CARGO_MANIFEST_DIR")).join("cds-hooks/policies/sacroiliac-joint-interventions/2019-08")));
+
+/// The same with a next review.
+pub(crate) fn policy_reviewed_on(day: &str) -> Policy {
+    let folder = PolicyFolder::new();
+    folder.change("policy.toml", "effective_from =", &format!("next_review = \"{day}\"\neffective_from ="));
+    read_policy(&folder.version("2019-08"))
+}
+
+fn read_policy(folder: &Path) -> Policy {
+    let value_sets = std::fs::read_dir(folder.join("valuesets")).unwrap().map(|entry| entry.unwrap().file_name());
+    let value_sets = value_sets.map(|name| format!("valuesets/{}", name.to_str().unwrap()));
+    let names = ["policy.toml", "cards.toml", "questionnaire.json"].map(str::to_owned).into_iter().chain(value_sets);
+    let files: Vec<_> = names.map(|name| PolicyFile { text: std::fs::read_to_string(folder.join(&name)).unwrap(), name }).collect();
+    Policy::read(&files).unwrap()
+}
+
+/// A draft order as a client writes it.
+pub(crate) fn draft() -> Value {
+    let cpt = json!({"system": "urn:oid:2.16.840.1.113883.6.12", "code": "27096:LT", "display": "Injection"});
+    let local = json!({"system": "http://ehr.example.org/local", "code": "27096"});
+    json!({"resourceType": "ServiceRequest", "id": "o1", "status": "draft", "code": {"coding": [local, cpt.clone(), cpt]}})
+}
+
+/// An order, decided, and what the plan says of it.
+#[derive(Clone, Debug)]
+pub(crate) struct Decided {
+    pub(crate) order: String,
+    pub(crate) evaluation: Evaluation<'static>,
+    pub(crate) assertion: CoverageAssertion<'static>,
+    pub(crate) unavailable: Vec<(&'static str, Vec<&'static str>)>,
+}
+
+impl Decided {
+    /// An order for the left joint with this determination, for a service on 2026-12-01.
+    pub(crate) fn as_(determination: Determination) -> Self {
+        let criteria = match determination {
+            Determination::Supported => vec![met()],
+            Determination::NeedsDocumentation => vec![met(), unknown(CriterionId::Tenderness), unknown(CriterionId::Nsaids)],
+            Determination::NotYet => vec![met(), unmet(CriterionId::TwoMonthsApart)],
+            Determination::IndividualConsideration => vec![met(), unmet(CriterionId::WithinTwelveMonths)],
+            Determination::NotSupported => vec![unmet(CriterionId::DiagnosticResponse)],
+            Determination::Indeterminate => Vec::new(),
+        };
+        let order = order(determination, vec![site(Site::Left, determination, criteria)]);
+        let evaluation = Evaluation {
+            policy: PolicyVersion { id: POLICY.id.clone(), version: POLICY.version.clone() },
+            as_of: day_of_the_fixtures(),
+            patient: Reference::new("Patient", "p1".into()),
+            orders: vec![order],
+            plan: Plan::Unknown,
+        };
+        Self { order: draft().to_string(), evaluation, assertion: assertion(), unavailable: Vec::new() }
+    }
+
+    /// Not yet, but from a day on.
+    pub(crate) fn from(day: &str) -> Self {
+        let mut decided = Self::as_(Determination::NotYet);
+        decided.evaluation.orders[0].earliest_date = Some(date(day));
+        decided.evaluation.orders[0].supported_from = Some((date(day), date("2027-05-01")));
+        decided
+    }
+
+    /// The same with a criterion more.
+    pub(crate) fn with(mut self, criterion: Criterion<'static>) -> Self {
+        self.evaluation.orders[0].supported_from.take_if(|_| criterion.verdict.is_unknown());
+        self.evaluation.orders[0].sites[0].criteria.push(criterion);
+        self
+    }
+
+    /// The same with a joint more.
+    pub(crate) fn with_site(mut self, determination: Determination, criterion: Criterion<'static>) -> Self {
+        self.evaluation.orders[0].supported_from.take_if(|_| criterion.verdict.is_unknown());
+        self.evaluation.orders[0].sites.push(site(Site::Right, determination, vec![criterion]));
+        self
+    }
+
+    pub(crate) fn asserted(mut self, change: impl FnOnce(&mut CoverageAssertion<'static>)) -> Self {
+        change(&mut self.assertion);
+        self
+    }
+
+    pub(crate) fn version(self, version: CrdVersion) -> Self {
+        self.asserted(|assertion| assertion.version = version)
+    }
+
+    pub(crate) fn stance(self, stance: Option<PriorAuthorization>) -> Self {
+        self.asserted(|assertion| assertion.prior_authorization = stance)
+    }
+
+    pub(crate) fn bearing(mut self, extensions: &Value) -> Self {
+        let mut order = draft();
+        order["extension"] = extensions.clone();
+        self.order = order.to_string();
+        self
+    }
+
+    pub(crate) fn written(mut self, order: &str) -> Self {
+        order.clone_into(&mut self.order);
+        self
+    }
+
+    /// The order as it is sent back, letter for letter; none where there is nothing new.
+    pub(crate) fn sent_back_under(&self, policy: &Policy) -> Option<String> {
+        let raw: &RawValue = serde_json::from_str(&self.order).unwrap();
+        let orders = [(0, raw)];
+        let presentation = Presentation { unavailable: &self.unavailable, ..presenting(&orders) };
+        let case = CardCase { policy, evaluation: &self.evaluation, order: &self.evaluation.orders[0], presentation: &presentation };
+        match coverage_information(&case, &self.assertion)? {
+            Action::Update { description, resource } => {
+                assert!(!description.is_empty());
+                Some(serde_json::to_string(&resource).unwrap())
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+
+    pub(crate) fn sent_back(&self) -> Option<String> {
+        self.sent_back_under(&POLICY)
+    }
+
+    /// The coverage information on it.
+    #[track_caller]
+    pub(crate) fn extensions(&self) -> Vec<Value> {
+        self.extensions_under(&POLICY)
+    }
+
+    #[track_caller]
+    pub(crate) fn extensions_under(&self, policy: &Policy) -> Vec<Value> {
+        ours(&self.sent_back_under(policy).expect("there is something new"))
+    }
+}
+
+/// The coverage information an order bears.
+pub(crate) fn ours(order: &str) -> Vec<Value> {
+    let order: Value = serde_json::from_str(order).unwrap();
+    let extensions = order["extension"].as_array().cloned().unwrap_or_default();
+    extensions.into_iter().filter(|extension| extension["url"] == COVERAGE_INFORMATION).collect()
+}
+
+pub(crate) fn assertion() -> CoverageAssertion<'static> {
+    CoverageAssertion {
+        version: CrdVersion::V2_2,
+        coverage: COVERAGE,
+        state: CoverageState::Active,
+        judged_for: None,
+        period_end: None,
+        prior_authorization: None,
+        authorization_number: None,
+        contact: None,
+        policy_url: None,
+        questionnaire: QUESTIONNAIRE,
+        assertion_id: "0f5cbd6c-4d2c-4b0f-8f3e-0a7d1f0c9e55",
+        with_reason_code: false,
+    }
+}
+
+pub(crate) static CONTACT: LazyLock<PlanContact> = LazyLock::new(|| PlanContact {
+    name: Some("Utilization management".to_owned()),
+    phone: Some("+1 555 0100".to_owned()),
+    email: None,
+    url: Some("https://plan.example/help".to_owned()),
+});
+
+pub(crate) fn date(day: &str) -> NaiveDate {
+    day.parse().unwrap()
+}
+
+fn order(determination: Determination, sites: Vec<SiteEvaluation<'static>>) -> OrderEvaluation<'static> {
+    OrderEvaluation {
+        order: Reference::new("ServiceRequest", "o1".into()),
+        position: 0,
+        kind: OrderKind::Injection,
+        service_date: date("2026-12-01"),
+        determination,
+        earliest_date: None,
+        too_late: None,
+        supported_from: None,
+        diagnosis: DiagnosisSupport::OnOrder,
+        supporting_condition: None,
+        second_procedure: None,
+        sites,
+        coding_notes: Vec::new(),
+        assumptions: Vec::new(),
+    }
+}
+
+fn site(site: Site, determination: Determination, criteria: Vec<Criterion<'static>>) -> SiteEvaluation<'static> {
+    let pathway = Pathway::Subsequent;
+    SiteEvaluation { site, pathway, determination, earliest_date: None, too_late: None, prior_injections: Vec::new(), criteria }
+}
+
+fn met() -> Criterion<'static> {
+    criterion(CriterionId::PainDuration, Verdict::Met)
+}
+
+pub(crate) fn unmet(id: CriterionId) -> Criterion<'static> {
+    criterion(id, Verdict::NotMet)
+}
+
+pub(crate) fn unknown(id: CriterionId) -> Criterion<'static> {
+    criterion(id, Verdict::Unknown)
+}
+
+fn criterion(id: CriterionId, verdict: Verdict) -> Criterion<'static> {
+    let statement = format!("What was found for {}.", id.as_str());
+    Criterion { id, verdict, statement, evidence: Vec::new(), missing: Vec::new(), met_from: None, remediable: true }
+}
+
+/// The parts of an extension with this url.
+pub(crate) fn parts<'v>(extension: &'v Value, url: &str) -> Vec<&'v Value> {
+    extension["extension"].as_array().unwrap().iter().filter(|part| part["url"] == url).collect()
+}
+
+/// What the parts with this url say: the value, whatever its type.
+pub(crate) fn values<'v>(extension: &'v Value, url: &str) -> Vec<&'v Value> {
+    parts(extension, url).into_iter().map(value).collect()
+}
+
+/// The same as texts.
+pub(crate) fn codes<'v>(extension: &'v Value, url: &str) -> Vec<&'v str> {
+    values(extension, url).into_iter().map(|code| code.as_str().unwrap()).collect()
+}
+
+pub(crate) fn value(part: &Value) -> &Value {
+    let mut values = part.as_object().unwrap().iter().filter(|(name, _)| *name != "url");
+    let (name, value) = values.next().unwrap();
+    assert!(name.starts_with("value") && values.next().is_none(), "{part}");
+    value
+}
+
+/// The texts of its reasons.
+pub(crate) fn reasons(extension: &Value) -> Vec<&str> {
+    values(extension, "reason").into_iter().map(|reason| reason["text"].as_str().unwrap()).collect()
+}
+
+/// The details of a kind, by the code or, where the version has none, the words for it.
+pub(crate) fn details<'v>(extension: &'v Value, code: &str, words: &str) -> Vec<&'v Value> {
+    let is_it = |detail: &&Value| {
+        let concept = values(detail, "code")[0];
+        let mut codings = concept["coding"].as_array().into_iter().flatten();
+        codings.any(|coding| coding["code"] == code) || concept["text"] == words
+    };
+    parts(extension, "detail").into_iter().filter(is_it).map(|detail| values(detail, "value")[0]).collect()
+}
+
+pub(crate) fn instructions(extension: &Value) -> Vec<&str> {
+    details(extension, "instructions", "What to do").into_iter().map(|text| text.as_str().unwrap()).collect()
+}

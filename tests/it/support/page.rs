@@ -1,0 +1,158 @@
+//! Pages of stories: a chart judged without the service, its view, and the HTML of it.
+
+use std::path::Path;
+use std::sync::LazyLock;
+
+use serde_json::{Value, json};
+use sij_cds::cds_hooks::{Prefetch, read};
+use sij_cds::evidence::{Gathered, Kind, PrefetchKeys, Prefetched};
+use sij_cds::page::{
+    About, CurrentAnswers, FieldFaults, FormDefinition, Frame, PageCase, PageView, Standing, Submission, Timeline, Unread, Words, html,
+};
+use sij_cds::policy::{Evaluation, Facts, Inquiry, Policy, PolicyFile, Reference, evaluate};
+
+use super::{day_of_the_fixtures, story};
+
+pub(crate) const NONCE: &str = "bm9uY2U";
+
+/// The id of the response that stands for answers that are not saved.
+const DRAFT: &str = "draft";
+
+pub(crate) static WORDS: LazyLock<Words> = LazyLock::new(|| Words::embedded().unwrap());
+
+pub(crate) static FORM: LazyLock<FormDefinition> = LazyLock::new(|| FormDefinition::read(&questionnaire()).unwrap());
+
+pub(crate) static POLICY: LazyLock<Policy> = LazyLock::new(|| Policy::read(&policy_files()).unwrap());
+
+fn folder() -> std::path::PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("cds-hooks/policies/sacroiliac-joint-interventions/2019-08")
+}
+
+pub(crate) fn questionnaire() -> String {
+    std::fs::read_to_string(folder().join("questionnaire.json")).unwrap()
+}
+
+fn policy_files() -> Vec<PolicyFile> {
+    let read = |name: String| PolicyFile { text: std::fs::read_to_string(folder().join(&name)).unwrap(), name };
+    let sets = std::fs::read_dir(folder().join("valuesets")).unwrap();
+    let sets = sets.map(|file| format!("valuesets/{}", file.unwrap().file_name().to_str().unwrap()));
+    ["policy.toml", "cards.toml", "questionnaire.json"].map(str::to_owned).into_iter().chain(sets).map(read).collect()
+}
+
+/// One page to be made, from a chart and what was done on it. Starts from the chart as it is.
+#[derive(Clone)]
+pub(crate) struct PageSample {
+    pub(crate) request: Value,
+    pub(crate) form: FormDefinition,
+    pub(crate) answers: CurrentAnswers,
+    pub(crate) faults: FieldFaults,
+    pub(crate) focus: Option<String>,
+    /// The items judged as not saved.
+    pub(crate) items: Option<Value>,
+    pub(crate) standing: Standing,
+    pub(crate) patient: String,
+    pub(crate) plan_name: String,
+    pub(crate) policy_url: Option<String>,
+    pub(crate) csrf: String,
+}
+
+impl PageSample {
+    pub(crate) fn of_story(name: &str) -> Self {
+        Self {
+            request: serde_json::from_str(&story(name).request).unwrap(),
+            form: FORM.clone(),
+            answers: CurrentAnswers::default(),
+            faults: FieldFaults::new(),
+            focus: None,
+            items: None,
+            standing: Standing::Open,
+            patient: "Patient of the story, born 1961-04-02".to_owned(),
+            plan_name: "Example Health Plan".to_owned(),
+            policy_url: Some("https://payer.example.org/policies/sij".to_owned()),
+            csrf: "token".to_owned(),
+        }
+    }
+
+    /// After a form with these fields was sent.
+    pub(crate) fn submitting(mut self, pairs: &[(&str, &str)]) -> Self {
+        let submission = Submission::from_form(&self.form, pairs.iter().copied(), day_of_the_fixtures().date_naive());
+        self.answers = submission.answers.with_origins_of(&self.answers);
+        (self.items, self.faults, self.focus) = (Some(submission.items), submission.faults, submission.focus);
+        self
+    }
+
+    pub(crate) fn standing(self, standing: Standing) -> Self {
+        Self { standing, ..self }
+    }
+
+    /// The QuestionnaireResponse of the answers.
+    pub(crate) fn response(&self) -> Value {
+        let patient = self.request["context"]["patientId"].as_str().unwrap();
+        json!({
+            "resourceType": "QuestionnaireResponse", "id": DRAFT, "questionnaire": self.form.canonical, "status": "completed",
+            "subject": {"reference": format!("Patient/{patient}")}, "authored": day_of_the_fixtures(), "item": self.items,
+        })
+    }
+
+    pub(crate) fn view(&self) -> PageView {
+        let with_answers = self.items.as_ref().map(|_| {
+            let mut request = self.request.clone();
+            request["prefetch"]["draft"] = json!({"resourceType": "Bundle", "entry": [{"resource": self.response()}]});
+            request.to_string()
+        });
+        judged(&self.request.to_string(), |recorded, facts| match &with_answers {
+            Some(request) => judged(request, |preview, facts| self.view_of(recorded, Some(preview), facts)),
+            None => self.view_of(recorded, None, facts),
+        })
+    }
+
+    fn view_of(&self, recorded: &Evaluation<'_>, preview: Option<&Evaluation<'_>>, facts: &Facts<'_>) -> PageView {
+        let order = preview.unwrap_or(recorded).orders.first().expect("an order in scope");
+        let timeline = Timeline::of(&WORDS, &POLICY, facts, order, day_of_the_fixtures().date_naive());
+        let case = PageCase {
+            words: &WORDS,
+            policy: &POLICY,
+            form: &self.form,
+            recorded,
+            order: &order.order.to_string(),
+            preview: preview.map(|preview| (preview, DRAFT)),
+            answers: &self.answers,
+            faults: &self.faults,
+            focus: self.focus.as_deref(),
+            timeline: Some(&timeline),
+            about: About {
+                plan_name: &self.plan_name,
+                patient: &self.patient,
+                policy_url: self.policy_url.as_deref(),
+                unread: Unread { lists: &[], entries: 0 },
+            },
+            standing: &self.standing,
+        };
+        PageView::of(&case).expect("the order is in the evaluation")
+    }
+
+    pub(crate) fn html(&self) -> String {
+        html::page(Frame { csrf: &self.csrf, ..frame() }, &self.view()).unwrap()
+    }
+}
+
+pub(crate) fn frame() -> Frame<'static> {
+    Frame { words: &WORDS, nonce: NONCE, assets: "/smart/assets", action: "/smart/app/s", back: "/smart/app/s/back", csrf: "token" }
+}
+
+/// What the policy says of a request, and of what.
+pub(crate) fn judged<T>(request: &str, act: impl FnOnce(&Evaluation<'_>, &Facts<'_>) -> T) -> T {
+    let keys: PrefetchKeys = Kind::ALL.into_iter().map(|kind| (kind.name().to_owned(), kind)).collect();
+    let call = read::<Prefetched<'_>>(request, |_| true).unwrap();
+    let gathered = Gathered::of_orders(call.context.order_resources());
+    let patient = call.context.patient_id.to_string();
+    let (_, prefetch) = call.without_prefetch();
+    let gathered = match prefetch {
+        Prefetch::Read(prefetch) => gathered.with(prefetch, &keys),
+        Prefetch::Raw(raw) | Prefetch::Unwanted(raw) => gathered.with(serde_json::from_str(raw.get()).unwrap(), &keys),
+        Prefetch::Absent => gathered,
+    };
+    let facts = gathered.facts(&POLICY, &patient);
+    let inquiry = Inquiry { patient: Reference::new("Patient", patient.clone().into()), as_of: day_of_the_fixtures() };
+    act(&evaluate(&POLICY, &facts, inquiry), &facts)
+}
