@@ -17,6 +17,7 @@ use super::dialects::{Dialects, DialectsError};
 use super::fetching::{FetchReach, Fetching, lacking_form, not_asked_yet, with_lists, with_orders, with_referred};
 use super::figures::Figures;
 use super::form::Forms;
+use super::keeping::HeldAnswer;
 use super::manner::{KeptPlans, Manner, order_plans};
 use super::opening::open;
 use super::plans::Plans;
@@ -206,15 +207,15 @@ impl App {
     /// # Errors
     /// [`CallError`] for a call that is not as the specification says, or that brings nothing to decide on.
     pub async fn answer(&self, client: &VerifiedClient, body: &[u8]) -> Result<Vec<u8>, CallError> {
-        Ok(self.answer_by(client, body, None).await?.body)
+        Ok(self.answer_by(client, body, None).await?.kept().await?.body)
     }
 
     /// As [`App::answer`], for a call that may be ended at an instant: fetching ends early enough before it that what did come is
-    /// answered.
+    /// answered. The answer is still to be kept, for which the body is not needed any more.
     ///
     /// # Errors
     /// As [`App::answer`].
-    pub async fn answer_by(&self, client: &VerifiedClient, body: &[u8], end: Option<Instant>) -> Result<Answer, CallError> {
+    pub async fn answer_by(&self, client: &VerifiedClient, body: &[u8], end: Option<Instant>) -> Result<HeldAnswer, CallError> {
         let received_at = self.ports.clock.now();
         let (means, body) = (Means { hooks: self.services.hooks_of(client.dialect()), ..self.means(received_at) }, text(body)?);
         let Call { asked, opened } = open(&means, body, Reach::InScope)?;
@@ -230,8 +231,7 @@ impl App {
                 self.decide(&means, opened, &reach, |decision, fetched| self.write(&recorder, decision, fetched)).await??
             }
         };
-        self.keep(entry.into_iter().collect()).await?;
-        Ok(Answer { hook: asked.hook, body: answer })
+        self.begin_keeping(entry.into_iter().collect(), Answer { hook: asked.hook, body: answer })
     }
 
     /// The form that a client without DTR is asked for, where a card can bring it along (CRD 2.2.1, dev-20).

@@ -10,12 +10,12 @@ use serde_json::json;
 use tracing::info;
 use uuid::Uuid;
 
-use super::application::App;
+use super::application::{Answer, App};
 use super::call_error::CallError;
 use super::ports::Ports;
 use crate::auth::VerifiedClient;
-use crate::cds_hooks::{Told, read_feedback};
-use crate::ledger::{Entry, EntryKind, Standing};
+use crate::cds_hooks::{Hook, Told, read_feedback};
+use crate::ledger::{Entry, EntryKind, Standing, Underway};
 
 /// Refused callers of this long are counted together.
 const MINUTE: TimeDelta = TimeDelta::minutes(1);
@@ -104,7 +104,38 @@ impl Ports {
     }
 }
 
+/// An answer that may not leave yet, because it is not kept yet.
+#[derive(Debug)]
+#[must_use]
+pub struct HeldAnswer {
+    answer: Answer,
+    underway: Underway,
+}
+
+impl HeldAnswer {
+    /// The call's hook.
+    #[must_use]
+    pub fn hook(&self) -> Hook {
+        self.answer.hook
+    }
+
+    /// The answer, as soon as it is kept.
+    ///
+    /// # Errors
+    /// [`CallError::NotRecorded`].
+    pub async fn kept(self) -> Result<Answer, CallError> {
+        self.underway.kept().await.map_err(|_| CallError::NotRecorded)?;
+        Ok(self.answer)
+    }
+}
+
 impl App {
+    /// Begins to keep entries, and an answer back until they are durable.
+    pub(super) fn begin_keeping(&self, entries: Vec<Entry<'_>>, answer: Answer) -> Result<HeldAnswer, CallError> {
+        let underway = self.ports().ledger.begin_keeping(entries).map_err(|_| CallError::NotRecorded)?;
+        Ok(HeldAnswer { answer, underway })
+    }
+
     /// Keeps an entry; it is durable when this returns.
     pub(super) async fn keep(&self, entries: Vec<Entry<'_>>) -> Result<(), CallError> {
         self.ports().ledger.keep(entries).await.map_err(|_| CallError::NotRecorded)

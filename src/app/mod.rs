@@ -37,6 +37,7 @@ pub use call_error::{CallError, Category, CoverageFault};
 pub use decision::Report;
 pub use dialects::{Dialects, DialectsError};
 pub use form::{Assertion, AssertionLookup, CanonicalSearch, ChartAnswer, ChartAnswers, FormError, PublishedKind};
+pub use keeping::HeldAnswer;
 pub use policies::{Policies, PoliciesError, PolicyFolder, folders};
 pub use policy_check::{CaseCheck, CaseOutcome, Disagreement, VersionCheck, check_policies};
 pub use ports::Ports;

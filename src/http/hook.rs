@@ -28,8 +28,14 @@ pub(super) async fn answer(
     CallBody(body): CallBody,
 ) -> Result<Response, HttpError> {
     service.known(id)?;
-    let answer = service.app.answer_by(&client, &body, Some(end)).await;
-    let hook = answer.as_ref().map_or_else(|_| App::hook_of(&body), |answer| Some(answer.hook));
+    let held = service.app.answer_by(&client, &body, Some(end)).await;
+    let hook = held.as_ref().map_or_else(|_| App::hook_of(&body), |held| Some(held.hook()));
+    // Memory that is used again at once is warm: while this call is being kept, the next one can have it.
+    drop(body);
+    let answer = match held {
+        Ok(held) => held.kept().await,
+        Err(error) => Err(error),
+    };
     let body = answer.map(|answer| ([(CONTENT_TYPE, "application/json")], answer.body)).map_err(HttpError::from);
     let mut response = body.into_response();
     if let Some(hook) = hook {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{Mutex, mpsc, oneshot};
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, timeout, timeout_at};
 use uuid::Uuid;
 
 use super::database::Database;
@@ -33,6 +33,18 @@ const STANDING_KEPT: Duration = Duration::from_millis(250);
 /// The ledger: every call, answer and feedback, durable before the answer leaves.
 #[derive(Debug)]
 pub struct Ledger(pub(super) Option<Keeping>);
+
+/// Entries on their way to the ledger. Dropped, they may be kept or not.
+#[derive(Debug)]
+#[must_use]
+pub struct Underway(Option<Waiting>);
+
+#[derive(Debug)]
+struct Waiting {
+    written: oneshot::Receiver<Written>,
+    count: u64,
+    end: Instant,
+}
 
 #[derive(Debug)]
 pub(super) struct Keeping {
@@ -94,14 +106,19 @@ impl Ledger {
     /// # Errors
     /// [`LedgerError`] when they are not, or not known to be within `ledger.patience`.
     pub async fn keep(&self, entries: Vec<Entry<'_>>) -> Result<(), LedgerError> {
-        let Some(keeping) = &self.0 else { return Ok(()) };
+        self.begin_keeping(entries)?.kept().await
+    }
+
+    /// Sends entries on their way. They are sealed when this returns: what they borrow is not needed any more.
+    ///
+    /// # Errors
+    /// [`LedgerError`] when they cannot be sealed, or too many wait already.
+    pub fn begin_keeping(&self, entries: Vec<Entry<'_>>) -> Result<Underway, LedgerError> {
+        let Some(keeping) = &self.0 else { return Ok(Underway(None)) };
         let sealed = keeping.seal(entries)?;
-        let count = sealed.len() as u64;
-        let outcome = keeping.ask(|done| Job::Keep(sealed, Some(done))).await;
-        if matches!(outcome, Err(LedgerError::TooSlow)) {
-            metrics::counter!("sij_cds_ledger_failed_records_total").increment(count);
-        }
-        outcome
+        let (count, (done, written)) = (sealed.len() as u64, oneshot::channel());
+        keeping.send(Job::Keep(sealed, Some(done)))?;
+        Ok(Underway(Some(Waiting { written, count, end: Instant::now() + keeping.patience })))
     }
 
     /// Keeps an entry that nobody waits for, if there is room.
@@ -177,6 +194,21 @@ impl Ledger {
                 _ = closed.await;
             }
         }
+    }
+}
+
+impl Underway {
+    /// Waits until they are durable.
+    ///
+    /// # Errors
+    /// [`LedgerError`] when they are not, or not known to be within `ledger.patience`.
+    pub async fn kept(self) -> Result<(), LedgerError> {
+        let Some(Waiting { written, count, end }) = self.0 else { return Ok(()) };
+        let Ok(written) = timeout_at(end, written).await else {
+            metrics::counter!("sij_cds_ledger_failed_records_total").increment(count);
+            return Err(LedgerError::TooSlow);
+        };
+        written.unwrap_or(Err(LedgerError::Closed))
     }
 }
 

@@ -34,7 +34,7 @@ mod writer;
 pub use archive::{Archive, Wanted};
 pub use entry::{Entry, EntryKind};
 pub use error::LedgerError;
-pub use keeper::Ledger;
+pub use keeper::{Ledger, Underway};
 pub use kept::Kept;
 pub use keys::{KeyRing, KeysError, new_key_line};
 pub use place::{End, NoPlace, Place};
