@@ -14,7 +14,7 @@ use super::ledger::{archive, write};
 use super::ledger_arguments::{ExportArguments, ExportFormat, PurgeArguments, VerifyArguments};
 use super::ledger_json::{HEADINGS, line, row};
 use super::output::quiet_when_closed;
-use crate::app::{Archive, Kept, Place, Proof, Purge, Purged, Verification, Verified, Wanted};
+use crate::app::{Archive, Kept, LedgerError, Place, Proof, Purge, Purged, Verification, Verified, Wanted};
 
 /// Interrupted, as a shell has it for SIGINT.
 const INTERRUPTED: u8 = 130;
@@ -82,7 +82,7 @@ pub(super) async fn export(arguments: ExportArguments) -> anyhow::Result<ExitCod
     let mut run = Run::new(archive.count(&wanted).await?, "exporting")?;
     let outcome = writer.export(&archive, &wanted, resume, &mut run).await;
     run.end();
-    if let Some(words) = waiting_words(archive.spooled().await?) {
+    for words in waiting_words(&archive).await? {
         say(&words);
     }
     archive.close().await;
@@ -193,7 +193,7 @@ pub(super) async fn verify(arguments: VerifyArguments) -> anyhow::Result<ExitCod
     let Verified { records, ends, findings } = verification.so_far().clone();
     let mut lines: Vec<String> = findings.iter().map(ToString::to_string).collect();
     lines.extend(ends.iter().map(|end| format!("end {end}")));
-    lines.extend(waiting_words(archive.spooled().await?));
+    lines.extend(waiting_words(&archive).await?);
     archive.close().await;
     let from = resume.map(|place| format!(" from {place} on")).unwrap_or_default();
     lines.push(match findings.len() {
@@ -204,6 +204,15 @@ pub(super) async fn verify(arguments: VerifyArguments) -> anyhow::Result<ExitCod
     Ok(if findings.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn waiting_words(records: i64) -> Option<String> {
-    (records > 0).then(|| format!("{records} records of this machine wait in its spool for the database, and are not among these"))
+/// What is kept and cannot be looked up yet.
+async fn waiting_words(archive: &Archive) -> Result<Vec<String>, LedgerError> {
+    let mut words = Vec::new();
+    let (spooled, without_rows) = (archive.spooled().await?, archive.without_rows().await?);
+    if spooled > 0 {
+        words.push(format!("{spooled} records of this machine wait in its spool for the database, and are not among these"));
+    }
+    if without_rows > 0 {
+        words.push(format!("{without_rows} records of the journal have no rows in the database yet, and are not among these"));
+    }
+    Ok(words)
 }

@@ -6,10 +6,11 @@ use sqlx::{AnyConnection, AssertSqlSafe, Row as _};
 use uuid::Uuid;
 
 use super::chain::{Hash, Head, Record};
-use super::columns::{bind, bytes, hash, id};
+use super::columns::{bind, bytes, hash, id, spot};
 use super::database::Database;
 use super::error::LedgerError;
 use super::insert::{Known, Rows, chunks, statement};
+use super::journal::Spot;
 use super::reader::Conditions;
 
 /// Of a statement of forwarding, within its transaction.
@@ -51,6 +52,12 @@ impl Database {
         let chain: Vec<u8> = row.try_get("chain")?;
         let last = "SELECT chain, sequence, recorded_at, hash FROM ledger_record WHERE chain = $1 ORDER BY sequence DESC LIMIT 1";
         sqlx::query(last).bind(chain).fetch_optional(&self.pool).await?.as_ref().map(read_head).transpose()
+    }
+
+    /// Up to where the journal's records have rows, in SQLite.
+    pub(super) async fn reached(&self) -> Result<Spot, LedgerError> {
+        let select = "SELECT file, position FROM ledger_journal";
+        Ok(spot(sqlx::query(select).fetch_optional(&self.pool).await?.as_ref())?.unwrap_or_default())
     }
 
     /// Writes something, to find out whether anything can be written.

@@ -8,6 +8,7 @@ use super::chain::Record;
 use super::database::Database;
 use super::entry::EntryKind;
 use super::error::LedgerError;
+use super::file_writer::RECORDS_AT_ONCE;
 use super::kept::{Depth, Kept};
 use super::keys::KeyRing;
 use super::opening::Readable;
@@ -81,6 +82,20 @@ impl Archive {
             place = *last;
             let ids: Vec<Uuid> = places.iter().map(|(_, id)| *id).collect();
             waiting += i64::try_from(ids.len()).unwrap_or(i64::MAX) - self.database.count_of_ids(&ids).await?;
+        }
+    }
+
+    /// How many records of the journal have no rows, because the disk is full or the service is stuck: those cannot be looked up yet.
+    ///
+    /// # Errors
+    /// [`LedgerError`] where that cannot be read.
+    pub async fn without_rows(&self) -> Result<usize, LedgerError> {
+        let Some(journal) = &self.database.journal else { return Ok(0) };
+        let (mut spot, mut count) = (self.database.reached().await?, 0);
+        loop {
+            let records = journal.behind(spot, RECORDS_AT_ONCE).map_err(LedgerError::Journal)?;
+            let Some((_, last)) = records.last() else { return Ok(count) };
+            (spot, count) = (last.end(), count + records.len());
         }
     }
 

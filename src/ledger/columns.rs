@@ -7,9 +7,9 @@ use sqlx::{Any, Row as _};
 use uuid::Uuid;
 
 use super::chain::{Hash, Record};
-use super::contents::{Contents, Extent, Spot};
 use super::entry::EntryKind;
 use super::error::LedgerError;
+use super::journal::{Extent, Journal, Spot};
 use super::sealed::SealedEntry;
 
 /// The columns of `ledger_record`, in the order they are bound.
@@ -71,8 +71,8 @@ pub(super) fn bytes(id: Uuid) -> Vec<u8> {
 pub(super) enum Reading<'c> {
     /// What stands in the row.
     Row,
-    /// What stands in the row, or in the files beside it: the row has [`EXTENT_COLUMNS`], too.
-    Files(&'c Contents),
+    /// What stands in the row, or in the journal beside it: the row has [`EXTENT_COLUMNS`], too.
+    Files(&'c Journal),
 }
 
 /// Reads a row of [`COLUMNS`].
@@ -109,11 +109,12 @@ pub(super) fn record(row: &AnyRow, reading: Reading<'_>) -> Result<Record, Ledge
 }
 
 fn content(row: &AnyRow, reading: Reading<'_>) -> Result<Option<Vec<u8>>, LedgerError> {
-    if let Reading::Files(contents) = reading
+    if let Reading::Files(journal) = reading
         && let Some(extent) = extent(row)?
     {
         // One that is gone opens no more than one that was altered.
-        return Ok(Some(contents.read(extent).map_err(LedgerError::Contents)?.unwrap_or_default()));
+        let read = || journal.read(extent).map_err(LedgerError::Journal);
+        return if extent.length == 0 { Ok(None) } else { Ok(Some(read()?.unwrap_or_default())) };
     }
     Ok(row.try_get("content")?)
 }
@@ -129,6 +130,15 @@ fn extent(row: &AnyRow) -> Result<Option<Extent>, LedgerError> {
     let offset = number("content_offset")?.ok_or_else(|| missing("content_offset"))?;
     let length = number("content_length")?.ok_or_else(|| missing("content_length"))?;
     Ok(Some(Extent { from: Spot { file, offset }, length }))
+}
+
+/// A spot of the journal, where there is one: `file` and `position`.
+pub(super) fn spot(row: Option<&AnyRow>) -> Result<Option<Spot>, LedgerError> {
+    let number = |row: &AnyRow, column: &'static str| -> Result<u64, LedgerError> {
+        let number: i64 = row.try_get(column)?;
+        u64::try_from(number).map_err(|_| LedgerError::Unreadable { column })
+    };
+    row.map(|row| Ok(Spot { file: number(row, "file")?, offset: number(row, "position")? })).transpose()
 }
 
 fn status(row: &AnyRow) -> Result<Option<u16>, LedgerError> {

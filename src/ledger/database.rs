@@ -16,11 +16,10 @@ use sqlx::{Any, AnyConnection, AnyPool, ConnectOptions as _, Connection as _, Ex
 use tokio::time::timeout;
 use url::Url;
 
-use super::chain::Record;
 use super::columns::{COLUMNS, EXTENT_COLUMNS, Reading};
-use super::contents::Contents;
 use super::error::LedgerError;
 use super::file_writer::FileWriter;
+use super::journal::Journal;
 
 /// Beside other tables' migrations, in a table of their own.
 const MIGRATIONS_TABLE: &str = "ledger_migrations";
@@ -30,8 +29,8 @@ const MOST_CONNECTIONS: u32 = 4;
 /// How long one connection of SQLite waits for another to be done writing.
 const BUSY_PATIENCE: Duration = Duration::from_secs(2);
 
-/// What every connection to a SQLite file begins with. A record is on the disk when its transaction ends, and when its row moves within the
-/// file, nothing of it is left where it was.
+/// What every connection to a SQLite file begins with. A row is on the disk when its transaction ends (where there is a journal, the writer does
+/// without that), and when it moves within the file, nothing of it is left where it was.
 pub(super) const FILE_SETTINGS: &str = "PRAGMA busy_timeout = 2000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
     PRAGMA wal_autocheckpoint = 8000; PRAGMA journal_size_limit = 67108864; PRAGMA temp_store = MEMORY; PRAGMA secure_delete = FAST";
 
@@ -60,21 +59,21 @@ pub(super) enum Kind {
 pub(super) struct Database {
     pub(super) kind: Kind,
     pub(super) pool: AnyPool,
-    /// The files beside SQLite's, where contents may stand.
-    pub(super) contents: Option<Contents>,
+    /// The files beside SQLite's, where contents may stand, and records that have no row yet.
+    pub(super) journal: Option<Journal>,
     is_migrated: Arc<AtomicBool>,
     /// Of a file that this process alone writes records to.
     own: Option<Own>,
 }
 
 impl Database {
-    /// SQLite in a file, which is made if it may be. A record is on the disk when its transaction ends (`synchronous` FULL).
+    /// SQLite in a file, which is made if it may be.
     pub(super) fn of_file(path: &Path, may_make: bool) -> Result<Self, LedgerError> {
         let mut url = Url::parse("sqlite:").map_err(|error| LedgerError::Unopened(sqlx::Error::Configuration(error.into())))?;
         url.set_path(&path.to_string_lossy());
         url.set_query(Some(if may_make { "mode=rwc" } else { "mode=rw" }));
         let database = Self::of(Kind::Sqlite, &url, FILE_SETTINGS.to_owned(), BUSY_PATIENCE)?;
-        Ok(Self { contents: Some(Contents::beside(path)), ..database })
+        Ok(Self { journal: Some(Journal::beside(path)), ..database })
     }
 
     /// PostgreSQL at a URL. Every statement has `patience`.
@@ -96,7 +95,7 @@ impl Database {
                 let settings = sqlx::AssertSqlSafe(settings.clone());
                 Box::pin(async move { connection.execute(sqlx::raw_sql(settings)).await.map(|_| ()) })
             });
-        Ok(Self { kind, pool: pool.connect_lazy_with(options), contents: None, is_migrated: Arc::default(), own: None })
+        Ok(Self { kind, pool: pool.connect_lazy_with(options), journal: None, is_migrated: Arc::default(), own: None })
     }
 
     /// The same database, written to by this process alone as long as it holds `lock`.
@@ -106,20 +105,33 @@ impl Database {
 
     /// The columns that a record is read from.
     pub(super) fn columns(&self) -> String {
-        if self.contents.is_some() { format!("{COLUMNS}, {EXTENT_COLUMNS}") } else { COLUMNS.to_owned() }
+        if self.journal.is_some() { format!("{COLUMNS}, {EXTENT_COLUMNS}") } else { COLUMNS.to_owned() }
     }
 
     /// How a record is read with its content.
     pub(super) fn reading(&self) -> Reading<'_> {
-        self.contents.as_ref().map_or(Reading::Row, Reading::Files)
+        self.journal.as_ref().map_or(Reading::Row, Reading::Files)
     }
 
-    /// Writes records, all or none; they are durable when this returns.
-    pub(super) async fn append(&self, records: &[Record]) -> Result<(), LedgerError> {
-        match &self.own {
-            Some(own) => own.writer.append(records),
-            None => self.append_to_server(records).await,
+    /// The same without a journal: all of a record stands in its row.
+    pub(super) fn without_journal(self) -> Self {
+        Self { journal: None, ..self }
+    }
+
+    /// What writes to this file, if it is this process alone.
+    pub(super) fn writer(&self) -> Result<&Arc<FileWriter>, LedgerError> {
+        self.own.as_ref().map(|own| &own.writer).ok_or(LedgerError::Closed)
+    }
+
+    /// Waits until what was kept here has rows, so that it can be looked up.
+    pub(super) async fn settled(&self) -> Result<(), LedgerError> {
+        let Some(own) = &self.own else { return Ok(()) };
+        if own.writer.is_settled() {
+            return Ok(());
         }
+        let writer = Arc::clone(&own.writer);
+        // It may wait for the disk.
+        tokio::task::spawn_blocking(move || writer.settle()).await.unwrap_or(Err(LedgerError::Closed))
     }
 
     /// Makes or changes the tables, forward only.

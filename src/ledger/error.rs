@@ -39,9 +39,9 @@ pub enum LedgerError {
     /// The file refused.
     #[error("the ledger's file cannot be written")]
     File(#[source] rusqlite::Error),
-    /// The files of contents beside it cannot be used.
-    #[error("the ledger's contents cannot be read or written")]
-    Contents(#[source] std::io::Error),
+    /// The journal beside it cannot be used.
+    #[error("the ledger's journal cannot be read or written")]
+    Journal(#[source] std::io::Error),
     /// The writer has nowhere to run.
     #[error("the ledger's writer cannot be started")]
     NoThread(#[source] std::io::Error),

@@ -19,7 +19,7 @@ use super::opening::{Opened, open};
 use super::sealed::SealedEntry;
 use super::state::{Standing, State};
 use super::store::Store;
-use super::writer::{Chain, Job, Writer, Written};
+use super::writer::{Chain, Job, WithoutRows, Writer, Written};
 use crate::clock::Clock;
 use crate::config::LedgerConfig;
 use crate::ids::IdSource;
@@ -87,7 +87,7 @@ impl Ledger {
             chain: Chain::Begin(link),
             is_link_due,
             link_tried_at: None,
-            lately: 0,
+            without_rows: WithoutRows::default(),
         };
         writer.start().map_err(LedgerError::NoThread)?;
         let keeping = Keeping { queue, keys, state, patience: config.patience, databases, last_standing: Mutex::default() };
@@ -135,7 +135,11 @@ impl Ledger {
         let keeping = self.0.as_ref()?;
         let mut calls = Vec::new();
         for database in &keeping.databases {
-            calls.extend(timeout(keeping.patience, database.found_cards(cards)).await.ok()?.ok()?);
+            let found = async {
+                database.settled().await?;
+                database.found_cards(cards).await
+            };
+            calls.extend(timeout(keeping.patience, found).await.ok()?.ok()?);
         }
         Some(calls)
     }
@@ -223,7 +227,7 @@ impl Keeping {
             TrySendError::Full(_) => LedgerError::TooSlow,
             TrySendError::Closed(_) => LedgerError::Closed,
         })?;
-        self.state.gathering.tell(self.queue.max_capacity() - self.queue.capacity());
+        self.state.gathering.tell();
         Ok(())
     }
 

@@ -19,7 +19,11 @@ impl Ledger {
     pub async fn find(&self, id: Uuid) -> Result<Option<Kept>, LedgerError> {
         let Some(keeping) = &self.0 else { return Ok(None) };
         for database in &keeping.databases {
-            if let Some(record) = timeout(keeping.patience, database.find(id)).await.map_err(|_| LedgerError::TooSlow)?? {
+            let found = async {
+                database.settled().await?;
+                database.find(id).await
+            };
+            if let Some(record) = timeout(keeping.patience, found).await.map_err(|_| LedgerError::TooSlow)?? {
                 return Kept::open(record, &keeping.keys.load(), Depth::Content).map(Some);
             }
         }
@@ -50,7 +54,11 @@ impl Keeping {
         conditions.and("kind = ?", [Value::Text(EntryKind::Call.as_str().to_owned())]);
         conditions.and("determination IS NOT NULL", []);
         conditions.and_one_of("patient_index", keys.all_indices(patient));
-        let records = timeout(self.patience, database.newest(&conditions, most.into())).await.map_err(|_| LedgerError::TooSlow)??;
+        let newest = async {
+            database.settled().await?;
+            database.newest(&conditions, most.into()).await
+        };
+        let records = timeout(self.patience, newest).await.map_err(|_| LedgerError::TooSlow)??;
         records.into_iter().map(|record| Kept::open(record, &keys, Depth::Summary)).collect()
     }
 }

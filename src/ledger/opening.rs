@@ -1,22 +1,22 @@
 //! Opening the ledger: its keys, its database, and what an earlier run left.
 //! Not here: what is then done with it; see [`super::keeper`] and [`super::archive`].
 
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use secrecy::ExposeSecret as _;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 use tracing::warn;
 
 use super::chain::Head;
-use super::contents::Contents;
 use super::database::{Database, lay_out};
 use super::error::LedgerError;
-use super::file_writer::FileWriter;
+use super::file_writer::{FileWriter, RECORDS_AT_ONCE};
+use super::journal::Journal;
 use super::keys::{KeyRing, new_key_line};
 use super::spool::Spool;
 use super::state::State;
@@ -25,6 +25,13 @@ use crate::config::{LedgerConfig, LedgerPlace};
 
 /// How long PostgreSQL may take for a command's statement; nobody's answer waits for it.
 const READING_PATIENCE: Duration = Duration::from_mins(1);
+
+/// Who reads what a process left that ended has its lock for a moment: so long it is waited for, and looked for so often.
+const LOCK_PATIENCE: Duration = Duration::from_secs(1);
+const LOCK_PAUSE: Duration = Duration::from_millis(5);
+
+/// So long a process that runs is waited for, to give what it kept its rows. It takes that time only where it cannot.
+const ROWS_PATIENCE: Duration = Duration::from_secs(1);
 
 /// A ledger that is open to be written.
 pub(super) struct Opened {
@@ -53,8 +60,12 @@ pub(super) async fn open_to_read(config: &LedgerConfig) -> Result<Readable, Ledg
         Some(LedgerPlace::Off) | None => return Err(LedgerError::Off),
     };
     database.migrate().await?;
+    if let Some(LedgerPlace::File(path)) = config.place() {
+        settle_others(&path, &database).await?;
+    }
     let is_server = config.place() == Some(LedgerPlace::Server);
-    let spool = if is_server && config.spool_file.exists() { Some(existing("spool_file", &config.spool_file)?) } else { None };
+    let spool =
+        if is_server && config.spool_file.exists() { Some(existing("spool_file", &config.spool_file)?.without_journal()) } else { None };
     Ok(Readable { database, spool, keys: keys(config)? })
 }
 
@@ -87,7 +98,7 @@ pub(super) async fn open(config: &LedgerConfig) -> Result<Option<Opened>, Ledger
 
 async fn open_file(config: &LedgerConfig, path: &Path) -> Result<Opened, LedgerError> {
     let keys = keys_or_new(config, path)?;
-    let writer = FileWriter::new(path, Some(Contents::beside(path)));
+    let writer = FileWriter::new(path, Some(Journal::beside(path)));
     let database = locked("url", path, writer).await?;
     let databases = vec![database.clone()];
     Ok(Opened { store: Store::File(database), keys, state: Arc::default(), link: None, is_link_due: false, databases })
@@ -95,7 +106,7 @@ async fn open_file(config: &LedgerConfig, path: &Path) -> Result<Opened, LedgerE
 
 async fn open_server(config: &LedgerConfig) -> Result<Opened, LedgerError> {
     let keys = keys(config)?;
-    // What waits here is gone again soon, and its contents with it, where they stand in its rows.
+    // What waits here is gone again soon, which is easier where all of it stands in rows.
     let writer = FileWriter::new(&config.spool_file, None);
     let spool = locked("spool_file", &config.spool_file, writer).await?;
     let database = Database::of_server(config.url.expose_secret(), config.database_patience)?;
@@ -131,17 +142,55 @@ async fn beginning(database: &Database, config: &LedgerConfig) -> Result<Option<
 async fn locked(key: &'static str, path: &Path, writer: FileWriter) -> Result<Database, LedgerError> {
     let lock_path = with_suffix(path, ".lock");
     let file_error = |source| LedgerError::Unusable { key, path: path.to_owned(), source };
-    let lock = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(&lock_path).map_err(file_error)?;
-    match lock.try_lock() {
-        Ok(()) => {}
-        Err(std::fs::TryLockError::WouldBlock) => return Err(LedgerError::InUse { key, path: path.to_owned() }),
-        Err(std::fs::TryLockError::Error(source)) => return Err(file_error(source)),
-    }
+    let lock = lock_to_keep(&lock_path).await.map_err(file_error)?.ok_or_else(|| LedgerError::InUse { key, path: path.to_owned() })?;
     make_private(path).map_err(file_error)?;
     lay_out(path).await?;
-    let database = Database::of_file(path, true)?.written_to(writer, lock);
+    let database = Database::of_file(path, true)?;
+    let database = if writer.has_journal() { database } else { database.without_journal() }.written_to(writer, lock);
     database.migrate().await?;
+    database.writer()?.catch_up()?;
     Ok(database)
+}
+
+/// The lock, for good; `None` where another process keeps it. One that reads has it only for a moment.
+async fn lock_to_keep(path: &Path) -> std::io::Result<Option<File>> {
+    let begun = Instant::now();
+    loop {
+        let lock = lock(path)?;
+        if lock.is_some() || begun.elapsed() >= LOCK_PATIENCE {
+            return Ok(lock);
+        }
+        sleep(LOCK_PAUSE).await;
+    }
+}
+
+/// The lock, if nobody has it.
+fn lock(path: &Path) -> std::io::Result<Option<File>> {
+    let file = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(path)?;
+    match file.try_lock() {
+        Ok(()) => Ok(Some(file)),
+        Err(std::fs::TryLockError::WouldBlock) => Ok(None),
+        Err(std::fs::TryLockError::Error(source)) => Err(source),
+    }
+}
+
+/// Sees to it that what was kept so far has rows: what a process that ended left without gets them here, and those of one that runs are
+/// waited for.
+async fn settle_others(path: &Path, database: &Database) -> Result<(), LedgerError> {
+    let Some(journal) = &database.journal else { return Ok(()) };
+    let behind = journal.behind(database.reached().await?, RECORDS_AT_ONCE).map_err(LedgerError::Journal)?;
+    let Some((_, last)) = behind.last() else { return Ok(()) };
+    let begun = Instant::now();
+    while database.reached().await? < last.end() && begun.elapsed() < ROWS_PATIENCE {
+        // Who may not lock may still read.
+        if let Ok(Some(_lock)) = lock(&with_suffix(path, ".lock")) {
+            // What can get no rows now is counted ([`Archive::without_rows`]), and all else can be read.
+            _ = FileWriter::new(path, Some(journal.clone())).catch_up();
+            return Ok(());
+        }
+        sleep(LOCK_PAUSE).await;
+    }
+    Ok(())
 }
 
 /// A new file that only its owner reads; one that is there stays as it is.

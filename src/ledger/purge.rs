@@ -3,17 +3,16 @@
 use std::collections::VecDeque;
 
 use chrono::{DateTime, Utc};
-use sqlx::any::AnyRow;
 use sqlx::{Executor as _, Row as _};
 use uuid::Uuid;
 
 use super::archive::Archive;
 use super::chain::{Head, Record};
 use super::checkpoint::Checkpoint;
-use super::columns::bytes;
-use super::contents::Spot;
+use super::columns::{bytes, spot};
 use super::database::{Database, Kind};
 use super::error::LedgerError;
+use super::journal::Spot;
 use super::place::Place;
 use super::reader::{Conditions, Value};
 use super::verify::{Finding, check};
@@ -48,7 +47,7 @@ pub struct Purge<'a> {
     before: DateTime<Utc>,
     proof: Proof,
     chains: VecDeque<Uuid>,
-    /// Up to where contents are cleared.
+    /// Up to where the journal is cleared.
     cleared: Spot,
 }
 
@@ -59,18 +58,17 @@ impl<'a> Purge<'a> {
     /// [`LedgerError`] where the database fails.
     pub async fn begin(archive: &'a Archive, before: DateTime<Utc>, proof: Proof) -> Result<Self, LedgerError> {
         let mut purge = Self { archive, before, proof, chains: archive.database.chains().await?.into(), cleared: Spot::default() };
-        // One that was interrupted may have left contents of rows that it removed.
-        purge.clear_contents(Spot::default()).await?;
+        // One that was interrupted may have left records of rows that it removed.
+        purge.clear_journal().await?;
         Ok(purge)
     }
 
-    /// Removes contents from the disk that there are no rows of any more: all ahead of the first that there is a row of, or where there
-    /// is none, ahead of `last`, the end of the last that there was one of. A service that writes meanwhile writes behind that.
-    async fn clear_contents(&mut self, last: Spot) -> Result<(), LedgerError> {
+    /// Removes from the journal what was removed from the rows.
+    async fn clear_journal(&mut self) -> Result<(), LedgerError> {
         let database = &self.archive.database;
-        let Some(contents) = &database.contents else { return Ok(()) };
-        let end = database.first_content().await?.unwrap_or(last);
-        contents.clear(self.cleared, end).map_err(LedgerError::Contents)?;
+        let Some(journal) = &database.journal else { return Ok(()) };
+        let end = database.purged().await?;
+        journal.clear(self.cleared, end).map_err(LedgerError::Journal)?;
         self.cleared = end;
         Ok(())
     }
@@ -101,9 +99,9 @@ impl<'a> Purge<'a> {
             }
             let key = self.archive.keys.sealing().ok_or(LedgerError::Sealing)?;
             let cards: Vec<Uuid> = records.iter().flatten().flat_map(|record| record.sealed.cards.iter().copied()).collect();
-            let last = self.archive.database.last_content_up_to(&head).await?;
-            if self.archive.database.remove_up_to(&Checkpoint::new(head, key), from.sequence, &cards).await? {
-                self.clear_contents(last.unwrap_or_default()).await?;
+            let last = self.archive.database.journal_up_to(&head).await?;
+            if self.archive.database.remove_up_to(&Checkpoint::new(head, key), from.sequence, &cards, last).await? {
+                self.clear_journal().await?;
                 return Ok(Purged::Some(u64::try_from(records.len()).unwrap_or(u64::MAX)));
             }
             // Somebody else purges, too: from where that got to.
@@ -151,16 +149,15 @@ impl Archive {
 }
 
 impl Database {
-    /// Where the first content stands that does not stand in its row.
-    async fn first_content(&self) -> Result<Option<Spot>, LedgerError> {
-        let select = "SELECT content_file AS file, content_offset AS position FROM ledger_record WHERE content_file IS NOT NULL \
-            ORDER BY place LIMIT 1";
-        spot(sqlx::query(select).fetch_optional(&self.pool).await?.as_ref())
+    /// Up to where the journal's records were purged.
+    async fn purged(&self) -> Result<Spot, LedgerError> {
+        let select = "SELECT purged_file AS file, purged_position AS position FROM ledger_journal";
+        Ok(spot(sqlx::query(select).fetch_optional(&self.pool).await?.as_ref())?.unwrap_or_default())
     }
 
-    /// Where the last content of a chain's records up to one ends.
-    async fn last_content_up_to(&self, head: &Head) -> Result<Option<Spot>, LedgerError> {
-        if self.contents.is_none() {
+    /// Where the last of a chain's records up to one ends in the journal.
+    async fn journal_up_to(&self, head: &Head) -> Result<Option<Spot>, LedgerError> {
+        if self.journal.is_none() {
             return Ok(None);
         }
         let select = "SELECT content_file AS file, content_offset + content_length AS position FROM ledger_record \
@@ -169,8 +166,8 @@ impl Database {
     }
 
     /// Removes a chain's records up to a checkpoint, which is put in their place, and their cards; `false`, and nothing is done, if
-    /// the chain does not begin behind `from` any more.
-    async fn remove_up_to(&self, checkpoint: &Checkpoint, from: i64, cards: &[Uuid]) -> Result<bool, LedgerError> {
+    /// the chain does not begin behind `from` any more. In the journal they end at `last`, if they stand there.
+    async fn remove_up_to(&self, checkpoint: &Checkpoint, from: i64, cards: &[Uuid], last: Option<Spot>) -> Result<bool, LedgerError> {
         let Head { chain, sequence, .. } = checkpoint.head;
         let mut transaction = self.begin().await?;
         if self.kind == Kind::Sqlite {
@@ -186,15 +183,11 @@ impl Database {
         }
         let remove = sqlx::query("DELETE FROM ledger_record WHERE chain = $1 AND sequence <= $2").bind(bytes(chain)).bind(sequence);
         remove.execute(transaction.connection()?).await?;
+        if let Some(Spot { file, offset }) = last {
+            let update = sqlx::query("UPDATE ledger_journal SET purged_file = $1, purged_position = $2");
+            update.bind(file.cast_signed()).bind(offset.cast_signed()).execute(transaction.connection()?).await?;
+        }
         transaction.commit().await?;
         Ok(true)
     }
-}
-
-fn spot(row: Option<&AnyRow>) -> Result<Option<Spot>, LedgerError> {
-    let number = |row: &AnyRow, column: &'static str| -> Result<u64, LedgerError> {
-        let number: i64 = row.try_get(column)?;
-        u64::try_from(number).map_err(|_| LedgerError::Unreadable { column })
-    };
-    row.map(|row| Ok(Spot { file: number(row, "file")?, offset: number(row, "position")? })).transpose()
 }

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use std::cell::RefCell;
 
 use chrono::{DateTime, Utc};
-use lz4_flex::block::get_maximum_output_size;
+use lz4::block::{CompressionMode, compress_bound, compress_to_buffer, decompress};
 use uuid::Uuid;
 
 use super::entry::{Entry, EntryKind};
@@ -23,6 +23,9 @@ const LENGTH: usize = 4;
 
 /// A buffer that grew beyond this for one large call is given back.
 const LARGEST_KEPT_BUFFER: usize = 4 * 1024 * 1024;
+
+/// A quarter less time than at 1, for a twentieth more bytes.
+const ACCELERATED: CompressionMode = CompressionMode::FAST(4);
 
 thread_local! {
     /// What contents are compressed into: fresh memory is dear.
@@ -141,7 +144,8 @@ fn plain(text: String) -> String {
 fn compressed<T>(parts: &[Cow<'_, [u8]>], use_it: impl FnOnce(&[u8]) -> T) -> Result<T, LedgerError> {
     PACKED.with(|packed| {
         let mut packed = packed.try_borrow_mut().map_err(|_| LedgerError::Sealing)?;
-        let most: usize = parts.iter().map(|part| 2 * LENGTH + get_maximum_output_size(part.len())).sum();
+        let bound = |part: &Cow<'_, [u8]>| compress_bound(part.len()).map(|bound| 2 * LENGTH + bound).map_err(|_| LedgerError::Sealing);
+        let most = parts.iter().map(bound).sum::<Result<usize, _>>()?;
         if packed.len() < most {
             // What is there already stays, and is written over.
             packed.resize(most, 0);
@@ -150,7 +154,7 @@ fn compressed<T>(parts: &[Cow<'_, [u8]>], use_it: impl FnOnce(&[u8]) -> T) -> Re
         for part in parts {
             let (lengths, block) =
                 packed.get_mut(used..).and_then(|rest| rest.split_at_mut_checked(2 * LENGTH)).ok_or(LedgerError::Sealing)?;
-            let length = lz4_flex::block::compress_into(part, block).map_err(|_| LedgerError::Sealing)?;
+            let length = compress_to_buffer(part, Some(ACCELERATED), false, block).map_err(|_| LedgerError::Sealing)?;
             for (place, number) in lengths.chunks_mut(LENGTH).zip([part.len(), length]) {
                 place.copy_from_slice(&u32::try_from(number).map_err(|_| LedgerError::Sealing)?.to_le_bytes());
             }
@@ -175,7 +179,11 @@ fn unpacked(mut packed: &[u8]) -> Option<Vec<u8>> {
             return None;
         }
         let (block, rest) = rest.split_at_checked(length)?;
-        plain.extend_from_slice(&lz4_flex::block::decompress(block, size).ok()?);
+        let part = decompress(block, Some(i32::try_from(size).ok()?)).ok()?;
+        if part.len() != size {
+            return None;
+        }
+        plain.extend_from_slice(&part);
         packed = rest;
     }
     Some(plain)
@@ -196,6 +204,7 @@ mod tests {
         entry.summary = br#"{"patient":"Patient/somebody"}"#.to_vec();
         entry.content = vec![
             br#"{"request":{"patientId":"somebody"}}"#.repeat(20).into(),
+            b"".as_slice().into(),
             br#"{"request":{"patientId":"somebody"}}"#.repeat(20).into(),
         ];
         entry
@@ -210,6 +219,21 @@ mod tests {
         assert_eq!(sealed.open_content(key).expect("opened").as_deref(), Some(entry.content.concat().as_slice()));
         assert!(sealed.size() < entry.content.concat().len());
         assert!(!format!("{sealed:?}").contains("somebody"));
+    }
+
+    #[test]
+    fn a_block_is_what_the_description_of_lz4_says_whoever_packed_it() {
+        // Three letters as they are; one, and then twelve from one behind on; nothing.
+        let blocks: [(&[u8], u8); 3] = [(b"\x30abc", 3), (b"\x18x\x01\x00\x50xxxxx", 18), (b"\x00", 0)];
+        let mut packed = Vec::new();
+        for (block, size) in blocks {
+            let length = u8::try_from(block.len()).expect("short");
+            packed.extend([size, 0, 0, 0, length, 0, 0, 0]);
+            packed.extend(block);
+        }
+        assert_eq!(unpacked(&packed).as_deref(), Some(b"abcxxxxxxxxxxxxxxxxxx".as_slice()));
+        packed[0] = 4;
+        assert_eq!(unpacked(&packed), None, "a block of another length");
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! How the ledger stands: what its writer, its forwarder and whoever asks after its health know of each other.
 
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::Notify;
 use tokio::time::{Duration, Instant};
@@ -51,7 +51,7 @@ pub(super) struct State {
     written_at: Mutex<Option<Instant>>,
     /// Wakes the forwarder.
     pub(super) to_forward: Notify,
-    pub(super) gathering: Gathering,
+    pub(super) gathering: Arc<Gathering>,
 }
 
 impl State {
@@ -113,8 +113,9 @@ impl State {
         metrics::gauge!("sij_cds_ledger_spooled_records").set(figure(spooled));
     }
 
-    pub(super) fn note_written(&self) {
-        *self.written_at.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+    /// Notes whether something could be written just now.
+    pub(super) fn note_written(&self, is_written: bool) {
+        *self.written_at.lock().unwrap_or_else(PoisonError::into_inner) = is_written.then(Instant::now);
     }
 
     /// Whether something was written so lately that it need not be tried.

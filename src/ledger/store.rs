@@ -11,7 +11,10 @@ use uuid::Uuid;
 use super::chain::{Head, Record};
 use super::database::Database;
 use super::error::LedgerError;
-use super::spool::{MOST_RECORDS, Spool};
+use super::spool::Spool;
+
+/// So many records are brought after each batch: twice as many as one may have.
+const MOST_BROUGHT: i64 = 512;
 
 /// Where records go.
 #[derive(Debug)]
@@ -32,17 +35,35 @@ pub(super) struct Server {
 
 impl Store {
     /// Writes a batch, all or nothing; it is durable when this returns.
-    pub(super) async fn append(&mut self, records: &[Record]) -> Result<(), LedgerError> {
+    pub(super) async fn append(&mut self, records: Vec<Record>) -> Result<(), LedgerError> {
         match self {
-            Self::File(database) => database.append(records).await,
+            Self::File(database) => database.writer()?.append(records),
             Self::Server(server) => server.append(records).await,
+        }
+    }
+
+    /// What is done after a batch when nobody's answer waits any more.
+    pub(super) async fn follow_up(&self) {
+        if let Self::Server(server) = self {
+            server.catch_up().await;
+        }
+    }
+
+    /// Gives rows to what was kept without.
+    pub(super) fn settle(&self) -> Result<(), LedgerError> {
+        match self {
+            Self::File(database) => database.writer()?.settle(),
+            Self::Server(_) => Ok(()),
         }
     }
 
     /// Writes something, to find out whether anything can be written.
     pub(super) async fn probe(&self, instance: &str, now: i64) -> Result<(), LedgerError> {
         let server = match self {
-            Self::File(database) => return database.probe(instance, now).await,
+            Self::File(database) => {
+                database.writer()?.probe()?;
+                return database.probe(instance, now).await;
+            }
             Self::Server(server) => server,
         };
         let is_direct = server.is_direct().await;
@@ -69,14 +90,21 @@ impl Store {
     /// The end of the chain that goes on: SQLite's own.
     pub(super) async fn head(&self) -> Result<Option<Head>, LedgerError> {
         match self {
-            Self::File(database) => database.head().await,
+            Self::File(database) => {
+                self.settle()?;
+                database.head().await
+            }
             Self::Server(_) => Ok(None),
         }
     }
 
     pub(super) async fn close(&self) {
         match self {
-            Self::File(database) => database.close().await,
+            Self::File(database) => {
+                // What fails is made good by the next process.
+                _ = self.settle();
+                database.close().await;
+            }
             Self::Server(server) => {
                 if server.spool.state.is_spooling() {
                     // What does not get there now is brought by the next process.
@@ -93,17 +121,17 @@ impl Store {
 
 impl Server {
     /// Invariant: a record goes to PostgreSQL only when all before it are there, so that it gets them in order.
-    async fn append(&self, records: &[Record]) -> Result<(), LedgerError> {
+    async fn append(&self, records: Vec<Record>) -> Result<(), LedgerError> {
         if self.is_direct().await {
-            match self.in_time(self.spool.database.append(records)).await {
+            match self.in_time(self.spool.database.append_to_server(&records)).await {
                 Ok(()) => return Ok(()),
                 // Whether it took them or not: forwarding skips what is there.
                 Err(error) => self.begin_spooling(&error),
             }
         }
-        self.spool.waiting.append(records).await?;
-        self.spool.state.count_spooled(records.len());
-        self.catch_up().await;
+        let count = records.len();
+        self.spool.waiting.writer()?.append(records)?;
+        self.spool.state.count_spooled(count);
         Ok(())
     }
 
@@ -111,7 +139,8 @@ impl Server {
     /// long as they go on.
     async fn catch_up(&self) {
         let state = &self.spool.state;
-        if state.is_reached() && self.in_time(self.spool.bring(MOST_RECORDS)).await.is_err() {
+        let is_due = state.is_spooling() && state.spooled() > 0 && state.is_reached();
+        if is_due && self.in_time(self.spool.bring(MOST_BROUGHT)).await.is_err() {
             state.note_reached(false);
         }
     }
@@ -122,7 +151,11 @@ impl Server {
         if !state.is_spooling() {
             return true;
         }
-        if !state.is_nearly_forwarded() || self.in_time(self.spool.bring_all()).await.is_err() {
+        if !state.is_nearly_forwarded() {
+            return false;
+        }
+        if self.in_time(self.spool.bring_all()).await.is_err() {
+            state.note_reached(false);
             return false;
         }
         self.end_spooling();

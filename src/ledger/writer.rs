@@ -1,4 +1,4 @@
-//! The one writer: takes whatever waits, gives it its places in the chain, and writes it in one transaction, so that many
+//! The one writer: takes whatever waits, gives it its places in the chain, and writes it all at once, so that many
 //! calls share the time of one (group commit).
 //! Not here: where it is written; see [`super::store`].
 
@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::timeout_at;
 use tracing::error;
 use uuid::Uuid;
 
@@ -21,8 +22,15 @@ use crate::clock::Clock;
 use crate::ids::IdSource;
 
 /// The most records of one transaction, and about how many bytes.
-const MOST_RECORDS: usize = 256;
+pub(super) const MOST_RECORDS: usize = 256;
 const MOST_BYTES: usize = 8 * 1024 * 1024;
+
+/// So many records get their rows together, or as many as came in so long: a row alone costs as much as a dozen together.
+const MOST_WITHOUT_ROWS: usize = 128;
+const ROWS_DUE: Duration = Duration::from_millis(50);
+
+/// The pause between two tries to give them some, where nobody asks for it earlier.
+const ROWS_PAUSE: Duration = Duration::from_secs(5);
 
 /// The pause between two tries to find out what a chain goes on from.
 const LINK_PAUSE: Duration = Duration::from_secs(5);
@@ -54,8 +62,7 @@ pub(super) struct Writer {
     pub(super) is_link_due: bool,
     /// When that was last looked for.
     pub(super) link_tried_at: Option<Instant>,
-    /// How many jobs came lately: together, or while those were done.
-    pub(super) lately: usize,
+    pub(super) without_rows: WithoutRows,
 }
 
 /// What is known of the chain's end.
@@ -67,6 +74,14 @@ pub(super) enum Chain {
     Unread,
     /// A start is to be recorded: the process began, or the end of PostgreSQL's chain is not certain. It went at least so far.
     Begin(Option<Head>),
+}
+
+/// Records that are kept and can not be looked up yet.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct WithoutRows {
+    records: usize,
+    /// By when they are to have rows, if there are any.
+    due: Option<Instant>,
 }
 
 /// What is written together.
@@ -92,21 +107,44 @@ impl Writer {
 
     async fn run(mut self) {
         loop {
-            // Where several call at once, more are on their way, and the fewer the transactions, the less each call costs.
-            self.state.gathering.until(self.lately.min(MOST_RECORDS), || self.queue.len()).await;
-            let Some(first) = self.queue.recv().await else { return };
+            let Some(first) = self.next().await else { return };
+            if matches!(first, Job::Keep(..)) {
+                // Where several call at once, more are on their way, and the fewer the transactions, the less each call costs.
+                self.state.gathering.until_lull().await;
+            }
             let mut batch = Batch::default();
             batch.add(first);
             self.drain(&mut batch);
-            let (jobs, closing) = (batch.jobs, batch.closing.take());
+            self.state.gathering.took(batch.jobs);
+            let closing = batch.closing.take();
             self.write(batch).await;
-            self.lately = jobs + self.queue.len();
             if let Some(closing) = closing {
                 self.store.close().await;
                 // Whoever closes may have gone.
                 _ = closing.send(Ok(()));
                 return;
             }
+        }
+    }
+
+    /// The next job; what is due meanwhile is done.
+    async fn next(&mut self) -> Option<Job> {
+        while let Some(due) = self.without_rows.due {
+            match timeout_at(due.into(), self.queue.recv()).await {
+                Ok(job) => return job,
+                Err(_) => self.settle(),
+            }
+        }
+        self.queue.recv().await
+    }
+
+    /// Gives rows to what was kept without.
+    fn settle(&mut self) {
+        self.without_rows = WithoutRows::default();
+        if let Err(error) = self.store.settle() {
+            self.without_rows.due = Some(Instant::now() + ROWS_PAUSE);
+            self.state.note_written(false);
+            error!(reason = reason(&error), "records are kept but cannot be looked up, and no more calls are answered until they can");
         }
     }
 
@@ -127,6 +165,10 @@ impl Writer {
                 // Whoever waited may have gone meanwhile: the record is kept all the same.
                 _ = waiting.send(outcome.as_ref().copied().map_err(|_| LedgerError::Closed));
             }
+            if self.without_rows.are_due() {
+                self.settle();
+            }
+            self.store.follow_up().await;
         }
         if !probes.is_empty() {
             let outcome = self.probe().await;
@@ -144,9 +186,10 @@ impl Writer {
         metrics::histogram!("sij_cds_ledger_batch_records").record(count as f64);
         match &outcome {
             Ok(()) => {
-                self.state.note_written();
+                self.state.note_written(true);
             }
             Err(error) => {
+                self.state.note_written(false);
                 metrics::counter!("sij_cds_ledger_failed_records_total").increment(count as u64);
                 error!(reason = reason(error), records = count, "records cannot be written, and their calls are not answered");
             }
@@ -165,13 +208,15 @@ impl Writer {
             let key = keys.of_id(&sealed.key_id).ok_or(LedgerError::Sealing)?;
             records.push(head.append(sealed, &self.instance, now, key));
         }
+        let counts = EntryKind::ALL.map(|kind| (kind, records.iter().filter(|record| record.sealed.kind == kind).count()));
+        let count = records.len();
         // Until this is known to have ended well, it may have.
         self.chain = self.uncertain(before);
-        self.store.append(&records).await?;
+        self.store.append(records).await?;
         self.chain = Chain::At(head);
         self.is_link_due &= !has_late;
-        for kind in EntryKind::ALL {
-            let written = records.iter().filter(|record| record.sealed.kind == kind).count();
+        self.without_rows.add(count);
+        for (kind, written) in counts {
             metrics::counter!("sij_cds_ledger_records_total", "kind" => kind.as_str()).increment(written as u64);
         }
         Ok(())
@@ -224,7 +269,18 @@ impl Writer {
         if self.state.was_written_lately() {
             return Ok(());
         }
-        self.store.probe(&self.instance, self.clock.now().timestamp_micros()).await.inspect(|()| self.state.note_written())
+        self.store.probe(&self.instance, self.clock.now().timestamp_micros()).await.inspect(|()| self.state.note_written(true))
+    }
+}
+
+impl WithoutRows {
+    fn add(&mut self, records: usize) {
+        self.records += records;
+        self.due = self.due.or_else(|| Some(Instant::now() + ROWS_DUE));
+    }
+
+    fn are_due(self) -> bool {
+        self.records >= MOST_WITHOUT_ROWS || self.due.is_some_and(|due| due <= Instant::now())
     }
 }
 

@@ -11,8 +11,9 @@ from ledger_records import compare
 from ledger_support import Failed, Postgres, Service, Skipped, configuration, expect_verified, small_disk, until
 
 KILLS = 0
-SIZE = 8 << 20
-BALLAST = 3 << 20
+SIZE = 96 << 20
+# A second's records at least, in the spool twice: otherwise the room that is made is taken before anybody sees it.
+BALLAST = 72 << 20
 
 
 def fill(disk, name, size):

@@ -200,7 +200,7 @@ def exported(binary, config):
 
 
 def megabytes(database):
-    """What a SQLite ledger takes on the disk, its log and its contents included."""
+    """What a SQLite ledger takes on the disk, its log and its journal included."""
     beside = database.parent.glob(f"{database.name}*")
     files = [file for path in beside for file in (path.iterdir() if path.is_dir() else [path])]
     return sum(file.stat().st_size for file in files) / 1e6

@@ -77,7 +77,7 @@ async fn no_token_and_nothing_of_the_patient_stands_in_the_files() {
         }
         let mut bytes = std::fs::read(keeping.file("ledger.db")).unwrap();
         bytes.extend(std::fs::read(keeping.file("ledger.db-wal")).unwrap_or_default());
-        let contents = keeping.contents_files();
+        let contents = keeping.journal_files();
         assert_eq!(contents.len(), 1);
         bytes.extend(std::fs::read(&contents[0]).unwrap());
         assert!(bytes.len() > 10_000);
@@ -196,6 +196,10 @@ async fn what_cannot_be_kept_is_not_answered() {
     assert_eq!(app.http.get("/health/ready").await.json()["ledger"], "writable");
     assert_eq!(keeping.tamper("DROP TABLE ledger_record").await, 0);
     let call = story(STORY).request;
+    // The journal still takes one; that it can be looked up no more is found out then.
+    app.http.sign_text(&call).await;
+    tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+    assert_eq!(app.http.get("/health/ready").await.status, 503);
     for answer in [app.http.sign_text(&call).await, app.http.sign(&empty_sign_call()).await] {
         let told = answer.outcome(503, "transient");
         assert_eq!(told, "the call cannot be recorded at present, and nothing is answered unrecorded");

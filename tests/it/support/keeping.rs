@@ -10,7 +10,7 @@ use sij_cds::config::Config;
 use sij_cds::ids::RandomIds;
 use sij_cds::ledger::{Archive, Kept, Ledger, Place, Verification, Verified, Wanted, new_key_line};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteRow};
-use sqlx::{ConnectOptions as _, Row as _};
+use sqlx::{ConnectOptions as _, Row as _, SqliteConnection};
 use tempfile::TempDir;
 
 use super::{LogBuffer, TestApp, day_of_the_fixtures, default_config};
@@ -49,9 +49,9 @@ impl Keeping {
         self.directory.path().join(name)
     }
 
-    /// The files of contents, the oldest first.
-    pub(crate) fn contents_files(&self) -> Vec<PathBuf> {
-        let Ok(entries) = std::fs::read_dir(self.file("ledger.db.contents")) else { return Vec::new() };
+    /// The files of the journal, the oldest first.
+    pub(crate) fn journal_files(&self) -> Vec<PathBuf> {
+        let Ok(entries) = std::fs::read_dir(self.file("ledger.db.journal")) else { return Vec::new() };
         let mut files: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
         files.sort();
         files
@@ -128,6 +128,14 @@ impl Keeping {
         let options = SqliteConnectOptions::new().filename(self.file("ledger.db"));
         let mut connection = options.connect().await.unwrap();
         sqlx::query(sqlx::AssertSqlSafe(select.to_owned())).fetch_all(&mut connection).await.unwrap()
+    }
+
+    /// Keeps all others from writing rows, until the connection is closed.
+    pub(crate) async fn hold_rows(&self) -> SqliteConnection {
+        let options = SqliteConnectOptions::new().filename(self.file("ledger.db"));
+        let mut connection = options.connect().await.unwrap();
+        sqlx::query("BEGIN IMMEDIATE").execute(&mut connection).await.unwrap();
+        connection
     }
 
     /// Changes the file behind the ledger's back, and says how many rows it was.
