@@ -9,7 +9,7 @@ use std::sync::mpsc::{SyncSender, sync_channel};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 
-use rusqlite::{Connection, OpenFlags, OptionalExtension as _, Row, Transaction, TransactionBehavior, params};
+use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension as _, Row, Transaction, TransactionBehavior, params};
 use uuid::Uuid;
 
 use super::chain::Record;
@@ -150,11 +150,10 @@ impl FileWriter {
         let is_known = open.connection.is_none() && reached(self.connection(open)?).map_err(LedgerError::File)? >= end;
         let waiting = std::mem::take(&mut open.waiting);
         let mut outcome = if is_known { Ok(()) } else { self.write_rows(open, &waiting) };
-        if outcome.is_err()
+        if outcome.as_ref().is_err_and(is_for_want_of_room)
             && let Some(file) = &mut open.journal_file
             && file.give_back().is_ok()
         {
-            // On a full disk that is the room they need.
             outcome = self.write_rows(open, &waiting);
         }
         open.is_stuck = outcome.is_err();
@@ -222,6 +221,12 @@ fn framed(records: Vec<Record>, from: Spot, buffer: &mut Vec<u8>) -> std::io::Re
         Ok(Placed { record, extent: Some(Extent { from: Spot { offset, ..from }, length }) })
     };
     records.into_iter().map(place).collect()
+}
+
+/// Whether SQLite had no room on the disk, by either of the names it has for that.
+fn is_for_want_of_room(error: &LedgerError) -> bool {
+    let LedgerError::File(error) = error else { return false };
+    matches!(error.sqlite_error_code(), Some(ErrorCode::DiskFull | ErrorCode::SystemIoFailure))
 }
 
 /// A thread that brings the write-ahead log into the file whenever it is asked, until nobody can ask any more.
