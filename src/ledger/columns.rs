@@ -121,24 +121,21 @@ fn content(row: &AnyRow, reading: Reading<'_>) -> Result<Option<Vec<u8>>, Ledger
 
 /// Where a record's content stands, if that is not in its row.
 fn extent(row: &AnyRow) -> Result<Option<Extent>, LedgerError> {
-    let number = |column: &'static str| -> Result<Option<u64>, LedgerError> {
-        let number: Option<i64> = row.try_get(column)?;
-        number.map(|number| u64::try_from(number).map_err(|_| LedgerError::Unreadable { column })).transpose()
-    };
-    let Some(file) = number("content_file")? else { return Ok(None) };
-    let missing = |column| LedgerError::Unreadable { column };
-    let offset = number("content_offset")?.ok_or_else(|| missing("content_offset"))?;
-    let length = number("content_length")?.ok_or_else(|| missing("content_length"))?;
-    Ok(Some(Extent { from: Spot { file, offset }, length }))
+    let Some(file) = number(row, "content_file")? else { return Ok(None) };
+    let there = |column| number(row, column)?.ok_or(LedgerError::Unreadable { column });
+    Ok(Some(Extent { from: Spot { file, offset: there("content_offset")? }, length: there("content_length")? }))
 }
 
 /// A spot of the journal, where there is one: `file` and `position`.
 pub(super) fn spot(row: Option<&AnyRow>) -> Result<Option<Spot>, LedgerError> {
-    let number = |row: &AnyRow, column: &'static str| -> Result<u64, LedgerError> {
-        let number: i64 = row.try_get(column)?;
-        u64::try_from(number).map_err(|_| LedgerError::Unreadable { column })
-    };
-    row.map(|row| Ok(Spot { file: number(row, "file")?, offset: number(row, "position")? })).transpose()
+    let there = |row, column| number(row, column)?.ok_or(LedgerError::Unreadable { column });
+    row.map(|row| Ok(Spot { file: there(row, "file")?, offset: there(row, "position")? })).transpose()
+}
+
+/// A number that is never below 0, where there is one.
+fn number(row: &AnyRow, column: &'static str) -> Result<Option<u64>, LedgerError> {
+    let number: Option<i64> = row.try_get(column)?;
+    number.map(|number| u64::try_from(number).map_err(|_| LedgerError::Unreadable { column })).transpose()
 }
 
 fn status(row: &AnyRow) -> Result<Option<u16>, LedgerError> {

@@ -72,8 +72,7 @@ impl Database {
         let mut url = Url::parse("sqlite:").map_err(|error| LedgerError::Unopened(sqlx::Error::Configuration(error.into())))?;
         url.set_path(&path.to_string_lossy());
         url.set_query(Some(if may_make { "mode=rwc" } else { "mode=rw" }));
-        let database = Self::of(Kind::Sqlite, &url, FILE_SETTINGS.to_owned(), BUSY_PATIENCE)?;
-        Ok(Self { journal: Some(Journal::beside(path)), ..database })
+        Self::of(Kind::Sqlite, &url, FILE_SETTINGS.to_owned(), BUSY_PATIENCE)
     }
 
     /// PostgreSQL at a URL. Every statement has `patience`.
@@ -99,7 +98,8 @@ impl Database {
     }
 
     /// The same database, written to by this process alone as long as it holds `lock`.
-    pub(super) fn written_to(self, writer: FileWriter, lock: File) -> Self {
+    pub(super) fn written_to(self, path: &Path, lock: File) -> Self {
+        let writer = FileWriter::new(path, self.journal.clone());
         Self { own: Some(Own { writer: Arc::new(writer), lock: Arc::new(lock) }), ..self }
     }
 
@@ -113,9 +113,9 @@ impl Database {
         self.journal.as_ref().map_or(Reading::Row, Reading::Files)
     }
 
-    /// The same without a journal: all of a record stands in its row.
-    pub(super) fn without_journal(self) -> Self {
-        Self { journal: None, ..self }
+    /// The same with a journal; without one, all of a record stands in its row.
+    pub(super) fn with_journal(self, journal: Option<Journal>) -> Self {
+        Self { journal, ..self }
     }
 
     /// What writes to this file, if it is this process alone.

@@ -105,10 +105,6 @@ impl FileWriter {
         self.settle_by(&mut self.open.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    pub(super) fn has_journal(&self) -> bool {
-        self.journal.is_some()
-    }
-
     /// Whether rows are due.
     pub(super) fn is_settled(&self) -> bool {
         !self.has_waiting.load(Ordering::Acquire)

@@ -135,11 +135,7 @@ impl Ledger {
         let keeping = self.0.as_ref()?;
         let mut calls = Vec::new();
         for database in &keeping.databases {
-            let found = async {
-                database.settled().await?;
-                database.found_cards(cards).await
-            };
-            calls.extend(timeout(keeping.patience, found).await.ok()?.ok()?);
+            calls.extend(keeping.looked_up(database, database.found_cards(cards)).await.ok()?);
         }
         Some(calls)
     }

@@ -19,11 +19,7 @@ impl Ledger {
     pub async fn find(&self, id: Uuid) -> Result<Option<Kept>, LedgerError> {
         let Some(keeping) = &self.0 else { return Ok(None) };
         for database in &keeping.databases {
-            let found = async {
-                database.settled().await?;
-                database.find(id).await
-            };
-            if let Some(record) = timeout(keeping.patience, found).await.map_err(|_| LedgerError::TooSlow)?? {
+            if let Some(record) = keeping.looked_up(database, database.find(id)).await? {
                 return Kept::open(record, &keeping.keys.load(), Depth::Content).map(Some);
             }
         }
@@ -48,17 +44,26 @@ impl Ledger {
 }
 
 impl Keeping {
+    /// What is found in a database once all that was kept there can be, within `ledger.patience`.
+    pub(super) async fn looked_up<T>(
+        &self,
+        database: &Database,
+        look_up: impl Future<Output = Result<T, LedgerError>>,
+    ) -> Result<T, LedgerError> {
+        let found = async {
+            database.settled().await?;
+            look_up.await
+        };
+        timeout(self.patience, found).await.unwrap_or(Err(LedgerError::TooSlow))
+    }
+
     async fn decided_calls(&self, database: &Database, patient: &str, most: u32) -> Result<Vec<Kept>, LedgerError> {
         let keys = self.keys.load();
         let mut conditions = Conditions::default();
         conditions.and("kind = ?", [Value::Text(EntryKind::Call.as_str().to_owned())]);
         conditions.and("determination IS NOT NULL", []);
         conditions.and_one_of("patient_index", keys.all_indices(patient));
-        let newest = async {
-            database.settled().await?;
-            database.newest(&conditions, most.into()).await
-        };
-        let records = timeout(self.patience, newest).await.map_err(|_| LedgerError::TooSlow)??;
+        let records = self.looked_up(database, database.newest(&conditions, most.into())).await?;
         records.into_iter().map(|record| Kept::open(record, &keys, Depth::Summary)).collect()
     }
 }

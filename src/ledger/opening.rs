@@ -55,7 +55,7 @@ pub(super) struct Readable {
 /// Opens the ledger to read, whether or not another process writes to it.
 pub(super) async fn open_to_read(config: &LedgerConfig) -> Result<Readable, LedgerError> {
     let database = match config.place() {
-        Some(LedgerPlace::File(path)) => existing("url", &path)?,
+        Some(LedgerPlace::File(path)) => existing("url", &path)?.with_journal(Some(Journal::beside(&path))),
         Some(LedgerPlace::Server) => Database::of_server(config.url.expose_secret(), READING_PATIENCE)?,
         Some(LedgerPlace::Off) | None => return Err(LedgerError::Off),
     };
@@ -64,8 +64,7 @@ pub(super) async fn open_to_read(config: &LedgerConfig) -> Result<Readable, Ledg
         settle_others(&path, &database).await?;
     }
     let is_server = config.place() == Some(LedgerPlace::Server);
-    let spool =
-        if is_server && config.spool_file.exists() { Some(existing("spool_file", &config.spool_file)?.without_journal()) } else { None };
+    let spool = if is_server && config.spool_file.exists() { Some(existing("spool_file", &config.spool_file)?) } else { None };
     Ok(Readable { database, spool, keys: keys(config)? })
 }
 
@@ -98,8 +97,7 @@ pub(super) async fn open(config: &LedgerConfig) -> Result<Option<Opened>, Ledger
 
 async fn open_file(config: &LedgerConfig, path: &Path) -> Result<Opened, LedgerError> {
     let keys = keys_or_new(config, path)?;
-    let writer = FileWriter::new(path, Some(Journal::beside(path)));
-    let database = locked("url", path, writer).await?;
+    let database = locked("url", path, Some(Journal::beside(path))).await?;
     let databases = vec![database.clone()];
     Ok(Opened { store: Store::File(database), keys, state: Arc::default(), link: None, is_link_due: false, databases })
 }
@@ -107,8 +105,7 @@ async fn open_file(config: &LedgerConfig, path: &Path) -> Result<Opened, LedgerE
 async fn open_server(config: &LedgerConfig) -> Result<Opened, LedgerError> {
     let keys = keys(config)?;
     // What waits here is gone again soon, which is easier where all of it stands in rows.
-    let writer = FileWriter::new(&config.spool_file, None);
-    let spool = locked("spool_file", &config.spool_file, writer).await?;
+    let spool = locked("spool_file", &config.spool_file, None).await?;
     let database = Database::of_server(config.url.expose_secret(), config.database_patience)?;
     let state = Arc::new(State::default());
     let left = spool.count().await?;
@@ -139,14 +136,13 @@ async fn beginning(database: &Database, config: &LedgerConfig) -> Result<Option<
 }
 
 /// A file that this process alone writes records to. The lock ends with the process, however that ends.
-async fn locked(key: &'static str, path: &Path, writer: FileWriter) -> Result<Database, LedgerError> {
+async fn locked(key: &'static str, path: &Path, journal: Option<Journal>) -> Result<Database, LedgerError> {
     let lock_path = with_suffix(path, ".lock");
     let file_error = |source| LedgerError::Unusable { key, path: path.to_owned(), source };
     let lock = lock_to_keep(&lock_path).await.map_err(file_error)?.ok_or_else(|| LedgerError::InUse { key, path: path.to_owned() })?;
     make_private(path).map_err(file_error)?;
     lay_out(path).await?;
-    let database = Database::of_file(path, true)?;
-    let database = if writer.has_journal() { database } else { database.without_journal() }.written_to(writer, lock);
+    let database = Database::of_file(path, true)?.with_journal(journal).written_to(path, lock);
     database.migrate().await?;
     database.writer()?.catch_up()?;
     Ok(database)

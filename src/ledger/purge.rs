@@ -59,15 +59,13 @@ impl<'a> Purge<'a> {
     pub async fn begin(archive: &'a Archive, before: DateTime<Utc>, proof: Proof) -> Result<Self, LedgerError> {
         let mut purge = Self { archive, before, proof, chains: archive.database.chains().await?.into(), cleared: Spot::default() };
         // One that was interrupted may have left records of rows that it removed.
-        purge.clear_journal().await?;
+        purge.clear_journal(archive.database.purged().await?)?;
         Ok(purge)
     }
 
     /// Removes from the journal what was removed from the rows.
-    async fn clear_journal(&mut self) -> Result<(), LedgerError> {
-        let database = &self.archive.database;
-        let Some(journal) = &database.journal else { return Ok(()) };
-        let end = database.purged().await?;
+    fn clear_journal(&mut self, end: Spot) -> Result<(), LedgerError> {
+        let Some(journal) = &self.archive.database.journal else { return Ok(()) };
         journal.clear(self.cleared, end).map_err(LedgerError::Journal)?;
         self.cleared = end;
         Ok(())
@@ -101,7 +99,7 @@ impl<'a> Purge<'a> {
             let cards: Vec<Uuid> = records.iter().flatten().flat_map(|record| record.sealed.cards.iter().copied()).collect();
             let last = self.archive.database.journal_up_to(&head).await?;
             if self.archive.database.remove_up_to(&Checkpoint::new(head, key), from.sequence, &cards, last).await? {
-                self.clear_journal().await?;
+                self.clear_journal(last.unwrap_or(self.cleared))?;
                 return Ok(Purged::Some(u64::try_from(records.len()).unwrap_or(u64::MAX)));
             }
             // Somebody else purges, too: from where that got to.
@@ -151,6 +149,9 @@ impl Archive {
 impl Database {
     /// Up to where the journal's records were purged.
     async fn purged(&self) -> Result<Spot, LedgerError> {
+        if self.journal.is_none() {
+            return Ok(Spot::default());
+        }
         let select = "SELECT purged_file AS file, purged_position AS position FROM ledger_journal";
         Ok(spot(sqlx::query(select).fetch_optional(&self.pool).await?.as_ref())?.unwrap_or_default())
     }

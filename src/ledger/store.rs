@@ -42,6 +42,11 @@ impl Store {
         }
     }
 
+    /// Whether records have no rows yet when they are written.
+    pub(super) fn makes_rows_later(&self) -> bool {
+        matches!(self, Self::File(_))
+    }
+
     /// What is done after a batch when nobody's answer waits any more.
     pub(super) async fn follow_up(&self) {
         if let Self::Server(server) = self {

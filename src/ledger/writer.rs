@@ -215,7 +215,9 @@ impl Writer {
         self.store.append(records).await?;
         self.chain = Chain::At(head);
         self.is_link_due &= !has_late;
-        self.without_rows.add(count);
+        if self.store.makes_rows_later() {
+            self.without_rows.add(count);
+        }
         for (kind, written) in counts {
             metrics::counter!("sij_cds_ledger_records_total", "kind" => kind.as_str()).increment(written as u64);
         }
