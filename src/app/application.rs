@@ -32,6 +32,7 @@ use crate::auth::smart::{SmartApp, SmartError};
 use crate::auth::{AuthError, Authenticator, Credentials, Refused, VerifiedClient};
 use crate::cds_hooks::{DialectRules, Hook, RequestExtension, SuggestionKind, named_hook};
 use crate::config::{Config, CrdConfig, Dialect};
+use crate::evidence::ReadingOptions;
 use crate::fhir::{Registry, RegistryError};
 use crate::ledger::{Entry, Standing};
 use crate::page::{Words, WordsError};
@@ -370,7 +371,13 @@ impl App {
     }
 
     pub(super) fn means(&self, as_of: DateTime<Utc>) -> Means<'_> {
-        Means { policies: &self.policies, prefetch_keys: &self.services.prefetch_keys, hooks: self.services.hooks(), as_of }
+        Means {
+            policies: &self.policies,
+            prefetch_keys: &self.services.prefetch_keys,
+            hooks: self.services.hooks(),
+            as_of,
+            options: ReadingOptions::none(),
+        }
     }
 
     /// How answers are written for a dialect.

@@ -12,8 +12,8 @@ use tracing::info_span;
 use super::call_error::CallError;
 use super::policies::Policies;
 use crate::cds_hooks::{Context, Hook, HookRequest, RequestError, Unkept};
-use crate::evidence::{DraftOrder, Gathered, Insurance, Kind, NamedOrders, PrefetchKeys, Source, Sources, Unreadable};
-use crate::policy::{DateInterval, Evaluation, Facts, Inquiry, OrderEvaluation, OrderKind, Policy, Reference, evaluate, kind};
+use crate::evidence::{DraftOrder, Gathered, Insurance, Kind, NamedOrders, PrefetchKeys, Reading, ReadingOptions, Source, Sources, Unreadable, UnreadDraft};
+use crate::policy::{Evaluation, Facts, Inquiry, OrderEvaluation, OrderKind, Policy, Reference, evaluate, kind};
 
 /// What a decision is made with.
 #[derive(Clone, Copy, Debug)]
@@ -23,6 +23,18 @@ pub(crate) struct Means<'e> {
     /// Those that are answered.
     pub hooks: &'e [Hook],
     pub as_of: DateTime<Utc>,
+    /// What the client's configuration says of reading its charts.
+    pub options: &'e ReadingOptions,
+}
+
+impl<'e> Means<'e> {
+    /// A patient's record by a policy version.
+    pub(crate) fn reading<'r>(&self, policy: &'r Policy, patient_id: &'r str) -> Reading<'r>
+    where
+        'e: 'r,
+    {
+        Reading { policy, patient_id, options: self.options }
+    }
 }
 
 /// A call, decided.
@@ -38,6 +50,7 @@ pub(crate) struct Decision<'a> {
     /// `Encounter/e1`, where the call names one.
     pub encounter: Option<String>,
     patient_id: String,
+    options: ReadingOptions,
 }
 
 /// An evaluation with where its evidence came from, as the contract has it.
@@ -55,9 +68,9 @@ pub struct Report<'d, 'a> {
 }
 
 impl<'a> Decision<'a> {
-    /// The patient's id, as the call writes it.
-    pub(crate) fn patient_id(&self) -> &str {
-        &self.patient_id
+    /// The patient's record by a policy version.
+    pub(crate) fn reading<'r>(&'r self, policy: &'r Policy) -> Reading<'r> {
+        Reading { policy, patient_id: &self.patient_id, options: &self.options }
     }
 
     /// The order that an evaluation is of.
@@ -72,7 +85,7 @@ impl<'a> Decision<'a> {
 }
 
 /// More orders for one joint than anybody signs at once; each is judged against the whole chart.
-const MOST_ORDERS: usize = 20;
+const MAX_ORDERS: usize = 20;
 
 /// How much of a call is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -162,6 +175,7 @@ pub(crate) fn check_orders(means: &Means<'_>, opened: &Opened<'_>) -> Result<(),
 /// Whether an order of a call is in scope.
 pub(crate) fn has_scope(means: &Means<'_>, opened: &Opened<'_>) -> bool {
     !in_scope(means, &opened.gathered, &opened.context).is_empty()
+        || !unreadable_in_scope(means, &opened.gathered, &opened.context).is_empty()
 }
 
 /// The draft orders, checked; `None` where none is in scope and no more is to be read. `seen` are the orders, if they were
@@ -193,13 +207,14 @@ fn asks_about_orders(hook: Hook) -> bool {
 /// Whether any order is in scope, where those that are do not contradict the call.
 fn scoped(means: &Means<'_>, gathered: &Gathered<'_>, context: &Context<'_>, hook: Hook) -> Result<bool, RequestError> {
     // Those not asked about are judged against the others, so they count as well.
-    if decided(means, gathered, context).nth(MOST_ORDERS).is_some() {
-        return Err(RequestError::TooManyOrders { limit: MOST_ORDERS, path: orders_path(hook) });
+    let unreadable = unreadable_in_scope(means, gathered, context);
+    if decided(means, gathered, context).nth(MAX_ORDERS).is_some() || unreadable.len() > MAX_ORDERS {
+        return Err(RequestError::TooManyOrders { limit: MAX_ORDERS, path: orders_path(hook) });
     }
     let orders = in_scope(means, gathered, context);
     match orders.iter().find(|draft| !draft.is_for(&context.patient_id)) {
         Some(draft) => Err(RequestError::OtherPatient { path: subject_path(hook, draft) }),
-        None => Ok(!orders.is_empty()),
+        None => Ok(!orders.is_empty() || !unreadable.is_empty()),
     }
 }
 
@@ -226,15 +241,23 @@ pub(super) fn in_scope<'g, 'a>(means: &Means<'_>, gathered: &'g Gathered<'a>, co
     decided(means, gathered, context).filter(|draft| draft.is_asked).collect()
 }
 
+/// The orders asked about that cannot be read and have a code in them that the policy decides: they are answered all the same.
+fn unreadable_in_scope<'g, 'a>(means: &Means<'_>, gathered: &'g Gathered<'a>, context: &Context<'_>) -> Vec<&'g UnreadDraft<'a>> {
+    let policy = means.policies.on(means.as_of.date_naive());
+    let reading = means.reading(policy, &context.patient_id);
+    let is_decided = |draft: &&UnreadDraft<'a>| gathered.unreadable_order(draft, reading).is_some_and(|order| order.kind.is_some());
+    gathered.unread_drafts().iter().filter(|draft| draft.is_asked).filter(is_decided).collect()
+}
+
 /// The orders that the version of the policy for their service date decides.
 fn decided<'g, 'a>(means: &Means<'_>, gathered: &'g Gathered<'a>, context: &Context<'_>) -> impl Iterator<Item = &'g DraftOrder<'a>> {
-    let is_decided = |draft: &&DraftOrder<'a>| kind(&gathered.order(draft, version(means, draft), &context.patient_id)).is_some();
+    let is_decided = |draft: &&DraftOrder<'a>| kind(&gathered.order(draft, means.reading(version(means, draft), &context.patient_id))).is_some();
     gathered.drafts().iter().filter(is_decided)
 }
 
 /// The version of the policy for a draft order's service date.
 pub(super) fn version<'e>(means: &Means<'e>, draft: &DraftOrder<'_>) -> &'e Policy {
-    means.policies.on(draft.due().map_or(means.as_of.date_naive(), DateInterval::lo))
+    means.policies.on(draft.service_date(means.as_of.date_naive()))
 }
 
 /// Applies to each order the version of the policy its service date asks for.
@@ -244,10 +267,21 @@ pub(crate) fn conclude<'a>(means: &Means<'_>, opened: Opened<'a>) -> Decision<'a
     let Opened { gathered, context, hook, .. } = opened;
     let context = &context;
     let deciding = in_scope(means, &gathered, context);
-    let places: Vec<_> = deciding.iter().map(|draft| draft.position).collect();
+    let unreadable = unreadable_in_scope(means, &gathered, context).into_iter().map(|draft| draft.position);
+    let places: Vec<_> = deciding.iter().map(|draft| draft.position).chain(unreadable).collect();
     let mut versions: Vec<&Policy> = Vec::new();
     for draft in &deciding {
         let policy = version(means, draft);
+        if !versions.iter().any(|known| std::ptr::eq(*known, policy)) {
+            versions.push(policy);
+        }
+    }
+    // What cannot be read is answered by the version in force where the call has no other.
+    for order in gathered.unread_drafts().iter().filter(|draft| places.contains(&draft.position)) {
+        let today = means.as_of.date_naive();
+        let current = means.policies.on(today);
+        let window = gathered.unreadable_order(order, means.reading(current, &context.patient_id)).and_then(|order| order.window);
+        let policy = means.policies.on(window.map_or(today, |window| window.nearest_to(today)));
         if !versions.iter().any(|known| std::ptr::eq(*known, policy)) {
             versions.push(policy);
         }
@@ -259,7 +293,9 @@ pub(crate) fn conclude<'a>(means: &Means<'_>, opened: Opened<'a>) -> Decision<'a
     }
     evaluation.orders.retain(|order| places.contains(&order.position));
     evaluation.orders.sort_by_key(|order| order.position);
-    let insurance = gathered.insurance(first, &context.patient_id);
+    let is_asked = |position| gathered.drafts().iter().any(|draft| draft.position == position && draft.is_asked);
+    evaluation.passed_over.retain(|passed| is_asked(passed.position) && !places.contains(&passed.position));
+    let insurance = gathered.insurance(means.reading(first, &context.patient_id));
     let sources = gathered.sources();
     Decision {
         hook,
@@ -270,12 +306,13 @@ pub(crate) fn conclude<'a>(means: &Means<'_>, opened: Opened<'a>) -> Decision<'a
         user_id: context.user_id().to_string(),
         encounter: context.encounter_id().map(|id| format!("Encounter/{}", id.strip_prefix("Encounter/").unwrap_or(&id))),
         patient_id: context.patient_id.to_string(),
+        options: means.options.clone(),
     }
 }
 
 /// The orders that one version of the policy is for.
 fn evaluate_with<'a>(means: &Means<'_>, policy: &Policy, context: &Context<'a>, gathered: &Gathered<'a>, unread: usize) -> Evaluation<'a> {
-    let facts = Facts { orders_unread: unread, ..gathered.facts(policy, &context.patient_id) };
+    let facts = Facts { orders_missing: unread, ..gathered.facts(means.reading(policy, &context.patient_id)) };
     let mut evaluation = evaluate(policy, &facts, inquiry(means, context));
     evaluation.orders.retain(|order| std::ptr::eq(means.policies.on(order.service_date), policy));
     evaluation

@@ -119,7 +119,7 @@ pub(super) fn coverage_of<'a>(
     order: &OrderEvaluation<'a>,
     on: NaiveDate,
 ) -> CoverageFound<'a> {
-    let coverage = |draft: &DraftOrder<'a>| decision.gathered.coverage(draft, policies.on(on), decision.patient_id(), on);
+    let coverage = |draft: &DraftOrder<'a>| decision.gathered.coverage(draft, decision.reading(policies.on(on)), on);
     decision.draft(order).map_or(CoverageFound::None, coverage)
 }
 

@@ -130,6 +130,7 @@ impl Plan {
             Line::Commercial => has(LineOfBusiness::Commercial),
             Line::Medicaid => has(LineOfBusiness::Medicaid),
             Line::Medicare => has(LineOfBusiness::Medicare),
+            Line::MedicareAndMedicaid => has(LineOfBusiness::Medicare) || has(LineOfBusiness::Medicaid),
             Line::Unknown => true,
         }
     }

@@ -15,7 +15,7 @@ use super::opening::open;
 use super::policies::{Policies, PolicyFolder, folders, shown};
 use super::services::Services;
 use crate::cds_hooks::Hook;
-use crate::evidence::PrefetchKeys;
+use crate::evidence::{PrefetchKeys, ReadingOptions};
 use crate::policy::{Evaluation, OrderEvaluation, PolicyFile, SiteEvaluation, ValueSet};
 
 const CASES: &str = "cases/";
@@ -119,7 +119,7 @@ fn check_case(file: &PolicyFile, policies: &Policies, prefetch_keys: &PrefetchKe
             return CaseCheck { file: file.name.clone(), title: String::new(), outcome: CaseOutcome::Unusable(fault.to_string()) };
         }
     };
-    let means = Means { policies, prefetch_keys, hooks: &Hook::ALL, as_of: case.as_of };
+    let means = Means { policies, prefetch_keys, hooks: &Hook::ALL, as_of: case.as_of, options: ReadingOptions::none() };
     let outcome = match open(&means, case.request.get(), Reach::Everything) {
         Ok(Call { opened: Some(opened), .. }) => compared(&case.expected, &Outcome::of(&conclude(&means, opened).evaluation)),
         Ok(Call { opened: None, .. }) => CaseOutcome::Unusable("the request was not decided".to_owned()),

@@ -140,7 +140,7 @@ impl StoredAnswer<'_> {
     }
 
     fn list(&self) -> Result<AnswerTo<Kind>, ReplayError> {
-        let key = Kind::of_name(&self.of_type).ok_or(ReplayError::Unreadable)?;
+        let key = Kind::from_name(&self.of_type).ok_or(ReplayError::Unreadable)?;
         Ok(AnswerTo { key, answer: self.answer()? })
     }
 

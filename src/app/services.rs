@@ -142,7 +142,7 @@ impl Entry {
 
 /// The type a query searches for.
 fn kind(query: &str) -> Option<Kind> {
-    Kind::of_resource_type(query.split(['?', '/']).next()?)
+    Kind::from_resource_type(query.split(['?', '/']).next()?)
 }
 
 /// The same JSON without white space, its members in their order.

@@ -5,12 +5,14 @@ use std::borrow::Cow;
 use std::collections::HashSet;
 
 use super::chart::{Chart, id, text};
+use super::concepts::{CodeUse, words as words_of};
 use super::index::id_in;
+use super::lenient::Lenient;
 use super::orders::DraftOrder;
 use super::resource::view;
 use super::text::Text;
-use super::views::{CoverageView, OrganizationView, PayorView};
-use crate::policy::{Plan, ValueSet};
+use super::views::{ClassView, ConceptView, CoverageView, OrganizationView, PayorView};
+use crate::policy::{Phrases, Plan, ValueSet, Words};
 
 /// What the coverage of an order says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -25,28 +27,39 @@ impl<'a> Chart<'_, 'a> {
         let insurances = drafts.iter().flat_map(|draft| draft.view.insurance.iter().flatten());
         let named: HashSet<_> = insurances.filter_map(|insurance| id_in(text(insurance.reference.as_ref()), "Coverage")).collect();
         let counts = |coverage: &&CoverageView<'a>| {
-            matches!(text(coverage.status.as_ref()), "active" | "") && self.subject.is(coverage.beneficiary.as_ref())
+            let is_self_pay = coverage.r#type.as_ref().is_some_and(is_self_pay);
+            matches!(text(coverage.status.as_ref()), "active" | "") && self.subject.is(coverage.beneficiary.as_ref()) && !is_self_pay
         };
         let mut coverages: Vec<_> = self.record.coverages.iter().filter(counts).collect();
         coverages.sort_by_cached_key(|coverage| (!named.contains(text(coverage.id.as_ref())), id(coverage.id.as_ref())));
         coverages
     }
 
-    /// The line of business of the first coverage that tells.
+    /// The line of business of the coverages that count. One of Medicare and one of Medicaid are both.
     pub(crate) fn plan(&self, drafts: &[DraftOrder<'a>]) -> Plan {
-        let mut lines = self.coverages(drafts).into_iter().map(|coverage| self.line_of_business(coverage));
-        lines.find(|line| *line != Plan::Unknown).unwrap_or_default()
+        let lines: Vec<Plan> = self.coverages(drafts).into_iter().map(|coverage| self.line_of_business(coverage)).collect();
+        let has = |plan| lines.contains(&plan) || lines.contains(&Plan::MedicareAndMedicaid);
+        if has(Plan::Medicare) && has(Plan::Medicaid) {
+            return Plan::MedicareAndMedicaid;
+        }
+        lines.into_iter().find(|line| *line != Plan::Unknown).unwrap_or_default()
     }
 
-    /// The line of business that a coverage's type tells.
+    /// The line of business that a coverage's type tells by its codes, or else type and class in words.
     pub(super) fn line_of_business(&self, coverage: &CoverageView<'a>) -> Plan {
-        let sets = self.coded(coverage.r#type.as_ref()).sets;
-        let plans = [
-            (ValueSet::PlanMedicaid, Plan::Medicaid),
-            (ValueSet::PlanMedicare, Plan::Medicare),
-            (ValueSet::PlanCommercial, Plan::Commercial),
-        ];
-        plans.into_iter().find_map(|(set, plan)| sets.has(set).then_some(plan)).unwrap_or_default()
+        let sets = self.coded(coverage.r#type.as_ref(), CodeUse::Other).sets;
+        let by_code = plan_of(sets.has(ValueSet::PlanMedicare), sets.has(ValueSet::PlanMedicaid));
+        let is_commercial = sets.has(ValueSet::PlanCommercial);
+        by_code.or(is_commercial.then_some(Plan::Commercial)).or_else(|| self.line_in_words(coverage)).unwrap_or_default()
+    }
+
+    fn line_in_words(&self, coverage: &CoverageView<'a>) -> Option<Plan> {
+        let classes: Vec<ClassView<'a>> = coverage.class.and_then(view::<Lenient<Vec<ClassView<'a>>>>).and_then(|list| list.0).unwrap_or_default();
+        let of_class = classes.iter().flat_map(|class| [class.value.0.as_ref(), class.name.0.as_ref()]).flatten();
+        let of_class = of_class.map(|text| Words::parse(text.as_str()));
+        let texts: Vec<Words> = coverage.r#type.iter().flat_map(words_of).chain(of_class).collect();
+        let says = |phrases: &Phrases| texts.iter().any(|words| phrases.are_in(words));
+        plan_of(says(&self.policy.words.medicare), says(&self.policy.words.medicaid))
     }
 
     /// The insurer named by the first coverage that names one.
@@ -74,6 +87,22 @@ impl<'a> Chart<'_, 'a> {
             return contained.find(|found| text(found.id.as_ref()) == local).as_ref().map(read);
         }
         self.indices.organizations().named(reference).first().map(|found| read(found))
+    }
+}
+
+/// Whether a coverage says that the patient pays: it is no insurer's (FHIR R4, coverage-selfpay).
+pub(super) fn is_self_pay(r#type: &ConceptView<'_>) -> bool {
+    r#type.codings().any(|coding| coding.system().trim().trim_end_matches('/') == SELF_PAY && coding.code().trim() == "pay")
+}
+
+const SELF_PAY: &str = "http://terminology.hl7.org/CodeSystem/coverage-selfpay";
+
+fn plan_of(is_medicare: bool, is_medicaid: bool) -> Option<Plan> {
+    match (is_medicare, is_medicaid) {
+        (true, true) => Some(Plan::MedicareAndMedicaid),
+        (true, false) => Some(Plan::Medicare),
+        (false, true) => Some(Plan::Medicaid),
+        (false, false) => None,
     }
 }
 

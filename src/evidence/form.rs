@@ -1,125 +1,194 @@
-//! Reading a QuestionnaireResponse to the documentation form: its answers by linkId, at any depth.
-//! An answer of the wrong type is as if absent.
+//! Reading a QuestionnaireResponse to the documentation form: its answers by linkId, at any depth (policy semantics,
+//! sections 4 and 10). An answer that cannot be read is as if absent.
 
-use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
-use serde::Deserialize;
-use serde_json::value::RawValue;
+use chrono::{DateTime, Utc};
 
 use super::chart::{Chart, id, text};
 use super::text::Text;
 use super::views::{AnswerView, ItemView, ResponseView};
-use crate::policy::{Answers, DateInterval, FORM_ID, Form, PROVOCATION_TESTS, PriorInjectionAnswer, Question, Reference, Side, TestAnswer};
+use super::written::date;
+use crate::policy::{
+    Answers, DateInterval, FORM_ID, Form, FormProblem, PROVOCATION_TESTS, PriorInjectionAnswer, Question, Reference, Side, TestAnswer,
+    UncountedForm,
+};
+
+/// A response with this many questions of the form is an answer to it, whatever questionnaire it names.
+const MIN_KNOWN_QUESTIONS: usize = 2;
 
 impl<'a> Chart<'_, 'a> {
-    pub(crate) fn forms(&self) -> Vec<Form<'a>> {
-        self.record.responses.iter().filter_map(|response| self.form(response)).collect()
-    }
-
-    fn form(&self, response: &ResponseView<'a>) -> Option<Form<'a>> {
-        let counts = matches!(text(response.status.as_ref()), "completed" | "amended")
-            && is_the_form(text(response.questionnaire.as_ref()))
-            && self.subject.is(response.subject.as_ref());
-        if !counts {
-            return None;
+    /// The forms that are finished, and those that do not count whatever the day.
+    pub(crate) fn forms(&self) -> (Vec<Form<'a>>, Vec<UncountedForm<'a>>) {
+        let (mut forms, mut others) = (Vec::new(), Vec::new());
+        for response in self.record.responses.iter().filter(|response| self.subject.is(response.subject.as_ref())) {
+            let reference = Reference::new("QuestionnaireResponse", id(response.id.as_ref()));
+            match self.form(response, &reference) {
+                Ok(form) => forms.extend(form),
+                Err(problem) => others.push(UncountedForm { reference, problem }),
+            }
         }
-        let authored = text(response.authored.as_ref());
-        let authored_on = DateInterval::parse(authored)?.full()?;
-        let mut answers = Answers::default();
-        read_items(response.item.as_deref().unwrap_or_default(), &mut answers);
-        let reference = Reference::new("QuestionnaireResponse", id(response.id.as_ref()));
-        Some(Form { reference, authored: instant(authored, authored_on), authored_on, answers })
+        (forms, others)
+    }
+
+    /// `None` for a response to something else, and for one that was withdrawn.
+    fn form(&self, response: &ResponseView<'a>, reference: &Reference<'a>) -> Result<Option<Form<'a>>, FormProblem> {
+        let canonical = text(response.questionnaire.as_ref());
+        let items = || response.item.iter().flatten().filter_map(|item| item.0.as_ref());
+        if !self.is_form(canonical) {
+            let is_ours = known_questions(items()) >= MIN_KNOWN_QUESTIONS;
+            return if is_ours { Err(FormProblem::OtherQuestionnaire) } else { Ok(None) };
+        }
+        match text(response.status.as_ref()) {
+            "completed" | "amended" => {}
+            "entered-in-error" => return Ok(None),
+            _ => return Err(FormProblem::NotFinished),
+        }
+        let authored_on = date(response.authored.as_ref()).and_then(DateInterval::full).ok_or(FormProblem::NoDate)?;
+        let is_version_1 = is_version_1(canonical);
+        let mut reader = Reader { answers: Answers::default(), is_version_1 };
+        reader.read_items(items());
+        let instant = response.authored.as_ref().and_then(|authored| instant(authored.as_str()));
+        Ok(Some(Form { reference: reference.clone(), instant, authored_on, is_version_1, answers: reader.answers }))
+    }
+
+    /// Whether a canonical URL, with or without a version, names the form.
+    fn is_form(&self, canonical: &str) -> bool {
+        let unversioned = canonical.split('|').next().unwrap_or(canonical);
+        unversioned.rsplit('/').next() == Some(FORM_ID)
+            || self.form_canonicals.iter().any(|known| known == canonical || known == unversioned)
     }
 }
 
-/// Whether a canonical URL, with or without a version, names the form.
-fn is_the_form(canonical: &str) -> bool {
-    let unversioned = canonical.split('|').next().unwrap_or(canonical);
-    unversioned.rsplit('/').next() == Some(FORM_ID)
+/// Whether a canonical URL names version 1 of the form.
+fn is_version_1(canonical: &str) -> bool {
+    canonical.split_once('|').is_some_and(|(_, version)| version == "1" || version.starts_with("1."))
 }
 
-/// The instant of a dateTime; a bare date is its first instant in UTC.
-fn instant(authored: &str, day: NaiveDate) -> DateTime<Utc> {
-    DateTime::parse_from_rfc3339(authored).map_or_else(|_| day.and_time(NaiveTime::MIN).and_utc(), |instant| instant.to_utc())
+/// The instant of a dateTime with time and zone.
+pub(super) fn instant(text: &str) -> Option<DateTime<Utc>> {
+    DateTime::parse_from_rfc3339(text).ok().map(|instant| instant.to_utc())
 }
 
-fn read_items(items: &[ItemView<'_>], answers: &mut Answers) {
+/// How many questions of the form a response has, at any depth, each once.
+fn known_questions<'i, 'a: 'i>(items: impl Iterator<Item = &'i ItemView<'a>>) -> usize {
+    let mut known = Vec::new();
     for item in items {
-        match Question::of_link_id(text(item.link_id.as_ref())) {
-            Some(Question::PriorInjection) => {
-                let mut injection = PriorInjectionAnswer::default();
-                let mut answered = false;
-                each_below(item, &mut |below| {
-                    answered |= below.answer.as_ref().is_some_and(|answers| !answers.is_empty());
-                    read_prior_injection(below, &mut injection);
-                });
-                // A repetition in which nothing is answered says nothing, not even that there was an injection.
-                if answered {
-                    answers.prior_injections.push(injection);
+        collect_questions(item, &mut known);
+    }
+    known.len()
+}
+
+fn collect_questions(item: &ItemView<'_>, known: &mut Vec<Question>) {
+    if let Some(question) = Question::from_link_id(link_id(item)).filter(|question| !known.contains(question)) {
+        known.push(question);
+    }
+    below(item).for_each(|item| collect_questions(item, known));
+}
+
+/// Reads one response.
+struct Reader {
+    answers: Answers,
+    is_version_1: bool,
+}
+
+impl Reader {
+    fn read_items<'i, 'a: 'i>(&mut self, items: impl Iterator<Item = &'i ItemView<'a>>) {
+        for item in items {
+            self.read_item(item);
+        }
+    }
+
+    fn read_item(&mut self, item: &ItemView<'_>) {
+        if link_id(item) == Question::PriorInjection.link_id() {
+            let mut injection = PriorInjectionAnswer::default();
+            let mut is_answered = false;
+            each_below(item, &mut |below| {
+                is_answered |= answers(below).next().is_some();
+                read_prior_injection(below, &mut injection);
+            });
+            // A repetition in which nothing is answered says nothing, not even that there was an injection.
+            if is_answered {
+                self.answers.prior_injections.push(injection);
+            }
+            return;
+        }
+        if self.is_version_1 && link_id(item) == VERSION_1_ONSET {
+            keep(&mut self.answers.adls_limited_since, day(item));
+        }
+        if let Some(question) = Question::from_link_id(link_id(item)) {
+            self.read_answer(question, item);
+        }
+        self.read_items(below(item));
+    }
+
+    /// The first answer that can be read stands.
+    fn read_answer(&mut self, question: Question, item: &ItemView<'_>) {
+        let answers = &mut self.answers;
+        match question {
+            Question::ExaminedSide => keep(&mut answers.examined_side, side(item)),
+            Question::AdlsLimitedSince => keep(&mut answers.adls_limited_since, day(item)),
+            Question::PainInterferesAdls => keep(&mut answers.pain_interferes_adls, boolean(item)),
+            Question::PainBelowL5Nonradicular => keep(&mut answers.pain_below_l5_nonradicular, boolean(item)),
+            Question::SijTenderness => keep(&mut answers.sij_tenderness, boolean(item)),
+            Question::TestDistraction
+            | Question::TestCompression
+            | Question::TestThighThrust
+            | Question::TestGaenslen
+            | Question::TestSacralThrust => {
+                let place = PROVOCATION_TESTS.iter().position(|test| *test == question);
+                if let Some(answer) = place.and_then(|place| answers.tests.get_mut(place)) {
+                    keep(answer, test(item));
                 }
             }
-            Some(question) => {
-                read_answer(question, item, answers);
-                below(item).for_each(|items| read_items(items, answers));
-            }
-            None => below(item).for_each(|items| read_items(items, answers)),
+            Question::ExerciseTherapyWeeks => keep(&mut answers.exercise_therapy_weeks, number(item)),
+            Question::NsaidWeeks => keep(&mut answers.nsaid_weeks, number(item)),
+            Question::NsaidContraindicated => keep(&mut answers.nsaid_contraindicated, boolean(item)),
+            Question::ActivityModificationWeeks => keep(&mut answers.activity_modification_weeks, number(item)),
+            Question::ConservativeCareFailed => keep(&mut answers.conservative_care_failed, boolean(item)),
+            Question::DiscOrFacetEvidence => keep(&mut answers.disc_or_facet_evidence, boolean(item)),
+            Question::OtherDiagnosisMoreLikely => keep(&mut answers.other_diagnosis_more_likely, boolean(item)),
+            Question::InjectionHistoryComplete => keep(&mut answers.injection_history_complete, boolean(item)),
+            Question::PainRecurred => keep(&mut answers.pain_recurred, boolean(item)),
+            Question::AdjunctNoninvasiveTreatment => keep(&mut answers.adjunct_noninvasive_treatment, boolean(item)),
+            Question::DefinitiveTherapyNotAvailable => keep(&mut answers.definitive_therapy_not_available, boolean(item)),
+            Question::DefinitiveTherapyReason => keep(&mut answers.definitive_therapy_reason, free_text(item)),
+            // These count only inside the group `prior-injection`.
+            Question::PriorInjection
+            | Question::InjectionDate
+            | Question::InjectionSide
+            | Question::ReliefPercent
+            | Question::ReliefDurationMonths
+            | Question::FunctionalImprovement => {}
         }
     }
+}
+
+/// What version 1 asked in place of `adls-limited-since`.
+const VERSION_1_ONSET: &str = "pain-onset-date";
+
+fn link_id<'i>(item: &'i ItemView<'_>) -> &'i str {
+    item.link_id.0.as_ref().map_or("", Text::as_str)
+}
+
+fn answers<'i, 'a>(item: &'i ItemView<'a>) -> impl Iterator<Item = &'i AnswerView<'a>> {
+    item.answer.0.iter().flatten()
 }
 
 /// The items below an item, its own and its answers'.
-fn below<'i, 'a>(item: &'i ItemView<'a>) -> impl Iterator<Item = &'i [ItemView<'a>]> {
-    let own = item.item.as_deref();
-    own.into_iter().chain(item.answer.iter().flatten().filter_map(|answer| answer.item.as_deref()))
+fn below<'i, 'a>(item: &'i ItemView<'a>) -> impl Iterator<Item = &'i ItemView<'a>> {
+    item.item.0.iter().flatten().chain(answers(item).flat_map(|answer| answer.item.0.iter().flatten()))
 }
 
 fn each_below<'i, 'a>(item: &'i ItemView<'a>, read: &mut impl FnMut(&'i ItemView<'a>)) {
-    for items in below(item) {
-        for item in items {
-            read(item);
-            each_below(item, read);
-        }
-    }
-}
-
-/// The first answer of the right type stands.
-fn read_answer(question: Question, item: &ItemView<'_>, answers: &mut Answers) {
-    match question {
-        Question::PainOnsetDate => keep(&mut answers.pain_onset, day(item)),
-        Question::PainInterferesAdls => keep(&mut answers.pain_interferes_adls, boolean(item)),
-        Question::PainBelowL5Nonradicular => keep(&mut answers.pain_below_l5_nonradicular, boolean(item)),
-        Question::SijTenderness => keep(&mut answers.sij_tenderness, boolean(item)),
-        Question::TestDistraction
-        | Question::TestCompression
-        | Question::TestThighThrust
-        | Question::TestGaenslen
-        | Question::TestSacralThrust => {
-            let place = PROVOCATION_TESTS.iter().position(|test| *test == question);
-            if let Some(answer) = place.and_then(|place| answers.tests.get_mut(place)) {
-                keep(answer, test(item));
-            }
-        }
-        Question::ExerciseTherapyWeeks => keep(&mut answers.exercise_therapy_weeks, number(item)),
-        Question::NsaidWeeks => keep(&mut answers.nsaid_weeks, number(item)),
-        Question::NsaidContraindicated => keep(&mut answers.nsaid_contraindicated, boolean(item)),
-        Question::ActivityModificationWeeks => keep(&mut answers.activity_modification_weeks, number(item)),
-        Question::DiscOrFacetEvidence => keep(&mut answers.disc_or_facet_evidence, boolean(item)),
-        Question::OtherDiagnosisMoreLikely => keep(&mut answers.other_diagnosis_more_likely, boolean(item)),
-        Question::AdjunctNoninvasiveTreatment => keep(&mut answers.adjunct_noninvasive_treatment, boolean(item)),
-        Question::DefinitiveTherapyNotAvailable => keep(&mut answers.definitive_therapy_not_available, boolean(item)),
-        // These count only inside the group `prior-injection`.
-        Question::PriorInjection
-        | Question::InjectionDate
-        | Question::InjectionSide
-        | Question::ReliefPercent
-        | Question::ReliefDurationMonths
-        | Question::FunctionalImprovement => {}
+    for item in below(item) {
+        read(item);
+        each_below(item, read);
     }
 }
 
 fn read_prior_injection(item: &ItemView<'_>, injection: &mut PriorInjectionAnswer) {
-    match text(item.link_id.as_ref()) {
+    match link_id(item) {
         "injection-date" => keep(&mut injection.date, day(item)),
-        "injection-side" if injection.side == Side::Unspecified => injection.side = side(item),
+        "injection-side" if injection.side == Side::Unspecified => injection.side = side(item).unwrap_or_default(),
         "relief-percent" => keep(&mut injection.relief_percent, number(item)),
         "relief-duration-months" => keep(&mut injection.relief_months, number(item)),
         "functional-improvement" => keep(&mut injection.functional_improvement, boolean(item)),
@@ -133,34 +202,58 @@ fn keep<T>(answer: &mut Option<T>, read: Option<T>) {
     }
 }
 
-fn first<'i, T>(item: &'i ItemView<'_>, read: impl Fn(&'i AnswerView<'_>) -> Option<T>) -> Option<T> {
-    item.answer.iter().flatten().find_map(read)
+fn first<'i, 'a: 'i, T>(item: &'i ItemView<'a>, read: impl Fn(&'i AnswerView<'a>) -> Option<T>) -> Option<T> {
+    answers(item).find_map(read)
 }
 
-fn value<'a, T: Deserialize<'a>>(raw: Option<&'a RawValue>) -> Option<T> {
-    serde_json::from_str(raw?.get()).ok()
+fn string<'i>(answer: &'i AnswerView<'_>) -> Option<&'i str> {
+    answer.value_string.0.as_ref().map(|text| text.as_str().trim())
+}
+
+fn code<'i>(answer: &'i AnswerView<'_>) -> Option<&'i str> {
+    answer.value_coding.0.as_ref()?.code.0.as_ref().map(|code| code.as_str().trim())
 }
 
 fn boolean(item: &ItemView<'_>) -> Option<bool> {
-    first(item, |answer| value(answer.value_boolean))
+    first(item, |answer| answer.value_boolean.0.or_else(|| code(answer).and_then(yes_or_no)).or_else(|| string(answer).and_then(yes_or_no)))
+}
+
+/// Yes and no in words, as v2-0136 writes them, and as SNOMED CT codes them.
+fn yes_or_no(text: &str) -> Option<bool> {
+    match text.to_ascii_lowercase().as_str() {
+        "yes" | "true" | "y" | "373066001" => Some(true),
+        "no" | "false" | "n" | "373067005" => Some(false),
+        _ => None,
+    }
 }
 
 fn number(item: &ItemView<'_>) -> Option<f64> {
-    first(item, |answer| value(answer.value_integer).or_else(|| value(answer.value_decimal)))
+    first(item, |answer| {
+        let quantity = || answer.value_quantity.0.as_ref().and_then(|quantity| quantity.value.0);
+        let typed = answer.value_integer.0.or(answer.value_decimal.0).or_else(quantity);
+        typed.or_else(|| string(answer)?.parse().ok()).filter(|number: &f64| number.is_finite())
+    })
 }
 
 fn day(item: &ItemView<'_>) -> Option<DateInterval> {
-    first(item, |answer| DateInterval::parse(value::<Text<'_>>(answer.value_date)?.as_str()))
+    first(item, |answer| {
+        let typed = [answer.value_date.0.as_ref(), answer.value_date_time.0.as_ref(), answer.value_string.0.as_ref()];
+        typed.into_iter().find_map(date)
+    })
 }
 
-#[derive(Deserialize)]
-struct ChosenCoding<'a> {
-    #[serde(borrow)]
-    code: Text<'a>,
+fn free_text(item: &ItemView<'_>) -> Option<String> {
+    first(item, |answer| string(answer).filter(|text| !text.is_empty()).map(str::to_owned))
+}
+
+/// An option of a choice by its code, or by a text that is one.
+fn choice<T>(item: &ItemView<'_>, option: impl Fn(&str) -> Option<T>) -> Option<T> {
+    let read = |text: &str| option(text.to_ascii_lowercase().as_str());
+    first(item, |answer| code(answer).and_then(read).or_else(|| string(answer).and_then(read)))
 }
 
 fn test(item: &ItemView<'_>) -> Option<TestAnswer> {
-    first(item, |answer| match value::<ChosenCoding<'_>>(answer.value_coding)?.code.as_str() {
+    choice(item, |code| match code {
         "positive" => Some(TestAnswer::Positive),
         "negative" => Some(TestAnswer::Negative),
         "not-done" => Some(TestAnswer::NotDone),
@@ -168,12 +261,11 @@ fn test(item: &ItemView<'_>) -> Option<TestAnswer> {
     })
 }
 
-fn side(item: &ItemView<'_>) -> Side {
-    let chosen = first(item, |answer| match value::<ChosenCoding<'_>>(answer.value_coding)?.code.as_str() {
+fn side(item: &ItemView<'_>) -> Option<Side> {
+    choice(item, |code| match code {
         "left" => Some(Side::Left),
         "right" => Some(Side::Right),
         "both" => Some(Side::Both),
         _ => None,
-    });
-    chosen.unwrap_or_default()
+    })
 }

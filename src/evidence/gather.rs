@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 use std::marker::PhantomData;
+use std::sync::OnceLock;
 
 use bytes::Bytes;
 use chrono::NaiveDate;
@@ -11,18 +12,19 @@ use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::chart::Chart;
+use super::chart::{Chart, ReadingOptions};
 use super::coverage::Insurance;
 use super::index::id_in;
 use super::member_coverage::CoverageFound;
-use super::orders::{DraftKind, DraftOrder};
+use super::orders::{DraftKind, DraftOrder, Replaced, UnreadDraft};
+use super::procedures::Procedures;
 use super::record::{Kind, PrefetchKeys, Record};
 use super::referred::{self, Payors, Unresolved};
 use super::resource::{BundleView, Resource, Unreadable};
 use super::source::Sources;
 use super::subject::Subject;
 use super::text::Text;
-use crate::policy::{Facts, Order, Policy, Reference};
+use crate::policy::{Facts, Order, Policy, Reference, UnreadableOrder};
 
 /// A prefetch object: each key with what it holds.
 #[derive(Debug)]
@@ -81,18 +83,34 @@ const UNREADABLE_COVERAGE: &str = "a Coverage could not be read";
 pub struct Gathered<'a> {
     record: Record<'a>,
     drafts: Vec<DraftOrder<'a>>,
+    unread_drafts: Vec<UnreadDraft<'a>>,
     unreadable: Vec<Unreadable>,
+    /// Found when it is first asked for; no draft comes after that.
+    replaced: OnceLock<Replaced>,
 }
 
 impl<'a> Gathered<'a> {
     /// Reads the draft orders; the record is still empty.
     #[must_use]
     pub fn of_orders(entries: impl IntoIterator<Item = (Option<Cow<'a, str>>, Option<&'a RawValue>)>) -> Self {
-        let mut gathered = Self { record: Record::default(), drafts: Vec::new(), unreadable: Vec::new() };
+        let mut gathered = Self {
+            record: Record::default(),
+            drafts: Vec::new(),
+            unread_drafts: Vec::new(),
+            unreadable: Vec::new(),
+            replaced: OnceLock::new(),
+        };
         for (position, (full_url, raw)) in entries.into_iter().enumerate() {
             let Some(raw) = raw else { continue };
-            match Resource::read_single(raw, &mut gathered.unreadable).at(full_url.map(Text)) {
-                Resource::ServiceRequest(view) => gathered.drafts.push(DraftOrder::new(DraftKind::ServiceRequest, *view, position, raw)),
+            let full_url = full_url.map(Text);
+            match Resource::read_single(raw, &mut gathered.unreadable).at(full_url.clone()) {
+                Resource::ServiceRequest(view) => {
+                    gathered.drafts.push(DraftOrder { full_url, ..DraftOrder::new(DraftKind::ServiceRequest, *view, position, raw) });
+                }
+                Resource::Unread(view) if view.kind == "ServiceRequest" => {
+                    gathered.unread_drafts.push(UnreadDraft { view: *view, position, is_asked: true });
+                }
+                resource @ (Resource::Practitioner(_) | Resource::PractitionerRole(_)) => gathered.record.add(resource),
                 Resource::Medication(view) => gathered.record.medications.push(*view),
                 Resource::Condition(view) => gathered.record.drafted_conditions.push(*view),
                 Resource::Procedure(_)
@@ -103,6 +121,8 @@ impl<'a> Gathered<'a> {
                 | Resource::QuestionnaireResponse(_)
                 | Resource::Coverage(_)
                 | Resource::Organization(_)
+                | Resource::Patient(_)
+                | Resource::Unread(_)
                 | Resource::OperationOutcome(_)
                 | Resource::Bundle(_)
                 | Resource::Other => {}
@@ -112,7 +132,12 @@ impl<'a> Gathered<'a> {
     }
 
     pub(super) fn add_draft(&mut self, draft: DraftOrder<'a>) {
+        self.replaced = OnceLock::new();
         self.drafts.push(draft);
+    }
+
+    pub(super) fn add_unread_draft(&mut self, draft: UnreadDraft<'a>) {
+        self.unread_drafts.push(draft);
     }
 
     pub(super) fn read_single(&mut self, raw: &'a RawValue) -> Resource<'a> {
@@ -124,6 +149,9 @@ impl<'a> Gathered<'a> {
     pub fn asking_only(mut self, selections: &[Cow<'_, str>]) -> Self {
         let selected: HashSet<&str> = selections.iter().map(|reference| id_in(reference, "ServiceRequest").unwrap_or(reference)).collect();
         for draft in &mut self.drafts {
+            draft.is_asked = !draft.id().is_empty() && selected.contains(draft.id());
+        }
+        for draft in &mut self.unread_drafts {
             draft.is_asked = !draft.id().is_empty() && selected.contains(draft.id());
         }
         self
@@ -213,6 +241,12 @@ impl<'a> Gathered<'a> {
         &self.drafts
     }
 
+    /// The draft orders that cannot be read.
+    #[must_use]
+    pub fn unread_drafts(&self) -> &[UnreadDraft<'a>] {
+        &self.unread_drafts
+    }
+
     /// What could not be read.
     #[must_use]
     pub fn unreadable(&self) -> &[Unreadable] {
@@ -227,30 +261,46 @@ impl<'a> Gathered<'a> {
 
     /// A draft order as a fact, without its reasons.
     #[must_use]
-    pub fn order(&self, draft: &DraftOrder<'a>, policy: &Policy, patient_id: &str) -> Order<'a> {
-        self.chart(policy, patient_id).order(draft)
+    pub fn order(&self, draft: &DraftOrder<'a>, reading: Reading<'_>) -> Order<'a> {
+        self.chart(reading).order(draft, self.replaced())
+    }
+
+    /// A draft order that cannot be read, if it is for this patient and not known not to stand.
+    #[must_use]
+    pub fn unreadable_order(&self, draft: &UnreadDraft<'a>, reading: Reading<'_>) -> Option<UnreadableOrder<'a>> {
+        self.chart(reading).unreadable_order(draft)
+    }
+
+    fn replaced(&self) -> &Replaced {
+        self.replaced.get_or_init(|| Replaced::by(&self.drafts))
     }
 
     /// The facts, by the value sets of one policy version.
     #[must_use]
-    pub fn facts(&self, policy: &Policy, patient_id: &str) -> Facts<'a> {
-        let chart = self.chart(policy, patient_id);
-        let (injections, therapies) = chart.procedures();
+    pub fn facts(&self, reading: Reading<'_>) -> Facts<'a> {
+        let chart = self.chart(reading);
+        let Procedures { injections, pain_procedures, therapies, fusions } = chart.procedures();
         let (findings, pain_scores) = chart.observations();
+        let (forms, other_forms) = chart.forms();
         Facts {
-            orders_unread: 0,
-            orders: chart.orders(&self.drafts),
+            orders_missing: 0,
+            orders: chart.orders(&self.drafts, self.replaced()),
+            unreadable_orders: chart.unreadable_orders(&self.unread_drafts),
             conditions: in_order(chart.conditions(), |fact| &fact.reference),
             conditions_available: self.record.source(Kind::Conditions).is_available(),
+            conditions_unreadable: chart.unreadable_conditions(),
             injections: in_order(injections, |fact| &fact.reference),
             procedures_available: self.record.source(Kind::Procedures).is_available(),
+            pain_procedures: in_order(pain_procedures, |fact| &fact.reference),
             therapies: in_order(therapies, |fact| &fact.reference),
             nsaids: in_order(chart.nsaids(), |fact| &fact.reference),
             allergies: in_order(chart.allergies(), |fact| &fact.reference),
             findings: in_order(findings, |fact| &fact.reference),
             pain_scores: in_order(pain_scores, |fact| &fact.reference),
-            forms: in_order(chart.forms(), |fact| &fact.reference),
-            therapy_orders: in_order(chart.therapy_orders(), |fact| &fact.reference),
+            forms: in_order(forms, |fact| &fact.reference),
+            other_forms: in_order(other_forms, |fact| &fact.reference),
+            active_orders: in_order(chart.active_orders(&self.drafts, &self.unread_drafts, self.replaced()), |fact| &fact.reference),
+            fusions: in_order(fusions, |fact| &fact.reference),
             plan: chart.plan(&self.drafts),
             unavailable: Kind::ALL.into_iter().filter_map(|kind| Some((kind.name(), self.record.source(kind).problem()?))).collect(),
         }
@@ -258,14 +308,14 @@ impl<'a> Gathered<'a> {
 
     /// The member's insurer.
     #[must_use]
-    pub fn insurance(&self, policy: &Policy, patient_id: &str) -> Insurance<'a> {
-        self.chart(policy, patient_id).insurance(&self.drafts)
+    pub fn insurance(&self, reading: Reading<'_>) -> Insurance<'a> {
+        self.chart(reading).insurance(&self.drafts)
     }
 
     /// The Coverage that a draft order is judged by on a day.
     #[must_use]
-    pub fn coverage(&self, draft: &DraftOrder<'a>, policy: &Policy, patient_id: &str, on: NaiveDate) -> CoverageFound<'a> {
-        match self.chart(policy, patient_id).coverage(draft, on) {
+    pub fn coverage(&self, draft: &DraftOrder<'a>, reading: Reading<'_>, on: NaiveDate) -> CoverageFound<'a> {
+        match self.chart(reading).coverage(draft, on) {
             CoverageFound::None if self.unreadable.iter().any(|unreadable| unreadable.resource.starts_with("Coverage")) => {
                 CoverageFound::Unavailable(UNREADABLE_COVERAGE)
             }
@@ -273,9 +323,20 @@ impl<'a> Gathered<'a> {
         }
     }
 
-    fn chart<'e>(&'e self, policy: &'e Policy, patient_id: &'e str) -> Chart<'e, 'a> {
-        Chart::new(policy, &self.record, Subject::new(patient_id))
+    fn chart<'e>(&'e self, reading: Reading<'e>) -> Chart<'e, 'a> {
+        Chart::new(reading.policy, &self.record, Subject::new(reading.patient_id), reading.options)
     }
+}
+
+/// Whose record is read, by the value sets of which policy version, and what the client's configuration says of it.
+#[derive(Clone, Copy, Debug)]
+pub struct Reading<'e> {
+    /// The policy version.
+    pub policy: &'e Policy,
+    /// The patient's id.
+    pub patient_id: &'e str,
+    /// The client's own codes and forms.
+    pub options: &'e ReadingOptions,
 }
 
 /// Facts in the order of their resources' ids, and by what they say where ids are equal or missing, so that nothing

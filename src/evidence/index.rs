@@ -5,8 +5,13 @@ use std::cell::OnceCell;
 use std::collections::HashMap;
 
 use super::record::Record;
+use serde_json::value::RawValue;
+
+use super::chart::text;
+use super::concepts::is_contained_as;
+use super::resource::view;
 use super::text::Text;
-use super::views::{ConditionView, MedicationView, OrganizationView};
+use super::views::{ConceptView, ConditionView, MedicationView, OrganizationView, PractitionerRoleView, PractitionerView};
 
 /// A resource that references can name: by its id, or by the address its Bundle gives it.
 pub(super) trait Referable<'a> {
@@ -32,29 +37,35 @@ referable! {
     ConditionView = "Condition",
     MedicationView = "Medication",
     OrganizationView = "Organization",
+    PractitionerView = "Practitioner",
+    PractitionerRoleView = "PractitionerRole",
 }
 
 /// Resources of one type by their names.
 #[derive(Debug)]
 pub(super) struct Index<'e, T> {
-    by_name: HashMap<&'e str, Vec<&'e T>>,
+    by_id: HashMap<&'e str, Vec<&'e T>>,
+    by_url: HashMap<&'e str, Vec<&'e T>>,
 }
 
 impl<'e, 'a: 'e, T: Referable<'a>> Index<'e, T> {
     fn of(resources: impl Iterator<Item = &'e T>) -> Self {
-        let mut by_name: HashMap<&'e str, Vec<&'e T>> = HashMap::new();
+        let (mut by_id, mut by_url): (HashMap<_, Vec<_>>, HashMap<_, Vec<_>>) = (HashMap::new(), HashMap::new());
         for resource in resources {
-            for name in resource.names().into_iter().flatten().map(Text::as_str).filter(|name| !name.is_empty()) {
-                by_name.entry(name).or_default().push(resource);
+            let [id, full_url] = resource.names();
+            if let Some(id) = id.map(Text::as_str).filter(|id| !id.is_empty()) {
+                by_id.entry(id).or_default().push(resource);
+            }
+            if let Some(full_url) = full_url.map(Text::as_str).filter(|url| !url.is_empty()) {
+                by_url.entry(full_url).or_default().push(resource);
             }
         }
-        Self { by_name }
+        Self { by_id, by_url }
     }
 
     /// The resources a reference names: relative or absolute, versioned or not, or by the address of a Bundle's entry.
     pub(super) fn named(&self, reference: &str) -> &[&'e T] {
-        let by_address = self.by_name.get(reference);
-        let found = by_address.or_else(|| self.by_name.get(id_in(reference, T::KIND)?));
+        let found = id_in(reference, T::KIND).and_then(|id| self.by_id.get(id)).or_else(|| self.by_url.get(reference));
         found.map_or(&[], Vec::as_slice)
     }
 }
@@ -73,11 +84,20 @@ pub(super) struct Indices<'e, 'a> {
     conditions: OnceCell<Index<'e, ConditionView<'a>>>,
     medications: OnceCell<Index<'e, MedicationView<'a>>>,
     organizations: OnceCell<Index<'e, OrganizationView<'a>>>,
+    practitioners: OnceCell<Index<'e, PractitionerView<'a>>>,
+    practitioner_roles: OnceCell<Index<'e, PractitionerRoleView<'a>>>,
 }
 
 impl<'e, 'a> Indices<'e, 'a> {
     pub(super) fn of(record: &'e Record<'a>) -> Self {
-        Self { record, conditions: OnceCell::new(), medications: OnceCell::new(), organizations: OnceCell::new() }
+        Self {
+            record,
+            conditions: OnceCell::new(),
+            medications: OnceCell::new(),
+            organizations: OnceCell::new(),
+            practitioners: OnceCell::new(),
+            practitioner_roles: OnceCell::new(),
+        }
     }
 
     pub(super) fn conditions(&self) -> &Index<'e, ConditionView<'a>> {
@@ -91,6 +111,35 @@ impl<'e, 'a> Indices<'e, 'a> {
     pub(super) fn organizations(&self) -> &Index<'e, OrganizationView<'a>> {
         self.organizations.get_or_init(|| Index::of(self.record.organizations.iter()))
     }
+
+    /// Each concept that says what the performer of a reference is: a role's code and specialty, a practitioner's qualification.
+    pub(super) fn each_performer(&self, reference: &str, contained: &[&'a RawValue], read: &mut impl FnMut(&ConceptView<'a>)) {
+        if reference.starts_with('#') {
+            for raw in contained {
+                if let Some(role) = view::<PractitionerRoleView<'a>>(raw).filter(|role| is_contained_as(reference, text(role.id.as_ref()))) {
+                    each_of_role(&role, read);
+                }
+                if let Some(found) = view::<PractitionerView<'a>>(raw).filter(|found| is_contained_as(reference, text(found.id.as_ref()))) {
+                    each_of_practitioner(&found, read);
+                }
+            }
+            return;
+        }
+        let roles = self.practitioner_roles.get_or_init(|| Index::of(self.record.practitioner_roles.iter()));
+        roles.named(reference).iter().for_each(|role| each_of_role(role, read));
+        let practitioners = self.practitioners.get_or_init(|| Index::of(self.record.practitioners.iter()));
+        practitioners.named(reference).iter().for_each(|practitioner| each_of_practitioner(practitioner, read));
+    }
+}
+
+fn each_of_role<'a>(role: &PractitionerRoleView<'a>, read: &mut impl FnMut(&ConceptView<'a>)) {
+    role.code.iter().flatten().chain(role.specialty.iter().flatten()).for_each(read);
+}
+
+fn each_of_practitioner<'a>(practitioner: &PractitionerView<'a>, read: &mut impl FnMut(&ConceptView<'a>)) {
+    let qualifications = practitioner.qualification.iter().flatten().filter_map(|qualification| qualification.code.as_ref());
+    // R4 has no specialty here; clients write it all the same.
+    qualifications.chain(practitioner.specialty.iter().flatten()).for_each(read);
 }
 
 #[cfg(test)]

@@ -7,13 +7,14 @@ use std::collections::{BTreeMap, HashMap};
 use chrono::NaiveDate;
 use serde_json::value::RawValue;
 
-use super::chart::{Chart, date, id, text};
+use super::chart::{Chart, id, text};
 use super::coverage::words;
 use super::index::id_in;
 use super::orders::DraftOrder;
 use super::record::Kind;
 use super::resource::{Resource, view};
 use super::text::Text;
+use super::written::date;
 use super::views::{CoverageView, IdentifierView, PayorView};
 use crate::policy::{DateInterval, Plan};
 

@@ -3,13 +3,19 @@
 //! and harms nothing but itself. Pure: no I/O, no clock.
 
 mod chart;
+mod code_map;
+mod concepts;
 mod coverage;
 mod form;
 mod gather;
 mod index;
+mod lenient;
+mod medication;
 mod member_coverage;
 mod named_orders;
+mod observations;
 mod orders;
+mod procedures;
 mod record;
 mod referred;
 mod replay;
@@ -17,13 +23,17 @@ mod resource;
 mod source;
 mod subject;
 mod text;
+mod unread;
 mod views;
+mod written;
 
+pub use chart::ReadingOptions;
+pub use code_map::{LocalCodes, Mapped};
 pub use coverage::Insurance;
-pub use gather::{Gathered, PrefetchEntries, Prefetched, RawPrefetch};
+pub use gather::{Gathered, PrefetchEntries, Prefetched, RawPrefetch, Reading};
 pub use member_coverage::{CoverageFound, Identifier, MemberCoverage, Payor};
 pub use named_orders::NamedOrders;
-pub use orders::DraftOrder;
+pub use orders::{DraftOrder, UnreadDraft};
 pub use record::{Kind, NOT_ASKED_FOR, PrefetchKeys};
 pub use referred::{Payors, REFERRED_TYPES};
 pub use resource::Unreadable;

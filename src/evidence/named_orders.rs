@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 use super::chart::text;
 use super::gather::Gathered;
 use super::index::id_in;
-use super::orders::{DraftKind, DraftOrder};
+use super::orders::{DraftKind, DraftOrder, UnreadDraft};
 use super::resource::{Resource, view};
 use super::subject::Subject;
 use super::text::Text;
@@ -160,9 +160,16 @@ impl<'a> Gathered<'a> {
         for order in &named.orders {
             let known = self.drafts().iter().any(|draft| draft.is_order() && draft.id() == order.id);
             let Some((_, raw)) = found.iter().find(|(id, _)| !known && id.as_str() == order.id) else { continue };
-            let Resource::ServiceRequest(view) = self.read_single(raw) else { continue };
             // After the appointments, whose places are fewer than that.
-            let position = FIRST_NAMED_POSITION + self.drafts().len();
+            let position = FIRST_NAMED_POSITION + self.drafts().len() + self.unread_drafts().len();
+            let view = match self.read_single(raw) {
+                Resource::ServiceRequest(view) => view,
+                Resource::Unread(view) => {
+                    self.add_unread_draft(UnreadDraft { view: *view, position, is_asked: true });
+                    continue;
+                }
+                _ => continue,
+            };
             let stated = view.occurrence_date_time.is_some() || view.occurrence_period.is_some() || view.occurrence_timing.is_some();
             let is_due_elsewhere = match &order.due {
                 Due::AsOrdered => false,
@@ -224,7 +231,7 @@ fn as_order<'a>(view: AppointmentView<'a>, patient_id: &str) -> ServiceRequestVi
         id: view.id,
         status: ended.then_some(Text(Cow::Borrowed("revoked"))),
         subject,
-        code: Some(ConceptView { coding: Some(codings), text: None }),
+        code: Some(ConceptView { coding: Some(codings.into()), text: None, extension: None }),
         occurrence_date_time: start,
         reason_code: view.reason_code,
         reason_reference: view.reason_reference,
@@ -298,7 +305,7 @@ mod tests {
     }
 
     fn due(drafts: &[DraftOrder<'_>]) -> Vec<(String, Option<String>)> {
-        drafts.iter().map(|draft| (draft.id().to_owned(), draft.due().map(|due| due.lo().to_string()))).collect()
+        drafts.iter().map(|draft| (draft.id().to_owned(), draft.window().map(|window| window.first.to_string()))).collect()
     }
 
     const PAGE: &str = r#"{"resourceType":"Bundle","entry":[{"resource":{"resourceType":"Bundle","entry":[

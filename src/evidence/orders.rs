@@ -1,15 +1,22 @@
-//! The call's draft orders: what each asks for, for which joint, when, and why.
+//! The call's draft orders: what each asks for, for which joint, when, and why; and the record's active orders.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use serde_json::value::RawValue;
 
-use super::chart::{Chart, Coded, date, id, label, text};
+use super::chart::{Chart, id, text};
+use super::concepts::{CodeUse, Coded, RegionParts, SideParts, is_contained_as, label};
 use super::index::id_in;
 use super::resource::view;
 use super::subject::Subject;
-use super::views::{ConceptView, ConditionView, ServiceRequestView};
-use crate::policy::{DateInterval, Order, Reason, Reference, TherapyOrder, ValueSet};
+use super::text::Text;
+use super::unread::UnreadView;
+use super::views::{ConceptView, ConditionView, Flag, PeriodView, ServiceRequestView, TimingView};
+use super::written::date;
+use crate::policy::{
+    ActiveOrder, BillingLine, Membership, Order, OrderKind, Performer, Reason, Reference, ServiceWindow, Side, Standing,
+    SystemKind, UnreadableOrder, ValueSet,
+};
 
 /// What an order of a call is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,8 +30,10 @@ pub(crate) enum DraftKind {
 /// One `ServiceRequest` among the call's orders, or an `Appointment` in its place.
 #[derive(Debug)]
 pub struct DraftOrder<'a> {
-    kind: DraftKind,
+    pub(super) kind: DraftKind,
     pub(crate) view: ServiceRequestView<'a>,
+    /// The address that its Bundle gives it.
+    pub(crate) full_url: Option<Text<'a>>,
     /// Its place among the Bundle's entries.
     pub position: usize,
     /// The client's own JSON.
@@ -35,17 +44,47 @@ pub struct DraftOrder<'a> {
     pub is_due_elsewhere: bool,
 }
 
+/// A draft `ServiceRequest` that cannot be read.
+#[derive(Debug)]
+pub struct UnreadDraft<'a> {
+    pub(crate) view: UnreadView<'a>,
+    /// Its place among the Bundle's entries.
+    pub position: usize,
+    /// Whether the call asks about it.
+    pub is_asked: bool,
+}
+
+impl UnreadDraft<'_> {
+    /// The order's id.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        text(self.view.id.as_ref())
+    }
+
+    /// The client's own JSON.
+    #[must_use]
+    pub fn raw(&self) -> &RawValue {
+        self.view.raw
+    }
+}
+
 impl<'a> DraftOrder<'a> {
     pub(crate) fn new(kind: DraftKind, view: ServiceRequestView<'a>, position: usize, raw: &'a RawValue) -> Self {
-        Self { kind, view, position, raw, is_asked: true, is_due_elsewhere: false }
+        Self { kind, view, full_url: None, position, raw, is_asked: true, is_due_elsewhere: false }
     }
 }
 
 impl DraftOrder<'_> {
     /// When the service is due, if the order says so.
     #[must_use]
-    pub fn due(&self) -> Option<DateInterval> {
-        due(&self.view)
+    pub fn window(&self) -> Option<ServiceWindow> {
+        window(&self.view)
+    }
+
+    /// The day it is judged for, seen from a day.
+    #[must_use]
+    pub fn service_date(&self, today: chrono::NaiveDate) -> chrono::NaiveDate {
+        self.window().map_or(today, |window| window.nearest_to(today))
     }
 
     /// Whether it is for this patient; one that names nobody is.
@@ -70,57 +109,157 @@ impl DraftOrder<'_> {
     pub fn codes(&self) -> impl Iterator<Item = (&str, &str)> {
         self.view.code.iter().flat_map(ConceptView::codings).map(|coding| (coding.system(), coding.code()))
     }
+
+    /// Whether it asks for anything, whatever other orders replace.
+    fn own_standing(&self) -> Standing {
+        if matches!(text(self.view.status.as_ref()), "revoked" | "completed" | "entered-in-error") {
+            Standing::Ended
+        } else if self.view.do_not_perform.is_some_and(|flag| flag.0) {
+            Standing::DoNotPerform
+        } else if text(self.view.intent.as_ref()) == "option" {
+            Standing::Option
+        } else {
+            Standing::Stands
+        }
+    }
 }
+
+/// The references by which standing drafts name the orders they replace.
+#[derive(Debug, Default)]
+pub(crate) struct Replaced(HashSet<String>);
+
+impl Replaced {
+    pub(crate) fn by(drafts: &[DraftOrder<'_>]) -> Self {
+        let standing = drafts.iter().filter(|draft| draft.own_standing() == Standing::Stands);
+        let references = standing.flat_map(|draft| {
+            let own = draft.id();
+            let references = draft.view.replaces.iter().flatten().map(|reference| text(reference.reference.as_ref()));
+            // No order replaces itself.
+            references.map(|reference| id_in(reference, ORDER).unwrap_or(reference)).filter(move |reference| *reference != own)
+        });
+        Self(references.filter(|reference| !reference.is_empty()).map(str::to_owned).collect())
+    }
+
+    fn has(&self, id: &str, full_url: Option<&Text<'_>>) -> bool {
+        !self.0.is_empty() && ((!id.is_empty() && self.0.contains(id)) || full_url.is_some_and(|url| self.0.contains(url.as_str())))
+    }
+}
+
+const ORDER: &str = "ServiceRequest";
 
 impl DraftKind {
     fn resource_type(self) -> &'static str {
         match self {
-            Self::ServiceRequest => "ServiceRequest",
+            Self::ServiceRequest => ORDER,
             Self::Appointment => "Appointment",
         }
     }
 }
 
-fn due(order: &ServiceRequestView<'_>) -> Option<DateInterval> {
-    let timing = order.occurrence_timing.as_ref();
-    let candidates = [
-        order.occurrence_date_time.as_ref(),
-        order.occurrence_period.as_ref().and_then(|period| period.start.as_ref()),
-        timing.and_then(|timing| timing.event.as_ref()?.first()),
-        timing.and_then(|timing| timing.repeat.as_ref()?.bounds_period.as_ref()?.start.as_ref()),
-    ];
-    candidates.into_iter().find_map(date)
+fn window(order: &ServiceRequestView<'_>) -> Option<ServiceWindow> {
+    occurrence(order.occurrence_date_time.as_ref(), order.occurrence_period.as_ref(), order.occurrence_timing.as_ref())
+}
+
+/// The days on which a service may be: by its day, else its period, else the first event or the bounds of its timing.
+fn occurrence(day: Option<&Text<'_>>, period: Option<&PeriodView<'_>>, timing: Option<&TimingView<'_>>) -> Option<ServiceWindow> {
+    let event = || date(timing?.event.as_ref()?.first());
+    let bounds = || timing?.repeat.as_ref()?.bounds_period.as_ref().and_then(window_of_period);
+    let day = date(day).map(ServiceWindow::from);
+    day.or_else(|| period.and_then(window_of_period)).or_else(|| event().map(ServiceWindow::from)).or_else(bounds)
+}
+
+fn window_of_period(period: &PeriodView<'_>) -> Option<ServiceWindow> {
+    match (date(period.start.as_ref()), date(period.end.as_ref())) {
+        (Some(start), None) => Some(ServiceWindow { first: start.lo(), last: None }),
+        (Some(start), Some(end)) if end.hi() < start.lo() => Some(start.into()),
+        (Some(start), Some(end)) => Some(ServiceWindow { first: start.lo(), last: Some(end.hi()) }),
+        (None, end) => end.map(ServiceWindow::from),
+    }
 }
 
 impl<'a> Chart<'_, 'a> {
     /// This patient's draft orders, with their reasons.
-    pub(crate) fn orders(&self, drafts: &[DraftOrder<'a>]) -> Vec<Order<'a>> {
+    pub(crate) fn orders(&self, drafts: &[DraftOrder<'a>], replaced: &Replaced) -> Vec<Order<'a>> {
         let own = drafts.iter().filter(|draft| self.subject.is(draft.view.subject.as_ref()));
         own.map(|draft| Order {
             reasons: self.reasons(&draft.view),
+            unclassified_reason: self.unclassified_reason(&draft.view),
             has_unread_reason: self.has_unread_reason(&draft.view),
-            ..self.order(draft)
+            is_elsewhere: self.is_elsewhere(region(&draft.view)),
+            performer: self.performer(&draft.view),
+            ..self.order(draft, replaced)
         })
         .collect()
     }
 
     /// An order without its reasons: enough to tell whether it is in scope.
-    pub(crate) fn order(&self, draft: &DraftOrder<'a>) -> Order<'a> {
+    pub(crate) fn order(&self, draft: &DraftOrder<'a>, replaced: &Replaced) -> Order<'a> {
         let order = &draft.view;
-        let Coded { sets, label, side } = self.coded(order.code.as_ref());
-        let (body_side, is_joint) = self.body_site(order.body_site.as_ref());
-        let ended = matches!(text(order.status.as_ref()), "revoked" | "completed" | "entered-in-error");
+        let coded = self.coded(order.code.as_ref(), CodeUse::Procedure);
+        let body_sites = order.body_site.as_deref().unwrap_or_default();
+        let named = self.named_side(side_parts(order, coded.side));
+        let standing = match draft.own_standing() {
+            Standing::Stands if replaced.has(draft.id(), draft.full_url.as_ref()) => Standing::Replaced,
+            standing => standing,
+        };
         Order {
             reference: Reference::new(draft.kind.resource_type(), id(order.id.as_ref())),
             position: draft.position,
-            stands: !ended && !order.do_not_perform.is_some_and(|flag| flag.0),
-            sets,
-            label,
-            is_injection: Self::is_injection(sets, is_joint),
-            side: side.joined(body_side),
-            due: due(order),
+            standing,
+            kind: self.kind(coded.sets, order.code.as_ref(), body_sites),
+            billing: BillingLine::from_sets(coded.sets),
+            sets: coded.sets,
+            label: coded.label,
+            codes: draft.codes().map(|(system, code)| format!("{system}|{code}")).collect(),
+            side: if named.is_contradictory { Side::Unspecified } else { named.side },
+            has_contradictory_side: named.is_contradictory,
+            window: window(order),
             reasons: Vec::new(),
+            unclassified_reason: None,
             has_unread_reason: false,
+            is_elsewhere: false,
+            performer: Performer::default(),
+        }
+    }
+
+    /// This patient's draft orders that cannot be read and are not known not to stand.
+    pub(crate) fn unreadable_orders(&self, drafts: &[UnreadDraft<'a>]) -> Vec<UnreadableOrder<'a>> {
+        drafts.iter().filter_map(|draft| self.unreadable_order(draft)).collect()
+    }
+
+    pub(crate) fn unreadable_order(&self, draft: &UnreadDraft<'a>) -> Option<UnreadableOrder<'a>> {
+        let view = &draft.view;
+        let status = view.part::<Text<'a>>("status").read();
+        let intent = view.part::<Text<'a>>("intent").read();
+        let is_ended = matches!(text(status.as_ref()), "revoked" | "completed" | "entered-in-error");
+        let is_denied = view.part::<Flag<'a>>("doNotPerform").read().is_some_and(|flag| flag.0);
+        if is_ended || is_denied || text(intent.as_ref()) == "option" || !self.subject.is(view.subject().as_ref()) {
+            return None;
+        }
+        let (day, period, timing) = (
+            view.part("occurrenceDateTime").read(),
+            view.part("occurrencePeriod").read(),
+            view.part("occurrenceTiming").read(),
+        );
+        Some(UnreadableOrder {
+            reference: Reference::new(ORDER, id(view.id.as_ref())),
+            position: draft.position,
+            kind: self.kind_within(view.raw),
+            window: occurrence(day.as_ref(), period.as_ref(), timing.as_ref()),
+            problem: view.problem.clone(),
+        })
+    }
+
+    /// What is ordered, by a code that stands as a whole string anywhere in a resource.
+    fn kind_within(&self, raw: &RawValue) -> Option<OrderKind> {
+        let sets = strings_in(raw).into_iter().fold(Membership::NONE, |sets, text| {
+            let found = self.policy.value_sets.find_procedure("", &text).sets;
+            sets.union(found)
+        });
+        if sets.has(ValueSet::SijRadiofrequencyNeurotomy) {
+            Some(OrderKind::Neurotomy)
+        } else {
+            sets.has(ValueSet::SijInjection).then_some(OrderKind::Injection)
         }
     }
 
@@ -133,65 +272,144 @@ impl<'a> Chart<'_, 'a> {
 
     fn reasons(&self, order: &ServiceRequestView<'a>) -> Vec<Reason<'a>> {
         let mut reasons = Vec::new();
+        self.each_reason(order, &mut |concept| {
+            for coding in concept.codings() {
+                let found = self.lookup(coding, CodeUse::Other);
+                let is_icd10cm = found.system == Some(SystemKind::Icd10Cm);
+                reasons.push(Reason { sets: found.sets, label: label(coding, concept), is_icd10cm });
+            }
+        });
+        reasons
+    }
+
+    /// The words of a reason that says disc or facet and has no code that could tell.
+    fn unclassified_reason(&self, order: &ServiceRequestView<'a>) -> Option<String> {
+        let mut found = None;
+        self.each_reason(order, &mut |concept| {
+            let is_open = found.is_none() && self.has_disc_or_facet_words(Some(concept));
+            if is_open && !self.coded(Some(concept), CodeUse::Other).has_diagnosis_system {
+                found = Some(self.coded(Some(concept), CodeUse::Other).label.to_string());
+            }
+        });
+        found
+    }
+
+    /// Each concept that an order gives as its reason, its own and those of the Conditions it refers to.
+    fn each_reason(&self, order: &ServiceRequestView<'a>, read: &mut impl FnMut(&ConceptView<'a>)) {
         for concept in order.reason_code.iter().flatten() {
-            self.add_reasons(concept, &mut reasons);
+            read(concept);
         }
         let references: BTreeSet<_> = order.reason_reference.iter().flatten().map(|reason| text(reason.reference.as_ref())).collect();
         let (local, others): (Vec<_>, Vec<_>) = references.into_iter().partition(|reference| reference.starts_with('#'));
         if !local.is_empty() {
-            self.add_contained(order, &local, &mut reasons);
+            let contained = order.contained.iter().flatten().filter_map(|raw| view::<ConditionView<'a>>(raw));
+            for condition in contained {
+                let id = text(condition.id.as_ref());
+                if local.iter().any(|reference| is_contained_as(reference, id)) {
+                    self.reason_of(&condition).into_iter().for_each(&mut *read);
+                }
+            }
         }
         for condition in others.into_iter().flat_map(|reference| self.indices.conditions().named(reference)) {
-            self.add_condition(condition, &mut reasons);
+            self.reason_of(condition).into_iter().for_each(&mut *read);
         }
-        reasons
     }
 
-    /// The Conditions contained in the order that its reasons name as `#id`.
-    fn add_contained(&self, order: &ServiceRequestView<'a>, named: &[&str], reasons: &mut Vec<Reason<'a>>) {
-        let contained = order.contained.iter().flatten().filter_map(|raw| view::<ConditionView<'a>>(raw));
-        for condition in contained {
-            let id = text(condition.id.as_ref());
-            if named.binary_search(&format!("#{id}").as_str()).is_ok() {
-                self.add_condition(&condition, reasons);
+    fn reason_of<'c>(&self, condition: &'c ConditionView<'a>) -> Option<&'c ConceptView<'a>> {
+        condition.code.as_ref().filter(|_| self.subject.is(condition.subject.as_ref()))
+    }
+
+    /// Active orders of the record beside the drafts, for conservative therapy or an invasive procedure.
+    pub(crate) fn active_orders(&self, drafts: &[DraftOrder<'a>], unread: &[UnreadDraft<'a>], replaced: &Replaced) -> Vec<ActiveOrder<'a>> {
+        let known: HashSet<&str> =
+            drafts.iter().map(DraftOrder::id).chain(unread.iter().map(UnreadDraft::id)).filter(|id| !id.is_empty()).collect();
+        let active = self.record.service_requests.iter().filter(|order| {
+            let id = text(order.id.as_ref());
+            text(order.status.as_ref()) == "active"
+                && !matches!(text(order.intent.as_ref()), "option" | "proposal" | "plan")
+                && !order.do_not_perform.is_some_and(|flag| flag.0)
+                && self.subject.is(order.subject.as_ref())
+                && !known.contains(id)
+                && !replaced.has(id, None)
+        });
+        active.filter_map(|order| self.active_order(order)).collect()
+    }
+
+    fn active_order(&self, order: &ServiceRequestView<'a>) -> Option<ActiveOrder<'a>> {
+        let coded = self.coded(order.code.as_ref(), CodeUse::Procedure);
+        let kind = self.kind(coded.sets, order.code.as_ref(), order.body_site.as_deref().unwrap_or_default());
+        if kind.is_none() && !coded.sets.has_any(&[ValueSet::ConservativeTherapy, ValueSet::InvasivePainProcedure]) {
+            return None;
+        }
+        let Coded { sets, label, side, .. } = coded;
+        Some(ActiveOrder {
+            reference: Reference::new(ORDER, id(order.id.as_ref())),
+            billing: BillingLine::from_sets(sets),
+            sets,
+            label,
+            kind,
+            side: self.named_side(side_parts(order, side)).side,
+            window: window(order),
+            authored: date(order.authored_on.as_ref()),
+            is_elsewhere: self.is_elsewhere(region(order)),
+        })
+    }
+
+    /// What an order says of who performs it: by its own words for that, and by the performers that are in the call.
+    fn performer(&self, order: &ServiceRequestView<'a>) -> Performer {
+        let mut performer = Performer::default();
+        self.add_performer(&mut performer, order.performer_type.as_ref());
+        for reference in order.performer.iter().flatten().map(|performer| text(performer.reference.as_ref())) {
+            self.indices.each_performer(reference, order.contained.as_deref().unwrap_or_default(), &mut |concept| {
+                self.add_performer(&mut performer, Some(concept));
+            });
+        }
+        performer
+    }
+
+    fn add_performer(&self, performer: &mut Performer, concept: Option<&ConceptView<'a>>) {
+        for (concept, coding) in concept.into_iter().flat_map(|concept| concept.codings().map(move |coding| (concept, coding))) {
+            let sets = self.lookup(coding, CodeUse::Other).sets;
+            performer.is_physician |= sets.has(ValueSet::PhysicianPerformer);
+            if sets.has(ValueSet::NonPhysicianPerformer) && performer.non_physician.is_none() {
+                performer.non_physician = Some(label(coding, concept).by_name().to_string());
             }
         }
     }
+}
 
-    fn add_reasons(&self, concept: &ConceptView<'a>, reasons: &mut Vec<Reason<'a>>) {
-        for coding in concept.codings() {
-            reasons.push(Reason {
-                sets: self.policy.value_sets.of(coding.system(), coding.code()),
-                label: label(coding, concept),
-                is_icd10cm: self.policy.value_sets.is_same_system(coding.system(), ICD10CM),
-            });
-        }
-    }
-
-    fn add_condition(&self, condition: &ConditionView<'a>, reasons: &mut Vec<Reason<'a>>) {
-        if let Some(code) = condition.code.as_ref().filter(|_| self.subject.is(condition.subject.as_ref())) {
-            self.add_reasons(code, reasons);
-        }
-    }
-
-    /// Active orders for conservative therapy that the record holds beside the drafts.
-    pub(crate) fn therapy_orders(&self) -> Vec<TherapyOrder<'a>> {
-        let active = self.record.service_requests.iter().filter(|order| {
-            text(order.status.as_ref()) == "active"
-                && !order.do_not_perform.is_some_and(|flag| flag.0)
-                && self.subject.is(order.subject.as_ref())
-        });
-        active.filter_map(|order| self.therapy_order(order)).collect()
-    }
-
-    fn therapy_order(&self, order: &ServiceRequestView<'a>) -> Option<TherapyOrder<'a>> {
-        let coded = self.coded(order.code.as_ref());
-        coded.sets.has(ValueSet::ConservativeTherapy).then(|| TherapyOrder {
-            reference: Reference::new("ServiceRequest", id(order.id.as_ref())),
-            label: coded.label,
-            authored: date(order.authored_on.as_ref()),
-        })
+fn side_parts<'r, 'a>(order: &'r ServiceRequestView<'a>, by_code: Side) -> SideParts<'r, 'a> {
+    SideParts {
+        code: order.code.as_ref(),
+        body_sites: order.body_site.as_deref().unwrap_or_default(),
+        extensions: order.extension.as_deref().unwrap_or_default(),
+        by_code,
     }
 }
 
-const ICD10CM: &str = "http://hl7.org/fhir/sid/icd-10-cm";
+fn region<'r, 'a>(order: &'r ServiceRequestView<'a>) -> RegionParts<'r, 'a> {
+    RegionParts {
+        body_sites: order.body_site.as_deref().unwrap_or_default(),
+        reason_codes: order.reason_code.as_deref().unwrap_or_default(),
+        reason_references: order.reason_reference.as_deref().unwrap_or_default(),
+        contained: order.contained.as_deref().unwrap_or_default(),
+        is_drug: false,
+    }
+}
+
+/// Every string value in a JSON text. Text that nests deeper than the reader's limit has none.
+fn strings_in(raw: &RawValue) -> Vec<String> {
+    fn collect(value: &serde_json::Value, found: &mut Vec<String>) {
+        match value {
+            serde_json::Value::String(text) => found.push(text.clone()),
+            serde_json::Value::Array(items) => items.iter().for_each(|item| collect(item, found)),
+            serde_json::Value::Object(members) => members.values().for_each(|member| collect(member, found)),
+            serde_json::Value::Null | serde_json::Value::Bool(_) | serde_json::Value::Number(_) => {}
+        }
+    }
+    let mut found = Vec::new();
+    if let Ok(value) = serde_json::from_str(raw.get()) {
+        collect(&value, &mut found);
+    }
+    found
+}

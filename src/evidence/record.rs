@@ -4,13 +4,19 @@
 
 use std::collections::{BTreeMap, HashSet};
 
+use chrono::NaiveDate;
+
 use super::resource::{BundleView, Resource};
 use super::source::{Source, Sources};
 use super::text::Text;
 use super::views::{
     AllergyView, ConditionView, CoverageView, MedicationRequestView, MedicationStatementView, MedicationView, ObservationView,
-    OrganizationView, OutcomeView, ProcedureView, ResponseView, ServiceRequestView,
+    OrganizationView, OutcomeView, PatientView, PractitionerRoleView, PractitionerView, ProcedureView, ResponseView, ServiceRequestView,
 };
+use super::subject::Subject;
+use super::unread::UnreadView;
+use super::written::date;
+use crate::policy::DateInterval;
 
 /// The resource types the policy reads, in the order they are reported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -83,13 +89,13 @@ impl Kind {
 
     /// The type of a name in an evaluation's `sources`.
     #[must_use]
-    pub fn of_name(name: &str) -> Option<Self> {
+    pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.name() == name)
     }
 
     /// The type of a FHIR resource type's name.
     #[must_use]
-    pub fn of_resource_type(name: &str) -> Option<Self> {
+    pub fn from_resource_type(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.resource_type() == name)
     }
 }
@@ -121,6 +127,13 @@ pub(crate) struct Record<'a> {
     pub coverages: Vec<CoverageView<'a>>,
     pub organizations: Vec<OrganizationView<'a>>,
     pub medications: Vec<MedicationView<'a>>,
+    pub patients: Vec<PatientView<'a>>,
+    pub practitioners: Vec<PractitionerView<'a>>,
+    pub practitioner_roles: Vec<PractitionerRoleView<'a>>,
+    /// Resources of the lists that cannot be read whole.
+    pub unread: Vec<UnreadView<'a>>,
+    /// How many of them each list has.
+    unread_counts: [usize; Kind::ALL.len()],
     /// Conditions among the draft orders: an order's reasons may name them, and they are no problem list.
     pub drafted_conditions: Vec<ConditionView<'a>>,
     states: [State; Kind::ALL.len()],
@@ -179,6 +192,17 @@ impl<'a> Record<'a> {
             Resource::Coverage(view) => push(&mut self.coverages, *view, &mut self.states, Kind::Coverage),
             Resource::Organization(view) => self.organizations.push(*view),
             Resource::Medication(view) => self.medications.push(*view),
+            Resource::Patient(view) => self.patients.push(*view),
+            Resource::Practitioner(view) => self.practitioners.push(*view),
+            Resource::PractitionerRole(view) => self.practitioner_roles.push(*view),
+            Resource::Unread(view) => {
+                let kind = Kind::from_resource_type(view.kind);
+                self.note(kind, State::Answered);
+                if let Some(count) = kind.and_then(|kind| self.unread_counts.get_mut(kind as usize)) {
+                    *count += 1;
+                }
+                self.unread.push(*view);
+            }
             Resource::Bundle(bundle) => self.add_bundle(None, bundle),
             Resource::OperationOutcome(_) | Resource::Other => {}
         }
@@ -263,6 +287,12 @@ impl<'a> Record<'a> {
         }
     }
 
+    /// The patient's date of birth, where it is a full one.
+    pub(crate) fn birth_date(&self, subject: Subject<'_>) -> Option<NaiveDate> {
+        let patient = self.patients.iter().find(|patient| patient.id.as_ref().is_some_and(|id| subject.has_id(id.as_str())))?;
+        date(patient.birth_date.as_ref()).and_then(DateInterval::full)
+    }
+
     fn ids(&self, kind: Kind) -> HashSet<Text<'a>> {
         fn ids<'t, 'a: 't>(ids: impl Iterator<Item = Option<&'t Text<'a>>>) -> HashSet<Text<'a>> {
             ids.flatten().cloned().collect()
@@ -281,7 +311,7 @@ impl<'a> Record<'a> {
     }
 
     fn counts(&self) -> [usize; Kind::ALL.len()] {
-        [
+        let mut counts = [
             self.conditions.len(),
             self.procedures.len(),
             self.medication_statements.len(),
@@ -291,7 +321,9 @@ impl<'a> Record<'a> {
             self.responses.len(),
             self.service_requests.len(),
             self.coverages.len(),
-        ]
+        ];
+        counts.iter_mut().zip(self.unread_counts).for_each(|(count, unread)| *count += unread);
+        counts
     }
 
     fn note(&mut self, kind: Option<Kind>, state: State) {

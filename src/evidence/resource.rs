@@ -12,9 +12,10 @@ use serde_json::value::RawValue;
 use super::record::Kind;
 use super::replay::Replay;
 use super::text::Text;
+use super::unread::UnreadView;
 use super::views::{
     AllergyView, ConditionView, CoverageView, MedicationRequestView, MedicationStatementView, MedicationView, ObservationView,
-    OrganizationView, OutcomeView, ProcedureView, ResponseView, ServiceRequestView,
+    OrganizationView, OutcomeView, PatientView, PractitionerRoleView, PractitionerView, ProcedureView, ResponseView, ServiceRequestView,
 };
 
 /// How many Bundles may lie around a Bundle that cannot be read in one pass. FHIR's own lie in one at most (a batch's
@@ -29,6 +30,8 @@ macro_rules! resources {
             // Boxed: a view is moved half a dozen times on its way into the record, and is up to half a kilobyte.
             $($variant(Box<$view<'a>>),)*
             Bundle(BundleView<'a>),
+            /// One of a type that is of interest even where it cannot be read whole.
+            Unread(Box<UnreadView<'a>>),
             Other,
         }
 
@@ -74,8 +77,14 @@ resources! {
     Coverage = "Coverage" (CoverageView),
     Organization = "Organization" (OrganizationView),
     Medication = "Medication" (MedicationView),
+    Patient = "Patient" (PatientView),
+    Practitioner = "Practitioner" (PractitionerView),
+    PractitionerRole = "PractitionerRole" (PractitionerRoleView),
     OperationOutcome = "OperationOutcome" (OutcomeView),
 }
+
+/// The types of which something is read even where the whole cannot be.
+const READ_IN_PARTS: [&str; 3] = ["Condition", "Procedure", "ServiceRequest"];
 
 /// A Bundle of the record: its entries, and whether it is only the first page.
 #[derive(Debug, Default, Deserialize)]
@@ -194,6 +203,8 @@ impl<'a> Resource<'a> {
             Self::Condition(view) => view.full_url = full_url,
             Self::Medication(view) => view.full_url = full_url,
             Self::Organization(view) => view.full_url = full_url,
+            Self::Practitioner(view) => view.full_url = full_url,
+            Self::PractitionerRole(view) => view.full_url = full_url,
             Self::Coverage(view) => view.full_url = full_url,
             Self::Procedure(_)
             | Self::MedicationStatement(_)
@@ -203,7 +214,9 @@ impl<'a> Resource<'a> {
             | Self::QuestionnaireResponse(_)
             | Self::ServiceRequest(_)
             | Self::OperationOutcome(_)
+            | Self::Patient(_)
             | Self::Bundle(_)
+            | Self::Unread(_)
             | Self::Other => {}
         }
         self
@@ -221,7 +234,15 @@ impl<'a> Resource<'a> {
             Self::QuestionnaireResponse(_) => Some(Kind::QuestionnaireResponses),
             Self::ServiceRequest(_) => Some(Kind::ServiceRequests),
             Self::Coverage(_) => Some(Kind::Coverage),
-            Self::Organization(_) | Self::Medication(_) | Self::OperationOutcome(_) | Self::Bundle(_) | Self::Other => None,
+            Self::Unread(view) => Kind::from_resource_type(view.kind),
+            Self::Organization(_)
+            | Self::Medication(_)
+            | Self::Patient(_)
+            | Self::Practitioner(_)
+            | Self::PractitionerRole(_)
+            | Self::OperationOutcome(_)
+            | Self::Bundle(_)
+            | Self::Other => None,
         }
     }
 
@@ -237,7 +258,15 @@ impl<'a> Resource<'a> {
             Self::QuestionnaireResponse(view) => view.id.as_ref(),
             Self::ServiceRequest(view) => view.id.as_ref(),
             Self::Coverage(view) => view.id.as_ref(),
-            Self::Organization(_) | Self::Medication(_) | Self::OperationOutcome(_) | Self::Bundle(_) | Self::Other => None,
+            Self::Unread(view) => view.id.as_ref(),
+            Self::Organization(_)
+            | Self::Medication(_)
+            | Self::Patient(_)
+            | Self::Practitioner(_)
+            | Self::PractitionerRole(_)
+            | Self::OperationOutcome(_)
+            | Self::Bundle(_)
+            | Self::Other => None,
         }
     }
 
@@ -277,8 +306,8 @@ impl<'a> Resource<'a> {
             let id = identity.ok().and_then(|identity| identity.id).and_then(|id| serde_json::from_str::<String>(id.get()).ok());
             let kind = kind.unwrap_or("Resource");
             let resource = id.map_or_else(|| kind.to_owned(), |id| format!("{kind}/{id}"));
-            unreadable.push(Unreadable { resource, problem });
-            Self::Other
+            unreadable.push(Unreadable { resource, problem: problem.clone() });
+            if READ_IN_PARTS.contains(&kind) { Self::Unread(Box::new(UnreadView::new(kind, raw, problem))) } else { Self::Other }
         })
     }
 

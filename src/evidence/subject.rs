@@ -1,6 +1,7 @@
 //! Whose record it is: a resource of another patient is ignored.
 
-use super::chart::{is_reference_to, text};
+use super::chart::text;
+use super::index::id_in;
 use super::views::ReferenceView;
 
 /// The patient of the call.
@@ -15,16 +16,17 @@ impl<'e> Subject<'e> {
         Self { id: patient_id.strip_prefix("Patient/").unwrap_or(patient_id) }
     }
 
-    /// Whether a resource is of this patient. One that names nobody came in answer to a question about this
-    /// patient, and counts; one that names somebody else does not.
+    /// Whether a resource is of this patient. One that names no patient came in answer to a question about this one,
+    /// and counts; one that names another does not.
     pub(crate) fn is(self, reference: Option<&ReferenceView<'_>>) -> bool {
         let named = reference.map_or("", |reference| text(reference.reference.as_ref()));
-        named.is_empty()
-            // As nearly every resource names its patient; the rest are the other ways there are.
-            || named.strip_prefix("Patient/") == Some(self.id)
-            || named == self.id
-            || named.strip_prefix("urn:uuid:") == Some(self.id)
-            || is_reference_to(named, "Patient", self.id)
+        // As nearly every resource names its patient; the rest are the other ways there are.
+        named.strip_prefix("Patient/") == Some(self.id) || id_in(named, "Patient").is_none_or(|id| id == self.id)
+    }
+
+    /// Whether a Patient is this one.
+    pub(crate) fn has_id(self, id: &str) -> bool {
+        self.id == id
     }
 }
 
@@ -43,10 +45,11 @@ mod tests {
             ("", true),
             ("Patient/p12", false),
             ("Patient/other", false),
-            ("Group/p1", false),
-            ("https://ehr.example/Patient/p1/extra", false),
+            ("Group/p1", true),
+            ("urn:uuid:other", true),
+            ("https://ehr.example/fhir/Patient/other/_history/1", false),
         ] {
-            let view = ReferenceView { reference: Some(Text(reference.into())), display: None };
+            let view = ReferenceView { reference: Some(Text(reference.into())) };
             assert_eq!(Subject::new("Patient/p1").is(Some(&view)), is, "{reference}");
         }
     }

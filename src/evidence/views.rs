@@ -3,9 +3,11 @@
 //! Not here: what the elements mean; see the files named after the facts.
 
 use serde::Deserialize;
-use serde::de::IgnoredAny;
+use serde::de::{IgnoredAny, MapAccess};
+use serde::de::value::MapAccessDeserializer;
 use serde_json::value::RawValue;
 
+use super::lenient::{FromJson, Lenient, List};
 use super::text::Text;
 
 macro_rules! views {
@@ -30,6 +32,7 @@ views! {
         subject: ReferenceView<'a>,
         clinical_status: ConceptView<'a>,
         verification_status: ConceptView<'a>,
+        category: List<ConceptView<'a>>,
         code: ConceptView<'a>,
         onset_date_time: Text<'a>,
         onset_period: PeriodView<'a>,
@@ -47,9 +50,13 @@ views! {
         subject: ReferenceView<'a>,
         status: Text<'a>,
         code: ConceptView<'a>,
-        body_site: Vec<ConceptView<'a>>,
+        body_site: List<ConceptView<'a>>,
         performed_date_time: Text<'a>,
         performed_period: PeriodView<'a>,
+        reason_code: List<ConceptView<'a>>,
+        reason_reference: List<ReferenceView<'a>>,
+        extension: List<ExtensionView<'a>>,
+        contained: List<&'a RawValue>,
     }
 
     /// `MedicationStatement`
@@ -61,7 +68,10 @@ views! {
         medication_reference: ReferenceView<'a>,
         effective_date_time: Text<'a>,
         effective_period: PeriodView<'a>,
-        contained: Vec<&'a RawValue>,
+        reason_code: List<ConceptView<'a>>,
+        reason_reference: List<ReferenceView<'a>>,
+        dosage: List<Lenient<DosageView<'a>>>,
+        contained: List<&'a RawValue>,
     }
 
     /// `MedicationRequest`
@@ -74,31 +84,21 @@ views! {
         medication_codeable_concept: ConceptView<'a>,
         medication_reference: ReferenceView<'a>,
         authored_on: Text<'a>,
-        dispense_request: DispenseView<'a>,
-        dosage_instruction: Vec<DosageView<'a>>,
-        contained: Vec<&'a RawValue>,
-    }
-
-    /// `MedicationRequest.dispenseRequest`
-    DispenseView {
-        validity_period: PeriodView<'a>,
-        expected_supply_duration: QuantityView<'a>,
-    }
-
-    /// `Dosage`
-    DosageView {
-        timing: TimingView<'a>,
+        dispense_request: Lenient<DispenseView<'a>>,
+        dosage_instruction: List<Lenient<DosageView<'a>>>,
+        reason_code: List<ConceptView<'a>>,
+        reason_reference: List<ReferenceView<'a>>,
+        contained: List<&'a RawValue>,
     }
 
     /// `Timing`
     TimingView {
-        event: Vec<Text<'a>>,
+        event: List<Text<'a>>,
         repeat: RepeatView<'a>,
     }
 
     /// `Timing.repeat`
     RepeatView {
-        bounds_duration: QuantityView<'a>,
         bounds_period: PeriodView<'a>,
     }
 
@@ -118,6 +118,7 @@ views! {
         subject: ReferenceView<'a>,
         status: Text<'a>,
         code: ConceptView<'a>,
+        body_site: ConceptView<'a>,
         effective_date_time: Text<'a>,
         effective_period: PeriodView<'a>,
         issued: Text<'a>,
@@ -125,7 +126,7 @@ views! {
         value_integer: Number<'a>,
         value_quantity: QuantityView<'a>,
         value_codeable_concept: ConceptView<'a>,
-        interpretation: Vec<ConceptView<'a>>,
+        interpretation: List<ConceptView<'a>>,
     }
 
     /// `QuestionnaireResponse`
@@ -135,56 +136,44 @@ views! {
         status: Text<'a>,
         questionnaire: Text<'a>,
         authored: Text<'a>,
-        item: Vec<ItemView<'a>>,
-    }
-
-    /// `QuestionnaireResponse.item`
-    ItemView {
-        link_id: Text<'a>,
-        answer: Vec<AnswerView<'a>>,
-        item: Vec<ItemView<'a>>,
-    }
-
-    /// `QuestionnaireResponse.item.answer`: read as it stands, so that an answer of the wrong type harms nothing else.
-    AnswerView {
-        value_boolean: &'a RawValue,
-        value_date: &'a RawValue,
-        value_integer: &'a RawValue,
-        value_decimal: &'a RawValue,
-        value_coding: &'a RawValue,
-        item: Vec<ItemView<'a>>,
+        item: List<Lenient<ItemView<'a>>>,
     }
 
     /// `ServiceRequest`
     ServiceRequestView {
         id: Text<'a>,
         status: Text<'a>,
+        intent: Text<'a>,
+        replaces: List<ReferenceView<'a>>,
         do_not_perform: Flag<'a>,
         subject: ReferenceView<'a>,
         code: ConceptView<'a>,
-        body_site: Vec<ConceptView<'a>>,
+        body_site: List<ConceptView<'a>>,
         occurrence_date_time: Text<'a>,
         occurrence_period: PeriodView<'a>,
         occurrence_timing: TimingView<'a>,
         authored_on: Text<'a>,
-        reason_code: Vec<ConceptView<'a>>,
-        reason_reference: Vec<ReferenceView<'a>>,
-        insurance: Vec<ReferenceView<'a>>,
-        contained: Vec<&'a RawValue>,
+        reason_code: List<ConceptView<'a>>,
+        reason_reference: List<ReferenceView<'a>>,
+        insurance: List<ReferenceView<'a>>,
+        performer_type: ConceptView<'a>,
+        performer: List<ReferenceView<'a>>,
+        extension: List<ExtensionView<'a>>,
+        contained: List<&'a RawValue>,
     }
 
     /// `Appointment`
     AppointmentView {
         id: Text<'a>,
         status: Text<'a>,
-        service_type: Vec<ConceptView<'a>>,
-        reason_code: Vec<ConceptView<'a>>,
-        reason_reference: Vec<ReferenceView<'a>>,
+        service_type: List<ConceptView<'a>>,
+        reason_code: List<ConceptView<'a>>,
+        reason_reference: List<ReferenceView<'a>>,
         start: Text<'a>,
-        requested_period: Vec<PeriodView<'a>>,
-        based_on: Vec<ReferenceView<'a>>,
-        participant: Vec<ParticipantView<'a>>,
-        contained: Vec<&'a RawValue>,
+        requested_period: List<PeriodView<'a>>,
+        based_on: List<ReferenceView<'a>>,
+        participant: List<ParticipantView<'a>>,
+        contained: List<&'a RawValue>,
     }
 
     /// `Appointment.participant`
@@ -204,16 +193,44 @@ views! {
         period: PeriodView<'a>,
     }
 
+    /// `Patient`
+    PatientView {
+        id: Text<'a>,
+        birth_date: Text<'a>,
+    }
+
+    /// `Practitioner`
+    PractitionerView {
+        full_url: Text<'a>,
+        id: Text<'a>,
+        qualification: List<QualificationView<'a>>,
+        specialty: List<ConceptView<'a>>,
+    }
+
+    /// `Practitioner.qualification`
+    QualificationView {
+        code: ConceptView<'a>,
+    }
+
+    /// `PractitionerRole`
+    PractitionerRoleView {
+        full_url: Text<'a>,
+        id: Text<'a>,
+        code: List<ConceptView<'a>>,
+        specialty: List<ConceptView<'a>>,
+    }
+
     /// `Coverage`
     CoverageView {
         full_url: Text<'a>,
         id: Text<'a>,
         status: Text<'a>,
         r#type: ConceptView<'a>,
+        class: &'a RawValue,
         beneficiary: ReferenceView<'a>,
         period: PeriodView<'a>,
-        payor: Vec<PayorView<'a>>,
-        contained: Vec<&'a RawValue>,
+        payor: List<PayorView<'a>>,
+        contained: List<&'a RawValue>,
     }
 
     /// `Coverage.payor`: its identifier is read when it is asked for, so that one that does not fit harms nothing else.
@@ -246,7 +263,7 @@ views! {
 
     /// `OperationOutcome`
     OutcomeView {
-        issue: Vec<IssueView<'a>>,
+        issue: List<IssueView<'a>>,
     }
 
     /// `OperationOutcome.issue`
@@ -258,13 +275,13 @@ views! {
     /// `Reference`
     ReferenceView {
         reference: Text<'a>,
-        display: Text<'a>,
     }
 
     /// `CodeableConcept`
     ConceptView {
-        coding: Vec<CodingView<'a>>,
+        coding: List<CodingView<'a>>,
         text: Text<'a>,
+        extension: List<ExtensionView<'a>>,
     }
 
     /// `Coding`
@@ -272,6 +289,14 @@ views! {
         system: Text<'a>,
         code: Text<'a>,
         display: Text<'a>,
+        extension: List<ExtensionView<'a>>,
+    }
+
+    /// `Extension`, as far as it can hold a code
+    ExtensionView {
+        value_coding: CodingView<'a>,
+        value_codeable_concept: ConceptView<'a>,
+        value_code: Text<'a>,
     }
 
     /// `Period`
@@ -283,8 +308,131 @@ views! {
     /// `Quantity` and `Duration`
     QuantityView {
         value: Number<'a>,
+        comparator: Text<'a>,
         unit: Text<'a>,
         code: Text<'a>,
+    }
+}
+
+macro_rules! lenient_views {
+    ($($(#[$doc:meta])* $name:ident { $($field:ident: $kind:ty,)* } and { $($plain:ident: $value:ty,)* })*) => {
+        $(
+            $(#[$doc])*
+            #[derive(Debug, Default, Deserialize)]
+            #[serde(rename_all = "camelCase", default)]
+            pub(crate) struct $name<'a> {
+                $(#[serde(borrow)] pub $field: Lenient<$kind>,)*
+                $(pub $plain: Lenient<$value>,)*
+            }
+
+            impl<'de: 'a, 'a> FromJson<'de> for $name<'a> {
+                fn from_map<A: MapAccess<'de>>(map: A) -> Result<Option<Self>, A::Error> {
+                    Self::deserialize(MapAccessDeserializer::new(map)).map(Some)
+                }
+            }
+        )*
+    };
+}
+
+lenient_views! {
+    /// `MedicationRequest.dispenseRequest`
+    DispenseView {
+        validity_period: LenientPeriodView<'a>,
+        expected_supply_duration: LenientQuantityView<'a>,
+        quantity: LenientQuantityView<'a>,
+    } and {
+        number_of_repeats_allowed: f64,
+    }
+
+    /// `Dosage`
+    DosageView {
+        timing: DosageTimingView<'a>,
+        as_needed_codeable_concept: EmptyView<'a>,
+        dose_and_rate: Vec<DoseView<'a>>,
+    } and {
+        as_needed_boolean: bool,
+    }
+
+    /// `Dosage.doseAndRate`
+    DoseView {
+        dose_quantity: LenientQuantityView<'a>,
+    } and {}
+
+    /// `Dosage.timing`
+    DosageTimingView {
+        repeat: DosageRepeatView<'a>,
+        code: LenientConceptView<'a>,
+    } and {}
+
+    /// `Dosage.timing.repeat`
+    DosageRepeatView {
+        bounds_duration: LenientQuantityView<'a>,
+        bounds_period: LenientPeriodView<'a>,
+        period_unit: Text<'a>,
+    } and {
+        frequency: f64,
+        period: f64,
+    }
+
+    /// `CodeableConcept` in a dosage
+    LenientConceptView {
+        coding: Vec<LenientCodingView<'a>>,
+        text: Text<'a>,
+    } and {}
+
+    /// `Coding` in a dosage or an answer
+    LenientCodingView {
+        code: Text<'a>,
+    } and {}
+
+    /// `Period` in a dosage or a dispense request
+    LenientPeriodView {
+        start: Text<'a>,
+        end: Text<'a>,
+    } and {}
+
+    /// `Quantity` and `Duration` in a dosage, a dispense request or an answer
+    LenientQuantityView {
+        unit: Text<'a>,
+        code: Text<'a>,
+    } and {
+        value: f64,
+    }
+
+    /// `Coverage.class`
+    ClassView {
+        value: Text<'a>,
+        name: Text<'a>,
+    } and {}
+    /// `QuestionnaireResponse.item`
+    ItemView {
+        link_id: Text<'a>,
+        answer: Vec<AnswerView<'a>>,
+        item: Vec<ItemView<'a>>,
+    } and {}
+
+    /// `QuestionnaireResponse.item.answer`
+    AnswerView {
+        value_date: Text<'a>,
+        value_date_time: Text<'a>,
+        value_string: Text<'a>,
+        value_quantity: LenientQuantityView<'a>,
+        value_coding: LenientCodingView<'a>,
+        item: Vec<ItemView<'a>>,
+    } and {
+        value_boolean: bool,
+        value_integer: f64,
+        value_decimal: f64,
+    }
+}
+
+/// An object that matters only by being there.
+#[derive(Debug, Default)]
+pub(crate) struct EmptyView<'a>(std::marker::PhantomData<&'a ()>);
+
+impl<'de: 'a, 'a> FromJson<'de> for EmptyView<'a> {
+    fn from_map<A: MapAccess<'de>>(map: A) -> Result<Option<Self>, A::Error> {
+        IgnoredAny::deserialize(MapAccessDeserializer::new(map)).map(|_| Some(Self(std::marker::PhantomData)))
     }
 }
 
@@ -322,11 +470,6 @@ impl<'a> ConceptView<'a> {
     /// Its codings.
     pub(crate) fn codings(&self) -> impl Iterator<Item = &CodingView<'a>> {
         self.coding.iter().flatten()
-    }
-
-    /// Whether one of its codings has one of these codes, in whatever system.
-    pub(crate) fn has_code(&self, codes: &[&str]) -> bool {
-        self.codings().any(|coding| codes.contains(&coding.code()))
     }
 }
 

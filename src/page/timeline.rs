@@ -103,7 +103,7 @@ impl<'a> Source<'_, 'a> {
             .forms
             .iter()
             .filter(counts)
-            .max_by(|left, right| (left.authored, left.reference.id()).cmp(&(right.authored, right.reference.id())))
+            .max_by(|left, right| left.cmp_age(right))
     }
 
     /// Those of the chart, and those the form alone has.
@@ -255,6 +255,10 @@ impl<'a> Source<'_, 'a> {
             | CriterionId::WithOtherTreatment
             | CriterionId::DiagnosticResponse
             | CriterionId::Neurotomy
+            | CriterionId::ConservativeCareFailed
+            | CriterionId::PainRecurred
+            | CriterionId::PerformedByPhysician
+            | CriterionId::HistoryKnown
             | CriterionId::OneProcedurePerVisit => return None,
         };
         Some(Counted { first: first_day, last: last_day, words: self.words.fill(text, &[&count, &last_day, &self.of_joint(site.site)]) })
@@ -268,8 +272,8 @@ impl<'a> Source<'_, 'a> {
 
     /// When the pain began: by the form, else the earliest onset of an active diagnosis of the joint's pain.
     fn onset(&self) -> Option<DateInterval> {
-        let diagnoses = self.facts.conditions.iter().filter(|condition| condition.active && condition.sets.has(ValueSet::SijPainDiagnoses));
-        self.form().and_then(|form| form.answers.pain_onset).or_else(|| diagnoses.filter_map(|condition| condition.onset).min())
+        let diagnoses = self.facts.conditions.iter().filter(|condition| condition.is_active && condition.sets.has(ValueSet::SijPainDiagnoses));
+        self.form().and_then(|form| form.answers.adls_limited_since).or_else(|| diagnoses.filter_map(|condition| condition.onset).min())
     }
 
     /// Which joint it is about, where the order is for two.

@@ -4,18 +4,30 @@ use super::case::SiteCase;
 use super::course::Course;
 use super::criteria::{nsaid_courses, therapy_courses};
 use super::dates::{DateInterval, minus_days, minus_months};
-use super::evaluation::{Assumption, Criterion, CriterionId};
-use super::facts::Span;
-use super::history::Injection;
+use super::evaluation::{Assumption, Criterion, CriterionId, OrderKind, ParameterValue};
+use super::facts::{Side, Span};
 use super::phrases::Phrase;
 use super::response::{improved, sustained};
 use super::value_sets::ValueSet;
 use super::verdict::Verdict;
 
 /// The parameters that decided something at a joint.
-pub(crate) fn assumptions<'a>(case: &SiteCase<'_, 'a>, earlier: &[Injection<'_, 'a>], criteria: &[Criterion<'a>]) -> Vec<Assumption> {
+pub(crate) fn assumptions<'a>(case: &SiteCase<'_, 'a>, criteria: &[Criterion<'a>]) -> Vec<Assumption> {
     let verdict = |id| criteria.iter().find(|criterion| criterion.id == id).map(|criterion| criterion.verdict);
-    [earlier_episode(case, earlier), old_form(case), old_finding(case, &verdict), baseline(case), adjunct(case, criteria)]
+    let alone = [
+        earlier_episode(case),
+        old_form(case),
+        old_finding(case, &verdict),
+        joint_of_version_1(case, criteria),
+        old_encounter_diagnosis(case, &verdict),
+        baseline(case),
+        adjunct(case, criteria),
+        facility_record(case),
+        first_is_therapeutic(case, &verdict),
+        bilateral(case, &verdict),
+        presumed_physician(case),
+    ];
+    alone
         .into_iter()
         .flatten()
         .chain(outside_lookback(case, &verdict))
@@ -24,19 +36,26 @@ pub(crate) fn assumptions<'a>(case: &SiteCase<'_, 'a>, earlier: &[Injection<'_, 
         .collect()
 }
 
-fn earlier_episode(case: &SiteCase<'_, '_>, earlier: &[Injection<'_, '_>]) -> Option<Assumption> {
-    let dates: Vec<_> = earlier.iter().map(|injection| injection.when.to_string()).collect();
-    (!dates.is_empty()).then(|| Assumption {
-        parameter: "episode_gap_months",
-        value: case.policy.parameters.episode_gap_months,
-        effect: case.say(Phrase::EffectEarlierEpisode, &[&dates.join(", ")]),
+fn number(parameter: &'static str, value: u32, effect: String) -> Assumption {
+    Assumption { parameter, value: ParameterValue::Number(value), effect }
+}
+
+fn flag(parameter: &'static str, value: bool, effect: String) -> Assumption {
+    Assumption { parameter, value: ParameterValue::Flag(value), effect }
+}
+
+fn earlier_episode(case: &SiteCase<'_, '_>) -> Option<Assumption> {
+    let dates: Vec<_> = case.earlier.iter().flatten().chain(&case.set_aside).map(|injection| injection.when.to_string()).collect();
+    (!dates.is_empty()).then(|| {
+        let effect = case.say(Phrase::EffectEarlierEpisode, &[&dates.join(", ")]);
+        number("episode_gap_months", case.policy.parameters.episode_gap_months, effect)
     })
 }
 
 fn old_form(case: &SiteCase<'_, '_>) -> Option<Assumption> {
     let oldest = oldest_attestation(case);
-    let old = case.facts.forms.iter().filter(|form| form.authored_on < oldest).max_by_key(|form| form.authored)?;
-    case.form.is_none().then(|| attestation(case, case.say(Phrase::EffectFormTooOld, &[&old.authored_on])))
+    let old = case.facts.forms.iter().filter(|form| form.authored_on < oldest).max_by(|left, right| left.cmp_age(right))?;
+    case.forms.is_empty().then(|| attestation(case, case.say(Phrase::EffectFormTooOld, &[&old.authored_on])))
 }
 
 fn old_finding(case: &SiteCase<'_, '_>, verdict: &impl Fn(CriterionId) -> Option<Verdict>) -> Option<Assumption> {
@@ -52,28 +71,84 @@ fn oldest_attestation(case: &SiteCase<'_, '_>) -> chrono::NaiveDate {
 }
 
 fn attestation(case: &SiteCase<'_, '_>, effect: String) -> Assumption {
-    Assumption { parameter: "attestation_valid_days", value: case.policy.parameters.attestation_valid_days, effect }
+    number("attestation_valid_days", case.policy.parameters.attestation_valid_days, effect)
+}
+
+/// A form of version 1 speaks of the one joint of the order.
+fn joint_of_version_1(case: &SiteCase<'_, '_>, criteria: &[Criterion<'_>]) -> Option<Assumption> {
+    let of_examination = |criterion: &&Criterion<'_>| matches!(criterion.id, CriterionId::Tenderness | CriterionId::ProvocationTests);
+    let mut evidence = criteria.iter().filter(of_examination).flat_map(|criterion| &criterion.evidence);
+    let forms = || case.forms.iter().filter(|form| form.is_version_1 && form.answers.examined_side.is_none());
+    let rests_on = evidence.find_map(|evidence| forms().find(|form| form.reference == evidence.resource))?;
+    Some(flag("version_1_form_is_of_the_ordered_joint", true, case.say(Phrase::EffectVersion1Joint, &[&rests_on.authored_on])))
+}
+
+/// A visit's diagnosis that is too old to be an active problem, where a criterion could have used it.
+fn old_encounter_diagnosis(case: &SiteCase<'_, '_>, verdict: &impl Fn(CriterionId) -> Option<Verdict>) -> Option<Assumption> {
+    let rests = [CriterionId::PainDuration, CriterionId::Nsaids, CriterionId::NoDiscOrFacetPain];
+    rests.into_iter().any(|id| verdict(id).is_some()).then_some(())?;
+    let oldest = minus_days(case.dates.today, case.policy.parameters.encounter_diagnosis_days);
+    let dated = case.facts.conditions.iter().filter(|condition| condition.is_active && condition.is_encounter_diagnosis);
+    let dates = dated.filter_map(|condition| condition.recorded.or(condition.onset)).filter(|date| date.hi() < oldest);
+    let latest = dates.max_by_key(|date| date.hi())?;
+    let effect = case.say(Phrase::EffectEncounterDiagnosis, &[&latest]);
+    Some(number("encounter_diagnosis_days", case.policy.parameters.encounter_diagnosis_days, effect))
 }
 
 fn baseline(case: &SiteCase<'_, '_>) -> Option<Assumption> {
     let by_scores = |place: &usize| improved(case, *place).by_scores || sustained(case, *place).by_scores;
     let injection = (0..case.injections.len().min(2)).find(by_scores).and_then(|place| case.injections.get(place))?;
-    Some(Assumption {
-        parameter: "baseline_window_days",
-        value: case.policy.parameters.baseline_window_days,
-        effect: case.say(Phrase::EffectBaseline, &[&injection.when]),
-    })
+    let effect = case.say(Phrase::EffectBaseline, &[&injection.when]);
+    Some(number("baseline_window_days", case.policy.parameters.baseline_window_days, effect))
+}
+
+/// Two records of different days that are one injection.
+fn facility_record(case: &SiteCase<'_, '_>) -> Option<Assumption> {
+    let entries = case.injections.iter().chain(case.earlier.iter().flatten()).chain(&case.open);
+    let dates = entries.filter_map(|entry| entry.joined_days()).next()?;
+    let days: Vec<_> = dates.iter().map(ToString::to_string).collect();
+    let effect = case.say(Phrase::EffectFacilityRecord, &[&days.join(", ")]);
+    Some(number("facility_record_days", case.policy.parameters.facility_record_days, effect))
+}
+
+/// Whether a first injection that helped counts as therapeutic, where one more or less decides.
+fn first_is_therapeutic(case: &SiteCase<'_, '_>, verdict: &impl Fn(CriterionId) -> Option<Verdict>) -> Option<Assumption> {
+    verdict(CriterionId::FewerThanFour)?;
+    let could_decide = case.injections.len() >= case.policy.thresholds.therapeutic_limit && improved(case, 0).verdict.is_met();
+    let counts = case.policy.parameters.first_injection_is_therapeutic;
+    let phrase = if counts { Phrase::EffectFirstTherapeutic } else { Phrase::EffectFirstDiagnostic };
+    could_decide.then(|| flag("first_injection_is_therapeutic", counts, case.say(phrase, &[])))
+}
+
+/// An injection of the other joint on the same day.
+fn bilateral(case: &SiteCase<'_, '_>, verdict: &impl Fn(CriterionId) -> Option<Verdict>) -> Option<Assumption> {
+    verdict(CriterionId::OneProcedurePerVisit)?;
+    let is_opposite = |side: Side| matches!((case.site.side(), side), (Side::Left, Side::Right) | (Side::Right, Side::Left));
+    let holds = |window: Option<super::facts::ServiceWindow>| window.is_none_or(|window| window.holds(case.dates.service));
+    let mut drafts = case.facts.orders.iter().filter(|order| super::evaluate::kind(order) == Some(OrderKind::Injection));
+    let is_drafted = drafts.any(|order| is_opposite(order.side) && order.position != case.order.position && holds(order.window));
+    let mut active = case.facts.active_orders.iter().filter(|order| order.kind == Some(OrderKind::Injection) && order.window.is_some());
+    let is_ordered = active.any(|order| is_opposite(order.side) && holds(order.window));
+    let mut done = case.facts.pain_procedures.iter().filter(|procedure| procedure.is_injection);
+    let is_done = done.any(|procedure| is_opposite(procedure.side) && procedure.performed == case.dates.service);
+    let is_one = case.policy.parameters.bilateral_is_one_procedure;
+    let phrase = if is_one { Phrase::EffectBilateralOne } else { Phrase::EffectBilateralTwo };
+    (is_drafted || is_ordered || is_done).then(|| flag("bilateral_is_one_procedure", is_one, case.say(phrase, &[])))
+}
+
+fn presumed_physician(case: &SiteCase<'_, '_>) -> Option<Assumption> {
+    let performer = &case.order.performer;
+    let is_silent = performer.non_physician.is_none() && !performer.is_physician;
+    let presumed = case.policy.parameters.performer_presumed_physician;
+    let phrase = if presumed { Phrase::PhysicianPresumed } else { Phrase::PerformerNotStated };
+    is_silent.then(|| flag("performer_presumed_physician", presumed, case.say(phrase, &[])))
 }
 
 /// Concurrent treatment proved by a Procedure rests on the window.
 fn adjunct(case: &SiteCase<'_, '_>, criteria: &[Criterion<'_>]) -> Option<Assumption> {
     let criterion = criteria.iter().find(|criterion| criterion.id == CriterionId::WithOtherTreatment && criterion.verdict.is_met())?;
     let given = criterion.evidence.iter().find(|evidence| evidence.resource.kind() == "Procedure")?;
-    Some(Assumption {
-        parameter: "adjunct_window_days",
-        value: case.policy.parameters.adjunct_window_days,
-        effect: case.say(Phrase::EffectAdjunct, &[&given.date.as_deref().unwrap_or_default()]),
-    })
+    Some(number("adjunct_window_days", case.policy.parameters.adjunct_window_days, case.say(Phrase::EffectAdjunct, &[&given.date.as_deref().unwrap_or_default()])))
 }
 
 /// Therapy and medication that ended before the time that counts, when a criterion on them is not met for it.
@@ -85,11 +160,7 @@ fn outside_lookback(case: &SiteCase<'_, '_>, verdict: &impl Fn(CriterionId) -> O
     let nsaids = case.facts.nsaids.iter().filter(|_| open(CriterionId::Nsaids));
     let spans = therapies.map(|therapy| therapy.span).chain(nsaids.map(|taken| taken.span));
     let count = spans.filter(|span| ended(span)).count();
-    (count > 0).then(|| Assumption {
-        parameter: "evidence_lookback_months",
-        value: case.policy.parameters.evidence_lookback_months,
-        effect: case.say(Phrase::EffectOutsideLookback, &[&count]),
-    })
+    (count > 0).then(|| number("evidence_lookback_months", case.policy.parameters.evidence_lookback_months, case.say(Phrase::EffectOutsideLookback, &[&count])))
 }
 
 fn therapy_gaps(case: &SiteCase<'_, '_>, verdict: &impl Fn(CriterionId) -> Option<Verdict>) -> Option<Assumption> {
@@ -100,7 +171,7 @@ fn therapy_gaps(case: &SiteCase<'_, '_>, verdict: &impl Fn(CriterionId) -> Optio
         joined: Phrase::EffectSessionsJoined,
     };
     let by_set = [
-        (CriterionId::ExerciseTherapy, ValueSet::ConservativeTherapy),
+        (CriterionId::ExerciseTherapy, ValueSet::TherapySession),
         (CriterionId::ActivityModification, ValueSet::ActivityModification),
     ];
     by_set.into_iter().find_map(|(id, set)| gap.decided(case, verdict(id)?, &therapy_courses(case, set)))
@@ -133,6 +204,6 @@ impl Gap {
             let (earlier, later) = courses.iter().zip(courses.iter().skip(1)).next_back()?;
             (self.apart, earlier.last, later.first)
         };
-        Some(Assumption { parameter: self.parameter, value: self.value, effect: case.say(phrase, &[&first, &last]) })
+        Some(number(self.parameter, self.value, case.say(phrase, &[&first, &last])))
     }
 }

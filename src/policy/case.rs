@@ -1,5 +1,5 @@
-//! One order at one joint, with everything its criteria look at: the dates that bound the evidence, the form that
-//! counts, the injection history. Not here: the criteria themselves ([`super::criteria`]).
+//! One order at one joint, with everything its criteria look at: the dates that bound the evidence, the forms that
+//! count, the injection history. Not here: the criteria themselves ([`super::criteria`]).
 
 use std::fmt::Display;
 
@@ -7,11 +7,12 @@ use chrono::NaiveDate;
 
 use super::dates::{DateInterval, minus_days, minus_months};
 use super::definition::Policy;
-use super::evaluation::{Evidence, Reference};
-use super::facts::{Facts, Order, PainScore};
+use super::evaluation::{Evidence, Reference, Site};
+use super::facts::{Facts, Order, PainScore, ServiceWindow, Side};
 use super::form::{Answers, Form, Question};
-use super::history::Injection;
+use super::history::{History, Injection};
 use super::phrases::Phrase;
+use super::verdict::Verdict;
 
 /// The dates that bound an order's evidence.
 #[derive(Clone, Copy, Debug)]
@@ -27,9 +28,9 @@ pub(crate) struct Dates {
 }
 
 impl Dates {
-    /// The dates of an order; a partial service date counts from its first day.
-    pub(crate) fn of(policy: &Policy, order: &Order<'_>, today: NaiveDate) -> Self {
-        Self::on(policy, order.due.map_or(today, DateInterval::lo), today)
+    /// The dates of an order that may be carried out in a window.
+    pub(crate) fn within(policy: &Policy, window: Option<ServiceWindow>, today: NaiveDate) -> Self {
+        Self::on(policy, window.map_or(today, |window| window.nearest_to(today)), today)
     }
 
     /// The dates of a service on a day.
@@ -43,33 +44,58 @@ impl Dates {
     }
 }
 
-/// What does not depend on the joint: the order, its dates, the form that counts and the pain scores by day.
+/// An answer of a form, with the form it stands in.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Answered<'e, 'a, T> {
+    pub value: T,
+    pub form: &'e Form<'a>,
+}
+
+/// What does not depend on the joint: the order, its dates and the forms that count.
 #[derive(Debug)]
 pub(crate) struct OrderCase<'e, 'a> {
     pub policy: &'e Policy,
     pub facts: &'e Facts<'a>,
     pub order: &'e Order<'a>,
     pub dates: Dates,
-    pub form: Option<&'e Form<'a>>,
-    /// The highest score of each day, oldest first.
-    pub scores: Vec<&'e PainScore<'a>>,
+    /// The forms that count, the newest first.
+    pub forms: Vec<&'e Form<'a>>,
 }
 
 impl<'e, 'a> OrderCase<'e, 'a> {
-    pub(crate) fn of(policy: &'e Policy, facts: &'e Facts<'a>, order: &'e Order<'a>, today: NaiveDate) -> Self {
-        let form = current_form(policy, facts, today);
-        Self { policy, facts, order, dates: Dates::of(policy, order, today), form, scores: daily_scores(facts) }
+    pub(crate) fn new(policy: &'e Policy, facts: &'e Facts<'a>, order: &'e Order<'a>, today: NaiveDate) -> Self {
+        let forms = current_forms(policy, facts, today);
+        Self { policy, facts, order, dates: Dates::within(policy, order.window, today), forms }
     }
 
     /// The same order, for a service on another day.
     pub(crate) fn moved_to(&self, service: NaiveDate) -> Self {
-        let Self { policy, facts, order, form, .. } = *self;
-        Self { policy, facts, order, form, dates: Dates::on(policy, service, self.dates.today), scores: self.scores.clone() }
+        let Self { policy, facts, order, ref forms, .. } = *self;
+        Self { policy, facts, order, forms: forms.clone(), dates: Dates::on(policy, service, self.dates.today) }
     }
 
-    /// The answers of the form that counts.
-    pub(crate) fn answers(&self) -> Option<&'e Answers> {
-        self.form.map(|form| &form.answers)
+    /// The newest answer to a question.
+    pub(crate) fn answered<T>(&self, read: impl Fn(&'e Answers) -> Option<T>) -> Option<Answered<'e, 'a, T>> {
+        self.forms.iter().find_map(|form| Some(Answered { value: read(&form.answers)?, form }))
+    }
+
+    /// The newest answer to a question of the examination whose own joint is the site.
+    pub(crate) fn examined<T>(&self, site: Site, read: impl Fn(&'e Answers) -> Option<T>) -> Option<Answered<'e, 'a, T>> {
+        let of_joint = self.forms.iter().filter(|form| self.examines(form, site));
+        of_joint.filter_map(|form| Some(Answered { value: read(&form.answers)?, form })).next()
+    }
+
+    /// Whether a form speaks of the examination of a joint. Version 1 did not ask which: it takes the one joint of the order.
+    fn examines(&self, form: &Form<'_>, site: Site) -> bool {
+        match form.answers.examined_side {
+            Some(side) => site == Site::Unspecified || site.membership(side) == Verdict::Met,
+            None => form.is_version_1 && matches!(self.order.side, Side::Left | Side::Right),
+        }
+    }
+
+    /// Whether the form says that it names every earlier injection.
+    pub(crate) fn has_complete_history(&self) -> Option<Answered<'e, 'a, bool>> {
+        self.answered(|answers| answers.injection_history_complete).filter(|answer| answer.value)
     }
 
     /// A phrase of the policy's wording.
@@ -77,46 +103,61 @@ impl<'e, 'a> OrderCase<'e, 'a> {
         self.policy.wording.say(phrase, arguments)
     }
 
-    /// An answer of the form as evidence.
-    pub(crate) fn answer_evidence(&self, question: Question, answer: &dyn Display) -> Option<Evidence<'a>> {
-        self.form.map(|form| Evidence {
-            resource: form.reference.clone(),
-            date: Some(form.authored_on.to_string()),
-            what: self.say(Phrase::EvidenceAnswer, &[&self.policy.wording.ask(question), answer]),
-        })
+    /// An answer of a form as evidence.
+    pub(crate) fn answer_evidence(&self, form: &Form<'a>, question: Question, answer: &dyn Display) -> Evidence<'a> {
+        let what = self.say(Phrase::EvidenceAnswer, &[&self.policy.wording.ask(question), answer]);
+        evidence(&form.reference, Some(form.authored_on.to_string()), what)
     }
 
     /// An answer on an injection as evidence, with the injection's date.
     pub(crate) fn injection_answer_evidence(
         &self,
+        form: &Form<'a>,
         question: Question,
         injection: &Injection<'_, 'a>,
         answer: &dyn Display,
-    ) -> Option<Evidence<'a>> {
+    ) -> Evidence<'a> {
         let what = self.say(Phrase::EvidenceInjectionAnswer, &[&self.policy.wording.ask(question), &injection.when, answer]);
-        self.form.map(|form| Evidence { resource: form.reference.clone(), date: Some(form.authored_on.to_string()), what })
+        evidence(&form.reference, Some(form.authored_on.to_string()), what)
     }
 
-    /// A yes-or-no answer of the form as evidence.
-    pub(crate) fn yes_no_evidence(&self, question: Question, answer: bool) -> Option<Evidence<'a>> {
-        let word = self.say(if answer { Phrase::Yes } else { Phrase::No }, &[]);
-        self.answer_evidence(question, &word)
+    /// A yes-or-no answer of a form as evidence.
+    pub(crate) fn yes_no_evidence(&self, question: Question, answer: Answered<'_, 'a, bool>) -> Evidence<'a> {
+        let word = self.say(if answer.value { Phrase::Yes } else { Phrase::No }, &[]);
+        self.answer_evidence(answer.form, question, &word)
     }
 }
 
 /// One joint of an order.
 #[derive(Debug)]
 pub(crate) struct SiteCase<'e, 'a> {
-    pub order: &'e OrderCase<'e, 'a>,
+    pub order_case: &'e OrderCase<'e, 'a>,
+    pub site: Site,
     /// The injections of the current episode, oldest first.
     pub injections: Vec<Injection<'e, 'a>>,
+    /// The episodes before it.
+    pub earlier: Vec<Vec<Injection<'e, 'a>>>,
+    /// What may be an injection of the joint and leaves its history open.
+    pub open: Vec<Injection<'e, 'a>>,
+    /// What may be one and changes nothing.
+    pub set_aside: Vec<Injection<'e, 'a>>,
+    /// The highest score of each day that can be of the joint, oldest first.
+    pub scores: Vec<&'e PainScore<'a>>,
+}
+
+impl<'e, 'a> SiteCase<'e, 'a> {
+    pub(crate) fn new(order_case: &'e OrderCase<'e, 'a>, site: Site, history: History<'e, 'a>) -> Self {
+        let History { episode, earlier, open, set_aside } = history;
+        let scores = daily_scores(order_case.facts, site);
+        Self { order_case, site, injections: episode, earlier, open, set_aside, scores }
+    }
 }
 
 impl<'e, 'a> std::ops::Deref for SiteCase<'e, 'a> {
     type Target = OrderCase<'e, 'a>;
 
     fn deref(&self) -> &Self::Target {
-        self.order
+        self.order_case
     }
 }
 
@@ -125,19 +166,19 @@ pub(crate) fn evidence<'a>(resource: &Reference<'a>, date: Option<String>, what:
     Evidence { resource: resource.clone(), date, what }
 }
 
-/// The latest form authored within its validity; of two of one instant the greater id.
-fn current_form<'e, 'a>(policy: &Policy, facts: &'e Facts<'a>, today: NaiveDate) -> Option<&'e Form<'a>> {
+/// The forms authored within their validity, the newest first.
+fn current_forms<'e, 'a>(policy: &Policy, facts: &'e Facts<'a>, today: NaiveDate) -> Vec<&'e Form<'a>> {
     let oldest = minus_days(today, policy.parameters.attestation_valid_days);
-    facts
-        .forms
-        .iter()
-        .filter(|form| form.authored_on >= oldest && form.authored_on <= today)
-        .max_by(|left, right| (left.authored, left.reference.id()).cmp(&(right.authored, right.reference.id())))
+    let counts = |form: &&Form<'_>| form.authored_on >= oldest && form.authored_on <= today;
+    let mut forms: Vec<_> = facts.forms.iter().filter(counts).collect();
+    forms.sort_by(|left, right| right.cmp_age(left));
+    forms
 }
 
 /// Of several scores on one day the highest counts; of equal ones the greater id.
-fn daily_scores<'e, 'a>(facts: &'e Facts<'a>) -> Vec<&'e PainScore<'a>> {
-    let mut scores: Vec<_> = facts.pain_scores.iter().collect();
+fn daily_scores<'e, 'a>(facts: &'e Facts<'a>, site: Site) -> Vec<&'e PainScore<'a>> {
+    let can_be_of = |score: &&PainScore<'_>| score.side == Side::Unspecified || site.membership(score.side) != Verdict::NotMet;
+    let mut scores: Vec<_> = facts.pain_scores.iter().filter(can_be_of).collect();
     scores.sort_by(|left, right| {
         left.date.cmp(&right.date).then(right.score.total_cmp(&left.score)).then_with(|| right.reference.id().cmp(left.reference.id()))
     });

@@ -13,6 +13,7 @@ pub(crate) fn of_name(name: &str) -> Option<CodeFormat> {
         "snomed-ct" => Some(is_snomed),
         "loinc" => Some(is_loinc),
         "number" => Some(is_number),
+        "icd-10-pcs" => Some(is_icd10pcs),
         "letters-and-digits" => Some(is_alphanumeric),
         "word" => Some(is_word),
         _ => None,
@@ -56,7 +57,14 @@ fn is_uppercase_alphanumeric(code: &str) -> bool {
     !code.is_empty() && code.bytes().all(|byte| byte.is_ascii_digit() || byte.is_ascii_uppercase())
 }
 
+/// Seven letters and digits, without the letters I and O.
+fn is_icd10pcs(code: &str) -> bool {
+    code.len() == 7 && is_uppercase_alphanumeric(code) && !code.contains(['I', 'O'])
+}
+
+/// With a `*` at its end, the beginning of one.
 fn is_alphanumeric(code: &str) -> bool {
+    let code = code.strip_suffix('*').unwrap_or(code);
     !code.is_empty() && code.bytes().all(|byte| byte.is_ascii_alphanumeric())
 }
 

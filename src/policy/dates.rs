@@ -75,6 +75,12 @@ impl DateInterval {
         (self.lo == self.hi).then_some(self.lo)
     }
 
+    /// The same, not beyond a day; what begins after that day is as it is.
+    #[must_use]
+    pub fn up_to(self, day: NaiveDate) -> Self {
+        if self.lo <= day { Self { hi: self.hi.min(day), ..self } } else { self }
+    }
+
     /// Both ends that many calendar months later, clamped at month ends.
     #[must_use]
     pub fn plus_months(self, months: u32) -> Self {

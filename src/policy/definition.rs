@@ -10,6 +10,7 @@ use super::facts::Side;
 use super::questionnaire_file::FormFile;
 use super::value_sets::ValueSets;
 use super::wording::Wording;
+use super::words::Phrases;
 
 /// One version of the policy, validated.
 #[derive(Debug)]
@@ -33,6 +34,7 @@ pub struct Policy {
     pub(crate) criteria: HashMap<CriterionId, CriterionText>,
     pub(crate) retired_codes: Vec<RetiredCode>,
     pub(crate) modifier_sides: HashMap<String, Side>,
+    pub(crate) words: WordLists,
     pub(crate) plan_notes: HashMap<Plan, String>,
     /// Its value sets.
     pub value_sets: ValueSets,
@@ -64,7 +66,8 @@ impl Policy {
     /// The side a CPT or HCPCS modifier names.
     #[must_use]
     pub fn side_of_modifier(&self, modifier: &str) -> Side {
-        self.modifier_sides.get(modifier).copied().unwrap_or_default()
+        let sides = self.modifier_sides.iter();
+        sides.filter(|(known, _)| known.eq_ignore_ascii_case(modifier)).map(|(_, side)| *side).next().unwrap_or_default()
     }
 
     /// Whether the policy holds on a service date.
@@ -86,7 +89,7 @@ pub struct CriterionText {
 }
 
 /// What the policy's text fixes.
-#[derive(Clone, Copy, Debug, serde::Deserialize)]
+#[derive(Clone, Copy, Debug, serde::Deserialize, serde::Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Thresholds {
     /// I.A.1: months of pain.
@@ -116,7 +119,7 @@ pub struct Thresholds {
 }
 
 /// What the policy leaves open; every one is named in an evaluation's `assumptions` when it decided something.
-#[derive(Clone, Copy, Debug, serde::Deserialize)]
+#[derive(Clone, Copy, Debug, serde::Deserialize, serde::Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Parameters {
     /// Days a form or finding stays valid.
@@ -133,6 +136,35 @@ pub struct Parameters {
     pub baseline_window_days: u32,
     /// Days before the cutoff in which therapy counts as concurrent.
     pub adjunct_window_days: u32,
+    /// Days for which the diagnosis of a visit still stands for an active problem.
+    pub encounter_diagnosis_days: u32,
+    /// Days by which the facility's record of an injection may follow the physician's.
+    pub facility_record_days: u32,
+    /// Whether I.C.4 counts a first injection that relieved the pain.
+    pub first_injection_is_therapeutic: bool,
+    /// Whether left and right of one day are one procedure of the visit.
+    pub bilateral_is_one_procedure: bool,
+    /// Whether a physician performs it where nothing says who does.
+    pub performer_presumed_physician: bool,
+}
+
+/// The words that are looked for in texts and displays.
+#[derive(Clone, Debug)]
+pub(crate) struct WordLists {
+    pub sacroiliac_joint: Phrases,
+    pub injection: Phrases,
+    pub radiofrequency: Phrases,
+    pub disc_or_facet: Phrases,
+    /// Each side's words.
+    pub sides: [(Side, Phrases); 3],
+    /// Those of the sides, and those that say nothing beside them.
+    pub side_only: Phrases,
+    pub region: Phrases,
+    pub drug_indication: Phrases,
+    pub drug_pain: Phrases,
+    pub not_pain_beside: Phrases,
+    pub medicare: Phrases,
+    pub medicaid: Phrases,
 }
 
 /// A code that stopped being billable.

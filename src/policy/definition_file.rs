@@ -9,13 +9,15 @@ use thiserror::Error;
 use toml::Spanned;
 
 use super::code_format;
-use super::definition::{CriterionText, Parameters, Policy, RetiredCode, Thresholds};
+use super::definition::{CriterionText, Parameters, Policy, RetiredCode, Thresholds, WordLists};
 use super::evaluation::{CriterionId, Plan};
 use super::facts::Side;
+use super::numbers::Numbers;
 use super::questionnaire_file;
 use super::value_set_file;
-use super::value_sets::ValueSets;
+use super::value_sets::{SystemKind, ValueSet, ValueSets};
 use super::wording::Wording;
+use super::words::Phrases;
 
 /// A policy file that cannot be used.
 #[derive(Debug, Error, PartialEq, Eq)]
@@ -75,6 +77,8 @@ struct PolicyToml {
     parameters: Parameters,
     systems: Vec<SystemToml>,
     modifiers: HashMap<String, Spanned<String>>,
+    code_lists: HashMap<String, HashMap<String, Vec<Spanned<String>>>>,
+    words: WordsToml,
     criteria: Vec<CriterionToml>,
     #[serde(default)]
     retired_codes: Vec<RetiredToml>,
@@ -88,8 +92,25 @@ struct SystemToml {
     format: Spanned<String>,
     #[serde(default)]
     aliases: Vec<String>,
-    #[serde(default)]
-    takes_modifiers: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WordsToml {
+    sacroiliac_joint: Spanned<Vec<String>>,
+    injection: Spanned<Vec<String>>,
+    radiofrequency: Spanned<Vec<String>>,
+    disc_or_facet: Spanned<Vec<String>>,
+    left: Spanned<Vec<String>>,
+    right: Spanned<Vec<String>>,
+    both: Spanned<Vec<String>>,
+    side_only: Spanned<Vec<String>>,
+    region: Spanned<Vec<String>>,
+    drug_indication: Spanned<Vec<String>>,
+    drug_pain: Spanned<Vec<String>>,
+    not_pain_beside: Spanned<Vec<String>>,
+    medicare: Spanned<Vec<String>>,
+    medicaid: Spanned<Vec<String>>,
 }
 
 #[derive(Deserialize)]
@@ -124,19 +145,22 @@ impl Policy {
             let format = code_format::of_name(system.format.get_ref())
                 .ok_or_else(|| source.fault(&system.format, format!("unknown code format `{}`", system.format.get_ref())))?;
             formats.insert(system.uri.get_ref().clone(), format);
-            value_sets.add_system(system.uri.get_ref(), &system.aliases, system.takes_modifiers);
+            value_sets.add_system(system.uri.get_ref(), &system.aliases, kind_of_format(system.format.get_ref()));
         }
         value_set_file::read_all(files, VALUE_SETS, &formats, &mut value_sets)?;
-        let wording = Wording::read(CARDS, file_text(files, CARDS)?)?;
-        let form = questionnaire_file::read(QUESTIONNAIRE, file_text(files, QUESTIONNAIRE)?)?;
+        source.code_lists(&read.code_lists, &formats, &mut value_sets)?;
+        let numbers = Numbers::new(&read.thresholds, &read.parameters);
+        let wording = Wording::read(CARDS, &numbers.fill(file_text(files, CARDS)?))?;
+        let form = questionnaire_file::read(QUESTIONNAIRE, &numbers.fill(file_text(files, QUESTIONNAIRE)?))?;
         Ok(Self {
             effective_from: source.date(&read.effective_from)?,
             effective_to: read.effective_to.as_ref().map(|date| source.date(date)).transpose()?,
             next_review: read.next_review.as_ref().map(|date| source.date(date)).transpose()?,
-            criteria: source.criteria(read.criteria)?,
+            criteria: source.criteria(read.criteria, &numbers)?,
             retired_codes: source.retired_codes(read.retired_codes)?,
             modifier_sides: source.modifiers(read.modifiers)?,
             plan_notes: source.plan_notes(read.plan_notes)?,
+            words: source.words(&read.words)?,
             id: read.id,
             version: read.version,
             title: read.title,
@@ -146,6 +170,17 @@ impl Policy {
             wording,
             form,
         })
+    }
+}
+
+/// What kind of system has codes of a format.
+fn kind_of_format(format: &str) -> SystemKind {
+    match format {
+        "cpt" | "hcpcs" => SystemKind::Procedure,
+        "snomed-ct" => SystemKind::SnomedCt,
+        "icd-10-cm" => SystemKind::Icd10Cm,
+        "icd-10-pcs" => SystemKind::Icd10Pcs,
+        _ => SystemKind::Other,
     }
 }
 
@@ -171,14 +206,15 @@ impl Source<'_> {
             .map_err(|_| self.fault(text, format!("`{}` is not a date (YYYY-MM-DD)", text.get_ref())))
     }
 
-    fn criteria(&self, read: Vec<CriterionToml>) -> Result<HashMap<CriterionId, CriterionText>, PolicyError> {
+    fn criteria(&self, read: Vec<CriterionToml>, numbers: &Numbers) -> Result<HashMap<CriterionId, CriterionText>, PolicyError> {
         let mut criteria = HashMap::new();
         for criterion in read {
             let id = CriterionId::ALL.iter().copied().find(|id| id.as_str() == criterion.id.get_ref());
             let Some(id) = id else {
                 return Err(self.fault(&criterion.id, format!("unknown criterion `{}`", criterion.id.get_ref())));
             };
-            let text = CriterionText { title: criterion.title, not_met: criterion.not_met, citation: criterion.citation };
+            let [title, not_met, citation] = [criterion.title, criterion.not_met, criterion.citation].map(|text| numbers.fill(&text));
+            let text = CriterionText { title, not_met, citation };
             if criteria.insert(id, text).is_some() {
                 return Err(self.fault(&criterion.id, format!("criterion `{}` stands twice", criterion.id.get_ref())));
             }
@@ -187,6 +223,55 @@ impl Source<'_> {
             Some(missing) => Err(PolicyError::of_file(POLICY, format!("criterion `{}` is missing", missing.as_str()))),
             None => Ok(criteria),
         }
+    }
+
+    fn code_lists(
+        &self,
+        read: &HashMap<String, HashMap<String, Vec<Spanned<String>>>>,
+        formats: &HashMap<String, code_format::CodeFormat>,
+        value_sets: &mut ValueSets,
+    ) -> Result<(), PolicyError> {
+        for set in ValueSet::LISTED {
+            let missing = || PolicyError::of_file(POLICY, format!("`{}` is missing in [code_lists]", set.id()));
+            for (system, codes) in read.get(set.id()).ok_or_else(missing)? {
+                for code in codes {
+                    let format = formats.get(system).ok_or_else(|| self.fault(code, format!("unknown code system `{system}`")))?;
+                    if !format(code.get_ref()) {
+                        return Err(self.fault(code, format!("`{}` is not a code of {system}", code.get_ref())));
+                    }
+                    value_sets.add_code(set, system, code.get_ref());
+                }
+            }
+        }
+        match read.keys().find(|id| !ValueSet::LISTED.iter().any(|set| set.id() == id.as_str())) {
+            Some(unknown) => Err(PolicyError::of_file(POLICY, format!("unknown list `{unknown}` in [code_lists]"))),
+            None => Ok(()),
+        }
+    }
+
+    fn words(&self, read: &WordsToml) -> Result<WordLists, PolicyError> {
+        let phrases = |lists: &[&Spanned<Vec<String>>]| {
+            let all = lists.iter().flat_map(|list| list.get_ref()).map(String::as_str);
+            Phrases::parse(all).map_err(|problem| PolicyError::at(POLICY, self.text, lists.first().map_or(0, |list| list.span().start), problem))
+        };
+        Ok(WordLists {
+            sacroiliac_joint: phrases(&[&read.sacroiliac_joint])?,
+            injection: phrases(&[&read.injection])?,
+            radiofrequency: phrases(&[&read.radiofrequency])?,
+            disc_or_facet: phrases(&[&read.disc_or_facet])?,
+            sides: [
+                (Side::Left, phrases(&[&read.left])?),
+                (Side::Right, phrases(&[&read.right])?),
+                (Side::Both, phrases(&[&read.both])?),
+            ],
+            side_only: phrases(&[&read.side_only, &read.left, &read.right, &read.both])?,
+            region: phrases(&[&read.region])?,
+            drug_indication: phrases(&[&read.drug_indication])?,
+            drug_pain: phrases(&[&read.drug_pain])?,
+            not_pain_beside: phrases(&[&read.not_pain_beside])?,
+            medicare: phrases(&[&read.medicare])?,
+            medicaid: phrases(&[&read.medicaid])?,
+        })
     }
 
     fn retired_codes(&self, read: Vec<RetiredToml>) -> Result<Vec<RetiredCode>, PolicyError> {

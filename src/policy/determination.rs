@@ -23,14 +23,18 @@ impl From<Determination> for Outcome {
 }
 
 /// The determination of a joint from its criteria.
-pub(crate) fn of_site(case: &SiteCase<'_, '_>, criteria: &[Criterion<'_>]) -> Outcome {
+pub(crate) fn for_site(case: &SiteCase<'_, '_>, criteria: &[Criterion<'_>]) -> Outcome {
+    // Which section applies is not known: its criteria decide nothing.
+    if criteria.iter().any(|criterion| criterion.id == CriterionId::HistoryKnown && criterion.verdict.is_unknown()) {
+        return Determination::NeedsDocumentation.into();
+    }
     let not_met: Vec<_> = criteria.iter().filter(|criterion| criterion.verdict.is_not_met()).collect();
     if not_met.is_empty() {
         let open = criteria.iter().any(|criterion| criterion.verdict.is_unknown());
         return if open { Determination::NeedsDocumentation } else { Determination::Supported }.into();
     }
     if not_met.iter().any(|criterion| criterion.id == CriterionId::WithinTwelveMonths) {
-        let claimed = case.answers().and_then(|answers| answers.definitive_therapy_not_available) == Some(true);
+        let claimed = case.answered(|answers| answers.definitive_therapy_not_available).is_some_and(|answer| answer.value);
         let alone = not_met.len() == 1;
         return if claimed && alone { Determination::IndividualConsideration } else { Determination::NotSupported }.into();
     }
@@ -52,7 +56,7 @@ fn not_yet(case: &SiteCase<'_, '_>, not_met: &[&Criterion<'_>]) -> Outcome {
 }
 
 /// The most severe of the sites; its date when every not-yet site has one.
-pub(crate) fn of_order(sites: &[SiteEvaluation<'_>]) -> Outcome {
+pub(crate) fn for_order(sites: &[SiteEvaluation<'_>]) -> Outcome {
     let determination = sites.iter().map(|site| site.determination).max().unwrap_or(Determination::Indeterminate);
     let deciding = || sites.iter().filter(|site| site.determination == determination);
     let latest = |dates: Option<Vec<NaiveDate>>| dates.and_then(|dates| dates.into_iter().max());

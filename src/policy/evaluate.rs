@@ -3,19 +3,21 @@
 use chrono::{DateTime, Days, NaiveDate, Utc};
 
 use super::assumptions::assumptions;
-use super::case::{OrderCase, SiteCase};
-use super::criteria;
+use super::case::{Dates, OrderCase, SiteCase};
+use super::criteria::{self, OtherSource};
 use super::definition::Policy;
-use super::determination::{Outcome, of_order, of_site};
+use super::determination::{Outcome, for_order, for_site};
 use super::diagnosis::{coding_notes, diagnosis};
 use super::evaluation::{
-    Determination, Evaluation, Named, OrderEvaluation, OrderKind, Pathway, PolicyVersion, PriorInjection, Reference, SecondProcedure, Site,
-    SiteEvaluation,
+    Assumption, Determination, DiagnosisSupport, Evaluation, Named, Note, NoteKind, OrderEvaluation, OrderKind, PassedOver,
+    PassedOverReason, Pathway, PolicyVersion, PriorInjection, Reference, SecondProcedure, Site, SiteEvaluation,
 };
-use super::facts::{Facts, Order, Side};
-use super::history::{History, history};
+use super::facts::{Facts, Order, Side, Standing, UnreadableOrder};
+use super::history::{Acts, acts, history};
+use super::notes::notes;
+use super::phrases::Phrase;
+use super::possible::possible_injections;
 use super::response::{improved, sustained};
-use super::value_sets::ValueSet;
 use super::verdict::Verdict;
 
 /// Whose facts they are, and the instant they are read at.
@@ -32,12 +34,16 @@ pub struct Inquiry<'a> {
 pub fn evaluate<'a>(policy: &Policy, facts: &Facts<'a>, question: Inquiry<'a>) -> Evaluation<'a> {
     let today = question.as_of.date_naive();
     let in_scope = facts.orders.iter().filter_map(|order| Some((order, kind(order)?)));
-    let orders = in_scope.map(|(order, kind)| evaluate_order(&OrderCase::of(policy, facts, order, today), kind)).collect();
+    let readable = in_scope.map(|(order, kind)| evaluate_order(&OrderCase::new(policy, facts, order, today), kind));
+    let unreadable = facts.unreadable_orders.iter().filter_map(|order| unreadable_order(policy, order, today));
+    let mut orders: Vec<_> = readable.chain(unreadable).collect();
+    orders.sort_by_key(|order| order.position);
     Evaluation {
         policy: PolicyVersion { id: policy.id.clone(), version: policy.version.clone() },
         as_of: question.as_of,
         patient: question.patient,
         orders,
+        passed_over: facts.orders.iter().filter_map(passed_over).collect(),
         plan: facts.plan,
     }
 }
@@ -45,15 +51,41 @@ pub fn evaluate<'a>(policy: &Policy, facts: &Facts<'a>, question: Inquiry<'a>) -
 /// What an order asks for, if it stands and the policy decides it.
 #[must_use]
 pub fn kind(order: &Order<'_>) -> Option<OrderKind> {
-    if !order.stands {
-        None
-    } else if order.sets.has(ValueSet::SijRadiofrequencyNeurotomy) {
-        Some(OrderKind::Neurotomy)
-    } else if order.is_injection {
-        Some(OrderKind::Injection)
-    } else {
-        None
-    }
+    order.kind.filter(|_| order.standing == Standing::Stands)
+}
+
+fn passed_over<'a>(order: &Order<'a>) -> Option<PassedOver<'a>> {
+    let why = match (order.standing, order.kind) {
+        (Standing::Stands, Some(_)) => return None,
+        (Standing::Stands, None) => PassedOverReason::NotInScope,
+        (Standing::Ended, _) => PassedOverReason::Status,
+        (Standing::DoNotPerform, _) => PassedOverReason::DoNotPerform,
+        (Standing::Option, _) => PassedOverReason::Option,
+        (Standing::Replaced, _) => PassedOverReason::Replaced,
+    };
+    Some(PassedOver { order: order.reference.clone(), position: order.position, why, codes: order.codes.clone() })
+}
+
+/// An order that cannot be read and has an in-scope code in it: never silence.
+fn unreadable_order<'a>(policy: &Policy, order: &UnreadableOrder<'a>, today: NaiveDate) -> Option<OrderEvaluation<'a>> {
+    let text = policy.wording.say(Phrase::OrderUnreadable, &[&order.problem]);
+    Some(OrderEvaluation {
+        order: order.reference.clone(),
+        position: order.position,
+        kind: order.kind?,
+        service_date: Dates::within(policy, order.window, today).service,
+        determination: Determination::Indeterminate,
+        earliest_date: None,
+        too_late: None,
+        supported_from: None,
+        diagnosis: DiagnosisSupport::Unavailable,
+        supporting_condition: None,
+        second_procedure: None,
+        sites: Vec::new(),
+        notes: vec![Note { kind: NoteKind::OrderUnreadable, text, resources: vec![order.reference.clone()] }],
+        coding_notes: Vec::new(),
+        assumptions: Vec::new(),
+    })
 }
 
 fn sites(side: Side) -> &'static [Site] {
@@ -65,25 +97,39 @@ fn sites(side: Side) -> &'static [Site] {
     }
 }
 
-fn evaluate_sites<'a>(
-    case: &OrderCase<'_, 'a>,
-    kind: OrderKind,
-    assumed: &mut Vec<super::evaluation::Assumption>,
-) -> Vec<SiteEvaluation<'a>> {
-    let site = |site: &Site| match kind {
-        OrderKind::Neurotomy => neurotomy(case, *site),
-        OrderKind::Injection if !case.facts.procedures_available => undetermined(*site),
-        OrderKind::Injection => injection(case, *site, assumed),
-    };
-    sites(case.order.side).iter().map(site).collect()
+/// What the joints of an order come to, with what there is to say beside them.
+#[derive(Default)]
+struct Sites<'a> {
+    evaluations: Vec<SiteEvaluation<'a>>,
+    second_procedure: Option<SecondProcedure<'a>>,
+    notes: Vec<Note<'a>>,
+    assumptions: Vec<Assumption>,
+}
+
+fn evaluate_sites<'a>(case: &OrderCase<'_, 'a>, kind: OrderKind) -> Sites<'a> {
+    let sites = sites(case.order.side);
+    match kind {
+        OrderKind::Neurotomy => {
+            Sites { evaluations: sites.iter().map(|site| neurotomy(case, *site)).collect(), ..Sites::default() }
+        }
+        OrderKind::Injection if !case.facts.procedures_available && case.has_complete_history().is_none() => {
+            Sites { evaluations: sites.iter().map(|site| undetermined(*site)).collect(), ..Sites::default() }
+        }
+        OrderKind::Injection => {
+            let acts = acts(case);
+            let mut all = Sites::default();
+            sites.iter().for_each(|site| injection(case, &acts, *site, &mut all));
+            all
+        }
+    }
 }
 
 /// The days of service, from one on, for which the order would be supported by what is known today; `None` if it would not be on that
 /// day. Longer than a year ahead is not looked: what supports it then grows old.
 fn supported_from(case: &OrderCase<'_, '_>, kind: OrderKind, first: NaiveDate) -> Option<(NaiveDate, NaiveDate)> {
     let is_supported = |day: NaiveDate| {
-        let sites = evaluate_sites(&case.moved_to(day), kind, &mut Vec::new());
-        of_order(&sites).determination == Determination::Supported
+        let sites = evaluate_sites(&case.moved_to(day), kind).evaluations;
+        for_order(&sites).determination == Determination::Supported
     };
     if !is_supported(first) {
         return None;
@@ -107,9 +153,8 @@ fn between(first: NaiveDate, last: NaiveDate) -> Option<NaiveDate> {
 }
 
 fn evaluate_order<'a>(case: &OrderCase<'_, 'a>, kind: OrderKind) -> OrderEvaluation<'a> {
-    let mut assumed = Vec::new();
-    let sites = evaluate_sites(case, kind, &mut assumed);
-    let Outcome { determination, earliest_date, too_late } = of_order(&sites);
+    let Sites { evaluations, second_procedure, notes: of_sites, assumptions } = evaluate_sites(case, kind);
+    let Outcome { determination, earliest_date, too_late } = for_order(&evaluations);
     let diagnosis = diagnosis(case);
     OrderEvaluation {
         order: case.order.reference.clone(),
@@ -119,13 +164,14 @@ fn evaluate_order<'a>(case: &OrderCase<'_, 'a>, kind: OrderKind) -> OrderEvaluat
         determination,
         earliest_date,
         too_late,
-        supported_from: earliest_date.filter(|_| !has_unknown(&sites)).and_then(|first| supported_from(case, kind, first)),
+        supported_from: earliest_date.filter(|_| !has_unknown(&evaluations)).and_then(|first| supported_from(case, kind, first)),
         diagnosis: diagnosis.support,
         supporting_condition: diagnosis.condition,
-        second_procedure: second_procedure(case),
-        sites,
+        second_procedure,
+        notes: notes(case, kind, of_sites),
+        sites: evaluations,
         coding_notes: coding_notes(case),
-        assumptions: assumed,
+        assumptions,
     }
 }
 
@@ -133,10 +179,15 @@ fn has_unknown(sites: &[SiteEvaluation<'_>]) -> bool {
     sites.iter().flat_map(|site| &site.criteria).any(|criterion| criterion.verdict.is_unknown())
 }
 
-fn second_procedure<'a>(case: &OrderCase<'_, 'a>) -> Option<SecondProcedure<'a>> {
-    let other = criteria::second_procedure(case)?;
-    let order = Named { reference: other.reference.clone(), words: other.label.to_string() };
-    Some(SecondProcedure { order, is_ours_to_remove: kind(other).is_none() || other.position > case.order.position })
+/// The other order of the call that surely is a second procedure of the visit.
+fn second_procedure<'a>(case: &SiteCase<'_, 'a>) -> Option<SecondProcedure<'a>> {
+    let others = criteria::other_procedures(case).into_iter().filter(|other| other.verdict.is_not_met());
+    others.into_iter().find_map(|other| {
+        let OtherSource::Draft(position) = other.source else { return None };
+        let is_ours = case.facts.orders.iter().find(|order| order.position == position).is_none_or(|order| kind(order).is_none());
+        let order = Named { reference: other.reference.clone(), words: other.label.to_string() };
+        Some(SecondProcedure { order, is_ours_to_remove: is_ours || position > case.order.position })
+    })
 }
 
 fn neurotomy<'a>(case: &OrderCase<'_, 'a>, site: Site) -> SiteEvaluation<'a> {
@@ -147,6 +198,7 @@ fn neurotomy<'a>(case: &OrderCase<'_, 'a>, site: Site) -> SiteEvaluation<'a> {
         earliest_date: None,
         too_late: None,
         prior_injections: Vec::new(),
+        possible_injections: Vec::new(),
         criteria: vec![criteria::neurotomy(case)],
     }
 }
@@ -159,22 +211,38 @@ fn undetermined<'a>(site: Site) -> SiteEvaluation<'a> {
         earliest_date: None,
         too_late: None,
         prior_injections: Vec::new(),
+        possible_injections: Vec::new(),
         criteria: Vec::new(),
     }
 }
 
-fn injection<'a>(order: &OrderCase<'_, 'a>, site: Site, assumed: &mut Vec<super::evaluation::Assumption>) -> SiteEvaluation<'a> {
-    let History { episode, earlier } = history(order, site);
-    let case = SiteCase { order, injections: episode };
+fn injection<'a>(order: &OrderCase<'_, 'a>, acts: &Acts<'_, 'a>, site: Site, all: &mut Sites<'a>) {
+    let case = SiteCase::new(order, site, history(order, acts, site));
     let pathway = pathway(&case);
     let criteria = criteria_of(&case, pathway);
-    for assumption in assumptions(&case, &earlier, &criteria) {
-        if !assumed.contains(&assumption) {
-            assumed.push(assumption);
+    for assumption in assumptions(&case, &criteria) {
+        if !all.assumptions.contains(&assumption) {
+            all.assumptions.push(assumption);
         }
     }
-    let Outcome { determination, earliest_date, too_late } = of_site(&case, &criteria);
-    SiteEvaluation { site, pathway, determination, earliest_date, too_late, prior_injections: prior_injections(&case), criteria }
+    for note in super::notes::site_notes(&case, &criteria) {
+        if !all.notes.contains(&note) {
+            all.notes.push(note);
+        }
+    }
+    all.second_procedure = all.second_procedure.take().or_else(|| second_procedure(&case));
+    let Outcome { determination, earliest_date, too_late } = for_site(&case, &criteria);
+    let (prior_injections, possible_injections) = (prior_injections(&case), possible_injections(&case));
+    all.evaluations.push(SiteEvaluation {
+        site,
+        pathway,
+        determination,
+        earliest_date,
+        too_late,
+        prior_injections,
+        possible_injections,
+        criteria,
+    });
 }
 
 fn pathway(case: &SiteCase<'_, '_>) -> Pathway {
@@ -196,10 +264,13 @@ fn criteria_of<'a>(case: &SiteCase<'_, 'a>, pathway: Pathway) -> Vec<super::eval
         Pathway::Subsequent => criteria::subsequent(case),
         Pathway::Neurotomy | Pathway::Undetermined => Vec::new(),
     };
+    criteria.extend(criteria::diagnostic_response(case));
     if pathway != Pathway::FirstDiagnostic {
         criteria.push(criteria::within_twelve_months(case));
     }
     criteria.push(criteria::one_procedure_per_visit(case));
+    criteria.push(criteria::performed_by_physician(case));
+    criteria.push(criteria::history_known(case));
     criteria
 }
 

@@ -184,6 +184,7 @@ criteria! {
     PainDuration = "I.A.1",
     Tenderness = "I.A.2",
     ProvocationTests = "I.A.3",
+    ConservativeCareFailed = "I.A.4",
     ExerciseTherapy = "I.A.4.a",
     Nsaids = "I.A.4.b",
     ActivityModification = "I.A.4.c",
@@ -191,6 +192,7 @@ criteria! {
     NoLikelierDiagnosis = "I.A.6",
     FirstDidNotHelp = "I.B.1",
     TwoWeeksPassed = "I.B.2",
+    PainRecurred = "I.C",
     SustainedRelief = "I.C.1",
     WithOtherTreatment = "I.C.2",
     TwoMonthsApart = "I.C.3",
@@ -199,6 +201,8 @@ criteria! {
     WithinTwelveMonths = "III",
     Neurotomy = "IV",
     OneProcedurePerVisit = "V",
+    PerformedByPhysician = "VI",
+    HistoryKnown = "history",
 }
 
 impl Serialize for CriterionId {
@@ -229,6 +233,8 @@ pub enum Plan {
     Medicaid,
     /// Medicare: national and local determinations take precedence.
     Medicare,
+    /// Both of them.
+    MedicareAndMedicaid,
     /// A private plan.
     Commercial,
     /// The Coverage does not say.
@@ -297,6 +303,22 @@ pub struct PriorInjection<'a> {
     pub sustained: Verdict,
 }
 
+/// An entry of the history that may be an injection of the joint, and cannot be told.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PossibleInjection<'a> {
+    /// The date as written; absent when there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub date: Option<String>,
+    /// The Procedure, or the response that names it.
+    pub resource: Reference<'a>,
+    /// Its words, if it has any.
+    #[serde(skip)]
+    pub words: String,
+    /// Why it cannot be told, in a few words.
+    pub why: String,
+}
+
 /// The determination for one joint.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -315,8 +337,114 @@ pub struct SiteEvaluation<'a> {
     pub too_late: Option<NaiveDate>,
     /// The injections of the current episode, oldest first.
     pub prior_injections: Vec<PriorInjection<'a>>,
+    /// Entries that may be injections of the joint and leave its history open, oldest first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub possible_injections: Vec<PossibleInjection<'a>>,
     /// The pathway's criteria, in the policy's order.
     pub criteria: Vec<Criterion<'a>>,
+}
+
+/// The value of a parameter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+pub enum ParameterValue {
+    /// Days, months or a count.
+    Number(u32),
+    /// Whether something is so.
+    Flag(bool),
+}
+
+impl std::fmt::Display for ParameterValue {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Number(number) => number.fmt(f),
+            Self::Flag(holds) => holds.fmt(f),
+        }
+    }
+}
+
+/// What a note is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum NoteKind {
+    /// The order itself cannot be read.
+    OrderUnreadable,
+    /// Body site and modifiers of the order name different sides.
+    ContradictorySide,
+    /// An active Condition that could explain the pain.
+    AlternativeDiagnosis,
+    /// A form that is there and does not count.
+    FormNotCounted,
+    /// Injections that lie too far back to belong to the episode, or to change anything.
+    EarlierInjectionsSetAside,
+    /// What the last injection brought, where that was little.
+    LastInjectionResponse,
+    /// Therapy or medication that ended before the pain began.
+    CourseBeforeOnset,
+    /// Another active order for an injection of the joint.
+    OtherActiveOrder,
+    /// A fusion of the sacroiliac joint.
+    SijFusion,
+}
+
+/// Something beside the criteria that whoever decides should know.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Note<'a> {
+    /// What it is about.
+    pub kind: NoteKind,
+    /// What there is to say.
+    pub text: String,
+    /// The resources it is about.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub resources: Vec<Reference<'a>>,
+}
+
+/// Why an order of the call gets no determination.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PassedOverReason {
+    /// The policy does not decide what it asks for.
+    NotInScope,
+    /// It is revoked, completed or entered in error.
+    Status,
+    /// It says what is not to be done.
+    DoNotPerform,
+    /// It is one option among several.
+    Option,
+    /// Another order of the call takes its place.
+    Replaced,
+}
+
+impl PassedOverReason {
+    /// Every reason.
+    pub const ALL: [Self; 5] = [Self::NotInScope, Self::Status, Self::DoNotPerform, Self::Option, Self::Replaced];
+
+    /// The reason's name, as in the contract.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::NotInScope => "not-in-scope",
+            Self::Status => "status",
+            Self::DoNotPerform => "do-not-perform",
+            Self::Option => "option",
+            Self::Replaced => "replaced",
+        }
+    }
+}
+
+/// An order of the call that gets no determination.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct PassedOver<'a> {
+    /// `ServiceRequest/{id}`
+    pub order: Reference<'a>,
+    /// Its place among the call's draft orders.
+    #[serde(skip)]
+    pub position: usize,
+    /// Why.
+    pub why: PassedOverReason,
+    /// `system|code` of each coding.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub codes: Vec<String>,
 }
 
 /// A parameter that decided something the policy leaves open.
@@ -325,7 +453,7 @@ pub struct Assumption {
     /// The parameter's name in `policy.toml`.
     pub parameter: &'static str,
     /// Its value.
-    pub value: u32,
+    pub value: ParameterValue,
     /// What it did.
     pub effect: String,
 }
@@ -382,6 +510,9 @@ pub struct OrderEvaluation<'a> {
     pub second_procedure: Option<SecondProcedure<'a>>,
     /// One for each joint.
     pub sites: Vec<SiteEvaluation<'a>>,
+    /// What else there is to know, the most urgent first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<Note<'a>>,
     /// Codes that are no longer billable on the service date.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub coding_notes: Vec<String>,
@@ -411,6 +542,9 @@ pub struct Evaluation<'a> {
     pub patient: Reference<'a>,
     /// The in-scope orders, in the order of the call.
     pub orders: Vec<OrderEvaluation<'a>>,
+    /// The orders that got none, in the order of the call.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub passed_over: Vec<PassedOver<'a>>,
     /// The member's line of business.
     pub plan: Plan,
 }

@@ -4,29 +4,35 @@
 
 use std::borrow::Cow;
 
-use chrono::NaiveDate;
+use chrono::{DateTime, NaiveDate, Utc};
 
 use super::dates::DateInterval;
-use super::evaluation::{Plan, Reference};
-use super::form::Form;
+use super::evaluation::{Named, OrderKind, Plan, Reference};
+use super::form::{Form, UncountedForm};
 use super::value_sets::Membership;
 
 /// Everything known about one patient and the orders of one call.
 #[derive(Debug, Default)]
 pub struct Facts<'a> {
-    /// Every `ServiceRequest` among the call's orders, in the order of the call.
+    /// Every `ServiceRequest` among the call's orders that can be read, in the order of the call.
     pub orders: Vec<Order<'a>>,
-    /// How many orders the call is about that could not be read.
-    pub orders_unread: usize,
-    /// Conditions that count (neither refuted nor entered in error) in some value set of the policy.
+    /// Those that cannot be read and are not known not to stand.
+    pub unreadable_orders: Vec<UnreadableOrder<'a>>,
+    /// How many orders the call names that could not be had.
+    pub orders_missing: usize,
+    /// Conditions that count (neither refuted nor entered in error) and that say something to the policy.
     pub conditions: Vec<Condition<'a>>,
     /// Whether the list of Conditions was available, so that absence from it means "none".
     pub conditions_available: bool,
-    /// Completed SIJ injections.
-    pub injections: Vec<PastInjection<'a>>,
+    /// How many Conditions could not be read.
+    pub conditions_unreadable: usize,
+    /// SIJ injections, and Procedures that could be one.
+    pub injections: Vec<ChartedInjection<'a>>,
     /// Whether the list of Procedures was available.
     pub procedures_available: bool,
-    /// Completed Procedures in `conservative-therapy` or `activity-modification`.
+    /// Completed invasive pain procedures with a full date.
+    pub pain_procedures: Vec<PainProcedure<'a>>,
+    /// Completed Procedures in `conservative-therapy`, `therapy-session` or `activity-modification`.
     pub therapies: Vec<Therapy<'a>>,
     /// NSAIDs taken or prescribed.
     pub nsaids: Vec<NsaidUse<'a>>,
@@ -36,10 +42,14 @@ pub struct Facts<'a> {
     pub findings: Vec<Finding<'a>>,
     /// Pain scores from 0 to 10 with a full date.
     pub pain_scores: Vec<PainScore<'a>>,
-    /// Documentation forms, completed or amended, of any date.
+    /// Documentation forms that are finished, of any date.
     pub forms: Vec<Form<'a>>,
-    /// Active orders for conservative therapy in the record.
-    pub therapy_orders: Vec<TherapyOrder<'a>>,
+    /// Documentation forms that do not count, whatever the day.
+    pub other_forms: Vec<UncountedForm<'a>>,
+    /// Active orders in the record, beside the call's.
+    pub active_orders: Vec<ActiveOrder<'a>>,
+    /// Fusions of the sacroiliac joint on record.
+    pub fusions: Vec<Named<'a>>,
     /// The member's line of business.
     pub plan: Plan,
     /// The lists that did not come whole, by their names in an evaluation's `sources`, each with the reason.
@@ -107,6 +117,75 @@ impl Side {
     }
 }
 
+/// The days on which an order may be carried out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ServiceWindow {
+    /// The first day.
+    pub first: NaiveDate,
+    /// The last day; `None` for an open end.
+    pub last: Option<NaiveDate>,
+}
+
+impl ServiceWindow {
+    /// The day of the window that is nearest to a day.
+    #[must_use]
+    pub fn nearest_to(self, day: NaiveDate) -> NaiveDate {
+        let latest = self.last.map_or(day, |last| day.min(last));
+        latest.max(self.first)
+    }
+
+    /// Whether a day lies in it.
+    #[must_use]
+    pub fn holds(self, day: NaiveDate) -> bool {
+        self.first <= day && self.last.is_none_or(|last| day <= last)
+    }
+
+    /// Whether it is that one day.
+    #[must_use]
+    pub fn is_day(self, day: NaiveDate) -> bool {
+        self.first == day && self.last == Some(day)
+    }
+}
+
+impl From<DateInterval> for ServiceWindow {
+    fn from(date: DateInterval) -> Self {
+        Self { first: date.lo(), last: Some(date.hi()) }
+    }
+}
+
+/// Whether an order of the call asks for anything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// It does.
+    Stands,
+    /// It is revoked, completed or entered in error.
+    Ended,
+    /// It says what is not to be done.
+    DoNotPerform,
+    /// It is one option among several.
+    Option,
+    /// Another order of the call takes its place.
+    Replaced,
+}
+
+/// Which line of one injection a code is: each is billed for the same act.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum BillingLine {
+    /// The physician's (CPT 27096).
+    Professional,
+    /// The facility's (HCPCS G0260).
+    Facility,
+}
+
+/// What is said of who performs an order.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Performer {
+    /// Whether one of its codes is of a physician.
+    pub is_physician: bool,
+    /// The first code of somebody who is none, in words.
+    pub non_physician: Option<String>,
+}
+
 /// One `ServiceRequest` among the call's orders.
 #[derive(Debug)]
 pub struct Order<'a> {
@@ -114,22 +193,49 @@ pub struct Order<'a> {
     pub reference: Reference<'a>,
     /// Its place among the call's draft orders.
     pub position: usize,
-    /// Not doNotPerform and not revoked, completed or entered in error.
-    pub stands: bool,
+    /// Whether it asks for anything.
+    pub standing: Standing,
+    /// What it asks for, as far as the policy decides it.
+    pub kind: Option<OrderKind>,
     /// The value sets its code is in.
     pub sets: Membership,
-    /// What it asks for.
+    /// Which line of an injection it is.
+    pub billing: Option<BillingLine>,
+    /// What it asks for, in words.
     pub label: Label<'a>,
-    /// An injection by its code, or by its code together with its body site.
-    pub is_injection: bool,
+    /// `system|code` of each coding.
+    pub codes: Vec<String>,
     /// The side it names.
     pub side: Side,
-    /// When the service is due; `None` means the day of evaluation.
-    pub due: Option<DateInterval>,
+    /// Whether its body site and its modifiers name different sides.
+    pub has_contradictory_side: bool,
+    /// When the service is due; `None` where it does not say.
+    pub window: Option<ServiceWindow>,
     /// Every coding of its reasons, its own and of the Conditions it refers to.
     pub reasons: Vec<Reason<'a>>,
+    /// A reason without a coding in ICD-10-CM or SNOMED CT that has a disc or facet word.
+    pub unclassified_reason: Option<String>,
     /// Whether a Condition it names as its reason was looked for and could not be had.
     pub has_unread_reason: bool,
+    /// Whether it says itself that it is for another region.
+    pub is_elsewhere: bool,
+    /// Who performs it.
+    pub performer: Performer,
+}
+
+/// A draft order that cannot be read.
+#[derive(Debug)]
+pub struct UnreadableOrder<'a> {
+    /// `ServiceRequest/{id}`.
+    pub reference: Reference<'a>,
+    /// Its place among the call's draft orders.
+    pub position: usize,
+    /// What it asks for by a code that stands somewhere in it; `None` without one.
+    pub kind: Option<OrderKind>,
+    /// When the service is due, as far as that can be read.
+    pub window: Option<ServiceWindow>,
+    /// What is wrong with it.
+    pub problem: String,
 }
 
 /// One coded reason of an order.
@@ -143,7 +249,7 @@ pub struct Reason<'a> {
     pub is_icd10cm: bool,
 }
 
-/// A Condition in some value set of the policy.
+/// A Condition in some value set of the policy, or with a word that the policy asks about.
 #[derive(Debug)]
 pub struct Condition<'a> {
     /// `Condition/{id}`.
@@ -152,25 +258,69 @@ pub struct Condition<'a> {
     pub sets: Membership,
     /// Its code.
     pub label: Label<'a>,
-    /// Active: not resolved, inactive or abated.
-    pub active: bool,
-    /// Onset, else the day it was recorded.
+    /// Whether its status says that it is active.
+    pub is_active: bool,
+    /// Whether it is the diagnosis of a visit alone.
+    pub is_encounter_diagnosis: bool,
+    /// When it began.
     pub onset: Option<DateInterval>,
+    /// The day it was recorded, as an onset: not later than birth, it is none.
+    pub recorded_onset: Option<DateInterval>,
     /// The day it was recorded.
     pub recorded: Option<DateInterval>,
+    /// Whether it has a disc or facet word and no coding in ICD-10-CM or SNOMED CT.
+    pub has_unclassified_words: bool,
 }
 
-/// A completed SIJ injection in the chart.
+/// Why a Procedure could be an injection of the joint, and cannot be told.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum InjectionDoubt {
+    /// Nothing of its code can be read.
+    NoCode,
+    /// Its words say so, and no code.
+    Words,
+    /// Its status is another than completed.
+    Status(String),
+    /// It has no status.
+    NoStatus,
+    /// It has no date.
+    NoDate,
+    /// It cannot be read whole.
+    Unreadable,
+}
+
+/// An SIJ injection in the chart, or what could be one.
 #[derive(Debug)]
-pub struct PastInjection<'a> {
+pub struct ChartedInjection<'a> {
     /// `Procedure/{id}`.
     pub reference: Reference<'a>,
     /// Its code.
     pub label: Label<'a>,
     /// The side it names.
     pub side: Side,
+    /// Which line of the injection it is.
+    pub billing: Option<BillingLine>,
     /// When it was done; `None` when the chart does not say.
     pub performed: Option<DateInterval>,
+    /// Why it is not known to be one.
+    pub doubt: Option<InjectionDoubt>,
+}
+
+/// A completed invasive pain procedure.
+#[derive(Debug)]
+pub struct PainProcedure<'a> {
+    /// `Procedure/{id}`.
+    pub reference: Reference<'a>,
+    /// Its code.
+    pub label: Label<'a>,
+    /// The side it names.
+    pub side: Side,
+    /// Whether it is an injection of the sacroiliac joint.
+    pub is_injection: bool,
+    /// Which line of an injection it is.
+    pub billing: Option<BillingLine>,
+    /// The day it was done.
+    pub performed: NaiveDate,
 }
 
 /// The days something lasted, if full dates prove it.
@@ -241,6 +391,10 @@ pub struct Finding<'a> {
     pub positive: bool,
     /// When.
     pub date: Option<DateInterval>,
+    /// The instant, where time and zone are written.
+    pub instant: Option<DateTime<Utc>>,
+    /// The side it names.
+    pub side: Side,
 }
 
 /// A pain score from 0 to 10.
@@ -252,15 +406,29 @@ pub struct PainScore<'a> {
     pub date: NaiveDate,
     /// The score.
     pub score: f64,
+    /// The side it names.
+    pub side: Side,
 }
 
-/// An active order for conservative therapy in the record.
+/// An active order in the record.
 #[derive(Debug)]
-pub struct TherapyOrder<'a> {
+pub struct ActiveOrder<'a> {
     /// `ServiceRequest/{id}`.
     pub reference: Reference<'a>,
     /// Its code.
     pub label: Label<'a>,
+    /// The value sets its code is in.
+    pub sets: Membership,
+    /// What it asks for, as far as the policy decides it.
+    pub kind: Option<OrderKind>,
+    /// Which line of an injection it is.
+    pub billing: Option<BillingLine>,
+    /// The side it names.
+    pub side: Side,
+    /// When the service is due; `None` where it does not say.
+    pub window: Option<ServiceWindow>,
     /// The day it was written.
     pub authored: Option<DateInterval>,
+    /// Whether it says itself that it is for another region.
+    pub is_elsewhere: bool,
 }

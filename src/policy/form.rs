@@ -1,6 +1,8 @@
 //! The documentation form `sij-injection-documentation`: its questions by linkId, and the answers of one response.
 //! Not here: its wording (`questionnaire.json`) and reading a QuestionnaireResponse ([`crate::evidence`]).
 
+use std::cmp::Ordering;
+
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Serialize, Serializer};
 
@@ -37,7 +39,7 @@ macro_rules! questions {
 
             /// The question of a linkId.
             #[must_use]
-            pub fn of_link_id(link_id: &str) -> Option<Self> {
+            pub fn from_link_id(link_id: &str) -> Option<Self> {
                 match link_id {
                     $($link_id => Some(Self::$variant),)*
                     _ => None,
@@ -48,29 +50,34 @@ macro_rules! questions {
 }
 
 questions! {
-    PainOnsetDate = "pain-onset-date",
-    PainInterferesAdls = "pain-interferes-adls",
-    PainBelowL5Nonradicular = "pain-below-l5-nonradicular",
-    SijTenderness = "sij-tenderness",
-    TestDistraction = "test-distraction",
-    TestCompression = "test-compression",
-    TestThighThrust = "test-thigh-thrust",
-    TestGaenslen = "test-gaenslen",
-    TestSacralThrust = "test-sacral-thrust",
-    ExerciseTherapyWeeks = "exercise-therapy-weeks",
-    NsaidWeeks = "nsaid-weeks",
-    NsaidContraindicated = "nsaid-contraindicated",
-    ActivityModificationWeeks = "activity-modification-weeks",
-    DiscOrFacetEvidence = "disc-or-facet-evidence",
-    OtherDiagnosisMoreLikely = "other-diagnosis-more-likely",
     PriorInjection = "prior-injection",
     InjectionDate = "injection-date",
     InjectionSide = "injection-side",
     ReliefPercent = "relief-percent",
     ReliefDurationMonths = "relief-duration-months",
     FunctionalImprovement = "functional-improvement",
+    InjectionHistoryComplete = "injection-history-complete",
+    PainRecurred = "pain-recurred",
+    ExaminedSide = "examined-side",
+    SijTenderness = "sij-tenderness",
+    TestDistraction = "test-distraction",
+    TestCompression = "test-compression",
+    TestThighThrust = "test-thigh-thrust",
+    TestGaenslen = "test-gaenslen",
+    TestSacralThrust = "test-sacral-thrust",
+    PainBelowL5Nonradicular = "pain-below-l5-nonradicular",
+    PainInterferesAdls = "pain-interferes-adls",
+    AdlsLimitedSince = "adls-limited-since",
+    ExerciseTherapyWeeks = "exercise-therapy-weeks",
+    NsaidContraindicated = "nsaid-contraindicated",
+    NsaidWeeks = "nsaid-weeks",
+    ActivityModificationWeeks = "activity-modification-weeks",
+    ConservativeCareFailed = "conservative-care-failed",
+    DiscOrFacetEvidence = "disc-or-facet-evidence",
+    OtherDiagnosisMoreLikely = "other-diagnosis-more-likely",
     AdjunctNoninvasiveTreatment = "adjunct-noninvasive-treatment",
     DefinitiveTherapyNotAvailable = "definitive-therapy-not-available",
+    DefinitiveTherapyReason = "definitive-therapy-reason",
 }
 
 impl Serialize for Question {
@@ -95,19 +102,52 @@ pub enum TestAnswer {
 pub struct Form<'a> {
     /// `QuestionnaireResponse/{id}`.
     pub reference: Reference<'a>,
-    /// When it was authored; a bare date is its first instant in UTC.
-    pub authored: DateTime<Utc>,
+    /// The instant it was authored, where time and zone are written.
+    pub instant: Option<DateTime<Utc>>,
     /// The day it was authored, as written.
     pub authored_on: NaiveDate,
+    /// Whether it answers version 1 of the form, which did not ask which joint was examined.
+    pub is_version_1: bool,
     /// What it says.
     pub answers: Answers,
+}
+
+impl Form<'_> {
+    /// Which of two forms is newer: by day, then by instant where both have one, then by id.
+    #[must_use]
+    pub fn cmp_age(&self, other: &Self) -> Ordering {
+        let by_instant = self.instant.zip(other.instant).map_or(Ordering::Equal, |(own, other)| own.cmp(&other));
+        self.authored_on.cmp(&other.authored_on).then(by_instant).then_with(|| self.reference.id().cmp(other.reference.id()))
+    }
+}
+
+/// Why a form that is there does not count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum FormProblem {
+    /// It answers another questionnaire's URL, with questions of the form.
+    OtherQuestionnaire,
+    /// It is not finished.
+    NotFinished,
+    /// It does not say on which day it was authored.
+    NoDate,
+}
+
+/// A response with answers to the form that does not count.
+#[derive(Clone, Debug)]
+pub struct UncountedForm<'a> {
+    /// `QuestionnaireResponse/{id}`.
+    pub reference: Reference<'a>,
+    /// Why.
+    pub problem: FormProblem,
 }
 
 /// The answers of one response; an answer of the wrong type is as if absent.
 #[derive(Debug, Default, PartialEq)]
 pub struct Answers {
-    /// `pain-onset-date`
-    pub pain_onset: Option<DateInterval>,
+    /// `examined-side`
+    pub examined_side: Option<Side>,
+    /// `adls-limited-since`; of version 1 `pain-onset-date`
+    pub adls_limited_since: Option<DateInterval>,
     /// `pain-interferes-adls`
     pub pain_interferes_adls: Option<bool>,
     /// `pain-below-l5-nonradicular`
@@ -124,16 +164,24 @@ pub struct Answers {
     pub nsaid_contraindicated: Option<bool>,
     /// `activity-modification-weeks`
     pub activity_modification_weeks: Option<f64>,
+    /// `conservative-care-failed`
+    pub conservative_care_failed: Option<bool>,
     /// `disc-or-facet-evidence`
     pub disc_or_facet_evidence: Option<bool>,
     /// `other-diagnosis-more-likely`
     pub other_diagnosis_more_likely: Option<bool>,
     /// Each repetition of `prior-injection`, in the form's order.
     pub prior_injections: Vec<PriorInjection>,
+    /// `injection-history-complete`
+    pub injection_history_complete: Option<bool>,
+    /// `pain-recurred`
+    pub pain_recurred: Option<bool>,
     /// `adjunct-noninvasive-treatment`
     pub adjunct_noninvasive_treatment: Option<bool>,
     /// `definitive-therapy-not-available`
     pub definitive_therapy_not_available: Option<bool>,
+    /// `definitive-therapy-reason`: not judged, shown to the reviewer
+    pub definitive_therapy_reason: Option<String>,
 }
 
 /// One repetition of the group `prior-injection`.

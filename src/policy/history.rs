@@ -1,156 +1,371 @@
-//! The injection history of a joint: charted Procedures and the form's prior injections, put in order and cut to
-//! the current episode. Not here: what an injection did ([`super::response`]).
+//! The injection history of a joint (policy semantics, section 6): charted Procedures and the form's prior injections
+//! as acts, each once; which of them were done at the joint, which may have been, and which make the current episode.
+//! Not here: what an injection did ([`super::response`]).
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
+
+use chrono::NaiveDate;
 
 use super::case::OrderCase;
-use super::dates::{DateInterval, plus_months};
+use super::dates::{DateInterval, minus_days, minus_months, plus_days, plus_months};
 use super::evaluation::{InjectionSource, Reference, Site};
-use super::facts::{Label, PastInjection, Side};
-use super::form::PriorInjection;
+use super::facts::{BillingLine, ChartedInjection, InjectionDoubt, Label, Side};
+use super::form::{Form, PriorInjection};
+use super::verdict::Verdict;
 
-/// An injection of the history, with the form's answer that belongs to it.
+/// An answer of a form on an earlier injection, with the date of the injection that it belongs to.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct HistoryAnswer<'e, 'a> {
+    pub form: &'e Form<'a>,
+    pub answer: &'e PriorInjection,
+    /// Its place in the form.
+    place: usize,
+}
+
+/// An act of the history: an injection, or what may be one.
 #[derive(Clone, Debug)]
 pub(crate) struct Injection<'e, 'a> {
     /// When it was done; a missing date is any day up to the cutoff.
     pub when: DateInterval,
     /// Whether the date was recorded at all.
-    pub dated: bool,
+    pub is_dated: bool,
     pub side: Side,
+    pub billing: Option<BillingLine>,
     pub source: InjectionSource,
     pub reference: Reference<'a>,
     pub label: Option<&'e Label<'a>>,
-    pub answer: Option<&'e PriorInjection>,
+    /// Why it is only a possible one; `None` for an injection.
+    pub doubt: Option<InjectionDoubt>,
+    /// The dates of the records that it is made of.
+    dates: Vec<DateInterval>,
+    /// The form's answers that belong to it, the newest form's first.
+    pub answers: Vec<HistoryAnswer<'e, 'a>>,
 }
 
 impl Injection<'_, '_> {
     /// The date as written, if one was.
     pub(crate) fn date(&self) -> Option<String> {
-        self.dated.then(|| self.when.to_string())
+        self.is_dated.then(|| self.when.to_string())
+    }
+
+    /// The days of the records that it is made of, where they differ.
+    pub(crate) fn joined_days(&self) -> Option<&[DateInterval]> {
+        (self.dates.len() > 1).then_some(self.dates.as_slice())
+    }
+
+    fn is_possible(&self) -> bool {
+        self.doubt.is_some()
+    }
+
+    /// Puts the newest form's answers first, and those of one form in its order.
+    fn sort_answers(&mut self) {
+        self.answers.sort_by(|left, right| right.form.cmp_age(left.form).then(left.place.cmp(&right.place)));
     }
 }
 
-/// A joint's injections: the current episode, and what lies before it.
+/// The acts of an order's history, whatever the joint.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Acts<'e, 'a> {
+    /// Those with a date, in order.
+    dated: Vec<Injection<'e, 'a>>,
+    undated: Vec<Injection<'e, 'a>>,
+    /// The form's answers without a date.
+    undated_answers: Vec<HistoryAnswer<'e, 'a>>,
+}
+
+/// A joint's history.
 #[derive(Debug, Default)]
 pub(crate) struct History<'e, 'a> {
+    /// The injections of the current episode, oldest first.
     pub episode: Vec<Injection<'e, 'a>>,
-    pub earlier: Vec<Injection<'e, 'a>>,
+    /// The episodes before it, oldest first.
+    pub earlier: Vec<Vec<Injection<'e, 'a>>>,
+    /// What may be an injection of the joint, and leaves its history open.
+    pub open: Vec<Injection<'e, 'a>>,
+    /// What may be one, and lies too far from everything else to change anything.
+    pub set_aside: Vec<Injection<'e, 'a>>,
 }
 
 impl Site {
-    /// Whether something done on `side` was done at this joint: a joint that is not named takes every one.
-    pub(crate) fn takes(self, side: Side) -> bool {
+    /// Whether something done on `side` was done at this joint.
+    pub(crate) fn membership(self, side: Side) -> Verdict {
+        match (self, side) {
+            (_, Side::Both) | (Self::Left, Side::Left) | (Self::Right, Side::Right) => Verdict::Met,
+            (Self::Left, Side::Right) | (Self::Right, Side::Left) => Verdict::NotMet,
+            (_, Side::Unspecified) | (Self::Unspecified, Side::Left | Side::Right) => Verdict::Unknown,
+        }
+    }
+
+    /// The side of the joint.
+    pub(crate) fn side(self) -> Side {
         match self {
-            Self::Unspecified => true,
-            Self::Left => side != Side::Right,
-            Self::Right => side != Side::Left,
+            Self::Left => Side::Left,
+            Self::Right => Side::Right,
+            Self::Unspecified => Side::Unspecified,
         }
     }
 }
 
-/// The history of a joint.
-pub(crate) fn history<'e, 'a>(case: &OrderCase<'e, 'a>, site: Site) -> History<'e, 'a> {
-    let answers = site_answers(case, site);
-    let mut injections = charted(case, site);
-    let charted_on: HashSet<_> = case.facts.injections.iter().filter_map(|injection| injection.performed).collect();
-    let unmatched = answers.iter().filter(|answer| answer.date.is_some_and(|date| !charted_on.contains(&date)));
-    let from_form: Vec<_> = unmatched.filter_map(|answer| of_form(case, answer)).collect();
-    injections.extend(from_form);
-    injections.retain(|injection| injection.when.lo() <= case.dates.cutoff);
-    if injections.is_empty() {
-        injections.extend(answers.iter().filter(|answer| answer.date.is_none()).filter_map(|answer| of_form(case, answer)));
+/// The acts that charted Procedures and the form's answers come to, up to the order's cutoff.
+pub(crate) fn acts<'e, 'a>(case: &OrderCase<'e, 'a>) -> Acts<'e, 'a> {
+    let mut records = Records::new(case);
+    let mut attached: HashMap<DateInterval, Vec<HistoryAnswer<'e, 'a>>> = HashMap::new();
+    let mut acts = Acts::default();
+    for answer in answers(case) {
+        let Some(date) = answer.answer.date else {
+            acts.undated_answers.push(answer);
+            continue;
+        };
+        let date = records.attach(&answer, date).unwrap_or_else(|| records.add(made_by(case, &answer)));
+        attached.entry(date).or_default().push(answer);
     }
-    sort(&mut injections);
-    let mut history = cut_to_episode(case, injections);
-    attach(&mut history.episode, &answers);
-    history
+    let (dated, undated) = records.all.into_iter().partition(|record| record.is_dated);
+    acts.undated = undated;
+    acts.dated = one_entry_each(case, dated);
+    for entry in &mut acts.dated {
+        entry.dates.sort_unstable();
+        entry.dates.dedup();
+        let of_dates = entry.dates.iter().filter_map(|date| attached.get(date)).flatten();
+        entry.answers = of_dates.filter(|answer| answer.answer.side.compatible(entry.side)).copied().collect();
+        entry.sort_answers();
+    }
+    acts
 }
 
-fn site_answers<'e>(case: &OrderCase<'e, '_>, site: Site) -> Vec<&'e PriorInjection> {
-    case.answers().map(|answers| answers.prior_injections.iter().filter(|answer| site.takes(answer.side)).collect()).unwrap_or_default()
+/// The charted records, and those that answers make.
+struct Records<'e, 'a> {
+    all: Vec<Injection<'e, 'a>>,
+    /// Places of the charted ones with a full date, not after the cutoff for those found by a partial date.
+    by_day: BTreeMap<NaiveDate, Vec<usize>>,
+    cutoff: NaiveDate,
 }
 
-fn charted<'e, 'a>(case: &OrderCase<'e, 'a>, site: Site) -> Vec<Injection<'e, 'a>> {
-    let facts = case.facts;
-    facts.injections.iter().filter(|injection| site.takes(injection.side)).map(|injection| of_chart(case, injection)).collect()
+impl<'e, 'a> Records<'e, 'a> {
+    fn new(case: &OrderCase<'e, 'a>) -> Self {
+        let all: Vec<_> = case.facts.injections.iter().map(|injection| charted(case, injection)).collect();
+        let mut by_day: BTreeMap<NaiveDate, Vec<usize>> = BTreeMap::new();
+        for (place, record) in all.iter().enumerate().filter(|(_, record)| record.is_dated) {
+            if let Some(day) = record.when.full() {
+                by_day.entry(day).or_default().push(place);
+            }
+        }
+        Self { all, by_day, cutoff: case.dates.cutoff }
+    }
+
+    /// Adds a record that an answer makes; its date.
+    fn add(&mut self, record: Injection<'e, 'a>) -> DateInterval {
+        let date = record.when;
+        self.all.push(record);
+        date
+    }
+
+    /// Gives the records of an answer's date the answer: a possible injection becomes one, a side that is not stated
+    /// becomes the answer's. The date of those records; `None` if there is none.
+    fn attach(&mut self, answer: &HistoryAnswer<'_, '_>, date: DateInterval) -> Option<DateInterval> {
+        let side = answer.answer.side;
+        let day = date.full().or_else(|| self.only_day(side, date))?;
+        let mut is_found = false;
+        for place in self.by_day.get(&day)? {
+            let Some(record) = self.all.get_mut(*place).filter(|record| record.side.compatible(side)) else { continue };
+            is_found = true;
+            record.doubt = None;
+            if record.side == Side::Unspecified {
+                record.side = side;
+            }
+        }
+        is_found.then_some(DateInterval::day(day))
+    }
+
+    /// The only day within a partial date on which there is a record that can be of that side.
+    fn only_day(&self, side: Side, within: DateInterval) -> Option<NaiveDate> {
+        let last = within.hi().min(self.cutoff);
+        if within.lo() > last {
+            return None;
+        }
+        let has_one = |places: &[usize]| places.iter().filter_map(|place| self.all.get(*place)).any(|record| record.side.compatible(side));
+        let mut days = self.by_day.range(within.lo()..=last).filter(|(_, places)| has_one(places)).map(|(day, _)| *day);
+        let first = days.next()?;
+        days.next().is_none().then_some(first)
+    }
 }
 
-fn of_chart<'e, 'a>(case: &OrderCase<'e, 'a>, injection: &'e PastInjection<'a>) -> Injection<'e, 'a> {
+/// The answers on earlier injections that are not void, the newest form's first and within a form in its order.
+fn answers<'c, 'e, 'a>(case: &'c OrderCase<'e, 'a>) -> impl Iterator<Item = HistoryAnswer<'e, 'a>> + 'c {
+    let of_form = |form: &&'e Form<'a>| {
+        let form = *form;
+        let counts = move |answer: &HistoryAnswer<'_, '_>| answer.answer.date.is_none_or(|date| date.lo() <= form.authored_on);
+        let answers = form.answers.prior_injections.iter().enumerate();
+        answers.map(move |(place, answer)| HistoryAnswer { form, answer, place }).filter(counts)
+    };
+    case.forms.iter().flat_map(of_form)
+}
+
+fn charted<'e, 'a>(case: &OrderCase<'e, 'a>, injection: &'e ChartedInjection<'a>) -> Injection<'e, 'a> {
+    let when = injection.performed.map_or_else(|| DateInterval::missing(case.dates.cutoff), |date| date.up_to(case.dates.cutoff));
     Injection {
-        when: injection.performed.unwrap_or_else(|| DateInterval::missing(case.dates.cutoff)),
-        dated: injection.performed.is_some(),
+        when,
+        is_dated: injection.performed.is_some(),
         side: injection.side,
+        billing: injection.billing,
         source: InjectionSource::Chart,
         reference: injection.reference.clone(),
         label: Some(&injection.label),
-        answer: None,
+        doubt: injection.doubt.clone(),
+        dates: vec![when],
+        answers: Vec::new(),
     }
 }
 
-fn of_form<'e, 'a>(case: &OrderCase<'e, 'a>, answer: &'e PriorInjection) -> Option<Injection<'e, 'a>> {
-    Some(Injection {
-        when: answer.date.unwrap_or_else(|| DateInterval::missing(case.dates.cutoff)),
-        dated: answer.date.is_some(),
-        side: answer.side,
+/// An answer that belongs to no Procedure is an injection itself.
+fn made_by<'e, 'a>(case: &OrderCase<'e, 'a>, answer: &HistoryAnswer<'e, 'a>) -> Injection<'e, 'a> {
+    let cutoff = case.dates.cutoff;
+    let when = answer.answer.date.map_or_else(|| DateInterval::missing(cutoff), |date| date.up_to(cutoff));
+    Injection {
+        when,
+        is_dated: answer.answer.date.is_some(),
+        side: answer.answer.side,
+        billing: None,
         source: InjectionSource::Form,
-        reference: case.form?.reference.clone(),
+        reference: answer.form.reference.clone(),
         label: None,
-        answer: Some(answer),
-    })
+        doubt: answer.answer.date.is_none().then_some(InjectionDoubt::NoDate),
+        dates: vec![when],
+        answers: Vec::new(),
+    }
 }
 
-/// Oldest first; two of one date are one where both can be of one joint, the chart's before the form's: the professional
-/// and the facility record of one injection, or a Procedure that names the side and one that does not.
-fn sort(injections: &mut Vec<Injection<'_, '_>>) {
-    injections.sort_by(|left, right| key(left).cmp(&key(right)));
-    let mut sides: Vec<Side> = Vec::new();
-    let mut date = None;
-    injections.retain(|injection| {
-        if date != Some(injection.when) {
-            date = Some(injection.when);
-            sides.clear();
+/// One act, one entry: records of one date that can be of one side, and the two bills of one injection, are the same act.
+fn one_entry_each<'e, 'a>(case: &OrderCase<'e, 'a>, mut records: Vec<Injection<'e, 'a>>) -> Vec<Injection<'e, 'a>> {
+    records.retain(|record| record.when.lo() <= case.dates.cutoff);
+    records.sort_by(|left, right| order_key(left).cmp(&order_key(right)));
+    let mut entries: Vec<Injection<'e, 'a>> = Vec::new();
+    for record in records {
+        let is_same = |entry: &Injection<'_, '_>| entry.side.compatible(record.side) && is_one_act(case, entry, &record);
+        match first_near(case, &mut entries, &record, is_same) {
+            Some(entry) => join(entry, record),
+            None => entries.push(record),
         }
-        let repeated = sides.iter().any(|side| side.compatible(injection.side));
-        if !repeated {
-            sides.push(injection.side);
-        }
-        !repeated
-    });
+    }
+    entries
 }
 
-fn key<'i, 'a>(injection: &'i Injection<'_, 'a>) -> (DateInterval, bool, Side, &'i Reference<'a>) {
-    (injection.when, injection.source == InjectionSource::Form, injection.side, &injection.reference)
+/// The first entry near a record for which `is_same` holds. Entries lie in order, so that only the last ones are near.
+fn first_near<'n, 'e, 'a>(
+    case: &OrderCase<'_, '_>,
+    entries: &'n mut [Injection<'e, 'a>],
+    record: &Injection<'_, '_>,
+    is_same: impl Fn(&Injection<'e, 'a>) -> bool,
+) -> Option<&'n mut Injection<'e, 'a>> {
+    // An entry may have taken the date of a later record of the same act, so look twice as far back.
+    let oldest = minus_days(record.when.lo(), case.policy.parameters.facility_record_days.saturating_mul(2));
+    let near = entries.iter().rposition(|entry| entry.when.lo() < oldest).map_or(0, |place| place + 1);
+    entries.get_mut(near..)?.iter_mut().find(|entry| is_same(entry))
+}
+
+fn order_key<'i, 'a>(record: &'i Injection<'_, 'a>) -> (DateInterval, bool, Side, bool, Option<BillingLine>, bool, &'i Reference<'a>) {
+    let is_form = record.source == InjectionSource::Form;
+    (record.when, record.is_possible(), record.side, record.billing.is_none(), record.billing, is_form, &record.reference)
+}
+
+/// Of one date, or the physician's and the facility's line within the days by which they may differ.
+fn is_one_act(case: &OrderCase<'_, '_>, earlier: &Injection<'_, '_>, later: &Injection<'_, '_>) -> bool {
+    if earlier.when == later.when {
+        return true;
+    }
+    let lines = [earlier.billing, later.billing];
+    let is_billed_twice = lines.contains(&Some(BillingLine::Professional)) && lines.contains(&Some(BillingLine::Facility));
+    let days = case.policy.parameters.facility_record_days;
+    let is_near = |first, second| first <= second && second <= plus_days(first, days);
+    is_billed_twice && earlier.when.full().zip(later.when.full()).is_some_and(|(first, second)| is_near(first, second))
+}
+
+fn join<'e, 'a>(entry: &mut Injection<'e, 'a>, record: Injection<'e, 'a>) {
+    entry.dates.extend(&record.dates);
+    let stated = [entry.side, record.side];
+    entry.side = if stated.contains(&Side::Both) { Side::Both } else { entry.side.min(record.side) };
+    let billing = [entry.billing, record.billing].into_iter().flatten().min();
+    if entry.is_possible() && !record.is_possible() {
+        entry.when = record.when;
+        entry.doubt = None;
+        entry.reference = record.reference;
+        entry.label = record.label;
+        entry.source = record.source;
+    }
+    entry.billing = billing;
+}
+
+/// The history of a joint.
+pub(crate) fn history<'e, 'a>(case: &OrderCase<'e, 'a>, acts: &Acts<'e, 'a>, site: Site) -> History<'e, 'a> {
+    let mut injections: Vec<Injection<'e, 'a>> = Vec::new();
+    let mut open = Vec::new();
+    for act in acts.dated.iter().chain(&acts.undated) {
+        match site.membership(act.side) {
+            Verdict::NotMet => {}
+            Verdict::Met if !act.is_possible() => match first_near(case, &mut injections, act, |known| is_one_act(case, known, act)) {
+                Some(known) => known.answers.extend(act.answers.iter().copied()),
+                None => injections.push(act.clone()),
+            },
+            Verdict::Met | Verdict::Unknown => open.push(act.clone()),
+        }
+    }
+    injections.iter_mut().for_each(Injection::sort_answers);
+    let mut history = cut_to_episode(case, injections);
+    for answer in &acts.undated_answers {
+        match history.episode.as_mut_slice() {
+            [only] if belongs_to_only(answer, only, site) => only.answers.push(*answer),
+            _ if site.membership(answer.answer.side) != Verdict::NotMet => open.push(made_by(case, answer)),
+            _ => {}
+        }
+    }
+    if let [only] = history.episode.as_mut_slice() {
+        only.sort_answers();
+    }
+    let (set_aside, open) = set_aside(case, &history, open);
+    History { open, set_aside, ..history }
+}
+
+/// An answer without a date speaks of the only injection of the episode, if its form was authored after that.
+fn belongs_to_only(answer: &HistoryAnswer<'_, '_>, only: &Injection<'_, '_>, site: Site) -> bool {
+    let side = answer.answer.side;
+    side.compatible(only.side) && side.compatible(site.side()) && only.when.lo() <= answer.form.authored_on
 }
 
 /// Parts the injections where a whole gap lies between two; an episode that is itself too long ago is over.
-fn cut_to_episode<'e, 'a>(case: &OrderCase<'e, 'a>, mut injections: Vec<Injection<'e, 'a>>) -> History<'e, 'a> {
+fn cut_to_episode<'e, 'a>(case: &OrderCase<'e, 'a>, injections: Vec<Injection<'e, 'a>>) -> History<'e, 'a> {
     let gap = case.policy.parameters.episode_gap_months;
-    let over = injections.last().is_some_and(|latest| plus_months(latest.when.hi(), gap) <= case.dates.service);
-    let first = if over {
-        injections.len()
-    } else {
-        let parted = |pair: &(&Injection<'_, '_>, &Injection<'_, '_>)| plus_months(pair.0.when.hi(), gap) <= pair.1.when.lo();
-        let pairs = injections.iter().zip(injections.iter().skip(1));
-        pairs.rev().position(|pair| parted(&pair)).map_or(0, |from_last| injections.len().saturating_sub(1 + from_last))
-    };
-    let episode = injections.split_off(first);
-    History { episode, earlier: injections }
-}
-
-/// Gives each injection the form's answer of its full date; an answer without a date speaks of the only injection.
-/// The answers are those of the joint; where the order names no joint, an answer on either side speaks of its date, but
-/// one on the injection's own side first: both joints may have been done that day.
-fn attach<'e>(injections: &mut [Injection<'e, '_>], answers: &[&'e PriorInjection]) {
-    let mut by_date: HashMap<DateInterval, Vec<&'e PriorInjection>> = HashMap::new();
-    for answer in answers {
-        if let Some(date) = answer.date.filter(|date| date.full().is_some()) {
-            by_date.entry(date).or_default().push(answer);
+    let is_over = |last: &Injection<'_, '_>| plus_months(last.when.hi(), gap) <= case.dates.service;
+    let mut episodes: Vec<Vec<Injection<'e, 'a>>> = Vec::new();
+    for injection in injections {
+        let is_next = |last: &Injection<'_, '_>| plus_months(last.when.hi(), gap) > injection.when.lo();
+        match episodes.last_mut() {
+            Some(episode) if episode.last().is_some_and(is_next) => episode.push(injection),
+            Some(_) | None => episodes.push(vec![injection]),
         }
     }
-    let undated = answers.iter().find(|answer| answer.date.is_none() && injections.len() == 1).copied();
-    for injection in injections.iter_mut().filter(|injection| injection.answer.is_none()) {
-        let of_date = by_date.get(&injection.when).filter(|_| injection.dated).map_or(&[][..], Vec::as_slice);
-        let of_side = of_date.iter().find(|answer| answer.side.compatible(injection.side));
-        injection.answer = of_side.or(of_date.first()).copied().or(undated);
-    }
+    let is_current = episodes.last().and_then(|episode| episode.last()).is_some_and(|last| !is_over(last));
+    let episode = if is_current { episodes.pop().unwrap_or_default() } else { Vec::new() };
+    History { episode, earlier: episodes, ..History::default() }
+}
+
+/// Parts what is a whole gap from every other entry, and from the service, from what leaves the history open.
+fn set_aside<'e, 'a>(
+    case: &OrderCase<'e, 'a>,
+    history: &History<'e, 'a>,
+    possible: Vec<Injection<'e, 'a>>,
+) -> (Vec<Injection<'e, 'a>>, Vec<Injection<'e, 'a>>) {
+    let gap = case.policy.parameters.episode_gap_months;
+    let is_before = |earlier: DateInterval, later: DateInterval| plus_months(earlier.hi(), gap) <= later.lo();
+    let known = history.earlier.iter().flatten().chain(&history.episode).map(|injection| injection.when);
+    let mut dates: Vec<DateInterval> = known.chain(possible.iter().filter(|act| act.is_dated).map(|act| act.when)).collect();
+    dates.sort_unstable();
+    let is_far = |act: &Injection<'_, '_>| {
+        // Nothing that begins earlier than this can reach to within the gap: a partial date is a year at most.
+        let oldest = minus_months(act.when.lo(), gap.saturating_add(13));
+        let from = dates.partition_point(|date| date.lo() < oldest);
+        let mut near = dates.iter().skip(from).take_while(|date| date.lo() < plus_months(act.when.hi(), gap));
+        let is_alone = dates.partition_point(|date| *date <= act.when) - dates.partition_point(|date| *date < act.when) == 1;
+        let is_far_from = |other: &DateInterval| *other == act.when || is_before(*other, act.when);
+        act.is_dated && is_alone && plus_months(act.when.hi(), gap) <= case.dates.service && near.all(is_far_from)
+    };
+    possible.into_iter().partition(is_far)
 }

@@ -16,8 +16,11 @@ mod evaluation;
 mod facts;
 mod form;
 mod history;
+mod notes;
+mod numbers;
 mod order_words;
 mod phrases;
+mod possible;
 mod questionnaire_file;
 mod response;
 mod topics;
@@ -25,6 +28,7 @@ mod value_set_file;
 mod value_sets;
 mod verdict;
 mod wording;
+mod words;
 
 pub(crate) use course::{Course, courses};
 pub use dates::DateInterval;
@@ -32,19 +36,23 @@ pub use definition::{CriterionText, Parameters, Policy, RetiredCode, Thresholds}
 pub use definition_file::{PolicyError, PolicyFile};
 pub use evaluate::{Inquiry, evaluate, kind};
 pub use evaluation::{
-    Assumption, Criterion, CriterionId, Determination, DiagnosisSupport, Evaluation, Evidence, InjectionSource, Named, OrderEvaluation,
-    OrderKind, Pathway, Plan, PolicyVersion, PriorInjection, Reference, SecondProcedure, Site, SiteEvaluation,
+    Assumption, Criterion, CriterionId, Determination, DiagnosisSupport, Evaluation, Evidence, InjectionSource, Named, Note, NoteKind,
+    OrderEvaluation, OrderKind, ParameterValue, PassedOver, PassedOverReason, Pathway, Plan, PolicyVersion, PossibleInjection,
+    PriorInjection, Reference, SecondProcedure, Site, SiteEvaluation,
 };
 pub use facts::{
-    Allergy, Condition, Examination, Facts, Finding, Label, NsaidUse, Order, PainScore, PastInjection, Reason, Side, Span, Therapy,
-    TherapyOrder,
+    ActiveOrder, Allergy, BillingLine, ChartedInjection, Condition, Examination, Facts, Finding, InjectionDoubt, Label, NsaidUse, Order,
+    PainProcedure, PainScore, Performer, Reason, ServiceWindow, Side, Span, Standing, Therapy, UnreadableOrder,
 };
-pub use form::{Answers, FORM_ID, Form, PROVOCATION_TESTS, PriorInjection as PriorInjectionAnswer, Question, TestAnswer};
+pub use form::{
+    Answers, FORM_ID, Form, FormProblem, PROVOCATION_TESTS, PriorInjection as PriorInjectionAnswer, Question, TestAnswer, UncountedForm,
+};
 pub(crate) use order_words::OrderWords;
 pub(crate) use phrases::{CardText, phrases};
 pub use questionnaire_file::FormFile;
 pub use topics::{CardTopic, Topics};
-pub use value_sets::{Membership, ValueSet, ValueSets};
+pub use value_sets::{Lookup, Membership, SystemKind, ValueSet, ValueSets};
 pub use verdict::Verdict;
 pub(crate) use wording::Template;
 pub use wording::{DeterminationText, OverrideReason, TherapyOrderText, Wording};
+pub use words::{Phrases, Words};

@@ -87,14 +87,17 @@ fn collect<'i>(items: &'i [ItemJson], found: &mut Vec<(&'i str, &'i str)>) {
 
 fn kind_of(question: Question) -> &'static str {
     match question {
-        Question::PainOnsetDate | Question::InjectionDate => "date",
+        Question::AdlsLimitedSince | Question::InjectionDate => "date",
         Question::PainInterferesAdls
         | Question::PainBelowL5Nonradicular
         | Question::SijTenderness
         | Question::NsaidContraindicated
+        | Question::ConservativeCareFailed
         | Question::DiscOrFacetEvidence
         | Question::OtherDiagnosisMoreLikely
         | Question::FunctionalImprovement
+        | Question::InjectionHistoryComplete
+        | Question::PainRecurred
         | Question::AdjunctNoninvasiveTreatment
         | Question::DefinitiveTherapyNotAvailable => "boolean",
         Question::TestDistraction
@@ -102,9 +105,11 @@ fn kind_of(question: Question) -> &'static str {
         | Question::TestThighThrust
         | Question::TestGaenslen
         | Question::TestSacralThrust
+        | Question::ExaminedSide
         | Question::InjectionSide => "choice",
         Question::ExerciseTherapyWeeks | Question::NsaidWeeks | Question::ActivityModificationWeeks => "integer",
         Question::ReliefPercent | Question::ReliefDurationMonths => "decimal",
+        Question::DefinitiveTherapyReason => "text",
         Question::PriorInjection => "group",
     }
 }

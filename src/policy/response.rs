@@ -1,10 +1,13 @@
-//! What an injection did: relief, how long it lasted, and function (the form first, then pain scores).
+//! What an injection did: relief, how long it lasted, and function (policy semantics, section 7). The form comes first;
+//! pain scores prove relief and never disprove it.
+
+use chrono::NaiveDate;
 
 use super::case::{SiteCase, evidence};
 use super::dates::{minus_days, plus_months};
 use super::evaluation::Evidence;
 use super::facts::PainScore;
-use super::form::Question;
+use super::form::{Form, PriorInjection, Question};
 use super::history::Injection;
 use super::phrases::Phrase;
 use super::verdict::Verdict;
@@ -36,6 +39,29 @@ impl<'a> Response<'a> {
     }
 }
 
+/// An answer on an injection, with the form it stands in.
+#[derive(Clone, Copy)]
+struct Answered<'e, 'a, T> {
+    value: T,
+    form: &'e Form<'a>,
+}
+
+/// What the newest form that answers a question says of an injection.
+fn answer<'e, 'a, T>(
+    case: &SiteCase<'e, 'a>,
+    injection: &Injection<'e, 'a>,
+    read: impl Fn(&PriorInjection) -> Option<T>,
+) -> Option<Answered<'e, 'a, T>> {
+    let of_site = injection.answers.iter().filter(|answer| answer.answer.side.compatible(case.site.side()));
+    of_site.filter_map(|answer| Some(Answered { value: read(answer.answer)?, form: answer.form })).next()
+}
+
+/// The percent of relief that a form says an injection brought.
+pub(crate) fn stated_relief(case: &SiteCase<'_, '_>, injection: &Injection<'_, '_>) -> Option<f64> {
+    let of_site = injection.answers.iter().filter(|answer| answer.answer.side.compatible(case.site.side()));
+    of_site.filter_map(|answer| answer.answer.relief_percent).next()
+}
+
 /// The scores that tell what an injection did.
 struct Scores<'e, 'a> {
     baseline: &'e PainScore<'a>,
@@ -44,12 +70,17 @@ struct Scores<'e, 'a> {
 }
 
 impl Scores<'_, '_> {
-    fn relieved(&self, follow_up: &PainScore<'_>) -> bool {
-        (self.baseline.score - follow_up.score) * 100.0 >= f64::from(self.relief_percent) * self.baseline.score
+    fn is_relieved(&self, follow_up: &PainScore<'_>) -> bool {
+        // Scores in millimetres are divided by ten, which must not cost the last digit.
+        (self.baseline.score - follow_up.score) * 100.0 >= f64::from(self.relief_percent) * self.baseline.score - 1e-9
     }
 
     fn percent(&self, follow_up: &PainScore<'_>) -> f64 {
         ((self.baseline.score - follow_up.score) / self.baseline.score * 100.0).round()
+    }
+
+    fn best(&self) -> Option<&PainScore<'_>> {
+        self.follow_ups.iter().copied().min_by(|left, right| left.score.total_cmp(&right.score))
     }
 }
 
@@ -58,10 +89,10 @@ pub(crate) fn improved<'a>(case: &SiteCase<'_, 'a>, place: usize) -> Response<'a
     let Some(injection) = case.injections.get(place) else {
         return Response::new(Verdict::Unknown, None, Vec::new(), Question::ReliefPercent);
     };
-    if let Some(percent) = injection.answer.and_then(|answer| answer.relief_percent) {
-        let verdict = Verdict::of(percent >= f64::from(case.policy.thresholds.relief_percent));
+    if let Some(Answered { value: percent, form }) = answer(case, injection, |answer| answer.relief_percent) {
+        let verdict = Verdict::from_bool(percent >= f64::from(case.policy.thresholds.relief_percent));
         let found = case.say(Phrase::ReliefByForm, &[&percent, &injection.when]);
-        let evidence = case.injection_answer_evidence(Question::ReliefPercent, injection, &percent).into_iter().collect();
+        let evidence = vec![case.injection_answer_evidence(form, Question::ReliefPercent, injection, &percent)];
         return Response::new(verdict, Some(found), evidence, Question::ReliefPercent);
     }
     if let Some(scores) = scores(case, injection, place) {
@@ -73,17 +104,18 @@ pub(crate) fn improved<'a>(case: &SiteCase<'_, 'a>, place: usize) -> Response<'a
 
 fn improved_by_scores<'a>(case: &SiteCase<'_, 'a>, injection: &Injection<'_, 'a>, scores: &Scores<'_, 'a>) -> Response<'a> {
     let best = scores.follow_ups.iter().copied().min_by(|left, right| left.score.total_cmp(&right.score));
-    let relieved = best.is_some_and(|best| scores.relieved(best));
-    let score = best.map_or(scores.baseline.score, |best| best.score);
-    let found = if relieved {
-        let percent = best.map_or(0.0, |best| scores.percent(best));
-        case.say(Phrase::ReliefByScores, &[&percent, &injection.when, &scores.baseline.score, &score])
-    } else {
-        case.say(Phrase::NoReliefByScores, &[&injection.when, &scores.baseline.score, &score])
+    let relieved = best.filter(|best| scores.is_relieved(best));
+    let found = match (relieved, best) {
+        (Some(best), _) => {
+            case.say(Phrase::ReliefByScores, &[&scores.percent(best), &injection.when, &scores.baseline.score, &best.score])
+        }
+        (None, Some(best)) => case.say(Phrase::ReliefOpenByScores, &[&injection.when, &scores.baseline.score, &best.score]),
+        (None, None) => case.say(Phrase::ReliefUnknown, &[&injection.when]),
     };
-    let shown = if relieved { best.into_iter().collect() } else { scores.follow_ups.clone() };
+    let shown = relieved.map_or_else(|| scores.follow_ups.clone(), |best| vec![best]);
     let evidence = std::iter::once(scores.baseline).chain(shown).map(|score| score_evidence(case, score)).collect();
-    Response { by_scores: true, ..Response::new(Verdict::of(relieved), Some(found), evidence, Question::ReliefPercent) }
+    let verdict = if relieved.is_some() { Verdict::Met } else { Verdict::Unknown };
+    Response { by_scores: relieved.is_some(), ..Response::new(verdict, Some(found), evidence, Question::ReliefPercent) }
 }
 
 /// Relief for two months with better function, after the injection at `place`.
@@ -94,35 +126,60 @@ pub(crate) fn sustained<'a>(case: &SiteCase<'_, 'a>, place: usize) -> Response<'
 fn lasted<'a>(case: &SiteCase<'_, 'a>, place: usize) -> Response<'a> {
     let unknown = Response::new(Verdict::Unknown, None, Vec::new(), Question::ReliefDurationMonths);
     let Some(injection) = case.injections.get(place) else { return unknown };
-    if let Some(months) = injection.answer.and_then(|answer| answer.relief_months) {
-        let verdict = Verdict::of(months >= f64::from(case.policy.thresholds.relief_months));
-        let found = case.say(Phrase::DurationByForm, &[&months, &injection.when]);
-        let evidence = case.injection_answer_evidence(Question::ReliefDurationMonths, injection, &months).into_iter().collect();
+    let needed = case.policy.thresholds.relief_months;
+    if let Some(Answered { value: months, form }) = answer(case, injection, |answer| answer.relief_months) {
+        let can_be_known = plus_months(injection.when.lo(), needed) <= form.authored_on;
+        let verdict = match months >= f64::from(needed) {
+            false => Verdict::NotMet,
+            true if can_be_known => Verdict::Met,
+            true => Verdict::Unknown,
+        };
+        let phrase = if verdict.is_unknown() { Phrase::DurationTooEarly } else { Phrase::DurationByForm };
+        let found = case.say(phrase, &[&months, &injection.when]);
+        let evidence = vec![case.injection_answer_evidence(form, Question::ReliefDurationMonths, injection, &months)];
         return Response::new(verdict, Some(found), evidence, Question::ReliefDurationMonths);
     }
     let Some(scores) = scores(case, injection, place) else { return unknown };
-    let mark = plus_months(injection.when.hi(), case.policy.thresholds.relief_months);
-    let ended = scores.follow_ups.iter().copied().find(|score| score.date <= mark && !scores.relieved(score));
-    let held = scores.follow_ups.iter().copied().find(|score| score.date >= mark && scores.relieved(score));
-    let (verdict, phrase, score) = match (ended, held) {
-        (Some(score), _) => (Verdict::NotMet, Phrase::DurationEndedByScores, score),
-        (None, Some(score)) => (Verdict::Met, Phrase::DurationByScores, score),
-        (None, None) => return unknown,
-    };
-    let evidence = vec![score_evidence(case, scores.baseline), score_evidence(case, score)];
-    Response { by_scores: true, ..Response::new(verdict, Some(case.say(phrase, &[&score.date])), evidence, Question::ReliefDurationMonths) }
+    let Some(held) = held_at(&scores, plus_months(injection.when.hi(), needed)) else { return unknown };
+    let evidence = vec![score_evidence(case, scores.baseline), score_evidence(case, held)];
+    let found = case.say(Phrase::DurationByScores, &[&held.date]);
+    Response { by_scores: true, ..Response::new(Verdict::Met, Some(found), evidence, Question::ReliefDurationMonths) }
+}
+
+/// The first score on or after a day, if it and every one before it show the relief.
+fn held_at<'e, 'a>(scores: &Scores<'e, 'a>, day: NaiveDate) -> Option<&'e PainScore<'a>> {
+    let place = scores.follow_ups.iter().position(|score| score.date >= day)?;
+    let until = scores.follow_ups.get(..=place)?;
+    until.iter().all(|score| scores.is_relieved(score)).then(|| until.last().copied()).flatten()
 }
 
 fn function<'a>(case: &SiteCase<'_, 'a>, place: usize) -> Response<'a> {
     let injection = case.injections.get(place);
-    let answer = injection.and_then(|injection| injection.answer).and_then(|answer| answer.functional_improvement);
-    let Some((better, injection)) = answer.zip(injection) else {
+    let answered = injection.and_then(|injection| Some((injection, answer(case, injection, |answer| answer.functional_improvement)?)));
+    let Some((injection, Answered { value: better, form })) = answered else {
         return Response::new(Verdict::Unknown, None, Vec::new(), Question::FunctionalImprovement);
     };
     let phrase = if better { Phrase::FunctionImproved } else { Phrase::FunctionNotImproved };
     let word = case.say(if better { Phrase::Yes } else { Phrase::No }, &[]);
-    let evidence = case.injection_answer_evidence(Question::FunctionalImprovement, injection, &word).into_iter().collect();
-    Response::new(Verdict::of(better), Some(case.say(phrase, &[&injection.when])), evidence, Question::FunctionalImprovement)
+    let evidence = vec![case.injection_answer_evidence(form, Question::FunctionalImprovement, injection, &word)];
+    Response::new(Verdict::from_bool(better), Some(case.say(phrase, &[&injection.when])), evidence, Question::FunctionalImprovement)
+}
+
+/// A score below half the relief after one at or above it, both after one injection of the episode: the pain came back.
+pub(crate) fn recurrence<'a>(case: &SiteCase<'_, 'a>) -> Option<(Vec<Evidence<'a>>, NaiveDate)> {
+    (0..case.injections.len()).find_map(|place| {
+        let scores = scores(case, case.injections.get(place)?, place)?;
+        let relieved = scores.follow_ups.iter().position(|score| scores.is_relieved(score))?;
+        let back = scores.follow_ups.iter().skip(relieved + 1).find(|score| !scores.is_relieved(score))?;
+        let shown = [scores.baseline, scores.follow_ups.get(relieved)?, back];
+        Some((shown.map(|score| score_evidence(case, score)).into(), back.date))
+    })
+}
+
+/// The best that scores show after an injection, in percent of the baseline; `None` where no score tells.
+pub(crate) fn best_relief(case: &SiteCase<'_, '_>, place: usize) -> Option<f64> {
+    let scores = scores(case, case.injections.get(place)?, place)?;
+    scores.best().map(|best| scores.percent(best))
 }
 
 /// The latest score within the baseline window, and those until the next injection; `None` if they cannot tell.
@@ -132,7 +189,7 @@ fn scores<'e, 'a>(case: &SiteCase<'e, 'a>, injection: &Injection<'_, '_>, place:
     let up_to = |date| case.scores.partition_point(|score| score.date <= date);
     let latest = up_to(lo).checked_sub(1).and_then(|place| case.scores.get(place)).copied();
     let baseline = latest.filter(|score| score.date >= oldest && score.score > 0.0)?;
-    let end = case.injections.get(place + 1).map_or(case.dates.cutoff, |next| minus_days(next.when.lo(), 1));
+    let end = case.injections.get(place + 1).map_or(case.dates.cutoff, |next| minus_days(next.when.lo(), 1)).min(case.dates.cutoff);
     let follow_ups = case.scores.get(up_to(injection.when.hi())..up_to(end)).unwrap_or_default().to_vec();
     (!follow_ups.is_empty()).then_some(Scores { baseline, follow_ups, relief_percent: case.policy.thresholds.relief_percent })
 }
@@ -143,9 +200,11 @@ fn score_evidence<'a>(case: &SiteCase<'_, 'a>, score: &PainScore<'a>) -> Evidenc
 
 /// The injection itself as evidence.
 pub(crate) fn injection_evidence<'a>(case: &SiteCase<'_, 'a>, injection: &Injection<'_, 'a>) -> Vec<Evidence<'a>> {
-    let what = match injection.label {
-        Some(label) => case.say(Phrase::EvidenceInjection, &[label]),
-        None => case.say(Phrase::EvidenceInjection, &[&case.policy.wording.ask(Question::PriorInjection)]),
-    };
-    vec![evidence(&injection.reference, injection.date(), what)]
+    vec![evidence(&injection.reference, injection.date(), case.say(Phrase::EvidenceInjection, &[&injection_words(case, injection)]))]
+}
+
+/// What an injection is called: as charted, or as the form calls it.
+pub(crate) fn injection_words(case: &SiteCase<'_, '_>, injection: &Injection<'_, '_>) -> String {
+    let label = injection.label.map(ToString::to_string).filter(|words| !words.is_empty());
+    label.unwrap_or_else(|| case.policy.wording.ask(Question::PriorInjection).to_owned())
 }

@@ -48,7 +48,7 @@ pub(crate) fn read_all(
     for file in files.iter().filter(|file| file.name.starts_with(folder)) {
         found.push(read_one(file, formats, sets)?);
     }
-    match ValueSet::ALL.iter().find(|set| !found.contains(set)) {
+    match ValueSet::ALL.iter().find(|set| !found.contains(set) && !ValueSet::LISTED.contains(set)) {
         Some(missing) => Err(PolicyError::of_file(&format!("{folder}{}.json", missing.id()), "the value set is missing")),
         None => Ok(()),
     }
@@ -59,7 +59,7 @@ fn read_one(file: &PolicyFile, formats: &HashMap<String, CodeFormat>, sets: &mut
     if read.resource_type != "ValueSet" {
         return Err(PolicyError::of_file(&file.name, format!("`{}` is not a ValueSet", read.resource_type)));
     }
-    let set = ValueSet::of_id(&read.id).ok_or_else(|| PolicyError::of_file(&file.name, format!("unknown value set `{}`", read.id)))?;
+    let set = ValueSet::from_id(&read.id).filter(|set| !ValueSet::LISTED.contains(set)).ok_or_else(|| PolicyError::of_file(&file.name, format!("unknown value set `{}`", read.id)))?;
     for include in &read.compose.include {
         for concept in &include.concept {
             let fault = |problem: String| PolicyError::at(&file.name, &file.text, offset(&file.text, concept.get()), problem);

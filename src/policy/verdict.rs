@@ -20,14 +20,14 @@ pub enum Verdict {
 impl Verdict {
     /// `Met` for true, `NotMet` for false.
     #[must_use]
-    pub fn of(holds: bool) -> Self {
+    pub fn from_bool(holds: bool) -> Self {
         if holds { Self::Met } else { Self::NotMet }
     }
 
     /// `Met` and `NotMet` for an answer, `Unknown` for none.
     #[must_use]
-    pub fn of_answer(answer: Option<bool>) -> Self {
-        answer.map_or(Self::Unknown, Self::of)
+    pub fn from_answer(answer: Option<bool>) -> Self {
+        answer.map_or(Self::Unknown, Self::from_bool)
     }
 
     /// Kleene's AND: one `NotMet` decides.
@@ -129,8 +129,8 @@ mod tests {
 
     #[test]
     fn an_absent_answer_is_unknown_and_never_not_met() {
-        assert_eq!(Verdict::of_answer(None), Unknown);
-        assert_eq!(Verdict::of_answer(Some(false)), NotMet);
-        assert_eq!(Verdict::of_answer(Some(true)), Met);
+        assert_eq!(Verdict::from_answer(None), Unknown);
+        assert_eq!(Verdict::from_answer(Some(false)), NotMet);
+        assert_eq!(Verdict::from_answer(Some(true)), Met);
     }
 }

@@ -251,7 +251,7 @@ impl Source<'_> {
     }
 
     fn asks(&self, read: &HashMap<String, Spanned<String>>) -> Result<HashMap<Question, String>, PolicyError> {
-        if let Some((key, text)) = read.iter().find(|(key, _)| Question::of_link_id(key).is_none()) {
+        if let Some((key, text)) = read.iter().find(|(key, _)| Question::from_link_id(key).is_none()) {
             return Err(self.fault(text, format!("`{key}` is not a question of the form")));
         }
         Question::ALL

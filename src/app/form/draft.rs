@@ -67,7 +67,7 @@ impl Draft<'_> {
     fn items(&self, items: &[Item], answers: &BTreeMap<Question, ChartAnswer>) -> Option<Vec<Option<QuestionnaireResponseItem>>> {
         let mut written = Vec::new();
         for item in items.iter().filter(|item| item.kind != "display") {
-            if Question::of_link_id(&item.link_id) == Some(Question::PriorInjection) && !self.chart.prior_injections.is_empty() {
+            if Question::from_link_id(&item.link_id) == Some(Question::PriorInjection) && !self.chart.prior_injections.is_empty() {
                 for injection in &self.chart.prior_injections {
                     written.push(Some(self.item(item, injection)?));
                 }
@@ -79,7 +79,7 @@ impl Draft<'_> {
     }
 
     fn item(&self, item: &Item, answers: &BTreeMap<Question, ChartAnswer>) -> Option<QuestionnaireResponseItem> {
-        let answer = Question::of_link_id(&item.link_id).and_then(|question| answers.get(&question));
+        let answer = Question::from_link_id(&item.link_id).and_then(|question| answers.get(&question));
         let answer = answer.and_then(|answer| answer_of(item, answer)).map(Some);
         let mut written = QuestionnaireResponseItem::builder().link_id(item.link_id.clone()).answer(answer.into_iter().collect());
         if let Some(text) = &item.text {

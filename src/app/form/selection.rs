@@ -12,8 +12,8 @@ use super::outcome::{About, Remark};
 use super::published::Published;
 use super::request::{GivenOrder, PackageRequest};
 use crate::app::Policies;
-use crate::evidence::{DraftOrder, Gathered, NamedOrders, Text};
-use crate::policy::{DateInterval, OrderKind, kind};
+use crate::evidence::{DraftOrder, Gathered, NamedOrders, Reading, ReadingOptions, Text};
+use crate::policy::{OrderKind, kind};
 
 /// A form, and what it is to be filled in for.
 #[derive(Debug)]
@@ -116,8 +116,9 @@ impl<'p> Chooser<'p> {
 
     /// The form of an order, or why it asks for none.
     fn add_draft(self, gathered: &Gathered<'_>, draft: &DraftOrder<'_>, patient_id: &str, selection: &mut Selection<'p>) -> Option<About> {
-        let service_date = draft.due().map_or(self.now.date_naive(), DateInterval::lo);
-        match kind(&gathered.order(draft, self.policies.on(service_date), patient_id)) {
+        let service_date = draft.service_date(self.now.date_naive());
+        let reading = Reading { policy: self.policies.on(service_date), patient_id, options: ReadingOptions::none() };
+        match kind(&gathered.order(draft, reading)) {
             Some(OrderKind::Injection) => {
                 selection.add(self.policies.published_on(service_date), &[reference(draft)]);
                 None

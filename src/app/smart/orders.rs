@@ -200,7 +200,7 @@ impl Search<'_> {
         let gathered = Gathered::of_orders(raws.iter().map(|raw| (None, Some(raw.as_ref()))));
         let (means, patient) = (self.app.means(self.now), self.grant.patient.as_str());
         let drafts = gathered.drafts().iter().filter(|draft| draft.is_for(patient) && !draft.id().is_empty());
-        let decided = drafts.filter(|draft| kind(&gathered.order(draft, version(&means, draft), patient)).is_some());
+        let decided = drafts.filter(|draft| kind(&gathered.order(draft, means.reading(version(&means, draft), patient))).is_some());
         decided.map(|draft| format!("{ORDER}/{}", draft.id())).collect()
     }
 }

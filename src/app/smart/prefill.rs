@@ -33,8 +33,8 @@ pub(super) fn prefilled(
 
 /// The newest response to the form that counts for the patient.
 fn newest_response(policy: &Policy, chart: &Chart, decision: &Decision<'_>) -> Option<Value> {
-    let facts = decision.gathered.facts(policy, decision.patient_id());
-    let newest = facts.forms.iter().max_by_key(|form| (form.authored, form.reference.id().to_owned()))?;
+    let facts = decision.gathered.facts(decision.reading(policy));
+    let newest = facts.forms.iter().max_by(|left, right| left.cmp_age(right))?;
     responses(chart).into_iter().find(|response| response.get("id").and_then(Value::as_str) == Some(newest.reference.id()))
 }
 

@@ -88,7 +88,7 @@ impl Page<'_> {
             Some(answers) => answers.clone().with_origins_of(&prefilled),
             None => prefilled,
         };
-        let facts = shown.gathered.facts(policy, shown.patient_id());
+        let facts = shown.gathered.facts(shown.reading(policy));
         let timeline = Timeline::of(&self.app.words, policy, &facts, order, self.now.date_naive());
         let draft_id = self.given.draft.as_ref().and_then(|draft| draft.get("id")?.as_str()).unwrap_or_default();
         let (plan_name, policy_url) = self.plan(shown, order);

@@ -10,7 +10,7 @@ use crate::policy::response::Response;
 use crate::policy::verdict::Verdict;
 
 /// More resources than anybody reads for one criterion; a chart of any size yields a result of bounded size.
-pub(crate) const MOST_EVIDENCE: usize = 200;
+pub(crate) const MAX_EVIDENCE: usize = 200;
 
 /// A verdict in the making; it never stands without what it rests on and what is missing.
 #[derive(Debug)]
@@ -39,7 +39,7 @@ impl<'a> Assessment<'a> {
 
     /// Names the resources it rests on.
     pub(crate) fn resting_on(mut self, evidence: impl IntoIterator<Item = Evidence<'a>>) -> Self {
-        let room = MOST_EVIDENCE.saturating_sub(self.evidence.len());
+        let room = MAX_EVIDENCE.saturating_sub(self.evidence.len());
         self.evidence.extend(evidence.into_iter().take(room));
         self
     }
@@ -48,6 +48,14 @@ impl<'a> Assessment<'a> {
     pub(crate) fn settled_by(mut self, questions: &[Question]) -> Self {
         if self.verdict.is_unknown() {
             self.missing.extend(questions.iter().filter(|question| !self.missing.contains(question)).copied().collect::<Vec<_>>());
+        }
+        self
+    }
+
+    /// Names the question whose answer could make an exception of what is not met.
+    pub(crate) fn excepted_by(mut self, question: Question) -> Self {
+        if self.verdict.is_not_met() {
+            self.missing.push(question);
         }
         self
     }
@@ -63,13 +71,20 @@ impl<'a> Assessment<'a> {
     }
 
     /// What an injection did, as an assessment of it.
-    pub(crate) fn of_response(response: Response<'a>) -> Self {
+    pub(crate) fn from_response(response: Response<'a>) -> Self {
         Self::new(response.verdict).settled_by(&response.missing).resting_on(response.evidence).with(response.found)
     }
 
     fn with(mut self, found: Vec<String>) -> Self {
         self.found.extend(found);
         self
+    }
+
+    /// Puts what a part found and lacks behind its own; its verdict stands.
+    pub(crate) fn with_part(mut self, part: Self) -> Self {
+        self.found.extend(part.found.into_iter().filter(|phrase| !self.found.contains(phrase)).collect::<Vec<_>>());
+        let new: Vec<_> = part.evidence.into_iter().filter(|item| !self.evidence.contains(item)).collect();
+        self.resting_on(new).settled_by(&part.missing)
     }
 
     /// Puts what another part found and lacks behind its own; its verdict stands.
@@ -83,20 +98,24 @@ impl<'a> Assessment<'a> {
     pub(crate) fn into_criterion(self, id: CriterionId, case: &OrderCase<'_, 'a>) -> Criterion<'a> {
         let wording = &case.policy.wording;
         let not_read = if self.verdict.is_unknown() { not_read(id, case) } else { Vec::new() };
-        let mut parts = Vec::new();
-        if self.verdict.is_unknown() && !self.missing.is_empty() {
-            let asks: Vec<_> = self.missing.iter().map(|question| wording.ask(*question)).collect();
-            parts.push(wording.say(Phrase::NotDocumented, &[&asks.join(", ")]));
-        }
+        let mut parts: Vec<String> = Vec::new();
         for phrase in self.found.into_iter().chain(not_read) {
             if !parts.contains(&phrase) {
                 parts.push(phrase);
             }
         }
+        let found = sentence(&parts.join("; "));
+        let needed = self.missing.iter().filter(|_| self.verdict.is_unknown());
+        let asks: Vec<_> = needed.map(|question| wording.ask(*question)).collect();
+        let statement = match (found.is_empty(), asks.is_empty()) {
+            (_, true) => found,
+            (true, false) => sentence(&case.say(Phrase::NotDocumented, &[])),
+            (false, false) => format!("{found} {}", sentence(&case.say(Phrase::StillNeeded, &[&asks.join(", ")]))),
+        };
         Criterion {
             id,
             verdict: self.verdict,
-            statement: sentence(&parts.join("; ")),
+            statement,
             evidence: self.evidence,
             missing: self.missing,
             met_from: self.met_from,
@@ -119,17 +138,20 @@ fn lists_of(id: CriterionId) -> &'static [&'static str] {
         | CriterionId::ProvocationTests
         | CriterionId::FirstDidNotHelp
         | CriterionId::SustainedRelief
+        | CriterionId::PainRecurred
         | CriterionId::DiagnosticResponse => &["observations"],
         CriterionId::Nsaids => &["conditions", "medicationStatements", "medicationRequests", "allergies"],
         CriterionId::WithOtherTreatment => &["procedures", "serviceRequests"],
-        CriterionId::ActivityModification | CriterionId::NoLikelierDiagnosis => &["questionnaireResponses"],
+        CriterionId::ConservativeCareFailed | CriterionId::NoLikelierDiagnosis => &["questionnaireResponses"],
         CriterionId::ExerciseTherapy
+        | CriterionId::ActivityModification
+        | CriterionId::HistoryKnown
         | CriterionId::TwoWeeksPassed
         | CriterionId::TwoMonthsApart
         | CriterionId::FewerThanFour
         | CriterionId::WithinTwelveMonths
         | CriterionId::OneProcedurePerVisit => &["procedures"],
-        CriterionId::Neurotomy => &[],
+        CriterionId::Neurotomy | CriterionId::PerformedByPhysician => &[],
     }
 }
 

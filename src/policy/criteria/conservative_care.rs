@@ -2,9 +2,9 @@
 
 use chrono::NaiveDate;
 
-use super::assessment::{Assessment, MOST_EVIDENCE};
-use super::first_diagnostic::{MOST_NAMED, active_in, condition_evidence};
-use crate::policy::case::{OrderCase, evidence};
+use super::assessment::{Assessment, MAX_EVIDENCE};
+use super::first_diagnostic::{MAX_NAMED, active_in, answered, condition_evidence};
+use crate::policy::case::{Answered, OrderCase, evidence};
 use crate::policy::course::{Course, Window, courses, longest};
 use crate::policy::evaluation::{Evidence, Reference};
 use crate::policy::facts::{Label, Span, Therapy};
@@ -26,6 +26,11 @@ pub(crate) struct Part<'e, 'a> {
 }
 
 impl<'a> Part<'_, 'a> {
+    /// The resource that tells of it.
+    pub(crate) fn reference(&self) -> &Reference<'a> {
+        self.reference
+    }
+
     fn evidence(&self, case: &OrderCase<'_, 'a>) -> Evidence<'a> {
         let (first, last) = (self.first, self.last);
         let days = if first == last { first.to_string() } else { format!("{first}/{last}") };
@@ -58,7 +63,14 @@ pub(crate) fn nsaid_courses<'e, 'a>(case: &OrderCase<'e, 'a>) -> Vec<Course<Part
 }
 
 fn course_evidence<'a>(case: &OrderCase<'_, 'a>, course: &Course<Part<'_, 'a>>) -> Vec<Evidence<'a>> {
-    course.parts.iter().take(MOST_EVIDENCE).map(|part| part.evidence(case)).collect()
+    course.parts.iter().take(MAX_EVIDENCE).map(|part| part.evidence(case)).collect()
+}
+
+/// I.A.4: that the pain still limits, for all that was done.
+pub(super) fn conservative_care_failed<'a>(case: &OrderCase<'_, 'a>) -> Assessment<'a> {
+    let answer = case.answered(|answers| answers.conservative_care_failed);
+    let assessment = Assessment::new(Verdict::from_answer(answer.map(|answer| answer.value)));
+    answered(case, assessment, Question::ConservativeCareFailed, answer, (Phrase::CareFailed, Phrase::CareHelped))
 }
 
 /// Weeks of a therapy by the form, else by a charted course.
@@ -71,40 +83,65 @@ struct TherapyRule {
 /// I.A.4.a.
 pub(super) fn exercise_therapy<'a>(case: &OrderCase<'_, 'a>) -> Assessment<'a> {
     let weeks = case.policy.thresholds.exercise_therapy_weeks;
-    let rule = TherapyRule { question: Question::ExerciseTherapyWeeks, set: ValueSet::ConservativeTherapy, weeks };
-    therapy(case, &rule, case.answers().and_then(|answers| answers.exercise_therapy_weeks))
+    let rule = TherapyRule { question: Question::ExerciseTherapyWeeks, set: ValueSet::TherapySession, weeks };
+    therapy(case, &rule, case.answered(|answers| answers.exercise_therapy_weeks))
 }
 
 /// I.A.4.c.
 pub(super) fn activity_modification<'a>(case: &OrderCase<'_, 'a>) -> Assessment<'a> {
     let weeks = case.policy.thresholds.activity_modification_weeks;
     let rule = TherapyRule { question: Question::ActivityModificationWeeks, set: ValueSet::ActivityModification, weeks };
-    therapy(case, &rule, case.answers().and_then(|answers| answers.activity_modification_weeks))
+    therapy(case, &rule, case.answered(|answers| answers.activity_modification_weeks))
 }
 
-fn therapy<'a>(case: &OrderCase<'_, 'a>, rule: &TherapyRule, answer: Option<f64>) -> Assessment<'a> {
+fn therapy<'a>(case: &OrderCase<'_, 'a>, rule: &TherapyRule, answer: Option<Answered<'_, 'a, f64>>) -> Assessment<'a> {
     let course = longest(therapy_courses(case, rule.set));
-    let long_enough = |course: &Course<_>| course.days() >= i64::from(rule.weeks * DAYS_A_WEEK);
-    let answer_evidence = answer.and_then(|weeks| case.answer_evidence(rule.question, &weeks));
+    let proved = course.as_ref().filter(|course| course.days() >= i64::from(rule.weeks * DAYS_A_WEEK));
+    let proof = |course: &Course<_>| case.say(Phrase::TherapyCourse, &[&course.days(), &course.first, &course.last, &course.parts.len()]);
     let by_form = |weeks: f64| case.say(Phrase::WeeksByForm, &[&weeks, &rule.weeks]);
-    if let Some(weeks) = answer.filter(|weeks| *weeks >= f64::from(rule.weeks)) {
-        return Assessment::new(Verdict::Met).found(by_form(weeks)).resting_on(answer_evidence);
+    let answer_evidence = answer.map(|answer| case.answer_evidence(answer.form, rule.question, &answer.value));
+    match (answer.map(|answer| answer.value), proved) {
+        (Some(weeks), _) if weeks >= f64::from(rule.weeks) => Assessment::new(Verdict::Met).found(by_form(weeks)).resting_on(answer_evidence),
+        (Some(weeks), Some(course)) => Assessment::new(Verdict::Unknown)
+            .found(by_form(weeks))
+            .found(case.say(Phrase::ChartSaysOtherwise, &[&proof(course)]))
+            .resting_on(answer_evidence)
+            .resting_on(course_evidence(case, course))
+            .settled_by(&[rule.question]),
+        (None, Some(course)) => Assessment::new(Verdict::Met).found(proof(course)).resting_on(course_evidence(case, course)),
+        (weeks, None) => therapy_not_proved(case, rule, weeks, course.as_ref()).resting_on(answer_evidence),
     }
-    if let Some(course) = course.as_ref().filter(|course| long_enough(course)) {
-        let found = case.say(Phrase::TherapyCourse, &[&course.days(), &course.first, &course.last, &course.parts.len()]);
-        return Assessment::new(Verdict::Met).found(found).resting_on(course_evidence(case, course));
-    }
-    let verdict = if answer.is_some() { Verdict::NotMet } else { Verdict::Unknown };
-    let short = course.as_ref().map(|course| case.say(Phrase::TherapyTooShort, &[&course.days(), &course.first, &course.last]));
+}
+
+/// Less than what is needed, by the form or because the chart proves no more.
+fn therapy_not_proved<'a>(
+    case: &OrderCase<'_, 'a>,
+    rule: &TherapyRule,
+    weeks: Option<f64>,
+    course: Option<&Course<Part<'_, 'a>>>,
+) -> Assessment<'a> {
+    let verdict = if weeks.is_some() { Verdict::NotMet } else { Verdict::Unknown };
+    let short = course.map(|course| case.say(Phrase::TherapyTooShort, &[&Days(course.days()), &course.first, &course.last]));
     let undated = undated(case.facts.therapies.iter().filter(|therapy| therapy.sets.has(rule.set)).map(|therapy| therapy.span));
     Assessment::new(verdict)
-        .found(answer.map(by_form))
+        .found(weeks.map(|weeks| case.say(Phrase::WeeksByForm, &[&weeks, &rule.weeks])))
         .found(short)
         .found(undated.map(|count| case.say(Phrase::UndatedTherapy, &[&count])))
-        .resting_on(answer_evidence)
-        .resting_on(course.iter().flat_map(|course| course_evidence(case, course)))
+        .resting_on(course.into_iter().flat_map(|course| course_evidence(case, course)))
         .settled_by(&[rule.question])
         .remediable(true)
+}
+
+/// Days as they are counted in words.
+struct Days(i64);
+
+impl std::fmt::Display for Days {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.0 {
+            1 => f.write_str("1 day"),
+            days => write!(f, "{days} days"),
+        }
+    }
 }
 
 /// How many lack the full dates that would prove a course, if any do.
@@ -112,24 +149,44 @@ fn undated(spans: impl Iterator<Item = Span>) -> Option<usize> {
     Some(spans.filter(|span| *span == Span::Unproven).count()).filter(|count| *count > 0)
 }
 
-/// I.A.4.b: long enough, contraindicated or not tolerated.
+/// I.A.4.b: contraindicated or not tolerated, OR taken long enough.
 pub(super) fn nsaids<'a>(case: &OrderCase<'_, 'a>) -> Assessment<'a> {
-    nsaids_by_form(case).or_else(|| nsaids_not_tolerated(case)).unwrap_or_else(|| nsaids_by_course(case))
-}
-
-fn nsaids_by_form<'a>(case: &OrderCase<'_, 'a>) -> Option<Assessment<'a>> {
-    let answers = case.answers()?;
-    let needed = f64::from(case.policy.thresholds.nsaid_weeks);
-    if let Some(weeks) = answers.nsaid_weeks.filter(|weeks| *weeks >= needed) {
-        let evidence = case.answer_evidence(Question::NsaidWeeks, &weeks);
-        return Some(Assessment::new(Verdict::Met).found(case.say(Phrase::WeeksByForm, &[&weeks, &needed])).resting_on(evidence));
+    let (contraindicated, taken) = (nsaids_contraindicated(case), nsaids_taken(case));
+    let verdict = contraindicated.verdict.or(taken.verdict);
+    // What does not decide need not be said where something else does.
+    let deciding = [contraindicated, taken].into_iter().filter(|part| !verdict.is_met() || part.verdict.is_met());
+    let mut whole = deciding.fold(Assessment::new(verdict), Assessment::with_part).remediable(true);
+    if !verdict.is_met() {
+        for condition in active_in(case, ValueSet::NsaidCaution).take(MAX_NAMED) {
+            let found = case.say(Phrase::NsaidCaution, &[&condition.label]);
+            whole = whole.found(found).resting_on([condition_evidence(case, condition)]);
+        }
     }
-    (answers.nsaid_contraindicated == Some(true)).then(|| {
-        let evidence = case.yes_no_evidence(Question::NsaidContraindicated, true);
-        Assessment::new(Verdict::Met).found(case.say(Phrase::NsaidContraindicatedByForm, &[])).resting_on(evidence)
-    })
+    whole
 }
 
+/// The form first; against its no, what the chart says leaves it open.
+fn nsaids_contraindicated<'a>(case: &OrderCase<'_, 'a>) -> Assessment<'a> {
+    let question = Question::NsaidContraindicated;
+    let charted = nsaids_not_tolerated(case);
+    match (case.answered(|answers| answers.nsaid_contraindicated), charted) {
+        (Some(answer), charted) if answer.value || charted.is_none() => {
+            let phrase = if answer.value { Phrase::NsaidContraindicatedByForm } else { Phrase::NsaidNotContraindicatedByForm };
+            let evidence = case.yes_no_evidence(question, answer);
+            Assessment::new(Verdict::from_bool(answer.value)).found(case.say(phrase, &[])).resting_on([evidence])
+        }
+        (Some(answer), Some(charted)) => {
+            let found: Vec<_> = charted.found.iter().map(|found| case.say(Phrase::ChartSaysOtherwise, &[found])).collect();
+            let open = Assessment::new(Verdict::Unknown).found(case.say(Phrase::NsaidNotContraindicatedByForm, &[]));
+            let open = found.into_iter().fold(open, Assessment::found);
+            open.resting_on([case.yes_no_evidence(question, answer)]).resting_on(charted.evidence).settled_by(&[question])
+        }
+        (None, Some(charted)) => charted,
+        (Some(_) | None, None) => Assessment::new(Verdict::Unknown).settled_by(&[question]),
+    }
+}
+
+/// An allergy or a contraindication in the chart.
 fn nsaids_not_tolerated<'a>(case: &OrderCase<'_, 'a>) -> Option<Assessment<'a>> {
     let mut allergies: Vec<_> = case.facts.allergies.iter().filter(|allergy| case.dates.charted(allergy.recorded)).collect();
     allergies.sort_by_key(|allergy| &allergy.reference);
@@ -144,37 +201,35 @@ fn nsaids_not_tolerated<'a>(case: &OrderCase<'_, 'a>) -> Option<Assessment<'a>> 
     Some(Assessment::new(Verdict::Met).found(found).resting_on(by_allergy).resting_on(by_condition))
 }
 
-fn nsaids_by_course<'a>(case: &OrderCase<'_, 'a>) -> Assessment<'a> {
+/// The form first; against its answer, a charted course leaves it open.
+fn nsaids_taken<'a>(case: &OrderCase<'_, 'a>) -> Assessment<'a> {
+    let question = Question::NsaidWeeks;
     let needed = case.policy.thresholds.nsaid_weeks;
     let course = longest(nsaid_courses(case));
-    if let Some(course) = course.as_ref().filter(|course| course.days() >= i64::from(needed * DAYS_A_WEEK)) {
-        let found = case.say(Phrase::NsaidCourse, &[&course.days(), &course.first, &course.last]);
-        return Assessment::new(Verdict::Met).found(found).resting_on(course_evidence(case, course));
-    }
-    let weeks = case.answers().and_then(|answers| answers.nsaid_weeks);
-    let contraindicated = case.answers().and_then(|answers| answers.nsaid_contraindicated);
-    let verdict = if weeks.is_some() && contraindicated == Some(false) { Verdict::NotMet } else { Verdict::Unknown };
-    let open: Vec<_> = [(Question::NsaidWeeks, weeks.is_none()), (Question::NsaidContraindicated, contraindicated.is_none())]
-        .into_iter()
-        .filter_map(|(question, open)| open.then_some(question))
-        .collect();
-    let short = course.as_ref().map(|course| case.say(Phrase::NsaidTooShort, &[&course.days(), &course.first, &course.last]));
+    let proved = course.as_ref().filter(|course| course.days() >= i64::from(needed * DAYS_A_WEEK));
+    let proof = |course: &Course<_>| case.say(Phrase::NsaidCourse, &[&course.days(), &course.first, &course.last]);
+    let answer = case.answered(|answers| answers.nsaid_weeks);
+    let by_form = |weeks: f64| case.say(Phrase::WeeksByForm, &[&weeks, &needed]);
+    let answer_evidence = answer.map(|answer| case.answer_evidence(answer.form, question, &answer.value));
+    let short = course.as_ref().map(|course| case.say(Phrase::NsaidTooShort, &[&Days(course.days()), &course.first, &course.last]));
     let undated = undated(case.facts.nsaids.iter().map(|taken| taken.span));
-    let mut assessment = Assessment::new(verdict)
-        .found(weeks.map(|weeks| case.say(Phrase::WeeksByForm, &[&weeks, &needed])))
-        .found(contraindicated.map(|_| case.say(Phrase::NsaidNotContraindicatedByForm, &[])))
-        .found(short)
-        .found(undated.map(|count| case.say(Phrase::UndatedNsaid, &[&count])))
-        .resting_on(weeks.and_then(|weeks| case.answer_evidence(Question::NsaidWeeks, &weeks)))
-        .resting_on(contraindicated.and_then(|answer| case.yes_no_evidence(Question::NsaidContraindicated, answer)))
-        .resting_on(course.iter().flat_map(|course| course_evidence(case, course)))
-        .settled_by(&open)
-        .remediable(true);
-    for condition in active_in(case, ValueSet::NsaidCaution).take(MOST_NAMED) {
-        let found = case.say(Phrase::NsaidCaution, &[&condition.label]);
-        assessment = assessment.found(found).resting_on([condition_evidence(case, condition)]);
+    match (answer.map(|answer| answer.value), proved) {
+        (Some(weeks), _) if weeks >= f64::from(needed) => Assessment::new(Verdict::Met).found(by_form(weeks)).resting_on(answer_evidence),
+        (Some(weeks), Some(course)) => Assessment::new(Verdict::Unknown)
+            .found(by_form(weeks))
+            .found(case.say(Phrase::ChartSaysOtherwise, &[&proof(course)]))
+            .resting_on(answer_evidence)
+            .resting_on(course_evidence(case, course))
+            .settled_by(&[question]),
+        (None, Some(course)) => Assessment::new(Verdict::Met).found(proof(course)).resting_on(course_evidence(case, course)),
+        (weeks, None) => Assessment::new(if weeks.is_some() { Verdict::NotMet } else { Verdict::Unknown })
+            .found(weeks.map(by_form))
+            .found(short)
+            .found(undated.map(|count| case.say(Phrase::UndatedNsaid, &[&count])))
+            .resting_on(answer_evidence)
+            .resting_on(course.iter().flat_map(|course| course_evidence(case, course)))
+            .settled_by(&[question]),
     }
-    assessment
 }
 
 /// A therapy just given as evidence.

@@ -1,18 +1,20 @@
 //! Section I.A: the first diagnostic injection (I.A.1–3, 5, 6; I.A.4 stands in [`super::conservative_care`]).
 
+use std::cmp::Ordering;
+
 use super::Assessment;
-use super::conservative_care::{activity_modification, exercise_therapy, nsaids};
-use crate::policy::case::{OrderCase, SiteCase, evidence};
+use super::conservative_care::{activity_modification, conservative_care_failed, exercise_therapy, nsaids};
+use crate::policy::case::{Answered, OrderCase, SiteCase, evidence};
 use crate::policy::dates::{DateInterval, minus_days, plus_months};
 use crate::policy::evaluation::{Criterion, CriterionId, Evidence};
-use crate::policy::facts::{Condition, Examination, Finding};
-use crate::policy::form::{PROVOCATION_TESTS, Question, TestAnswer};
+use crate::policy::facts::{Condition, Examination, Finding, Side};
+use crate::policy::form::{Answers, PROVOCATION_TESTS, Question, TestAnswer};
 use crate::policy::phrases::Phrase;
 use crate::policy::value_sets::ValueSet;
 use crate::policy::verdict::Verdict;
 
 /// More Conditions than a statement names.
-pub(super) const MOST_NAMED: usize = 10;
+pub(super) const MAX_NAMED: usize = 10;
 
 /// I.A.1 to I.A.6, in the policy's order.
 pub(crate) fn first_diagnostic<'a>(case: &SiteCase<'_, 'a>) -> Vec<Criterion<'a>> {
@@ -20,6 +22,7 @@ pub(crate) fn first_diagnostic<'a>(case: &SiteCase<'_, 'a>) -> Vec<Criterion<'a>
         (CriterionId::PainDuration, pain(case)),
         (CriterionId::Tenderness, tenderness(case)),
         (CriterionId::ProvocationTests, provocation_tests(case)),
+        (CriterionId::ConservativeCareFailed, conservative_care_failed(case)),
         (CriterionId::ExerciseTherapy, exercise_therapy(case)),
         (CriterionId::Nsaids, nsaids(case)),
         (CriterionId::ActivityModification, activity_modification(case)),
@@ -33,14 +36,14 @@ pub(crate) fn first_diagnostic<'a>(case: &SiteCase<'_, 'a>) -> Vec<Criterion<'a>
 /// I.A.1: duration AND daily activities AND location.
 fn pain<'a>(case: &OrderCase<'_, 'a>) -> Assessment<'a> {
     let duration = duration(case);
-    let answers = case.answers();
-    let adls = answers.and_then(|answers| answers.pain_interferes_adls);
-    let location = answers.and_then(|answers| answers.pain_below_l5_nonradicular);
-    let others = Verdict::of_answer(adls).and(Verdict::of_answer(location));
+    let adls = case.answered(|answers| answers.pain_interferes_adls);
+    let location = case.answered(|answers| answers.pain_below_l5_nonradicular);
+    let verdict = |answer: Option<Answered<'_, '_, bool>>| Verdict::from_answer(answer.map(|answer| answer.value));
+    let others = verdict(adls).and(verdict(location));
     let mut whole = Assessment::new(duration.verdict.and(others)).remediable(!others.is_not_met());
     whole.met_from = duration.met_from;
     if duration.verdict.is_unknown() {
-        whole = whole.settled_by(&[Question::PainOnsetDate]);
+        whole = whole.settled_by(&[Question::AdlsLimitedSince]);
     }
     for part in duration.found {
         whole = whole.found(part);
@@ -51,51 +54,63 @@ fn pain<'a>(case: &OrderCase<'_, 'a>) -> Assessment<'a> {
 }
 
 /// Adds a yes-or-no answer of the form to an assessment, or asks for it.
-fn answered<'a>(
+pub(super) fn answered<'a>(
     case: &OrderCase<'_, 'a>,
     assessment: Assessment<'a>,
     question: Question,
-    answer: Option<bool>,
+    answer: Option<Answered<'_, 'a, bool>>,
     (yes, no): (Phrase, Phrase),
 ) -> Assessment<'a> {
     match answer {
-        Some(holds) => assessment.found(case.say(if holds { yes } else { no }, &[])).resting_on(case.yes_no_evidence(question, holds)),
+        Some(answer) => {
+            let found = case.say(if answer.value { yes } else { no }, &[]);
+            assessment.found(found).resting_on([case.yes_no_evidence(question, answer)])
+        }
         None => assessment.settled_by(&[question]),
     }
 }
 
 fn duration<'a>(case: &OrderCase<'_, 'a>) -> Assessment<'a> {
     let months = case.policy.thresholds.pain_duration_months;
-    let onset = case.answers().and_then(|answers| answers.pain_onset);
-    match onset {
-        Some(onset) => {
-            let verdict = onset.plus_months(months).on_or_before(case.dates.service);
-            let from = plus_months(onset.hi(), months);
-            let found = match verdict {
-                Verdict::Met => case.say(Phrase::PainLongEnough, &[&onset]),
-                Verdict::NotMet => case.say(Phrase::PainTooShort, &[&onset, &from]),
-                Verdict::Unknown => case.say(Phrase::PainDurationOpen, &[&onset]),
-            };
-            let evidence = case.answer_evidence(Question::PainOnsetDate, &onset);
-            Assessment::new(verdict).found(found).resting_on(evidence).met_from(from)
-        }
-        None => charted_duration(case, months),
-    }
+    let Some(Answered { value: since, form }) = case.answered(|answers| answers.adls_limited_since) else {
+        return charted_duration(case, months);
+    };
+    let verdict = since.plus_months(months).on_or_before(case.dates.service);
+    let from = plus_months(since.hi(), months);
+    let found = match verdict {
+        Verdict::Met => case.say(Phrase::PainLongEnough, &[&since]),
+        Verdict::NotMet => case.say(Phrase::PainTooShort, &[&since, &from]),
+        Verdict::Unknown => case.say(Phrase::PainDurationOpen, &[&since]),
+    };
+    Assessment::new(verdict).found(found).resting_on([case.answer_evidence(form, Question::AdlsLimitedSince, &since)]).met_from(from)
 }
 
-/// From the active Conditions: any one long enough proves it, none disproves it.
+/// From the active Conditions of the joint, or where none of those has an onset of the region: any one long enough proves
+/// it, none disproves it.
 fn charted_duration<'a>(case: &OrderCase<'_, 'a>, months: u32) -> Assessment<'a> {
-    let onset = |condition: &Condition<'_>| condition.onset.unwrap_or_else(|| DateInterval::missing(case.dates.cutoff));
-    let pains = active_in(case, ValueSet::SijPainDiagnoses);
-    let earliest = pains.min_by_key(|condition| (onset(condition).hi(), &condition.reference));
-    let Some(condition) = earliest else { return Assessment::new(Verdict::Unknown) };
-    let long_enough = onset(condition).plus_months(months).hi() <= case.dates.service;
-    let (verdict, phrase) = if long_enough { (Verdict::Met, Phrase::PainLongEnough) } else { (Verdict::Unknown, Phrase::PainDurationOpen) };
-    Assessment::new(verdict).found(case.say(phrase, &[&onset(condition)])).resting_on([onset_evidence(case, condition)])
+    let Some((onset, condition)) = earliest_onset(case) else { return Assessment::new(Verdict::Unknown) };
+    let long_enough = plus_months(onset.hi(), months) <= case.dates.service;
+    let (verdict, phrase) =
+        if long_enough { (Verdict::Met, Phrase::PainLongEnough) } else { (Verdict::Unknown, Phrase::PainDurationOpen) };
+    Assessment::new(verdict).found(case.say(phrase, &[&onset])).resting_on([onset_evidence(case, condition)])
+}
+
+/// The onset that counts and its Condition.
+pub(crate) fn earliest_onset<'e, 'a>(case: &OrderCase<'e, 'a>) -> Option<(DateInterval, &'e Condition<'a>)> {
+    let earliest = |set| {
+        let dated = active_in(case, set).filter_map(|condition| Some((onset(condition)?, condition)));
+        dated.min_by(|(left, one), (right, other)| left.hi().cmp(&right.hi()).then_with(|| one.reference.cmp(&other.reference)))
+    };
+    earliest(ValueSet::SijSpecificDiagnoses).or_else(|| earliest(ValueSet::SijPainDiagnoses))
+}
+
+/// When a Condition began; the day a visit's diagnosis was recorded says nothing of that.
+fn onset(condition: &Condition<'_>) -> Option<DateInterval> {
+    condition.onset.or(condition.recorded_onset.filter(|_| !condition.is_encounter_diagnosis))
 }
 
 fn onset_evidence<'a>(case: &OrderCase<'_, 'a>, condition: &Condition<'a>) -> Evidence<'a> {
-    let date = condition.onset.map(|onset| onset.to_string());
+    let date = onset(condition).map(|onset| onset.to_string());
     let what = match &date {
         Some(onset) => case.say(Phrase::EvidenceOnset, &[&condition.label, onset]),
         None => condition.label.to_string(),
@@ -103,27 +118,44 @@ fn onset_evidence<'a>(case: &OrderCase<'_, 'a>, condition: &Condition<'a>) -> Ev
     evidence(&condition.reference, date, what)
 }
 
+/// The active Conditions that were charted by the cutoff.
+pub(crate) fn active_conditions<'e, 'a>(case: &OrderCase<'e, 'a>) -> impl Iterator<Item = &'e Condition<'a>> {
+    let dates = case.dates;
+    let oldest = minus_days(dates.today, case.policy.parameters.encounter_diagnosis_days);
+    case.facts.conditions.iter().filter(move |condition| {
+        let visited = || condition.recorded.or(condition.onset).map_or(dates.cutoff, DateInterval::hi);
+        let is_current = !condition.is_encounter_diagnosis || visited() >= oldest;
+        condition.is_active && is_current && dates.charted(condition.recorded)
+    })
+}
+
 /// The active Conditions in a value set that were charted by the cutoff.
 pub(crate) fn active_in<'e, 'a>(case: &OrderCase<'e, 'a>, set: ValueSet) -> impl Iterator<Item = &'e Condition<'a>> {
-    let dates = case.dates;
-    case.facts.conditions.iter().filter(move |condition| condition.active && condition.sets.has(set) && dates.charted(condition.recorded))
+    active_conditions(case).filter(move |condition| condition.sets.has(set))
 }
 
 /// A Condition as evidence that it is there.
 pub(super) fn condition_evidence<'a>(case: &OrderCase<'_, 'a>, condition: &Condition<'a>) -> Evidence<'a> {
-    let date = condition.onset.map(|onset| onset.to_string());
+    let date = onset(condition).map(|onset| onset.to_string());
     evidence(&condition.reference, date, case.say(Phrase::EvidenceRecorded, &[&condition.label]))
 }
 
-/// The latest finding of an examination within its window; of two on one date the greater id.
-fn latest_finding<'e, 'a>(case: &OrderCase<'e, 'a>, examination: Examination) -> Option<&'e Finding<'a>> {
+/// The latest finding of an examination within its window that can be of the joint.
+fn latest_finding<'e, 'a>(case: &SiteCase<'e, 'a>, examination: Examination) -> Option<&'e Finding<'a>> {
     let oldest = minus_days(case.dates.today, case.policy.parameters.attestation_valid_days);
+    let can_be_of_joint = |finding: &Finding<'_>| finding.side == Side::Unspecified || !case.site.membership(finding.side).is_not_met();
     case.facts
         .findings
         .iter()
-        .filter(|finding| finding.examination == examination)
+        .filter(|finding| finding.examination == examination && can_be_of_joint(finding))
         .filter(|finding| finding.date.is_some_and(|date| date.lo() >= oldest && date.hi() <= case.dates.cutoff))
-        .max_by_key(|finding| (finding.date.map(DateInterval::hi), finding.reference.id()))
+        .max_by(|left, right| later(left, right))
+}
+
+/// Which of two findings is later: by date, then by instant where both have one, then by id.
+fn later(left: &Finding<'_>, right: &Finding<'_>) -> Ordering {
+    let by_instant = left.instant.zip(right.instant).map_or(Ordering::Equal, |(left, right)| left.cmp(&right));
+    left.date.cmp(&right.date).then(by_instant).then_with(|| left.reference.id().cmp(right.reference.id()))
 }
 
 fn finding_evidence<'a>(case: &OrderCase<'_, 'a>, finding: &Finding<'a>, question: Question) -> Evidence<'a> {
@@ -133,18 +165,33 @@ fn finding_evidence<'a>(case: &OrderCase<'_, 'a>, finding: &Finding<'a>, questio
 }
 
 /// I.A.2: the form, else the latest finding.
-fn tenderness<'a>(case: &OrderCase<'_, 'a>) -> Assessment<'a> {
+fn tenderness<'a>(case: &SiteCase<'_, 'a>) -> Assessment<'a> {
     let phrase = |tender| if tender { Phrase::Tender } else { Phrase::NotTender };
-    if let Some(tender) = case.answers().and_then(|answers| answers.sij_tenderness) {
-        let evidence = case.yes_no_evidence(Question::SijTenderness, tender);
-        return Assessment::new(Verdict::of(tender)).found(case.say(phrase(tender), &[])).resting_on(evidence);
+    if let Some(answer) = case.examined(case.site, |answers| answers.sij_tenderness) {
+        let evidence = case.yes_no_evidence(Question::SijTenderness, answer);
+        return Assessment::new(Verdict::from_bool(answer.value)).found(case.say(phrase(answer.value), &[])).resting_on([evidence]);
     }
     match latest_finding(case, Examination::Tenderness) {
-        Some(finding) => Assessment::new(Verdict::of(finding.positive))
+        Some(finding) => Assessment::new(Verdict::from_bool(finding.positive))
             .found(case.say(phrase(finding.positive), &[]))
             .resting_on([finding_evidence(case, finding, Question::SijTenderness)]),
-        None => Assessment::new(Verdict::Unknown).settled_by(&[Question::SijTenderness]),
+        None => examination_open(case, Assessment::new(Verdict::Unknown), &[Question::SijTenderness]),
     }
+}
+
+/// Asks for findings, and for the joint that was examined; says so where a form tells of another joint.
+fn examination_open<'a>(case: &SiteCase<'_, 'a>, assessment: Assessment<'a>, questions: &[Question]) -> Assessment<'a> {
+    if case.examined(case.site, |_| Some(())).is_some() {
+        return assessment.settled_by(questions);
+    }
+    let is_other = case.answered(has_examination).is_some();
+    let assessment = assessment.found(is_other.then(|| case.say(Phrase::OtherJointExamined, &[])));
+    assessment.settled_by(&[Question::ExaminedSide]).settled_by(questions)
+}
+
+/// Whether a form tells of an examination at all.
+fn has_examination(answers: &Answers) -> Option<()> {
+    (answers.sij_tenderness.is_some() || answers.tests.iter().any(Option::is_some)).then_some(())
 }
 
 /// The outcome of one provocation test.
@@ -152,29 +199,28 @@ struct TestOutcome<'a> {
     question: Question,
     /// Positive or negative; `None` if it was not done or nothing tells.
     positive: Option<bool>,
-    answered: bool,
+    is_answered: bool,
     evidence: Option<Evidence<'a>>,
 }
 
-fn test_outcome<'a>(case: &OrderCase<'_, 'a>, place: usize, question: Question) -> TestOutcome<'a> {
-    let answer = case.answers().and_then(|answers| answers.tests.get(place).copied().flatten());
-    if let Some(answer) = answer {
-        let positive = match answer {
+fn test_outcome<'a>(case: &SiteCase<'_, 'a>, place: usize, question: Question) -> TestOutcome<'a> {
+    if let Some(Answered { value, form }) = case.examined(case.site, |answers| answers.tests.get(place).copied().flatten()) {
+        let positive = match value {
             TestAnswer::Positive => Some(true),
             TestAnswer::Negative => Some(false),
             TestAnswer::NotDone => None,
         };
         let result = |positive| case.say(if positive { Phrase::Positive } else { Phrase::Negative }, &[]);
-        let evidence = positive.and_then(|positive| case.answer_evidence(question, &result(positive)));
-        return TestOutcome { question, positive, answered: true, evidence };
+        let evidence = positive.map(|positive| case.answer_evidence(form, question, &result(positive)));
+        return TestOutcome { question, positive, is_answered: true, evidence };
     }
     let finding = latest_finding(case, Examination::Provocation(place));
     let evidence = finding.map(|finding| finding_evidence(case, finding, question));
-    TestOutcome { question, positive: finding.map(|finding| finding.positive), answered: finding.is_some(), evidence }
+    TestOutcome { question, positive: finding.map(|finding| finding.positive), is_answered: finding.is_some(), evidence }
 }
 
 /// I.A.3: at least three of five tests positive; not met once three can no longer be reached.
-fn provocation_tests<'a>(case: &OrderCase<'_, 'a>) -> Assessment<'a> {
+fn provocation_tests<'a>(case: &SiteCase<'_, 'a>) -> Assessment<'a> {
     let outcomes: Vec<_> = PROVOCATION_TESTS.iter().enumerate().map(|(place, question)| test_outcome(case, place, *question)).collect();
     let names = |positive| {
         let those = outcomes.iter().filter(|outcome| outcome.positive == Some(positive));
@@ -189,46 +235,57 @@ fn provocation_tests<'a>(case: &OrderCase<'_, 'a>) -> Assessment<'a> {
     } else {
         Verdict::Unknown
     };
-    let mut open: Vec<_> = outcomes.iter().filter(|outcome| !outcome.answered).map(|outcome| outcome.question).collect();
+    let mut open: Vec<_> = outcomes.iter().filter(|outcome| !outcome.is_answered).map(|outcome| outcome.question).collect();
     if open.len() + positives.len() < needed {
-        open.extend(outcomes.iter().filter(|outcome| outcome.answered && outcome.positive.is_none()).map(|outcome| outcome.question));
+        open.extend(outcomes.iter().filter(|outcome| outcome.is_answered && outcome.positive.is_none()).map(|outcome| outcome.question));
     }
     let count = |names: &[&str], phrase| (!names.is_empty()).then(|| case.say(phrase, &[&names.len(), &names.join(", ")]));
-    let none = positives.is_empty().then(|| case.say(Phrase::NoTestPositive, &[]));
-    Assessment::new(verdict)
-        .found(count(&positives, Phrase::TestsPositive).or(none))
+    let assessment = Assessment::new(verdict)
+        .found(count(&positives, Phrase::TestsPositive))
         .found(count(&negatives, Phrase::TestsNegative))
-        .resting_on(outcomes.into_iter().filter_map(|outcome| outcome.evidence))
-        .settled_by(&open)
+        .resting_on(outcomes.into_iter().filter_map(|outcome| outcome.evidence));
+    if verdict.is_unknown() { examination_open(case, assessment, &open) } else { assessment }
 }
 
-/// I.A.5: the form, else no active disc or facet Condition on an available list.
+/// I.A.5: the form, else nothing on the problem list or the order that is, or could be, a disc or facet diagnosis.
 fn no_disc_or_facet_pain<'a>(case: &OrderCase<'_, 'a>) -> Assessment<'a> {
     let question = Question::DiscOrFacetEvidence;
-    if let Some(found) = case.answers().and_then(|answers| answers.disc_or_facet_evidence) {
-        let phrase = if found { Phrase::DiscOrFacetAffirmed } else { Phrase::DiscOrFacetDenied };
-        let evidence = case.yes_no_evidence(question, found);
-        return Assessment::new(!Verdict::of(found)).found(case.say(phrase, &[])).resting_on(evidence);
+    if let Some(answer) = case.answered(|answers| answers.disc_or_facet_evidence) {
+        let phrase = if answer.value { Phrase::DiscOrFacetAffirmed } else { Phrase::DiscOrFacetDenied };
+        let evidence = case.yes_no_evidence(question, answer);
+        return Assessment::new(!Verdict::from_bool(answer.value)).found(case.say(phrase, &[])).resting_on([evidence]);
     }
-    let mut conditions = active_in(case, ValueSet::DiscOrFacetPain).peekable();
-    if conditions.peek().is_none() && case.facts.conditions_available {
+    let listed: Vec<_> = active_in(case, ValueSet::DiscOrFacetPain).take(MAX_NAMED).collect();
+    let unclassified: Vec<_> = active_conditions(case).filter(|condition| condition.has_unclassified_words).take(MAX_NAMED).collect();
+    let reasons = case.order.reasons.iter().filter(|reason| reason.sets.has(ValueSet::DiscOrFacetPain));
+    let reasons: Vec<_> = reasons.map(|reason| reason.label.to_string()).chain(case.order.unclassified_reason.clone()).collect();
+    let unreadable = case.facts.conditions_unreadable;
+    let is_clear = listed.is_empty() && unclassified.is_empty() && reasons.is_empty() && unreadable == 0;
+    if is_clear && case.facts.conditions_available {
         return Assessment::new(Verdict::Met).found(case.say(Phrase::NoDiscOrFacetCondition, &[]));
     }
     let mut open = Assessment::new(Verdict::Unknown).settled_by(&[question]);
-    for condition in conditions.take(MOST_NAMED) {
+    for condition in listed {
         let found = case.say(Phrase::DiscOrFacetCondition, &[&condition.label]);
         open = open.found(found).resting_on([condition_evidence(case, condition)]);
     }
-    open
+    for condition in unclassified {
+        let found = case.say(Phrase::DiscOrFacetWords, &[&condition.label]);
+        open = open.found(found).resting_on([condition_evidence(case, condition)]);
+    }
+    for reason in reasons.into_iter().take(MAX_NAMED) {
+        open = open.found(case.say(Phrase::DiscOrFacetReason, &[&reason]));
+    }
+    open.found((unreadable > 0).then(|| case.say(Phrase::ConditionsUnreadable, &[&unreadable])))
 }
 
 /// I.A.6: the form alone; alternative diagnoses of the chart are named.
 fn no_likelier_diagnosis<'a>(case: &OrderCase<'_, 'a>) -> Assessment<'a> {
-    let answer = case.answers().and_then(|answers| answers.other_diagnosis_more_likely);
-    let assessment = Assessment::new(!Verdict::of_answer(answer));
+    let answer = case.answered(|answers| answers.other_diagnosis_more_likely);
+    let assessment = Assessment::new(!Verdict::from_answer(answer.map(|answer| answer.value)));
     let phrases = (Phrase::LikelierDiagnosis, Phrase::NoLikelierDiagnosis);
     let mut assessment = answered(case, assessment, Question::OtherDiagnosisMoreLikely, answer, phrases);
-    for condition in active_in(case, ValueSet::AlternativeDiagnoses).take(MOST_NAMED) {
+    for condition in active_in(case, ValueSet::AlternativeDiagnoses).take(MAX_NAMED) {
         let found = case.say(Phrase::AlternativeDiagnosis, &[&condition.label]);
         assessment = assessment.found(found).resting_on([condition_evidence(case, condition)]);
     }

@@ -3,6 +3,7 @@
 mod assessment;
 mod conservative_care;
 mod first_diagnostic;
+mod history_known;
 mod neurotomy;
 mod second_diagnostic;
 mod subsequent;
@@ -10,11 +11,12 @@ mod visit;
 
 pub(crate) use assessment::Assessment;
 pub(crate) use conservative_care::{nsaid_courses, therapy_courses};
-pub(crate) use first_diagnostic::{active_in, first_diagnostic};
+pub(crate) use first_diagnostic::{active_in, earliest_onset, first_diagnostic};
+pub(crate) use history_known::history_known;
 pub(crate) use neurotomy::neurotomy;
 pub(crate) use second_diagnostic::second_diagnostic;
-pub(crate) use subsequent::{continuation, subsequent, within_twelve_months};
-pub(crate) use visit::{one_procedure_per_visit, second_procedure};
+pub(crate) use subsequent::{continuation, diagnostic_response, subsequent, within_twelve_months};
+pub(crate) use visit::{OtherSource, one_procedure_per_visit, other_procedures, performed_by_physician};
 
 use crate::policy::form::Question;
 

@@ -16,7 +16,7 @@ pub(crate) fn second_diagnostic<'a>(case: &SiteCase<'_, 'a>) -> Vec<Criterion<'a
 }
 
 fn first_did_not_help<'a>(case: &SiteCase<'_, 'a>) -> Assessment<'a> {
-    let assessment = Assessment::of_response(improved(case, 0));
+    let assessment = Assessment::from_response(improved(case, 0));
     Assessment { verdict: !assessment.verdict, ..assessment }
 }
 

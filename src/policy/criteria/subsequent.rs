@@ -4,29 +4,73 @@ use chrono::NaiveDate;
 
 use super::Assessment;
 use super::conservative_care::active_therapy_evidence;
+use super::first_diagnostic::answered;
 use crate::policy::case::{SiteCase, evidence};
-use crate::policy::dates::{minus_days, minus_months, plus_months};
-use crate::policy::evaluation::{Criterion, CriterionId};
-use crate::policy::facts::{Span, Therapy};
+use crate::policy::dates::{DateInterval, minus_days, minus_months, plus_months};
+use crate::policy::evaluation::{Criterion, CriterionId, Reference};
+use crate::policy::facts::{ActiveOrder, Label, Order, Span, Standing, Therapy};
 use crate::policy::form::Question;
 use crate::policy::history::Injection;
 use crate::policy::phrases::Phrase;
-use crate::policy::response::{improved, injection_evidence, sustained};
+use crate::policy::response::{improved, injection_evidence, recurrence, stated_relief, sustained};
 use crate::policy::value_sets::ValueSet;
 use crate::policy::verdict::Verdict;
 
-/// I.C.1 to I.C.4, and II from the second injection on.
+/// I.C, and I.C.1 to I.C.4.
 pub(crate) fn subsequent<'a>(case: &SiteCase<'_, 'a>) -> Vec<Criterion<'a>> {
-    let mut criteria = vec![
+    [
+        (CriterionId::PainRecurred, pain_recurred(case)),
         (CriterionId::SustainedRelief, sustained_relief(case)),
         (CriterionId::WithOtherTreatment, with_other_treatment(case)),
         (CriterionId::TwoMonthsApart, two_months_apart(case)),
         (CriterionId::FewerThanFour, fewer_than_four(case)),
-    ];
-    if case.injections.len() > 1 {
-        criteria.push((CriterionId::DiagnosticResponse, either(case, [0, 1].into_iter(), improved)));
+    ]
+    .map(|(id, assessment)| assessment.into_criterion(id, case))
+    .into()
+}
+
+/// How many injections of an episode are initial ones: those whose response decides what comes after.
+const INITIAL_INJECTIONS: usize = 2;
+
+/// II: a diagnostic injection of this episode relieved half the pain, and of each earlier one as far as a form says that
+/// neither did. `None` where no episode has two injections.
+pub(crate) fn diagnostic_response<'a>(case: &SiteCase<'_, 'a>) -> Option<Criterion<'a>> {
+    let is_long = |injections: &[Injection<'_, '_>]| injections.len() >= INITIAL_INJECTIONS;
+    let earlier: Vec<_> = case.earlier.iter().filter(|episode| is_long(episode)).collect();
+    if !is_long(&case.injections) && earlier.is_empty() {
+        return None;
     }
-    criteria.into_iter().map(|(id, assessment)| assessment.into_criterion(id, case)).collect()
+    let current = if is_long(&case.injections) { either(case, [0, 1].into_iter(), improved) } else { Assessment::new(Verdict::Met) };
+    let mut assessment = current;
+    for episode in earlier {
+        assessment = with_earlier_episode(case, assessment, episode);
+    }
+    Some(assessment.into_criterion(CriterionId::DiagnosticResponse, case))
+}
+
+fn with_earlier_episode<'a>(case: &SiteCase<'_, 'a>, assessment: Assessment<'a>, episode: &[Injection<'_, 'a>]) -> Assessment<'a> {
+    let initial = episode.get(..INITIAL_INJECTIONS).unwrap_or_default();
+    let threshold = f64::from(case.policy.thresholds.relief_percent);
+    let failed = initial.iter().all(|injection| stated_relief(case, injection).is_some_and(|percent| percent < threshold));
+    let dates: Vec<_> = initial.iter().map(|injection| injection.when.to_string()).collect();
+    let phrase = if failed { Phrase::EarlierEpisodeFailed } else { Phrase::EarlierEpisodeNotFailed };
+    let verdict = assessment.verdict.and(Verdict::from_bool(!failed));
+    let evidence = initial.iter().flat_map(|injection| injection_evidence(case, injection));
+    Assessment { verdict, ..assessment }.found(case.say(phrase, &[&dates.join(", ")])).resting_on(evidence.collect::<Vec<_>>())
+}
+
+/// I.C: the pain came back, by the form, or by scores after one injection.
+fn pain_recurred<'a>(case: &SiteCase<'_, 'a>) -> Assessment<'a> {
+    let question = Question::PainRecurred;
+    match (case.answered(|answers| answers.pain_recurred), recurrence(case)) {
+        (None, Some((evidence, date))) => {
+            Assessment::new(Verdict::Met).found(case.say(Phrase::PainBackByScores, &[&date])).resting_on(evidence)
+        }
+        (answer, _) => {
+            let assessment = Assessment::new(Verdict::from_answer(answer.map(|answer| answer.value))).remediable(true);
+            answered(case, assessment, question, answer, (Phrase::PainBack, Phrase::PainNotBack))
+        }
+    }
 }
 
 /// The OR of what several injections did.
@@ -50,32 +94,55 @@ fn sustained_relief<'a>(case: &SiteCase<'_, 'a>) -> Assessment<'a> {
 /// I.C.2: the form, another order, an active order in the record, or therapy just given.
 fn with_other_treatment<'a>(case: &SiteCase<'_, 'a>) -> Assessment<'a> {
     let question = Question::AdjunctNoninvasiveTreatment;
-    let answer = case.answers().and_then(|answers| answers.adjunct_noninvasive_treatment);
-    if answer == Some(true) {
-        let evidence = case.yes_no_evidence(question, true);
-        return Assessment::new(Verdict::Met).found(case.say(Phrase::OtherTreatmentByForm, &[])).resting_on(evidence);
+    let answer = case.answered(|answers| answers.adjunct_noninvasive_treatment);
+    let drafted = drafted_treatment(case);
+    match (answer, drafted.or_else(|| charted_treatment(case).filter(|_| answer.is_none()))) {
+        (Some(answer), _) if answer.value => {
+            let evidence = case.yes_no_evidence(question, answer);
+            Assessment::new(Verdict::Met).found(case.say(Phrase::OtherTreatmentByForm, &[])).resting_on([evidence])
+        }
+        (_, Some(met)) => met,
+        (None, None) => Assessment::new(Verdict::Unknown).settled_by(&[question]),
+        (Some(answer), None) => {
+            let evidence = case.yes_no_evidence(question, answer);
+            let denied = Assessment::new(Verdict::NotMet).found(case.say(Phrase::NoOtherTreatmentByForm, &[])).resting_on([evidence]);
+            match charted_treatment(case) {
+                None => denied.remediable(true),
+                Some(charted) => {
+                    let found: Vec<_> = charted.found.iter().map(|found| case.say(Phrase::ChartSaysOtherwise, &[found])).collect();
+                    let open = Assessment { verdict: Verdict::Unknown, ..denied };
+                    found.into_iter().fold(open, Assessment::found).resting_on(charted.evidence).settled_by(&[question])
+                }
+            }
+        }
     }
-    if let Some(met) = ordered_treatment(case).or_else(|| recent_treatment(case)) {
-        return met;
-    }
-    let found = answer.map(|_| case.say(Phrase::NoOtherTreatmentByForm, &[]));
-    let evidence = answer.and_then(|answer| case.yes_no_evidence(question, answer));
-    Assessment::new(Verdict::of_answer(answer)).found(found).resting_on(evidence).settled_by(&[question]).remediable(true)
 }
 
-fn ordered_treatment<'a>(case: &SiteCase<'_, 'a>) -> Option<Assessment<'a>> {
-    let drafts = case
-        .facts
-        .orders
-        .iter()
-        .filter(|order| order.stands && order.position != case.order.order.position && order.sets.has(ValueSet::ConservativeTherapy));
-    let drafts = drafts.map(|order| (&order.reference, &order.label, None));
-    let active = case.facts.therapy_orders.iter().filter(|order| case.dates.charted(order.authored));
-    let active = active.map(|order| (&order.reference, &order.label, order.authored));
-    let (reference, label, date) = drafts.chain(active).min_by_key(|(reference, ..)| *reference)?;
+/// Another order of the call for conservative therapy.
+fn drafted_treatment<'a>(case: &SiteCase<'_, 'a>) -> Option<Assessment<'a>> {
+    let is_one = |order: &&Order<'_>| {
+        order.standing == Standing::Stands
+            && order.position != case.order.position
+            && order.sets.has(ValueSet::ConservativeTherapy)
+            && !order.is_elsewhere
+    };
+    let order = case.facts.orders.iter().filter(is_one).min_by_key(|order| &order.reference)?;
+    Some(ordered(case, &order.reference, &order.label, None))
+}
+
+/// An active order in the record for conservative therapy, or such therapy given lately.
+fn charted_treatment<'a>(case: &SiteCase<'_, 'a>) -> Option<Assessment<'a>> {
+    let is_one = |order: &&ActiveOrder<'_>| {
+        order.sets.has(ValueSet::ConservativeTherapy) && case.dates.charted(order.authored) && !order.is_elsewhere
+    };
+    let order = case.facts.active_orders.iter().filter(is_one).min_by_key(|order| &order.reference);
+    order.map(|order| ordered(case, &order.reference, &order.label, order.authored)).or_else(|| recent_treatment(case))
+}
+
+fn ordered<'a>(case: &SiteCase<'_, 'a>, reference: &Reference<'a>, label: &Label<'a>, date: Option<DateInterval>) -> Assessment<'a> {
     let what = case.say(Phrase::EvidenceOrder, &[label]);
     let evidence = evidence(reference, date.map(|date| date.to_string()), what);
-    Some(Assessment::new(Verdict::Met).found(case.say(Phrase::OtherTreatmentOrdered, &[label])).resting_on([evidence]))
+    Assessment::new(Verdict::Met).found(case.say(Phrase::OtherTreatmentOrdered, &[label])).resting_on([evidence])
 }
 
 fn recent_treatment<'a>(case: &SiteCase<'_, 'a>) -> Option<Assessment<'a>> {
@@ -115,16 +182,22 @@ fn two_months_apart<'a>(case: &SiteCase<'_, 'a>) -> Assessment<'a> {
     Assessment::new(verdict).found(found).resting_on(injection_evidence(case, last)).met_from(from).settled_by(&[super::INJECTION_DATE])
 }
 
-/// The episode's therapeutic injections: surely so, and possibly so.
+/// The episode's therapeutic injections: surely so, and possibly so. The first ones are diagnostic: the first always, unless
+/// the parameter has it that it counts where it helped; the second where the first one did not help.
 fn therapeutic<'c, 'e, 'a>(case: &'c SiteCase<'e, 'a>) -> (Vec<&'c Injection<'e, 'a>>, Vec<&'c Injection<'e, 'a>>) {
-    let mut definite: Vec<_> = case.injections.iter().skip(2).collect();
+    let mut definite: Vec<_> = case.injections.iter().skip(INITIAL_INJECTIONS).collect();
     let mut possible = Vec::new();
+    let helped = improved(case, 0).verdict;
     if let Some(second) = case.injections.get(1) {
-        match improved(case, 0).verdict {
+        match helped {
             Verdict::Met => definite.insert(0, second),
             Verdict::Unknown => possible.push(second),
             Verdict::NotMet => {}
         }
+    }
+    let counts_first = case.policy.parameters.first_injection_is_therapeutic && helped.is_met();
+    if let Some(first) = case.injections.first().filter(|_| counts_first) {
+        definite.insert(0, first);
     }
     (definite, possible)
 }
@@ -143,7 +216,14 @@ fn fewer_than_four<'a>(case: &SiteCase<'_, 'a>) -> Assessment<'a> {
     let most = counted.len();
     let evidence: Vec<_> = counted.iter().flat_map(|injection| injection_evidence(case, injection)).collect();
     if most < limit {
-        return Assessment::new(Verdict::Met).found(case.say(Phrase::FewTherapeutic, &[&most])).resting_on(evidence);
+        let all = case.injections.len();
+        let diagnostic = all.saturating_sub(most);
+        let found = if diagnostic > 0 && most > 0 {
+            case.say(Phrase::FewTherapeuticOfAll, &[&all, &diagnostic, &most])
+        } else {
+            case.say(Phrase::FewTherapeutic, &[&most])
+        };
+        return Assessment::new(Verdict::Met).found(found).resting_on(evidence);
     }
     if least < limit {
         let found = case.say(Phrase::TherapeuticCountOpen, &[&least, &most]);
@@ -180,13 +260,17 @@ pub(crate) fn continuation(case: &SiteCase<'_, '_>, first: &Injection<'_, '_>, d
     first.when.plus_months(case.policy.thresholds.continuation_months).on_or_after(date)
 }
 
-/// Names the form's ground for an exception, when the twelve months are over.
+/// Names the form's ground for an exception, when the twelve months are over, or asks for it.
 fn exception<'a>(case: &SiteCase<'_, 'a>, assessment: Assessment<'a>) -> Assessment<'a> {
-    let claimed = case.answers().and_then(|answers| answers.definitive_therapy_not_available) == Some(true);
-    if claimed && assessment.verdict.is_not_met() {
-        let evidence = case.yes_no_evidence(Question::DefinitiveTherapyNotAvailable, true);
-        assessment.found(case.say(Phrase::DefinitiveTherapyNotAvailable, &[])).resting_on(evidence)
-    } else {
-        assessment
+    if !assessment.verdict.is_not_met() {
+        return assessment;
+    }
+    match case.answered(|answers| answers.definitive_therapy_not_available) {
+        Some(answer) if answer.value => {
+            let evidence = case.yes_no_evidence(Question::DefinitiveTherapyNotAvailable, answer);
+            assessment.found(case.say(Phrase::DefinitiveTherapyNotAvailable, &[])).resting_on([evidence])
+        }
+        Some(_) => assessment,
+        None => assessment.excepted_by(Question::DefinitiveTherapyNotAvailable),
     }
 }

@@ -1,41 +1,171 @@
-//! The one-procedure rule of the policy's opening paragraph, as criterion V.
+//! The policy's opening paragraph: one procedure a visit, as criterion V, and performed by a physician, as VI.
 
 use super::Assessment;
-use crate::policy::case::{OrderCase, evidence};
-use crate::policy::dates::DateInterval;
-use crate::policy::evaluation::{Criterion, CriterionId};
-use crate::policy::facts::Order;
+use crate::policy::case::{SiteCase, evidence};
+use crate::policy::evaluation::{Criterion, CriterionId, OrderKind, Reference};
+use crate::policy::facts::{BillingLine, Label, ServiceWindow, Side, Standing};
 use crate::policy::phrases::Phrase;
-use crate::policy::value_sets::ValueSet;
+use crate::policy::value_sets::{Membership, ValueSet};
 use crate::policy::verdict::Verdict;
 
-/// Another invasive pain procedure ordered for the same day.
-pub(crate) fn second_procedure<'e, 'a>(case: &OrderCase<'e, 'a>) -> Option<&'e Order<'a>> {
-    let service = |order: &Order<'_>| order.due.map_or(case.dates.today, DateInterval::lo);
-    case.facts.orders.iter().find(|other| {
-        other.position != case.order.position
-            && (other.reference != case.order.reference || other.reference.id().is_empty())
-            && other.stands
-            && (other.sets.has(ValueSet::InvasivePainProcedure) || other.is_injection)
-            && service(other) == case.dates.service
+/// Where another procedure was found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum OtherSource {
+    /// Another order of the call, by its place.
+    Draft(usize),
+    /// An active order in the record.
+    ActiveOrder,
+    /// A completed Procedure.
+    Procedure,
+}
+
+/// Another invasive pain procedure that may be of the same visit.
+pub(crate) struct OtherProcedure<'f, 'a> {
+    pub reference: &'f Reference<'a>,
+    pub label: &'f Label<'a>,
+    pub source: OtherSource,
+    /// Whether it is of the same visit: not met, or unknown.
+    pub verdict: Verdict,
+}
+
+/// What tells whether another procedure is one beside the injection of the joint.
+struct Candidate<'f, 'a> {
+    reference: &'f Reference<'a>,
+    label: &'f Label<'a>,
+    source: OtherSource,
+    kind: Option<OrderKind>,
+    sets: Membership,
+    side: Side,
+    billing: Option<BillingLine>,
+    window: Option<ServiceWindow>,
+}
+
+/// The other procedures of the visit, those that surely are first.
+pub(crate) fn other_procedures<'e, 'a>(case: &SiteCase<'e, 'a>) -> Vec<OtherProcedure<'e, 'a>> {
+    let candidates = drafts(case).chain(active_orders(case)).chain(procedures(case));
+    let mut found: Vec<_> = candidates.filter(|other| is_another(case, other)).filter_map(|other| of_visit(case, &other)).collect();
+    found.sort_by_key(|other| other.verdict.is_unknown());
+    found
+}
+
+fn drafts<'c, 'e, 'a>(case: &'c SiteCase<'e, 'a>) -> impl Iterator<Item = Candidate<'e, 'a>> + 'c {
+    let order = case.order;
+    let others = case.facts.orders.iter().filter(move |other| {
+        other.standing == Standing::Stands
+            && other.position != order.position
+            && (other.reference != order.reference || other.reference.id().is_empty())
+    });
+    others.map(|other| Candidate {
+        reference: &other.reference,
+        label: &other.label,
+        source: OtherSource::Draft(other.position),
+        kind: other.kind,
+        sets: other.sets,
+        side: other.side,
+        billing: other.billing,
+        window: other.window,
     })
 }
 
+fn active_orders<'c, 'e, 'a>(case: &'c SiteCase<'e, 'a>) -> impl Iterator<Item = Candidate<'e, 'a>> + 'c {
+    let others = case.facts.active_orders.iter().filter(|other| other.window.is_some() && case.dates.charted(other.authored));
+    others.map(|other| Candidate {
+        reference: &other.reference,
+        label: &other.label,
+        source: OtherSource::ActiveOrder,
+        kind: other.kind,
+        sets: other.sets,
+        side: other.side,
+        billing: other.billing,
+        window: other.window,
+    })
+}
+
+fn procedures<'c, 'e, 'a>(case: &'c SiteCase<'e, 'a>) -> impl Iterator<Item = Candidate<'e, 'a>> + 'c {
+    let on_day = case.facts.pain_procedures.iter().filter(|other| other.performed == case.dates.service);
+    on_day.map(|other| Candidate {
+        reference: &other.reference,
+        label: &other.label,
+        source: OtherSource::Procedure,
+        kind: other.is_injection.then_some(OrderKind::Injection),
+        sets: ValueSet::InvasivePainProcedure.into(),
+        side: other.side,
+        billing: other.billing,
+        window: Some(ServiceWindow { first: other.performed, last: Some(other.performed) }),
+    })
+}
+
+/// Whether it is an invasive pain procedure, and neither the other joint's part of one bilateral procedure nor the other
+/// line of the same injection's bill.
+fn is_another(case: &SiteCase<'_, '_>, other: &Candidate<'_, '_>) -> bool {
+    let is_invasive = other.sets.has(ValueSet::InvasivePainProcedure) || other.kind.is_some();
+    is_invasive && !is_other_joint(case, other) && !is_other_line(case, other)
+}
+
+fn is_other_joint(case: &SiteCase<'_, '_>, other: &Candidate<'_, '_>) -> bool {
+    let is_opposite = matches!((case.site.side(), other.side), (Side::Left, Side::Right) | (Side::Right, Side::Left));
+    case.policy.parameters.bilateral_is_one_procedure && other.kind == Some(OrderKind::Injection) && is_opposite
+}
+
+fn is_other_line(case: &SiteCase<'_, '_>, other: &Candidate<'_, '_>) -> bool {
+    let lines = (case.order.billing, other.billing);
+    let is_pair = matches!(
+        lines,
+        (Some(BillingLine::Professional), Some(BillingLine::Facility)) | (Some(BillingLine::Facility), Some(BillingLine::Professional))
+    );
+    is_pair && other.side.compatible(case.site.side())
+}
+
+/// On the day of service, surely or possibly; `None` where it is not.
+fn of_visit<'f, 'a>(case: &SiteCase<'_, 'a>, other: &Candidate<'f, 'a>) -> Option<OtherProcedure<'f, 'a>> {
+    let verdict = match other.window {
+        Some(window) if window.is_day(case.dates.service) => Verdict::NotMet,
+        Some(window) if !window.holds(case.dates.service) => return None,
+        Some(_) | None => Verdict::Unknown,
+    };
+    Some(OtherProcedure { reference: other.reference, label: other.label, source: other.source, verdict })
+}
+
 /// V: no other invasive pain procedure planned for the same visit.
-pub(crate) fn one_procedure_per_visit<'a>(case: &OrderCase<'_, 'a>) -> Criterion<'a> {
-    let assessment = match second_procedure(case) {
-        None if case.facts.orders_unread > 0 => {
-            Assessment::new(Verdict::Unknown).found(case.say(Phrase::OrdersUnread, &[&case.facts.orders_unread]))
-        }
-        None => Assessment::new(Verdict::Met).found(case.say(Phrase::OneProcedure, &[])),
-        Some(other) => {
-            let date = Some(case.dates.service.to_string());
-            let what = case.say(Phrase::EvidenceOrder, &[&other.label]);
-            Assessment::new(Verdict::NotMet)
-                .found(case.say(Phrase::SecondProcedure, &[&other.label]))
-                .resting_on([evidence(&other.reference, date, what)])
-                .remediable(true)
+pub(crate) fn one_procedure_per_visit<'a>(case: &SiteCase<'_, 'a>) -> Criterion<'a> {
+    let others = other_procedures(case);
+    let unread = case.facts.unreadable_orders.len() + case.facts.orders_missing;
+    let is_certain = others.first().is_some_and(|other| other.verdict.is_not_met());
+    let verdict = match (is_certain, others.is_empty() && unread == 0) {
+        (true, _) => Verdict::NotMet,
+        (false, true) => Verdict::Met,
+        (false, false) => Verdict::Unknown,
+    };
+    let mut assessment = Assessment::new(verdict).remediable(true);
+    for other in others.iter().filter(|other| !is_certain || other.verdict.is_not_met()) {
+        let phrase = match (other.source, other.verdict.is_unknown()) {
+            (OtherSource::Draft(_), false) => Phrase::SecondProcedure,
+            (OtherSource::ActiveOrder, false) => Phrase::SecondProcedureOnRecord,
+            (OtherSource::Procedure, _) => Phrase::SecondProcedureDone,
+            (OtherSource::Draft(_) | OtherSource::ActiveOrder, true) => Phrase::SecondProcedureOpen,
+        };
+        let date = Some(case.dates.service.to_string()).filter(|_| other.verdict.is_not_met());
+        let what = case.say(Phrase::EvidenceOrder, &[other.label]);
+        assessment = assessment.found(case.say(phrase, &[other.label])).resting_on([evidence(other.reference, date, what)]);
+    }
+    let none = verdict.is_met().then(|| case.say(Phrase::OneProcedure, &[]));
+    let unreadable = (verdict.is_unknown() && unread > 0).then(|| case.say(Phrase::OrdersUnread, &[&unread]));
+    assessment.found(none).found(unreadable).into_criterion(CriterionId::OneProcedurePerVisit, case)
+}
+
+/// VI: performed by a physician.
+pub(crate) fn performed_by_physician<'a>(case: &SiteCase<'_, 'a>) -> Criterion<'a> {
+    let performer = &case.order.performer;
+    let assessment = match (&performer.non_physician, performer.is_physician) {
+        (Some(other), false) => Assessment::new(Verdict::NotMet)
+            .found(case.say(Phrase::PerformedByOther, &[other]))
+            .resting_on([evidence(&case.order.reference, None, case.say(Phrase::EvidencePerformer, &[other]))]),
+        (_, true) => Assessment::new(Verdict::Met).found(case.say(Phrase::PerformedByPhysician, &[])),
+        (None, false) => {
+            let presumed = case.policy.parameters.performer_presumed_physician;
+            let phrase = if presumed { Phrase::PhysicianPresumed } else { Phrase::PerformerNotStated };
+            Assessment::new(if presumed { Verdict::Met } else { Verdict::Unknown }).found(case.say(phrase, &[]))
         }
     };
-    assessment.into_criterion(CriterionId::OneProcedurePerVisit, case)
+    assessment.remediable(true).into_criterion(CriterionId::PerformedByPhysician, case)
 }

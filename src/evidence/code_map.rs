@@ -1,0 +1,73 @@
+//! A client's own codes, each with the standard coding it stands for.
+//! Not here: reading the file that lists them ([`crate::config`]).
+
+use std::collections::HashMap;
+
+use crate::policy::{Side, ValueSet};
+
+/// A client's local codes. A mapped coding counts as both: itself and what it stands for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LocalCodes {
+    by_system: HashMap<String, HashMap<String, Mapped>>,
+}
+
+/// What a local code stands for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Mapped {
+    /// The standard system and code.
+    pub coding: Option<(String, String)>,
+    /// The side that the local code names.
+    pub side: Option<Side>,
+    /// A value set of the policy that the code is in, beside those of the standard coding.
+    pub value_set: Option<ValueSet>,
+}
+
+impl LocalCodes {
+    /// Adds a code; `false` if it is there already.
+    pub fn add(&mut self, system: &str, code: &str, mapped: Mapped) -> bool {
+        let codes = self.by_system.entry(system_key(system).to_owned()).or_default();
+        codes.insert(code_key(code), mapped).is_none()
+    }
+
+    /// Whether it has no code.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.by_system.is_empty()
+    }
+
+    /// How many codes it has.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.by_system.values().map(HashMap::len).sum()
+    }
+
+    /// What a local code stands for. Codes are compared without case.
+    #[must_use]
+    pub fn find(&self, system: &str, code: &str) -> Option<&Mapped> {
+        self.by_system.get(system_key(system))?.get(&code_key(code))
+    }
+}
+
+fn system_key(system: &str) -> &str {
+    let system = system.trim();
+    system.strip_suffix('/').unwrap_or(system)
+}
+
+fn code_key(code: &str) -> String {
+    code.trim().to_ascii_lowercase()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_local_code_is_found_by_system_and_code_without_case() {
+        let mut codes = LocalCodes::default();
+        let mapped = Mapped { side: Some(Side::Left), ..Mapped::default() };
+        assert!(codes.add("urn:local", "SIJ-L", mapped.clone()));
+        assert!(!codes.add("urn:local/", "sij-l", mapped.clone()));
+        assert_eq!(codes.find(" urn:local ", "Sij-L"), Some(&mapped));
+        assert_eq!(codes.find("urn:other", "SIJ-L"), None);
+    }
+}

@@ -1,0 +1,311 @@
+//! What codes and words say: value sets, the side, the region (policy semantics, section 3).
+//! A code decides; words are looked at only where no code does. Not here: which resource says it.
+
+use std::borrow::Cow;
+
+use serde_json::value::RawValue;
+
+use super::chart::{Chart, id, text};
+use super::code_map::LocalCodes;
+use super::resource::view;
+use super::views::{CodingView, ConceptView, ConditionView, ExtensionView, ReferenceView};
+use crate::policy::{BillingLine, Label, Lookup, Membership, OrderKind, Phrases, Side, SystemKind, ValueSet, Words};
+
+/// What a concept is, by the policy's value sets.
+#[derive(Debug, Default)]
+pub(crate) struct Coded<'a> {
+    pub sets: Membership,
+    pub label: Label<'a>,
+    /// The side that modifiers behind its codes name.
+    pub side: Side,
+    /// Whether a coding is in CPT, HCPCS, SNOMED CT or ICD-10-PCS.
+    pub has_procedure_system: bool,
+    /// Whether a coding is in ICD-10-CM or SNOMED CT.
+    pub has_diagnosis_system: bool,
+    /// Whether a coding has a code in one of the procedure systems, or in none.
+    pub has_procedure_code: bool,
+}
+
+/// Where a coding stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum CodeUse {
+    /// The code of an order or a Procedure, which needs no system.
+    Procedure,
+    /// Anything else.
+    Other,
+}
+
+/// The sides that a resource names, by where it names them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct NamedSide {
+    pub side: Side,
+    /// Whether body sites and modifiers name different ones.
+    pub is_contradictory: bool,
+}
+
+/// The parts of a resource that name a side.
+#[derive(Clone, Copy)]
+pub(crate) struct SideParts<'r, 'a> {
+    pub code: Option<&'r ConceptView<'a>>,
+    pub body_sites: &'r [ConceptView<'a>],
+    pub extensions: &'r [ExtensionView<'a>],
+    /// What the modifiers behind its codes name.
+    pub by_code: Side,
+}
+
+/// The parts of a resource that name the region or the reason it is for.
+#[derive(Clone, Copy)]
+pub(crate) struct RegionParts<'r, 'a> {
+    pub body_sites: &'r [ConceptView<'a>],
+    pub reason_codes: &'r [ConceptView<'a>],
+    pub reason_references: &'r [ReferenceView<'a>],
+    pub contained: &'r [&'a RawValue],
+    /// A drug is given for pain and inflammation wherever they are.
+    pub is_drug: bool,
+}
+
+/// The value sets whose codes name the region of the joint.
+const REGION_SETS: [ValueSet; 5] = [
+    ValueSet::SacroiliacJointStructure,
+    ValueSet::LowBackRegion,
+    ValueSet::CoveredDiagnoses,
+    ValueSet::SijPainDiagnoses,
+    ValueSet::DiscOrFacetPain,
+];
+
+const SIDE_SETS: [(ValueSet, Side); 3] =
+    [(ValueSet::SideLeft, Side::Left), (ValueSet::SideRight, Side::Right), (ValueSet::SideBoth, Side::Both)];
+
+impl<'a> Chart<'_, 'a> {
+    /// What a coding is, by itself and by the client's map of local codes.
+    pub(crate) fn lookup(&self, coding: &CodingView<'a>, code_use: CodeUse) -> Lookup {
+        let sets = &self.policy.value_sets;
+        let own = match code_use {
+            CodeUse::Procedure => sets.find_procedure(coding.system(), coding.code()),
+            CodeUse::Other => sets.find(coding.system(), coding.code()),
+        };
+        let Some(mapped) = self.mapped(coding) else { return own };
+        let standard = mapped.coding.as_ref().map(|(system, code)| sets.find(system, code)).unwrap_or_default();
+        let listed = mapped.value_set.map(Membership::from).unwrap_or_default();
+        Lookup { sets: own.sets.union(standard.sets).union(listed), system: standard.system.or(own.system) }
+    }
+
+    fn mapped(&self, coding: &CodingView<'a>) -> Option<&super::code_map::Mapped> {
+        self.local_codes.and_then(|map: &LocalCodes| map.find(coding.system(), coding.code()))
+    }
+
+    /// The value sets of a concept's codings, its words, and the side its modifiers name.
+    pub(crate) fn coded(&self, concept: Option<&ConceptView<'a>>, code_use: CodeUse) -> Coded<'a> {
+        let mut coded = Coded::default();
+        let Some(concept) = concept else { return coded };
+        for coding in concept.codings() {
+            let Lookup { sets, system } = self.lookup(coding, code_use);
+            if coded.label.code.is_empty() || (coded.sets.is_empty() && !sets.is_empty()) {
+                coded.label = label(coding, concept);
+            }
+            coded.sets = coded.sets.union(sets);
+            let is_procedure_system = matches!(system, Some(SystemKind::Procedure | SystemKind::SnomedCt | SystemKind::Icd10Pcs));
+            coded.has_procedure_system |= is_procedure_system;
+            coded.has_diagnosis_system |= matches!(system, Some(SystemKind::Icd10Cm | SystemKind::SnomedCt));
+            let has_system = !coding.system().trim().is_empty();
+            coded.has_procedure_code |= !coding.code().trim().is_empty() && (is_procedure_system || !has_system);
+            coded.side = coded.side.joined(self.side_of_coding(coding, code_use));
+        }
+        if coded.label == Label::default() {
+            coded.label.display = concept.text.as_ref().map(|text| text.0.clone());
+        }
+        coded
+    }
+
+    /// The side that a coding's own modifiers, or the client's map, name.
+    fn side_of_coding(&self, coding: &CodingView<'a>, code_use: CodeUse) -> Side {
+        let mapped = self.mapped(coding).and_then(|mapped| mapped.side).unwrap_or_default();
+        if code_use == CodeUse::Other && coding.system().trim().is_empty() {
+            return mapped;
+        }
+        let modifiers = self.policy.value_sets.modifiers(coding.system(), coding.code());
+        modifiers.fold(mapped, |side, modifier| side.joined(self.policy.side_of_modifier(modifier)))
+    }
+
+    /// The side of an order, a Procedure or a finding: by its body sites, by modifiers, or else by words.
+    pub(crate) fn named_side(&self, parts: SideParts<'_, 'a>) -> NamedSide {
+        let by_site = self.side_of_body_sites(parts.body_sites);
+        let by_modifier = parts.by_code.joined(self.side_of_extensions(&parts));
+        match (by_site, by_modifier) {
+            (Side::Unspecified, Side::Unspecified) => NamedSide { side: self.side_of_words(&parts), is_contradictory: false },
+            (Side::Unspecified, side) | (side, Side::Unspecified) => NamedSide { side, is_contradictory: false },
+            (left, right) if left == right => NamedSide { side: left, is_contradictory: false },
+            (_, _) => NamedSide { side: Side::Both, is_contradictory: true },
+        }
+    }
+
+    fn side_of_body_sites(&self, body_sites: &[ConceptView<'a>]) -> Side {
+        let codings = body_sites.iter().flat_map(ConceptView::codings);
+        codings.fold(Side::Unspecified, |side, coding| {
+            let sets = self.lookup(coding, CodeUse::Other).sets;
+            let mapped = self.mapped(coding).and_then(|mapped| mapped.side).unwrap_or_default();
+            let named = SIDE_SETS.into_iter().filter(|(set, _)| sets.has(*set));
+            named.fold(side.joined(mapped), |side, (_, named)| side.joined(named))
+        })
+    }
+
+    /// The side that modifiers in extensions name: of the resource, its code, or the code's codings.
+    fn side_of_extensions(&self, parts: &SideParts<'_, 'a>) -> Side {
+        let of_code = parts.code.into_iter().flat_map(|code| code.extension.iter().flatten());
+        let of_codings = parts.code.into_iter().flat_map(ConceptView::codings).flat_map(|coding| coding.extension.iter().flatten());
+        let extensions = parts.extensions.iter().chain(of_code).chain(of_codings);
+        extensions.fold(Side::Unspecified, |side, extension| {
+            let codings = extension.value_coding.iter().chain(extension.value_codeable_concept.iter().flat_map(ConceptView::codings));
+            let codes = codings.filter(|coding| self.can_be_modifier(coding)).map(CodingView::code);
+            let codes = codes.chain(extension.value_code.iter().map(super::text::Text::as_str));
+            codes.fold(side, |side, code| side.joined(self.policy.side_of_modifier(code.trim())))
+        })
+    }
+
+    fn can_be_modifier(&self, coding: &CodingView<'a>) -> bool {
+        let system = coding.system();
+        system.trim().is_empty() || self.policy.value_sets.system_kind(system) == Some(SystemKind::Procedure)
+    }
+
+    fn side_of_words(&self, parts: &SideParts<'_, 'a>) -> Side {
+        let texts = parts.body_sites.iter().chain(parts.code).flat_map(words);
+        texts.fold(Side::Unspecified, |side, words| {
+            let named = self.policy.words.sides.iter().filter(|(_, phrases)| phrases.are_in(&words));
+            named.fold(side, |side, (named, _)| side.joined(*named))
+        })
+    }
+
+    /// Whether one of the body sites is the sacroiliac joint, by its code.
+    pub(crate) fn is_joint_site(&self, body_sites: &[ConceptView<'a>]) -> bool {
+        let mut codings = body_sites.iter().flat_map(ConceptView::codings);
+        codings.any(|coding| self.lookup(coding, CodeUse::Other).sets.has(ValueSet::SacroiliacJointStructure))
+    }
+
+    /// Whether a text of the code or of a body site has one of the phrases.
+    pub(crate) fn says(&self, phrases: &Phrases, code: Option<&ConceptView<'a>>, body_sites: &[ConceptView<'a>]) -> bool {
+        code.into_iter().chain(body_sites).flat_map(words).any(|words| phrases.are_in(&words))
+    }
+
+    /// Whether code or body site names the sacroiliac joint, by its code or in words.
+    fn names_joint(&self, code: Option<&ConceptView<'a>>, body_sites: &[ConceptView<'a>]) -> bool {
+        self.is_joint_site(body_sites) || self.says(&self.policy.words.sacroiliac_joint, code, body_sites)
+    }
+
+    /// Whether it is an injection of the joint: by its code, or by the code of a joint injection with the joint named.
+    pub(crate) fn is_injection(&self, sets: Membership, code: Option<&ConceptView<'a>>, body_sites: &[ConceptView<'a>]) -> bool {
+        sets.has(ValueSet::SijInjection) || (sets.has(ValueSet::JointInjection) && self.names_joint(code, body_sites))
+    }
+
+    /// Whether it is a radiofrequency neurotomy of the joint: by its code, or by one of nerve destruction with the joint
+    /// named, or by the code of an unlisted procedure with the joint and radiofrequency in words.
+    pub(crate) fn is_neurotomy(&self, sets: Membership, code: Option<&ConceptView<'a>>, body_sites: &[ConceptView<'a>]) -> bool {
+        sets.has(ValueSet::SijRadiofrequencyNeurotomy)
+            || (sets.has(ValueSet::NerveDestruction) && self.names_joint(code, body_sites))
+            || (sets.has(ValueSet::UnlistedProcedure)
+                && self.names_joint(code, body_sites)
+                && self.says(&self.policy.words.radiofrequency, code, body_sites))
+    }
+
+    /// What is ordered, as far as the policy decides it. What is both is a neurotomy.
+    pub(crate) fn kind(&self, sets: Membership, code: Option<&ConceptView<'a>>, body_sites: &[ConceptView<'a>]) -> Option<OrderKind> {
+        if self.is_neurotomy(sets, code, body_sites) {
+            Some(OrderKind::Neurotomy)
+        } else {
+            self.is_injection(sets, code, body_sites).then_some(OrderKind::Injection)
+        }
+    }
+
+    /// Whether an entry says itself that it is for another region or reason.
+    pub(crate) fn is_elsewhere(&self, parts: RegionParts<'_, 'a>) -> bool {
+        let mut makes_statement = false;
+        let sites = parts.body_sites.iter().map(|site| self.statement(site, true, parts.is_drug));
+        let reasons = parts.reason_codes.iter().map(|reason| self.statement(reason, false, parts.is_drug));
+        for statement in sites.chain(reasons) {
+            match statement {
+                Some(true) => return false,
+                Some(false) => makes_statement = true,
+                None => {}
+            }
+        }
+        for reference in parts.reason_references {
+            for statement in self.statements_of_conditions(reference, &parts) {
+                match statement {
+                    Some(true) => return false,
+                    Some(false) => makes_statement = true,
+                    None => {}
+                }
+            }
+        }
+        makes_statement
+    }
+
+    fn statements_of_conditions(&self, reference: &ReferenceView<'a>, parts: &RegionParts<'_, 'a>) -> Vec<Option<bool>> {
+        let of = |condition: &ConditionView<'a>| {
+            let own = condition.code.as_ref().filter(|_| self.subject.is(condition.subject.as_ref()));
+            own.and_then(|code| self.statement(code, false, parts.is_drug))
+        };
+        let reference = text(reference.reference.as_ref());
+        if reference.starts_with('#') {
+            let contained = parts.contained.iter().filter_map(|raw| view::<ConditionView<'a>>(raw));
+            return contained.filter(|condition| is_contained_as(reference, text(condition.id.as_ref()))).map(|found| of(&found)).collect();
+        }
+        self.indices.conditions().named(reference).iter().map(|condition| of(condition)).collect()
+    }
+
+    /// Whether a concept speaks of the joint's region; `None` where it says nothing of any.
+    fn statement(&self, concept: &ConceptView<'a>, is_site: bool, is_drug: bool) -> Option<bool> {
+        let mut names_code = false;
+        let mut is_side_alone = true;
+        for coding in concept.codings() {
+            let Lookup { sets, system } = self.lookup(coding, CodeUse::Other);
+            if sets.has_any(&REGION_SETS) || (is_drug && sets.has(ValueSet::DrugIndication)) {
+                return Some(true);
+            }
+            is_side_alone &= SIDE_SETS.iter().any(|(set, _)| sets.has(*set));
+            names_code |= system == Some(SystemKind::Icd10Cm) || (is_site && system == Some(SystemKind::SnomedCt));
+        }
+        let texts: Vec<Words> = words(concept).collect();
+        if is_site && is_side_alone && texts.iter().all(|words| words.are_all_in(&self.policy.words.side_only)) {
+            return None;
+        }
+        if texts.iter().all(Words::is_empty) {
+            return names_code.then_some(false);
+        }
+        Some(texts.iter().any(|words| self.names_region(words, is_drug)))
+    }
+
+    fn names_region(&self, words: &Words, is_drug: bool) -> bool {
+        let lists = &self.policy.words;
+        lists.region.are_in(words)
+            || (is_drug && (lists.drug_indication.are_in(words) || lists.drug_pain.are_in_unless_beside(words, &lists.not_pain_beside)))
+    }
+}
+
+impl BillingLine {
+    /// Which line of an injection its codes are; with both codes it counts as the physician's.
+    pub(crate) fn from_sets(sets: Membership) -> Option<Self> {
+        if sets.has(ValueSet::ProfessionalInjection) {
+            Some(Self::Professional)
+        } else {
+            sets.has(ValueSet::FacilityInjection).then_some(Self::Facility)
+        }
+    }
+}
+
+/// The words of a concept, text by text.
+pub(crate) fn words<'c>(concept: &'c ConceptView<'_>) -> impl Iterator<Item = Words> + 'c {
+    let displays = concept.codings().filter_map(|coding| coding.display.as_ref());
+    concept.text.iter().chain(displays).map(|text| Words::parse(text.as_str()))
+}
+
+/// Whether `#id` names a contained resource, whose own id some clients write with the `#` as well.
+pub(crate) fn is_contained_as(reference: &str, id: &str) -> bool {
+    reference.strip_prefix('#').is_some_and(|local| !id.is_empty() && local == id.strip_prefix('#').unwrap_or(id))
+}
+
+/// The words of a coding, with the concept's text where it has no display of its own.
+pub(crate) fn label<'a>(coding: &CodingView<'a>, concept: &ConceptView<'a>) -> Label<'a> {
+    let display = coding.display.as_ref().or(concept.text.as_ref());
+    let code: Cow<'a, str> = id(coding.code.as_ref());
+    Label { code, display: display.map(|display| display.0.clone()) }
+}

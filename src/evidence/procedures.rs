@@ -1,0 +1,193 @@
+//! From Procedures to injections of the joint, what could be one, other pain procedures, and therapy (policy semantics,
+//! sections 4 and 6).
+
+use super::chart::{Chart, id, text};
+use super::concepts::{CodeUse, Coded, RegionParts, SideParts};
+use super::lenient::List;
+use super::unread::{Part, UnreadView};
+use super::views::{ConceptView, PeriodView, ProcedureView};
+use super::written::Written;
+use crate::policy::{
+    BillingLine, ChartedInjection, DateInterval, InjectionDoubt, Named, PainProcedure, Reference, Side, Span, Therapy, ValueSet,
+};
+
+/// What the Procedures of a record come to.
+#[derive(Debug, Default)]
+pub(crate) struct Procedures<'a> {
+    pub injections: Vec<ChartedInjection<'a>>,
+    pub pain_procedures: Vec<PainProcedure<'a>>,
+    pub therapies: Vec<Therapy<'a>>,
+    pub fusions: Vec<Named<'a>>,
+}
+
+/// A Procedure with such a status was not carried out, whatever its code.
+const NOT_CARRIED_OUT: [&str; 4] = ["not-done", "entered-in-error", "preparation", "stopped"];
+
+const THERAPY_SETS: [ValueSet; 3] = [ValueSet::ConservativeTherapy, ValueSet::TherapySession, ValueSet::ActivityModification];
+
+impl<'a> Chart<'_, 'a> {
+    pub(crate) fn procedures(&self) -> Procedures<'a> {
+        let mut found = Procedures::default();
+        for procedure in self.record.procedures.iter().filter(|procedure| self.subject.is(procedure.subject.as_ref())) {
+            self.add_procedure(procedure, &mut found);
+        }
+        for unread in self.record.unread.iter().filter(|unread| unread.kind == "Procedure") {
+            found.injections.extend(self.unread_injection(unread));
+        }
+        found
+    }
+
+    fn add_procedure(&self, procedure: &ProcedureView<'a>, found: &mut Procedures<'a>) {
+        let status = text(procedure.status.as_ref());
+        if NOT_CARRIED_OUT.contains(&status) {
+            return;
+        }
+        let coded = self.coded(procedure.code.as_ref(), CodeUse::Procedure);
+        let is_completed = status == "completed";
+        let reference = || Reference::new("Procedure", id(procedure.id.as_ref()));
+        if is_completed && coded.sets.has_any(&THERAPY_SETS) && !self.is_elsewhere(region(procedure)) {
+            let span = self.therapy_span(procedure);
+            found.therapies.push(Therapy { reference: reference(), sets: coded.sets, label: coded.label.clone(), span });
+        }
+        if is_completed && coded.sets.has(ValueSet::SijFusion) {
+            found.fusions.push(Named { reference: reference(), words: coded.label.to_string() });
+        }
+        let body_sites = procedure.body_site.as_deref().unwrap_or_default();
+        let is_injection = self.is_injection(coded.sets, procedure.code.as_ref(), body_sites);
+        let performed = self.performed(procedure.performed_date_time.as_ref(), procedure.performed_period.as_ref());
+        let doubt = if is_injection {
+            status_doubt(procedure.status.as_ref().map(super::text::Text::as_str)).or(performed.is_none().then_some(InjectionDoubt::NoDate))
+        } else {
+            match self.unclear_code(procedure.code.as_ref(), &coded, body_sites, false) {
+                Some(doubt) => Some(doubt),
+                None => {
+                    found.pain_procedures.extend(self.other_pain_procedure(procedure, &coded, performed).filter(|_| is_completed));
+                    return;
+                }
+            }
+        };
+        let side = self.procedure_side(procedure, &coded);
+        let billing = BillingLine::from_sets(coded.sets);
+        if let Some(performed) = performed.and_then(DateInterval::full).filter(|_| is_injection && is_completed) {
+            let label = coded.label.clone();
+            found.pain_procedures.push(PainProcedure { reference: reference(), label, side, is_injection, billing, performed });
+        }
+        found.injections.push(ChartedInjection { reference: reference(), label: coded.label, side, billing, performed, doubt });
+    }
+
+    /// One in `invasive-pain-procedure`, or a neurotomy of the joint, with a full date.
+    fn other_pain_procedure(
+        &self,
+        procedure: &ProcedureView<'a>,
+        coded: &Coded<'a>,
+        performed: Option<DateInterval>,
+    ) -> Option<PainProcedure<'a>> {
+        let body_sites = procedure.body_site.as_deref().unwrap_or_default();
+        let is_one = coded.sets.has(ValueSet::InvasivePainProcedure) || self.is_neurotomy(coded.sets, procedure.code.as_ref(), body_sites);
+        let performed = performed.and_then(DateInterval::full).filter(|_| is_one)?;
+        Some(PainProcedure {
+            reference: Reference::new("Procedure", id(procedure.id.as_ref())),
+            label: coded.label.clone(),
+            side: self.procedure_side(procedure, coded),
+            is_injection: false,
+            billing: BillingLine::from_sets(coded.sets),
+            performed,
+        })
+    }
+
+    fn procedure_side(&self, procedure: &ProcedureView<'a>, coded: &Coded<'a>) -> Side {
+        let parts = SideParts {
+            code: procedure.code.as_ref(),
+            body_sites: procedure.body_site.as_deref().unwrap_or_default(),
+            extensions: procedure.extension.as_deref().unwrap_or_default(),
+            by_code: coded.side,
+        };
+        self.named_side(parts).side
+    }
+
+    /// Why a Procedure that is not recognised by a code could be an injection of the joint all the same.
+    fn unclear_code(
+        &self,
+        code: Option<&ConceptView<'a>>,
+        coded: &Coded<'a>,
+        body_sites: &[ConceptView<'a>],
+        site_is_unreadable: bool,
+    ) -> Option<InjectionDoubt> {
+        let has_words = || code.into_iter().flat_map(super::concepts::words).any(|words| !words.is_empty());
+        if !coded.has_procedure_code && !has_words() {
+            return Some(InjectionDoubt::NoCode);
+        }
+        if coded.has_procedure_system {
+            return None;
+        }
+        let lists = &self.policy.words;
+        let names_joint = site_is_unreadable || self.says(&lists.sacroiliac_joint, code, body_sites);
+        (names_joint && self.says(&lists.injection, code, body_sites)).then_some(InjectionDoubt::Words)
+    }
+
+    /// The date of a Procedure: when it was performed, else when that began, else when it ended.
+    pub(crate) fn performed(&self, day: Option<&super::text::Text<'a>>, period: Option<&PeriodView<'a>>) -> Option<DateInterval> {
+        let candidates = [day, period.and_then(|period| period.start.as_ref()), period.and_then(|period| period.end.as_ref())];
+        candidates.into_iter().find_map(|candidate| Written::read_after(candidate, self.birth_date).date())
+    }
+
+    fn therapy_span(&self, procedure: &ProcedureView<'a>) -> Span {
+        let read = |text: Option<&super::text::Text<'a>>| Written::read_after(text, self.birth_date);
+        match read(procedure.performed_date_time.as_ref()) {
+            day @ Written::Date(_) => day.span_to(day),
+            Written::Absent | Written::NoDate => {
+                let period = procedure.performed_period.as_ref();
+                let (start, end) = (period.and_then(|period| period.start.as_ref()), period.and_then(|period| period.end.as_ref()));
+                read(start).span_to(read(end))
+            }
+        }
+        .unwrap_or(Span::Unproven)
+    }
+
+    /// A Procedure that cannot be read whole: what can be read of it may be an injection of the joint.
+    fn unread_injection(&self, unread: &UnreadView<'a>) -> Option<ChartedInjection<'a>> {
+        let status = unread.part::<super::text::Text<'a>>("status").read();
+        if !self.subject.is(unread.subject().as_ref()) || status.as_ref().is_some_and(|status| NOT_CARRIED_OUT.contains(&status.as_str())) {
+            return None;
+        }
+        let code = unread.part::<ConceptView<'a>>("code").read();
+        let coded = self.coded(code.as_ref(), CodeUse::Procedure);
+        let sites = unread.part::<List<ConceptView<'a>>>("bodySite");
+        let site_is_unreadable = matches!(sites, Part::Unreadable);
+        let sites = sites.read().unwrap_or_default();
+        let is_injection = self.is_injection(coded.sets, code.as_ref(), &sites)
+            || (site_is_unreadable && coded.sets.has(ValueSet::JointInjection));
+        let doubt = if is_injection {
+            InjectionDoubt::Unreadable
+        } else {
+            self.unclear_code(code.as_ref(), &coded, &sites, site_is_unreadable)?
+        };
+        let (day, period) = (unread.part("performedDateTime").read(), unread.part("performedPeriod").read());
+        Some(ChartedInjection {
+            reference: Reference::new("Procedure", id(unread.id.as_ref())),
+            label: coded.label,
+            side: Side::Unspecified,
+            billing: BillingLine::from_sets(coded.sets),
+            performed: self.performed(day.as_ref(), period.as_ref()),
+            doubt: Some(doubt),
+        })
+    }
+}
+
+fn region<'r, 'a>(procedure: &'r ProcedureView<'a>) -> RegionParts<'r, 'a> {
+    RegionParts {
+        body_sites: procedure.body_site.as_deref().unwrap_or_default(),
+        reason_codes: procedure.reason_code.as_deref().unwrap_or_default(),
+        reason_references: procedure.reason_reference.as_deref().unwrap_or_default(),
+        contained: procedure.contained.as_deref().unwrap_or_default(),
+        is_drug: false,
+    }
+}
+
+fn status_doubt(status: Option<&str>) -> Option<InjectionDoubt> {
+    match status {
+        Some("completed") => None,
+        None => Some(InjectionDoubt::NoStatus),
+        Some(other) => Some(InjectionDoubt::Status(other.to_owned())),
+    }
+}

@@ -1,0 +1,112 @@
+//! Dates as a chart writes them: what stands for a date that nobody knew counts as if it were absent (policy semantics,
+//! section 2). Not here: what a date is ([`crate::policy::DateInterval`]).
+
+use chrono::{Datelike, NaiveDate};
+
+use super::text::Text;
+use crate::policy::{DateInterval, Span};
+
+/// Years outside of these are no dates of a chart.
+const MIN_YEAR: i32 = 1901;
+const MAX_YEAR: i32 = 2200;
+
+/// What systems write where they have no date.
+const EPOCH: Option<NaiveDate> = NaiveDate::from_ymd_opt(1970, 1, 1);
+
+/// A date element.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Written {
+    /// It is not there, or a placeholder stands in its place.
+    Absent,
+    /// Its text is no FHIR date.
+    NoDate,
+    /// A date, full or partial.
+    Date(DateInterval),
+}
+
+impl Written {
+    /// Reads a date element.
+    pub(crate) fn read(text: Option<&Text<'_>>) -> Self {
+        let Some(text) = text else { return Self::Absent };
+        match DateInterval::parse(text.as_str()) {
+            None => Self::NoDate,
+            Some(date) if is_placeholder(date) => Self::Absent,
+            Some(date) => Self::Date(date),
+        }
+    }
+
+    /// The same, of something that nobody has before birth: a date not later than that is a placeholder.
+    pub(crate) fn read_after(text: Option<&Text<'_>>, birth: Option<NaiveDate>) -> Self {
+        match Self::read(text) {
+            Self::Date(date) if birth.is_some_and(|birth| date.lo() <= birth) => Self::Absent,
+            written => written,
+        }
+    }
+
+    /// The date, if it is one.
+    pub(crate) fn date(self) -> Option<DateInterval> {
+        match self {
+            Self::Date(date) => Some(date),
+            Self::Absent | Self::NoDate => None,
+        }
+    }
+
+    /// The days from this date to another. One bound that is absent is the other one.
+    pub(crate) fn span_to(self, end: Self) -> Option<Span> {
+        match (self, end) {
+            (Self::Absent, Self::Absent) => None,
+            (Self::Date(first), Self::Date(last)) => Some(span(first, last)),
+            (Self::Date(day), Self::Absent) | (Self::Absent, Self::Date(day)) => Some(span(day, day)),
+            (Self::NoDate, _) | (_, Self::NoDate) => Some(Span::Unproven),
+        }
+    }
+}
+
+/// The date of an element, if it has one that counts.
+pub(crate) fn date(text: Option<&Text<'_>>) -> Option<DateInterval> {
+    Written::read(text).date()
+}
+
+/// Whole days alone prove a span.
+pub(crate) fn span(first: DateInterval, last: DateInterval) -> Span {
+    match (first.full(), last.full()) {
+        (Some(first), Some(last)) => Span::Days(first, last),
+        (None, _) | (_, None) => Span::Unproven,
+    }
+}
+
+fn is_placeholder(date: DateInterval) -> bool {
+    !(MIN_YEAR..=MAX_YEAR).contains(&date.lo().year()) || (date.full().is_some() && date.full() == EPOCH)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn written(text: &str) -> Written {
+        Written::read(Some(&Text(text.into())))
+    }
+
+    #[test]
+    fn a_placeholder_is_as_if_absent() {
+        for text in ["0001-01-01", "1900-01-01", "1900", "1900-12", "1970-01-01", "1970-01-01T00:00:00Z", "2201-01-01", "9999-12-31", "9999"] {
+            assert_eq!(written(text), Written::Absent, "{text}");
+        }
+        for text in ["1901-01-01", "1970", "1970-01", "1970-01-02", "2200-12-31"] {
+            assert!(written(text).date().is_some(), "{text}");
+        }
+        for text in ["unknown", "2026-13-01", "03/04/2026", ""] {
+            assert_eq!(written(text), Written::NoDate, "{text}");
+        }
+    }
+
+    #[test]
+    fn nothing_happens_before_birth() {
+        let birth = NaiveDate::from_ymd_opt(1971, 3, 14);
+        let read = |text: &str| Written::read_after(Some(&Text(text.into())), birth);
+        for text in ["1971-03-14", "1971-03", "1971", "1960"] {
+            assert_eq!(read(text), Written::Absent, "{text}");
+        }
+        assert!(read("1971-03-15").date().is_some() && read("1972").date().is_some());
+    }
+}
