@@ -12,7 +12,9 @@ use tracing::info_span;
 use super::call_error::CallError;
 use super::policies::Policies;
 use crate::cds_hooks::{Context, Hook, HookRequest, RequestError, Unkept};
-use crate::evidence::{DraftOrder, Gathered, Insurance, Kind, NamedOrders, PrefetchKeys, Reading, ReadingOptions, Source, Sources, Unreadable, UnreadDraft};
+use crate::evidence::{
+    DraftOrder, Gathered, Insurance, Kind, NamedOrders, PrefetchKeys, Reading, ReadingOptions, Source, Sources, UnreadDraft, Unreadable,
+};
 use crate::policy::{Evaluation, Facts, Inquiry, OrderEvaluation, OrderKind, Policy, Reference, evaluate, kind};
 
 /// What a decision is made with.
@@ -251,7 +253,8 @@ fn unreadable_in_scope<'g, 'a>(means: &Means<'_>, gathered: &'g Gathered<'a>, co
 
 /// The orders that the version of the policy for their service date decides.
 fn decided<'g, 'a>(means: &Means<'_>, gathered: &'g Gathered<'a>, context: &Context<'_>) -> impl Iterator<Item = &'g DraftOrder<'a>> {
-    let is_decided = |draft: &&DraftOrder<'a>| kind(&gathered.order(draft, means.reading(version(means, draft), &context.patient_id))).is_some();
+    let is_decided =
+        |draft: &&DraftOrder<'a>| kind(&gathered.order(draft, means.reading(version(means, draft), &context.patient_id))).is_some();
     gathered.drafts().iter().filter(is_decided)
 }
 

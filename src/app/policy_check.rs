@@ -1,24 +1,22 @@
 //! The worked cases of each policy version, run against the engine: what is expected, what came.
-//! A case file stands in the version's `cases/` and is decided by that version alone, whatever its service date.
-//! Not here: printing it, which the command line does.
+//! Cases stand in the version's `cases/` and are decided by that version alone, whatever their service date.
+//! Not here: reading them ([`super::policy_cases`]); printing, which the command line does.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
 
 use super::application::BuildError;
 use super::decision::{Call, Means, Reach, conclude};
 use super::opening::open;
 use super::policies::{Policies, PolicyFolder, folders, shown};
+use super::policy_cases::{CaseError, PolicyCase, policy_cases};
 use super::services::Services;
 use crate::cds_hooks::Hook;
 use crate::evidence::{PrefetchKeys, ReadingOptions};
-use crate::policy::{Evaluation, OrderEvaluation, PolicyFile, SiteEvaluation, ValueSet};
-
-const CASES: &str = "cases/";
+use crate::policy::{Evaluation, OrderEvaluation, SiteEvaluation, ValueSet};
 
 /// One policy version, its size, and how its cases went.
 #[derive(Debug)]
@@ -46,7 +44,9 @@ pub struct VersionCheck {
 pub struct CaseCheck {
     /// The file, within the version's folder.
     pub file: String,
-    /// What it is about; empty where the file cannot be read.
+    /// The case's name; empty where the file cannot be read.
+    pub name: String,
+    /// What it is about; empty where it cannot be read.
     pub title: String,
     /// What came of it.
     pub outcome: CaseOutcome,
@@ -99,46 +99,33 @@ pub fn check_policies(directory: Option<&Path>) -> Result<Vec<VersionCheck>, Bui
 
 fn check_version(folder: &PolicyFolder, policies: &Policies, prefetch_keys: &PrefetchKeys) -> VersionCheck {
     let policy = policies.newest();
-    let files = folder.files.iter().filter(|file| file.name.starts_with(CASES));
+    let check = |case: Result<PolicyCase, CaseError>| match case {
+        Ok(case) => check_case(&case, policies, prefetch_keys),
+        Err(CaseError { file, name, problem }) => CaseCheck { file, name, title: String::new(), outcome: CaseOutcome::Unusable(problem) },
+    };
     VersionCheck {
         folder: folder.name.clone(),
         id: policy.id.clone(),
         version: policy.version.clone(),
         effective_from: policy.effective_from,
-        value_sets: ValueSet::ALL.len(),
+        value_sets: ValueSet::ALL.len() - ValueSet::LISTED.len(),
         codes: policy.value_sets.code_count(),
         criteria: policy.criterion_count(),
-        cases: files.map(|file| check_case(file, policies, prefetch_keys)).collect(),
+        cases: policy_cases(&folder.files).into_iter().map(check).collect(),
     }
 }
 
-fn check_case(file: &PolicyFile, policies: &Policies, prefetch_keys: &PrefetchKeys) -> CaseCheck {
-    let case = match serde_json::from_str::<Case<'_>>(&file.text) {
-        Ok(case) => case,
-        Err(fault) => {
-            return CaseCheck { file: file.name.clone(), title: String::new(), outcome: CaseOutcome::Unusable(fault.to_string()) };
-        }
-    };
+fn check_case(case: &PolicyCase, policies: &Policies, prefetch_keys: &PrefetchKeys) -> CaseCheck {
     let means = Means { policies, prefetch_keys, hooks: &Hook::ALL, as_of: case.as_of, options: ReadingOptions::none() };
-    let outcome = match open(&means, case.request.get(), Reach::Everything) {
-        Ok(Call { opened: Some(opened), .. }) => compared(&case.expected, &Outcome::of(&conclude(&means, opened).evaluation)),
-        Ok(Call { opened: None, .. }) => CaseOutcome::Unusable("the request was not decided".to_owned()),
-        Err(fault) => CaseOutcome::Unusable(format!("the request is refused: {fault}")),
+    let outcome = match serde_json::from_value::<Outcome>(case.expected.clone()) {
+        Err(fault) => CaseOutcome::Unusable(fault.to_string()),
+        Ok(expected) => match open(&means, &case.request.to_string(), Reach::Everything) {
+            Ok(Call { opened: Some(opened), .. }) => compared(&expected, &Outcome::of(&conclude(&means, opened).evaluation)),
+            Ok(Call { opened: None, .. }) => CaseOutcome::Unusable("the request was not decided".to_owned()),
+            Err(fault) => CaseOutcome::Unusable(format!("the request is refused: {fault}")),
+        },
     };
-    CaseCheck { file: file.name.clone(), title: case.title, outcome }
-}
-
-/// A case file.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
-struct Case<'a> {
-    title: String,
-    #[serde(rename = "why")]
-    _why: String,
-    as_of: DateTime<Utc>,
-    #[serde(borrow)]
-    request: &'a RawValue,
-    expected: Outcome,
+    CaseCheck { file: case.file.clone(), name: case.name.clone(), title: case.title.clone(), outcome }
 }
 
 /// What a case says of an evaluation: every decision, no words.

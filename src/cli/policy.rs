@@ -31,12 +31,12 @@ fn print(out: &mut impl Write, versions: &[VersionCheck]) -> io::Result<()> {
 }
 
 fn print_case(out: &mut impl Write, folder: &str, case: &CaseCheck) -> io::Result<()> {
-    let file = &case.file;
+    let CaseCheck { file, name, .. } = case;
     match &case.outcome {
         CaseOutcome::Agrees => Ok(()),
-        CaseOutcome::Unusable(problem) => writeln!(out, "{folder}/{file}: {problem}"),
+        CaseOutcome::Unusable(problem) => writeln!(out, "{folder}/{file}: {name}: {problem}"),
         CaseOutcome::Disagrees(disagreements) => {
-            writeln!(out, "{folder}/{file}: {}", case.title)?;
+            writeln!(out, "{folder}/{file}: {name}: {}", case.title)?;
             disagreements.iter().try_for_each(|disagreement| {
                 let said = |value: &Option<String>| value.clone().unwrap_or_else(|| "nothing".to_owned());
                 let (expected, found) = (said(&disagreement.expected), said(&disagreement.found));

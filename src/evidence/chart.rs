@@ -147,7 +147,7 @@ fn clinical_status<'k>(status: Option<&ConceptView<'_>>, known: &[&'k str]) -> O
 }
 
 fn is_active(condition: &ConditionView<'_>) -> bool {
-    let has_abated = condition.abatement_date_time.is_some()
+    let has_abated = Written::read(condition.abatement_date_time.as_ref()) != Written::Absent
         || condition.abatement_age.is_some()
         || condition.abatement_period.is_some()
         || condition.abatement_range.is_some()
@@ -159,7 +159,8 @@ fn is_active(condition: &ConditionView<'_>) -> bool {
 
 /// Whether each of its categories, of which there is one at least, is that of a visit's diagnosis.
 fn is_encounter_diagnosis(condition: &ConditionView<'_>) -> bool {
-    let is_one = |category: &ConceptView<'_>| category.codings().any(|coding| coding.code().trim().eq_ignore_ascii_case("encounter-diagnosis"));
+    let is_one =
+        |category: &ConceptView<'_>| category.codings().any(|coding| coding.code().trim().eq_ignore_ascii_case("encounter-diagnosis"));
     let categories = condition.category.as_deref().unwrap_or_default();
     !categories.is_empty() && categories.iter().all(is_one)
 }

@@ -2,6 +2,7 @@
 //! A code decides; words are looked at only where no code does. Not here: which resource says it.
 
 use std::borrow::Cow;
+use std::collections::{BTreeSet, HashSet};
 
 use serde_json::value::RawValue;
 
@@ -227,29 +228,36 @@ impl<'a> Chart<'_, 'a> {
                 None => {}
             }
         }
-        for reference in parts.reason_references {
-            for statement in self.statements_of_conditions(reference, &parts) {
-                match statement {
-                    Some(true) => return false,
-                    Some(false) => makes_statement = true,
-                    None => {}
-                }
-            }
-        }
-        makes_statement
+        let mut is_here = false;
+        self.each_condition(parts.reason_references, parts.contained, &mut |condition| {
+            let statement = self.own_code(condition).and_then(|code| self.statement(code, false, parts.is_drug));
+            is_here |= statement == Some(true);
+            makes_statement |= statement == Some(false);
+        });
+        makes_statement && !is_here
     }
 
-    fn statements_of_conditions(&self, reference: &ReferenceView<'a>, parts: &RegionParts<'_, 'a>) -> Vec<Option<bool>> {
-        let of = |condition: &ConditionView<'a>| {
-            let own = condition.code.as_ref().filter(|_| self.subject.is(condition.subject.as_ref()));
-            own.and_then(|code| self.statement(code, false, parts.is_drug))
-        };
-        let reference = text(reference.reference.as_ref());
-        if reference.starts_with('#') {
-            let contained = parts.contained.iter().filter_map(|raw| view::<ConditionView<'a>>(raw));
-            return contained.filter(|condition| is_contained_as(reference, text(condition.id.as_ref()))).map(|found| of(&found)).collect();
+    /// Each Condition that references name: in the record, or contained in the resource that refers to it.
+    pub(crate) fn each_condition(
+        &self,
+        references: &[ReferenceView<'a>],
+        contained: &[&'a RawValue],
+        read: &mut impl FnMut(&ConditionView<'a>),
+    ) {
+        let names: BTreeSet<&str> = references.iter().map(|reference| text(reference.reference.as_ref())).collect();
+        let local: HashSet<&str> = names.iter().filter_map(|name| name.strip_prefix('#')).collect();
+        if !local.is_empty() {
+            let conditions = contained.iter().filter_map(|raw| view::<ConditionView<'a>>(raw));
+            conditions.filter(|condition| local.contains(local_id(condition.id.as_ref()))).for_each(|condition| read(&condition));
         }
-        self.indices.conditions().named(reference).iter().map(|condition| of(condition)).collect()
+        for name in names.into_iter().filter(|name| !name.starts_with('#')) {
+            self.indices.conditions().named(name).iter().for_each(|condition| read(condition));
+        }
+    }
+
+    /// What a Condition of this patient is.
+    pub(crate) fn own_code<'c>(&self, condition: &'c ConditionView<'a>) -> Option<&'c ConceptView<'a>> {
+        condition.code.as_ref().filter(|_| self.subject.is(condition.subject.as_ref()))
     }
 
     /// Whether a concept speaks of the joint's region; `None` where it says nothing of any.
@@ -301,6 +309,12 @@ pub(crate) fn words<'c>(concept: &'c ConceptView<'_>) -> impl Iterator<Item = Wo
 /// Whether `#id` names a contained resource, whose own id some clients write with the `#` as well.
 pub(crate) fn is_contained_as(reference: &str, id: &str) -> bool {
     reference.strip_prefix('#').is_some_and(|local| !id.is_empty() && local == id.strip_prefix('#').unwrap_or(id))
+}
+
+/// The id of a contained resource, as references name it behind their `#`.
+pub(crate) fn local_id<'i>(id: Option<&'i super::text::Text<'_>>) -> &'i str {
+    let id = text(id);
+    id.strip_prefix('#').unwrap_or(id)
 }
 
 /// The words of a coding, with the concept's text where it has no display of its own.

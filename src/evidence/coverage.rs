@@ -54,7 +54,8 @@ impl<'a> Chart<'_, 'a> {
     }
 
     fn line_in_words(&self, coverage: &CoverageView<'a>) -> Option<Plan> {
-        let classes: Vec<ClassView<'a>> = coverage.class.and_then(view::<Lenient<Vec<ClassView<'a>>>>).and_then(|list| list.0).unwrap_or_default();
+        let classes: Vec<ClassView<'a>> =
+            coverage.class.and_then(view::<Lenient<Vec<ClassView<'a>>>>).and_then(|list| list.0).unwrap_or_default();
         let of_class = classes.iter().flat_map(|class| [class.value.0.as_ref(), class.name.0.as_ref()]).flatten();
         let of_class = of_class.map(|text| Words::parse(text.as_str()));
         let texts: Vec<Words> = coverage.r#type.iter().flat_map(words_of).chain(of_class).collect();

@@ -2,16 +2,16 @@
 //! looked up and not searched for.
 
 use std::cell::OnceCell;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::record::Record;
 use serde_json::value::RawValue;
 
 use super::chart::text;
-use super::concepts::is_contained_as;
-use super::resource::view;
+use super::concepts::local_id;
+use super::resource::{Resource, view};
 use super::text::Text;
-use super::views::{ConceptView, ConditionView, MedicationView, OrganizationView, PractitionerRoleView, PractitionerView};
+use super::views::{ConceptView, ConditionView, MedicationView, OrganizationView, PractitionerRoleView, PractitionerView, ReferenceView};
 
 /// A resource that references can name: by its id, or by the address its Bundle gives it.
 pub(super) trait Referable<'a> {
@@ -112,23 +112,29 @@ impl<'e, 'a> Indices<'e, 'a> {
         self.organizations.get_or_init(|| Index::of(self.record.organizations.iter()))
     }
 
-    /// Each concept that says what the performer of a reference is: a role's code and specialty, a practitioner's qualification.
-    pub(super) fn each_performer(&self, reference: &str, contained: &[&'a RawValue], read: &mut impl FnMut(&ConceptView<'a>)) {
-        if reference.starts_with('#') {
-            for raw in contained {
-                if let Some(role) = view::<PractitionerRoleView<'a>>(raw).filter(|role| is_contained_as(reference, text(role.id.as_ref()))) {
-                    each_of_role(&role, read);
-                }
-                if let Some(found) = view::<PractitionerView<'a>>(raw).filter(|found| is_contained_as(reference, text(found.id.as_ref()))) {
-                    each_of_practitioner(&found, read);
-                }
+    /// Each concept that says what the performers of references are: a role's code and specialty, a practitioner's
+    /// qualification.
+    pub(super) fn each_performer(
+        &self,
+        references: &[ReferenceView<'a>],
+        contained: &[&'a RawValue],
+        read: &mut impl FnMut(&ConceptView<'a>),
+    ) {
+        let names: BTreeSet<&str> = references.iter().map(|reference| text(reference.reference.as_ref())).collect();
+        let local: HashSet<&str> = names.iter().filter_map(|name| name.strip_prefix('#')).collect();
+        for raw in contained.iter().filter(|_| !local.is_empty()) {
+            match view::<Resource<'a>>(raw) {
+                Some(Resource::PractitionerRole(role)) if local.contains(local_id(role.id.as_ref())) => each_of_role(&role, read),
+                Some(Resource::Practitioner(found)) if local.contains(local_id(found.id.as_ref())) => each_of_practitioner(&found, read),
+                _ => {}
             }
-            return;
         }
-        let roles = self.practitioner_roles.get_or_init(|| Index::of(self.record.practitioner_roles.iter()));
-        roles.named(reference).iter().for_each(|role| each_of_role(role, read));
-        let practitioners = self.practitioners.get_or_init(|| Index::of(self.record.practitioners.iter()));
-        practitioners.named(reference).iter().for_each(|practitioner| each_of_practitioner(practitioner, read));
+        for name in names.into_iter().filter(|name| !name.starts_with('#')) {
+            let roles = self.practitioner_roles.get_or_init(|| Index::of(self.record.practitioner_roles.iter()));
+            roles.named(name).iter().for_each(|role| each_of_role(role, read));
+            let practitioners = self.practitioners.get_or_init(|| Index::of(self.record.practitioners.iter()));
+            practitioners.named(name).iter().for_each(|practitioner| each_of_practitioner(practitioner, read));
+        }
     }
 }
 

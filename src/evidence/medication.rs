@@ -255,11 +255,7 @@ mod tests {
         ] {
             let of = |code: Option<&str>, unit: Option<&str>| {
                 let text = |text: &str| Text(text.to_owned().into());
-                days(Some(&LenientQuantityView {
-                    value: Lenient(Some(2.0)),
-                    code: Lenient(code.map(text)),
-                    unit: Lenient(unit.map(text)),
-                }))
+                days(Some(&LenientQuantityView { value: Lenient(Some(2.0)), code: Lenient(code.map(text)), unit: Lenient(unit.map(text)) }))
             };
             assert_eq!(of(Some(unit), None), whole_days(2.0 * factor), "{unit}");
             assert_eq!(of(None, Some(unit)), whole_days(2.0 * factor), "{unit}");

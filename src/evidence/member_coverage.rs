@@ -14,8 +14,8 @@ use super::orders::DraftOrder;
 use super::record::Kind;
 use super::resource::{Resource, view};
 use super::text::Text;
-use super::written::date;
 use super::views::{CoverageView, IdentifierView, PayorView};
+use super::written::date;
 use crate::policy::{DateInterval, Plan};
 
 /// The Coverage that an order is judged by.

@@ -1,21 +1,20 @@
 //! The call's draft orders: what each asks for, for which joint, when, and why; and the record's active orders.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::HashSet;
 
 use serde_json::value::RawValue;
 
 use super::chart::{Chart, id, text};
-use super::concepts::{CodeUse, Coded, RegionParts, SideParts, is_contained_as, label};
+use super::concepts::{CodeUse, Coded, RegionParts, SideParts, label};
 use super::index::id_in;
-use super::resource::view;
 use super::subject::Subject;
 use super::text::Text;
 use super::unread::UnreadView;
-use super::views::{ConceptView, ConditionView, Flag, PeriodView, ServiceRequestView, TimingView};
+use super::views::{ConceptView, Flag, PeriodView, ServiceRequestView, TimingView};
 use super::written::date;
 use crate::policy::{
-    ActiveOrder, BillingLine, Membership, Order, OrderKind, Performer, Reason, Reference, ServiceWindow, Side, Standing,
-    SystemKind, UnreadableOrder, ValueSet,
+    ActiveOrder, BillingLine, Membership, Order, OrderKind, Performer, Reason, Reference, ServiceWindow, Side, Standing, SystemKind,
+    UnreadableOrder, ValueSet,
 };
 
 /// What an order of a call is.
@@ -236,11 +235,8 @@ impl<'a> Chart<'_, 'a> {
         if is_ended || is_denied || text(intent.as_ref()) == "option" || !self.subject.is(view.subject().as_ref()) {
             return None;
         }
-        let (day, period, timing) = (
-            view.part("occurrenceDateTime").read(),
-            view.part("occurrencePeriod").read(),
-            view.part("occurrenceTiming").read(),
-        );
+        let (day, period, timing) =
+            (view.part("occurrenceDateTime").read(), view.part("occurrencePeriod").read(), view.part("occurrenceTiming").read());
         Some(UnreadableOrder {
             reference: Reference::new(ORDER, id(view.id.as_ref())),
             position: draft.position,
@@ -299,24 +295,10 @@ impl<'a> Chart<'_, 'a> {
         for concept in order.reason_code.iter().flatten() {
             read(concept);
         }
-        let references: BTreeSet<_> = order.reason_reference.iter().flatten().map(|reason| text(reason.reference.as_ref())).collect();
-        let (local, others): (Vec<_>, Vec<_>) = references.into_iter().partition(|reference| reference.starts_with('#'));
-        if !local.is_empty() {
-            let contained = order.contained.iter().flatten().filter_map(|raw| view::<ConditionView<'a>>(raw));
-            for condition in contained {
-                let id = text(condition.id.as_ref());
-                if local.iter().any(|reference| is_contained_as(reference, id)) {
-                    self.reason_of(&condition).into_iter().for_each(&mut *read);
-                }
-            }
-        }
-        for condition in others.into_iter().flat_map(|reference| self.indices.conditions().named(reference)) {
-            self.reason_of(condition).into_iter().for_each(&mut *read);
-        }
-    }
-
-    fn reason_of<'c>(&self, condition: &'c ConditionView<'a>) -> Option<&'c ConceptView<'a>> {
-        condition.code.as_ref().filter(|_| self.subject.is(condition.subject.as_ref()))
+        let references = order.reason_reference.as_deref().unwrap_or_default();
+        self.each_condition(references, order.contained.as_deref().unwrap_or_default(), &mut |condition| {
+            self.own_code(condition).into_iter().for_each(&mut *read);
+        });
     }
 
     /// Active orders of the record beside the drafts, for conservative therapy or an invasive procedure.
@@ -359,11 +341,10 @@ impl<'a> Chart<'_, 'a> {
     fn performer(&self, order: &ServiceRequestView<'a>) -> Performer {
         let mut performer = Performer::default();
         self.add_performer(&mut performer, order.performer_type.as_ref());
-        for reference in order.performer.iter().flatten().map(|performer| text(performer.reference.as_ref())) {
-            self.indices.each_performer(reference, order.contained.as_deref().unwrap_or_default(), &mut |concept| {
-                self.add_performer(&mut performer, Some(concept));
-            });
-        }
+        let references = order.performer.as_deref().unwrap_or_default();
+        self.indices.each_performer(references, order.contained.as_deref().unwrap_or_default(), &mut |concept| {
+            self.add_performer(&mut performer, Some(concept));
+        });
         performer
     }
 

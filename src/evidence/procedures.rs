@@ -8,7 +8,7 @@ use super::unread::{Part, UnreadView};
 use super::views::{ConceptView, PeriodView, ProcedureView};
 use super::written::Written;
 use crate::policy::{
-    BillingLine, ChartedInjection, DateInterval, InjectionDoubt, Named, PainProcedure, Reference, Side, Span, Therapy, ValueSet,
+    BillingLine, ChartedInjection, DateInterval, InjectionDoubt, Membership, Named, PainProcedure, Reference, Side, Span, Therapy, ValueSet,
 };
 
 /// What the Procedures of a record come to.
@@ -32,7 +32,7 @@ impl<'a> Chart<'_, 'a> {
             self.add_procedure(procedure, &mut found);
         }
         for unread in self.record.unread.iter().filter(|unread| unread.kind == "Procedure") {
-            found.injections.extend(self.unread_injection(unread));
+            self.add_unread(unread, &mut found);
         }
         found
     }
@@ -83,7 +83,7 @@ impl<'a> Chart<'_, 'a> {
         performed: Option<DateInterval>,
     ) -> Option<PainProcedure<'a>> {
         let body_sites = procedure.body_site.as_deref().unwrap_or_default();
-        let is_one = coded.sets.has(ValueSet::InvasivePainProcedure) || self.is_neurotomy(coded.sets, procedure.code.as_ref(), body_sites);
+        let is_one = self.is_invasive(coded.sets, procedure.code.as_ref(), body_sites);
         let performed = performed.and_then(DateInterval::full).filter(|_| is_one)?;
         Some(PainProcedure {
             reference: Reference::new("Procedure", id(procedure.id.as_ref())),
@@ -144,33 +144,42 @@ impl<'a> Chart<'_, 'a> {
         .unwrap_or(Span::Unproven)
     }
 
-    /// A Procedure that cannot be read whole: what can be read of it may be an injection of the joint.
-    fn unread_injection(&self, unread: &UnreadView<'a>) -> Option<ChartedInjection<'a>> {
+    /// A Procedure that cannot be read whole: what can be read of it may be an injection of the joint, or another procedure
+    /// of a visit. It proves no therapy: what it would say of the region or the reason may be what cannot be read.
+    fn add_unread(&self, unread: &UnreadView<'a>, found: &mut Procedures<'a>) {
         let status = unread.part::<super::text::Text<'a>>("status").read();
         if !self.subject.is(unread.subject().as_ref()) || status.as_ref().is_some_and(|status| NOT_CARRIED_OUT.contains(&status.as_str())) {
-            return None;
+            return;
         }
         let code = unread.part::<ConceptView<'a>>("code").read();
         let coded = self.coded(code.as_ref(), CodeUse::Procedure);
         let sites = unread.part::<List<ConceptView<'a>>>("bodySite");
         let site_is_unreadable = matches!(sites, Part::Unreadable);
         let sites = sites.read().unwrap_or_default();
-        let is_injection = self.is_injection(coded.sets, code.as_ref(), &sites)
-            || (site_is_unreadable && coded.sets.has(ValueSet::JointInjection));
+        let is_injection =
+            self.is_injection(coded.sets, code.as_ref(), &sites) || (site_is_unreadable && coded.sets.has(ValueSet::JointInjection));
         let doubt = if is_injection {
-            InjectionDoubt::Unreadable
+            Some(InjectionDoubt::Unreadable)
         } else {
-            self.unclear_code(code.as_ref(), &coded, &sites, site_is_unreadable)?
+            self.unclear_code(code.as_ref(), &coded, &sites, site_is_unreadable)
         };
         let (day, period) = (unread.part("performedDateTime").read(), unread.part("performedPeriod").read());
-        Some(ChartedInjection {
-            reference: Reference::new("Procedure", id(unread.id.as_ref())),
-            label: coded.label,
-            side: Side::Unspecified,
-            billing: BillingLine::from_sets(coded.sets),
-            performed: self.performed(day.as_ref(), period.as_ref()),
-            doubt: Some(doubt),
-        })
+        let performed = self.performed(day.as_ref(), period.as_ref());
+        let reference = || Reference::new("Procedure", id(unread.id.as_ref()));
+        let (side, billing) = (Side::Unspecified, BillingLine::from_sets(coded.sets));
+        let is_invasive = is_injection || self.is_invasive(coded.sets, code.as_ref(), &sites);
+        let is_completed = status.is_some_and(|status| status.as_str() == "completed");
+        if let Some(performed) = performed.and_then(DateInterval::full).filter(|_| is_invasive && is_completed) {
+            let label = coded.label.clone();
+            found.pain_procedures.push(PainProcedure { reference: reference(), label, side, is_injection, billing, performed });
+        }
+        let charted = |doubt| ChartedInjection { reference: reference(), label: coded.label.clone(), side, billing, performed, doubt };
+        found.injections.extend(doubt.map(|doubt| charted(Some(doubt))));
+    }
+
+    /// Whether it is an invasive pain procedure other than an injection of the joint.
+    fn is_invasive(&self, sets: Membership, code: Option<&ConceptView<'a>>, body_sites: &[ConceptView<'a>]) -> bool {
+        sets.has(ValueSet::InvasivePainProcedure) || self.is_neurotomy(sets, code, body_sites)
     }
 }
 

@@ -8,13 +8,13 @@ use chrono::NaiveDate;
 
 use super::resource::{BundleView, Resource};
 use super::source::{Source, Sources};
+use super::subject::Subject;
 use super::text::Text;
+use super::unread::UnreadView;
 use super::views::{
     AllergyView, ConditionView, CoverageView, MedicationRequestView, MedicationStatementView, MedicationView, ObservationView,
     OrganizationView, OutcomeView, PatientView, PractitionerRoleView, PractitionerView, ProcedureView, ResponseView, ServiceRequestView,
 };
-use super::subject::Subject;
-use super::unread::UnreadView;
 use super::written::date;
 use crate::policy::DateInterval;
 

@@ -2,22 +2,58 @@
 //! Every other element is skipped without being kept. `null` is as if absent.
 //! Not here: what the elements mean; see the files named after the facts.
 
+use std::fmt;
+use std::marker::PhantomData;
+
 use serde::Deserialize;
-use serde::de::{IgnoredAny, MapAccess};
 use serde::de::value::MapAccessDeserializer;
+use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::lenient::{FromJson, Lenient, List};
 use super::text::Text;
+
+/// A view that is read from the members of an object, and from nothing else.
+pub(crate) trait ReadObject<'de>: Sized {
+    fn read_object<A: MapAccess<'de>>(map: A) -> Result<Self, A::Error>;
+}
+
+struct ObjectVisitor<T>(PhantomData<T>);
+
+impl<'de, T: ReadObject<'de>> Visitor<'de> for ObjectVisitor<T> {
+    type Value = T;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<T, A::Error> {
+        T::read_object(map)
+    }
+}
 
 macro_rules! views {
     ($($(#[$doc:meta])* $name:ident { $($field:ident: $kind:ty,)* })*) => {
         $(
             $(#[$doc])*
             #[derive(Debug, Default, Deserialize)]
-            #[serde(rename_all = "camelCase", default)]
+            // Read through `ObjectVisitor`: serde's own implementation takes a list for an object.
+            #[serde(rename_all = "camelCase", default, remote = "Self")]
             pub(crate) struct $name<'a> {
                 $(#[serde(borrow)] pub $field: Option<$kind>,)*
+            }
+
+            impl<'de: 'a, 'a> Deserialize<'de> for $name<'a> {
+                fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                    deserializer.deserialize_map(ObjectVisitor(PhantomData))
+                }
+            }
+
+            impl<'de: 'a, 'a> ReadObject<'de> for $name<'a> {
+                fn read_object<A: MapAccess<'de>>(map: A) -> Result<Self, A::Error> {
+                    // The derived function, which `remote` makes an inherent one.
+                    $name::deserialize(MapAccessDeserializer::new(map))
+                }
             }
         )*
     };
@@ -37,11 +73,11 @@ views! {
         onset_date_time: Text<'a>,
         onset_period: PeriodView<'a>,
         recorded_date: Text<'a>,
-        abatement_date_time: Presence<'a>,
-        abatement_age: Presence<'a>,
-        abatement_period: Presence<'a>,
-        abatement_range: Presence<'a>,
-        abatement_string: Presence<'a>,
+        abatement_date_time: Text<'a>,
+        abatement_age: AnyObject<'a>,
+        abatement_period: AnyObject<'a>,
+        abatement_range: AnyObject<'a>,
+        abatement_string: Text<'a>,
     }
 
     /// `Procedure`
@@ -426,43 +462,49 @@ lenient_views! {
     }
 }
 
-/// An object that matters only by being there.
+/// The same within a dosage.
 #[derive(Debug, Default)]
-pub(crate) struct EmptyView<'a>(std::marker::PhantomData<&'a ()>);
+pub(crate) struct EmptyView<'a>(PhantomData<&'a ()>);
 
 impl<'de: 'a, 'a> FromJson<'de> for EmptyView<'a> {
     fn from_map<A: MapAccess<'de>>(map: A) -> Result<Option<Self>, A::Error> {
-        IgnoredAny::deserialize(MapAccessDeserializer::new(map)).map(|_| Some(Self(std::marker::PhantomData)))
+        IgnoredAny::deserialize(MapAccessDeserializer::new(map)).map(|_| Some(Self(PhantomData)))
     }
 }
 
-/// An element that matters only by being there.
+/// An object that matters only by being there.
 #[derive(Debug)]
-pub(crate) struct Presence<'a>(std::marker::PhantomData<&'a ()>);
+pub(crate) struct AnyObject<'a>(PhantomData<&'a ()>);
 
-impl<'de> Deserialize<'de> for Presence<'_> {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        IgnoredAny::deserialize(deserializer).map(|_| Self(std::marker::PhantomData))
+impl<'de> Deserialize<'de> for AnyObject<'_> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(ObjectVisitor(PhantomData))
+    }
+}
+
+impl<'de> ReadObject<'de> for AnyObject<'_> {
+    fn read_object<A: MapAccess<'de>>(map: A) -> Result<Self, A::Error> {
+        IgnoredAny::deserialize(MapAccessDeserializer::new(map)).map(|_| Self(PhantomData))
     }
 }
 
 /// A FHIR boolean.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Flag<'a>(pub bool, std::marker::PhantomData<&'a ()>);
+pub(crate) struct Flag<'a>(pub bool, PhantomData<&'a ()>);
 
 impl<'de> Deserialize<'de> for Flag<'_> {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        bool::deserialize(deserializer).map(|value| Self(value, std::marker::PhantomData))
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        bool::deserialize(deserializer).map(|value| Self(value, PhantomData))
     }
 }
 
 /// A FHIR integer or decimal.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Number<'a>(pub f64, std::marker::PhantomData<&'a ()>);
+pub(crate) struct Number<'a>(pub f64, PhantomData<&'a ()>);
 
 impl<'de> Deserialize<'de> for Number<'_> {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        f64::deserialize(deserializer).map(|value| Self(value, std::marker::PhantomData))
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        f64::deserialize(deserializer).map(|value| Self(value, PhantomData))
     }
 }
 

@@ -99,11 +99,7 @@ impl<'a> Source<'_, 'a> {
     /// The form whose answers count: the latest.
     fn form(&self) -> Option<&Form<'a>> {
         let counts = |form: &&Form<'_>| form.authored_on <= self.today;
-        self.facts
-            .forms
-            .iter()
-            .filter(counts)
-            .max_by(|left, right| left.cmp_age(right))
+        self.facts.forms.iter().filter(counts).max_by(|left, right| left.cmp_age(right))
     }
 
     /// Those of the chart, and those the form alone has.
@@ -272,7 +268,8 @@ impl<'a> Source<'_, 'a> {
 
     /// When the pain began: by the form, else the earliest onset of an active diagnosis of the joint's pain.
     fn onset(&self) -> Option<DateInterval> {
-        let diagnoses = self.facts.conditions.iter().filter(|condition| condition.is_active && condition.sets.has(ValueSet::SijPainDiagnoses));
+        let diagnoses =
+            self.facts.conditions.iter().filter(|condition| condition.is_active && condition.sets.has(ValueSet::SijPainDiagnoses));
         self.form().and_then(|form| form.answers.adls_limited_since).or_else(|| diagnoses.filter_map(|condition| condition.onset).min())
     }
 

@@ -148,7 +148,11 @@ fn presumed_physician(case: &SiteCase<'_, '_>) -> Option<Assumption> {
 fn adjunct(case: &SiteCase<'_, '_>, criteria: &[Criterion<'_>]) -> Option<Assumption> {
     let criterion = criteria.iter().find(|criterion| criterion.id == CriterionId::WithOtherTreatment && criterion.verdict.is_met())?;
     let given = criterion.evidence.iter().find(|evidence| evidence.resource.kind() == "Procedure")?;
-    Some(number("adjunct_window_days", case.policy.parameters.adjunct_window_days, case.say(Phrase::EffectAdjunct, &[&given.date.as_deref().unwrap_or_default()])))
+    Some(number(
+        "adjunct_window_days",
+        case.policy.parameters.adjunct_window_days,
+        case.say(Phrase::EffectAdjunct, &[&given.date.as_deref().unwrap_or_default()]),
+    ))
 }
 
 /// Therapy and medication that ended before the time that counts, when a criterion on them is not met for it.
@@ -160,7 +164,13 @@ fn outside_lookback(case: &SiteCase<'_, '_>, verdict: &impl Fn(CriterionId) -> O
     let nsaids = case.facts.nsaids.iter().filter(|_| open(CriterionId::Nsaids));
     let spans = therapies.map(|therapy| therapy.span).chain(nsaids.map(|taken| taken.span));
     let count = spans.filter(|span| ended(span)).count();
-    (count > 0).then(|| number("evidence_lookback_months", case.policy.parameters.evidence_lookback_months, case.say(Phrase::EffectOutsideLookback, &[&count])))
+    (count > 0).then(|| {
+        number(
+            "evidence_lookback_months",
+            case.policy.parameters.evidence_lookback_months,
+            case.say(Phrase::EffectOutsideLookback, &[&count]),
+        )
+    })
 }
 
 fn therapy_gaps(case: &SiteCase<'_, '_>, verdict: &impl Fn(CriterionId) -> Option<Verdict>) -> Option<Assumption> {
@@ -170,10 +180,8 @@ fn therapy_gaps(case: &SiteCase<'_, '_>, verdict: &impl Fn(CriterionId) -> Optio
         apart: Phrase::EffectSessionsApart,
         joined: Phrase::EffectSessionsJoined,
     };
-    let by_set = [
-        (CriterionId::ExerciseTherapy, ValueSet::TherapySession),
-        (CriterionId::ActivityModification, ValueSet::ActivityModification),
-    ];
+    let by_set =
+        [(CriterionId::ExerciseTherapy, ValueSet::TherapySession), (CriterionId::ActivityModification, ValueSet::ActivityModification)];
     by_set.into_iter().find_map(|(id, set)| gap.decided(case, verdict(id)?, &therapy_courses(case, set)))
 }
 

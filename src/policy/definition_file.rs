@@ -252,18 +252,15 @@ impl Source<'_> {
     fn words(&self, read: &WordsToml) -> Result<WordLists, PolicyError> {
         let phrases = |lists: &[&Spanned<Vec<String>>]| {
             let all = lists.iter().flat_map(|list| list.get_ref()).map(String::as_str);
-            Phrases::parse(all).map_err(|problem| PolicyError::at(POLICY, self.text, lists.first().map_or(0, |list| list.span().start), problem))
+            Phrases::parse(all)
+                .map_err(|problem| PolicyError::at(POLICY, self.text, lists.first().map_or(0, |list| list.span().start), problem))
         };
         Ok(WordLists {
             sacroiliac_joint: phrases(&[&read.sacroiliac_joint])?,
             injection: phrases(&[&read.injection])?,
             radiofrequency: phrases(&[&read.radiofrequency])?,
             disc_or_facet: phrases(&[&read.disc_or_facet])?,
-            sides: [
-                (Side::Left, phrases(&[&read.left])?),
-                (Side::Right, phrases(&[&read.right])?),
-                (Side::Both, phrases(&[&read.both])?),
-            ],
+            sides: [(Side::Left, phrases(&[&read.left])?), (Side::Right, phrases(&[&read.right])?), (Side::Both, phrases(&[&read.both])?)],
             side_only: phrases(&[&read.side_only, &read.left, &read.right, &read.both])?,
             region: phrases(&[&read.region])?,
             drug_indication: phrases(&[&read.drug_indication])?,

@@ -109,9 +109,7 @@ struct Sites<'a> {
 fn evaluate_sites<'a>(case: &OrderCase<'_, 'a>, kind: OrderKind) -> Sites<'a> {
     let sites = sites(case.order.side);
     match kind {
-        OrderKind::Neurotomy => {
-            Sites { evaluations: sites.iter().map(|site| neurotomy(case, *site)).collect(), ..Sites::default() }
-        }
+        OrderKind::Neurotomy => Sites { evaluations: sites.iter().map(|site| neurotomy(case, *site)).collect(), ..Sites::default() },
         OrderKind::Injection if !case.facts.procedures_available && case.has_complete_history().is_none() => {
             Sites { evaluations: sites.iter().map(|site| undetermined(*site)).collect(), ..Sites::default() }
         }

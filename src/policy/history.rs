@@ -246,6 +246,8 @@ fn one_entry_each<'e, 'a>(case: &OrderCase<'e, 'a>, mut records: Vec<Injection<'
             None => entries.push(record),
         }
     }
+    // A possible injection may have taken the later date of the injection that it turned out to be.
+    entries.sort_by(|left, right| order_key(left).cmp(&order_key(right)));
     entries
 }
 

@@ -106,9 +106,7 @@ fn improved_by_scores<'a>(case: &SiteCase<'_, 'a>, injection: &Injection<'_, 'a>
     let best = scores.follow_ups.iter().copied().min_by(|left, right| left.score.total_cmp(&right.score));
     let relieved = best.filter(|best| scores.is_relieved(best));
     let found = match (relieved, best) {
-        (Some(best), _) => {
-            case.say(Phrase::ReliefByScores, &[&scores.percent(best), &injection.when, &scores.baseline.score, &best.score])
-        }
+        (Some(best), _) => case.say(Phrase::ReliefByScores, &[&scores.percent(best), &injection.when, &scores.baseline.score, &best.score]),
         (None, Some(best)) => case.say(Phrase::ReliefOpenByScores, &[&injection.when, &scores.baseline.score, &best.score]),
         (None, None) => case.say(Phrase::ReliefUnknown, &[&injection.when]),
     };

@@ -59,7 +59,9 @@ fn read_one(file: &PolicyFile, formats: &HashMap<String, CodeFormat>, sets: &mut
     if read.resource_type != "ValueSet" {
         return Err(PolicyError::of_file(&file.name, format!("`{}` is not a ValueSet", read.resource_type)));
     }
-    let set = ValueSet::from_id(&read.id).filter(|set| !ValueSet::LISTED.contains(set)).ok_or_else(|| PolicyError::of_file(&file.name, format!("unknown value set `{}`", read.id)))?;
+    let set = ValueSet::from_id(&read.id)
+        .filter(|set| !ValueSet::LISTED.contains(set))
+        .ok_or_else(|| PolicyError::of_file(&file.name, format!("unknown value set `{}`", read.id)))?;
     for include in &read.compose.include {
         for concept in &include.concept {
             let fault = |problem: String| PolicyError::at(&file.name, &file.text, offset(&file.text, concept.get()), problem);

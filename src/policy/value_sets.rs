@@ -111,7 +111,7 @@ value_sets! {
 
 impl ValueSet {
     /// The sets that `policy.toml` itself lists under `[code_lists]`; the others are FHIR ValueSets in files of their own.
-    pub(crate) const LISTED: [Self; 4] = [Self::ProfessionalInjection, Self::FacilityInjection, Self::UnlistedProcedure, Self::DrugIndication];
+    pub const LISTED: [Self; 4] = [Self::ProfessionalInjection, Self::FacilityInjection, Self::UnlistedProcedure, Self::DrugIndication];
 
     fn bit(self) -> u64 {
         1 << (self as u8)
@@ -231,7 +231,8 @@ impl ValueSets {
         if !system.trim().is_empty() {
             return self.find(system, code);
         }
-        let table = self.systems.iter().find(|system| system.kind == SystemKind::Procedure).and_then(|system| self.tables.get(system.table));
+        let table =
+            self.systems.iter().find(|system| system.kind == SystemKind::Procedure).and_then(|system| self.tables.get(system.table));
         Lookup { sets: table.map_or(Membership::NONE, |table| table.find(SystemKind::Procedure, code)), system: None }
     }
 
@@ -262,8 +263,7 @@ impl ValueSets {
     pub(crate) fn modifiers<'c>(&self, system: &str, code: &'c str) -> impl Iterator<Item = &'c str> {
         // Few codes have any: the system is not looked up again for the others.
         let code = code.trim();
-        let takes =
-            code.contains(MODIFIER_MARKS) && (system.trim().is_empty() || self.system_kind(system) == Some(SystemKind::Procedure));
+        let takes = code.contains(MODIFIER_MARKS) && (system.trim().is_empty() || self.system_kind(system) == Some(SystemKind::Procedure));
         code.split(MODIFIER_MARKS).skip(1).filter(move |modifier| takes && !modifier.is_empty())
     }
 }

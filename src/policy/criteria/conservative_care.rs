@@ -101,7 +101,9 @@ fn therapy<'a>(case: &OrderCase<'_, 'a>, rule: &TherapyRule, answer: Option<Answ
     let by_form = |weeks: f64| case.say(Phrase::WeeksByForm, &[&weeks, &rule.weeks]);
     let answer_evidence = answer.map(|answer| case.answer_evidence(answer.form, rule.question, &answer.value));
     match (answer.map(|answer| answer.value), proved) {
-        (Some(weeks), _) if weeks >= f64::from(rule.weeks) => Assessment::new(Verdict::Met).found(by_form(weeks)).resting_on(answer_evidence),
+        (Some(weeks), _) if weeks >= f64::from(rule.weeks) => {
+            Assessment::new(Verdict::Met).found(by_form(weeks)).resting_on(answer_evidence)
+        }
         (Some(weeks), Some(course)) => Assessment::new(Verdict::Unknown)
             .found(by_form(weeks))
             .found(case.say(Phrase::ChartSaysOtherwise, &[&proof(course)]))

@@ -90,8 +90,7 @@ fn duration<'a>(case: &OrderCase<'_, 'a>) -> Assessment<'a> {
 fn charted_duration<'a>(case: &OrderCase<'_, 'a>, months: u32) -> Assessment<'a> {
     let Some((onset, condition)) = earliest_onset(case) else { return Assessment::new(Verdict::Unknown) };
     let long_enough = plus_months(onset.hi(), months) <= case.dates.service;
-    let (verdict, phrase) =
-        if long_enough { (Verdict::Met, Phrase::PainLongEnough) } else { (Verdict::Unknown, Phrase::PainDurationOpen) };
+    let (verdict, phrase) = if long_enough { (Verdict::Met, Phrase::PainLongEnough) } else { (Verdict::Unknown, Phrase::PainDurationOpen) };
     Assessment::new(verdict).found(case.say(phrase, &[&onset])).resting_on([onset_evidence(case, condition)])
 }
 

@@ -56,7 +56,7 @@ fn raw_member(text: &str, member: &str) -> String {
     members[member].get().to_owned()
 }
 
-/// The 240 generated requests whose answers a second program worked out.
+/// The generated requests whose answers a second program worked out.
 pub(crate) fn evaluated_requests() -> Vec<Case> {
     let text = std::fs::read_to_string(root().join("fixtures/evaluation-cases.ndjson")).unwrap();
     let case = |(line, text): (usize, &str)| {
@@ -83,12 +83,13 @@ pub(crate) fn story(name: &str) -> Case {
 
 /// The cases the policy brings along.
 pub(crate) fn policy_cases() -> Vec<Case> {
-    let case = |file: PathBuf| {
-        let text = std::fs::read_to_string(&file).unwrap();
-        let expected = serde_json::from_str(&raw_member(&text, "expected")).unwrap();
-        Case { name: name(&file), request: raw_member(&text, "request"), expected }
+    let folders = sij_cds::app::folders(None).unwrap();
+    let cases = folders.iter().flat_map(|folder| sij_cds::app::policy_cases(&folder.files));
+    let case = |case: Result<sij_cds::app::PolicyCase, sij_cds::app::CaseError>| {
+        let case = case.unwrap();
+        Case { name: case.name, request: case.request.to_string(), expected: case.expected }
     };
-    entries("cds-hooks/policies/sacroiliac-joint-interventions/2019-08/cases").into_iter().map(case).collect()
+    cases.map(case).collect()
 }
 
 /// Every request above.
