@@ -31,8 +31,8 @@ pub(crate) fn assumptions<'a>(case: &SiteCase<'_, 'a>, criteria: &[Criterion<'a>
         .into_iter()
         .flatten()
         .chain(outside_lookback(case, &verdict))
-        .chain(therapy_gaps(case, &verdict))
-        .chain(medication_gaps(case, &verdict))
+        .chain(therapy_gaps(case, criteria))
+        .chain(medication_gaps(case, criteria))
         .collect()
 }
 
@@ -173,7 +173,7 @@ fn outside_lookback(case: &SiteCase<'_, '_>, verdict: &impl Fn(CriterionId) -> O
     })
 }
 
-fn therapy_gaps(case: &SiteCase<'_, '_>, verdict: &impl Fn(CriterionId) -> Option<Verdict>) -> Option<Assumption> {
+fn therapy_gaps(case: &SiteCase<'_, '_>, criteria: &[Criterion<'_>]) -> Option<Assumption> {
     let gap = Gap {
         parameter: "session_gap_days",
         value: case.policy.parameters.session_gap_days,
@@ -182,17 +182,24 @@ fn therapy_gaps(case: &SiteCase<'_, '_>, verdict: &impl Fn(CriterionId) -> Optio
     };
     let by_set =
         [(CriterionId::ExerciseTherapy, ValueSet::TherapySession), (CriterionId::ActivityModification, ValueSet::ActivityModification)];
-    by_set.into_iter().find_map(|(id, set)| gap.decided(case, verdict(id)?, &therapy_courses(case, set)))
+    by_set.into_iter().find_map(|(id, set)| gap.decided(case, by_chart(criteria, id)?, &therapy_courses(case, set)))
 }
 
-fn medication_gaps(case: &SiteCase<'_, '_>, verdict: &impl Fn(CriterionId) -> Option<Verdict>) -> Option<Assumption> {
+fn medication_gaps(case: &SiteCase<'_, '_>, criteria: &[Criterion<'_>]) -> Option<Assumption> {
     let gap = Gap {
         parameter: "medication_gap_days",
         value: case.policy.parameters.medication_gap_days,
         apart: Phrase::EffectMedicationApart,
         joined: Phrase::EffectMedicationJoined,
     };
-    gap.decided(case, verdict(CriterionId::Nsaids)?, &nsaid_courses(case))
+    gap.decided(case, by_chart(criteria, CriterionId::Nsaids)?, &nsaid_courses(case))
+}
+
+/// A criterion's verdict, where the chart has a part in it: one that a form alone meets rests on no course.
+fn by_chart(criteria: &[Criterion<'_>], id: CriterionId) -> Option<Verdict> {
+    let criterion = criteria.iter().find(|criterion| criterion.id == id)?;
+    let rests_on_chart = criterion.evidence.iter().any(|evidence| evidence.resource.kind() != "QuestionnaireResponse");
+    (rests_on_chart || !criterion.verdict.is_met()).then_some(criterion.verdict)
 }
 
 /// A parameter that joins intervals or keeps them apart.
