@@ -16,6 +16,8 @@ use crate::policy::{
 
 /// A card is read in seconds, and a panel is not taller. The whole evaluation stands in the record.
 const MAX_DETAIL_CHARS: usize = 1200;
+/// Of these, what line breaks and the words before what is offered may take. How much is said does not depend on the client's layout.
+const LAYOUT_CHARS: usize = 80;
 
 /// How much a detail says, in characters and entries.
 #[derive(Clone, Copy, Debug)]
@@ -50,15 +52,22 @@ const MAX_CODES: usize = 4;
 
 /// The whole detail, with what is offered, for a client that shows the text alone.
 pub(super) fn detail(case: &CardCase<'_, '_, '_>, offer: &Offer<'_>) -> String {
-    let details = ROOMS.map(|room| Detail { case, offer, room }).into_iter().map(|detail| detail.text());
     let mut last = String::new();
-    for text in details {
-        if text.chars().count() <= MAX_DETAIL_CHARS {
+    for room in ROOMS {
+        let Written { text, layout } = Detail { case, offer, room }.written();
+        if text.chars().count() - layout <= MAX_DETAIL_CHARS - LAYOUT_CHARS {
             return text;
         }
         last = text;
     }
     last
+}
+
+/// A detail as it is written.
+struct Written {
+    text: String,
+    /// The characters of it that are layout.
+    layout: usize,
 }
 
 struct Detail<'d, 'c, 'p, 'e, 'a> {
@@ -68,11 +77,12 @@ struct Detail<'d, 'c, 'p, 'e, 'a> {
 }
 
 impl Detail<'_, '_, '_, '_, '_> {
-    fn text(&self) -> String {
+    fn written(&self) -> Written {
         let notes = self.list(self.notes());
+        let (next, offers) = self.next(&notes);
         let mut paragraphs: Vec<String> = self.plan_notes();
         paragraphs.push(self.judged_as());
-        paragraphs.push(self.next(&notes));
+        paragraphs.push(next);
         paragraphs.push(notes);
         paragraphs.extend(self.headed(CardText::NotMetHeading, self.items(Verdict::NotMet)));
         if !self.case.is_choosing() {
@@ -81,7 +91,9 @@ impl Detail<'_, '_, '_, '_, '_> {
         paragraphs.extend(self.met());
         paragraphs.push(self.case.say(CardText::Disclaimer, &[&self.case.policy.title, &self.case.policy.version]));
         paragraphs.retain(|paragraph| !paragraph.is_empty());
-        paragraphs.join("\n\n")
+        let text = paragraphs.join("\n\n");
+        let layout = text.chars().filter(|letter| *letter == '\n').count() + offers;
+        Written { text, layout }
     }
 
     /// What takes precedence over the policy.
@@ -118,8 +130,9 @@ impl Detail<'_, '_, '_, '_, '_> {
         self.case.evaluation.as_of.date_naive()
     }
 
-    /// What is to be done, with whatever is offered that the text does not name otherwise (CRD 2.2.1, resp-11).
-    fn next(&self, notes: &str) -> String {
+    /// What is to be done, with whatever is offered that the text does not name otherwise (CRD 2.2.1, resp-11); and how many characters it
+    /// takes to say how that is done.
+    fn next(&self, notes: &str) -> (String, usize) {
         let case = self.case;
         let mut sentences: Vec<String> = Vec::new();
         // While orders are being chosen nothing is asked for that a reviewer would want to see.
@@ -134,12 +147,16 @@ impl Detail<'_, '_, '_, '_, '_> {
         let is_new = |label: &&str| !said.contains(&label.to_lowercase());
         let offered: Vec<_> = self.offer.suggestions.iter().map(|suggestion| suggestion.label.as_str()).filter(is_new).collect();
         let by_hand: Vec<_> = self.offer.by_hand.iter().map(String::as_str).filter(is_new).collect();
+        let mut around = 0;
         for (text, labels) in [(CardText::Offered, offered), (CardText::ByHand, by_hand)] {
             if !labels.is_empty() {
-                sentences.push(case.say(text, &[&labels.join("; ")]));
+                let sentence = case.say(text, &[&labels.join("; ")]);
+                let said: usize = labels.iter().map(|label| label.chars().count()).sum();
+                around += sentence.chars().count().saturating_sub(said) + 1;
+                sentences.push(sentence);
             }
         }
-        sentences.join(" ")
+        (sentences.join(" "), around)
     }
 
     /// A move or a removal alone does not settle what is still to be documented.

@@ -18,6 +18,9 @@ use super::wording::{OutcomeArguments, OutcomeKind, OutcomeText};
 /// More entries than a text names.
 const MAX_ENTRIES: usize = 3;
 
+/// Longer words of an entry are cut: it is found by its date.
+const MAX_ENTRY_CHARS: usize = 70;
+
 /// An order with the policy version it was decided by.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct OrderWords<'p, 'e, 'a> {
@@ -314,7 +317,7 @@ impl<'p> OrderWords<'p, '_, '_> {
     fn possible_injection(&self, entry: &PossibleInjection<'_>) -> String {
         let wording = &self.policy.wording;
         let date = entry.date.clone().unwrap_or_else(|| wording.say(Phrase::DateNotKnown, &[]));
-        wording.say(Phrase::PossibleEntry, &[&entry.words, &date, &entry.why])
+        wording.say(Phrase::PossibleEntry, &[&shortened(&entry.words), &date, &entry.why])
     }
 
     /// What has to be done before the order can be supported, each act once.
@@ -387,6 +390,14 @@ impl<'p> OrderWords<'p, '_, '_> {
         let before = wording.say(Phrase::EvidenceAnswer, &[&question, &""]);
         evidence.what.strip_prefix(before.trim_end())?.trim().parse().ok()
     }
+}
+
+fn shortened(words: &str) -> String {
+    if words.chars().count() <= MAX_ENTRY_CHARS {
+        return words.to_owned();
+    }
+    let kept: String = words.chars().take(MAX_ENTRY_CHARS - 1).collect();
+    format!("{}…", kept.trim_end())
 }
 
 fn has_open_history(site: &SiteEvaluation<'_>) -> bool {

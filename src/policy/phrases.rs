@@ -282,6 +282,7 @@ phrases! {
         InstructSignLater = "instruct-sign-later" ("date"),
         InstructReview = "instruct-review" (),
         InstructUnread = "instruct-unread" (),
+        InstructByPlan = "instruct-by-plan" (),
         InstructCorrect = "instruct-correct" (),
         InstructAsk = "instruct-ask" (),
         DetailPeriod = "detail-period" (),

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::definition_file::PolicyError;
-use super::evaluation::{CriterionId, Determination, OrderEvaluation};
+use super::evaluation::{CriterionId, Determination, NoteKind, OrderEvaluation};
 
 /// A kind of card.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,6 +26,7 @@ pub struct CardTopic {
 pub struct Topics {
     determinations: EachDetermination<CardTopic>,
     if_any_not_met: HashMap<CriterionId, CardTopic>,
+    ordered_already: CardTopic,
 }
 
 /// `[topics]` as it is written.
@@ -33,6 +34,7 @@ pub struct Topics {
 #[serde(deny_unknown_fields)]
 pub(super) struct TopicsToml {
     system: String,
+    ordered_already: Spanned<String>,
     displays: HashMap<String, String>,
     determinations: EachDetermination<Spanned<String>>,
     not_yet_if_any_not_met: HashMap<String, Spanned<String>>,
@@ -80,13 +82,18 @@ impl Topics {
         let source = Source { file, text, read };
         Ok(Self {
             determinations: read.determinations.try_map(|code| source.topic(code))?,
+            ordered_already: source.topic(&read.ordered_already)?,
             if_any_not_met: source.criteria(&read.not_yet_if_any_not_met)?,
         })
     }
 
-    /// The kind of card an order gets. What a not-yet is about, its criteria that are not met say.
+    /// The kind of card an order gets. What a not-yet is about, its criteria that are not met say; what meets them all may be ordered
+    /// already.
     #[must_use]
     pub fn for_order(&self, order: &OrderEvaluation<'_>) -> &CardTopic {
+        if order.determination == Determination::Supported && order.notes.iter().any(|note| note.kind == NoteKind::OtherActiveOrder) {
+            return &self.ordered_already;
+        }
         let by_criterion = || not_met(order).find_map(|id| self.if_any_not_met.get(&id));
         let by_criteria = (order.determination == Determination::NotYet).then(by_criterion).flatten();
         by_criteria.unwrap_or_else(|| self.determinations.get(order.determination))

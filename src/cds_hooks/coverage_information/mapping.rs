@@ -37,6 +37,7 @@ fn subordinate<'p>(case: &CardCase<'_, '_, '_>, mut repetition: Repetition<'p>) 
         repetition.covered = Covered::Conditional;
         let precedent = case.words().plan_notes(case.evaluation.plan).join(" ");
         repetition.reasons.insert(0, of_coverage(case, &case.say(CardText::CoverageByPlan, &[&precedent])));
+        repetition.instructions.push(case.say(CardText::InstructByPlan, &[]));
         if matches!(repetition.authorization, Some(Authorization::Satisfied(_))) {
             repetition.authorization = Some(Authorization::Conditional);
         }

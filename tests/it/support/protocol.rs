@@ -74,7 +74,7 @@ fn markup(answer: &Json) -> Vec<String> {
     let mut found = Vec::new();
     each_own(answer, "", &mut |name, value| {
         let is_machine_text = matches!(name, "resourceId" | "url" | "reference" | "valueCanonical" | "davinci-crd.if-none-exist");
-        let text = value.text().filter(|_| !is_machine_text).unwrap_or_default().replace("- [ ] ", "");
+        let text = value.text().filter(|_| !is_machine_text).unwrap_or_default();
         let is_markup = |letter: &char| {
             let is_invisible = matches!(letter, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
             "<>[]`|".contains(*letter) || is_invisible || (letter.is_control() && *letter != '\n')
