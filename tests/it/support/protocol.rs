@@ -146,7 +146,9 @@ pub(crate) fn changed_members(action: &Json, request: &Json) -> Vec<String> {
 fn update_violations(action: &Json, request: &Json) -> Vec<String> {
     let changed = changed_members(action, request);
     let is_occurrence = |name: &String| name.trim_start_matches('_').starts_with("occurrence");
-    let one = changed == ["reasonReference"] || (!changed.is_empty() && changed.iter().all(is_occurrence));
+    // A side stands in the body site, and in the modifiers behind the code.
+    let is_side = changed.contains(&"bodySite".to_owned()) && changed.iter().all(|name| name == "bodySite" || name == "code");
+    let one = changed == ["reasonReference"] || is_side || (!changed.is_empty() && changed.iter().all(is_occurrence));
     let updated = action.get("resource").unwrap();
     let drafts = drafts(request);
     let order = drafts.iter().find(|draft| reference_of(draft) == reference_of(updated));
