@@ -145,9 +145,7 @@ impl<'a> OrderText<'_, '_, 'a> {
         let diagnosis = match order.diagnosis {
             DiagnosisSupport::OnOrder => self.say(CardText::DiagnosisOnOrder, &[]),
             DiagnosisSupport::OnProblemList => self.words.diagnosis_on_problem_list(str::to_owned),
-            DiagnosisSupport::NotFound => {
-                self.say(CardText::DiagnosisNotFoundListed, &[&self.say(CardText::ListedDiagnoses, &[])])
-            }
+            DiagnosisSupport::NotFound => self.say(CardText::DiagnosisNotFoundListed, &[&self.say(CardText::ListedDiagnoses, &[])]),
             DiagnosisSupport::Unavailable => self.say(CardText::DiagnosisUnavailable, &[]),
         };
         let assumed = |assumption: &crate::policy::Assumption| {

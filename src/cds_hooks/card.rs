@@ -17,7 +17,8 @@ use super::request_extension::Options;
 use super::response::{Card, CardExtension, Coding, Indicator, Link, LinkKind, ResourceReference, Response, Source};
 use super::suggestions::offer;
 use crate::policy::{
-    CardText, Criterion, Determination, Evaluation, NoteKind, OrderEvaluation, OrderKind, OrderWords, Plan, Policy, Reference, Site, Verdict,
+    CardText, Criterion, Determination, Evaluation, NoteKind, OrderEvaluation, OrderKind, OrderWords, Plan, Policy, Reference, Site,
+    Verdict,
 };
 
 /// CDS Hooks: a summary has fewer than 140 characters.

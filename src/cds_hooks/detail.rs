@@ -232,7 +232,8 @@ impl Detail<'_, '_, '_, '_, '_> {
         for site in &sites {
             for criterion in site.criteria.iter().filter(|criterion| criterion.verdict == verdict && !self.is_said(criterion)) {
                 let line = self.line(criterion);
-                let is_same = |other: &&&SiteEvaluation<'_>| other.criteria.iter().any(|known| known.verdict == verdict && self.line(known) == line);
+                let is_same =
+                    |other: &&&SiteEvaluation<'_>| other.criteria.iter().any(|known| known.verdict == verdict && self.line(known) == line);
                 let line = if sites.iter().filter(is_same).count() == self.case.order.sites.len() {
                     line
                 } else {
@@ -292,7 +293,9 @@ impl Detail<'_, '_, '_, '_, '_> {
         let lines: Vec<String> = sites.iter().filter_map(|site| self.met_at(site)).collect();
         match (lines.as_slice(), sites.as_slice()) {
             ([], _) => None,
-            ([first, others @ ..], _) if others.iter().all(|other| other == first) && sites.len() == lines.len() => Some(format!("{first}.")),
+            ([first, others @ ..], _) if others.iter().all(|other| other == first) && sites.len() == lines.len() => {
+                Some(format!("{first}."))
+            }
             _ => {
                 let told = sites.iter().filter_map(|site| {
                     let met = lower(&self.met_at(site)?);
@@ -310,8 +313,7 @@ impl Detail<'_, '_, '_, '_, '_> {
         if met == 0 {
             return None;
         }
-        let count =
-            if met == all { self.case.say(CardText::MetAll, &[&all]) } else { self.case.say(CardText::MetCount, &[&met, &all]) };
+        let count = if met == all { self.case.say(CardText::MetAll, &[&all]) } else { self.case.say(CardText::MetCount, &[&met, &all]) };
         Some(if self.room.names_met { format!("{count}: {}", names.join(", ")) } else { count })
     }
 

@@ -185,7 +185,13 @@ fn order_therapy<'a>(case: &CardCase<'_, '_, 'a>) -> Option<Draft<'a>> {
         ActionDescription::WholeSuggestion => case.say(CardText::SuggestWhole, &[&label, &case.policy.wording.therapy_order.reason]),
     };
     let create = therapy(case).map(|resource| Action::Create { description, resource, extension: None });
-    Some(Draft { kind: SuggestionKind::CreateOrder, label, actions: create.into_iter().collect(), changes_order: false, has_alternative: false })
+    Some(Draft {
+        kind: SuggestionKind::CreateOrder,
+        label,
+        actions: create.into_iter().collect(),
+        changes_order: false,
+        has_alternative: false,
+    })
 }
 
 /// The code that therapy is ordered by, with its system; none where the site's own is needed and not known.

@@ -121,9 +121,8 @@ pub struct OutcomeArguments {
 }
 
 impl OutcomeArguments {
-    const NAMES: &'static [&'static str] = &[
-        "order", "service_date", "earliest_date", "criterion", "missing", "acts", "place", "entries", "problem", "ready", "waiting",
-    ];
+    const NAMES: &'static [&'static str] =
+        &["order", "service_date", "earliest_date", "criterion", "missing", "acts", "place", "entries", "problem", "ready", "waiting"];
 
     fn fill(&self, template: &Template) -> String {
         template.fill(&[
@@ -302,7 +301,19 @@ impl Wording {
         let missing_names = source.criteria(&read.missing)?;
         let topics = Topics::read(file, text, &read.topics)?;
         let WordingToml { override_reasons, therapy_order, sources, side_codings, .. } = read;
-        Ok(Self { phrases, card_texts, asks, sources, outcomes, met_names, missing_names, side_codings, topics, therapy_order, override_reasons })
+        Ok(Self {
+            phrases,
+            card_texts,
+            asks,
+            sources,
+            outcomes,
+            met_names,
+            missing_names,
+            side_codings,
+            topics,
+            therapy_order,
+            override_reasons,
+        })
     }
 
     /// A phrase of a statement, its places filled in by position.

@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use crate::support::call::{concept, condition, cpt, form, icd10, item, order, prior_injection, procedure};
-use crate::support::showing::Showing;
 use crate::support::markdown::document;
+use crate::support::showing::Showing;
 use crate::support::{Call, Evaluator, evaluated_requests, stories};
 
 /// More than this does not fit a panel.
@@ -75,7 +75,8 @@ fn what_it_is_judged_as_and_what_to_do_come_before_everything_else() {
     let coverage = json!({"resourceType": "Coverage", "id": "c", "status": "active", "type": {"text": "Medicaid"},
         "beneficiary": {"reference": "Patient/p1"}, "payor": [{"display": "Plan"}]});
     let card = call.with("coverage", [coverage]).card();
-    let beginnings = ["Medicaid member:", "Judged as a first injection", "Order 1 more week of therapy", "- ", "Not met:", "- ", "Missing:"];
+    let beginnings =
+        ["Medicaid member:", "Judged as a first injection", "Order 1 more week of therapy", "- ", "Not met:", "- ", "Missing:"];
     let found = paragraphs(&card);
     for (place, beginning) in beginnings.iter().enumerate() {
         assert!(found[place].starts_with(beginning), "{place}: {}", detail(&card));
@@ -119,7 +120,8 @@ fn a_chart_full_of_words_is_cut_and_the_decision_is_not() {
         condition(code, &words)
     });
     let injections = (1..=9).map(|day| {
-        let mut injection = procedure(&format!("i{day}"), &json!({"text": format!("SI joint injection {long}")}), &format!("2026-0{day}-01"));
+        let mut injection =
+            procedure(&format!("i{day}"), &json!({"text": format!("SI joint injection {long}")}), &format!("2026-0{day}-01"));
         injection["status"] = json!("unknown");
         injection
     });
@@ -163,9 +165,11 @@ fn a_denial_says_that_the_record_may_be_wrong_before_the_order_is_removed() {
     let injections = ["2026-08-03", "2026-09-01"];
     let charted = injections.iter().map(|day| procedure(day, &cpt("27096:LT"), day));
     let answers = injections.iter().map(|day| prior_injection(day, 10, 0));
-    let card = Call::ordering([left("2026-12-01")]).with("procedures", charted).with("questionnaireResponses", [form("f1", answers)]).card();
+    let card =
+        Call::ordering([left("2026-12-01")]).with("procedures", charted).with("questionnaireResponses", [form("f1", answers)]).card();
     let next = paragraphs(&card)[1];
-    let (correct, remove) = (next.find("If the record is wrong or incomplete, correct it in the documentation form"), next.find("remove the order"));
+    let (correct, remove) =
+        (next.find("If the record is wrong or incomplete, correct it in the documentation form"), next.find("remove the order"));
     assert!(next.starts_with("As documented, the policy does not cover this."), "{next}");
     assert!(correct.is_some() && correct < remove, "{next}");
     assert!(detail(&card).contains("Less than 50% relief after both diagnostic injections"), "{}", detail(&card));
@@ -191,7 +195,8 @@ fn a_wait_that_is_over_is_not_proposed_as_a_day_that_is_past() {
 
 /// The second diagnostic injection of the left joint is too early, the first of the right is documented.
 fn right_side_ready(code: &str) -> Value {
-    let call = first_injection(order("o1", &cpt(code), "2026-12-01"), 6).with("procedures", [procedure("i1", &cpt("27096:LT"), "2026-11-20")]);
+    let call =
+        first_injection(order("o1", &cpt(code), "2026-12-01"), 6).with("procedures", [procedure("i1", &cpt("27096:LT"), "2026-11-20")]);
     let mut answers = first_injection_form(6);
     answers["item"].as_array_mut().unwrap().push(prior_injection("2026-11-20", 10, 0));
     call.with("questionnaireResponses", [answers]).card()

@@ -140,7 +140,8 @@ pub(crate) fn texts(request: &str, showings: &[Showing]) -> Vec<String> {
     let policy = POLICIES.newest();
     let patient = call.context.patient_id.strip_prefix("Patient/").unwrap_or(&call.context.patient_id);
     let inquiry = Inquiry { patient: Reference::new("Patient", patient.into()), as_of: day_of_the_fixtures() };
-    let evaluation = evaluate(policy, &gathered.facts(Reading { policy, patient_id: patient, options: &ReadingOptions::default() }), inquiry);
+    let evaluation =
+        evaluate(policy, &gathered.facts(Reading { policy, patient_id: patient, options: &ReadingOptions::default() }), inquiry);
     let orders: Vec<_> = gathered.drafts().iter().map(|draft| (draft.position, draft.raw)).collect();
     let decided = Decided { evaluation: &evaluation, orders: &orders, user_id: &call.context.user_id() };
     showings.iter().map(|showing| showing.answer(&decided)).collect()
