@@ -65,7 +65,8 @@ impl<'p> Answering<'p> {
         let orders = &decision.evaluation.orders;
         let said = orders.iter().zip(plans).map(|(order, plan)| self.said(decision, order, plan)).collect::<Result<Vec<_>, _>>()?;
         let unavailable = unavailable(decision);
-        let drafts: Vec<_> = decision.gathered.drafts().iter().map(|draft| (draft.position, draft.raw)).collect();
+        let unread = decision.gathered.unread_drafts().iter().map(|draft| (draft.position, draft.view.raw));
+        let drafts: Vec<_> = decision.gathered.drafts().iter().map(|draft| (draft.position, draft.raw)).chain(unread).collect();
         let bare = Presentation {
             source_label: "",
             policy_url: None,
@@ -194,6 +195,7 @@ impl<'p> Answering<'p> {
         let stance = plan.stance(codes.map(|(_, code)| code));
         let is_issued = stance == Some(Stance::Satisfied)
             && case.order.determination == Determination::Supported
+            && !case.is_subordinate()
             && state == CoverageState::Active
             && self.asked.options.unsolicited_determ
             && self.is_kept

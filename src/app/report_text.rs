@@ -5,7 +5,7 @@ use super::decision::Report;
 use super::page::Page;
 use crate::evidence::{Kind, by_reason};
 use crate::policy::{
-    CardText, Criterion, DiagnosisSupport, Evidence, OrderEvaluation, OrderWords, Policy, PriorInjection, SiteEvaluation, Verdict,
+    CardText, Criterion, DiagnosisSupport, Evidence, NoteKind, OrderEvaluation, OrderWords, Policy, PriorInjection, SiteEvaluation, Verdict,
 };
 
 /// Of a criterion's evidence, this many resources are named and the rest is counted.
@@ -30,13 +30,12 @@ pub(super) fn text<'a, 'p>(report: &Report<'_, 'a>, policy: &'p Policy, policy_o
 /// What holds for the whole call.
 fn notes(page: &mut Page, report: &Report<'_, '_>, policy: &Policy) {
     let say = |text, arguments: &[&dyn std::fmt::Display]| policy.wording.card(text, arguments);
-    let plan = policy.plan_note(report.evaluation.plan).map(str::to_owned);
     let unread = by_reason(report.sources, Kind::ALL).into_iter().map(|(reason, kinds)| {
         let types: Vec<_> = kinds.into_iter().map(Kind::resource_type).collect();
         say(CardText::Unavailable, &[&types.join(", "), &reason])
     });
     let entries = report.unreadable.iter().map(|entry| say(CardText::UnreadableEntry, &[&entry.resource, &entry.problem]));
-    let lines: Vec<String> = plan.into_iter().chain(unread).chain(entries).collect();
+    let lines: Vec<String> = unread.chain(entries).collect();
     list(page, 0, &say(CardText::CallNotes, &[]), &lines);
     if !lines.is_empty() {
         page.gap();
@@ -68,12 +67,16 @@ impl<'a> OrderText<'_, '_, 'a> {
 
     fn write(&self, page: &mut Page) {
         let order = self.words.order;
+        let evaluation = self.report.evaluation;
         let arguments = self.words.arguments();
-        let texts = self.words.texts();
+        let texts = self.words.texts_on(evaluation.as_of.date_naive());
         page.write(0, "", &texts.map(|texts| texts.summary(&arguments)).unwrap_or_default());
         page.rule();
-        let as_of = self.report.evaluation.as_of.format("%Y-%m-%d %H:%M UTC");
-        page.write(0, "", &self.say(CardText::OrderDates, &[&order.service_date, &self.report.evaluation.patient, &as_of, &order.order]));
+        let as_of = evaluation.as_of.format("%Y-%m-%d");
+        page.write(0, "", &self.say(CardText::OrderDates, &[&order.service_date, &evaluation.patient, &as_of, &order.order]));
+        for note in self.words.plan_notes(evaluation.plan) {
+            page.write(0, "", note);
+        }
         page.write(0, "", &texts.map(|texts| texts.lead(&arguments)).unwrap_or_default());
         page.write(0, "", &self.say(CardText::Next, &[&texts.map(|texts| texts.next(&arguments)).unwrap_or_default()]));
         if order.sites.iter().any(|site| !site.criteria.is_empty()) {
@@ -136,20 +139,23 @@ impl<'a> OrderText<'_, '_, 'a> {
         asks
     }
 
-    /// Diagnosis, coding and assumptions.
+    /// What could change it, diagnosis, coding and assumptions.
     fn notes(&self) -> Vec<String> {
         let order = self.words.order;
         let diagnosis = match order.diagnosis {
             DiagnosisSupport::OnOrder => self.say(CardText::DiagnosisOnOrder, &[]),
             DiagnosisSupport::OnProblemList => self.words.diagnosis_on_problem_list(str::to_owned),
-            DiagnosisSupport::NotFound => self.say(CardText::DiagnosisNotFound, &[]),
+            DiagnosisSupport::NotFound => self.say(CardText::DiagnosisNotFoundListed, &[&self.say(CardText::ListedDiagnoses, &[])]),
             DiagnosisSupport::Unavailable => self.say(CardText::DiagnosisUnavailable, &[]),
         };
         let assumed = |assumption: &crate::policy::Assumption| {
             self.say(CardText::Assumed, &[&assumption.effect, &assumption.parameter, &assumption.value])
         };
         let coding = order.coding_notes.iter().map(|note| format!("{note}."));
-        std::iter::once(diagnosis).chain(coding).chain(order.assumptions.iter().map(assumed)).collect()
+        // What is wrong with an order that cannot be read is said as what to do; its diagnosis is not known.
+        let notes = order.notes.iter().filter(|note| note.kind != NoteKind::OrderUnreadable).map(|note| note.text.clone());
+        let diagnosis = (!order.sites.is_empty()).then_some(diagnosis);
+        notes.chain(diagnosis).chain(coding).chain(order.assumptions.iter().map(assumed)).collect()
     }
 }
 
@@ -160,7 +166,9 @@ fn evidence_lines(evidence: &[Evidence<'_>]) -> Vec<String> {
         let first = group.first()?;
         let shown: Vec<_> = group.iter().map(|evidence| evidence.what.as_str()).collect();
         let date = first.date.as_ref().map(|date| format!("{date}: ")).unwrap_or_default();
-        Some(format!("{date}{} [{}]", shown.join("; "), first.resource))
+        // Where a date tells which entry it is, its id is noise.
+        let which = if date.is_empty() { format!(" ({})", first.resource) } else { String::new() };
+        Some(format!("{date}{}{which}", shown.join("; ")))
     };
     evidence.chunk_by(alike).filter_map(line).collect()
 }

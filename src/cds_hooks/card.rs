@@ -9,14 +9,17 @@ use uuid::Uuid;
 use super::card_choice::chosen;
 use super::detail::detail;
 use super::dialect::DialectRules;
-use super::form_completion::FormOffer;
+use super::form_completion::{self, FormOffer};
 use super::hook::Hook;
 use super::plain_text::{plain, shortened};
 use super::policy_link::policy_link;
 use super::request_extension::Options;
 use super::response::{Card, CardExtension, Coding, Indicator, Link, LinkKind, ResourceReference, Response, Source};
 use super::suggestions::offer;
-use crate::policy::{CardText, Determination, Evaluation, OrderEvaluation, OrderWords, Policy, Reference};
+use crate::policy::{
+    CardText, Criterion, Determination, Evaluation, NoteKind, OrderEvaluation, OrderKind, OrderWords, Plan, Policy, Reference, Site,
+    Verdict,
+};
 
 /// CDS Hooks: a summary has fewer than 140 characters.
 const SUMMARY_LIMIT: usize = 139;
@@ -106,6 +109,19 @@ impl CardCase<'_, '_, '_> {
         self.order.sites.iter().flat_map(|site| &site.criteria).any(|criterion| criterion.verdict.is_unknown())
     }
 
+    /// Whether rules of Medicare or Medicaid take precedence over the policy.
+    pub(crate) fn is_subordinate(&self) -> bool {
+        match self.evaluation.plan {
+            Plan::Medicaid | Plan::Medicare | Plan::MedicareAndMedicaid => true,
+            Plan::Commercial | Plan::Unknown => false,
+        }
+    }
+
+    /// Whether the order is for an injection and states no side, or two that contradict each other.
+    pub(super) fn lacks_side(&self) -> bool {
+        self.order.kind == OrderKind::Injection && self.order.sites.iter().any(|site| site.site == Site::Unspecified)
+    }
+
     /// What the card says of its order as the text form does.
     pub(super) fn words(&self) -> OrderWords<'_, '_, '_> {
         OrderWords { policy: self.policy, order: self.order, is_one_of_several: self.evaluation.orders.len() > 1 }
@@ -158,13 +174,14 @@ fn indicator(determination: Determination) -> Indicator {
 }
 
 fn summary(case: &CardCase<'_, '_, '_>) -> String {
-    let arguments = case.words().arguments();
-    let text = case.words().texts().map(|texts| texts.summary(&arguments));
+    let words = case.words();
+    let arguments = words.arguments();
+    let text = words.texts_on(case.evaluation.as_of.date_naive()).map(|texts| texts.summary(&arguments));
     shortened(&plain(&text.unwrap_or_default()), SUMMARY_LIMIT)
 }
 
 fn source(case: &CardCase<'_, '_, '_>) -> Source {
-    let topic = case.policy.wording.topics.of(case.order);
+    let topic = case.policy.wording.topics.for_order(case.order);
     let code = case.presentation.dialect.topic_code(&topic.code);
     Source {
         label: shortened(&plain(case.presentation.source_label), LABEL_LIMIT),
@@ -206,15 +223,54 @@ fn links(case: &CardCase<'_, '_, '_>) -> Vec<Link> {
     app_link(case).into_iter().chain(case.presentation.policy_url.map(link)).collect()
 }
 
-/// The app, wherever it can change the answer; nothing is to be completed while orders are being chosen (CRD 2.2.1, hook-19).
+/// Where answers are entered, as a text says it: by the link to the app, by the form's task, in the form. Nothing is to be completed while
+/// orders are being chosen (CRD 2.2.1, hook-19).
+pub(super) fn answer_place(case: &CardCase<'_, '_, '_>) -> String {
+    if case.is_choosing() {
+        String::new()
+    } else if app_link(case).is_some() {
+        case.say(CardText::PlaceLink, &[])
+    } else if case.presentation.form.is_some() && form_completion::is_called_for(case) {
+        case.say(CardText::PlaceTask, &[])
+    } else {
+        case.say(CardText::PlaceForm, &[])
+    }
+}
+
+/// The link to the app, wherever something entered there can change the answer.
 fn app_link(case: &CardCase<'_, '_, '_>) -> Option<Link> {
-    let has_use = case.order.determination != Determination::Supported && !case.is_choosing() && is_named(&case.order.order);
-    let AppLink { url, assertion, coverage, questionnaire } = case.presentation.app.filter(|_| has_use)?;
+    let label = app_label(case).filter(|_| !case.is_choosing() && is_named(&case.order.order))?;
+    let AppLink { url, assertion, coverage, questionnaire } = case.presentation.app?;
     let order = case.order.order.to_string();
     let mut context = json!({"assertion": assertion, "order": order, "questionnaire": questionnaire});
     if let (Some(members), Some(coverage)) = (context.as_object_mut(), coverage) {
         members.insert("coverage".to_owned(), json!(coverage));
     }
-    let (label, app_context) = (case.say(CardText::AppLink, &[]), Some(context.to_string()));
+    let (label, app_context) = (case.say(label, &[]), Some(context.to_string()));
     Some(Link { label, url: url.to_owned(), kind: LinkKind::Smart, app_context })
 }
+
+/// What is to be done in the app: answer what is missing, or correct what is on record; `None` where neither changes anything.
+fn app_label(case: &CardCase<'_, '_, '_>) -> Option<CardText> {
+    let order = case.order;
+    let is_unreadable = order.notes.iter().any(|note| note.kind == NoteKind::OrderUnreadable);
+    if order.determination == Determination::Supported || order.kind == OrderKind::Neurotomy || is_unreadable {
+        return None;
+    }
+    let criteria = || order.sites.iter().flat_map(|site| &site.criteria);
+    let is_missing = |criterion: &Criterion<'_>| criterion.verdict.is_unknown() || !criterion.missing.is_empty();
+    if order.determination == Determination::Indeterminate || criteria().any(is_missing) {
+        return Some(CardText::AppLink);
+    }
+    let rests_on_answers =
+        |criterion: &Criterion<'_>| criterion.evidence.iter().any(|evidence| evidence.resource.kind() == QUESTIONNAIRE_RESPONSE);
+    let can_change = match order.determination {
+        Determination::NotSupported | Determination::IndividualConsideration => true,
+        Determination::NotYet => criteria().filter(|criterion| criterion.verdict == Verdict::NotMet).any(rests_on_answers),
+        Determination::Supported | Determination::NeedsDocumentation | Determination::Indeterminate => false,
+    };
+    can_change.then_some(CardText::AppLinkCorrect)
+}
+
+/// The type of an answered form.
+const QUESTIONNAIRE_RESPONSE: &str = "QuestionnaireResponse";

@@ -17,7 +17,7 @@ where
     'a: 'p,
     'p: 'e,
 {
-    let topic = |order: &OrderEvaluation<'a>| policy_of(order).wording.topics.of(order);
+    let topic = |order: &OrderEvaluation<'a>| policy_of(order).wording.topics.for_order(order);
     let told = evaluation.orders.iter().filter(|order| is_told(presentation_of(order).hook, order.determination));
     let shown: Vec<_> = told.filter(|order| presentation_of(order).options.shows(&topic(order).code)).collect();
     let most = shown.first().and_then(|order| presentation_of(order).options.max_cards);

@@ -1,138 +1,369 @@
-//! The detail of a card: the decisive facts first, then the criteria, then notes. Short lines and lists alone, no tables and no HTML:
-//! as GitHub Markdown, or in the same words as plain text, whose lists are seen even where line breaks are lost.
+//! The detail of a card: what the order is judged as and what to do next, then what could change it, what is not met and what is
+//! missing, and what is met in one line. Short lines and lists alone, no tables and no HTML: as GitHub Markdown, or in the same words as
+//! plain text, whose lists are seen even where line breaks are lost.
 
-use super::card::CardCase;
+use chrono::NaiveDate;
+use serde_json::Value;
+
+use super::card::{CardCase, answer_place};
 use super::dialect::DetailFormat;
+use super::order_json::OrderJson;
 use super::plain_text::{plain, shortened};
 use super::suggestions::Offer;
-use crate::policy::{CardText, Criterion, CriterionId, Determination, DiagnosisSupport, Site, SiteEvaluation, Verdict};
+use crate::policy::{
+    CardText, Criterion, CriterionId, Determination, DiagnosisSupport, NoteKind, OutcomeKind, Phrase, SiteEvaluation, Verdict,
+};
 
-/// Longer statements are cut: a card is read in seconds, the whole stands in the evaluation.
-const STATEMENT_LIMIT: usize = 300;
+/// A card is read in seconds, and a panel is not taller. The whole evaluation stands in the record.
+const MAX_DETAIL_CHARS: usize = 1200;
+/// Of these, what line breaks and the words before what is offered may take. How much is said does not depend on the client's layout.
+const LAYOUT_CHARS: usize = 80;
+
+/// How much a detail says, in characters and entries.
+#[derive(Clone, Copy, Debug)]
+struct Room {
+    /// Of a criterion's statement.
+    statement: usize,
+    /// Of a note.
+    note: usize,
+    /// Notes.
+    notes: usize,
+    /// Lines of a list.
+    lines: usize,
+    /// Whether what is met is named.
+    names_met: bool,
+}
+
+/// Less and less: evidence, the names of what is met, then notes; never the decision and what to do.
+const ROOMS: [Room; 6] = [
+    Room { statement: 240, note: 300, notes: 12, lines: 26, names_met: true },
+    Room { statement: 120, note: 200, notes: 8, lines: 26, names_met: true },
+    Room { statement: 120, note: 200, notes: 8, lines: 26, names_met: false },
+    Room { statement: 60, note: 160, notes: 5, lines: 16, names_met: false },
+    Room { statement: 0, note: 120, notes: 3, lines: 10, names_met: false },
+    Room { statement: 0, note: 90, notes: 2, lines: 5, names_met: false },
+];
+
+/// The system of the diagnoses a policy lists.
+const ICD_10_CM: &str = "http://hl7.org/fhir/sid/icd-10-cm";
+
+/// Codes of an order that a note names.
+const MAX_CODES: usize = 4;
 
 /// The whole detail, with what is offered, for a client that shows the text alone.
 pub(super) fn detail(case: &CardCase<'_, '_, '_>, offer: &Offer<'_>) -> String {
-    let mut paragraphs: Vec<String> = lead(case).into_iter().collect();
-    paragraphs.extend(sites(case));
-    paragraphs.extend(next(case));
-    paragraphs.extend(also_document(case));
-    paragraphs.extend(offered(case, offer));
-    paragraphs.extend(notes(case));
-    paragraphs.push(case.say(CardText::Disclaimer, &[&case.policy.title, &case.policy.version]));
-    paragraphs.retain(|paragraph| !paragraph.is_empty());
-    paragraphs.join("\n\n")
-}
-
-/// What is decided; of which order, where it could be taken for another (CRD 2.2.1, dev-24).
-fn lead(case: &CardCase<'_, '_, '_>) -> Option<String> {
-    let lead = case.words().texts()?.lead(&case.words().arguments());
-    let order = case.words().order();
-    let is_one_of_several = case.evaluation.orders.len() > 1 || case.presentation.orders.len() > 1;
-    let names_it = !is_one_of_several || lead.contains(&order);
-    Some(if names_it { lead } else { case.say(CardText::AboutOrder, &[&order, &lead]) })
-}
-
-/// What is to be done. While orders are being chosen nothing is asked for that a reviewer would want to see.
-fn next(case: &CardCase<'_, '_, '_>) -> Option<String> {
-    let asks_for_reasons = case.is_choosing() && case.order.determination == Determination::IndividualConsideration;
-    let texts = case.words().texts().filter(|_| !asks_for_reasons);
-    texts.map(|texts| texts.next(&case.words().arguments()))
-}
-
-/// A move or a removal alone does not settle what is still to be documented.
-fn also_document(case: &CardCase<'_, '_, '_>) -> Option<String> {
-    let open = case.order.determination == Determination::NotYet && case.has_unknown() && !case.is_choosing();
-    open.then(|| case.say(CardText::AlsoDocument, &[]))
-}
-
-fn offered(case: &CardCase<'_, '_, '_>, offer: &Offer<'_>) -> Vec<String> {
-    let labels: Vec<&str> = offer.suggestions.iter().map(|suggestion| suggestion.label.as_str()).collect();
-    let paragraph = |text, labels: String| (!labels.is_empty()).then(|| case.say(text, &[&labels]));
-    let paragraphs = [paragraph(CardText::Suggested, labels.join("; ")), paragraph(CardText::ByHand, offer.by_hand.join("; "))];
-    paragraphs.into_iter().flatten().collect()
-}
-
-/// Each joint's lists, under its name where there are two. One that lacks documentation alone is left out while orders are chosen.
-fn sites(case: &CardCase<'_, '_, '_>) -> Vec<String> {
-    let several = case.order.sites.len() > 1;
-    let mut paragraphs = Vec::new();
-    for site in &case.order.sites {
-        if case.is_choosing() && site.determination == Determination::NeedsDocumentation {
-            continue;
+    let mut last = String::new();
+    for room in ROOMS {
+        let Written { text, layout } = Detail { case, offer, room }.written();
+        if text.chars().count() - layout <= MAX_DETAIL_CHARS - LAYOUT_CHARS {
+            return text;
         }
-        if several {
-            let name = case.words().site(site.site);
-            paragraphs.push(case.say(CardText::SiteHeading, &[&name, &site_words(site)]));
-        }
-        paragraphs.extend(site_lists(case, site));
+        last = text;
     }
-    paragraphs
+    last
 }
 
-fn site_words(site: &SiteEvaluation<'_>) -> String {
-    let determination = site.determination.as_str().replace('-', " ");
-    site.earliest_date.map_or(determination.clone(), |date| format!("{determination}, from {date} on"))
+/// A detail as it is written.
+struct Written {
+    text: String,
+    /// The characters of it that are layout.
+    layout: usize,
 }
 
-/// What is not met, what is missing, what is met: each a list.
-fn site_lists(case: &CardCase<'_, '_, '_>, site: &SiteEvaluation<'_>) -> Vec<String> {
-    let marks = Marks::of(case.presentation.dialect.detail);
-    let with = |verdict: Verdict| site.criteria.iter().filter(move |criterion| criterion.verdict == verdict);
-    let item = |criterion: &Criterion<'_>| format!("{}{}", marks.item, line(case, criterion));
-    let not_met = with(Verdict::NotMet).map(|criterion| format!("{}\n  ({})", item(criterion), citation(case, criterion.id)));
-    let unknown = with(Verdict::Unknown).filter(|_| !case.is_choosing());
-    let missing = unknown.map(|criterion| format!("{}{}", marks.open_item, line(case, criterion)));
-    let met = with(Verdict::Met).map(item);
-    [(CardText::NotMetHeading, not_met.collect::<Vec<_>>()), (CardText::Missing, missing.collect()), (CardText::MetHeading, met.collect())]
-        .into_iter()
-        .filter(|(_, lines)| !lines.is_empty())
-        .map(|(heading, lines)| format!("{}:{}{}", case.say(heading, &[]), marks.below_heading, lines.join("\n")))
-        .collect()
+struct Detail<'d, 'c, 'p, 'e, 'a> {
+    case: &'d CardCase<'p, 'e, 'a>,
+    offer: &'d Offer<'c>,
+    room: Room,
+}
+
+impl Detail<'_, '_, '_, '_, '_> {
+    fn written(&self) -> Written {
+        let notes = self.list(self.notes());
+        let (next, offers) = self.next(&notes);
+        let mut paragraphs: Vec<String> = self.plan_notes();
+        paragraphs.push(self.judged_as());
+        paragraphs.push(next);
+        paragraphs.push(notes);
+        paragraphs.extend(self.headed(CardText::NotMetHeading, self.items(Verdict::NotMet)));
+        if !self.case.is_choosing() {
+            paragraphs.extend(self.headed(CardText::Missing, self.items(Verdict::Unknown)));
+        }
+        paragraphs.extend(self.met());
+        paragraphs.push(self.case.say(CardText::Disclaimer, &[&self.case.policy.title, &self.case.policy.version]));
+        paragraphs.retain(|paragraph| !paragraph.is_empty());
+        let text = paragraphs.join("\n\n");
+        let layout = text.chars().filter(|letter| *letter == '\n').count() + offers;
+        Written { text, layout }
+    }
+
+    /// What takes precedence over the policy.
+    fn plan_notes(&self) -> Vec<String> {
+        self.case.words().plan_notes(self.case.evaluation.plan).into_iter().map(plain).collect()
+    }
+
+    /// What it is judged as; which order, where it could be taken for another (CRD 2.2.1, dev-24).
+    fn judged_as(&self) -> String {
+        let case = self.case;
+        let words = case.words();
+        let date = case.order.service_date;
+        let outcome = self.outcome();
+        let judged = if matches!(outcome, OutcomeKind::Indeterminate | OutcomeKind::OrderUnreadable) {
+            // Nothing is judged.
+            String::new()
+        } else if outcome == OutcomeKind::HistoryOpen {
+            case.say(CardText::JudgedAsFarAsKnown, &[&words.judged_as(), &date])
+        } else if words.is_one_of_several {
+            // The order is named with its day.
+            case.say(CardText::JudgedAsWhat, &[&words.judged_as()])
+        } else {
+            case.say(CardText::JudgedAs, &[&words.judged_as(), &date])
+        };
+        let is_one_of_several = case.evaluation.orders.len() > 1 || case.presentation.orders.len() > 1;
+        if is_one_of_several { case.say(CardText::AboutOrder, &[&words.order(), &judged]).trim_end().to_owned() } else { judged }
+    }
+
+    fn outcome(&self) -> OutcomeKind {
+        self.case.words().outcome_kind(Some(self.today()))
+    }
+
+    fn today(&self) -> NaiveDate {
+        self.case.evaluation.as_of.date_naive()
+    }
+
+    /// What is to be done, with whatever is offered that the text does not name otherwise (CRD 2.2.1, resp-11); and how many characters it
+    /// takes to say how that is done.
+    fn next(&self, notes: &str) -> (String, usize) {
+        let case = self.case;
+        let mut sentences: Vec<String> = Vec::new();
+        // While orders are being chosen nothing is asked for that a reviewer would want to see.
+        if !(case.is_choosing() && case.order.determination == Determination::IndividualConsideration) {
+            let words = case.words();
+            let place = answer_place(case);
+            sentences.extend(words.texts_on(self.today()).map(|texts| plain(&texts.next(&words.arguments_with(place)))));
+        }
+        sentences.extend(self.also_document());
+        sentences.extend(self.state_side());
+        let said = format!("{} {notes}", sentences.join(" ")).to_lowercase();
+        let is_new = |label: &&str| !said.contains(&label.to_lowercase());
+        let offered: Vec<_> = self.offer.suggestions.iter().map(|suggestion| suggestion.label.as_str()).filter(is_new).collect();
+        let by_hand: Vec<_> = self.offer.by_hand.iter().map(String::as_str).filter(is_new).collect();
+        let mut around = 0;
+        for (text, labels) in [(CardText::Offered, offered), (CardText::ByHand, by_hand)] {
+            if !labels.is_empty() {
+                let sentence = case.say(text, &[&labels.join("; ")]);
+                let said: usize = labels.iter().map(|label| label.chars().count()).sum();
+                around += sentence.chars().count().saturating_sub(said) + 1;
+                sentences.push(sentence);
+            }
+        }
+        (sentences.join(" "), around)
+    }
+
+    /// A move or a removal alone does not settle what is still to be documented.
+    fn also_document(&self) -> Option<String> {
+        let case = self.case;
+        let open = case.order.determination == Determination::NotYet && case.has_unknown() && !case.is_choosing();
+        open.then(|| case.say(CardText::AlsoDocument, &[&answer_place(case)]))
+    }
+
+    fn state_side(&self) -> Option<String> {
+        self.case.lacks_side().then(|| self.case.say(CardText::StateSide, &[]))
+    }
+
+    /// What could change it or has to be known, the most urgent first.
+    fn notes(&self) -> Vec<String> {
+        let case = self.case;
+        let order = case.order;
+        // While orders are being chosen nothing is said of documentation; what is wrong with the order is said as what to do next.
+        let is_shown = |kind: NoteKind| kind != NoteKind::OrderUnreadable && !(case.is_choosing() && kind == NoteKind::FormNotCounted);
+        let of_order = order.notes.iter().filter(|note| is_shown(note.kind)).map(|note| plain(&note.text));
+        let is_contradictory = order.notes.iter().any(|note| note.kind == NoteKind::ContradictorySide);
+        let side = (case.lacks_side() && !is_contradictory).then(|| case.say(CardText::SideNotStated, &[]));
+        let sources = case.presentation.unavailable.iter().map(|(reason, lists)| {
+            let names: Vec<_> = lists.iter().map(|list| case.policy.wording.source(list)).collect();
+            case.say(CardText::SourceUnavailable, &[&names.join(", "), reason])
+        });
+        let unreadable = case.presentation.unreadable;
+        let entries = (unreadable > 0 && !order.sites.is_empty()).then(|| case.say(CardText::UnreadableEntries, &[&unreadable]));
+        let coverage = case.presentation.coverage_note.map(plain);
+        let coding = order.coding_notes.iter().map(|note| format!("{}.", plain(note)));
+        let notes = side.into_iter().chain(of_order).chain(sources).chain(self.diagnosis()).chain(coverage).chain(entries).chain(coding);
+        notes.take(self.room.notes).map(|note| shortened(&note, self.room.note)).collect()
+    }
+
+    /// Whether the diagnosis is listed. It changes no determination, so it is nothing to say where the policy does not cover.
+    fn diagnosis(&self) -> Option<String> {
+        let case = self.case;
+        if case.order.determination == Determination::NotSupported || case.order.sites.is_empty() {
+            return None;
+        }
+        match case.order.diagnosis {
+            DiagnosisSupport::OnOrder => None,
+            DiagnosisSupport::OnProblemList => Some(case.words().diagnosis_on_problem_list(plain)),
+            DiagnosisSupport::NotFound => Some(self.diagnosis_not_found()),
+            DiagnosisSupport::Unavailable => Some(case.say(CardText::DiagnosisUnavailable, &[])),
+        }
+    }
+
+    /// The codes the order has and those the policy lists.
+    fn diagnosis_not_found(&self) -> String {
+        let case = self.case;
+        let listed = case.say(CardText::ListedDiagnoses, &[]);
+        let reasons = reason_codes(case);
+        let codes: Vec<_> = reasons.iter().take(MAX_CODES).map(|(_, code)| plain(code)).collect();
+        let is_icd_10_cm = |(system, _): &(String, String)| case.policy.value_sets.is_same_system(system, ICD_10_CM);
+        match reasons.as_slice() {
+            [] => case.say(CardText::DiagnosisNotFoundListed, &[&listed]),
+            reasons if reasons.iter().any(is_icd_10_cm) => case.say(CardText::DiagnosisNotListed, &[&codes.join(", "), &listed]),
+            [_, ..] => case.say(CardText::DiagnosisNotIcd10Cm, &[&codes.join(", "), &listed]),
+        }
+    }
+
+    /// The joints that are spoken of. One that lacks documentation alone is left out while orders are chosen.
+    fn sites(&self) -> Vec<&SiteEvaluation<'_>> {
+        let is_left_out = |site: &SiteEvaluation<'_>| self.case.is_choosing() && site.determination == Determination::NeedsDocumentation;
+        self.case.order.sites.iter().filter(|site| !is_left_out(site)).collect()
+    }
+
+    /// The criteria with a verdict, each a line. What is the same of both joints stands once.
+    fn items(&self, verdict: Verdict) -> Vec<String> {
+        let sites = self.sites();
+        let mut lines: Vec<String> = Vec::new();
+        for site in &sites {
+            for criterion in site.criteria.iter().filter(|criterion| criterion.verdict == verdict && !self.is_said(criterion)) {
+                let line = self.line(criterion);
+                let is_same =
+                    |other: &&&SiteEvaluation<'_>| other.criteria.iter().any(|known| known.verdict == verdict && self.line(known) == line);
+                let line = if sites.iter().filter(is_same).count() == self.case.order.sites.len() {
+                    line
+                } else {
+                    self.case.say(CardText::AtSite, &[&capitalised(&self.case.words().site(site.site)), &line])
+                };
+                if !lines.contains(&line) {
+                    lines.push(line);
+                }
+            }
+        }
+        let more = lines.len().saturating_sub(self.room.lines);
+        lines.truncate(self.room.lines);
+        if more > 0 {
+            lines.push(self.case.say(CardText::AndMore, &[&more]));
+        }
+        lines
+    }
+
+    /// The entries that may be earlier injections are asked about as what to do next.
+    fn is_said(&self, criterion: &Criterion<'_>) -> bool {
+        self.outcome() == OutcomeKind::HistoryOpen && criterion.id == CriterionId::HistoryKnown
+    }
+
+    fn line(&self, criterion: &Criterion<'_>) -> String {
+        let title = self.case.words().outcome(criterion.id, criterion.verdict);
+        let statement = self.statement(criterion);
+        let line = if statement.is_empty() { title.to_owned() } else { format!("{title}: {statement}") };
+        if criterion.verdict.is_not_met() { self.case.say(CardText::InSection, &[&line, &self.section(criterion.id)]) } else { line }
+    }
+
+    /// What was found, and behind it what is still needed: a long finding does not push that out.
+    fn statement(&self, criterion: &Criterion<'_>) -> String {
+        if self.room.statement == 0 {
+            return String::new();
+        }
+        let wording = &self.case.policy.wording;
+        let asks: Vec<_> = criterion.missing.iter().map(|question| wording.ask(*question)).collect();
+        let needed = format!(" {}.", capitalised(&wording.say(Phrase::StillNeeded, &[&asks.join(", ")])));
+        let (found, needed) = match criterion.statement.strip_suffix(needed.as_str()) {
+            Some(found) => (found, needed.trim_end_matches('.')),
+            None => (criterion.statement.as_str(), ""),
+        };
+        let found = shortened(&plain(&lower(found.trim_end_matches('.'))), self.room.statement);
+        let stop = if needed.is_empty() { "" } else { "." };
+        format!("{found}{stop}{}", shortened(needed, self.room.statement))
+    }
+
+    /// The section of the policy, without its sentence.
+    fn section(&self, id: CriterionId) -> String {
+        let citation = self.case.policy.criterion(id).map_or(id.as_str(), |text| text.citation.as_str());
+        lower(citation.split_once(':').map_or(citation, |(section, _)| section))
+    }
+
+    /// How many criteria are met, and which; each joint for itself where they differ.
+    fn met(&self) -> Option<String> {
+        let sites = self.sites();
+        let lines: Vec<String> = sites.iter().filter_map(|site| self.met_at(site)).collect();
+        match (lines.as_slice(), sites.as_slice()) {
+            ([], _) => None,
+            ([first, others @ ..], _) if others.iter().all(|other| other == first) && sites.len() == lines.len() => {
+                Some(format!("{first}."))
+            }
+            _ => {
+                let told = sites.iter().filter_map(|site| {
+                    let met = lower(&self.met_at(site)?);
+                    Some(self.case.say(CardText::MetAtSite, &[&capitalised(&self.case.words().site(site.site)), &met]))
+                });
+                Some(format!("{}.", told.collect::<Vec<_>>().join(". ")))
+            }
+        }
+    }
+
+    fn met_at(&self, site: &SiteEvaluation<'_>) -> Option<String> {
+        let names = site.criteria.iter().filter(|criterion| criterion.verdict.is_met());
+        let names: Vec<_> = names.map(|criterion| self.case.policy.wording.met_name(criterion.id)).collect();
+        let (met, all) = (names.len(), site.criteria.len());
+        if met == 0 {
+            return None;
+        }
+        let count = if met == all { self.case.say(CardText::MetAll, &[&all]) } else { self.case.say(CardText::MetCount, &[&met, &all]) };
+        Some(if self.room.names_met { format!("{count}: {}", names.join(", ")) } else { count })
+    }
+
+    fn list(&self, lines: Vec<String>) -> String {
+        let mark = Marks::for_format(self.case.presentation.dialect.detail).item;
+        lines.into_iter().map(|line| format!("{mark}{line}")).collect::<Vec<_>>().join("\n")
+    }
+
+    fn headed(&self, heading: CardText, lines: Vec<String>) -> Option<String> {
+        let marks = Marks::for_format(self.case.presentation.dialect.detail);
+        (!lines.is_empty()).then(|| format!("{}:{}{}", self.case.say(heading, &[]), marks.below_heading, self.list(lines)))
+    }
 }
 
 /// What a list is made of.
 struct Marks {
     below_heading: &'static str,
     item: &'static str,
-    open_item: &'static str,
 }
 
 impl Marks {
-    fn of(format: DetailFormat) -> Self {
+    fn for_format(format: DetailFormat) -> Self {
         match format {
-            DetailFormat::Markdown => Self { below_heading: "\n\n", item: "- ", open_item: "- [ ] " },
-            DetailFormat::Plain => Self { below_heading: "\n", item: "• ", open_item: "• " },
+            DetailFormat::Markdown => Self { below_heading: "\n\n", item: "- " },
+            DetailFormat::Plain => Self { below_heading: "\n", item: "• " },
         }
     }
 }
 
-fn line(case: &CardCase<'_, '_, '_>, criterion: &Criterion<'_>) -> String {
-    let title = case.words().outcome(criterion.id, criterion.verdict);
-    format!("{title}: {}", shortened(&plain(&criterion.statement), STATEMENT_LIMIT))
+/// System and code of each reason that the order itself gives.
+fn reason_codes(case: &CardCase<'_, '_, '_>) -> Vec<(String, String)> {
+    let order = case.presentation.order(case.order.position).and_then(OrderJson::read);
+    let reasons = order.and_then(|order| serde_json::from_str::<Value>(order.get("reasonCode")?).ok());
+    let codings = reasons.as_ref().and_then(Value::as_array).into_iter().flatten().filter_map(|reason| reason.get("coding")?.as_array());
+    let text = |coding: &Value, name: &str| coding.get(name).and_then(Value::as_str).unwrap_or_default().trim().to_owned();
+    let codes = codings.flatten().map(|coding| (text(coding, "system"), text(coding, "code")));
+    codes.filter(|(_, code)| !code.is_empty()).collect()
 }
 
-fn citation<'p>(case: &CardCase<'p, '_, '_>, id: CriterionId) -> &'p str {
-    case.policy.criterion(id).map_or("", |text| text.citation.as_str())
+/// A capital at the beginning.
+fn capitalised(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
 }
 
-fn notes(case: &CardCase<'_, '_, '_>) -> Vec<String> {
-    let order = case.order;
-    let diagnosis = match order.diagnosis {
-        DiagnosisSupport::OnOrder => None,
-        DiagnosisSupport::OnProblemList => Some(case.words().diagnosis_on_problem_list(plain)),
-        DiagnosisSupport::NotFound => Some(case.say(CardText::DiagnosisNotFound, &[])),
-        DiagnosisSupport::Unavailable => Some(case.say(CardText::DiagnosisUnavailable, &[])),
-    };
-    let plan = case.policy.plan_note(case.evaluation.plan).map(str::to_owned);
-    let no_side = order.sites.iter().any(|site| site.site == Site::Unspecified);
-    let side = no_side.then(|| case.say(CardText::SideNotStated, &[]));
-    let sources = case.presentation.unavailable.iter().map(|(reason, lists)| {
-        let names: Vec<_> = lists.iter().map(|list| case.policy.wording.source(list)).collect();
-        case.say(CardText::SourceUnavailable, &[&names.join(", "), reason])
-    });
-    let unreadable = case.presentation.unreadable;
-    let entries = (unreadable > 0).then(|| case.say(CardText::UnreadableEntries, &[&unreadable]));
-    let coverage = case.presentation.coverage_note.map(plain);
-    let coding = order.coding_notes.iter().map(|note| plain(note));
-    [side, diagnosis, plan].into_iter().flatten().chain(sources).chain(entries).chain(coverage).chain(coding).collect()
+/// Without the capital that begins a sentence; an abbreviation or a code keeps its own.
+fn lower(text: &str) -> String {
+    let mut letters = text.chars();
+    match (letters.next(), letters.clone().next()) {
+        (Some(first), Some(second)) if second.is_lowercase() || second == ' ' => first.to_lowercase().chain(letters).collect(),
+        _ => text.to_owned(),
+    }
 }

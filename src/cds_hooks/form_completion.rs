@@ -13,7 +13,7 @@ use url::form_urlencoded::Serializer;
 use super::card::{CardCase, is_named};
 use super::plain_text::plain;
 use super::response::{Action, ActionExtension};
-use crate::policy::{CardText, Determination};
+use crate::policy::{CardText, Determination, OutcomeKind};
 
 /// SDC's temporary codes, which the profiles of Task ask for.
 const SDC_SYSTEM: &str = "http://hl7.org/fhir/uv/sdc/CodeSystem/temp";
@@ -39,12 +39,15 @@ pub struct FormOffer<'p> {
     pub encounter: Option<&'p str>,
 }
 
-/// Whether something is left to document, which a form can hold.
+/// Whether something is left to document, which a form can hold: also what could make an exception, and earlier injections that could
+/// not be read.
 pub(super) fn is_called_for(case: &CardCase<'_, '_, '_>) -> bool {
     let is_open = match case.order.determination {
         Determination::NeedsDocumentation | Determination::IndividualConsideration => true,
         Determination::NotYet => case.has_unknown(),
-        Determination::Supported | Determination::Indeterminate | Determination::NotSupported => false,
+        Determination::Indeterminate => case.words().outcome_kind(None) == OutcomeKind::Indeterminate,
+        Determination::NotSupported => case.words().outcome_kind(None) == OutcomeKind::BeyondContinuation,
+        Determination::Supported => false,
     };
     is_open && !case.is_choosing() && is_named(&case.order.order)
 }

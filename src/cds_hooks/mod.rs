@@ -12,6 +12,7 @@ mod form_completion;
 mod hook;
 mod keepable;
 mod order_json;
+mod order_side;
 mod plain_text;
 mod policy_link;
 mod request;

@@ -16,9 +16,10 @@ use super::dialect::{ActionDescription, DialectRules, SelectionRule, SuggestionK
 use super::form_completion;
 use super::hook::Hook;
 use super::order_json::OrderJson;
+use super::order_side::{on_side_alone, with_side};
 use super::plain_text::{plain, shortened};
 use super::response::{Action, SelectionBehavior, Suggestion};
-use crate::policy::{CardText, CriterionId, Determination, DiagnosisSupport, TherapyOrderText};
+use crate::policy::{CardText, CriterionId, Determination, DiagnosisSupport, NoteKind, Site, TherapyOrderText};
 
 /// The type of an order.
 const ORDER: &str = "ServiceRequest";
@@ -52,7 +53,8 @@ impl<'a> Offer<'a> {
 
     fn add(&mut self, draft: Draft<'a>, dialect: &DialectRules, new_id: &mut impl FnMut() -> Uuid) {
         let label = shortened(&plain(&draft.label), LABEL_LIMIT);
-        let overwrites = dialect.selection_behavior == SelectionRule::Any && draft.changes_order && self.changes > 0;
+        let takes_several = dialect.selection_behavior == SelectionRule::Any;
+        let overwrites = takes_several && draft.changes_order && (self.changes > 0 || draft.has_alternative);
         if draft.actions.is_empty() || overwrites || !dialect.carries_out(draft.kind) {
             self.by_hand.push(label);
         } else {
@@ -70,25 +72,59 @@ struct Draft<'a> {
     actions: Vec<Action<'a>>,
     /// Whether it changes the order the card is about.
     changes_order: bool,
+    /// Whether it is one of two that exclude each other, so that neither may be offered without saying so.
+    has_alternative: bool,
 }
 
 /// What can be done about an order.
 pub(super) fn offer<'a>(case: &CardCase<'_, '_, 'a>, new_id: &mut impl FnMut() -> Uuid) -> Offer<'a> {
-    let drafts = [reschedule(case), complete_form(case), order_therapy(case), remove_second(case), remove(case), add_diagnosis(case)];
+    let sides = [state_side(case, Site::Left), state_side(case, Site::Right), order_ready_side(case)];
+    let others = [reschedule(case), complete_form(case), order_therapy(case), remove_second(case), remove(case), add_diagnosis(case)];
     let mut offer = Offer::default();
-    for draft in drafts.into_iter().flatten() {
+    for draft in sides.into_iter().chain(others).flatten() {
         offer.add(draft, case.presentation.dialect, new_id);
     }
     offer
 }
 
-/// Not yet, but from a day on: the order moved to that day.
+/// No side, or two that contradict each other: the order with this side.
+fn state_side<'a>(case: &CardCase<'_, '_, 'a>, site: Site) -> Option<Draft<'a>> {
+    let text = match site {
+        Site::Left => CardText::SuggestLeft,
+        Site::Right => CardText::SuggestRight,
+        Site::Unspecified => return None,
+    };
+    if !case.lacks_side() || !is_unsigned(case) || case.order.order.kind() != ORDER {
+        return None;
+    }
+    let label = case.say(text, &[]);
+    let is_contradictory = case.order.notes.iter().any(|note| note.kind == NoteKind::ContradictorySide);
+    let put = if is_contradictory { on_side_alone } else { with_side };
+    let resource = case.presentation.order(case.order.position).and_then(OrderJson::read).and_then(|order| put(case.policy, order, site));
+    let actions = resource.map(|resource| Action::Update { description: label.clone(), resource }).into_iter().collect();
+    Some(Draft { kind: SuggestionKind::UpdateOrder, label, actions, changes_order: true, has_alternative: true })
+}
+
+/// One joint of two can go ahead: the order for that joint alone.
+fn order_ready_side<'a>(case: &CardCase<'_, '_, 'a>) -> Option<Draft<'a>> {
+    let site = case.words().site_ready_now().filter(|_| is_unsigned(case) && case.order.order.kind() == ORDER)?;
+    let label = case.say(CardText::SuggestOneSide, &[&case.words().site(site)]);
+    let order = case.presentation.order(case.order.position).and_then(OrderJson::read);
+    let resource = order.and_then(|order| on_side_alone(case.policy, order, site));
+    let actions = resource.map(|resource| Action::Update { description: label.clone(), resource }).into_iter().collect();
+    Some(Draft { kind: SuggestionKind::UpdateOrder, label, actions, changes_order: true, has_alternative: false })
+}
+
+/// Not yet, but from a day on: the order moved to that day, or to today where that is over.
 fn reschedule<'a>(case: &CardCase<'_, '_, 'a>) -> Option<Draft<'a>> {
-    let date = case.order.earliest_date.filter(|_| is_unsigned(case))?;
+    let date = case.order.earliest_date.filter(|_| is_unsigned(case))?.max(case.evaluation.as_of.date_naive());
+    if case.order.supported_from.is_some_and(|(_, last)| last < date) {
+        return None;
+    }
     let order = OrderJson::read(case.presentation.order(case.order.position)?)?;
     let label = case.say(CardText::SuggestReschedule, &[&date]);
     let actions = vec![Action::Update { description: label.clone(), resource: moved(order, date)? }];
-    Some(Draft { kind: SuggestionKind::UpdateOrder, label, actions, changes_order: true })
+    Some(Draft { kind: SuggestionKind::UpdateOrder, label, actions, changes_order: true, has_alternative: false })
 }
 
 /// The order on a day. A period is moved at its beginning; a timing is the clinician's to change, so nothing is offered
@@ -124,7 +160,7 @@ fn complete_form<'a>(case: &CardCase<'_, '_, 'a>) -> Option<Draft<'a>> {
     let alone = case.presentation.dialect.one_action_a_suggestion;
     let questionnaire = if alone { None } else { form_completion::create_questionnaire(case, form) };
     let actions = questionnaire.into_iter().chain([task]).collect();
-    Some(Draft { kind: SuggestionKind::CreateTask, label, actions, changes_order: false })
+    Some(Draft { kind: SuggestionKind::CreateTask, label, actions, changes_order: false, has_alternative: false })
 }
 
 /// Therapy is what is missing: an order for it.
@@ -143,13 +179,19 @@ fn order_therapy<'a>(case: &CardCase<'_, '_, 'a>) -> Option<Draft<'a>> {
     if !open || !missing {
         return None;
     }
-    let label = case.say(CardText::SuggestTherapy, &[]);
+    let label = case.words().order_therapy();
     let description = match case.presentation.dialect.action_description {
         ActionDescription::Action => label.clone(),
         ActionDescription::WholeSuggestion => case.say(CardText::SuggestWhole, &[&label, &case.policy.wording.therapy_order.reason]),
     };
     let create = therapy(case).map(|resource| Action::Create { description, resource, extension: None });
-    Some(Draft { kind: SuggestionKind::CreateOrder, label, actions: create.into_iter().collect(), changes_order: false })
+    Some(Draft {
+        kind: SuggestionKind::CreateOrder,
+        label,
+        actions: create.into_iter().collect(),
+        changes_order: false,
+        has_alternative: false,
+    })
 }
 
 /// The code that therapy is ordered by, with its system; none where the site's own is needed and not known.
@@ -164,7 +206,8 @@ fn therapy_code<'c>(case: &CardCase<'c, '_, '_>, text: &'c TherapyOrderText) -> 
 fn therapy(case: &CardCase<'_, '_, '_>) -> Option<Value> {
     let text = &case.policy.wording.therapy_order;
     let today = case.evaluation.as_of.date_naive();
-    let last = today.checked_add_signed(Duration::weeks(text.weeks.into()) - Duration::days(1))?;
+    let weeks = case.words().lacking_therapy_weeks().unwrap_or(case.policy.thresholds.exercise_therapy_weeks);
+    let last = today.checked_add_signed(Duration::weeks(weeks.into()) - Duration::days(1))?;
     let (system, code) = therapy_code(case, text)?;
     let coding = Coding::builder().system(system.to_owned()).code(code.to_owned()).display(text.display.clone()).build().ok()?;
     let code = CodeableConcept::builder().coding(vec![Some(coding)]).text(text.display.clone()).build().ok()?;
@@ -218,7 +261,7 @@ fn remove_second<'a>(case: &CardCase<'_, '_, 'a>) -> Option<Draft<'a>> {
     let order = Some(&second.order).filter(|order| second.is_ours_to_remove && is_named(&order.reference))?;
     let label = case.say(CardText::SuggestRemoveSecond, &[&shortened(&plain(&order.words), LABEL_LIMIT)]);
     let actions = vec![Action::Delete { description: label.clone(), resource_id: order.reference.to_string() }];
-    Some(Draft { kind: SuggestionKind::DeleteOrder, label, actions, changes_order: false })
+    Some(Draft { kind: SuggestionKind::DeleteOrder, label, actions, changes_order: false, has_alternative: false })
 }
 
 /// Not supported: the order removed.
@@ -226,7 +269,7 @@ fn remove<'a>(case: &CardCase<'_, '_, 'a>) -> Option<Draft<'a>> {
     (case.order.determination == Determination::NotSupported && is_named(&case.order.order) && is_unsigned(case)).then(|| {
         let label = case.say(CardText::SuggestRemove, &[]);
         let actions = vec![Action::Delete { description: label.clone(), resource_id: case.order.order.to_string() }];
-        Draft { kind: SuggestionKind::DeleteOrder, label, actions, changes_order: true }
+        Draft { kind: SuggestionKind::DeleteOrder, label, actions, changes_order: true, has_alternative: false }
     })
 }
 
@@ -239,5 +282,5 @@ fn add_diagnosis<'a>(case: &CardCase<'_, '_, 'a>) -> Option<Draft<'a>> {
     let label = case.say(CardText::SuggestDiagnosis, &[&shortened(&plain(&condition.words), LABEL_LIMIT)]);
     let resource = order.with_element("reasonReference", &reference)?;
     let actions = vec![Action::Update { description: label.clone(), resource }];
-    Some(Draft { kind: SuggestionKind::UpdateOrder, label, actions, changes_order: true })
+    Some(Draft { kind: SuggestionKind::UpdateOrder, label, actions, changes_order: true, has_alternative: false })
 }

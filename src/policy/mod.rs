@@ -48,11 +48,11 @@ pub use form::{
     Answers, FORM_ID, Form, FormProblem, PROVOCATION_TESTS, PriorInjection as PriorInjectionAnswer, Question, TestAnswer, UncountedForm,
 };
 pub(crate) use order_words::OrderWords;
-pub(crate) use phrases::{CardText, phrases};
+pub(crate) use phrases::{CardText, Phrase, phrases};
 pub use questionnaire_file::FormFile;
 pub use topics::{CardTopic, Topics};
 pub use value_sets::{Lookup, Membership, SystemKind, ValueSet, ValueSets};
 pub use verdict::Verdict;
 pub(crate) use wording::Template;
-pub use wording::{DeterminationText, OverrideReason, TherapyOrderText, Wording};
+pub use wording::{OutcomeArguments, OutcomeKind, OutcomeText, OverrideReason, SideCoding, SideCodings, TherapyOrderText, Wording};
 pub use words::{Phrases, Words};

@@ -1,4 +1,4 @@
-//! What a card and the text form both say of an order: its name, and what the texts of its determination name.
+//! What a card, the page and the text form all say of an order: its name, what it is judged as, what comes next.
 //! Not here: how either is laid out ([`crate::cds_hooks`], [`crate::app`]).
 
 use std::fmt::Display;
@@ -6,10 +6,20 @@ use std::fmt::Display;
 use chrono::NaiveDate;
 
 use super::definition::Policy;
-use super::evaluation::{CriterionId, Determination, OrderEvaluation, OrderKind, Pathway, PriorInjection, Site, SiteEvaluation};
-use super::phrases::CardText;
+use super::evaluation::{
+    Criterion, CriterionId, Determination, Evidence, NoteKind, OrderEvaluation, OrderKind, Pathway, Plan, PossibleInjection,
+    PriorInjection, Site, SiteEvaluation,
+};
+use super::form::Question;
+use super::phrases::{CardText, Phrase};
 use super::verdict::Verdict;
-use super::wording::DeterminationText;
+use super::wording::{OutcomeArguments, OutcomeKind, OutcomeText};
+
+/// More entries than a text names.
+const MAX_ENTRIES: usize = 3;
+
+/// Longer words of an entry are cut: it is found by its date.
+const MAX_ENTRY_CHARS: usize = 70;
 
 /// An order with the policy version it was decided by.
 #[derive(Clone, Copy, Debug)]
@@ -97,7 +107,8 @@ impl<'p> OrderWords<'p, '_, '_> {
     pub(crate) fn outcome(&self, id: CriterionId, verdict: Verdict) -> &'p str {
         match verdict {
             Verdict::NotMet => self.policy.criterion(id).map_or(id.as_str(), |text| text.not_met.as_str()),
-            Verdict::Met | Verdict::Unknown => self.title(id),
+            Verdict::Unknown => self.policy.wording.missing_name(id).unwrap_or_else(|| self.title(id)),
+            Verdict::Met => self.title(id),
         }
     }
 
@@ -107,11 +118,13 @@ impl<'p> OrderWords<'p, '_, '_> {
             OrderKind::Injection => CardText::OrderInjection,
             OrderKind::Neurotomy => CardText::OrderNeurotomy,
         };
-        let site = match self.order.sites.as_slice() {
-            [site] => self.site(site.site),
-            [] | [..] => self.say(CardText::SiteBoth, &[]),
-        };
         let kind = self.say(kind, &[]);
+        let site = match self.order.sites.as_slice() {
+            // Nothing is known of the side of an order that cannot be read.
+            [] => return kind,
+            [site] => self.site(site.site),
+            [_, ..] => self.say(CardText::SiteBoth, &[]),
+        };
         if self.is_one_of_several {
             self.say(CardText::OrderWordsDated, &[&kind, &site, &self.order.service_date])
         } else {
@@ -161,19 +174,243 @@ impl<'p> OrderWords<'p, '_, '_> {
         self.order.earliest_date.or(self.order.too_late)
     }
 
-    /// The texts of the determination.
-    pub(crate) fn texts(&self) -> Option<&'p DeterminationText> {
-        self.policy.wording.determination(self.order.determination, self.waited_for().is_some())
+    /// The policy's own notes for the member's line of business.
+    pub(crate) fn plan_notes(&self, plan: Plan) -> Vec<&'p str> {
+        let plans: &[Plan] = match plan {
+            Plan::MedicareAndMedicaid => &[Plan::Medicare, Plan::Medicaid],
+            Plan::Medicare => &[Plan::Medicare],
+            Plan::Medicaid => &[Plan::Medicaid],
+            Plan::Commercial => &[Plan::Commercial],
+            Plan::Unknown => &[],
+        };
+        plans.iter().filter_map(|plan| self.policy.plan_note(*plan)).collect()
     }
 
-    /// What the determination's texts name, by position.
-    pub(crate) fn arguments(&self) -> [String; 5] {
-        let missing = match self.titles(Verdict::Unknown).len() {
-            1 => self.say(CardText::OneMissing, &[]),
-            count => self.say(CardText::SeveralMissing, &[&count]),
+    /// What the order comes to. Without `today` it is not known whether a wait is over.
+    pub(crate) fn outcome_kind(&self, today: Option<NaiveDate>) -> OutcomeKind {
+        let is_over = self.order.earliest_date.zip(today).is_some_and(|(date, today)| date <= today);
+        match self.order.determination {
+            Determination::Supported => OutcomeKind::Supported,
+            Determination::NeedsDocumentation if self.is_history_open() => OutcomeKind::HistoryOpen,
+            Determination::NeedsDocumentation => OutcomeKind::NeedsDocumentation,
+            Determination::NotYet if is_over => OutcomeKind::WaitIsOver,
+            Determination::NotYet if self.order.earliest_date.is_none() => OutcomeKind::NotYet,
+            Determination::NotYet if self.ready_site().is_some() => OutcomeKind::OneSideReady,
+            Determination::NotYet => OutcomeKind::NotYetFrom,
+            Determination::IndividualConsideration => OutcomeKind::IndividualConsideration,
+            Determination::NotSupported if self.order.kind == OrderKind::Neurotomy => OutcomeKind::Excluded,
+            Determination::NotSupported if self.order.too_late.is_some() => OutcomeKind::NotSupportedLate,
+            Determination::NotSupported if self.could_be_excepted() => OutcomeKind::BeyondContinuation,
+            Determination::NotSupported => OutcomeKind::NotSupported,
+            Determination::Indeterminate if self.order.notes.iter().any(|note| note.kind == NoteKind::OrderUnreadable) => {
+                OutcomeKind::OrderUnreadable
+            }
+            Determination::Indeterminate => OutcomeKind::Indeterminate,
+        }
+    }
+
+    /// The texts of the outcome, wherever the day of reading does not matter.
+    pub(crate) fn texts(&self) -> Option<&'p OutcomeText> {
+        self.policy.wording.outcome(self.outcome_kind(None))
+    }
+
+    /// The texts of the outcome as they read today.
+    pub(crate) fn texts_on(&self, today: NaiveDate) -> Option<&'p OutcomeText> {
+        self.policy.wording.outcome(self.outcome_kind(Some(today)))
+    }
+
+    /// What the texts name; answers are entered in the documentation form.
+    pub(crate) fn arguments(&self) -> OutcomeArguments {
+        self.arguments_with(self.say(CardText::PlaceForm, &[]))
+    }
+
+    /// What the texts name, with the place where answers are entered.
+    pub(crate) fn arguments_with(&self, place: String) -> OutcomeArguments {
+        let (ready, waiting) = self.ready_site().unwrap_or_default();
+        let problem = self.order.notes.iter().find(|note| note.kind == NoteKind::OrderUnreadable);
+        OutcomeArguments {
+            order: self.order(),
+            service_date: self.order.service_date.to_string(),
+            earliest_date: self.waited_for().map(|date| date.to_string()).unwrap_or_default(),
+            criterion: self.titles(Verdict::NotMet).first().copied().unwrap_or_default().to_owned(),
+            missing: self.missing(),
+            acts: self.acts().join("; "),
+            place,
+            entries: self.possible_injections(),
+            problem: problem.map(|note| note.text.clone()).unwrap_or_default(),
+            ready,
+            waiting,
+        }
+    }
+
+    /// What is missing: the one title, or how many there are.
+    fn missing(&self) -> String {
+        match self.titles(Verdict::Unknown).as_slice() {
+            [title] => self.say(CardText::OneMissing, &[title]),
+            titles => self.say(CardText::SeveralMissing, &[&titles.len()]),
+        }
+    }
+
+    /// The joints that decided the order.
+    fn deciding(&self) -> impl Iterator<Item = &SiteEvaluation<'_>> {
+        self.order.sites.iter().filter(|site| site.determination == self.order.determination)
+    }
+
+    /// Whether it is not known which injections came before.
+    fn is_history_open(&self) -> bool {
+        self.deciding().any(has_open_history)
+    }
+
+    /// Whether section III alone is in the way, and its exception was not asked about.
+    fn could_be_excepted(&self) -> bool {
+        let is_exception = |criterion: &Criterion<'_>| {
+            criterion.id == CriterionId::WithinTwelveMonths && criterion.missing.contains(&Question::DefinitiveTherapyNotAvailable)
         };
-        let earliest = self.waited_for().map(|date| date.to_string()).unwrap_or_default();
-        let criterion = self.titles(Verdict::NotMet).first().copied().unwrap_or_default().to_owned();
-        [self.order(), self.order.service_date.to_string(), earliest, criterion, missing]
+        self.deciding().all(|site| site.criteria.iter().filter(|criterion| criterion.verdict.is_not_met()).all(is_exception))
+    }
+
+    /// The side that can go ahead and the side that has to wait, in words.
+    fn ready_site(&self) -> Option<(String, String)> {
+        let waiting = self.order.sites.iter().find(|site| site.determination == Determination::NotYet)?;
+        Some((self.site(self.site_ready_now()?), self.site(waiting.site)))
+    }
+
+    /// The one joint of two that is supported, where the other is not.
+    pub(crate) fn site_ready_now(&self) -> Option<Site> {
+        let [left, right] = self.order.sites.as_slice() else { return None };
+        let is_ready = |ready: &SiteEvaluation<'_>, waiting: &SiteEvaluation<'_>| {
+            ready.determination == Determination::Supported && waiting.determination == Determination::NotYet
+        };
+        [(left, right), (right, left)].into_iter().find(|(ready, waiting)| is_ready(ready, waiting)).map(|(ready, _)| ready.site)
+    }
+
+    /// What the order is judged as, each joint for itself where they differ.
+    pub(crate) fn judged_as(&self) -> String {
+        let words = |site: &SiteEvaluation<'_>| self.say(judged(site.pathway), &[]);
+        match self.order.sites.as_slice() {
+            [left, right] if left.pathway != right.pathway => {
+                let each = [left, right].map(|site| self.say(CardText::JudgedAtSite, &[&words(site), &self.site(site.site)]));
+                each.join(&self.say(CardText::And, &[]))
+            }
+            sites => sites.first().map(words).unwrap_or_default(),
+        }
+    }
+
+    /// The entries that leave the history open.
+    fn possible_injections(&self) -> String {
+        let open = self.deciding().filter(|site| has_open_history(site));
+        let mut entries: Vec<String> = Vec::new();
+        for entry in open.flat_map(|site| &site.possible_injections) {
+            let words = self.possible_injection(entry);
+            if !entries.contains(&words) {
+                entries.push(words);
+            }
+        }
+        let more = entries.len().saturating_sub(MAX_ENTRIES);
+        entries.truncate(MAX_ENTRIES);
+        if more > 0 {
+            entries.push(self.say(CardText::AndMore, &[&more]));
+        }
+        entries.join("; ")
+    }
+
+    fn possible_injection(&self, entry: &PossibleInjection<'_>) -> String {
+        let wording = &self.policy.wording;
+        let date = entry.date.clone().unwrap_or_else(|| wording.say(Phrase::DateNotKnown, &[]));
+        wording.say(Phrase::PossibleEntry, &[&shortened(&entry.words), &date, &entry.why])
+    }
+
+    /// What has to be done before the order can be supported, each act once.
+    fn acts(&self) -> Vec<String> {
+        let mut acts: Vec<String> = Vec::new();
+        for criterion in self.deciding().flat_map(|site| &site.criteria).filter(|criterion| criterion.verdict.is_not_met()) {
+            let act = self.act(criterion);
+            if !acts.contains(&act) {
+                acts.push(act);
+            }
+        }
+        acts
+    }
+
+    fn act(&self, criterion: &Criterion<'_>) -> String {
+        let text = match criterion.id {
+            CriterionId::ExerciseTherapy => return self.order_therapy(),
+            CriterionId::Nsaids => CardText::ActNsaids,
+            CriterionId::ActivityModification => CardText::ActActivity,
+            CriterionId::PainRecurred => CardText::ActPainBack,
+            CriterionId::WithOtherTreatment => CardText::ActAlongside,
+            CriterionId::OneProcedurePerVisit => CardText::ActOneProcedure,
+            CriterionId::PerformedByPhysician => CardText::ActPhysician,
+            CriterionId::PainDuration
+            | CriterionId::Tenderness
+            | CriterionId::ProvocationTests
+            | CriterionId::ConservativeCareFailed
+            | CriterionId::NoDiscOrFacetPain
+            | CriterionId::NoLikelierDiagnosis
+            | CriterionId::FirstDidNotHelp
+            | CriterionId::TwoWeeksPassed
+            | CriterionId::SustainedRelief
+            | CriterionId::TwoMonthsApart
+            | CriterionId::FewerThanFour
+            | CriterionId::DiagnosticResponse
+            | CriterionId::WithinTwelveMonths
+            | CriterionId::Neurotomy
+            | CriterionId::HistoryKnown => {
+                return criterion.met_from.map_or_else(
+                    || self.outcome(criterion.id, criterion.verdict).to_owned(),
+                    |date| self.say(CardText::ActWait, &[&date]),
+                );
+            }
+        };
+        self.say(text, &[])
+    }
+
+    /// The therapy to be ordered: the weeks that are lacking, where they are known.
+    pub(crate) fn order_therapy(&self) -> String {
+        match self.lacking_therapy_weeks() {
+            Some(1) => self.say(CardText::OrderTherapyWeek, &[]),
+            Some(weeks) => self.say(CardText::OrderTherapyWeeks, &[&weeks]),
+            None => self.say(CardText::SuggestTherapy, &[]),
+        }
+    }
+
+    /// The weeks of therapy that section I.A.4.a still asks for, where a form says how many there were.
+    pub(crate) fn lacking_therapy_weeks(&self) -> Option<u32> {
+        let mut criteria = self.deciding().flat_map(|site| &site.criteria);
+        let criterion = criteria.find(|criterion| criterion.id == CriterionId::ExerciseTherapy && criterion.verdict.is_not_met())?;
+        let answered = criterion.evidence.iter().find_map(|evidence| self.answered_weeks(evidence))?;
+        let needed = self.policy.thresholds.exercise_therapy_weeks;
+        (1..=needed).find(|lacking| f64::from(*lacking) >= f64::from(needed) - answered).filter(|_| answered > 0.0)
+    }
+
+    /// The number in the words of an answer on the weeks of therapy.
+    fn answered_weeks(&self, evidence: &Evidence<'_>) -> Option<f64> {
+        let wording = &self.policy.wording;
+        let question = wording.ask(Question::ExerciseTherapyWeeks);
+        let before = wording.say(Phrase::EvidenceAnswer, &[&question, &""]);
+        evidence.what.strip_prefix(before.trim_end())?.trim().parse().ok()
+    }
+}
+
+fn shortened(words: &str) -> String {
+    if words.chars().count() <= MAX_ENTRY_CHARS {
+        return words.to_owned();
+    }
+    let kept: String = words.chars().take(MAX_ENTRY_CHARS - 1).collect();
+    format!("{}…", kept.trim_end())
+}
+
+fn has_open_history(site: &SiteEvaluation<'_>) -> bool {
+    site.criteria.iter().any(|criterion| criterion.id == CriterionId::HistoryKnown && criterion.verdict.is_unknown())
+}
+
+fn judged(pathway: Pathway) -> CardText {
+    match pathway {
+        Pathway::FirstDiagnostic => CardText::JudgedFirst,
+        Pathway::SecondDiagnostic => CardText::JudgedSecond,
+        Pathway::SecondOrSubsequent => CardText::JudgedSecondOrSubsequent,
+        Pathway::Subsequent => CardText::JudgedSubsequent,
+        Pathway::Neurotomy => CardText::JudgedNeurotomy,
+        Pathway::Undetermined => CardText::JudgedUndetermined,
     }
 }

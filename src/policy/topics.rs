@@ -8,7 +8,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::definition_file::PolicyError;
-use super::evaluation::{CriterionId, Determination, OrderEvaluation};
+use super::evaluation::{CriterionId, Determination, NoteKind, OrderEvaluation};
 
 /// A kind of card.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,7 +26,7 @@ pub struct CardTopic {
 pub struct Topics {
     determinations: EachDetermination<CardTopic>,
     if_any_not_met: HashMap<CriterionId, CardTopic>,
-    if_all_not_met: HashMap<CriterionId, CardTopic>,
+    ordered_already: CardTopic,
 }
 
 /// `[topics]` as it is written.
@@ -34,10 +34,10 @@ pub struct Topics {
 #[serde(deny_unknown_fields)]
 pub(super) struct TopicsToml {
     system: String,
+    ordered_already: Spanned<String>,
     displays: HashMap<String, String>,
     determinations: EachDetermination<Spanned<String>>,
     not_yet_if_any_not_met: HashMap<String, Spanned<String>>,
-    not_yet_if_all_not_met: HashMap<String, Spanned<String>>,
 }
 
 /// One for each determination.
@@ -53,7 +53,7 @@ struct EachDetermination<T> {
 }
 
 impl<T> EachDetermination<T> {
-    fn of(&self, determination: Determination) -> &T {
+    fn get(&self, determination: Determination) -> &T {
         match determination {
             Determination::Supported => &self.supported,
             Determination::NeedsDocumentation => &self.needs_documentation,
@@ -82,33 +82,29 @@ impl Topics {
         let source = Source { file, text, read };
         Ok(Self {
             determinations: read.determinations.try_map(|code| source.topic(code))?,
+            ordered_already: source.topic(&read.ordered_already)?,
             if_any_not_met: source.criteria(&read.not_yet_if_any_not_met)?,
-            if_all_not_met: source.criteria(&read.not_yet_if_all_not_met)?,
         })
     }
 
-    /// The kind of card an order gets. What a not-yet is about, its criteria that are not met say.
+    /// The kind of card an order gets. What a not-yet is about, its criteria that are not met say; what meets them all may be ordered
+    /// already.
     #[must_use]
-    pub fn of(&self, order: &OrderEvaluation<'_>) -> &CardTopic {
-        let by_criteria = (order.determination == Determination::NotYet).then(|| self.by_not_met(&not_met(order))).flatten();
-        by_criteria.unwrap_or_else(|| self.determinations.of(order.determination))
-    }
-
-    fn by_not_met(&self, not_met: &[CriterionId]) -> Option<&CardTopic> {
-        let any = not_met.iter().find_map(|id| self.if_any_not_met.get(id));
-        any.or_else(|| {
-            let (first, others) = not_met.split_first()?;
-            let topic = self.if_all_not_met.get(first)?;
-            others.iter().all(|id| self.if_all_not_met.get(id) == Some(topic)).then_some(topic)
-        })
+    pub fn for_order(&self, order: &OrderEvaluation<'_>) -> &CardTopic {
+        if order.determination == Determination::Supported && order.notes.iter().any(|note| note.kind == NoteKind::OtherActiveOrder) {
+            return &self.ordered_already;
+        }
+        let by_criterion = || not_met(order).find_map(|id| self.if_any_not_met.get(&id));
+        let by_criteria = (order.determination == Determination::NotYet).then(by_criterion).flatten();
+        by_criteria.unwrap_or_else(|| self.determinations.get(order.determination))
     }
 }
 
 /// The criteria that are not met, of the joints that decided the order.
-fn not_met(order: &OrderEvaluation<'_>) -> Vec<CriterionId> {
-    let deciding = order.sites.iter().filter(|site| site.determination == order.determination);
+fn not_met(order: &OrderEvaluation<'_>) -> impl Iterator<Item = CriterionId> {
+    let deciding = order.sites.iter().filter(move |site| site.determination == order.determination);
     let criteria = deciding.flat_map(|site| &site.criteria);
-    criteria.filter(|criterion| criterion.verdict.is_not_met()).map(|criterion| criterion.id).collect()
+    criteria.filter(|criterion| criterion.verdict.is_not_met()).map(|criterion| criterion.id)
 }
 
 struct Source<'t> {

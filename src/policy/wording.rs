@@ -9,7 +9,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::definition_file::PolicyError;
-use super::evaluation::Determination;
+use super::evaluation::CriterionId;
 use super::form::Question;
 use super::phrases::{CardText, Phrase};
 use super::topics::{Topics, TopicsToml};
@@ -65,36 +65,132 @@ impl Template {
     }
 }
 
-/// How the cards of one determination read.
+/// How the cards of one outcome read.
 #[derive(Clone, Debug)]
-pub struct DeterminationText {
+pub struct OutcomeText {
     summary: Template,
     lead: Template,
     next: Template,
 }
 
-impl DeterminationText {
-    /// The card's one line; the arguments are the order, service date, earliest date, criterion and what is missing.
+impl OutcomeText {
+    /// The card's one line.
     #[must_use]
-    pub fn summary(&self, arguments: &[String; 5]) -> String {
-        fill(&self.summary, arguments)
+    pub fn summary(&self, arguments: &OutcomeArguments) -> String {
+        arguments.fill(&self.summary)
     }
 
     /// The first sentence below it.
     #[must_use]
-    pub fn lead(&self, arguments: &[String; 5]) -> String {
-        fill(&self.lead, arguments)
+    pub fn lead(&self, arguments: &OutcomeArguments) -> String {
+        arguments.fill(&self.lead)
     }
 
     /// What to do next.
     #[must_use]
-    pub fn next(&self, arguments: &[String; 5]) -> String {
-        fill(&self.next, arguments)
+    pub fn next(&self, arguments: &OutcomeArguments) -> String {
+        arguments.fill(&self.next)
     }
 }
 
-fn fill(template: &Template, arguments: &[String; 5]) -> String {
-    template.fill(&arguments.each_ref().map(|argument| argument as &dyn Display))
+/// What the texts of an outcome can name.
+#[derive(Clone, Debug, Default)]
+pub struct OutcomeArguments {
+    /// The order in words.
+    pub order: String,
+    /// The day of service.
+    pub service_date: String,
+    /// The day that is waited for.
+    pub earliest_date: String,
+    /// The first criterion that is not met.
+    pub criterion: String,
+    /// What is missing, in a few words.
+    pub missing: String,
+    /// What has to be done first.
+    pub acts: String,
+    /// Where answers are entered, with a blank before it.
+    pub place: String,
+    /// The entries that may be earlier injections.
+    pub entries: String,
+    /// What is wrong with the order.
+    pub problem: String,
+    /// The side that can go ahead.
+    pub ready: String,
+    /// The side that has to wait.
+    pub waiting: String,
+}
+
+impl OutcomeArguments {
+    const NAMES: &'static [&'static str] =
+        &["order", "service_date", "earliest_date", "criterion", "missing", "acts", "place", "entries", "problem", "ready", "waiting"];
+
+    fn fill(&self, template: &Template) -> String {
+        template.fill(&[
+            &self.order,
+            &self.service_date,
+            &self.earliest_date,
+            &self.criterion,
+            &self.missing,
+            &self.acts,
+            &self.place,
+            &self.entries,
+            &self.problem,
+            &self.ready,
+            &self.waiting,
+        ])
+    }
+}
+
+macro_rules! outcomes {
+    ($($(#[$doc:meta])* $variant:ident = $key:literal,)*) => {
+        /// What an order comes to, as far as its texts differ: a determination, or a case of one.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum OutcomeKind {
+            $($(#[$doc])* $variant,)*
+        }
+
+        impl OutcomeKind {
+            const ALL: &'static [Self] = &[$(Self::$variant,)*];
+
+            /// The key in `[determinations]` of `cards.toml`.
+            fn key(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $key,)*
+                }
+            }
+        }
+    };
+}
+
+outcomes! {
+    /// Every criterion is met.
+    Supported = "supported",
+    /// Something is not documented.
+    NeedsDocumentation = "needs-documentation",
+    /// It is not known which injections came before.
+    HistoryOpen = "history-open",
+    /// Something has to be done first.
+    NotYet = "not-yet",
+    /// Only time is in the way.
+    NotYetFrom = "not-yet-from",
+    /// Only time was in the way, and it is over today.
+    WaitIsOver = "wait-is-over",
+    /// One joint can go ahead, the other only later.
+    OneSideReady = "one-side-ready",
+    /// A reviewer decides.
+    IndividualConsideration = "individual-consideration",
+    /// A criterion excludes it.
+    NotSupported = "not-supported",
+    /// The wait ends only after the limit of section III.
+    NotSupportedLate = "not-supported-late",
+    /// Section III alone excludes it, and its exception was not asked about.
+    BeyondContinuation = "beyond-continuation",
+    /// The policy excludes the procedure, whatever the chart says.
+    Excluded = "excluded",
+    /// The injection history could not be had.
+    Indeterminate = "indeterminate",
+    /// The order cannot be read.
+    OrderUnreadable = "order-unreadable",
 }
 
 /// The order for therapy a card can suggest.
@@ -107,10 +203,32 @@ pub struct TherapyOrderText {
     pub code: String,
     /// Its words.
     pub display: String,
-    /// How long it is ordered for.
-    pub weeks: u32,
     /// What the order says it is for.
     pub reason: String,
+}
+
+/// The codings that a suggestion states a side with; their codes are of `side-left` and `side-right`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SideCodings {
+    /// The code system.
+    pub system: String,
+    /// The left side.
+    pub left: SideCoding,
+    /// The right side.
+    pub right: SideCoding,
+}
+
+/// The coding of one side.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SideCoding {
+    /// The code.
+    pub code: String,
+    /// Its words.
+    pub display: String,
+    /// The body site in words; it names the joint, so that the order still does.
+    pub text: String,
 }
 
 /// A reason a clinician can give for not following a card.
@@ -130,7 +248,11 @@ pub struct Wording {
     card_texts: Vec<Template>,
     asks: HashMap<Question, String>,
     sources: HashMap<String, String>,
-    determinations: HashMap<(Determination, bool), DeterminationText>,
+    outcomes: HashMap<OutcomeKind, OutcomeText>,
+    met_names: HashMap<CriterionId, String>,
+    missing_names: HashMap<CriterionId, String>,
+    /// The codings that a suggestion states a side with.
+    pub side_codings: SideCodings,
     /// What kind of card each order gets.
     pub topics: Topics,
     /// The order for therapy a card can suggest.
@@ -146,7 +268,10 @@ struct WordingToml {
     cards: HashMap<String, Spanned<String>>,
     asks: HashMap<String, Spanned<String>>,
     sources: HashMap<String, String>,
-    determinations: HashMap<String, DeterminationToml>,
+    determinations: HashMap<String, OutcomeToml>,
+    met: HashMap<String, Spanned<String>>,
+    missing: HashMap<String, Spanned<String>>,
+    side_codings: SideCodings,
     override_reasons: Vec<OverrideReason>,
     topics: TopicsToml,
     therapy_order: TherapyOrderText,
@@ -154,20 +279,11 @@ struct WordingToml {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct DeterminationToml {
+struct OutcomeToml {
     summary: Spanned<String>,
     lead: Spanned<String>,
     next: Spanned<String>,
 }
-
-/// What the texts of a determination can name.
-const DETERMINATION_ARGUMENTS: &[&str] = &["order", "service_date", "earliest_date", "criterion", "missing"];
-
-/// A not-yet that names the day from which it would be supported.
-const NOT_YET_FROM: &str = "not-yet-from";
-
-/// A not-supported that would be a not-yet, were its day not beyond the twelve months.
-const NOT_SUPPORTED_LATE: &str = "not-supported-late";
 
 impl Wording {
     /// Reads `cards.toml`.
@@ -177,10 +293,27 @@ impl Wording {
         let phrases = source.table("phrases", &read.phrases, Phrase::ALL.iter().map(|phrase| (phrase.key(), phrase.arguments())))?;
         let card_texts = source.table("cards", &read.cards, CardText::ALL.iter().map(|text| (text.key(), text.arguments())))?;
         let asks = source.asks(&read.asks)?;
-        let determinations = source.determinations(&read.determinations)?;
+        let outcomes = source.outcomes(&read.determinations)?;
+        let met_names = source.criteria(&read.met)?;
+        if let Some(id) = CriterionId::ALL.iter().find(|id| !met_names.contains_key(id)) {
+            return Err(source.missing("met", id.as_str()));
+        }
+        let missing_names = source.criteria(&read.missing)?;
         let topics = Topics::read(file, text, &read.topics)?;
-        let WordingToml { override_reasons, therapy_order, sources, .. } = read;
-        Ok(Self { phrases, card_texts, asks, sources, determinations, topics, therapy_order, override_reasons })
+        let WordingToml { override_reasons, therapy_order, sources, side_codings, .. } = read;
+        Ok(Self {
+            phrases,
+            card_texts,
+            asks,
+            sources,
+            outcomes,
+            met_names,
+            missing_names,
+            side_codings,
+            topics,
+            therapy_order,
+            override_reasons,
+        })
     }
 
     /// A phrase of a statement, its places filled in by position.
@@ -205,10 +338,22 @@ impl Wording {
         self.sources.get(name).map_or(name, String::as_str)
     }
 
-    /// The texts of a determination, which differ where it names a day.
+    /// The texts of an outcome.
     #[must_use]
-    pub fn determination(&self, determination: Determination, dated: bool) -> Option<&DeterminationText> {
-        self.determinations.get(&(determination, dated)).or_else(|| self.determinations.get(&(determination, false)))
+    pub fn outcome(&self, kind: OutcomeKind) -> Option<&OutcomeText> {
+        self.outcomes.get(&kind)
+    }
+
+    /// A criterion that is met, in as few words as can be.
+    #[must_use]
+    pub fn met_name(&self, id: CriterionId) -> &str {
+        self.met_names.get(&id).map_or_else(|| id.as_str(), String::as_str)
+    }
+
+    /// What is missing where a criterion is open, unless its title says it.
+    #[must_use]
+    pub fn missing_name(&self, id: CriterionId) -> Option<&str> {
+        self.missing_names.get(&id).map(String::as_str)
     }
 }
 
@@ -263,24 +408,25 @@ impl Source<'_> {
             .collect()
     }
 
-    fn determinations(
-        &self,
-        read: &HashMap<String, DeterminationToml>,
-    ) -> Result<HashMap<(Determination, bool), DeterminationText>, PolicyError> {
-        let keys = Determination::ALL.map(|determination| (determination.as_str(), (determination, false)));
-        let dated = [(NOT_YET_FROM, (Determination::NotYet, true)), (NOT_SUPPORTED_LATE, (Determination::NotSupported, true))];
-        let keys = keys.into_iter().chain(dated);
-        let text = |(key, determination)| {
-            let texts = read.get(key).ok_or_else(|| self.missing("determinations", key))?;
-            let template = |text| self.template(text, DETERMINATION_ARGUMENTS);
-            let texts =
-                DeterminationText { summary: template(&texts.summary)?, lead: template(&texts.lead)?, next: template(&texts.next)? };
-            Ok((determination, texts))
-        };
-        if let Some((key, texts)) = read.iter().find(|(key, _)| !keys.clone().any(|(known, _)| known == key.as_str())) {
+    fn outcomes(&self, read: &HashMap<String, OutcomeToml>) -> Result<HashMap<OutcomeKind, OutcomeText>, PolicyError> {
+        if let Some((key, texts)) = read.iter().find(|(key, _)| !OutcomeKind::ALL.iter().any(|known| known.key() == key.as_str())) {
             return Err(self.fault(&texts.summary, format!("`{key}` is not a determination")));
         }
-        keys.map(text).collect()
+        let text = |kind: &OutcomeKind| {
+            let texts = read.get(kind.key()).ok_or_else(|| self.missing("determinations", kind.key()))?;
+            let template = |text| self.template(text, OutcomeArguments::NAMES);
+            let texts = OutcomeText { summary: template(&texts.summary)?, lead: template(&texts.lead)?, next: template(&texts.next)? };
+            Ok((*kind, texts))
+        };
+        OutcomeKind::ALL.iter().map(text).collect()
+    }
+
+    fn criteria(&self, read: &HashMap<String, Spanned<String>>) -> Result<HashMap<CriterionId, String>, PolicyError> {
+        let entry = |(key, text): (&String, &Spanned<String>)| {
+            let id = CriterionId::ALL.iter().copied().find(|id| id.as_str() == key);
+            Ok((id.ok_or_else(|| self.fault(text, format!("unknown criterion `{key}`")))?, text.get_ref().clone()))
+        };
+        read.iter().map(entry).collect()
     }
 }
 

@@ -24,8 +24,8 @@ fn the_kind_of_a_card_follows_the_determination_and_what_is_not_met() {
         ("therapy-from-procedures-only", "guideline", "Guideline"),
         ("nothing-documented", "appropriate-use", "Appropriate Use"),
         ("therapy-five-of-six-weeks", "therapy-alternatives-req", "Required Therapy Alternatives"),
-        ("third-injection-at-seven-weeks", "duplicate-therapy", "Duplicate Therapy"),
-        ("second-diagnostic-day-10", "duplicate-therapy", "Duplicate Therapy"),
+        ("third-injection-at-seven-weeks", "off-guideline", "Off Guideline"),
+        ("second-diagnostic-day-10", "off-guideline", "Off Guideline"),
         ("two-procedures-one-visit", "off-guideline", "Off Guideline"),
         ("beyond-twelve-months-with-exception", "off-guideline", "Off Guideline"),
         ("radiofrequency-neurotomy", "off-guideline", "Off Guideline"),
@@ -93,7 +93,7 @@ fn of_several_orders_each_card_names_its_own_first() {
         assert!(first.contains(words), "{first}");
     }
     let single = Showing::default().card(&story("nothing-documented"));
-    assert!(single["detail"].as_str().unwrap().starts_with("Nothing in the chart"), "{single}");
+    assert!(single["detail"].as_str().unwrap().starts_with("Judged as a first injection"), "{single}");
 }
 
 #[test]
@@ -121,7 +121,7 @@ fn while_orders_are_chosen_nothing_is_said_of_documentation() {
         assert_eq!(!cards.is_empty(), told.contains(&determination), "{}", story.name);
         for card in &cards {
             let detail = card["detail"].as_str().unwrap();
-            let asks = ["Missing:", "- [ ]", "Also document", "documentation form\n", "Send the reason", "needs documentation"];
+            let asks = ["Missing:", "Also enter", "documentation form", "link below", "Send the reason", "documentation needed"];
             assert!(!asks.iter().any(|words| detail.contains(words)), "{}: {detail}", story.name);
             assert!(!card["suggestions"].to_string().contains("\"Task\""), "{}", story.name);
         }

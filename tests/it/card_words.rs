@@ -51,9 +51,9 @@ fn five_conditions_do_not_push_out_what_is_to_be_documented() {
     });
     let card = first_injection().with("conditions", discs).card();
     let detail = card["detail"].as_str().unwrap();
-    let line = detail.lines().find(|line| line.starts_with("- [ ] No disc or facet joint pain")).unwrap();
+    let line = detail.lines().find(|line| line.starts_with("- Disc or facet joint pain")).unwrap();
     assert!(line.contains("whether anything points to disc or facet joint pain"), "{line}");
-    assert!(line.chars().count() < 350 && line.ends_with('…'), "{line}");
+    assert!(line.chars().count() < 350 && line.contains('…'), "{line}");
 }
 
 #[test]

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use sij_cds::cds_hooks::CoverageState;
 use sij_cds::cds_hooks::CrdVersion::{self, V2_0, V2_2};
 use sij_cds::cds_hooks::PriorAuthorization::{self, AuthNeeded, NoAuth, Performpa, Satisfied};
-use sij_cds::policy::{CriterionId, Determination};
+use sij_cds::policy::{CriterionId, Determination, Note, NoteKind, Plan};
 
 use crate::support::coverage_information::{
     Decided, QUESTIONNAIRE, codes, details, instructions, parts, policy_reviewed_on, reasons, unknown, unmet, values,
@@ -77,9 +77,9 @@ fn what_is_not_documented_is_conditional_with_the_form_to_fill_in() {
 fn each_criterion_not_documented_is_a_reason_of_its_own() {
     let extension = &Decided::as_(Determination::NeedsDocumentation).stance(Some(Satisfied)).extensions()[0];
     let expected = [
-        "Coverage: it depends on what the chart does not show yet.",
-        "Documentation: Tenderness over the joint: What was found for I.A.2.",
-        "Documentation: Three weeks of NSAIDs, or NSAIDs not possible: What was found for I.A.4.b.",
+        "Coverage: it depends on what is not documented yet.",
+        "Documentation: Tenderness over the SI joint: What was found for I.A.2.",
+        "Documentation: NSAIDs for 3 weeks, or contraindicated / not tolerated: What was found for I.A.4.b.",
         "Prior authorization: it counts as given once all the policy asks for is shown.",
     ];
     assert_eq!(reasons(extension), expected);
@@ -102,7 +102,7 @@ fn what_time_alone_forbids_is_covered_from_its_day_on_and_not_before() {
         let periods = [later, before].map(|extension| details(extension, "allowed-period", "")[0].clone());
         assert_eq!(periods, [json!({"start": "2026-12-13", "end": "2027-05-01"}), json!({"end": "2026-12-12"})]);
         assert_eq!(reasons(later)[0], "Coverage: this is said of a service on 2026-12-13 or later.");
-        assert_eq!(reasons(before), ["Coverage: Less than two months since the last injection: What was found for I.C.3."]);
+        assert_eq!(reasons(before), ["Coverage: Less than 2 months since the last injection: What was found for I.C.3."]);
     }
 }
 
@@ -139,8 +139,8 @@ fn what_has_to_be_settled_first_is_conditional_and_says_what_it_is() {
     let decided = Decided::as_(Determination::NotYet).with(unknown(CriterionId::Tenderness));
     assert_eq!(by_stance(&decided, V2_2)[1], "conditional no-auth clinical retain-doc OTH");
     let expected = [
-        "Coverage: to be settled first. Less than two months since the last injection: What was found for I.C.3.",
-        "Documentation: Tenderness over the joint: What was found for I.A.2.",
+        "Coverage: to be settled first. Less than 2 months since the last injection: What was found for I.C.3.",
+        "Documentation: Tenderness over the SI joint: What was found for I.A.2.",
     ];
     assert_eq!(reasons(&decided.extensions()[0]), expected);
 }
@@ -152,7 +152,7 @@ fn what_a_reviewer_decides_needs_authorization_whatever_the_stance() {
         assert_eq!(by_stance(&decided, version), ["conditional auth-needed clinical retain-doc OTH"; 5]);
     }
     let texts = reasons(&decided.extensions()[0]).join(" ");
-    assert!(texts.contains("case by case. More than twelve months since the first injection"), "{texts}");
+    assert!(texts.contains("case by case. More than 12 months since the first injection"), "{texts}");
 }
 
 #[test]
@@ -160,7 +160,7 @@ fn the_joint_a_reviewer_does_not_decide_on_keeps_its_own_reason() {
     let decided = Decided::as_(Determination::IndividualConsideration).with_site(Determination::NotYet, unmet(CriterionId::TwoMonthsApart));
     let extensions = decided.extensions();
     let texts = reasons(&extensions[0]);
-    assert_eq!(texts[1], "Coverage: right: Less than two months since the last injection: What was found for I.C.3.");
+    assert_eq!(texts[1], "Coverage: right: Less than 2 months since the last injection: What was found for I.C.3.");
     assert!(texts[0].starts_with("Coverage: the plan decides case by case. left: "), "{texts:?}");
 }
 
@@ -169,7 +169,7 @@ fn what_is_not_supported_is_not_covered_with_its_reason() {
     let decided = Decided::as_(Determination::NotSupported);
     assert_eq!(by_stance(&decided, V2_2), ["not-covered"; 5]);
     assert_eq!(by_stance(&decided, V2_0), ["not-covered no-auth"; 5]);
-    let expected = "Coverage: Neither diagnostic injection relieved half the pain: What was found for II.";
+    let expected = "Coverage: Less than 50% relief after both diagnostic injections: What was found for II.";
     assert_eq!(reasons(&decided.extensions()[0]), [expected]);
 }
 
@@ -184,6 +184,54 @@ fn what_cannot_be_judged_is_indeterminate_for_technical_reasons() {
     let reason = values(&decided.extensions()[0], "reason")[0].clone();
     assert_eq!(reason["coding"][0]["code"], "technical");
     assert_eq!(reason["text"], "Coverage: it cannot be told, for technical reasons. Could not be read (not requested): procedures.");
+}
+
+#[test]
+fn medicare_and_medicaid_take_precedence_so_nothing_is_covered_by_the_policy_alone() {
+    for plan in [Plan::Medicare, Plan::Medicaid, Plan::MedicareAndMedicaid] {
+        for mut decided in [Decided::as_(Determination::Supported), Decided::from("2026-12-13")] {
+            decided.evaluation.plan = plan;
+            for version in [V2_0, V2_2] {
+                let extensions = numbered(decided.clone()).version(version).stance(Some(Satisfied)).extensions();
+                assert!(decisions(&extensions[0]).starts_with("conditional conditional"), "{plan:?}: {extensions:?}");
+                assert!(codes(&extensions[0], "satisfied-pa-id").is_empty());
+                let texts = reasons(&extensions[0]).join(" ");
+                for (line, note) in [(Plan::Medicare, "Medicare member:"), (Plan::Medicaid, "Medicaid member:")] {
+                    assert_eq!(texts.contains(note), plan == line || plan == Plan::MedicareAndMedicaid, "{texts}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn no_day_that_is_past_is_proposed() {
+    let extensions = Decided::from("2026-11-10").extensions();
+    let periods: Vec<_> = extensions.iter().map(|extension| details(extension, "allowed-period", "")[0].clone()).collect();
+    assert_eq!(periods, [json!({"start": "2026-11-22", "end": "2027-05-01"}), json!({"end": "2026-11-09"})]);
+    assert_eq!(reasons(&extensions[0])[0], "Coverage: this is said of a service on 2026-11-22 or later.");
+}
+
+#[test]
+fn an_open_history_is_the_first_thing_to_be_documented_and_never_covered() {
+    let decided = Decided::as_(Determination::NeedsDocumentation).with(unknown(CriterionId::HistoryKnown));
+    let extension = &decided.stance(Some(NoAuth)).extensions()[0];
+    assert_eq!(decisions(extension), "conditional no-auth clinical retain-doc OTH");
+    assert_eq!(reasons(extension)[1], "Documentation: Earlier injections: What was found for history.");
+}
+
+#[test]
+fn an_order_that_cannot_be_read_is_indeterminate_and_its_fault_is_named() {
+    let mut decided = Decided::as_(Determination::Indeterminate);
+    let text = "The order could not be read: `ServiceRequest.bodySite` is not as FHIR R4 writes it".to_owned();
+    decided.evaluation.orders[0].sites.clear();
+    decided.evaluation.orders[0].notes = vec![Note { kind: NoteKind::OrderUnreadable, text, resources: Vec::new() }];
+    let extension = &decided.extensions()[0];
+    assert_eq!(decisions(extension), "indeterminate");
+    let reason = values(extension, "reason")[0].clone();
+    assert_eq!(reason["coding"][0]["code"], "technical");
+    assert!(reason["text"].as_str().unwrap().contains("ServiceRequest.bodySite"), "{reason}");
+    assert_eq!(instructions(extension), ["Correct the order and sign it again, or check the policy by hand."]);
 }
 
 #[test]

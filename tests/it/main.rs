@@ -3,6 +3,7 @@
 
 mod architecture;
 mod callers;
+mod card_detail;
 mod card_kinds;
 mod card_protocol;
 mod card_words;

@@ -80,6 +80,7 @@ fn third_injection(first: &str, last: &str, other_treatment: Option<bool>) -> Ca
     let injections = [procedure("i1", &cpt("27096:LT"), first), procedure("i2", &hcpcs("G0260:LT"), last)];
     let answer = other_treatment.map(|given| item("adjunct-noninvasive-treatment", &json!({"valueBoolean": given})));
     let items = [prior_injection(first, 80, 3), prior_injection(last, 80, 0)].into_iter().chain(answer);
+    let items = items.chain([item("pain-recurred", &json!({"valueBoolean": true}))]);
     let order = order("o1", &cpt("27096:LT"), "2026-11-24");
     Call::ordering([order]).with("procedures", injections).with("questionnaireResponses", [form("f1", items)])
 }
@@ -88,8 +89,8 @@ fn third_injection(first: &str, last: &str, other_treatment: Option<bool>) -> Ca
 fn a_wait_that_passes_the_twelve_months_is_said_to_be_in_vain() {
     let card = third_injection("2025-11-27", "2026-11-02", Some(true)).card();
     let (summary, detail) = (card["summary"].as_str().unwrap(), card["detail"].as_str().unwrap());
-    assert!(summary.contains("not supported") && summary.contains("waiting passes the twelve months"), "{summary}");
-    assert!(detail.contains("ends on 2027-01-02") && detail.contains("Moving it does not help"), "{detail}");
+    assert!(summary.contains("not covered") && summary.contains("waiting passes the 12 months"), "{summary}");
+    assert!(detail.contains("ends on 2027-01-02") && detail.contains("moving the order does not help"), "{detail}");
     let labels: Vec<_> = card["suggestions"].as_array().unwrap().iter().map(|suggestion| &suggestion["label"]).collect();
     assert_eq!(labels, ["Remove the order"]);
 }
@@ -103,7 +104,7 @@ fn a_wait_within_the_twelve_months_is_offered() {
 
 #[test]
 fn moving_an_order_with_something_open_is_not_said_to_be_enough() {
-    const ALSO: &str = "Also document what is listed under Missing.";
+    const ALSO: &str = "Also enter what is missing";
     let detail = |call: Call| call.card()["detail"].as_str().unwrap().to_owned();
     let open = detail(third_injection("2026-06-01", "2026-11-02", None));
     assert!(open.contains("Move the order to 2027-01-02") && open.contains(ALSO), "{open}");

@@ -8,7 +8,7 @@ use super::super::card::CardCase;
 use super::assertion::{CoverageAssertion, CoverageState, PriorAuthorization};
 use super::reasons::{lead, of_authorization, of_coverage, of_undocumented, of_unmet, technical};
 use super::repetition::{AllowedPeriod, Authorization, Basis, Covered, Reason, ReasonCode, Repetition};
-use crate::policy::{CardText, Determination, Verdict};
+use crate::policy::{CardText, Determination, OutcomeKind, Verdict};
 
 /// The repetitions for one order and Coverage, disjoint in what they are about (CRD 2.2.1, covinfo-1).
 pub(super) fn repetitions<'p>(case: &CardCase<'_, '_, '_>, assertion: &CoverageAssertion<'p>) -> Vec<Repetition<'p>> {
@@ -21,11 +21,28 @@ pub(super) fn repetitions<'p>(case: &CardCase<'_, '_, '_>, assertion: &CoverageA
 
 fn of_determination<'p>(case: &CardCase<'_, '_, '_>, assertion: &CoverageAssertion<'p>) -> Vec<Repetition<'p>> {
     let mut repetitions = of_order(case, assertion);
+    if case.is_subordinate() {
+        repetitions = repetitions.into_iter().map(|repetition| subordinate(case, repetition)).collect();
+    }
     if let (Some(day), [only]) = (assertion.judged_for, repetitions.as_mut_slice()) {
         // The order itself does not say so (CRD 2.2.1, resp-30).
         only.period = Some(AllowedPeriod::Within(day, day));
     }
     repetitions
+}
+
+/// Other rules take precedence over the policy, so nothing is covered, and no authorization given, by the policy alone.
+fn subordinate<'p>(case: &CardCase<'_, '_, '_>, mut repetition: Repetition<'p>) -> Repetition<'p> {
+    if repetition.covered == Covered::Yes {
+        repetition.covered = Covered::Conditional;
+        let precedent = case.words().plan_notes(case.evaluation.plan).join(" ");
+        repetition.reasons.insert(0, of_coverage(case, &case.say(CardText::CoverageByPlan, &[&precedent])));
+        repetition.instructions.push(case.say(CardText::InstructByPlan, &[]));
+        if matches!(repetition.authorization, Some(Authorization::Satisfied(_))) {
+            repetition.authorization = Some(Authorization::Conditional);
+        }
+    }
+    repetition
 }
 
 fn of_order<'p>(case: &CardCase<'_, '_, '_>, assertion: &CoverageAssertion<'p>) -> Vec<Repetition<'p>> {
@@ -107,9 +124,12 @@ fn to_be_settled<'p>(case: &CardCase<'_, '_, '_>, assertion: &CoverageAssertion<
 fn from_a_day_on<'p>(case: &CardCase<'_, '_, '_>, assertion: &CoverageAssertion<'p>, date: NaiveDate) -> Vec<Repetition<'p>> {
     let ends = assertion.period_end.unwrap_or(NaiveDate::MAX);
     let covered = case.order.supported_from.map(|(first, last)| (first, last.min(ends))).filter(|(first, last)| first <= last);
-    let mut later = if covered.is_some() { covered_later(case, assertion, date) } else { to_be_documented(case, assertion) };
-    later.reasons.insert(0, of_coverage(case, &case.say(CardText::CoverageFrom, &[&date])));
-    later.period = Some(covered.map_or(AllowedPeriod::From(date), |(first, last)| AllowedPeriod::Within(first, last)));
+    // A day that is past is not proposed.
+    let proposed = date.max(case.evaluation.as_of.date_naive());
+    let covered = covered.map(|(first, last)| (first.max(proposed), last)).filter(|(first, last)| first <= last);
+    let mut later = if covered.is_some() { covered_later(case, assertion, proposed) } else { to_be_documented(case, assertion) };
+    later.reasons.insert(0, of_coverage(case, &case.say(CardText::CoverageFrom, &[&proposed])));
+    later.period = Some(covered.map_or(AllowedPeriod::From(proposed), |(first, last)| AllowedPeriod::Within(first, last)));
     let before = date.pred_opt().map(|last| Repetition { period: Some(AllowedPeriod::Until(last)), ..not_covered(case) });
     [later].into_iter().chain(before).collect()
 }
@@ -148,7 +168,8 @@ fn not_covered<'p>(case: &CardCase<'_, '_, '_>) -> Repetition<'p> {
 fn not_told<'p>(case: &CardCase<'_, '_, '_>, assertion: &CoverageAssertion<'p>) -> Repetition<'p> {
     let mut repetition = repetition(case, Covered::Indeterminate, stance(assertion, Authorization::Indeterminate));
     repetition.reasons.push(technical(case));
-    repetition.instructions.push(case.say(CardText::InstructUnread, &[]));
+    let is_unreadable = case.words().outcome_kind(None) == OutcomeKind::OrderUnreadable;
+    repetition.instructions.push(case.say(if is_unreadable { CardText::InstructCorrect } else { CardText::InstructUnread }, &[]));
     repetition
 }
 

@@ -7,7 +7,7 @@ use std::fmt::Display;
 use super::super::card::CardCase;
 use super::line;
 use super::repetition::{Reason, ReasonCode};
-use crate::policy::{CardText, Criterion, SiteEvaluation, Verdict};
+use crate::policy::{CardText, Criterion, CriterionId, NoteKind, SiteEvaluation, Verdict};
 
 /// Two joints have about twenty criteria between them; nobody reads that many on an order.
 const MOST_REASONS: usize = 10;
@@ -43,7 +43,8 @@ pub(super) fn technical(case: &CardCase<'_, '_, '_>) -> Reason {
         let names: Vec<_> = lists.iter().map(|list| case.policy.wording.source(list)).collect();
         case.say(CardText::SourceUnavailable, &[&names.join(", "), reason])
     });
-    let unread: Vec<_> = sources.collect();
+    let unreadable = case.order.notes.iter().filter(|note| note.kind == NoteKind::OrderUnreadable).map(|note| format!("{}.", note.text));
+    let unread: Vec<_> = unreadable.chain(sources).collect();
     let unread = if unread.is_empty() { lead(case) } else { unread.join(" ") };
     let reason = of_coverage(case, &case.say(CardText::CoverageUnread, &[&unread]));
     Reason { code: Some(ReasonCode::Technical), ..reason }
@@ -71,7 +72,10 @@ fn criteria(case: &CardCase<'_, '_, '_>, verdict: Verdict) -> impl Iterator<Item
     let mut sites: Vec<_> = case.order.sites.iter().collect();
     sites.sort_by_key(|site| !has_decided(site));
     let found = sites.into_iter().flat_map(|site| site.criteria.iter().map(move |criterion| (site, criterion)));
-    let found = found.filter(move |(_, criterion)| criterion.verdict == verdict);
+    let mut found: Vec<_> = found.filter(move |(_, criterion)| criterion.verdict == verdict).collect();
+    // Which section applies comes before what it asks for.
+    found.sort_by_key(|(site, criterion)| (!has_decided(site), criterion.id != CriterionId::HistoryKnown));
+    let found = found.into_iter();
     found.map(move |(site, criterion)| Found { words: words(case, site, criterion), has_decided: has_decided(site) })
 }
 

@@ -74,7 +74,7 @@ fn markup(answer: &Json) -> Vec<String> {
     let mut found = Vec::new();
     each_own(answer, "", &mut |name, value| {
         let is_machine_text = matches!(name, "resourceId" | "url" | "reference" | "valueCanonical" | "davinci-crd.if-none-exist");
-        let text = value.text().filter(|_| !is_machine_text).unwrap_or_default().replace("- [ ] ", "");
+        let text = value.text().filter(|_| !is_machine_text).unwrap_or_default();
         let is_markup = |letter: &char| {
             let is_invisible = matches!(letter, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
             "<>[]`|".contains(*letter) || is_invisible || (letter.is_control() && *letter != '\n')
@@ -146,7 +146,9 @@ pub(crate) fn changed_members(action: &Json, request: &Json) -> Vec<String> {
 fn update_violations(action: &Json, request: &Json) -> Vec<String> {
     let changed = changed_members(action, request);
     let is_occurrence = |name: &String| name.trim_start_matches('_').starts_with("occurrence");
-    let one = changed == ["reasonReference"] || (!changed.is_empty() && changed.iter().all(is_occurrence));
+    // A side stands in the body site, and in the modifiers behind the code.
+    let is_side = changed.contains(&"bodySite".to_owned()) && changed.iter().all(|name| name == "bodySite" || name == "code");
+    let one = changed == ["reasonReference"] || is_side || (!changed.is_empty() && changed.iter().all(is_occurrence));
     let updated = action.get("resource").unwrap();
     let drafts = drafts(request);
     let order = drafts.iter().find(|draft| reference_of(draft) == reference_of(updated));
