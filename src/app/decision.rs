@@ -176,8 +176,12 @@ pub(crate) fn check_orders(means: &Means<'_>, opened: &Opened<'_>) -> Result<(),
 
 /// Whether an order of a call is in scope.
 pub(crate) fn has_scope(means: &Means<'_>, opened: &Opened<'_>) -> bool {
-    !in_scope(means, &opened.gathered, &opened.context).is_empty()
-        || !unreadable_in_scope(means, &opened.gathered, &opened.context).is_empty()
+    has_orders_in_scope(means, &opened.gathered, &opened.context)
+}
+
+/// Whether an order asked about is in scope, be it one that cannot be read.
+pub(super) fn has_orders_in_scope(means: &Means<'_>, gathered: &Gathered<'_>, context: &Context<'_>) -> bool {
+    !in_scope(means, gathered, context).is_empty() || !unreadable_in_scope(means, gathered, context).is_empty()
 }
 
 /// The draft orders, checked; `None` where none is in scope and no more is to be read. `seen` are the orders, if they were

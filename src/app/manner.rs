@@ -11,7 +11,7 @@ use super::policies::Policies;
 use crate::auth::VerifiedClient;
 use crate::cds_hooks::CrdVersion;
 use crate::config::{CrdConfig, CrdRelease, Dialect};
-use crate::evidence::{CoverageFound, DraftOrder, MemberCoverage};
+use crate::evidence::{CoverageFound, DraftOrder, MemberCoverage, UnreadDraft};
 use crate::policy::OrderEvaluation;
 
 /// How a client is answered.
@@ -120,7 +120,14 @@ pub(super) fn coverage_of<'a>(
     on: NaiveDate,
 ) -> CoverageFound<'a> {
     let coverage = |draft: &DraftOrder<'a>| decision.gathered.coverage(draft, decision.reading(policies.on(on)), on);
-    decision.draft(order).map_or(CoverageFound::None, coverage)
+    let unread = || {
+        let drafts = decision.gathered.unread_drafts().iter();
+        drafts.filter(|draft| draft.position == order.position).find_map(UnreadDraft::insured)
+    };
+    match decision.draft(order) {
+        Some(draft) => coverage(draft),
+        None => unread().as_ref().map_or(CoverageFound::None, coverage),
+    }
 }
 
 impl<'p> KeptPlans<&'p Plan> {

@@ -6,7 +6,7 @@ use std::cell::RefCell;
 use secrecy::SecretString;
 use serde_json::value::RawValue;
 
-use super::decision::{Asked, Call, Means, Opened, Reach, check_orders, gather, has_scope, in_scope, without_type};
+use super::decision::{Asked, Call, Means, Opened, Reach, check_orders, gather, has_orders_in_scope, has_scope, without_type};
 use crate::cds_hooks::{Context, Hook, HookRequest, Prefetch, RequestError, fault, read};
 use crate::evidence::{Gathered, NamedOrders, Prefetched, RawPrefetch};
 
@@ -18,7 +18,7 @@ pub(crate) fn open<'a>(means: &Means<'_>, body: &'a str, reach: Reach) -> Result
     let seen = RefCell::new(None);
     let wanted = |context: &Context<'a>| {
         let gathered = Gathered::of_orders(context.order_resources());
-        let wanted = reach == Reach::Everything || !in_scope(means, &gathered, context).is_empty();
+        let wanted = reach == Reach::Everything || has_orders_in_scope(means, &gathered, context);
         seen.replace(Some(gathered));
         wanted
     };
@@ -42,7 +42,7 @@ pub(crate) fn open<'a>(means: &Means<'_>, body: &'a str, reach: Reach) -> Result
 
 /// The same for a call in which something cannot be read in one pass: each resource is read on its own.
 fn open_piecewise<'a>(means: &Means<'_>, body: &'a str, reach: Reach) -> Result<Call<'a>, RequestError> {
-    let is_in_scope = |context: &Context<'a>| !in_scope(means, &Gathered::of_orders(context.order_resources()), context).is_empty();
+    let is_in_scope = |context: &Context<'a>| has_orders_in_scope(means, &Gathered::of_orders(context.order_resources()), context);
     let wanted = |context: &Context<'a>| reach == Reach::Everything || is_in_scope(context);
     let request = read::<RawPrefetch<'a>>(body, wanted).map_err(|_| fault(body))?;
     let hook = request.check(means.hooks)?;

@@ -53,6 +53,15 @@ pub struct UnreadDraft<'a> {
     pub is_asked: bool,
 }
 
+impl<'a> UnreadDraft<'a> {
+    /// An order that names the same insurance, to look up the Coverage it is judged by; nothing else of it is known.
+    pub(crate) fn insured(&self) -> Option<DraftOrder<'a>> {
+        let nothing: ServiceRequestView<'a> = serde_json::from_str("{}").ok()?;
+        let view = ServiceRequestView { id: self.view.id.clone(), insurance: self.view.part("insurance").read(), ..nothing };
+        Some(DraftOrder::new(DraftKind::ServiceRequest, view, self.position, self.view.raw))
+    }
+}
+
 impl UnreadDraft<'_> {
     /// The order's id.
     #[must_use]

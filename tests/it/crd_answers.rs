@@ -571,3 +571,17 @@ async fn a_dispatched_order_with_a_coverage_bears_the_information() {
     assert_eq!(written, signed);
     assert_eq!(information(&answer).len(), 1);
 }
+
+/// An order with an element of another type than FHIR gives it is answered all the same, on the card and on the order itself.
+#[tokio::test]
+async fn an_order_that_cannot_be_read_is_answered_with_its_fault() {
+    let unreadable = changed(SUPPORTED, |call| {
+        call["context"]["draftOrders"]["entry"][0]["resource"]["bodySite"] = json!({"text": "left"});
+    });
+    let answer = answer(&app_with(|config| config.crd.default_version = sij_cds::config::CrdRelease::V2_2), &unreadable).await;
+    let detail = answer["cards"][0]["detail"].as_str().unwrap();
+    assert!(detail.contains("ServiceRequest.bodySite"), "{detail}");
+    let information = &information(&answer)[0];
+    assert_eq!(part(information, "covered"), Some(json!("indeterminate")));
+    assert_eq!(part(information, "reason").unwrap()["coding"][0]["code"], "technical");
+}
