@@ -142,7 +142,9 @@ fn parts(criterion: &mut Criterion, service: &Service, resources: usize) -> anyh
 
     let mut group = criterion.benchmark_group("part");
     group.bench_function(BenchmarkId::new("read", resources), |bencher| bencher.iter(read_all));
-    group.bench_function(BenchmarkId::new("facts", resources), |bencher| bencher.iter(|| gathered.facts(Reading { policy, patient_id: patient, options: ReadingOptions::none() })));
+    group.bench_function(BenchmarkId::new("facts", resources), |bencher| {
+        bencher.iter(|| gathered.facts(Reading { policy, patient_id: patient, options: ReadingOptions::none() }))
+    });
     group.bench_function(BenchmarkId::new("evaluate", resources), |bencher| bencher.iter(|| evaluate(policy, &facts, inquiry())));
     group.bench_function(BenchmarkId::new("cards", resources), |bencher| bencher.iter(write_cards));
     let response = write_cards();
