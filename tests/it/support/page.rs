@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use serde_json::{Value, json};
 use sij_cds::cds_hooks::{Prefetch, read};
-use sij_cds::evidence::{Gathered, Kind, PrefetchKeys, Prefetched};
+use sij_cds::evidence::{Gathered, Kind, PrefetchKeys, Prefetched, Reading, ReadingOptions};
 use sij_cds::page::{
     About, CurrentAnswers, FieldFaults, FormDefinition, Frame, PageCase, PageView, Standing, Submission, Timeline, Unread, Words, html,
 };
@@ -152,7 +152,7 @@ pub(crate) fn judged<T>(request: &str, act: impl FnOnce(&Evaluation<'_>, &Facts<
         Prefetch::Raw(raw) | Prefetch::Unwanted(raw) => gathered.with(serde_json::from_str(raw.get()).unwrap(), &keys),
         Prefetch::Absent => gathered,
     };
-    let facts = gathered.facts(&POLICY, &patient);
+    let facts = gathered.facts(Reading { policy: &POLICY, patient_id: &patient, options: ReadingOptions::none() });
     let inquiry = Inquiry { patient: Reference::new("Patient", patient.clone().into()), as_of: day_of_the_fixtures() };
     act(&evaluate(&POLICY, &facts, inquiry), &facts)
 }
