@@ -141,7 +141,7 @@ impl<'a> Opened<'a> {
 
     /// The ids of the orders it names that are not there yet.
     pub(crate) fn missing_orders(&self) -> Vec<String> {
-        self.named.missing(self.gathered.drafts())
+        self.named.missing(&self.gathered)
     }
 
     /// The same call with more evidence.
@@ -332,7 +332,8 @@ pub(super) fn require_data(decision: &Decision<'_>) -> Result<(), CallError> {
 
 /// A call whose orders could not be had cannot be answered: it may be about what the policy decides.
 pub(super) fn require_orders(opened: &Opened<'_>) -> Result<(), CallError> {
-    let nothing = opened.gathered.drafts().is_empty() && !opened.missing_orders().is_empty();
+    let is_empty = opened.gathered.drafts().is_empty() && opened.gathered.unread_drafts().is_empty();
+    let nothing = is_empty && !opened.missing_orders().is_empty();
     if nothing && opened.reach == Reach::InScope { Err(CallError::OrdersNotFound) } else { Ok(()) }
 }
 
