@@ -13,7 +13,7 @@ use super::call_error::CallError;
 use super::policies::Policies;
 use crate::cds_hooks::{Context, Hook, HookRequest, RequestError, Unkept};
 use crate::evidence::{DraftOrder, Gathered, Insurance, Kind, NamedOrders, PrefetchKeys, Reading, ReadingOptions, Source, Sources, Unreadable, UnreadDraft};
-use crate::policy::{Evaluation, Facts, Inquiry, OrderEvaluation, OrderKind, Policy, Reference, evaluate, kind};
+use crate::policy::{Evaluation, Facts, Inquiry, OrderEvaluation, OrderKind, PassedOver, Policy, Reference, evaluate, kind, passed_over};
 
 /// What a decision is made with.
 #[derive(Clone, Copy, Debug)]
@@ -102,6 +102,8 @@ pub(crate) struct Call<'a> {
     pub asked: Asked<'a>,
     /// `None` where no order is in scope and no more was to be read.
     pub opened: Option<Opened<'a>>,
+    /// The orders that get no determination, where nothing was opened.
+    pub passed_over: Vec<PassedOver<'a>>,
 }
 
 /// What is kept of a call beside its text.
@@ -178,22 +180,36 @@ pub(crate) fn has_scope(means: &Means<'_>, opened: &Opened<'_>) -> bool {
         || !unreadable_in_scope(means, &opened.gathered, &opened.context).is_empty()
 }
 
-/// The draft orders, checked; `None` where none is in scope and no more is to be read. `seen` are the orders, if they were
+/// The draft orders of a call.
+pub(super) enum Drafts<'a> {
+    /// More is to be read.
+    Read(Gathered<'a>),
+    /// None is in scope, and no more is to be read.
+    PassedOver(Vec<PassedOver<'a>>),
+}
+
+/// The draft orders, checked. `seen` are the orders, if they were
 /// read on the way.
 pub(super) fn gather<'a, P>(
     means: &Means<'_>,
     request: &HookRequest<'a, P>,
     reach: Reach,
     seen: Option<Gathered<'a>>,
-) -> Result<Option<Gathered<'a>>, RequestError> {
+) -> Result<Drafts<'a>, RequestError> {
     let hook = request.check(means.hooks)?;
     if !asks_about_orders(hook) && reach == Reach::InScope {
-        return Ok(None);
+        return Ok(Drafts::PassedOver(Vec::new()));
     }
     let gathered = seen.unwrap_or_else(|| Gathered::of_orders(request.context.order_resources()));
     let gathered = if hook == Hook::OrderSelect { gathered.asking_only(&request.context.selections()?) } else { gathered };
     let is_read = scoped(means, &gathered, &request.context, hook)? || reach == Reach::Everything;
-    Ok(is_read.then_some(gathered))
+    Ok(if is_read { Drafts::Read(gathered) } else { Drafts::PassedOver(all_passed_over(means, &gathered, &request.context)) })
+}
+
+/// The orders asked about that get no determination, where no order of the call does.
+pub(super) fn all_passed_over<'a>(means: &Means<'_>, gathered: &Gathered<'a>, context: &Context<'a>) -> Vec<PassedOver<'a>> {
+    let own = gathered.drafts().iter().filter(|draft| draft.is_asked && draft.is_for(&context.patient_id));
+    own.filter_map(|draft| passed_over(&gathered.order(draft, means.reading(version(means, draft), &context.patient_id)))).collect()
 }
 
 /// Whether calls of a hook are about orders at all; to any other there is nothing to say.
