@@ -21,7 +21,7 @@ use sij_cds::app::{App, Credentials, Dialects, Hook, Ports, Services, VerifiedCl
 use sij_cds::cds_hooks::{Options, Prefetch, Presentation, cards, read};
 use sij_cds::clock::FixedClock;
 use sij_cds::config::{Config, Dialect, Layers};
-use sij_cds::evidence::{Gathered, Prefetched};
+use sij_cds::evidence::{Gathered, Prefetched, Reading, ReadingOptions};
 use sij_cds::ids::{IdSource, RandomIds};
 use sij_cds::policy::{Inquiry, Reference, evaluate};
 
@@ -118,7 +118,8 @@ fn parts(criterion: &mut Criterion, service: &Service, resources: usize) -> anyh
     let gathered = Gathered::of_orders(call.context.order_resources()).with(prefetch, &service.services.prefetch_keys);
     let policy = service.app.policies().newest();
     let patient = call.context.patient_id.as_ref();
-    let facts = gathered.facts(policy, patient);
+    let reading = Reading { policy, patient_id: patient, options: ReadingOptions::none() };
+    let facts = gathered.facts(reading);
     let inquiry = || Inquiry { patient: Reference::new("Patient", patient.into()), as_of: service.now };
     let evaluation = evaluate(policy, &facts, inquiry());
     let orders: Vec<_> = gathered.drafts().iter().map(|draft| (draft.position, draft.raw)).collect();
@@ -142,7 +143,7 @@ fn parts(criterion: &mut Criterion, service: &Service, resources: usize) -> anyh
 
     let mut group = criterion.benchmark_group("part");
     group.bench_function(BenchmarkId::new("read", resources), |bencher| bencher.iter(read_all));
-    group.bench_function(BenchmarkId::new("facts", resources), |bencher| bencher.iter(|| gathered.facts(policy, patient)));
+    group.bench_function(BenchmarkId::new("facts", resources), |bencher| bencher.iter(|| gathered.facts(reading)));
     group.bench_function(BenchmarkId::new("evaluate", resources), |bencher| bencher.iter(|| evaluate(policy, &facts, inquiry())));
     group.bench_function(BenchmarkId::new("cards", resources), |bencher| bencher.iter(write_cards));
     let response = write_cards();

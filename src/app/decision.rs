@@ -183,7 +183,7 @@ pub(crate) fn has_scope(means: &Means<'_>, opened: &Opened<'_>) -> bool {
 /// The draft orders of a call.
 pub(super) enum Drafts<'a> {
     /// More is to be read.
-    Read(Gathered<'a>),
+    Read(Box<Gathered<'a>>),
     /// None is in scope, and no more is to be read.
     PassedOver(Vec<PassedOver<'a>>),
 }
@@ -203,7 +203,7 @@ pub(super) fn gather<'a, P>(
     let gathered = seen.unwrap_or_else(|| Gathered::of_orders(request.context.order_resources()));
     let gathered = if hook == Hook::OrderSelect { gathered.asking_only(&request.context.selections()?) } else { gathered };
     let is_read = scoped(means, &gathered, &request.context, hook)? || reach == Reach::Everything;
-    Ok(if is_read { Drafts::Read(gathered) } else { Drafts::PassedOver(all_passed_over(means, &gathered, &request.context)) })
+    Ok(if is_read { Drafts::Read(Box::new(gathered)) } else { Drafts::PassedOver(all_passed_over(means, &gathered, &request.context)) })
 }
 
 /// The orders asked about that get no determination, where no order of the call does.

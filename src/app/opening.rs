@@ -31,7 +31,7 @@ pub(crate) fn open<'a>(means: &Means<'_>, body: &'a str, reach: Reach) -> Result
         return open_named(means, body, reach);
     }
     let gathered = match gather(means, &request, reach, seen.into_inner())? {
-        Drafts::Read(gathered) => gathered,
+        Drafts::Read(gathered) => *gathered,
         Drafts::PassedOver(passed_over) => return closed(body, hook, passed_over),
     };
     let (request, prefetch) = request.without_prefetch();
@@ -56,7 +56,7 @@ fn open_piecewise<'a>(means: &Means<'_>, body: &'a str, reach: Reach) -> Result<
         return open_named(means, body, reach);
     }
     let gathered = match gather(means, &request, reach, None)? {
-        Drafts::Read(gathered) => gathered,
+        Drafts::Read(gathered) => *gathered,
         Drafts::PassedOver(passed_over) => return closed(body, hook, passed_over),
     };
     let (request, prefetch) = request.without_prefetch();

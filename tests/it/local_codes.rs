@@ -33,6 +33,9 @@ urn:oid:1.2.840.114350.1.13.999,NAPROXEN,http://www.nlm.nih.gov/research/umls/rx
 urn:oid:1.2.840.114350.1.13.999,LEFT,,,left,
 ";
 
+/// The call that has a code in the place that is tried.
+type CallWith<'c> = &'c dyn Fn(&Value) -> Call;
+
 fn local(code: &str) -> Value {
     concept(LOCAL, code)
 }
@@ -104,7 +107,7 @@ fn a_local_code_counts_as_the_standard_coding_the_side_or_the_value_set_it_stand
     };
     let side = |site: &Value| ordering(&cpt("27096")).with_order_member(0, "bodySite", &json!([site]));
     let snomed = |code: &str| concept("http://snomed.info/sct", code);
-    let table: [(&str, &dyn Fn(&Value) -> Call, Value, Value); 11] = [
+    let table: [(&str, CallWith<'_>, Value, Value); 11] = [
         ("an injection ordered", &ordering, local("SIJ-INJ"), cpt("27096")),
         ("an injection with its side", &ordering, local("SIJ-INJ-L"), cpt("27096:LT")),
         ("an injection by its value set", &ordering, local("sij-inj-set"), hcpcs("G0260")),

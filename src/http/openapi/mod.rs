@@ -169,9 +169,9 @@ fn contexts() -> Value {
         let required = context(*hook);
         let names = required.as_array().into_iter().flatten().filter_map(Value::as_str);
         let members: serde_json::Map<_, _> = names.map(|name| (name.to_owned(), member(name))).collect();
-        let mut context = json!({"required": required, "properties": members});
+        let mut context = serde_json::Map::from_iter([("required".to_owned(), required), ("properties".to_owned(), members.into())]);
         if *hook == Hook::OrderDispatch {
-            context["anyOf"] = orders();
+            context.insert("anyOf".to_owned(), orders());
         }
         json!({"if": is_it, "then": {"properties": {"context": context}}})
     };
