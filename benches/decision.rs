@@ -118,7 +118,8 @@ fn parts(criterion: &mut Criterion, service: &Service, resources: usize) -> anyh
     let gathered = Gathered::of_orders(call.context.order_resources()).with(prefetch, &service.services.prefetch_keys);
     let policy = service.app.policies().newest();
     let patient = call.context.patient_id.as_ref();
-    let facts = gathered.facts(Reading { policy, patient_id: patient, options: ReadingOptions::none() });
+    let reading = Reading { policy, patient_id: patient, options: ReadingOptions::none() };
+    let facts = gathered.facts(reading);
     let inquiry = || Inquiry { patient: Reference::new("Patient", patient.into()), as_of: service.now };
     let evaluation = evaluate(policy, &facts, inquiry());
     let orders: Vec<_> = gathered.drafts().iter().map(|draft| (draft.position, draft.raw)).collect();
@@ -142,9 +143,7 @@ fn parts(criterion: &mut Criterion, service: &Service, resources: usize) -> anyh
 
     let mut group = criterion.benchmark_group("part");
     group.bench_function(BenchmarkId::new("read", resources), |bencher| bencher.iter(read_all));
-    group.bench_function(BenchmarkId::new("facts", resources), |bencher| {
-        bencher.iter(|| gathered.facts(Reading { policy, patient_id: patient, options: ReadingOptions::none() }))
-    });
+    group.bench_function(BenchmarkId::new("facts", resources), |bencher| bencher.iter(|| gathered.facts(reading)));
     group.bench_function(BenchmarkId::new("evaluate", resources), |bencher| bencher.iter(|| evaluate(policy, &facts, inquiry())));
     group.bench_function(BenchmarkId::new("cards", resources), |bencher| bencher.iter(write_cards));
     let response = write_cards();

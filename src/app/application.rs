@@ -12,6 +12,7 @@ use tracing::info;
 
 use super::answering::Answering;
 use super::call_error::CallError;
+use super::code_maps::CodeMapsError;
 use super::decision::{Call, Decision, Means, Opened, Reach, Report, check_orders, conclude, has_scope, require_data, require_orders};
 use super::dialects::{Dialects, DialectsError};
 use super::fetching::{FetchReach, Fetching, lacking_form, not_asked_yet, with_lists, with_orders, with_referred};
@@ -23,7 +24,8 @@ use super::opening::open;
 use super::plans::Plans;
 use super::policies::{Policies, PoliciesError};
 use super::ports::Ports;
-use super::recording::{Answered, Fetched, Recorder};
+use super::readings::Readings;
+use super::recording::{Answered, Fetched, Nothing, Recorder};
 use super::report_text;
 use super::self_test::can_decide;
 use super::services::{Services, ServicesError};
@@ -36,6 +38,7 @@ use crate::evidence::ReadingOptions;
 use crate::fhir::{Registry, RegistryError};
 use crate::ledger::{Entry, Standing};
 use crate::page::{Words, WordsError};
+use crate::policy::PassedOver;
 
 /// Written where nothing is in scope.
 pub(super) const NO_CARDS: &[u8] = br#"{"cards":[]}"#;
@@ -46,6 +49,9 @@ pub enum BuildError {
     /// The policy cannot be used.
     #[error(transparent)]
     Policies(#[from] PoliciesError),
+    /// Maps of local codes cannot be used.
+    #[error(transparent)]
+    CodeMaps(#[from] CodeMapsError),
     /// The published services cannot be used.
     #[error(transparent)]
     Services(#[from] ServicesError),
@@ -97,6 +103,7 @@ pub struct App {
     discovery: Bytes,
     forms: Forms,
     pub(super) plans: Plans,
+    pub(super) readings: Readings,
     pub(super) smart: SmartApp,
     /// Where this service is reached, and how long its sessions last.
     pub(super) place: Place,
@@ -120,6 +127,7 @@ impl App {
         let policies = Policies::load(config.policy.directory.as_deref())?;
         Ok(Self {
             figures: Figures::new(&policies),
+            readings: Readings::load(config, &policies)?,
             policies,
             forms: Forms::of(config, ports.clock.now()),
             discovery: Bytes::from(services.discovery(config.auth_mode())),
@@ -218,14 +226,16 @@ impl App {
     /// As [`App::answer`].
     pub async fn answer_by(&self, client: &VerifiedClient, body: &[u8], end: Option<Instant>) -> Result<HeldAnswer, CallError> {
         let received_at = self.ports.clock.now();
-        let (means, body) = (Means { hooks: self.services.hooks_of(client.dialect()), ..self.means(received_at) }, text(body)?);
-        let Call { asked, opened } = open(&means, body, Reach::InScope)?;
-        let recorder = Recorder { client, received_at, body, asked: &asked };
+        let (reading, body) = (self.readings.of_client(client), text(body)?);
+        let hooks = self.services.hooks_of(client.dialect());
+        let means = Means { hooks, options: reading.options(), ..self.means(received_at) };
+        let Call { asked, opened, passed_over } = open(&means, body, Reach::InScope)?;
+        let recorder = Recorder { client, received_at, body, asked: &asked, reading: reading.kept() };
         let (answer, entry) = match opened {
-            None => (
-                NO_CARDS.to_vec(),
-                self.ports.ledger.is_on().then(|| recorder.of_nothing(self.ports.ids.new_id(), &self.policies, None, NO_CARDS)),
-            ),
+            None => {
+                Figures::passed_over(asked.hook, client, &passed_over);
+                (NO_CARDS.to_vec(), self.entry_of_nothing(&recorder, None, &passed_over))
+            }
             Some(opened) => {
                 let form = self.form_to_ask_for(client, asked.hook);
                 let reach = FetchReach { allowed: &|server| client.may_name(server), end, form };
@@ -245,7 +255,7 @@ impl App {
     /// The hook a call names, if there is one of that name.
     #[must_use]
     pub fn hook_of(body: &[u8]) -> Option<Hook> {
-        named_hook(std::str::from_utf8(body).ok()?)
+        named_hook(text(body).ok()?)
     }
 
     /// Fetches what the prefetch lacks, within `reach`, decides, and hands the decision to `read`.
@@ -296,11 +306,12 @@ impl App {
         decision: &Decision<'_>,
         fetched: Option<Fetched<'_>>,
     ) -> Result<(Vec<u8>, Option<Entry<'r>>), CallError> {
-        let record = self.ports.ids.new_id();
-        if decision.evaluation.orders.is_empty() {
-            let entry = self.ports.ledger.is_on().then(|| recorder.of_nothing(record, &self.policies, fetched, NO_CARDS));
-            return Ok((NO_CARDS.to_vec(), entry));
+        let evaluation = &decision.evaluation;
+        if evaluation.orders.is_empty() {
+            Figures::passed_over(decision.hook, recorder.client, &evaluation.passed_over);
+            return Ok((NO_CARDS.to_vec(), self.entry_of_nothing(recorder, fetched, &evaluation.passed_over)));
         }
+        let record = self.ports.ids.new_id();
         require_data(decision)?;
         let client = recorder.client;
         let ids = RefCell::new(Vec::new());
@@ -327,8 +338,9 @@ impl App {
                 &answer,
             )
         });
-        self.figures.decided(decision.hook, client, &plans, &decision.evaluation);
-        for order in &decision.evaluation.orders {
+        self.figures.decided(decision.hook, client, &plans, evaluation);
+        Figures::passed_over(decision.hook, client, &evaluation.passed_over);
+        for order in &evaluation.orders {
             let (name, determination) = (client.name(), order.determination.as_str());
             let assertion = entry.is_some().then(|| tracing::field::display(record));
             info!(client = name, hook = decision.hook.as_str(), assertion, determination, kind = ?order.kind, "decided");
@@ -336,32 +348,15 @@ impl App {
         Ok((if manner.is_shadowed { NO_CARDS.to_vec() } else { answer }, entry))
     }
 
-    /// Evaluates a call from its prefetch and context alone and hands the result to `read`.
-    ///
-    /// # Errors
-    /// [`CallError`] for a call that is not as the specification says.
-    pub fn evaluate<T>(&self, body: &str, as_of: DateTime<Utc>, read: impl FnOnce(&Report<'_, '_>) -> T) -> Result<T, CallError> {
-        let means = self.means(as_of);
-        let decision = conclude(&means, open(&means, body, Reach::Everything)?.opened.ok_or(CallError::Unwritable)?);
-        Ok(read(&decision.report()))
-    }
-
-    /// Evaluates a call as [`App::evaluate`] does, but fetches what its prefetch lacks from the server it names, if that
-    /// is registered.
-    ///
-    /// # Errors
-    /// [`CallError`] for a call that is not as the specification says.
-    pub async fn evaluate_fetching<T>(
+    /// What is kept of a call of which no order was decided, where there is a ledger.
+    fn entry_of_nothing<'r>(
         &self,
-        body: &str,
-        as_of: DateTime<Utc>,
-        read: impl FnOnce(&Report<'_, '_>) -> T,
-    ) -> Result<T, CallError> {
-        let means = self.means(as_of);
-        let opened = open(&means, body, Reach::Everything)?.opened.ok_or(CallError::Unwritable)?;
-        // Whoever may read the configuration may ask its servers.
-        let reach = FetchReach { allowed: &|_| true, end: None, form: None };
-        self.decide(&means, opened, &reach, |decision, _| read(&decision.report())).await
+        recorder: &Recorder<'r>,
+        fetched: Option<Fetched<'_>>,
+        passed_over: &[PassedOver<'_>],
+    ) -> Option<Entry<'r>> {
+        let nothing = Nothing { policies: &self.policies, fetched, passed_over };
+        self.ports.ledger.is_on().then(|| recorder.of_nothing(self.ports.ids.new_id(), &nothing, NO_CARDS))
     }
 
     /// A report as a text for people, at most a hundred columns wide.
@@ -370,6 +365,7 @@ impl App {
         report_text::text(report, self.policies.newest(), |order| self.policies.on(order.service_date))
     }
 
+    /// The means that are nobody's own.
     pub(super) fn means(&self, as_of: DateTime<Utc>) -> Means<'_> {
         Means {
             policies: &self.policies,
@@ -386,6 +382,12 @@ impl App {
     }
 }
 
+/// The text of a body.
 pub(super) fn text(body: &[u8]) -> Result<&str, CallError> {
-    std::str::from_utf8(body).map_err(|_| CallError::NotUtf8)
+    std::str::from_utf8(body).map(without_mark).map_err(|_| CallError::NotUtf8)
+}
+
+/// A JSON text without the byte order mark that some writers put before it, which a reader may ignore (RFC 8259, section 8.1).
+pub(super) fn without_mark(text: &str) -> &str {
+    text.strip_prefix('\u{feff}').unwrap_or(text)
 }

@@ -15,7 +15,7 @@ use crate::cds_hooks::{Context, Hook, HookRequest, RequestError, Unkept};
 use crate::evidence::{
     DraftOrder, Gathered, Insurance, Kind, NamedOrders, PrefetchKeys, Reading, ReadingOptions, Source, Sources, UnreadDraft, Unreadable,
 };
-use crate::policy::{Evaluation, Facts, Inquiry, OrderEvaluation, OrderKind, Policy, Reference, evaluate, kind};
+use crate::policy::{Evaluation, Facts, Inquiry, OrderEvaluation, OrderKind, PassedOver, Policy, Reference, evaluate, kind, passed_over};
 
 /// What a decision is made with.
 #[derive(Clone, Copy, Debug)]
@@ -104,6 +104,8 @@ pub(crate) struct Call<'a> {
     pub asked: Asked<'a>,
     /// `None` where no order is in scope and no more was to be read.
     pub opened: Option<Opened<'a>>,
+    /// The orders that get no determination, where nothing was opened.
+    pub passed_over: Vec<PassedOver<'a>>,
 }
 
 /// What is kept of a call beside its text.
@@ -143,7 +145,7 @@ impl<'a> Opened<'a> {
 
     /// The ids of the orders it names that are not there yet.
     pub(crate) fn missing_orders(&self) -> Vec<String> {
-        self.named.missing(self.gathered.drafts())
+        self.named.missing(&self.gathered)
     }
 
     /// The same call with more evidence.
@@ -184,22 +186,36 @@ pub(super) fn has_orders_in_scope(means: &Means<'_>, gathered: &Gathered<'_>, co
     !in_scope(means, gathered, context).is_empty() || !unreadable_in_scope(means, gathered, context).is_empty()
 }
 
-/// The draft orders, checked; `None` where none is in scope and no more is to be read. `seen` are the orders, if they were
+/// The draft orders of a call.
+pub(super) enum Drafts<'a> {
+    /// More is to be read.
+    Read(Box<Gathered<'a>>),
+    /// None is in scope, and no more is to be read.
+    PassedOver(Vec<PassedOver<'a>>),
+}
+
+/// The draft orders, checked. `seen` are the orders, if they were
 /// read on the way.
 pub(super) fn gather<'a, P>(
     means: &Means<'_>,
     request: &HookRequest<'a, P>,
     reach: Reach,
     seen: Option<Gathered<'a>>,
-) -> Result<Option<Gathered<'a>>, RequestError> {
+) -> Result<Drafts<'a>, RequestError> {
     let hook = request.check(means.hooks)?;
     if !asks_about_orders(hook) && reach == Reach::InScope {
-        return Ok(None);
+        return Ok(Drafts::PassedOver(Vec::new()));
     }
     let gathered = seen.unwrap_or_else(|| Gathered::of_orders(request.context.order_resources()));
     let gathered = if hook == Hook::OrderSelect { gathered.asking_only(&request.context.selections()?) } else { gathered };
     let is_read = scoped(means, &gathered, &request.context, hook)? || reach == Reach::Everything;
-    Ok(is_read.then_some(gathered))
+    Ok(if is_read { Drafts::Read(Box::new(gathered)) } else { Drafts::PassedOver(all_passed_over(means, &gathered, &request.context)) })
+}
+
+/// The orders asked about that get no determination, where no order of the call does.
+pub(super) fn all_passed_over<'a>(means: &Means<'_>, gathered: &Gathered<'a>, context: &Context<'a>) -> Vec<PassedOver<'a>> {
+    let own = gathered.drafts().iter().filter(|draft| draft.is_asked && draft.is_for(&context.patient_id));
+    own.filter_map(|draft| passed_over(&gathered.order(draft, means.reading(version(means, draft), &context.patient_id)))).collect()
 }
 
 /// Whether calls of a hook are about orders at all; to any other there is nothing to say.
@@ -339,7 +355,8 @@ pub(super) fn require_data(decision: &Decision<'_>) -> Result<(), CallError> {
 
 /// A call whose orders could not be had cannot be answered: it may be about what the policy decides.
 pub(super) fn require_orders(opened: &Opened<'_>) -> Result<(), CallError> {
-    let nothing = opened.gathered.drafts().is_empty() && !opened.missing_orders().is_empty();
+    let is_empty = opened.gathered.drafts().is_empty() && opened.gathered.unread_drafts().is_empty();
+    let nothing = is_empty && !opened.missing_orders().is_empty();
     if nothing && opened.reach == Reach::InScope { Err(CallError::OrdersNotFound) } else { Ok(()) }
 }
 

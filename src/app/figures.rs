@@ -9,7 +9,7 @@ use super::manner::OrderPlan;
 use super::policies::Policies;
 use crate::auth::VerifiedClient;
 use crate::cds_hooks::{Feedback, Hook, Outcome};
-use crate::policy::{CriterionId, Evaluation, OrderKind, SiteEvaluation, Verdict};
+use crate::policy::{CriterionId, Evaluation, OrderKind, PassedOver, SiteEvaluation, Verdict};
 
 /// In place of a plan's id where it is the default one.
 const DEFAULT_PLAN: &str = "default";
@@ -46,6 +46,15 @@ impl Figures {
                 "kind" => kind, "determination" => determination)
             .increment(1);
             order.sites.iter().for_each(|site| self.count_verdicts(site));
+        }
+    }
+
+    /// Counts the orders of a call that got no determination, by the reason.
+    pub(super) fn passed_over(hook: Hook, client: &VerifiedClient, passed_over: &[PassedOver<'_>]) {
+        for order in passed_over {
+            metrics::counter!("sij_cds_orders_passed_over_total", "hook" => hook.as_str(), "client" => client.name().to_owned(),
+                "reason" => order.why.as_str())
+            .increment(1);
         }
     }
 

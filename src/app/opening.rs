@@ -6,9 +6,12 @@ use std::cell::RefCell;
 use secrecy::SecretString;
 use serde_json::value::RawValue;
 
-use super::decision::{Asked, Call, Means, Opened, Reach, check_orders, gather, has_orders_in_scope, has_scope, without_type};
+use super::decision::{
+    Asked, Call, Drafts, Means, Opened, Reach, all_passed_over, check_orders, gather, has_orders_in_scope, has_scope, without_type,
+};
 use crate::cds_hooks::{Context, Hook, HookRequest, Prefetch, RequestError, fault, read};
 use crate::evidence::{Gathered, NamedOrders, Prefetched, RawPrefetch};
+use crate::policy::PassedOver;
 
 /// More orders or appointments than one call is about; each is looked for.
 const MOST_NAMED: usize = 100;
@@ -27,7 +30,10 @@ pub(crate) fn open<'a>(means: &Means<'_>, body: &'a str, reach: Reach) -> Result
     if names_its_orders(hook) {
         return open_named(means, body, reach);
     }
-    let Some(gathered) = gather(means, &request, reach, seen.into_inner())? else { return closed(body, hook) };
+    let gathered = match gather(means, &request, reach, seen.into_inner())? {
+        Drafts::Read(gathered) => *gathered,
+        Drafts::PassedOver(passed_over) => return closed(body, hook, passed_over),
+    };
     let (request, prefetch) = request.without_prefetch();
     let gathered = match prefetch {
         Prefetch::Read(prefetch) => gathered.with(prefetch, means.prefetch_keys),
@@ -49,7 +55,10 @@ fn open_piecewise<'a>(means: &Means<'_>, body: &'a str, reach: Reach) -> Result<
     if names_its_orders(hook) {
         return open_named(means, body, reach);
     }
-    let Some(gathered) = gather(means, &request, reach, None)? else { return closed(body, hook) };
+    let gathered = match gather(means, &request, reach, None)? {
+        Drafts::Read(gathered) => *gathered,
+        Drafts::PassedOver(passed_over) => return closed(body, hook, passed_over),
+    };
     let (request, prefetch) = request.without_prefetch();
     let gathered = match prefetch {
         Prefetch::Read(prefetch) => gathered.with_each(&prefetch, means.prefetch_keys),
@@ -82,7 +91,7 @@ fn open_named<'a>(means: &Means<'_>, body: &'a str, reach: Reach) -> Result<Call
         check_orders(means, opened)?;
     }
     if is_done && reach == Reach::InScope {
-        call.opened = None;
+        call.passed_over = call.opened.take().map(|opened| all_passed_over(means, &opened.gathered, &opened.context)).unwrap_or_default();
         call.asked.unkept.prefetch.extend(raw);
     }
     Ok(call)
@@ -126,21 +135,22 @@ fn prefetch_of<'a>(raw: &'a RawValue, body: &str) -> Result<RawPrefetch<'a>, Req
 }
 
 /// A call of which no more is read, nor kept of its prefetch: nothing asks for it, wherever it stands.
-fn closed<'a>(body: &'a str, hook: Hook) -> Result<Call<'a>, RequestError> {
+fn closed<'a>(body: &'a str, hook: Hook, passed_over: Vec<PassedOver<'a>>) -> Result<Call<'a>, RequestError> {
     let request = read::<&'a RawValue>(body, |_| false).map_err(|_| fault(body))?;
     let (mut request, prefetch) = request.without_prefetch();
     if let Prefetch::Raw(raw) = prefetch {
         request.unkept.prefetch.push(raw);
     }
     let (asked, ..) = asked(request, hook);
-    Ok(Call { asked, opened: None })
+    Ok(Call { asked, opened: None, passed_over })
 }
 
 /// A call with its evidence.
 fn opened<'a>(request: HookRequest<'a, ()>, hook: Hook, gathered: Gathered<'a>, named: NamedOrders<'a>, reach: Reach) -> Call<'a> {
     let fhir_server = request.fhir_server.clone();
     let (asked, context, token) = asked(request, hook);
-    Call { asked, opened: Some(Opened { gathered, fhir_server, token, hook, context, named, reach }) }
+    let opened = Opened { gathered, fhir_server, token, hook, context, named, reach };
+    Call { asked, opened: Some(opened), passed_over: Vec::new() }
 }
 
 fn asked(request: HookRequest<'_, ()>, hook: Hook) -> (Asked<'_>, Context<'_>, Option<SecretString>) {

@@ -13,12 +13,13 @@ use super::decision::{Asked, Decision};
 use super::manner::{KeptPlans, Manner};
 use super::plans::Plan;
 use super::policies::Policies;
+use super::readings::KeptReading;
 use crate::auth::VerifiedClient;
 use crate::cds_hooks::{RequestExtension, Unkept, keepable, without_secrets};
 use crate::evidence::Kind;
 use crate::fhir::{Answer, AnswerTo, Reason};
 use crate::ledger::{Entry, EntryKind, PROGRAM};
-use crate::policy::{Determination, Evaluation, OrderKind, Pathway, Site, Verdict};
+use crate::policy::{Determination, Evaluation, OrderKind, PassedOver, Pathway, Site, Verdict};
 
 /// What is decided of a call is about so long, in bytes.
 const EVALUATION: usize = 16 * 1024;
@@ -43,6 +44,15 @@ pub(super) struct Recorder<'r> {
     pub(super) received_at: DateTime<Utc>,
     pub(super) body: &'r str,
     pub(super) asked: &'r Asked<'r>,
+    /// How the client's charts are read, where that is its own.
+    pub(super) reading: Option<KeptReading>,
+}
+
+/// What there is to keep of a call of which no order was decided.
+pub(super) struct Nothing<'d, 'a> {
+    pub(super) policies: &'d Policies,
+    pub(super) fetched: Option<Fetched<'d>>,
+    pub(super) passed_over: &'d [PassedOver<'a>],
 }
 
 /// What was answered to a call with orders in scope.
@@ -73,6 +83,9 @@ struct Summary<'s> {
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     ignored: &'s [String],
     orders: Vec<OrderSummary>,
+    /// How many orders got no determination, by the reason.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    passed_over: BTreeMap<&'static str, usize>,
 }
 
 #[derive(Serialize)]
@@ -106,9 +119,12 @@ pub(super) struct PolicyFiles<'p> {
 
 impl<'r> Recorder<'r> {
     /// The entry of a call that nothing here decides.
-    pub(super) fn of_nothing(&self, id: Uuid, policies: &Policies, fetched: Option<Fetched<'_>>, answer: &[u8]) -> Entry<'r> {
-        let mut entry = self.entry(id);
+    pub(super) fn of_nothing(&self, id: Uuid, nothing: &Nothing<'_, '_>, answer: &[u8]) -> Entry<'r> {
+        let Nothing { policies, fetched, passed_over } = *nothing;
+        let mut entry = self.entry_of(id, Vec::new(), passed_over, None);
         let members = Members::default().json("program", &PROGRAM).json("policyFiles", &in_force(policies));
+        let members = self.with_reading(members);
+        let members = if passed_over.is_empty() { members } else { members.json("passedOver", passed_over) };
         let members = match fetched {
             Some(fetched) => members.raw("fetched", &fetched_json(fetched)),
             None => members,
@@ -123,15 +139,15 @@ impl<'r> Recorder<'r> {
     pub(super) fn of(&self, id: Uuid, answered: Answered<'_, '_>, answer: &[u8]) -> Entry<'r> {
         let Answered { decision, fetched, manner, asked, plans, policies, ids, cards } = answered;
         let evaluation = &decision.evaluation;
-        let mut entry = self.entry_of(id, order_summaries(evaluation, policies), Some(asked));
+        let mut entry = self.entry_of(id, order_summaries(evaluation, policies), &evaluation.passed_over, Some(asked));
         let used: BTreeSet<&str> = evaluation.orders.iter().map(|order| policies.name_on(order.service_date)).collect();
         entry.policies = Some(used.into_iter().collect::<Vec<_>>().join(" "));
         let worst = evaluation.orders.iter().map(|order| order.determination).max();
         entry.determination = worst.map(|determination| determination.as_str().to_owned());
         entry.cards = if manner.is_shadowed { Vec::new() } else { cards };
-        let members = Members::with_room(EVALUATION + answer.len())
-            .json("program", &PROGRAM)
-            .json("manner", manner)
+        let members = Members::with_room(EVALUATION + answer.len()).json("program", &PROGRAM).json("manner", manner);
+        let members = self
+            .with_reading(members)
             .json("plans", plans)
             .json("policyFiles", &in_force(policies))
             .json("ids", ids)
@@ -144,16 +160,27 @@ impl<'r> Recorder<'r> {
         entry
     }
 
-    fn entry(&self, id: Uuid) -> Entry<'r> {
-        self.entry_of(id, Vec::new(), None)
+    /// The members with how the client's charts are read.
+    fn with_reading(&self, members: Members) -> Members {
+        match &self.reading {
+            Some(reading) => members.json("reading", reading),
+            None => members,
+        }
     }
 
-    fn entry_of(&self, id: Uuid, orders: Vec<OrderSummary>, asked: Option<&RequestExtension>) -> Entry<'r> {
+    fn entry_of(&self, id: Uuid, orders: Vec<OrderSummary>, passed_over: &[PassedOver<'_>], asked: Option<&RequestExtension>) -> Entry<'r> {
         let mut entry = Entry::new(id, EntryKind::Call, self.received_at);
         let patient = format!("Patient/{}", self.asked.patient_id);
         let (trigger, ignored) = asked.map_or((None, &[][..]), |asked| (asked.trigger, asked.ignored.as_slice()));
-        let summary =
-            Summary { hook_instance: &self.asked.hook_instance, patient: &patient, user: &self.asked.user_id, trigger, ignored, orders };
+        let summary = Summary {
+            hook_instance: &self.asked.hook_instance,
+            patient: &patient,
+            user: &self.asked.user_id,
+            trigger,
+            ignored,
+            orders,
+            passed_over: by_reason(passed_over),
+        };
         // Texts and numbers: nothing of it can fail to be written.
         entry.summary = serde_json::to_vec(&summary).unwrap_or_else(|_| b"{}".to_vec());
         entry.client = Some(self.client.name().to_owned());
@@ -177,6 +204,13 @@ impl<'r> Recorder<'r> {
         };
         parts.into_iter().map(bytes).collect()
     }
+}
+
+fn by_reason(passed_over: &[PassedOver<'_>]) -> BTreeMap<&'static str, usize> {
+    passed_over.iter().fold(BTreeMap::new(), |mut counts, order| {
+        *counts.entry(order.why.as_str()).or_default() += 1;
+        counts
+    })
 }
 
 /// Every version that was there to be chosen from.

@@ -17,8 +17,9 @@ use super::fetching::{FetchedPages, ORDER, lacking_form, with_lists, with_orders
 use super::manner::{KeptPlans, Manner};
 use super::opening::open;
 use super::plans::Plan;
+use super::readings::KeptReading;
 use crate::cds_hooks::{Hook, RequestExtension};
-use crate::evidence::{Kind, REFERRED_TYPES};
+use crate::evidence::{Kind, REFERRED_TYPES, ReadingOptions};
 use crate::fhir::{Answer, AnswerTo, Reason};
 use crate::ledger::{EntryKind, Kept, PROGRAM};
 
@@ -40,6 +41,11 @@ pub enum ReplayError {
     /// The policies of this process lack one.
     #[error("policy version `{0}`, which decided, is not among the policies; `--policy-dir` names a folder of policies")]
     NoPolicy(String),
+    /// The code map of that time is not configured any more.
+    #[error(
+        "the code map that the call was read with is not configured any more; `--config` names a configuration whose `code_map` has the same entries"
+    )]
+    NoCodeMap,
     /// The call is refused now.
     #[error("the call is refused now: {0}")]
     Refused(#[from] CallError),
@@ -73,6 +79,8 @@ struct Content<'a> {
     program: String,
     #[serde(default)]
     manner: Option<Manner>,
+    #[serde(default)]
+    reading: Option<KeptReading>,
     #[serde(default)]
     plans: Option<KeptPlans<Plan>>,
     #[serde(default, rename = "policyFiles")]
@@ -189,9 +197,13 @@ impl App {
         // Those that were there to be chosen from, and no later one.
         let names: Vec<&str> = content.policies.iter().map(|used| used.policy.as_str()).collect();
         let policies = self.policies().only(&names);
-        let means =
-            Means { policies: policies.as_ref().unwrap_or(self.policies()), hooks: &Hook::ALL, ..self.means(kept_call.received_at) };
-        let Call { opened, asked } = open(&means, content.request.get(), Reach::InScope).map_err(CallError::from)?;
+        let options = match &content.reading {
+            Some(kept) => self.readings.restored(kept).ok_or(ReplayError::NoCodeMap)?,
+            None => ReadingOptions::default(),
+        };
+        let policies = policies.as_ref().unwrap_or(self.policies());
+        let means = Means { policies, hooks: &Hook::ALL, options: &options, ..self.means(kept_call.received_at) };
+        let Call { opened, asked, .. } = open(&means, content.request.get(), Reach::InScope).map_err(CallError::from)?;
         let nothing = || Ok((Value::Null, serde_json::from_slice(NO_CARDS).map_err(|_| ReplayError::Unreadable)?));
         let fetched = content.fetched.as_ref().map(StoredFetched::answers).transpose()?;
         let FetchedPages { orders, lists, referred, form } = fetched.as_ref().unwrap_or(&NOTHING);

@@ -26,11 +26,17 @@ pub struct Context<'a> {
     selections: Option<&'a RawValue>,
     #[serde(borrow, default)]
     dispatched_orders: Option<&'a RawValue>,
+    /// The dispatched order as version 1.0 of order-dispatch has it, which CRD 2.0.1 asks for.
+    #[serde(borrow, default)]
+    order: Option<&'a RawValue>,
     #[serde(borrow, default)]
     fulfillment_tasks: Option<&'a RawValue>,
     /// What the example of the hook's page calls them.
     #[serde(borrow, default, rename = "fulfillment-tasks")]
     hyphenated_tasks: Option<&'a RawValue>,
+    /// The Task as version 1.0 of order-dispatch has it.
+    #[serde(borrow, default)]
+    task: Option<&'a RawValue>,
     #[serde(borrow, default)]
     appointments: Option<&'a RawValue>,
     #[serde(borrow, default)]
@@ -97,18 +103,26 @@ impl<'a> Context<'a> {
         texts(self.selections, "context.selections")
     }
 
-    /// What the dispatched orders are called: `ServiceRequest/{id}`.
+    /// What the dispatched orders are called: `ServiceRequest/{id}`. Version 1.0 of the hook has one, as `order`; `dispatchedOrders` of
+    /// version 1.1 goes before it.
     ///
     /// # Errors
-    /// That they are missing, or no list of texts.
+    /// That they are missing under either name, no list of texts, or no text.
     pub fn dispatched_orders(&self) -> Result<Vec<Cow<'a, str>>, RequestError> {
-        texts(self.dispatched_orders, "context.dispatchedOrders")
+        if present(self.dispatched_orders).is_some() {
+            return texts(self.dispatched_orders, "context.dispatchedOrders");
+        }
+        let order = present(self.order).ok_or(RequestError::NoDispatchedOrders)?;
+        member(Some(order), "context.order").map(|Borrowed(order)| vec![order])
     }
 
-    /// The Tasks of the dispatched orders; none where there are none, or not as the hook's page has them.
+    /// The Tasks of the dispatched orders, the one of version 1.0 included; none where there are none, or not as the hook's page has them.
     #[must_use]
     pub fn fulfillment_tasks(&self) -> Vec<&'a RawValue> {
-        self.fulfillment_tasks.or(self.hyphenated_tasks).and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or_default()
+        match present(self.fulfillment_tasks).or(present(self.hyphenated_tasks)) {
+            Some(tasks) => serde_json::from_str(tasks.get()).unwrap_or_default(),
+            None => present(self.task).into_iter().collect(),
+        }
     }
 
     /// The encounter's id, where the call names one.
@@ -163,8 +177,13 @@ fn missing(path: &str) -> RequestError {
     RequestError::Missing { path: path.to_owned() }
 }
 
+/// A member that is not null.
+fn present(raw: Option<&RawValue>) -> Option<&RawValue> {
+    raw.filter(|raw| raw.get() != "null")
+}
+
 fn member<'a, T: Deserialize<'a>>(raw: Option<&'a RawValue>, path: &str) -> Result<T, RequestError> {
-    let raw = raw.filter(|raw| raw.get() != "null").ok_or_else(|| missing(path))?;
+    let raw = present(raw).ok_or_else(|| missing(path))?;
     serde_json::from_str(raw.get()).map_err(|_| RequestError::WrongType { path: path.to_owned() })
 }
 
@@ -195,6 +214,11 @@ mod tests {
             (Hook::OrderDispatch, r#"{"patientId":"p"}"#, Err("context.dispatchedOrders")),
             (Hook::OrderDispatch, r#"{"patientId":"p","dispatchedOrders":[7]}"#, Err("context.dispatchedOrders")),
             (Hook::OrderDispatch, r#"{"patientId":"p","dispatchedOrders":["ServiceRequest/a"],"performer":7}"#, Ok(())),
+            (Hook::OrderDispatch, r#"{"patientId":"p","order":"ServiceRequest/a","performer":"Organization/o","task":{}}"#, Ok(())),
+            (Hook::OrderDispatch, r#"{"patientId":"p","dispatchedOrders":null,"order":"ServiceRequest/a"}"#, Ok(())),
+            (Hook::OrderDispatch, r#"{"patientId":"p","order":["ServiceRequest/a"]}"#, Err("context.order")),
+            (Hook::OrderDispatch, r#"{"patientId":"p","order":null}"#, Err("context.dispatchedOrders")),
+            (Hook::OrderDispatch, r#"{"patientId":"p","dispatchedOrders":7,"order":"ServiceRequest/a"}"#, Err("context.dispatchedOrders")),
             (Hook::AppointmentBook, r#"{"userId":"u","patientId":"p"}"#, Err("context.appointments")),
             (Hook::AppointmentBook, r#"{"userId":"u","patientId":"p","appointments":[]}"#, Err("context.appointments")),
             (
@@ -208,6 +232,34 @@ mod tests {
             let context = context.replace('B', bundle);
             assert_eq!(checked(hook, &context), expected.map_err(str::to_owned), "{}: {context}", hook.as_str());
         }
+    }
+
+    #[test]
+    fn dispatched_orders_and_tasks_are_read_in_both_versions_of_the_hook() {
+        for (members, orders, tasks) in [
+            (r#""order":"ServiceRequest/a","task":{"id":"t"}"#, &["ServiceRequest/a"][..], 1),
+            (r#""order":"ServiceRequest/a""#, &["ServiceRequest/a"], 0),
+            (r#""order":"ServiceRequest/a","task":null"#, &["ServiceRequest/a"], 0),
+            (
+                r#""order":"ServiceRequest/a","dispatchedOrders":["ServiceRequest/b","ServiceRequest/c"]"#,
+                &["ServiceRequest/b", "ServiceRequest/c"],
+                0,
+            ),
+            (r#""dispatchedOrders":["ServiceRequest/b"],"fulfillmentTasks":[{},{}],"task":{}"#, &["ServiceRequest/b"], 2),
+            (r#""dispatchedOrders":["ServiceRequest/b"],"fulfillmentTasks":null,"task":{}"#, &["ServiceRequest/b"], 1),
+        ] {
+            let context = format!(r#"{{"patientId":"p",{members}}}"#);
+            let context: Context<'_> = serde_json::from_str(&context).expect("a context");
+            assert_eq!(context.dispatched_orders().expect("orders"), orders, "{members}");
+            assert_eq!(context.fulfillment_tasks().len(), tasks, "{members}");
+        }
+    }
+
+    #[test]
+    fn a_dispatch_without_orders_names_them_as_both_versions_do() {
+        let context: Context<'_> = serde_json::from_str(r#"{"patientId":"p"}"#).expect("a context");
+        let error = context.check(Hook::OrderDispatch).expect_err("no orders");
+        assert_eq!(error.to_string(), "`context.dispatchedOrders` is missing, and so is `context.order` of hook version 1.0");
     }
 
     #[test]

@@ -35,7 +35,7 @@ pub use keepable::{Unkept, keepable, without_secrets};
 pub use order_json::OrderJson;
 pub(crate) use plain_text::one_line;
 pub use policy_link::policy_link;
-pub use request::{HookRequest, Prefetch, fault, named_hook, read};
+pub use request::{HookRequest, Prefetch, fault, named_hook, named_server, read};
 pub use request_error::RequestError;
 pub use request_extension::{Options, RequestExtension};
 pub use response::{

@@ -109,6 +109,18 @@ pub fn named_hook(body: &str) -> Option<Hook> {
     Hook::of_name(&serde_json::from_str::<Named<'_>>(body).ok()?.hook.0)
 }
 
+/// The FHIR server a call names, whatever else it holds.
+#[must_use]
+pub fn named_server(body: &str) -> Option<Cow<'_, str>> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Named<'a> {
+        #[serde(borrow)]
+        fhir_server: Borrowed<'a>,
+    }
+    Some(serde_json::from_str::<Named<'_>>(body).ok()?.fhir_server.0)
+}
+
 /// The members a call must have, to name the path of a fault.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]

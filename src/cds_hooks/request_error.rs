@@ -40,6 +40,9 @@ pub enum RequestError {
          orders, or this service's URL differs from the registered endpoint"
     )]
     NoOrders,
+    /// order-dispatch without its orders, as either version of the hook has them.
+    #[error("`context.dispatchedOrders` is missing, and so is `context.order` of hook version 1.0")]
+    NoDispatchedOrders,
     /// More orders than one person signs.
     #[error("more than {limit} orders in `{path}` are for the sacroiliac joint")]
     TooManyOrders {
@@ -80,7 +83,7 @@ impl RequestError {
             Self::WrongType { .. } => "wrong_type",
             Self::UnknownHook { .. } => "unknown_hook",
             Self::NoServer => "no_server",
-            Self::NoOrders => "no_orders",
+            Self::NoOrders | Self::NoDispatchedOrders => "no_orders",
             Self::TooManyOrders { .. } => "too_many_orders",
             Self::TooManyEntries { .. } => "too_many_entries",
             Self::TooMuchFeedback { .. } => "too_much_feedback",
@@ -97,6 +100,7 @@ impl RequestError {
             Self::UnknownHook { .. } => Some("hook".to_owned()),
             Self::NoServer => Some("fhirServer".to_owned()),
             Self::NoOrders => Some("context.draftOrders".to_owned()),
+            Self::NoDispatchedOrders => Some("context.dispatchedOrders".to_owned()),
             Self::TooManyOrders { path, .. } | Self::TooManyEntries { path, .. } => Some((*path).to_owned()),
             Self::TooMuchFeedback { .. } => Some("feedback".to_owned()),
         }
@@ -112,7 +116,8 @@ impl RequestError {
             | Self::WrongType { .. }
             | Self::UnknownHook { .. }
             | Self::NoServer
-            | Self::NoOrders => false,
+            | Self::NoOrders
+            | Self::NoDispatchedOrders => false,
         }
     }
 }

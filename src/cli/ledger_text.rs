@@ -29,11 +29,15 @@ pub(super) fn line(record: &Kept) -> String {
 
 /// The parts of a call's content that are shown.
 #[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct Content {
     #[serde(default)]
     program: String,
     #[serde(default)]
     evaluation: Option<Evaluation>,
+    /// Of a call without any decided order.
+    #[serde(default)]
+    passed_over: Vec<PassedOver>,
     #[serde(default)]
     fetched: Option<Fetched>,
     answer: Answer,
@@ -50,8 +54,11 @@ struct AppContent {
 }
 
 #[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct Evaluation {
     orders: Vec<Order>,
+    #[serde(default)]
+    passed_over: Vec<PassedOver>,
     #[serde(default)]
     sources: Value,
 }
@@ -65,6 +72,15 @@ struct Order {
     determination: String,
     earliest_date: Option<String>,
     sites: Vec<Site>,
+}
+
+/// An order that got no determination.
+#[derive(Deserialize)]
+struct PassedOver {
+    order: String,
+    why: String,
+    #[serde(default)]
+    codes: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -134,14 +150,14 @@ pub(super) fn whole(record: &Kept, feedback: &[Kept]) -> anyhow::Result<String> 
     {
         let content: Content = harmless_json(content)?;
         asked(&mut text, &content)?;
-        decided(&mut text, content.evaluation.as_ref())?;
+        decided(&mut text, content.evaluation.as_ref(), &content.passed_over)?;
         answered(&mut text, &content.answer)?;
     }
     if matches!(record.kind, EntryKind::AppOpened | EntryKind::AppSaved)
         && let Some(content) = &record.content
     {
         let content: AppContent = harmless_json(content)?;
-        decided(&mut text, content.evaluation.as_ref())?;
+        decided(&mut text, content.evaluation.as_ref(), &[])?;
         if let Some(response) = content.response {
             writeln!(text, "\nSaved\n  {response}")?;
         }
@@ -217,9 +233,12 @@ fn asked(text: &mut String, content: &Content) -> std::fmt::Result {
     writeln!(text, "  program       {}", content.program)
 }
 
-fn decided(text: &mut String, evaluation: Option<&Evaluation>) -> std::fmt::Result {
+fn decided(text: &mut String, evaluation: Option<&Evaluation>, all_passed_over: &[PassedOver]) -> std::fmt::Result {
     writeln!(text, "\nDecided")?;
-    let Some(evaluation) = evaluation else { return writeln!(text, "  nothing: no order is one that the policy decides") };
+    let Some(evaluation) = evaluation else {
+        writeln!(text, "  nothing: no order is one that the policy decides")?;
+        return passed_over(text, all_passed_over);
+    };
     for order in &evaluation.orders {
         let earliest = order.earliest_date.as_ref().map(|date| format!(", earliest {date}")).unwrap_or_default();
         writeln!(text, "  {} for {}: {}{earliest}", order.reference, order.service_date, order.determination)?;
@@ -234,9 +253,18 @@ fn decided(text: &mut String, evaluation: Option<&Evaluation>) -> std::fmt::Resu
             }
         }
     }
+    passed_over(text, &evaluation.passed_over)?;
     let sources = evaluation.sources.as_object().into_iter().flatten();
     let sources: Vec<String> = sources.map(|(name, source)| format!("{name} {}", source.as_str().unwrap_or("?"))).collect();
     writeln!(text, "  from: {}", sources.join("; "))
+}
+
+fn passed_over(text: &mut String, orders: &[PassedOver]) -> std::fmt::Result {
+    for PassedOver { order, why, codes } in orders {
+        let codes = if codes.is_empty() { "no code".to_owned() } else { codes.join(", ") };
+        writeln!(text, "  {order} passed over, {why}: {codes}")?;
+    }
+    Ok(())
 }
 
 fn answered(text: &mut String, answer: &Answer) -> std::fmt::Result {

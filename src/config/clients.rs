@@ -63,6 +63,11 @@ pub struct ClientConfig {
     pub strict: Option<bool>,
     /// What it knows the order for conservative therapy by, where that is not the policy's code.
     pub therapy_order_code: Option<String>,
+    /// A CSV file of its local codes, each with what it stands for.
+    pub code_map: Option<PathBuf>,
+    /// Canonical URLs that its EHR keeps the documentation form under, beside the policy's own.
+    #[serde(default)]
+    pub form_canonicals: Vec<String>,
     /// The id of the plan it is answered for; absent: the one of the member's Coverage.
     pub plan: Option<String>,
     /// In place of `auth.max_token_lifetime`.
@@ -229,6 +234,9 @@ impl ClientConfig {
         if self.therapy_order_code.as_ref().is_some_and(|code| code.trim().is_empty()) {
             add("therapy_order_code", &"must not be empty");
         }
+        for fault in canonical_faults(&self.form_canonicals) {
+            add("form_canonicals", &fault);
+        }
         if !self.tenants.is_empty() && self.tenant != TenantRule::Claim {
             add("tenants", &"needs `tenant = \"claim\"`");
         }
@@ -239,6 +247,12 @@ impl ClientConfig {
             add("certificate_names", &format_args!("`{name}` is not a DNS name"));
         }
     }
+}
+
+/// What is wrong with canonical URLs of the form: they are compared as text, so one that is no URL would never match.
+pub(super) fn canonical_faults(canonicals: &[String]) -> impl Iterator<Item = String> {
+    let bad = canonicals.iter().filter(|canonical| Url::parse(canonical).is_err() || canonical.trim() != canonical.as_str());
+    bad.map(|canonical| format!("`{canonical}` is not an absolute URL"))
 }
 
 pub(super) fn no_such_plan(plan: &PlanConfig, plans: &[PlanConfig], id: &str) -> bool {

@@ -1,9 +1,11 @@
 //! `[development]`: how answers are written where nobody is asked who they are, with the keys of `[[clients]]`.
 //! Not here: what each key means; see [`super::clients`].
 
+use std::path::PathBuf;
+
 use serde::Deserialize;
 
-use super::clients::{Dialect, no_such_plan};
+use super::clients::{Dialect, canonical_faults, no_such_plan};
 use super::error::SectionFault;
 use super::{AuthMode, PlanConfig};
 
@@ -21,6 +23,10 @@ pub struct DevelopmentConfig {
     pub system_actions: Option<bool>,
     /// As [`super::ClientConfig::therapy_order_code`].
     pub therapy_order_code: Option<String>,
+    /// As [`super::ClientConfig::code_map`].
+    pub code_map: Option<PathBuf>,
+    /// As [`super::ClientConfig::form_canonicals`].
+    pub form_canonicals: Option<Vec<String>>,
     /// As [`super::ClientConfig::plan`].
     pub plan: Option<String>,
 }
@@ -35,6 +41,8 @@ impl DevelopmentConfig {
         if self.therapy_order_code.as_ref().is_some_and(|code| code.trim().is_empty()) {
             faults.push(SectionFault::new("therapy_order_code", "must not be empty"));
         }
+        let canonicals = canonical_faults(self.form_canonicals.as_deref().unwrap_or_default());
+        faults.extend(canonicals.map(|fault| SectionFault::new("form_canonicals", fault)));
         if let Some(id) = self.plan.as_ref().filter(|id| no_such_plan(plan, plans, id)) {
             faults.push(SectionFault::new("plan", format_args!("no plan has the id `{id}`")));
         }
@@ -49,6 +57,8 @@ impl DevelopmentConfig {
             ("shadow", self.shadow.is_some()),
             ("system_actions", self.system_actions.is_some()),
             ("therapy_order_code", self.therapy_order_code.is_some()),
+            ("code_map", self.code_map.is_some()),
+            ("form_canonicals", self.form_canonicals.is_some()),
             ("plan", self.plan.is_some()),
         ];
         keys.into_iter().filter_map(|(key, is_set)| is_set.then_some(key))

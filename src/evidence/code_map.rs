@@ -1,5 +1,5 @@
 //! A client's own codes, each with the standard coding it stands for.
-//! Not here: reading the file that lists them ([`crate::config`]).
+//! Not here: reading the file that lists them ([`crate::app`]).
 
 use std::collections::HashMap;
 
@@ -39,6 +39,19 @@ impl LocalCodes {
     #[must_use]
     pub fn len(&self) -> usize {
         self.by_system.values().map(HashMap::len).sum()
+    }
+
+    /// Every code with its system, sorted. Systems are without a slash at their end, codes in lower case.
+    #[must_use]
+    pub fn entries(&self) -> Vec<(&str, &str, &Mapped)> {
+        let of_system = |(system, codes)| {
+            let codes: &HashMap<String, Mapped> = codes;
+            let system: &String = system;
+            codes.iter().map(move |(code, mapped)| (system.as_str(), code.as_str(), mapped))
+        };
+        let mut entries: Vec<_> = self.by_system.iter().flat_map(of_system).collect();
+        entries.sort_unstable_by_key(|(system, code, _)| (*system, *code));
+        entries
     }
 
     /// What a local code stands for. Codes are compared without case.

@@ -128,10 +128,10 @@ impl<'a> NamedOrders<'a> {
         self.appointments.iter().find(other).map(|appointment| appointment.position)
     }
 
-    /// The ids of the orders that are not among those.
+    /// The ids of the orders that were not found. An order that was found and cannot be read is not missing.
     #[must_use]
-    pub fn missing(&self, drafts: &[DraftOrder<'_>]) -> Vec<String> {
-        let missing = self.orders.iter().filter(|order| !drafts.iter().any(|draft| draft.is_order() && draft.id() == order.id));
+    pub fn missing(&self, gathered: &Gathered<'_>) -> Vec<String> {
+        let missing = self.orders.iter().filter(|order| !gathered.has_order(&order.id));
         missing.map(|order| order.id.clone()).collect()
     }
 }
@@ -158,8 +158,8 @@ impl<'a> Gathered<'a> {
             collect(resource, 0, &mut found);
         }
         for order in &named.orders {
-            let known = self.drafts().iter().any(|draft| draft.is_order() && draft.id() == order.id);
-            let Some((_, raw)) = found.iter().find(|(id, _)| !known && id.as_str() == order.id) else { continue };
+            let is_known = self.has_order(&order.id);
+            let Some((_, raw)) = found.iter().find(|(id, _)| !is_known && id.as_str() == order.id) else { continue };
             // After the appointments, whose places are fewer than that.
             let position = FIRST_NAMED_POSITION + self.drafts().len() + self.unread_drafts().len();
             let view = match self.read_single(raw) {
@@ -181,6 +181,13 @@ impl<'a> Gathered<'a> {
             self.add_draft(draft);
         }
         self
+    }
+}
+
+impl Gathered<'_> {
+    /// Whether an order of this id is among the drafts, readable or not.
+    fn has_order(&self, id: &str) -> bool {
+        self.drafts().iter().any(|draft| draft.is_order() && draft.id() == id) || self.unread_drafts().iter().any(|draft| draft.id() == id)
     }
 }
 
@@ -326,7 +333,17 @@ mod tests {
         let gathered = Gathered::of_orders([]).with_named(&named, [raw(PAGE)]);
         let expected = [("b".to_owned(), Some("2026-03-01".to_owned())), ("a".to_owned(), Some("2026-01-01".to_owned()))];
         assert_eq!(due(gathered.drafts()), expected);
-        assert_eq!(named.missing(gathered.drafts()), ["c"]);
+        assert_eq!(named.missing(&gathered), ["c"]);
+    }
+
+    #[test]
+    fn an_order_that_was_found_and_cannot_be_read_is_not_missing() {
+        let unreadable = r#"{"resourceType":"ServiceRequest","id":"u","status":7,"code":{"coding":[{"code":"27096"}]}}"#;
+        let named = NamedOrders::dispatched(&["ServiceRequest/u", "ServiceRequest/c"].map(Cow::Borrowed), &[]);
+        let gathered = Gathered::of_orders([]).with_named(&named, [raw(unreadable)]).with_named(&named, [raw(unreadable)]);
+        assert!(gathered.drafts().is_empty());
+        assert_eq!(gathered.unread_drafts().len(), 1);
+        assert_eq!(named.missing(&gathered), ["c"]);
     }
 
     #[test]

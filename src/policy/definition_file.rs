@@ -145,7 +145,7 @@ impl Policy {
             let format = code_format::of_name(system.format.get_ref())
                 .ok_or_else(|| source.fault(&system.format, format!("unknown code format `{}`", system.format.get_ref())))?;
             formats.insert(system.uri.get_ref().clone(), format);
-            value_sets.add_system(system.uri.get_ref(), &system.aliases, kind_of_format(system.format.get_ref()));
+            value_sets.add_system(system.uri.get_ref(), &system.aliases, kind_of_format(system.format.get_ref()), format);
         }
         value_set_file::read_all(files, VALUE_SETS, &formats, &mut value_sets)?;
         source.code_lists(&read.code_lists, &formats, &mut value_sets)?;

@@ -54,7 +54,9 @@ pub fn kind(order: &Order<'_>) -> Option<OrderKind> {
     order.kind.filter(|_| order.standing == Standing::Stands)
 }
 
-fn passed_over<'a>(order: &Order<'a>) -> Option<PassedOver<'a>> {
+/// Why an order gets no determination; `None` of one that does.
+#[must_use]
+pub fn passed_over<'a>(order: &Order<'a>) -> Option<PassedOver<'a>> {
     let why = match (order.standing, order.kind) {
         (Standing::Stands, Some(_)) => return None,
         (Standing::Stands, None) => PassedOverReason::NotInScope,

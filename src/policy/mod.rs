@@ -34,7 +34,7 @@ pub(crate) use course::{Course, courses};
 pub use dates::DateInterval;
 pub use definition::{CriterionText, Parameters, Policy, RetiredCode, Thresholds};
 pub use definition_file::{PolicyError, PolicyFile};
-pub use evaluate::{Inquiry, evaluate, kind};
+pub use evaluate::{Inquiry, evaluate, kind, passed_over};
 pub use evaluation::{
     Assumption, Criterion, CriterionId, Determination, DiagnosisSupport, Evaluation, Evidence, InjectionSource, Named, Note, NoteKind,
     OrderEvaluation, OrderKind, ParameterValue, PassedOver, PassedOverReason, Pathway, Plan, PolicyVersion, PossibleInjection,

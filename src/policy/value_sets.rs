@@ -3,6 +3,8 @@
 
 use std::collections::HashMap;
 
+use super::code_format::CodeFormat;
+
 /// The value sets a code is in, one bit each.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Membership(u64);
@@ -162,6 +164,8 @@ pub struct ValueSets {
 #[derive(Clone, Copy, Debug)]
 struct System {
     kind: SystemKind,
+    /// What its codes look like.
+    format: CodeFormat,
     /// Its codes; CPT and HCPCS have one table together.
     table: usize,
 }
@@ -175,15 +179,15 @@ struct CodeTable {
 }
 
 impl ValueSets {
-    /// Makes `uri` and each alias one system.
-    pub(crate) fn add_system(&mut self, uri: &str, aliases: &[String], kind: SystemKind) {
+    /// Makes `uri` and each alias one system, whose codes have this form.
+    pub(crate) fn add_system(&mut self, uri: &str, aliases: &[String], kind: SystemKind, format: CodeFormat) {
         let shared = self.systems.iter().find(|system| kind == SystemKind::Procedure && system.kind == kind).map(|system| system.table);
         let table = shared.unwrap_or_else(|| {
             self.tables.push(CodeTable::default());
             self.tables.len() - 1
         });
         let place = self.systems.len();
-        self.systems.push(System { kind, table });
+        self.systems.push(System { kind, format, table });
         for name in aliases.iter().map(String::as_str).chain([uri]) {
             match SystemName::parse(name) {
                 SystemName::Url(rest) => self.by_url.insert(rest.to_owned(), place),
@@ -194,7 +198,7 @@ impl ValueSets {
 
     /// Adds a code to a set; `false` if the system is not one of the policy's.
     pub(crate) fn add_code(&mut self, set: ValueSet, system: &str, code: &str) -> bool {
-        let Some(System { kind, table }) = self.system(system) else { return false };
+        let Some(System { kind, table, .. }) = self.system(system) else { return false };
         let Some(codes) = self.tables.get_mut(table) else { return false };
         let (table, code) = match code.strip_suffix('*') {
             Some(prefix) => {
@@ -220,7 +224,7 @@ impl ValueSets {
     /// What a coding is. One without a system is of none.
     #[must_use]
     pub fn find(&self, system: &str, code: &str) -> Lookup {
-        let Some(System { kind, table }) = self.system(system) else { return Lookup::default() };
+        let Some(System { kind, table, .. }) = self.system(system) else { return Lookup::default() };
         let sets = self.tables.get(table).map_or(Membership::NONE, |table| table.find(kind, code));
         Lookup { sets, system: Some(kind) }
     }
@@ -240,6 +244,13 @@ impl ValueSets {
     #[must_use]
     pub fn system_kind(&self, name: &str) -> Option<SystemKind> {
         self.system(name).map(|system| system.kind)
+    }
+
+    /// Whether a code has the form of a system's codes; `None` where the system is not one of the policy's.
+    #[must_use]
+    pub fn has_form_of(&self, system: &str, code: &str) -> Option<bool> {
+        // A beginning of codes is none itself.
+        self.system(system).map(|system| (system.format)(code) && !code.ends_with('*'))
     }
 
     fn place(&self, name: &str) -> Option<usize> {
@@ -330,9 +341,9 @@ mod tests {
 
     fn sets() -> ValueSets {
         let mut sets = ValueSets::default();
-        sets.add_system("http://example.org/cpt", &["urn:oid:1.2".to_owned()], SystemKind::Procedure);
-        sets.add_system("http://example.org/hcpcs", &[], SystemKind::Procedure);
-        sets.add_system("http://example.org/icd", &["http://example.org/icd-10".to_owned()], SystemKind::Icd10Cm);
+        sets.add_system("http://example.org/cpt", &["urn:oid:1.2".to_owned()], SystemKind::Procedure, |_| true);
+        sets.add_system("http://example.org/hcpcs", &[], SystemKind::Procedure, |_| true);
+        sets.add_system("http://example.org/icd", &["http://example.org/icd-10".to_owned()], SystemKind::Icd10Cm, |_| true);
         assert!(sets.add_code(ValueSet::SijInjection, "http://example.org/cpt", "27096"));
         assert!(sets.add_code(ValueSet::InvasivePainProcedure, "http://example.org/cpt", "27096"));
         assert!(sets.add_code(ValueSet::SijInjection, "http://example.org/hcpcs", "G0260"));

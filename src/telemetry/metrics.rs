@@ -52,13 +52,14 @@ const fn histogram(name: &'static str, help: &'static str) -> Description {
 }
 
 /// Every figure there is, in the order of `docs/operations.md`.
-pub const DESCRIPTIONS: [Description; 23] = [
+pub const DESCRIPTIONS: [Description; 24] = [
     counter("sij_cds_calls_total", "Hook calls, by hook, client and status."),
     counter("sij_cds_calls_within_500_milliseconds_total", "Hook calls answered 200 within half a second, by hook and client."),
     counter("sij_cds_calls_within_5_seconds_total", "Hook calls answered 200 within five seconds, by hook and client."),
     histogram("sij_cds_call_seconds", "Time from a hook call's head to its answer, by hook and status."),
     counter("sij_cds_calls_decided_total", "Hook calls with at least one order decided, by hook and client."),
     counter("sij_cds_orders_total", "Orders decided, by hook, client, plan, kind of order and determination."),
+    counter("sij_cds_orders_passed_over_total", "Orders that got no determination, by hook, client and reason."),
     counter("sij_cds_verdicts_total", "Verdicts on criteria, one a joint of an order, by criterion and verdict."),
     counter("sij_cds_feedback_total", "Feedback entries, by client, outcome and override reason."),
     counter("sij_cds_requests_total", "Requests that are no hook calls, by route and status."),

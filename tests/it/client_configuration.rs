@@ -64,6 +64,7 @@ fn clients_that_cannot_be_are_refused_with_the_reason() {
         (client("tenants = [\"north\"]"), "`clients.tenants`: entry 1: needs `tenant = \"claim\"`"),
         (client("fhir_servers = [\"main\"]"), "`clients.fhir_servers`: entry 1: no `[[fhir_servers]]` is named `main`"),
         (client("plan = \"gold\""), "`clients.plan`: entry 1: no plan has the id `gold`"),
+        (client("form_canonicals = [\"sij-form\"]"), "`clients.form_canonicals`: entry 1: `sij-form` is not an absolute URL"),
         (client("therapy_order_code = \" \""), "`clients.therapy_order_code`: entry 1: must not be empty"),
         (
             client("certificate_names = [\"a.example\"]"),
@@ -193,7 +194,8 @@ fn what_development_mode_cannot_be_is_refused_with_the_reason() {
         ),
         (
             "strict = true",
-            "`development.strict`: unknown key; known here are `dialect`, `dtr`, `shadow`, `system_actions`, `therapy_order_code`, `plan`",
+            "`development.strict`: unknown key; known here are `dialect`, `dtr`, `shadow`, `system_actions`, `therapy_order_code`, `code_map`, \
+             `form_canonicals`, `plan`",
         ),
     ];
     for (text, expected) in table {

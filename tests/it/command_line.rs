@@ -144,6 +144,7 @@ fn on_sighup_a_good_configuration_is_taken_over_and_a_bad_one_changes_nothing() 
     for (keys, more, reason) in [
         (good_keys(), "iss = 7\n", "clients"),
         ("{}".to_owned(), "", "`clients.jwks_file` of `ehr`"),
+        (good_keys(), "code_map = \"/nowhere/codes.csv\"\n", "`clients.code_map` of `ehr`: `/nowhere/codes.csv`: cannot be read"),
         (good_keys(), "[log]\nformat = \"json\"\nlevel = \"debug\"\n", "`log` cannot be changed without a restart"),
     ] {
         configured(&directory, &keys, more);

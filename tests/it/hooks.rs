@@ -102,6 +102,28 @@ async fn dispatched_orders_are_found_in_the_prefetch_whatever_its_key() {
 }
 
 #[tokio::test]
+async fn a_dispatch_of_hook_version_1_0_is_judged_as_one_of_1_1() {
+    let task = json!({"resourceType": "Task", "id": "t", "status": "draft", "intent": "order", "focus": {"reference": "ServiceRequest/a"},
+        "restriction": {"period": {"start": "2026-03-20"}}});
+    let mut undated = active(injection("a"));
+    undated.as_object_mut().unwrap().remove("occurrenceDateTime");
+    let context = json!({"patientId": "p1", "order": "ServiceRequest/a", "performer": "Organization/pain-clinic", "task": task});
+    assert_eq!(judged(&call("order-dispatch", &context, [undated.clone()])), [on("ServiceRequest/a", "2026-03-20")]);
+    let mut current = dispatch(&["ServiceRequest/a"], [undated]);
+    current["context"]["fulfillmentTasks"] = json!([task]);
+    assert_eq!(judged(&current), [on("ServiceRequest/a", "2026-03-20")]);
+}
+
+#[tokio::test]
+async fn a_dispatch_without_orders_is_refused_by_the_names_of_both_versions() {
+    let app = TestApp::on_the_day_of_the_fixtures();
+    let answer = app.sign(&call("order-dispatch", &json!({"patientId": "p1"}), [])).await;
+    let said = answer.outcome(400, "structure");
+    assert_eq!(said, "`context.dispatchedOrders` is missing, and so is `context.order` of hook version 1.0");
+    assert_eq!(answer.json()["issue"][0]["expression"][0], "context.dispatchedOrders");
+}
+
+#[tokio::test]
 async fn a_dispatched_order_is_answered_with_a_card_and_without_a_user() {
     let app = TestApp::on_the_day_of_the_fixtures();
     let answer = app.sign(&dispatch(&["ServiceRequest/a"], [active(injection("a"))])).await;

@@ -41,6 +41,7 @@ mod ledger_in_postgres;
 mod ledger_journal;
 mod ledger_records;
 mod ledger_replay;
+mod local_codes;
 mod log_lines;
 mod many_and_deep;
 mod metrics;

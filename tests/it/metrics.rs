@@ -11,9 +11,10 @@ use sij_cds::config::Config;
 use sij_cds::http::Peer;
 use sij_cds::telemetry::{DESCRIPTIONS, Kind};
 
+use crate::support::call::{cpt, order};
 use crate::support::callers::{self, Token, good_token, let_in_the_ehr};
 use crate::support::markdown::{document, rows};
-use crate::support::{Answer, SERVICE, TestApp, bearing, empty_sign_call, post, stories, story};
+use crate::support::{Answer, Call, SERVICE, TestApp, bearing, empty_sign_call, post, stories, story};
 
 fn reading_from(address: &str) -> Request<Body> {
     let mut request = Request::get("/metrics").body(Body::empty()).unwrap();
@@ -98,6 +99,21 @@ async fn orders_and_verdicts_are_counted_as_decided() {
     assert_eq!(of(&after, order).to_bits(), f64::to_bits(1.0));
     assert_eq!(of(&after, r#"sij_cds_calls_decided_total{hook="order-sign",client="decides"}"#).to_bits(), f64::to_bits(1.0));
     assert!(of(&after, verdict) > before);
+}
+
+#[tokio::test]
+async fn orders_that_are_passed_over_are_counted_by_the_reason_whether_or_not_others_are_decided() {
+    let app = TestApp::on_the_day_of_the_fixtures_with(let_in("passes-over"));
+    let other = order("o2", &cpt("97110"), "2026-12-01");
+    let mut option = order("o3", &cpt("27096:LT"), "2026-12-01");
+    option["intent"] = json!("option");
+    call(&app, SERVICE, &Call::ordering([other.clone(), option]).text()).await;
+    call(&app, SERVICE, &Call::ordering([order("o1", &cpt("27096:LT"), "2026-12-01"), other]).text()).await;
+    let figures = figures(&app).await;
+    for (reason, orders) in [("not-in-scope", 2.0), ("option", 1.0), ("status", 0.0)] {
+        let name = format!(r#"sij_cds_orders_passed_over_total{{hook="order-sign",client="passes-over",reason="{reason}"}}"#);
+        assert_eq!(of(&figures, &name).to_bits(), f64::to_bits(orders), "{name}");
+    }
 }
 
 /// An entry of feedback on a card, with a reason of this code.

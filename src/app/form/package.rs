@@ -16,6 +16,7 @@ use super::selection::{Chooser, Selected};
 use crate::app::application::text;
 use crate::app::{App, CallError, record_of};
 use crate::auth::VerifiedClient;
+use crate::evidence::ReadingOptions;
 
 const BUNDLE_PROFILE: &str = "http://hl7.org/fhir/us/davinci-dtr/StructureDefinition/DTR-QPackageBundle";
 
@@ -104,12 +105,12 @@ impl App {
             Some(id) => lookup.find(client, id).await?,
             None => None,
         };
-        self.pack(&request, assertion.as_ref())
+        self.pack(&request, assertion.as_ref(), self.readings.of_client(client).options())
     }
 
-    fn pack(&self, request: &PackageRequest<'_>, assertion: Option<&Assertion>) -> Result<Vec<u8>, CallError> {
+    fn pack(&self, request: &PackageRequest<'_>, assertion: Option<&Assertion>, options: &ReadingOptions) -> Result<Vec<u8>, CallError> {
         let now = self.ports().clock.now();
-        let mut selection = Chooser { policies: self.policies(), now }.choose(request, assertion)?;
+        let mut selection = Chooser { policies: self.policies(), options, now }.choose(request, assertion)?;
         let found = selection.forms.len();
         if let Some(since) = request.changed_since {
             selection.forms.retain(|form| form.published.changed_since(since));
@@ -205,7 +206,7 @@ mod tests {
             },
         };
         let request = PackageRequest::read(body).expect("an input");
-        serde_json::from_slice(&app().pack(&request, Some(&assertion)).expect("an output")).expect("JSON")
+        serde_json::from_slice(&app().pack(&request, Some(&assertion), ReadingOptions::none()).expect("an output")).expect("JSON")
     }
 
     /// Every answered item by its linkId, in order.

@@ -36,6 +36,8 @@ pub(super) struct Selection<'p> {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Chooser<'p> {
     pub(super) policies: &'p Policies,
+    /// What the client's configuration says of reading its orders.
+    pub(super) options: &'p ReadingOptions,
     pub(super) now: DateTime<Utc>,
 }
 
@@ -117,7 +119,7 @@ impl<'p> Chooser<'p> {
     /// The form of an order, or why it asks for none.
     fn add_draft(self, gathered: &Gathered<'_>, draft: &DraftOrder<'_>, patient_id: &str, selection: &mut Selection<'p>) -> Option<About> {
         let service_date = draft.service_date(self.now.date_naive());
-        let reading = Reading { policy: self.policies.on(service_date), patient_id, options: ReadingOptions::none() };
+        let reading = Reading { policy: self.policies.on(service_date), patient_id, options: self.options };
         match kind(&gathered.order(draft, reading)) {
             Some(OrderKind::Injection) => {
                 selection.add(self.policies.published_on(service_date), &[reference(draft)]);

@@ -35,6 +35,8 @@ pub(super) struct Chart {
     /// The members of the call's context beside its orders.
     context: Map<String, Value>,
     server: String,
+    /// What the server is called in configuration.
+    server_name: String,
 }
 
 impl Chart {
@@ -65,6 +67,7 @@ impl App {
             identifier: self.ports().ids.new_id(),
             context: context(grant),
             server: grant.ehr.base_url().to_string(),
+            server_name: grant.ehr.fhir_server().to_owned(),
         };
         let call = chart.call(None);
         let (read, patient) = futures_util::future::join(self.fetch(grant, &call, now), self.patient_of(grant)).await;
@@ -81,7 +84,7 @@ impl App {
 
     /// Everything that orders are decided on, and the orders that are decided.
     async fn fetch(&self, grant: &Grant, call: &str, now: DateTime<Utc>) -> Result<(FetchedPages, Vec<String>), Fault> {
-        let means = Means { hooks: &Hook::ALL, ..self.means(now) };
+        let means = self.means_of_ehr(grant.ehr.fhir_server(), now);
         let mut opened = open(&means, call, Reach::Everything).map_err(CallError::from)?.opened.ok_or(Fault::OURS)?;
         opened.token = Some(token_of(grant));
         let server = grant.ehr.fhir_server();
@@ -95,17 +98,23 @@ impl App {
         Ok(read.await??)
     }
 
+    /// What calls of an opened app are judged with: its EHR's charts are read as those of the first client that may name the server.
+    pub(super) fn means_of_ehr(&self, fhir_server: &str, now: DateTime<Utc>) -> Means<'_> {
+        let means = Means { hooks: &Hook::ALL, ..self.means(now) };
+        self.readings.of_server(fhir_server).map_or(means, |reading| Means { options: reading.options(), ..means })
+    }
+
     /// Judges a call with what was read.
     pub(super) fn judge<T>(
         &self,
         call: &str,
-        pages: &FetchedPages,
+        chart: &Chart,
         now: DateTime<Utc>,
         read: impl FnOnce(&Decision<'_>) -> T,
     ) -> Result<T, Fault> {
-        let means = Means { hooks: &Hook::ALL, ..self.means(now) };
+        let means = self.means_of_ehr(&chart.server_name, now);
         let opened = open(&means, call, Reach::Everything).map_err(CallError::from)?.opened.ok_or(Fault::OURS)?;
-        let opened = opened.with(|gathered| with_referred(with_lists(gathered, &pages.lists), &pages.referred));
+        let opened = opened.with(|gathered| with_referred(with_lists(gathered, &chart.pages.lists), &chart.pages.referred));
         Ok(read(&conclude(&means, opened)))
     }
 

@@ -39,7 +39,7 @@ impl App {
             return Ok(());
         }
         let call = told.chart.call(told.work.saved.as_ref().map(|saved| &saved.response));
-        let entry = self.judge(&call, &told.chart.pages, now, |decision| self.entry(&told, decision, &call, now))?;
+        let entry = self.judge(&call, told.chart, now, |decision| self.entry(&told, decision, &call, now))?;
         self.keep(vec![entry]).await.map_err(|_| Fault::NOT_RECORDED)
     }
 

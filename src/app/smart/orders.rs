@@ -198,7 +198,7 @@ impl Search<'_> {
     fn in_scope(&self, orders: &[Value]) -> Vec<String> {
         let raws: Vec<Box<RawValue>> = orders.iter().filter_map(|order| to_raw_value(order).ok()).collect();
         let gathered = Gathered::of_orders(raws.iter().map(|raw| (None, Some(raw.as_ref()))));
-        let (means, patient) = (self.app.means(self.now), self.grant.patient.as_str());
+        let (means, patient) = (self.app.means_of_ehr(self.grant.ehr.fhir_server(), self.now), self.grant.patient.as_str());
         let drafts = gathered.drafts().iter().filter(|draft| draft.is_for(patient) && !draft.id().is_empty());
         let decided = drafts.filter(|draft| kind(&gathered.order(draft, means.reading(version(&means, draft), patient))).is_some());
         decided.map(|draft| format!("{ORDER}/{}", draft.id())).collect()

@@ -45,12 +45,12 @@ impl App {
             let choice = |decision: &Decision<'_>| {
                 OrderChoice::of(&self.words, &decision.evaluation, |order| self.policies().on(order.service_date))
             };
-            return self.judge(&recorded, &chart.pages, now, choice).map(View::Choice);
+            return self.judge(&recorded, chart, now, choice).map(View::Choice);
         };
         let page = Page { app: self, work, chart, chosen, given, now };
-        let view = self.judge(&recorded, &chart.pages, now, |decision| match &with_answers {
+        let view = self.judge(&recorded, chart, now, |decision| match &with_answers {
             None => page.view(decision, None),
-            Some(call) => self.judge(call, &chart.pages, now, |preview| page.view(decision, Some(preview)))?,
+            Some(call) => self.judge(call, chart, now, |preview| page.view(decision, Some(preview)))?,
         });
         view?.map(|view| View::Order(Box::new(view)))
     }

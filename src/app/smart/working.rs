@@ -97,7 +97,7 @@ impl Asked<'_> {
         let chart = work.chart.as_mut().ok_or(Fault::OURS)?;
         if chart.chosen.is_none() {
             let call = chart.call(None);
-            let is_there = self.app.judge(&call, &chart.pages, self.now, |decision| order_of(decision, order).is_some())?;
+            let is_there = self.app.judge(&call, chart, self.now, |decision| order_of(decision, order).is_some())?;
             if is_there {
                 chart.choose(order);
             }
@@ -190,7 +190,7 @@ impl Asked<'_> {
     fn form(&self, work: &Work) -> Result<Option<FormDefinition>, Fault> {
         let chart = work.chart.as_ref().ok_or(Fault::OURS)?;
         let Some(chosen) = &chart.chosen else { return Ok(None) };
-        let form = self.app.judge(&chart.call(None), &chart.pages, self.now, |decision| {
+        let form = self.app.judge(&chart.call(None), chart, self.now, |decision| {
             order_of(decision, chosen).map_or(Err(Fault::NO_ORDER), |order| self.app.form_of(order))
         })?;
         form.map(Some)

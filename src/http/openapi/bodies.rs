@@ -55,8 +55,13 @@ pub(crate) struct Context {
     /// order-dispatch: the orders, such as `ServiceRequest/o1`; at most 100.
     #[schema(value_type = Option<Value>)]
     dispatched_orders: Option<Value>,
+    /// order-dispatch, hook version 1.0: the order, where `dispatchedOrders` is not there.
+    #[schema(value_type = Option<Value>)]
+    order: Option<Value>,
     /// order-dispatch: the Tasks that ask for them to be carried out.
     fulfillment_tasks: Option<Value>,
+    /// order-dispatch, hook version 1.0: the Task.
+    task: Option<Value>,
     /// appointment-book: the Appointments being booked; at most 100.
     #[schema(value_type = Option<Value>)]
     appointments: Option<Value>,

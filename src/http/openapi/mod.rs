@@ -145,14 +145,21 @@ fn contexts() -> Value {
     let context = |hook: Hook| match hook {
         Hook::OrderSign => json!(["userId", "patientId", "draftOrders"]),
         Hook::OrderSelect => json!(["userId", "patientId", "draftOrders", "selections"]),
-        Hook::OrderDispatch => json!(["patientId", "dispatchedOrders"]),
+        Hook::OrderDispatch => json!(["patientId"]),
         Hook::AppointmentBook => json!(["userId", "patientId", "appointments"]),
         Hook::EncounterStart | Hook::EncounterDischarge | Hook::PatientView => json!(["userId", "patientId"]),
     };
     let texts = || json!({"type": "array", "items": {"type": "string"}});
+    // Either version of the hook.
+    let orders = || {
+        json!([
+            {"required": ["dispatchedOrders"], "properties": {"dispatchedOrders": texts()}},
+            {"required": ["order"], "properties": {"order": {"type": "string"}, "dispatchedOrders": {"type": "null"}}},
+        ])
+    };
     let bundle = || json!({"$ref": "#/components/schemas/DraftOrders"});
     let member = |name: &str| match name {
-        "selections" | "dispatchedOrders" => texts(),
+        "selections" => texts(),
         "draftOrders" | "appointments" => bundle(),
         _ => json!({"type": "string"}),
     };
@@ -162,7 +169,11 @@ fn contexts() -> Value {
         let required = context(*hook);
         let names = required.as_array().into_iter().flatten().filter_map(Value::as_str);
         let members: serde_json::Map<_, _> = names.map(|name| (name.to_owned(), member(name))).collect();
-        json!({"if": is_it, "then": {"properties": {"context": {"required": required, "properties": members}}}})
+        let mut context = serde_json::Map::from_iter([("required".to_owned(), required), ("properties".to_owned(), members.into())]);
+        if *hook == Hook::OrderDispatch {
+            context.insert("anyOf".to_owned(), orders());
+        }
+        json!({"if": is_it, "then": {"properties": {"context": context}}})
     };
     Value::Array(Hook::ALL.iter().map(rule).collect())
 }

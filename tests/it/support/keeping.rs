@@ -75,10 +75,14 @@ impl Keeping {
         KeepingApp { http: TestApp::of(&self.config, ports.clone()), ports }
     }
 
+    /// Ports without a ledger.
+    pub(crate) fn ports(&self) -> Ports {
+        Ports::new(&self.config, Arc::clone(&self.clock), Arc::new(RandomIds)).unwrap()
+    }
+
     /// The application without a service, to answer records again.
     pub(crate) fn replaying(&self) -> App {
-        let ports = Ports::new(&self.config, Arc::clone(&self.clock), Arc::new(RandomIds)).unwrap();
-        App::build(&self.config, ports).unwrap()
+        App::build(&self.config, self.ports()).unwrap()
     }
 
     pub(crate) async fn archive(&self) -> Archive {

@@ -1,0 +1,51 @@
+//! Evaluating a request that nobody calls with, for the command line: nothing is answered and nothing is kept.
+//! Not here: the steps of a decision ([`super::decision`]), and hook calls ([`super::application`]).
+
+use chrono::{DateTime, Utc};
+
+use super::application::{App, without_mark};
+use super::call_error::CallError;
+use super::decision::{Means, Reach, Report, conclude};
+use super::fetching::FetchReach;
+use super::opening::open;
+use crate::cds_hooks::named_server;
+
+impl App {
+    /// Evaluates a call from its prefetch and context alone and hands the result to `read`.
+    ///
+    /// # Errors
+    /// [`CallError`] for a call that is not as the specification says.
+    pub fn evaluate<T>(&self, body: &str, as_of: DateTime<Utc>, read: impl FnOnce(&Report<'_, '_>) -> T) -> Result<T, CallError> {
+        let body = without_mark(body);
+        let means = self.means_of_request(body, as_of);
+        let decision = conclude(&means, open(&means, body, Reach::Everything)?.opened.ok_or(CallError::Unwritable)?);
+        Ok(read(&decision.report()))
+    }
+
+    /// Evaluates a call as [`App::evaluate`] does, but fetches what its prefetch lacks from the server it names, if that
+    /// is registered.
+    ///
+    /// # Errors
+    /// [`CallError`] for a call that is not as the specification says.
+    pub async fn evaluate_fetching<T>(
+        &self,
+        body: &str,
+        as_of: DateTime<Utc>,
+        read: impl FnOnce(&Report<'_, '_>) -> T,
+    ) -> Result<T, CallError> {
+        let body = without_mark(body);
+        let means = self.means_of_request(body, as_of);
+        let opened = open(&means, body, Reach::Everything)?.opened.ok_or(CallError::Unwritable)?;
+        // Whoever may read the configuration may ask its servers.
+        let reach = FetchReach { allowed: &|_| true, end: None, form: None };
+        self.decide(&means, opened, &reach, |decision, _| read(&decision.report())).await
+    }
+
+    /// The means for a request that nobody calls with: read as the charts of the client that its FHIR server is registered for.
+    fn means_of_request(&self, body: &str, as_of: DateTime<Utc>) -> Means<'_> {
+        let server = || self.registry.server(&named_server(body)?);
+        let server = if self.readings.differ() { server() } else { None };
+        let reading = self.readings.of_request(server.as_ref().map(|server| server.name()));
+        Means { options: reading.options(), ..self.means(as_of) }
+    }
+}
