@@ -32,11 +32,13 @@ fn print(out: &mut impl Write, versions: &[VersionCheck]) -> io::Result<()> {
 
 fn print_case(out: &mut impl Write, folder: &str, case: &CaseCheck) -> io::Result<()> {
     let CaseCheck { file, name, .. } = case;
+    // A file that cannot be read has no case to name.
+    let place = if name.is_empty() { format!("{folder}/{file}") } else { format!("{folder}/{file}: {name}") };
     match &case.outcome {
         CaseOutcome::Agrees => Ok(()),
-        CaseOutcome::Unusable(problem) => writeln!(out, "{folder}/{file}: {name}: {problem}"),
+        CaseOutcome::Unusable(problem) => writeln!(out, "{place}: {problem}"),
         CaseOutcome::Disagrees(disagreements) => {
-            writeln!(out, "{folder}/{file}: {name}: {}", case.title)?;
+            writeln!(out, "{place}: {}", case.title)?;
             disagreements.iter().try_for_each(|disagreement| {
                 let said = |value: &Option<String>| value.clone().unwrap_or_else(|| "nothing".to_owned());
                 let (expected, found) = (said(&disagreement.expected), said(&disagreement.found));
