@@ -30,9 +30,18 @@ impl Evaluator {
 
     /// The application with its defaults but for one change.
     pub(crate) fn with(change: impl FnOnce(&mut Config)) -> Self {
+        Self::build(day_of_the_fixtures(), change)
+    }
+
+    /// The application with its defaults at another instant.
+    pub(crate) fn at(now: DateTime<Utc>) -> Self {
+        Self::build(now, |_| {})
+    }
+
+    fn build(now: DateTime<Utc>, change: impl FnOnce(&mut Config)) -> Self {
         let mut config = default_config();
         change(&mut config);
-        let clock = FixedClock::at(day_of_the_fixtures());
+        let clock = FixedClock::at(now);
         let ports = Ports::new(&config, Arc::new(clock), Arc::new(SequentialIds::default())).unwrap();
         Self { app: App::build(&config, ports).expect("the application can be built"), clock }
     }

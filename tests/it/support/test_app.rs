@@ -44,6 +44,11 @@ impl TestApp {
         Self::build(day_of_the_fixtures(), change)
     }
 
+    /// The service with its defaults at another instant.
+    pub(crate) fn at(now: DateTime<Utc>) -> Self {
+        Self::build(now, |_| {})
+    }
+
     fn build(now: DateTime<Utc>, change: impl FnOnce(&mut Config)) -> Self {
         LogBuffer::of_this_run();
         let mut config = default_config();
