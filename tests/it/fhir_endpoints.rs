@@ -62,8 +62,8 @@ async fn a_resource_is_served_as_its_file_has_it_without_white_space() {
 #[tokio::test]
 async fn every_value_set_of_the_policy_is_served() {
     let found = TestApp::new().get("/fhir/ValueSet").await.json();
-    assert_eq!(found["total"], 29);
-    assert_eq!(found["entry"].as_array().map(Vec::len), Some(29));
+    assert_eq!(found["total"], 36);
+    assert_eq!(found["entry"].as_array().map(Vec::len), Some(36));
 }
 
 #[tokio::test]
@@ -87,11 +87,11 @@ async fn a_search_finds_by_url_and_version() {
     for (query, total) in [
         (String::new(), 1),
         (format!("?url={FORM_URL}"), 1),
-        (format!("?url={encoded}&version=1.0.0"), 1),
-        (format!("?url={encoded}%7C1.0.0"), 1),
-        (format!("?url={encoded}&version=2"), 0),
+        (format!("?url={encoded}&version=2.0.0"), 1),
+        (format!("?url={encoded}%7C2.0.0"), 1),
+        (format!("?url={encoded}&version=1"), 0),
         ("?url=http://payer.example.org/fhir/ValueSet/nsaid".to_owned(), 0),
-        ("?version=1.0.0&name=unknown".to_owned(), 1),
+        ("?version=2.0.0&name=unknown".to_owned(), 1),
         ("?url=".to_owned(), 0),
     ] {
         let answer = app.get(&format!("/fhir/Questionnaire{query}")).await;
@@ -112,9 +112,9 @@ async fn a_search_finds_by_url_and_version() {
 #[tokio::test]
 async fn the_newest_version_of_the_policy_is_served() {
     let folder = PolicyFolder::new();
-    folder.add_from("2027-01", "2027-01-01").change_in("2027-01", "questionnaire.json", "\"version\": \"1.0.0\"", "\"version\": \"2.0.0\"");
+    folder.add_from("2027-01", "2027-01-01").change_in("2027-01", "questionnaire.json", "\"version\": \"2.0.0\"", "\"version\": \"2.1.0\"");
     let app = TestApp::with(|config| config.policy.directory = Some(folder.path().into()));
-    assert_eq!(app.get(FORM).await.json()["version"], "2.0.0");
+    assert_eq!(app.get(FORM).await.json()["version"], "2.1.0");
 }
 
 #[tokio::test]

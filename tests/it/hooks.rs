@@ -235,7 +235,7 @@ async fn more_orders_than_a_call_is_about_are_422() {
 
 #[tokio::test]
 async fn the_history_counts_for_every_hook() {
-    let earlier = [procedure("i1", &cpt(INJECTION), "2026-02-27")];
+    let earlier = [procedure("i1", &cpt("27096:50"), "2026-02-27")];
     let mut call = dispatch(&["ServiceRequest/a"], [active(injection("a"))]);
     call["prefetch"]["procedures"] = bundle(earlier);
     let evaluation = Evaluator::new().evaluate(&call.to_string());
