@@ -80,7 +80,7 @@ fn faulty_calls() -> Vec<String> {
         changed("context.draftOrders.entry", r#"{"name":"Jane Roe"}"#),
         changed("context.draftOrders.entry.0.resource.subject", r#"{"reference":"Patient/somebody-else"}"#),
         changed("prefetch", r#""Jane Roe, born 1960-02-03""#),
-        changed("prefetch", r#"{"Jane Roe":{"resourceType":"Condition","code":"born 1960-02-03"}}"#),
+        changed("prefetch", r#"{"Jane Roe":{"resourceType":"Basic","code":"born 1960-02-03"}}"#),
         changed("fhirServer", r#"["Jane Roe"]"#),
     ]
 }
