@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use serde_json::{Value, json};
 use sij_cds::app::Policies;
-use sij_cds::evidence::{CoverageFound, Gathered, Kind, MemberCoverage, Prefetched, RawPrefetch};
+use sij_cds::evidence::{CoverageFound, Gathered, Kind, MemberCoverage, Prefetched, RawPrefetch, Reading, ReadingOptions};
 use sij_cds::policy::Plan;
 
 use crate::support::call::{bundle, cpt, order};
@@ -32,7 +32,8 @@ fn found<T>(order_members: &Value, prefetch: &Value, read: impl FnOnce(CoverageF
         Err(_) => gathered.with_each(&serde_json::from_str::<RawPrefetch<'_>>(&text).unwrap(), &keys),
     };
     let policies = Policies::load(None).unwrap();
-    read(gathered.coverage(&gathered.drafts()[0], policies.newest(), "p1", "2026-12-01".parse().unwrap()))
+    let reading = Reading { policy: policies.newest(), patient_id: "p1", options: ReadingOptions::none() };
+    read(gathered.coverage(&gathered.drafts()[0], reading, "2026-12-01".parse().unwrap()))
 }
 
 /// The same in short: `None`, `Coverage/c1`, `Coverage/c1, not active`, or `Coverage/c1 or Coverage/c2`.

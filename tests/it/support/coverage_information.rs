@@ -73,6 +73,7 @@ impl Decided {
             as_of: day_of_the_fixtures(),
             patient: Reference::new("Patient", "p1".into()),
             orders: vec![order],
+            passed_over: Vec::new(),
             plan: Plan::Unknown,
         };
         Self { order: draft().to_string(), evaluation, assertion: assertion(), unavailable: Vec::new() }
@@ -205,6 +206,7 @@ fn order(determination: Determination, sites: Vec<SiteEvaluation<'static>>) -> O
         supporting_condition: None,
         second_procedure: None,
         sites,
+        notes: Vec::new(),
         coding_notes: Vec::new(),
         assumptions: Vec::new(),
     }
@@ -212,7 +214,16 @@ fn order(determination: Determination, sites: Vec<SiteEvaluation<'static>>) -> O
 
 fn site(site: Site, determination: Determination, criteria: Vec<Criterion<'static>>) -> SiteEvaluation<'static> {
     let pathway = Pathway::Subsequent;
-    SiteEvaluation { site, pathway, determination, earliest_date: None, too_late: None, prior_injections: Vec::new(), criteria }
+    SiteEvaluation {
+        site,
+        pathway,
+        determination,
+        earliest_date: None,
+        too_late: None,
+        prior_injections: Vec::new(),
+        possible_injections: Vec::new(),
+        criteria,
+    }
 }
 
 fn met() -> Criterion<'static> {
@@ -229,7 +240,7 @@ pub(crate) fn unknown(id: CriterionId) -> Criterion<'static> {
 
 fn criterion(id: CriterionId, verdict: Verdict) -> Criterion<'static> {
     let statement = format!("What was found for {}.", id.as_str());
-    Criterion { id, verdict, statement, evidence: Vec::new(), missing: Vec::new(), met_from: None, remediable: true }
+    Criterion { id, verdict, found: statement.clone(), statement, evidence: Vec::new(), missing: Vec::new(), met_from: None, remediable: true }
 }
 
 /// The parts of an extension with this url.

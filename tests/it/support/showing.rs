@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 use sij_cds::app::{Dialects, Policies, Services};
 use sij_cds::cds_hooks::{FormOffer, Hook, Options, Prefetch, Presentation, cards, read};
 use sij_cds::config::Dialect;
-use sij_cds::evidence::{Gathered, RawPrefetch};
+use sij_cds::evidence::{Gathered, RawPrefetch, Reading, ReadingOptions};
 use sij_cds::ids::{IdSource, SequentialIds};
 use sij_cds::policy::{Evaluation, Inquiry, Reference, evaluate};
 
@@ -140,7 +140,7 @@ pub(crate) fn texts(request: &str, showings: &[Showing]) -> Vec<String> {
     let policy = POLICIES.newest();
     let patient = call.context.patient_id.strip_prefix("Patient/").unwrap_or(&call.context.patient_id);
     let inquiry = Inquiry { patient: Reference::new("Patient", patient.into()), as_of: day_of_the_fixtures() };
-    let evaluation = evaluate(policy, &gathered.facts(policy, patient), inquiry);
+    let evaluation = evaluate(policy, &gathered.facts(Reading { policy, patient_id: patient, options: ReadingOptions::none() }), inquiry);
     let orders: Vec<_> = gathered.drafts().iter().map(|draft| (draft.position, draft.raw)).collect();
     let decided = Decided { evaluation: &evaluation, orders: &orders, user_id: &call.context.user_id() };
     showings.iter().map(|showing| showing.answer(&decided)).collect()
