@@ -5,7 +5,8 @@
 use std::collections::BTreeSet;
 
 use super::decision::{AskView, CriterionView, Telling};
-use super::form::{Asking, PartView};
+use super::form::Asking;
+use super::form_view::PartView;
 use super::words::Text;
 use crate::policy::{Criterion, CriterionId, Pathway, Question, Site, SiteEvaluation, Verdict};
 
