@@ -92,7 +92,7 @@ impl Policies {
         for folder in folders {
             let at_fault = |fault| PoliciesError::Policy { folder: folder.name.clone(), fault };
             let policy = Policy::read(&folder.files).map_err(at_fault)?;
-            let published = Published::read(&folder.files).map_err(at_fault)?;
+            let published = Published::read(&folder.files, &policy).map_err(at_fault)?;
             let name = format!("{}|{}", policy.id, policy.version);
             versions.push(Arc::new(Version { policy, published, name, digest: digest(&folder.files) }));
         }

@@ -111,7 +111,7 @@ impl Reader {
             }
             return;
         }
-        if self.is_version_1 && link_id(item) == VERSION_1_ONSET {
+        if self.is_version_1 && Some(link_id(item)) == Question::AdlsLimitedSince.version_1_link_id() {
             keep(&mut self.answers.adls_limited_since, day(item));
         }
         if let Some(question) = Question::from_link_id(link_id(item)) {
@@ -161,9 +161,6 @@ impl Reader {
         }
     }
 }
-
-/// What version 1 asked in place of `adls-limited-since`.
-const VERSION_1_ONSET: &str = "pain-onset-date";
 
 fn link_id<'i>(item: &'i ItemView<'_>) -> &'i str {
     item.link_id.0.as_ref().map_or("", Text::as_str)

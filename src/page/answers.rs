@@ -2,11 +2,12 @@
 //! A field is named by its linkId; within a repeating group by group, place and linkId: `prior-injection.0.relief-percent`.
 //! Not here: reading a submitted form ([`super::submission`]).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
 use super::definition::{Field, FormDefinition, Kind};
+use crate::policy::Question;
 
 /// More repetitions of a group than anybody fills in.
 pub(super) const MOST_REPETITIONS: usize = 20;
@@ -21,6 +22,22 @@ pub enum Origin {
         /// Its date as FHIR writes it.
         date: Option<String>,
     },
+    /// The same, of a value that could speak against the order: it counts only once a person confirms it.
+    ToConfirm {
+        /// What it was read from.
+        source: String,
+        /// Its date as FHIR writes it.
+        date: Option<String>,
+    },
+    /// An entry of the chart that may be an injection of the joint: it counts only once a person confirms it.
+    PossibleInjection {
+        /// What the entry is called.
+        what: String,
+        /// Why it cannot be told.
+        why: String,
+    },
+    /// The order itself.
+    Order,
     /// An earlier response to the form, with its date.
     EarlierForm {
         /// The day it was authored.
@@ -28,6 +45,14 @@ pub enum Origin {
     },
     /// The clinician, just now.
     Typed,
+}
+
+impl Origin {
+    /// Whether the value counts only once a person confirms it.
+    #[must_use]
+    pub fn needs_confirmation(&self) -> bool {
+        matches!(self, Self::ToConfirm { .. } | Self::PossibleInjection { .. })
+    }
 }
 
 /// One value.
@@ -44,6 +69,8 @@ pub struct CurrentAnswer {
 pub struct CurrentAnswers {
     values: BTreeMap<String, CurrentAnswer>,
     repetitions: BTreeMap<String, usize>,
+    /// The fields whose value a person has confirmed.
+    confirmed: BTreeSet<String>,
 }
 
 impl CurrentAnswers {
@@ -52,12 +79,12 @@ impl CurrentAnswers {
         let mut answers = Self::default();
         for (group, field) in form.fields() {
             let Some(group) = group else {
-                answers.keep(field.link_id.clone(), field, below(items, &field.link_id).first().copied(), &origin);
+                answers.keep(field.link_id.clone(), field, item_of(items, &field.link_id), &origin);
                 continue;
             };
             for (place, repetition) in below(items, &group.link_id).into_iter().take(MOST_REPETITIONS).enumerate() {
                 answers.repeat_at_least(&group.link_id, place + 1);
-                let item = below(repetition.get("item").unwrap_or(&Value::Null), &field.link_id).first().copied();
+                let item = item_of(repetition.get("item").unwrap_or(&Value::Null), &field.link_id);
                 answers.keep(field_name(Some((&group.link_id, place)), &field.link_id), field, item, &origin);
             }
         }
@@ -109,26 +136,116 @@ impl CurrentAnswers {
     pub(super) fn remove_repetition(&mut self, group: &str, place: usize) {
         let Some(count) = self.repetitions.get_mut(group).filter(|count| place < **count) else { return };
         *count -= 1;
-        let moved = std::mem::take(&mut self.values).into_iter().filter_map(|(name, answer)| {
-            let rest = name.strip_prefix(group).and_then(|rest| rest.strip_prefix('.')).and_then(|rest| rest.split_once('.'));
-            match rest.and_then(|(at, link_id)| Some((at.parse::<usize>().ok()?, link_id))) {
-                Some((at, _)) if at == place => None,
-                Some((at, link_id)) if at > place => Some((field_name(Some((group, at - 1)), link_id), answer)),
-                Some(_) | None => Some((name, answer)),
-            }
-        });
-        self.values = moved.collect();
+        let moved = |name: String| match place_of(&name).filter(|(known, ..)| *known == group) {
+            Some((_, at, _)) if at == place => None,
+            Some((_, at, link_id)) if at > place => Some(field_name(Some((group, at - 1)), link_id)),
+            Some(_) | None => Some(name),
+        };
+        let values = std::mem::take(&mut self.values).into_iter();
+        self.values = values.filter_map(|(name, answer)| Some((moved(name)?, answer))).collect();
+        self.confirmed = std::mem::take(&mut self.confirmed).into_iter().filter_map(moved).collect();
     }
 
-    /// The same values; one that is still as it was in `earlier` keeps its origin.
+    /// Takes what `other` says of fields that are open here. A repetition on the same date as one that is there adds to that one, if
+    /// the two can be of one side; any other goes behind those that are there.
+    pub fn fill_from(&mut self, other: &Self, takes: impl Fn(&str) -> bool) {
+        let single = other.values.iter().filter(|(name, _)| place_of(name).is_none() && takes(name));
+        for (name, answer) in single {
+            self.values.entry(name.clone()).or_insert_with(|| answer.clone());
+        }
+        for (group, count) in &other.repetitions {
+            for place in 0..*count {
+                let values: Vec<_> = other.repetition(group, place).collect();
+                if values.is_empty() {
+                    continue;
+                }
+                let own = (0..self.repetitions(group)).find(|own| self.is_same_injection(other, group, (*own, place)));
+                let own = own.unwrap_or_else(|| self.repetitions(group));
+                self.repeat_at_least(group, own + 1);
+                for (name, answer) in values {
+                    let link_id = place_of(name).map(|(.., link_id)| link_id).unwrap_or_default();
+                    self.values.entry(field_name(Some((group, own)), link_id)).or_insert_with(|| answer.clone());
+                }
+            }
+        }
+    }
+
+    fn is_same_injection(&self, other: &Self, group: &str, (own, place): (usize, usize)) -> bool {
+        let values = |question: Question| {
+            let value = |answers: &Self, place| {
+                answers.get(&field_name(Some((group, place)), question.link_id())).map(|answer| answer.value.clone())
+            };
+            (value(self, own), value(other, place))
+        };
+        let (date, other_date) = values(Question::InjectionDate);
+        let (side, other_side) = values(Question::InjectionSide);
+        date.is_some() && date == other_date && side.zip(other_side).is_none_or(|(side, other)| side == other)
+    }
+
+    /// Notes that a person has confirmed the value of a field.
+    pub fn confirm(&mut self, name: impl Into<String>) {
+        self.confirmed.insert(name.into());
+    }
+
+    /// Whether a person has confirmed the value of a field.
+    pub(super) fn is_confirmed(&self, name: &str) -> bool {
+        self.confirmed.contains(name)
+    }
+
+    /// The values of one repetition of a group.
+    pub(super) fn repetition<'s>(&'s self, group: &'s str, place: usize) -> impl Iterator<Item = (&'s str, &'s CurrentAnswer)> {
+        let is_of = move |name: &str| place_of(name).is_some_and(|(known, at, _)| known == group && at == place);
+        self.values.iter().filter(move |(name, _)| is_of(name)).map(|(name, answer)| (name.as_str(), answer))
+    }
+
+    /// Whether the value of a field counts: it was answered, or a person has confirmed what the chart has.
+    pub(super) fn counts(&self, name: &str) -> bool {
+        let Some(answer) = self.get(name) else { return false };
+        match (&answer.origin, place_of(name)) {
+            // Whoever answers anything on a possible injection takes it for one.
+            (Origin::PossibleInjection { .. }, Some((group, place, _))) => {
+                self.repetition(group, place).any(|(name, answer)| self.is_confirmed(name) || !answer.origin.needs_confirmation())
+            }
+            (origin, _) => !origin.needs_confirmation() || self.is_confirmed(name),
+        }
+    }
+
+    /// The same values; one that is still as it was in `earlier` keeps its origin. A repetition that has moved is found by its values.
     #[must_use]
     pub fn with_origins_of(mut self, earlier: &Self) -> Self {
-        for (name, answer) in &mut self.values {
-            if let Some(known) = earlier.get(name).filter(|known| known.value == answer.value) {
-                answer.origin = known.origin.clone();
+        let origins: Vec<(String, Origin)> = self
+            .values
+            .iter()
+            .filter_map(|(name, answer)| {
+                let known = match place_of(name) {
+                    Some((group, place, link_id)) => {
+                        earlier.get(&field_name(Some((group, self.counterpart(earlier, group, place)?)), link_id))
+                    }
+                    None => earlier.get(name),
+                };
+                known.filter(|known| known.value == answer.value).map(|known| (name.clone(), known.origin.clone()))
+            })
+            .collect();
+        for (name, origin) in origins {
+            if let Some(answer) = self.values.get_mut(&name) {
+                answer.origin = origin;
             }
         }
         self
+    }
+
+    /// The repetition of `earlier` that has most values in common with one of these.
+    fn counterpart(&self, earlier: &Self, group: &str, place: usize) -> Option<usize> {
+        let in_common = |other: usize| {
+            let own = self.repetition(group, place);
+            let same = own.filter(|(name, answer)| {
+                let link_id = place_of(name).map(|(.., link_id)| link_id).unwrap_or_default();
+                earlier.get(&field_name(Some((group, other)), link_id)).is_some_and(|known| known.value == answer.value)
+            });
+            same.count()
+        };
+        let all = (0..earlier.repetitions(group)).filter(|other| in_common(*other) > 0);
+        all.max_by_key(|other| (in_common(*other), *other == place, std::cmp::Reverse(*other)))
     }
 
     /// The text answered to a question, as seen from a place: its own repetition first.
@@ -138,9 +255,22 @@ impl CurrentAnswers {
     }
 }
 
+/// Group, place and linkId in the name of a field within a repeating group.
+pub(super) fn place_of(name: &str) -> Option<(&str, usize, &str)> {
+    let (group, rest) = name.split_once('.')?;
+    let (place, link_id) = rest.split_once('.')?;
+    Some((group, place.parse().ok()?, link_id))
+}
+
 /// The name of a field.
 pub(super) fn field_name(repetition: Option<(&str, usize)>, link_id: &str) -> String {
     repetition.map_or_else(|| link_id.to_owned(), |(group, place)| format!("{group}.{place}.{link_id}"))
+}
+
+/// The first item of a question, also under the linkId that version 1 of the form had for it.
+fn item_of<'v>(items: &'v Value, link_id: &str) -> Option<&'v Value> {
+    let earlier = || Question::from_link_id(link_id).and_then(Question::version_1_link_id);
+    below(items, link_id).first().copied().or_else(|| below(items, earlier()?).first().copied())
 }
 
 /// The items of a linkId, at any depth.
@@ -166,5 +296,6 @@ fn text(kind: &Kind, answer: &Value) -> Option<String> {
             let code = answer.get("valueCoding")?.get("code")?.as_str()?;
             choices.iter().find(|choice| choice.code == code).map(|choice| choice.code.clone())
         }
+        Kind::Text => answer.get("valueString")?.as_str().map(str::to_owned),
     }
 }

@@ -3,8 +3,8 @@
 
 use super::words::{Text, Words};
 use crate::policy::{
-    CardText, Criterion, Determination, DiagnosisSupport, Evaluation, Evidence, OrderEvaluation, OrderWords, Policy, PriorInjection, Site,
-    SiteEvaluation, Verdict,
+    CardText, Criterion, CriterionId, Determination, DiagnosisSupport, Evaluation, Evidence, OrderEvaluation, OrderKind, OrderWords,
+    Policy, PriorInjection, Question, Site, SiteEvaluation, Verdict,
 };
 
 /// Of a criterion's evidence, this many are shown and the rest is counted.
@@ -21,33 +21,23 @@ pub struct DecisionView {
     pub class: &'static str,
     /// The determination in a few words.
     pub determination: String,
-    /// One sentence.
-    pub lead: String,
-    /// What to do next.
-    pub next: String,
-    /// The earliest date, when there is one.
-    pub earliest: Option<String>,
-    /// Whether every criterion is met.
-    pub is_supported: bool,
-    /// One for each joint.
-    pub sites: Vec<SiteView>,
-    /// Diagnosis, plan, codes, what could not be read, what was assumed.
+    /// Why, and what to do.
+    pub tell: Vec<String>,
+    /// What could change it, the most urgent first.
     pub notes: Vec<String>,
+    /// The criteria that are met, joint by joint.
+    pub met: Vec<MetView>,
+    /// How many are met; empty where there are no criteria.
+    pub tally: String,
+    /// The diagnosis, what could not be read, what was assumed.
+    pub about: Vec<String>,
 }
 
-/// One joint.
+/// What is met at one joint.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct SiteView {
+pub struct MetView {
     /// The joint's name; empty where the order is for one alone.
     pub name: String,
-    /// The indication that applies.
-    pub pathway: String,
-    /// Its determination in a few words.
-    pub determination: String,
-    /// The determination's name.
-    pub class: &'static str,
-    /// How many are met, not known and not met.
-    pub tally: String,
     /// What stands above the earlier injections.
     pub earlier_heading: String,
     /// The injections of the episode.
@@ -79,8 +69,6 @@ pub struct CriterionView {
     pub more: Option<String>,
     /// The policy's sentence.
     pub citation: String,
-    /// The questions that would settle it.
-    pub asks: Vec<AskView>,
 }
 
 /// One resource a verdict rests on.
@@ -90,18 +78,16 @@ pub struct EvidenceView {
     pub date: String,
     /// What it shows.
     pub what: String,
-    /// The list it is from, and its id.
+    /// The list it is from.
     pub source: String,
 }
 
-/// A question of the form, by its words in a list.
+/// A link to a question of the form.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AskView {
-    /// Its linkId.
-    pub link_id: &'static str,
     /// Where it stands on the page.
     pub href: String,
-    /// What it asks for.
+    /// What it says.
     pub text: String,
 }
 
@@ -134,46 +120,107 @@ impl<'t> Telling<'t> {
 
     pub(super) fn decision(&self) -> DecisionView {
         let (names, order) = (self.names(), self.order);
-        let (arguments, texts) = (names.arguments(), names.texts());
+        let criteria = || order.sites.iter().flat_map(|site| &site.criteria);
+        let (met, all) = (criteria().filter(|criterion| criterion.verdict.is_met()).count(), criteria().count());
         DecisionView {
             order: names.order(),
             service: self.words.fill(Text::Service, &[&order.service_date]),
             class: order.determination.as_str(),
             determination: capitalised(&names.determination(order.determination, order.earliest_date)),
-            lead: texts.map(|texts| texts.lead(&arguments)).unwrap_or_default(),
-            next: texts.map(|texts| texts.next(&arguments)).unwrap_or_default(),
-            earliest: order.earliest_date.map(|date| self.words.fill(Text::Earliest, &[&date])),
-            is_supported: order.determination == Determination::Supported,
-            sites: order.sites.iter().map(|site| self.site(site)).collect(),
+            tell: self.tell(),
             notes: self.notes(),
+            met: order.sites.iter().map(|site| self.met(site)).filter(|site| !site.criteria.is_empty()).collect(),
+            tally: if all > 0 { self.words.fill(Text::Tally, &[&met, &all]) } else { String::new() },
+            about: self.about(),
         }
     }
 
-    fn site(&self, site: &SiteEvaluation<'_>) -> SiteView {
-        let names = self.names();
-        let count = |verdict| site.criteria.iter().filter(|criterion| criterion.verdict == verdict).count();
-        let [met, unknown, not_met] = [Verdict::Met, Verdict::Unknown, Verdict::NotMet].map(count);
-        let is_one_of_two = self.order.sites.len() > 1;
-        SiteView {
-            name: if is_one_of_two { capitalised(&names.site(site.site)) } else { String::new() },
-            pathway: capitalised(&names.pathway(site.pathway)),
-            determination: names.site_determination(site),
-            class: site.determination.as_str(),
-            tally: if site.criteria.is_empty() { String::new() } else { self.words.fill(Text::Tally, &[&met, &unknown, &not_met]) },
-            earlier_heading: names.say(CardText::Earlier, &[]),
-            earlier: site.prior_injections.iter().map(|injection| self.earlier(injection)).collect(),
-            criteria: site.criteria.iter().map(|criterion| self.criterion(site.site, criterion)).collect(),
+    /// Why the determination is what it is, and what to do.
+    fn tell(&self) -> Vec<String> {
+        let (words, order) = (self.words, self.order);
+        let first = match (order.determination, order.earliest_date) {
+            (Determination::Supported, _) => words.say(Text::TellSupported),
+            (Determination::NeedsDocumentation, _) if self.is_history_open() => words.say(Text::TellHistory),
+            (Determination::NeedsDocumentation, _) => words.say(Text::TellNeedsDocumentation),
+            (Determination::NotYet, Some(date)) if date <= self.evaluation.as_of.date_naive() => words.fill(Text::TellWaited, &[&date]),
+            (Determination::NotYet, Some(date)) => words.fill(Text::TellNotYetFrom, &[&date]),
+            (Determination::NotYet, None) => words.fill(Text::TellNotYet, &[&order.service_date]),
+            (Determination::IndividualConsideration, _) => words.say(Text::TellByCase),
+            (Determination::NotSupported, _) if order.kind == OrderKind::Neurotomy => words.say(Text::TellNotCovered),
+            (Determination::NotSupported, _) => words.say(Text::TellNotSupported),
+            // What to do stands with the question.
+            (Determination::Indeterminate, _) if !order.sites.is_empty() => return Vec::new(),
+            (Determination::Indeterminate, _) => words.say(Text::TellOrderUnread),
+        };
+        let late = order.too_late.map(|date| words.fill(Text::TellTooLate, &[&date]));
+        [Some(first), late, self.ready_side()].into_iter().flatten().collect()
+    }
+
+    /// Whether what may be an injection is all that the section depends on.
+    fn is_history_open(&self) -> bool {
+        let criteria = self.order.sites.iter().flat_map(|site| &site.criteria);
+        criteria.into_iter().any(|criterion| criterion.id == CriterionId::HistoryKnown && criterion.verdict.is_unknown())
+    }
+
+    /// Of an order for two joints the one that is supported by itself.
+    fn ready_side(&self) -> Option<String> {
+        let ready: Vec<_> = self.order.sites.iter().filter(|site| site.determination == Determination::Supported).collect();
+        match (ready.as_slice(), self.order.sites.len()) {
+            ([ready], 2) => Some(self.words.fill(Text::TellOneSide, &[&self.names().site(ready.site)])),
+            _ => None,
         }
+    }
+
+    /// What a joint is called and its determination; nothing where the order is for one alone.
+    pub(super) fn site_heading(&self, site: &SiteEvaluation<'_>) -> (String, String) {
+        let is_one_of_two = self.order.sites.len() > 1;
+        let name = if is_one_of_two { capitalised(&self.names().site(site.site)) } else { String::new() };
+        (name, self.names().site_determination(site))
+    }
+
+    /// The indication that applies.
+    pub(super) fn pathway(&self, site: &SiteEvaluation<'_>) -> String {
+        capitalised(&self.names().pathway(site.pathway))
+    }
+
+    fn met(&self, site: &SiteEvaluation<'_>) -> MetView {
+        let met = site.criteria.iter().filter(|criterion| criterion.verdict.is_met());
+        MetView {
+            name: self.site_heading(site).0,
+            earlier_heading: self.names().say(CardText::Earlier, &[]),
+            earlier: site.prior_injections.iter().map(|injection| self.earlier(injection)).collect(),
+            criteria: met.map(|criterion| self.criterion(site.site, criterion)).collect(),
+        }
+    }
+
+    /// The criterion of a history that could not be read.
+    pub(super) fn unread_history(&self) -> CriterionView {
+        let text = self.policy.criterion(CriterionId::HistoryKnown);
+        CriterionView {
+            id: CriterionId::HistoryKnown.as_str(),
+            title: self.names().title(CriterionId::HistoryKnown).to_owned(),
+            class: class(Verdict::Unknown),
+            verdict: self.words.say(word(Verdict::Unknown)),
+            evidence_words: self.words.say(Text::NoEvidence),
+            citation: text.map(|text| text.citation.clone()).unwrap_or_default(),
+            ..CriterionView::default()
+        }
+    }
+
+    /// A link to a question.
+    pub(super) fn ask(&self, text: Text, question: Question) -> AskView {
+        let words = self.words.fill(text, &[&self.policy.wording.ask(question)]);
+        AskView { href: format!("#q-{}", question.link_id()), text: words }
     }
 
     fn earlier(&self, injection: &PriorInjection<'_>) -> String {
         let names = self.names();
         let date = injection.date.clone().unwrap_or_else(|| names.say(CardText::UndatedInjection, &[]));
         let (improved, sustained) = (names.improved(injection), names.sustained(injection));
-        names.say(CardText::EarlierInjection, &[&date, &injection.resource, &improved, &sustained])
+        self.words.fill(Text::EarlierInjection, &[&date, &improved, &sustained])
     }
 
-    fn criterion(&self, site: Site, criterion: &Criterion<'_>) -> CriterionView {
+    pub(super) fn criterion(&self, site: Site, criterion: &Criterion<'_>) -> CriterionView {
         let text = self.policy.criterion(criterion.id);
         let evidence: Vec<_> = criterion.evidence.iter().map(|evidence| self.evidence(evidence)).collect();
         let more = evidence.len().saturating_sub(EVIDENCE_LIMIT);
@@ -190,7 +237,6 @@ impl<'t> Telling<'t> {
             evidence: evidence.into_iter().take(EVIDENCE_LIMIT).collect(),
             more: (more > 0).then(|| self.words.fill(Text::AndMore, &[&more])),
             citation: text.map(|text| text.citation.clone()).unwrap_or_default(),
-            asks: self.asks(criterion),
         }
     }
 
@@ -200,50 +246,49 @@ impl<'t> Telling<'t> {
         (known.verdict != criterion.verdict).then(|| self.words.fill(Text::Changed, &[&self.words.say(word(known.verdict))]))
     }
 
-    fn asks(&self, criterion: &Criterion<'_>) -> Vec<AskView> {
-        let asks = criterion.missing.iter().map(|question| {
-            let link_id = question.link_id();
-            AskView { link_id, href: format!("#q-{link_id}"), text: self.policy.wording.ask(*question).to_owned() }
-        });
-        asks.collect()
-    }
-
     fn evidence(&self, evidence: &Evidence<'_>) -> EvidenceView {
         let resource = &evidence.resource;
         let source = if Some(resource.id()) == self.draft_id {
             self.words.say(Text::YourAnswers)
         } else {
-            format!("{}, {resource}", self.policy.wording.source(list_of(resource.kind())))
+            self.policy.wording.source(list_of(resource.kind())).to_owned()
         };
-        EvidenceView {
-            date: evidence.date.clone().unwrap_or_else(|| self.words.say(Text::NoDate)),
-            what: capitalised(&evidence.what),
-            source,
-        }
+        let date = evidence.date.as_deref().map(|date| match date.split_once('/') {
+            Some((first, last)) => self.words.fill(Text::Between, &[&first, &last]),
+            None => date.to_owned(),
+        });
+        EvidenceView { date: date.unwrap_or_else(|| self.words.say(Text::NoDate)), what: capitalised(&evidence.what), source }
     }
 
+    /// What could change the decision: the plan's own rules, what the policy notes, and what is wrong with the order.
     fn notes(&self) -> Vec<String> {
         let (names, order) = (self.names(), self.order);
         let diagnosis = match order.diagnosis {
-            DiagnosisSupport::OnOrder => names.say(CardText::DiagnosisOnOrder, &[]),
-            DiagnosisSupport::OnProblemList => names.diagnosis_on_problem_list(str::to_owned),
-            DiagnosisSupport::NotFound => names.say(CardText::DiagnosisNotFound, &[]),
-            DiagnosisSupport::Unavailable => names.say(CardText::DiagnosisUnavailable, &[]),
+            DiagnosisSupport::OnOrder => None,
+            DiagnosisSupport::OnProblemList => Some(names.diagnosis_on_problem_list(str::to_owned)),
+            DiagnosisSupport::NotFound => Some(names.say(CardText::DiagnosisNotFound, &[])),
+            DiagnosisSupport::Unavailable if order.sites.is_empty() => None,
+            DiagnosisSupport::Unavailable => Some(names.say(CardText::DiagnosisUnavailable, &[])),
         };
         let no_side = order.sites.iter().any(|site| site.site == Site::Unspecified);
         let side = no_side.then(|| names.say(CardText::SideNotStated, &[]));
         let plan = self.policy.plan_note(self.evaluation.plan).map(str::to_owned);
+        let noted = order.notes.iter().map(|note| capitalised(&note.text));
+        let coding = order.coding_notes.iter().map(|note| format!("{note}."));
+        plan.into_iter().chain(side).chain(noted).chain(diagnosis).chain(coding).collect()
+    }
+
+    /// What the decision rests on beside the criteria.
+    fn about(&self) -> Vec<String> {
+        let (names, order) = (self.names(), self.order);
+        let diagnosis = (order.diagnosis == DiagnosisSupport::OnOrder).then(|| names.say(CardText::DiagnosisOnOrder, &[]));
         let lists = self.unread.lists.iter().map(|(reason, lists)| {
             let lists: Vec<_> = lists.iter().map(|list| self.policy.wording.source(list)).collect();
             names.say(CardText::SourceUnavailable, &[&lists.join(", "), reason])
         });
         let entries = (self.unread.entries > 0).then(|| names.say(CardText::UnreadableEntries, &[&self.unread.entries]));
-        let coding = order.coding_notes.iter().map(|note| format!("{note}."));
-        let assumed = order
-            .assumptions
-            .iter()
-            .map(|assumption| names.say(CardText::Assumed, &[&assumption.effect, &assumption.parameter, &assumption.value]));
-        side.into_iter().chain([diagnosis]).chain(plan).chain(lists).chain(entries).chain(coding).chain(assumed).collect()
+        let assumed = order.assumptions.iter().map(|assumption| self.words.fill(Text::Assumed, &[&assumption.effect]));
+        diagnosis.into_iter().chain(lists).chain(entries).chain(assumed).collect()
     }
 }
 
@@ -264,7 +309,7 @@ fn word(verdict: Verdict) -> Text {
 }
 
 /// The list of the chart that holds resources of a type, by its name in an evaluation's `sources`.
-fn list_of(resource_type: &str) -> &str {
+pub(super) fn list_of(resource_type: &str) -> &str {
     match resource_type {
         "Condition" => "conditions",
         "Procedure" => "procedures",

@@ -66,7 +66,25 @@ pub(super) enum Kind {
     Date { earliest: Option<String> },
     Number { whole: bool, least: Option<f64>, most: Option<f64> },
     Choice(Vec<Choice>),
+    Text,
 }
+
+impl Group {
+    /// The options that every question of the group has, where it is a table of choices: one row a question.
+    pub(super) fn columns(&self) -> Option<&[Choice]> {
+        let choices = self.items.iter().map(|item| match item {
+            Item::Field(Field { kind: Kind::Choice(choices), .. }) => Some(choices.as_slice()),
+            Item::Field(_) | Item::Group(_) => None,
+        });
+        let all: Option<Vec<_>> = choices.collect();
+        let (first, rest) = all.as_deref()?.split_first()?;
+        let is_same = |other: &&[Choice]| other.iter().map(|choice| &choice.code).eq(first.iter().map(|choice| &choice.code));
+        (!self.repeats && rest.len() + 1 >= MIN_ROWS && rest.iter().all(is_same)).then_some(*first)
+    }
+}
+
+/// Fewer questions with the same options are asked one below the other.
+const MIN_ROWS: usize = 3;
 
 /// An option of a choice.
 #[derive(Clone, Debug)]
@@ -200,6 +218,7 @@ impl ItemJson {
             "integer" => Ok(number(true)),
             "decimal" => Ok(number(false)),
             "choice" => self.choices(),
+            "text" | "string" => Ok(Kind::Text),
             other => Err(FormError::Kind { link_id: self.link_id.clone(), kind: other.to_owned() }),
         }
     }

@@ -1,127 +1,13 @@
-//! The questions as the page shows them: those that would settle a criterion first, all others behind them, both in the form's order,
-//! each with its help, unit, value, origin and fault. Not here: what the answers do; see [`super::decision`].
+//! The questions as the page shows them, each with its help, unit, value, origin and fault.
+//! Not here: which of them stand with which criterion ([`super::blocks`]), and what the answers do ([`super::decision`]).
 
 use std::collections::BTreeSet;
 
-use askama::Template;
-
 use super::answers::{CurrentAnswer, CurrentAnswers, Origin, field_name};
-use super::definition::{Field, FormDefinition, Group, Item, Kind};
+use super::definition::{Choice, Field, FormDefinition, Group, Item, Kind};
+use super::form_view::{ButtonView, ConfirmView, FaultView, FieldView, GroupView, OptionView, PartView};
 use super::submission::{FieldFault, FieldFaults};
 use super::words::{Text, Words};
-
-/// The questions, in two lists.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct FormView {
-    /// Those that would settle a criterion.
-    pub asked: Vec<PartView>,
-    /// Those that settle nothing at present.
-    pub others: Vec<PartView>,
-    /// How many questions are asked.
-    pub asked_count: usize,
-    /// How many others there are.
-    pub others_count: usize,
-    /// Whether the others are to be seen at once: one of them is answered just now, or wrongly.
-    pub others_open: bool,
-    /// The linkIds of the asked questions, in the form's order.
-    pub asked_links: String,
-    /// The faults, each with its field.
-    pub faults: Vec<FaultView>,
-}
-
-/// A fault, told above the form.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FaultView {
-    /// Where its field stands on the page.
-    pub href: String,
-    /// The question and what is wrong with the answer.
-    pub text: String,
-}
-
-/// A question, or several under one heading.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum PartView {
-    /// A question.
-    Field(FieldView),
-    /// Several.
-    Group(GroupView),
-}
-
-/// Several questions under one heading.
-#[derive(Clone, Debug, Template, PartialEq, Eq)]
-#[template(path = "group.html")]
-pub struct GroupView {
-    /// Its place on the page.
-    pub id: String,
-    /// The heading.
-    pub legend: String,
-    /// Help to all of them.
-    pub hint: String,
-    /// The questions.
-    pub parts: Vec<PartView>,
-    /// The button that adds a repetition.
-    pub add: Option<ButtonView>,
-    /// The button that takes this repetition out.
-    pub remove: Option<ButtonView>,
-}
-
-/// A button that sends the form.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ButtonView {
-    /// The value of `action`.
-    pub value: String,
-    /// What it says.
-    pub words: String,
-}
-
-/// One question.
-#[derive(Clone, Debug, Default, Template, PartialEq, Eq)]
-#[template(path = "field.html")]
-pub struct FieldView {
-    /// The field's name.
-    pub name: String,
-    /// Its place on the page.
-    pub id: String,
-    /// The question.
-    pub label: String,
-    /// Help; empty for none.
-    pub hint: String,
-    /// Behind the field; empty for none.
-    pub unit: String,
-    /// What stands in it.
-    pub value: String,
-    /// Where that came from; empty where it was typed, or nothing is there.
-    pub origin: String,
-    /// What is wrong with it; empty for nothing.
-    pub fault: String,
-    /// What stands before a fault.
-    pub fault_prefix: String,
-    /// The ids of hint, origin and fault, as far as there are any.
-    pub described_by: String,
-    /// Whether it is not asked, by the form's own rules.
-    pub is_hidden: bool,
-    /// Whether it is the one to be filled in next.
-    pub is_next: bool,
-    /// The options of a choice; none for a field to write in.
-    pub options: Vec<OptionView>,
-    /// `text` or `decimal`.
-    pub input_mode: &'static str,
-    /// `date` or `number`; a class of the stylesheet.
-    pub class: &'static str,
-}
-
-/// An option of a choice.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct OptionView {
-    /// Its place on the page.
-    pub id: String,
-    /// Its code; empty for the option that leaves the question open.
-    pub value: String,
-    /// What it says.
-    pub words: String,
-    /// Whether it is chosen.
-    pub is_chosen: bool,
-}
 
 /// What the questions are shown with.
 pub(super) struct Asking<'f> {
@@ -131,64 +17,91 @@ pub(super) struct Asking<'f> {
     pub faults: &'f FieldFaults,
     /// The field to be filled in next.
     pub focus: Option<&'f str>,
-    /// The linkIds that would settle a criterion, on record or with the answers.
-    pub missing: BTreeSet<&'static str>,
 }
 
 type Repetition<'r> = Option<(&'r str, usize)>;
 
 impl Asking<'_> {
-    pub(super) fn view(&self) -> FormView {
-        let asked = self.parts(&self.form.items, None, true);
-        let others = self.parts(&self.form.items, None, false);
-        let questions = self.form.fields();
-        let links =
-            questions.iter().filter(|(group, field)| self.is_asked(*group, &field.link_id)).map(|(_, field)| field.link_id.as_str());
-        let links: Vec<_> = links.collect();
-        FormView {
-            asked_count: links.len(),
-            others_count: questions.len() - links.len(),
-            others_open: others.iter().any(is_of_interest),
-            asked_links: links.join(" "),
-            faults: self.fault_views(),
-            asked,
-            others,
-        }
+    /// The questions of these linkIds that stand nowhere yet, in the form's order; a repeating group and a table are asked as a whole.
+    /// `placed` are the linkIds that stand somewhere, in the page's order.
+    pub(super) fn inline(&self, wanted: &BTreeSet<&str>, placed: &mut Vec<String>) -> Vec<PartView> {
+        let mut parts = Vec::new();
+        self.inline_items(&self.form.items, wanted, placed, &mut parts);
+        parts
     }
 
-    /// A repeating group is asked as a whole.
-    fn is_asked(&self, group: Option<&Group>, link_id: &str) -> bool {
-        match group {
-            Some(group) => {
-                self.missing.contains(group.link_id.as_str())
-                    || any_below(&group.items, &|field| self.missing.contains(field.link_id.as_str()))
+    fn inline_items(&self, items: &[Item], wanted: &BTreeSet<&str>, placed: &mut Vec<String>, parts: &mut Vec<PartView>) {
+        for item in items {
+            match item {
+                Item::Field(field) if wanted.contains(field.link_id.as_str()) && !placed.contains(&field.link_id) => {
+                    placed.push(field.link_id.clone());
+                    parts.push(PartView::Field(self.field(field, None)));
+                }
+                Item::Group(group) if group.repeats || group.columns().is_some() => {
+                    let is_wanted = |link_id: &str| wanted.contains(link_id);
+                    let is_asked = is_wanted(&group.link_id) || any_below(&group.items, &|field| is_wanted(&field.link_id));
+                    if is_asked && !is_placed(group, placed) {
+                        place(&group.items, placed);
+                        parts.extend(self.whole(group, None));
+                    }
+                }
+                Item::Group(group) => self.inline_items(&group.items, wanted, placed, parts),
+                Item::Field(_) => {}
             }
-            None => self.missing.contains(link_id),
         }
     }
 
-    /// The parts with questions that are asked, or those that are not.
-    fn parts(&self, items: &[Item], repetition: Repetition<'_>, asked: bool) -> Vec<PartView> {
+    /// All other questions, under their headings.
+    pub(super) fn others(&self, placed: &[String]) -> Vec<PartView> {
+        self.parts(&self.form.items, None, placed)
+    }
+
+    fn parts(&self, items: &[Item], repetition: Repetition<'_>, placed: &[String]) -> Vec<PartView> {
         let mut parts = Vec::new();
         for item in items {
             match item {
-                Item::Field(field) if repetition.is_some() || self.is_asked(None, &field.link_id) == asked => {
+                Item::Field(field) if repetition.is_some() || !placed.contains(&field.link_id) => {
                     parts.push(PartView::Field(self.field(field, repetition)));
                 }
-                Item::Group(group) if group.repeats && self.is_asked(Some(group), "") == asked => parts.extend(self.repetitions(group)),
-                Item::Group(group) if !group.repeats => parts.extend(self.group(group, repetition, asked)),
-                Item::Field(_) | Item::Group(_) => {}
+                Item::Group(group) if group.repeats || group.columns().is_some() => {
+                    parts.extend(self.whole(group, repetition).into_iter().filter(|_| !is_placed(group, placed)));
+                }
+                Item::Group(group) => parts.extend(self.group(group, repetition, placed)),
+                Item::Field(_) => {}
             }
         }
         parts
     }
 
-    fn group(&self, group: &Group, repetition: Repetition<'_>, asked: bool) -> Option<PartView> {
-        let parts = self.parts(&group.items, repetition, asked);
-        let name = if asked { "asked" } else { "other" };
-        let id = format!("g-{name}-{}", group.link_id);
+    fn group(&self, group: &Group, repetition: Repetition<'_>, placed: &[String]) -> Option<PartView> {
+        let parts = self.parts(&group.items, repetition, placed);
         let (legend, hint) = (group.text.clone(), group.hint.clone());
-        (!parts.is_empty()).then_some(PartView::Group(GroupView { id, legend, hint, parts, add: None, remove: None }))
+        (!parts.is_empty())
+            .then(|| PartView::Group(GroupView { id: format!("g-{}", group.link_id), legend, hint, parts, ..GroupView::default() }))
+    }
+
+    /// A group that is asked as a whole.
+    fn whole(&self, group: &Group, repetition: Repetition<'_>) -> Vec<PartView> {
+        match group.columns() {
+            Some(columns) => vec![self.table(group, columns, repetition)],
+            None => self.repetitions(group),
+        }
+    }
+
+    fn table(&self, group: &Group, columns: &[Choice], repetition: Repetition<'_>) -> PartView {
+        let heads = columns.iter().map(|choice| choice.display.clone()).chain([self.words.say(Text::OpenHead)]);
+        let fields = group.items.iter().filter_map(|item| match item {
+            Item::Field(field) => Some(PartView::Field(FieldView { is_row: true, ..self.field(field, repetition) })),
+            Item::Group(_) => None,
+        });
+        PartView::Group(GroupView {
+            id: format!("g-{}", group.link_id),
+            legend: group.text.clone(),
+            hint: group.hint.clone(),
+            columns: heads.collect(),
+            parts: fields.collect(),
+            ..GroupView::default()
+        })
     }
 
     /// Every repetition, one at least, and the button for one more.
@@ -201,16 +114,61 @@ impl Asking<'_> {
                 words: self.words.fill(Text::RemoveRepetition, &[&group.text, &number]),
             };
             let add = ButtonView { value: format!("add:{}", group.link_id), words: self.words.fill(Text::AddRepetition, &[&group.text]) };
+            let (origin, confirm) = self.possible(&group.link_id, place).unzip();
+            let origin = origin.or_else(|| self.common_origin(&group.link_id, place).map(|answer| self.origin(answer)));
             PartView::Group(GroupView {
                 id: if place == 0 { format!("q-{}", group.link_id) } else { format!("q-{}-{place}", group.link_id) },
                 legend: self.words.fill(Text::Repetition, &[&group.text, &number]),
                 hint: if place == 0 { group.hint.clone() } else { String::new() },
-                parts: self.parts(&group.items, Some((&group.link_id, place)), true),
+                origin: origin.unwrap_or_default(),
+                confirm,
+                columns: Vec::new(),
+                parts: self.parts(&group.items, Some((&group.link_id, place)), &[]),
                 add: (number == count && count < super::answers::MOST_REPETITIONS).then_some(add),
                 remove: (count > 1).then_some(remove),
             })
         };
         (0..count).map(repetition).collect()
+    }
+
+    /// What is said of a repetition that may be an injection of the joint, and the box that confirms it.
+    fn possible(&self, group: &str, place: usize) -> Option<(String, ConfirmView)> {
+        let mut values = self.answers.repetition(group, place);
+        let (name, what, why) = values.find_map(|(name, answer)| match &answer.origin {
+            Origin::PossibleInjection { what, why } => Some((name, what, why)),
+            Origin::Chart { .. } | Origin::ToConfirm { .. } | Origin::Order | Origin::EarlierForm { .. } | Origin::Typed => None,
+        })?;
+        Some((self.words.fill(Text::PossibleInjection, &[what, why]), self.confirm(name, Text::ConfirmInjection)))
+    }
+
+    /// How many entries that may be injections stand in the form.
+    pub(super) fn possible_count(&self) -> usize {
+        let groups = self.form.fields().into_iter().filter_map(|(group, _)| group.map(|group| group.link_id.as_str()));
+        let groups: BTreeSet<&str> = groups.collect();
+        let places = groups.into_iter().flat_map(|group| (0..self.answers.repetitions(group)).map(move |place| (group, place)));
+        places.filter(|(group, place)| self.possible(group, *place).is_some()).count()
+    }
+
+    /// Whether a question waits until a person says that the entry was an injection of the joint.
+    fn awaits_confirmation(&self, repetition: Repetition<'_>, name: &str) -> bool {
+        let Some((group, place)) = repetition.filter(|_| self.answers.get(name).is_none() && self.focus != Some(name)) else {
+            return false;
+        };
+        let mut values = self.answers.repetition(group, place).map(|(name, _)| name).peekable();
+        values.peek().is_some() && values.all(|name| !self.answers.counts(name))
+    }
+
+    /// Where all values of a repetition come from, if that is one entry of the chart: said once, above them.
+    fn common_origin<'s>(&'s self, group: &'s str, place: usize) -> Option<&'s CurrentAnswer> {
+        let mut values = self.answers.repetition(group, place).map(|(_, answer)| answer);
+        let first = values.next().filter(|first| matches!(first.origin, Origin::Chart { .. } | Origin::EarlierForm { .. }))?;
+        let mut rest = values.peekable();
+        (rest.peek().is_some() && rest.all(|answer| answer.origin == first.origin)).then_some(first)
+    }
+
+    fn confirm(&self, name: &str, text: Text) -> ConfirmView {
+        let id = format!("confirm-{}", name.replace('.', "-"));
+        ConfirmView { id, value: name.to_owned(), words: self.words.say(text), is_ticked: self.answers.is_confirmed(name) }
     }
 
     fn field(&self, field: &Field, repetition: Repetition<'_>) -> FieldView {
@@ -225,16 +183,22 @@ impl Asking<'_> {
         let (class, input_mode) = match field.kind {
             Kind::Date { .. } => ("date", "text"),
             Kind::Number { .. } => ("number", "decimal"),
+            Kind::Text => ("words", "text"),
             Kind::Boolean | Kind::Choice(_) => ("choice", ""),
         };
+        let is_said_above = repetition.is_some_and(|(group, place)| self.common_origin(group, place).is_some());
+        let needs_confirmation = matches!(answer, Some(CurrentAnswer { origin: Origin::ToConfirm { .. }, .. }));
         let view = FieldView {
             label: field.text.clone(),
-            hint: self.hint(field),
+            hint: if repetition.is_some_and(|(_, place)| place > 0) { String::new() } else { self.hint(field) },
             unit: field.unit.clone(),
-            origin: answer.map(|answer| self.origin(answer)).unwrap_or_default(),
+            origin: answer.filter(|_| !is_said_above).map(|answer| self.origin(answer)).unwrap_or_default(),
+            confirm: needs_confirmation.then(|| self.confirm(&name, Text::Confirm)),
+            is_row: false,
             fault: self.faults.get(&name).map(|fault| self.fault(fault)).unwrap_or_default(),
             fault_prefix: self.words.say(Text::FaultPrefix),
-            is_hidden: !field.enabling.holds(|link_id| self.answers.near(repetition, link_id)),
+            is_hidden: !field.enabling.holds(|link_id| self.answers.near(repetition, link_id))
+                || self.awaits_confirmation(repetition, &name),
             is_next: self.focus == Some(name.as_str()),
             options: self.options(field, &id, &value),
             described_by: String::new(),
@@ -251,7 +215,7 @@ impl Asking<'_> {
         match field.kind {
             Kind::Date { .. } if field.hint.is_empty() => self.words.say(Text::DateFormat),
             Kind::Date { .. } => format!("{}. {}", self.words.say(Text::DateFormat), field.hint),
-            Kind::Boolean | Kind::Number { .. } | Kind::Choice(_) => field.hint.clone(),
+            Kind::Boolean | Kind::Number { .. } | Kind::Choice(_) | Kind::Text => field.hint.clone(),
         }
     }
 
@@ -259,7 +223,7 @@ impl Asking<'_> {
         let choices: Vec<(String, String)> = match &field.kind {
             Kind::Boolean => vec![("true".to_owned(), self.words.say(Text::Yes)), ("false".to_owned(), self.words.say(Text::No))],
             Kind::Choice(choices) => choices.iter().map(|choice| (choice.code.clone(), choice.display.clone())).collect(),
-            Kind::Date { .. } | Kind::Number { .. } => return Vec::new(),
+            Kind::Date { .. } | Kind::Number { .. } | Kind::Text => return Vec::new(),
         };
         let is_known = choices.iter().any(|(code, _)| code == value);
         let open = (String::new(), self.words.say(Text::Open));
@@ -273,12 +237,20 @@ impl Asking<'_> {
     }
 
     fn origin(&self, answer: &CurrentAnswer) -> String {
+        let shown = |date: &str| match date.split_once('/') {
+            Some((first, last)) => self.words.fill(Text::Between, &[&first, &last]),
+            None => date.to_owned(),
+        };
         match &answer.origin {
-            Origin::Chart { source, date: Some(date) } => self.words.fill(Text::FromChartDated, &[source, date]),
+            Origin::Chart { source, date: Some(date) } => self.words.fill(Text::FromChartDated, &[source, &shown(date)]),
             Origin::Chart { source, date: None } => self.words.fill(Text::FromChart, &[source]),
+            Origin::ToConfirm { source, date: Some(date) } => self.words.fill(Text::ToConfirmDated, &[source, &shown(date)]),
+            Origin::ToConfirm { source, date: None } => self.words.fill(Text::ToConfirm, &[source]),
+            Origin::Order => self.words.say(Text::FromOrder),
             Origin::EarlierForm { date: Some(date) } => self.words.fill(Text::FromFormDated, &[date]),
             Origin::EarlierForm { date: None } => self.words.say(Text::FromForm),
-            Origin::Typed => String::new(),
+            // Said once, above the repetition.
+            Origin::PossibleInjection { .. } | Origin::Typed => String::new(),
         }
     }
 
@@ -294,7 +266,7 @@ impl Asking<'_> {
         }
     }
 
-    fn fault_views(&self) -> Vec<FaultView> {
+    pub(super) fn fault_views(&self) -> Vec<FaultView> {
         let mut found = Vec::new();
         for (group, field) in self.form.fields() {
             let count = group.map_or(1, |group| self.answers.repetitions(&group.link_id));
@@ -306,14 +278,6 @@ impl Asking<'_> {
             }
         }
         found
-    }
-}
-
-impl GroupView {
-    /// The id of its hint, if it has one.
-    #[must_use]
-    pub fn described_by(&self) -> String {
-        if self.hint.is_empty() { String::new() } else { format!("{}-hint", self.id) }
     }
 }
 
@@ -331,10 +295,16 @@ fn any_below(items: &[Item], holds: &impl Fn(&Field) -> bool) -> bool {
     })
 }
 
-/// Whether something in a part was typed just now, or is wrong.
-fn is_of_interest(part: &PartView) -> bool {
-    match part {
-        PartView::Field(field) => field.is_next || !field.fault.is_empty() || (!field.value.is_empty() && field.origin.is_empty()),
-        PartView::Group(group) => group.parts.iter().any(is_of_interest),
+/// Whether all questions of a group stand somewhere.
+fn is_placed(group: &Group, placed: &[String]) -> bool {
+    !any_below(&group.items, &|field| !placed.contains(&field.link_id))
+}
+
+fn place(items: &[Item], placed: &mut Vec<String>) {
+    for item in items {
+        match item {
+            Item::Field(field) => placed.push(field.link_id.clone()),
+            Item::Group(group) => place(&group.items, placed),
+        }
     }
 }

@@ -6,7 +6,7 @@ use thiserror::Error;
 
 use super::assets::{Asset, SCRIPT, STYLE};
 use super::decision::DecisionView;
-use super::form::PartView;
+use super::form_view::PartView;
 use super::notice::Notice;
 use super::view::{OrderChoice, PageView, Standing};
 use super::words::{Text, Words};

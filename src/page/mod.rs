@@ -4,11 +4,14 @@
 
 mod answers;
 mod assets;
+mod blocks;
+mod charted;
 mod decision;
 mod definition;
 mod drawing;
 mod enabling;
 mod form;
+mod form_view;
 pub mod html;
 mod note;
 mod notice;
@@ -19,9 +22,10 @@ mod words;
 
 pub use answers::{CurrentAnswer, CurrentAnswers, Origin};
 pub use assets::{Asset, SCRIPT, STYLE};
-pub use decision::{AskView, CriterionView, DecisionView, EvidenceView, SiteView, Unread};
+pub use blocks::{BlockView, SiteBlocks};
+pub use decision::{AskView, CriterionView, DecisionView, EvidenceView, Unread};
 pub use definition::{FormDefinition, FormError};
-pub use form::{ButtonView, FaultView, FieldView, FormView, GroupView, OptionView, PartView};
+pub use form_view::{ButtonView, ConfirmView, FaultView, FieldView, FormView, GroupView, OptionView, PartView};
 pub use html::{Frame, RenderError};
 pub use notice::{LaunchFault, Notice};
 pub use submission::{Action, FieldFault, FieldFaults, Submission};

@@ -19,7 +19,9 @@ pub(super) fn text(case: &PageCase<'_>, decision: &DecisionView) -> String {
                 continue;
             }
             let name = field_name(repetition, &field.link_id);
-            let Some(answer) = case.answers.get(&name).filter(|_| !case.faults.contains_key(&name)) else { continue };
+            let Some(answer) = case.answers.get(&name).filter(|_| !case.faults.contains_key(&name) && case.answers.counts(&name)) else {
+                continue;
+            };
             let number = group.map(|_| format!("{}. ", place + 1)).unwrap_or_default();
             let words = case.words.fill(Text::NoteAnswer, &[&field.text, &shown(case.words, field, &answer.value)]);
             lines.push(format!("- {number}{words}"));
@@ -35,7 +37,7 @@ fn shown(words: &Words, field: &Field, value: &str) -> String {
         Kind::Boolean if value == "true" => words.say(Text::Yes),
         Kind::Boolean => words.say(Text::No),
         Kind::Choice(choices) => choices.iter().find(|choice| choice.code == value).map_or(value, |choice| &choice.display).to_owned(),
-        Kind::Date { .. } => value.to_owned(),
+        Kind::Date { .. } | Kind::Text => value.to_owned(),
         Kind::Number { .. } => format!("{value} {}", field.unit).trim_end().to_owned(),
     }
 }

@@ -20,6 +20,8 @@ pub enum Notice {
     Unread,
     /// A fault of ours.
     Failed,
+    /// The EHR does not know the app by what it is registered with.
+    NotRegistered,
 }
 
 /// Why a launch did not succeed.
@@ -45,7 +47,7 @@ pub enum LaunchFault {
 
 impl Notice {
     /// Every notice.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Expired,
         Self::Refused,
         Self::Launch(LaunchFault::UnknownEhr),
@@ -60,6 +62,7 @@ impl Notice {
         Self::Closed,
         Self::Unread,
         Self::Failed,
+        Self::NotRegistered,
     ];
 
     /// The page's heading.
@@ -72,6 +75,7 @@ impl Notice {
             Self::Closed => Text::ClosedHeading,
             Self::Unread => Text::UnreadHeading,
             Self::Failed => Text::FailedHeading,
+            Self::NotRegistered => Text::NotRegisteredHeading,
         })
     }
 
@@ -84,6 +88,7 @@ impl Notice {
             Self::Closed => return vec![words.say(Text::Closed)],
             Self::Unread => return vec![words.say(Text::Unread)],
             Self::Failed => return vec![words.say(Text::Failed)],
+            Self::NotRegistered => return vec![words.say(Text::NotRegistered)],
             Self::Launch(fault) => fault,
         };
         let why = match fault {

@@ -10,8 +10,13 @@ use super::answers::{CurrentAnswers, MOST_REPETITIONS, Origin, field_name};
 use super::definition::{Field, FormDefinition, Group, Item, Kind};
 use crate::policy::DateInterval;
 
-/// No answer of the form is longer.
-const MOST_LETTERS: usize = 40;
+/// No answer of the form that is no text is longer.
+const MAX_LETTERS: usize = 40;
+
+/// A text in words may be this long.
+const MAX_TEXT_LETTERS: usize = 1_000;
+
+const INFORMATION_ORIGIN: &str = "http://hl7.org/fhir/us/davinci-dtr/StructureDefinition/information-origin";
 
 /// What a submitted form asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,13 +71,20 @@ pub struct Submission {
 }
 
 impl Submission {
-    /// Reads the pairs of a submitted form. No date after `today` is an answer.
-    pub fn from_form<'t>(form: &FormDefinition, pairs: impl IntoIterator<Item = (&'t str, &'t str)>, today: NaiveDate) -> Self {
+    /// Reads the pairs of a submitted form. No date after `today` is an answer, and no value of `on_record` that is for a person to
+    /// confirm and was neither confirmed nor changed.
+    pub fn from_form<'t>(
+        form: &FormDefinition,
+        pairs: impl IntoIterator<Item = (&'t str, &'t str)>,
+        on_record: &CurrentAnswers,
+        today: NaiveDate,
+    ) -> Self {
         let pairs: Vec<_> = pairs.into_iter().collect();
         let first = |name: &str| pairs.iter().find(|(known, _)| *known == name).map_or("", |(_, value)| *value);
         let mut answers = fields(form, &pairs);
         let action = act(form, first("action"), &mut answers);
         let focus = first("action").strip_prefix("add:").and_then(|group| newest(form, group, &answers));
+        let answers = answers.with_origins_of(on_record);
         let mut reading = Reading { answers: &answers, today, faults: FieldFaults::new() };
         let items = Value::Array(reading.items(&form.items, None));
         let faults = reading.faults;
@@ -92,8 +104,13 @@ fn fields(form: &FormDefinition, pairs: &[(&str, &str)]) -> CurrentAnswers {
             [] | [..] => continue,
         };
         if known.iter().any(|(owner, field)| owner.map(|owner| owner.link_id.as_str()) == group && field.link_id == link_id) {
-            answers.set(*name, value.trim().chars().take(MOST_LETTERS).collect::<String>(), Origin::Typed);
+            let is_text = known.iter().any(|(_, field)| field.link_id == link_id && matches!(field.kind, Kind::Text));
+            let limit = if is_text { MAX_TEXT_LETTERS } else { MAX_LETTERS };
+            answers.set(*name, value.trim().chars().take(limit).collect::<String>(), Origin::Typed);
         }
+    }
+    for (_, name) in pairs.iter().filter(|(name, _)| *name == "confirm") {
+        answers.confirm(*name);
     }
     answers
 }
@@ -163,15 +180,33 @@ impl Reading<'_> {
 
     fn field(&mut self, field: &Field, repetition: Repetition<'_>) -> Option<Value> {
         let name = field_name(repetition, &field.link_id);
-        let text = &self.answers.get(&name)?.value;
+        let text = &self.answers.get(&name).filter(|_| self.answers.counts(&name))?.value;
         match answer(&field.kind, text, self.today) {
-            Ok(answer) => Some(json!({"linkId": field.link_id, "text": field.text, "answer": [answer]})),
+            Ok(mut answer) => {
+                if let (true, Some(members)) = (is_from_record(&self.answers.get(&name)?.origin), answer.as_object_mut()) {
+                    members.insert("extension".to_owned(), information_origin());
+                }
+                Some(json!({"linkId": field.link_id, "text": field.text, "answer": [answer]}))
+            }
             Err(fault) => {
                 self.faults.insert(name, fault);
                 None
             }
         }
     }
+}
+
+/// Whether a value is as this service put it into its field.
+fn is_from_record(origin: &Origin) -> bool {
+    match origin {
+        Origin::Chart { .. } | Origin::Order => true,
+        Origin::ToConfirm { .. } | Origin::PossibleInjection { .. } | Origin::EarlierForm { .. } | Origin::Typed => false,
+    }
+}
+
+/// DTR 2.2, `information-origin`: the answer was put in by a program, and nobody changed it.
+fn information_origin() -> Value {
+    json!([{"url": INFORMATION_ORIGIN, "extension": [{"url": "source", "valueCode": "auto-server"}]}])
 }
 
 fn answer(kind: &Kind, text: &str, today: NaiveDate) -> Result<Value, FieldFault> {
@@ -185,6 +220,7 @@ fn answer(kind: &Kind, text: &str, today: NaiveDate) -> Result<Value, FieldFault
             let choice = choices.iter().find(|choice| choice.code == text).ok_or(FieldFault::NotOption)?;
             Ok(json!({"valueCoding": choice.coding}))
         }
+        Kind::Text => Ok(json!({"valueString": text})),
         Kind::Date { earliest } => date(text, earliest.as_deref(), today),
         Kind::Number { whole, least, most } => number(text, *whole, *least, *most),
     }

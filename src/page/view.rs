@@ -3,16 +3,20 @@
 
 use std::collections::BTreeSet;
 
+use chrono::{DateTime, SecondsFormat, Utc};
+
 use super::answers::CurrentAnswers;
+use super::blocks::Blocks;
 use super::decision::{DecisionView, Telling, Unread};
 use super::definition::FormDefinition;
 use super::drawing::Drawing;
-use super::form::{Asking, FormView};
+use super::form::Asking;
+use super::form_view::{FormView, is_of_interest};
 use super::note;
 use super::submission::FieldFaults;
 use super::timeline::{Event, Timeline};
 use super::words::{Text, Words};
-use crate::policy::{Evaluation, OrderEvaluation, OrderWords, Policy};
+use crate::policy::{Evaluation, OrderEvaluation, OrderWords, Pathway, Policy};
 
 /// What the page of an order is made of.
 #[derive(Clone, Copy, Debug)]
@@ -62,8 +66,8 @@ pub enum Standing {
     /// Nothing is saved, and it can be.
     #[default]
     Open,
-    /// The answers were saved just now, at that time in words.
-    Saved(String),
+    /// The answers were saved just now, at that time.
+    Saved(DateTime<Utc>),
     /// The app may not write. With answers: the finished QuestionnaireResponse as JSON.
     ReadOnly(Option<String>),
     /// The EHR refused to save: the finished QuestionnaireResponse as JSON.
@@ -85,8 +89,8 @@ pub struct PageView {
     pub on_record: Option<String>,
     /// The decision with the answers, in a sentence.
     pub with_answers: Option<String>,
-    /// The words that lead to the questions; none where nothing is asked.
-    pub answer_link: Option<String>,
+    /// When the answers were saved: as a machine and as a person reads it.
+    pub saved_at: Option<(String, String)>,
     /// The questions.
     pub form: FormView,
     /// What happened when.
@@ -131,7 +135,8 @@ impl PageView {
             None => telling(case, case.recorded, recorded).decision(),
         };
         let shown = preview.map_or(recorded, |(_, order, _)| order);
-        let form = asking(case, missing(recorded).into_iter().chain(missing(shown)).collect()).view();
+        let with_draft = preview.map(|(evaluation, order, draft)| telling(case, evaluation, order).with(recorded, draft));
+        let form = form_view(case, &with_draft.unwrap_or_else(|| telling(case, case.recorded, recorded)), shown);
         let is_by_hand = matches!(case.standing, Standing::ReadOnly(Some(_)) | Standing::NotSaved(_));
         let (title, version) = (&case.policy.title, &case.policy.version);
         Some(Self {
@@ -140,7 +145,7 @@ impl PageView {
             patient: case.about.patient.to_owned(),
             on_record: preview.is_some().then(|| on_record(case, recorded)),
             with_answers: preview.is_some().then(|| case.words.fill(Text::WithAnswers, &[&lowered(&decision.determination)])),
-            answer_link: answer_link(case.words, missing(shown).len()),
+            saved_at: saved_at(case),
             timeline: case.timeline.map(|timeline| timeline_view(case.words, timeline)),
             note: if is_by_hand { note::text(case, &decision) } else { String::new() },
             policy_url: case.about.policy_url.filter(|url| url.starts_with("https://") || url.starts_with("http://")).map(str::to_owned),
@@ -150,12 +155,6 @@ impl PageView {
             decision,
             form,
         })
-    }
-
-    /// Whether there is nothing to do: supported, and nothing was answered just now.
-    #[must_use]
-    pub fn is_done(&self) -> bool {
-        self.decision.is_supported && self.on_record.is_none()
     }
 
     /// The finished QuestionnaireResponse, where it is to be kept by hand.
@@ -185,9 +184,36 @@ fn order_of<'e>(evaluation: &'e Evaluation<'e>, reference: &str) -> Option<&'e O
     evaluation.orders.iter().find(|order| order.order.to_string() == reference)
 }
 
-fn asking<'c>(case: &PageCase<'c>, missing: BTreeSet<&'static str>) -> Asking<'c> {
+/// What decides the order with its questions, and the others.
+fn form_view(case: &PageCase<'_>, telling: &Telling<'_>, shown: &OrderEvaluation<'_>) -> FormView {
     let PageCase { words, form, answers, faults, focus, .. } = *case;
-    Asking { words, form, answers, faults, focus, missing }
+    let asking = Asking { words, form, answers, faults, focus };
+    let is_saved = matches!(case.standing, Standing::Saved(_));
+    let open_count = missing(shown).len();
+    let is_untouched = case.preview.is_none() && faults.is_empty();
+    let is_unread = shown.sites.iter().any(|site| site.pathway == Pathway::Undetermined);
+    let is_closed = is_untouched && (is_saved || (open_count == 0 && !is_unread));
+    let mut blocks = Blocks { telling, asking: &asking, is_closed, placed: Vec::new() };
+    let sites = blocks.sites();
+    let placed = blocks.placed;
+    let others = asking.others(&placed);
+    FormView {
+        others_count: form.fields().len() - placed.len(),
+        others_open: !is_closed && others.iter().any(is_of_interest),
+        asked_links: placed.join(" "),
+        faults: asking.fault_views(),
+        is_closed,
+        open_count,
+        sites,
+        others,
+    }
+}
+
+/// When the answers were saved.
+fn saved_at(case: &PageCase<'_>) -> Option<(String, String)> {
+    let Standing::Saved(at) = case.standing else { return None };
+    let (date, time) = (at.format("%Y-%m-%d").to_string(), at.format("%H:%M").to_string());
+    Some((at.to_rfc3339_opts(SecondsFormat::Secs, true), case.words.fill(Text::SavedAt, &[&date, &time])))
 }
 
 fn telling<'c>(case: &PageCase<'c>, evaluation: &'c Evaluation<'c>, order: &'c OrderEvaluation<'c>) -> Telling<'c> {
@@ -210,14 +236,6 @@ fn missing(order: &OrderEvaluation<'_>) -> BTreeSet<&'static str> {
 fn on_record(case: &PageCase<'_>, recorded: &OrderEvaluation<'_>) -> String {
     let telling = telling(case, case.recorded, recorded).decision();
     case.words.fill(Text::OnRecord, &[&lowered(&telling.determination)])
-}
-
-fn answer_link(words: &Words, count: usize) -> Option<String> {
-    match count {
-        0 => None,
-        1 => Some(words.say(Text::AnswerOne)),
-        _ => Some(words.fill(Text::Answer, &[&count])),
-    }
 }
 
 fn timeline_view(words: &Words, timeline: &Timeline) -> TimelineView {

@@ -86,7 +86,7 @@ impl<'e, 'a> OrderCase<'e, 'a> {
     }
 
     /// Whether a form speaks of the examination of a joint. Version 1 did not ask which: it takes the one joint of the order.
-    fn examines(&self, form: &Form<'_>, site: Site) -> bool {
+    pub(crate) fn examines(&self, form: &Form<'_>, site: Site) -> bool {
         match form.answers.examined_side {
             Some(side) => site == Site::Unspecified || site.membership(side) == Verdict::Met,
             None => form.is_version_1 && matches!(self.order.side, Side::Left | Side::Right),

@@ -90,7 +90,8 @@ fn unreadable_order<'a>(policy: &Policy, order: &UnreadableOrder<'a>, today: Nai
     })
 }
 
-fn sites(side: Side) -> &'static [Site] {
+/// The joints an order of a side is for.
+pub(super) fn sites(side: Side) -> &'static [Site] {
     match side {
         Side::Left => &[Site::Left],
         Side::Right => &[Site::Right],

@@ -263,6 +263,9 @@ pub struct Criterion<'a> {
     pub verdict: Verdict,
     /// What was found and what is missing, in one sentence.
     pub statement: String,
+    /// What of it was found, without what is missing.
+    #[serde(skip)]
+    pub found: String,
     /// The resources the verdict rests on.
     pub evidence: Vec<Evidence<'a>>,
     /// The form's questions that would settle it.

@@ -80,6 +80,14 @@ questions! {
     DefinitiveTherapyReason = "definitive-therapy-reason",
 }
 
+impl Question {
+    /// The linkId under which version 1 of the form asked the question, where that was another.
+    #[must_use]
+    pub fn version_1_link_id(self) -> Option<&'static str> {
+        (self == Self::AdlsLimitedSince).then_some("pain-onset-date")
+    }
+}
+
 impl Serialize for Question {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(self.link_id())

@@ -21,6 +21,7 @@ mod numbers;
 mod order_words;
 mod phrases;
 mod possible;
+mod prefill;
 mod questionnaire_file;
 mod response;
 mod topics;
@@ -49,6 +50,7 @@ pub use form::{
 };
 pub(crate) use order_words::OrderWords;
 pub(crate) use phrases::{CardText, Phrase, phrases};
+pub use prefill::{AnswerValue, ChartedAnswer, ChartedInjectionAnswers, Prefill, prefill};
 pub use questionnaire_file::FormFile;
 pub use topics::{CardTopic, Topics};
 pub use value_sets::{Lookup, Membership, SystemKind, ValueSet, ValueSets};

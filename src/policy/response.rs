@@ -180,6 +180,34 @@ pub(crate) fn best_relief(case: &SiteCase<'_, '_>, place: usize) -> Option<f64> 
     scores.best().map(|best| scores.percent(best))
 }
 
+/// What pain scores say of an injection's relief.
+pub(crate) struct ScoredRelief<'e, 'a> {
+    pub percent: f64,
+    pub is_enough: bool,
+    /// The best score after the injection.
+    pub score: &'e PainScore<'a>,
+    pub words: String,
+}
+
+/// The relief that scores show after the injection at `place`; `None` where no score tells.
+pub(crate) fn relief_by_scores<'e, 'a>(case: &SiteCase<'e, 'a>, place: usize) -> Option<ScoredRelief<'e, 'a>> {
+    let injection = case.injections.get(place)?;
+    let scores = scores(case, injection, place)?;
+    let score = scores.follow_ups.iter().copied().min_by(|left, right| left.score.total_cmp(&right.score))?;
+    let is_enough = scores.is_relieved(score);
+    let phrase = if is_enough { Phrase::ReliefByScores } else { Phrase::ReliefOpenByScores };
+    let words = if is_enough {
+        case.say(phrase, &[&scores.percent(score), &injection.when, &scores.baseline.score, &score.score])
+    } else {
+        case.say(phrase, &[&injection.when, &scores.baseline.score, &score.score])
+    };
+    // A rounded number must fall on the side of the threshold that the scores do, and the form asks for none below 0.
+    let threshold = f64::from(scores.relief_percent);
+    let percent = scores.percent(score);
+    let percent = if is_enough { percent.max(threshold) } else { percent.min(threshold - 1.0).max(0.0) };
+    Some(ScoredRelief { percent, is_enough, score, words })
+}
+
 /// The latest score within the baseline window, and those until the next injection; `None` if they cannot tell.
 fn scores<'e, 'a>(case: &SiteCase<'e, 'a>, injection: &Injection<'_, '_>, place: usize) -> Option<Scores<'e, 'a>> {
     let lo = injection.when.lo();

@@ -52,6 +52,7 @@ mod other_patients;
 mod page;
 mod page_answers;
 mod page_escaping;
+mod page_questions;
 mod plan_configuration;
 mod policy_check;
 mod policy_versions;

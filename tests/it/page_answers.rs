@@ -1,13 +1,13 @@
 //! What comes back from the page: every field checked, nothing taken that was not asked, repetitions added and taken out.
 
 use serde_json::{Value, json};
-use sij_cds::page::{Action, FieldFault, Submission};
+use sij_cds::page::{Action, CurrentAnswers, FieldFault, Submission};
 
 use crate::support::day_of_the_fixtures;
 use crate::support::page::FORM;
 
 fn submitted(pairs: &[(&str, &str)]) -> Submission {
-    Submission::from_form(&FORM, pairs.iter().copied(), day_of_the_fixtures().date_naive())
+    Submission::from_form(&FORM, pairs.iter().copied(), &CurrentAnswers::default(), day_of_the_fixtures().date_naive())
 }
 
 /// The answer to a linkId, at any depth.
@@ -22,7 +22,7 @@ fn answer(items: &Value, link_id: &str) -> Option<Value> {
 fn each_type_of_answer_is_written_as_fhir_has_it() {
     let table = [
         ("pain-interferes-adls", "false", json!({"valueBoolean": false})),
-        ("pain-onset-date", " 2026-03 ", json!({"valueDate": "2026-03"})),
+        ("adls-limited-since", " 2026-03 ", json!({"valueDate": "2026-03"})),
         ("nsaid-weeks", "6,0", json!({"valueInteger": 6})),
         ("test-gaenslen", "not-done", json!({"valueCoding": {"system": "urn:sij-cds:answers", "code": "not-done", "display": "Not done"}})),
         ("prior-injection.0.relief-percent", "62,5", json!({"valueDecimal": 62.5})),
@@ -39,9 +39,9 @@ fn what_is_no_answer_is_a_fault_of_its_field_and_no_item() {
     let table = [
         ("pain-interferes-adls", "maybe", FieldFault::NotOption),
         ("test-gaenslen", "unsure", FieldFault::NotOption),
-        ("pain-onset-date", "03/2026", FieldFault::NotDate),
-        ("pain-onset-date", "2026-12", FieldFault::InFuture),
-        ("pain-onset-date", "1899", FieldFault::TooLow("1900-01-01".to_owned())),
+        ("adls-limited-since", "03/2026", FieldFault::NotDate),
+        ("adls-limited-since", "2026-12", FieldFault::InFuture),
+        ("adls-limited-since", "1899", FieldFault::TooLow("1900-01-01".to_owned())),
         ("nsaid-weeks", "1.5", FieldFault::NotWhole),
         ("nsaid-weeks", "-1", FieldFault::TooLow("0".to_owned())),
         ("prior-injection.0.relief-percent", "101", FieldFault::TooHigh("100".to_owned())),

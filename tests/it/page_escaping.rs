@@ -48,7 +48,7 @@ fn page_saying(text: &str) -> String {
     replace_texts(&mut form, &["text", "display"], text);
     sample.form = FormDefinition::read(&form.to_string()).unwrap();
     let mut answers = CurrentAnswers::default();
-    for name in ["pain-onset-date", "nsaid-weeks", "prior-injection.0.injection-date"] {
+    for name in ["adls-limited-since", "nsaid-weeks", "prior-injection.0.injection-date"] {
         answers.set(name, text, Origin::Chart { source: text.to_owned(), date: Some(text.to_owned()) });
     }
     answers.set("prior-injection.0.relief-percent", text, Origin::EarlierForm { date: Some(text.to_owned()) });
@@ -99,7 +99,9 @@ proptest! {
 
     #[test]
     fn any_text_leaves_the_page_whole(text in "[a&<>\"'/=\\p{Cc}\\p{Cf}\\PC -]{1,24}") {
-        prop_assume!(!text.trim().is_empty());
+        // A chart's words that name a side are read as one, and decide.
+        let mut words = text.split(|letter: char| !letter.is_alphanumeric()).map(str::to_lowercase);
+        prop_assume!(!text.trim().is_empty() && !words.any(|word| ["l", "r", "lt", "rt"].contains(&word.as_str())));
         assert_harmless(&text);
     }
 }

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::support::call::{concept, cpt, order};
 use crate::support::callers::{EC_KEY, Token, let_in_the_ehr};
-use crate::support::markdown::document;
+use crate::support::page::POLICY;
 use crate::support::{Answer, LogBuffer, PolicyFolder, TestApp, bearing, post};
 
 const PATH: &str = "/fhir/Questionnaire/$questionnaire-package";
@@ -106,8 +106,8 @@ async fn what_is_given_depends_on_what_is_asked_for() {
         ("an order of another type", vec![given(&drug)], None, vec![("informational", at(1))]),
         ("in and out of scope", vec![given(&drug), given(&injection())], Some(vec!["ServiceRequest/o1"]), vec![("informational", at(1))]),
         ("the form", vec![canonical(FORM_URL)], Some(vec![]), vec![]),
-        ("the form's version", vec![canonical(&format!("{FORM_URL}|1.0.0"))], Some(vec![]), vec![]),
-        ("the form twice", vec![canonical(FORM_URL), canonical(&format!("{FORM_URL}|1.0.0"))], Some(vec![]), vec![]),
+        ("the form's version", vec![canonical(&format!("{FORM_URL}|2.0.0"))], Some(vec![]), vec![]),
+        ("the form twice", vec![canonical(FORM_URL), canonical(&format!("{FORM_URL}|2.0.0"))], Some(vec![]), vec![]),
         ("another version", vec![canonical(&format!("{FORM_URL}|9"))], None, vec![("not-found", at(1))]),
         ("another form", vec![canonical("http://x.example/other")], None, vec![("not-found", at(1))]),
         (
@@ -164,9 +164,8 @@ async fn a_package_holds_the_form_first_and_one_draft() {
     assert_eq!(bundle["meta"]["profile"], json!([format!("{DTR}/DTR-QPackageBundle")]));
     let types: Vec<&Value> = bundle["entry"].as_array().unwrap().iter().map(|entry| &entry["resource"]["resourceType"]).collect();
     assert_eq!(types, ["Questionnaire", "QuestionnaireResponse"], "no value set is named by the form's questions");
-    let published: Value =
-        serde_json::from_str(&document("cds-hooks/policies/sacroiliac-joint-interventions/2019-08/questionnaire.json")).unwrap();
-    assert_eq!(bundle["entry"][0]["resource"], published);
+    let published: Value = serde_json::from_str(POLICY.form.json.get()).unwrap();
+    assert_eq!(bundle["entry"][0]["resource"], published, "the policy's numbers stand in its texts");
     assert_eq!(bundle["entry"][0]["fullUrl"], FORM_URL);
     let id = bundle["entry"][1]["resource"]["id"].as_str().unwrap();
     assert_eq!(bundle["entry"][1]["fullUrl"], format!("urn:uuid:{id}"));
@@ -180,7 +179,7 @@ async fn a_draft_has_what_its_profile_demands() {
     serde_json::from_str::<QuestionnaireResponse>(&draft.to_string()).unwrap();
     assert_eq!(draft["meta"]["profile"], json!([format!("{DTR}/dtr-questionnaireresponse")]));
     assert_eq!([&draft["status"], &draft["authored"]], ["in-progress", "2026-11-22T10:00:00Z"]);
-    assert_eq!(draft["questionnaire"], format!("{FORM_URL}|1.0.0"), "references within a package have a version");
+    assert_eq!(draft["questionnaire"], format!("{FORM_URL}|2.0.0"), "references within a package have a version");
     assert_eq!(draft["subject"], json!({"reference": "https://ehr.example/fhir/Patient/p1"}));
     assert_eq!(references(draft, "qr-coverage"), ["Coverage/c1"]);
     assert_eq!(references(draft, "qr-context"), ["ServiceRequest/o1"]);
@@ -238,14 +237,14 @@ async fn the_older_editions_are_answered_by_their_names() {
 #[tokio::test]
 async fn each_order_is_given_the_form_of_its_own_policy_version() {
     let folder = PolicyFolder::new();
-    folder.add_from("2027-01", "2027-01-01").change_in("2027-01", "questionnaire.json", "\"version\": \"1.0.0\"", "\"version\": \"2.0.0\"");
+    folder.add_from("2027-01", "2027-01-01").change_in("2027-01", "questionnaire.json", "\"version\": \"2.0.0\"", "\"version\": \"3.0.0\"");
     let app = TestApp::with(|config| config.policy.directory = Some(folder.path().into()));
     for (orders, versions) in [
-        (vec![given(&injection())], vec!["1.0.0"]),
-        (vec![given(&order("o2", &cpt("27096"), "2027-02-01"))], vec!["2.0.0"]),
-        (vec![given(&injection()), given(&order("o2", &cpt("27096"), "2027-02-01"))], vec!["1.0.0", "2.0.0"]),
-        (vec![canonical(FORM_URL)], vec!["2.0.0"]),
-        (vec![canonical(&format!("{FORM_URL}|1.0.0"))], vec!["1.0.0"]),
+        (vec![given(&injection())], vec!["2.0.0"]),
+        (vec![given(&order("o2", &cpt("27096"), "2027-02-01"))], vec!["3.0.0"]),
+        (vec![given(&injection()), given(&order("o2", &cpt("27096"), "2027-02-01"))], vec!["2.0.0", "3.0.0"]),
+        (vec![canonical(FORM_URL)], vec!["3.0.0"]),
+        (vec![canonical(&format!("{FORM_URL}|2.0.0"))], vec!["2.0.0"]),
     ] {
         let output = ask(&app, &parameters([coverage()].into_iter().chain(orders))).await.json();
         let found: Vec<&Value> =

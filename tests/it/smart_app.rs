@@ -434,6 +434,7 @@ async fn a_package_is_given_by_the_decision_a_card_speaks_of_and_to_its_patient_
         assert_eq!(answer.status, 200, "{}", answer.text());
         assert_eq!(answer.text().contains("ServiceRequest/order-1"), is_given, "{patient}: {}", answer.text());
         assert_eq!(answer.text().contains(r#""auto-server""#), is_given, "{patient}: {}", answer.text());
+        assert_eq!(answer.text().contains("questionnaire-hidden"), is_given, "only what the decision asked for is to be seen");
     }
 }
 
@@ -455,6 +456,29 @@ async fn what_the_chart_knows_of_earlier_injections_stands_in_the_form() {
     let dates: Vec<_> =
         page.all("input").into_iter().filter(|input| input.get("name") == Some("prior-injection.0.injection-date")).collect();
     assert!(dates[0].get("value").is_some_and(|date| date.len() == 10), "{dates:?}");
+}
+
+#[tokio::test]
+async fn a_form_of_version_1_stands_in_the_fields_that_both_versions_have() {
+    let work = at_work().await;
+    let patient = json!({"reference": format!("Patient/{}", work.patient)});
+    work.chart.hold(json!({"resourceType": "QuestionnaireResponse", "id": "v1", "status": "completed", "subject": patient,
+        "questionnaire": "http://payer.example.org/fhir/Questionnaire/sij-injection-documentation|1.0.0", "authored": "2026-11-01",
+        "item": [{"linkId": "pain-onset-date", "answer": [{"valueDate": "2026-02"}]}, {"linkId": "nsaid-weeks", "answer": [{"valueInteger": 5}]}]}));
+    let mut surfer = surfer();
+    let (_, page) = opened(&work, &mut surfer).await;
+    let page = Html::parse(&page.text());
+    assert_eq!(page.by_id("q-adls-limited-since").get("value"), Some("2026-02"));
+    assert_eq!(page.by_id("q-adls-limited-since-origin").text, "From the form of 2026-11-01");
+    assert_eq!(page.by_id("q-nsaid-weeks").get("value"), Some("5"));
+}
+
+#[tokio::test]
+async fn an_app_that_the_ehr_does_not_know_is_a_matter_for_it() {
+    let (work, mut surfer) = (at_work().await, surfer());
+    let begun = work.launch(&mut surfer).await;
+    let answer = work.get(&surfer, &format!("/smart/callback?error=invalid_client&state={}", begun.state)).await;
+    assert!(answer.text().contains("is not registered correctly with this EHR. Tell your IT"), "{}", answer.text());
 }
 
 #[tokio::test]

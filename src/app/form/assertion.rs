@@ -2,7 +2,7 @@
 //! what the chart said of the form's questions.
 //! Not here: where assertions are kept ([`crate::ledger`]).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::NaiveDate;
 use serde_json::value::RawValue;
@@ -41,6 +41,8 @@ pub struct Assertion {
     pub orders: Vec<Box<RawValue>>,
     /// What to put into the draft before the clinician sees it.
     pub chart: ChartAnswers,
+    /// The questions that the decision asked for; none where it asked for nothing.
+    pub asked: BTreeSet<Question>,
 }
 
 /// Finds the call that a coverage-assertion-id names.

@@ -13,6 +13,7 @@ mod recorded;
 mod request;
 mod searchset;
 mod selection;
+mod tailored;
 
 pub use assertion::{Assertion, AssertionLookup, ChartAnswer, ChartAnswers};
 pub use error::FormError;

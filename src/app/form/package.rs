@@ -6,13 +6,14 @@ use serde::Serialize;
 use serde_json::Value;
 use serde_json::value::{RawValue, to_raw_value};
 
-use super::assertion::{Assertion, AssertionLookup, ChartAnswers};
+use super::assertion::{Assertion, AssertionLookup};
 use super::draft::Draft;
 use super::outcome::{About, Remark, outcome};
 use super::published::PublishedKind;
 use super::request::{Edition, PackageRequest};
 use super::searchset::{CanonicalSearch, searchset};
-use super::selection::{Chooser, Selected};
+use super::selection::{Chooser, Selected, Selection};
+use super::tailored::tailored;
 use crate::app::application::text;
 use crate::app::{App, CallError, record_of};
 use crate::auth::VerifiedClient;
@@ -59,6 +60,7 @@ struct Entry<'p> {
 #[serde(untagged)]
 enum Resource<'p> {
     Published(&'p RawValue),
+    Tailored(Value),
     Draft(Value),
 }
 
@@ -121,7 +123,7 @@ impl App {
         let (package_name, outcome_name) = names(request.edition);
         let mut parameter = Vec::new();
         for form in &selection.forms {
-            let package = self.package(request, form, &selection.chart, now).ok_or(CallError::Unwritable)?;
+            let package = self.package(request, form, &selection, now).ok_or(CallError::Unwritable)?;
             parameter.push(Parameter { name: package_name, resource: package });
         }
         if let Some(outcome) = outcome(&selection.remarks) {
@@ -135,14 +137,19 @@ impl App {
         &self,
         request: &PackageRequest<'_>,
         form: &Selected<'_>,
-        chart: &ChartAnswers,
+        selection: &Selection<'_>,
         now: DateTime<Utc>,
     ) -> Option<Box<RawValue>> {
         let id = self.ports().ids.new_id();
-        let draft = Draft { id, authored: now, request, form, chart }.json()?;
+        let draft = Draft { id, authored: now, request, form, chart: &selection.chart }.json()?;
         let document = &form.published.form;
+        let questionnaire = if selection.asked.is_empty() {
+            Resource::Published(&document.json)
+        } else {
+            Resource::Tailored(tailored(document.json.get(), &selection.asked)?)
+        };
         let mut entry = vec![
-            Entry { full_url: self.forms().address(PublishedKind::Questionnaire, document), resource: Resource::Published(&document.json) },
+            Entry { full_url: self.forms().address(PublishedKind::Questionnaire, document), resource: questionnaire },
             Entry { full_url: format!("urn:uuid:{id}"), resource: Resource::Draft(draft) },
         ];
         entry.extend(
@@ -167,10 +174,10 @@ fn names(edition: Edition) -> (&'static str, &'static str) {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
+    use std::collections::{BTreeMap, BTreeSet};
     use std::sync::Arc;
 
-    use super::super::assertion::ChartAnswer;
+    use super::super::assertion::{ChartAnswer, ChartAnswers};
     use super::*;
     use crate::app::Ports;
     use crate::clock::FixedClock;
@@ -204,6 +211,7 @@ mod tests {
                 answers: BTreeMap::from([(Question::SijTenderness, ChartAnswer::Boolean(true))]),
                 prior_injections: vec![injection, BTreeMap::new()],
             },
+            asked: BTreeSet::from([Question::SijTenderness]),
         };
         let request = PackageRequest::read(body).expect("an input");
         serde_json::from_slice(&app().pack(&request, Some(&assertion), ReadingOptions::none()).expect("an output")).expect("JSON")
@@ -237,6 +245,15 @@ mod tests {
             assert_eq!(answer["extension"][0]["extension"][0]["valueCode"], "auto-server");
         }
         assert_eq!(draft.to_string().matches(r#""prior-injection""#).count(), 2);
+    }
+
+    #[test]
+    fn the_form_of_a_decision_hides_what_it_did_not_ask_for() {
+        let output = packed("p1", &[ORDER]);
+        let form = output["parameter"][0]["resource"]["entry"][0]["resource"].to_string();
+        let hidden = form.matches("questionnaire-hidden").count();
+        assert!(hidden > 20, "{hidden}");
+        assert!(!form.contains("{relief_percent}"), "the policy's numbers stand in its texts");
     }
 
     #[test]

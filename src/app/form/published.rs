@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::app::services::compact;
-use crate::policy::{DateInterval, PolicyError, PolicyFile};
+use crate::policy::{DateInterval, Policy, PolicyError, PolicyFile};
 
 const FORM: &str = "questionnaire.json";
 const VALUE_SETS: &str = "valuesets/";
@@ -101,9 +101,9 @@ impl Published {
     ///
     /// # Errors
     /// A resource without the URL by which it is asked for.
-    pub(crate) fn read(files: &[PolicyFile]) -> Result<Self, PolicyError> {
-        let missing = || PolicyError::of_file(FORM, "the file is missing");
-        let form = files.iter().find(|file| file.name == FORM).ok_or_else(missing)?;
+    pub(crate) fn read(files: &[PolicyFile], policy: &Policy) -> Result<Self, PolicyError> {
+        // The policy's form, in which its numbers stand already.
+        let form = &PolicyFile { name: FORM.to_owned(), text: policy.form.json.get().to_owned() };
         let items: Items = serde_json::from_str(&form.text).map_err(|error| PolicyError::of_json(FORM, &error))?;
         let value_sets = files.iter().filter(|file| file.name.starts_with(VALUE_SETS));
         Ok(Self { form: Document::read(form)?, items: items.item, value_sets: value_sets.map(Document::read).collect::<Result<_, _>>()? })

@@ -13,7 +13,7 @@ use crate::app::{App, CallError};
 use crate::auth::VerifiedClient;
 use crate::evidence::Text;
 use crate::ledger::{EntryKind, Kept, Ledger};
-use crate::policy::{InjectionSource, Question, Site};
+use crate::policy::{InjectionSource, Pathway, Question, Site};
 
 /// What the ledger holds of answered calls.
 pub(super) struct Recorded<'l>(&'l Ledger);
@@ -46,6 +46,16 @@ struct SiteView<'a> {
     site: Text<'a>,
     #[serde(borrow, default)]
     prior_injections: Vec<InjectionView<'a>>,
+    #[serde(borrow, default)]
+    pathway: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    criteria: Vec<CriterionView<'a>>,
+}
+
+#[derive(Deserialize)]
+struct CriterionView<'a> {
+    #[serde(borrow, default)]
+    missing: Vec<Text<'a>>,
 }
 
 #[derive(Deserialize)]
@@ -103,11 +113,31 @@ impl AssertionLookup for Recorded<'_> {
 fn assertion(kept: &Kept) -> Option<Assertion> {
     let content: Content<'_> = serde_json::from_slice(kept.content.as_deref()?).ok()?;
     let chart = ChartAnswers { prior_injections: charted_injections(&content.evaluation), ..ChartAnswers::default() };
+    let asked = asked(&content.evaluation);
     let ContextView { patient_id, draft_orders } = content.request.context;
     let patient_id = patient_id.as_str();
     let orders: Vec<Box<RawValue>> = draft_orders.entry.into_iter().filter_map(|entry| Some(entry.resource?.to_owned())).collect();
     let patient_id = patient_id.strip_prefix("Patient/").unwrap_or(patient_id).to_owned();
-    (!orders.is_empty()).then_some(Assertion { patient_id, orders, chart })
+    (!orders.is_empty()).then_some(Assertion { patient_id, orders, chart, asked })
+}
+
+/// The questions that would settle what was not known, with those that belong to them.
+fn asked(evaluation: &EvaluationView<'_>) -> BTreeSet<Question> {
+    let sites = || evaluation.orders.iter().flat_map(|order| &order.sites);
+    let missing = sites().flat_map(|site| &site.criteria).flat_map(|criterion| &criterion.missing);
+    let mut asked: BTreeSet<Question> = missing.filter_map(|link_id| Question::from_link_id(link_id.as_str())).collect();
+    let is_undetermined =
+        |site: &SiteView<'_>| site.pathway.as_ref().is_some_and(|pathway| pathway.as_str() == Pathway::Undetermined.as_str());
+    if sites().any(is_undetermined) {
+        asked.insert(Question::InjectionHistoryComplete);
+    }
+    if asked.contains(&Question::InjectionHistoryComplete) {
+        asked.insert(Question::PriorInjection);
+    }
+    if asked.contains(&Question::DefinitiveTherapyNotAvailable) {
+        asked.insert(Question::DefinitiveTherapyReason);
+    }
+    asked
 }
 
 /// Date and side of each injection of the chart whose day is known, the earliest first; what it did is for the clinician to say.

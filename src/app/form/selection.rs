@@ -2,6 +2,8 @@
 //! that was made on orders.
 //! Not here: whether they are met; no criterion is looked at.
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -13,7 +15,7 @@ use super::published::Published;
 use super::request::{GivenOrder, PackageRequest};
 use crate::app::Policies;
 use crate::evidence::{DraftOrder, Gathered, NamedOrders, Reading, ReadingOptions, Text};
-use crate::policy::{OrderKind, kind};
+use crate::policy::{OrderKind, Question, kind};
 
 /// A form, and what it is to be filled in for.
 #[derive(Debug)]
@@ -30,6 +32,8 @@ pub(super) struct Selection<'p> {
     pub(super) remarks: Vec<Remark>,
     /// What the chart of the decision said.
     pub(super) chart: ChartAnswers,
+    /// The questions that the decision asked for; where there are none, the whole form is asked.
+    pub(super) asked: BTreeSet<Question>,
 }
 
 /// What forms are chosen with.
@@ -95,6 +99,7 @@ impl<'p> Chooser<'p> {
             selection.add(form.published, &form.orders);
         }
         selection.chart = assertion.chart.clone();
+        selection.asked.clone_from(&assertion.asked);
         Ok(())
     }
 

@@ -67,7 +67,8 @@ fn notice(error: LaunchError) -> Notice {
     Notice::Launch(match error {
         LaunchError::Denied | LaunchError::AuthorizationFailed => return Notice::Refused,
         LaunchError::Over => return Notice::Expired,
-        LaunchError::ClientRefused | LaunchError::Ours => return Notice::Failed,
+        LaunchError::ClientRefused => return Notice::NotRegistered,
+        LaunchError::Ours => return Notice::Failed,
         LaunchError::UnknownEhr => LaunchFault::UnknownEhr,
         LaunchError::Malformed => LaunchFault::Incomplete,
         LaunchError::Description(trouble) | LaunchError::Token(trouble) | LaunchError::Keys(trouble) => of_trouble(trouble),

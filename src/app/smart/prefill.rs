@@ -1,5 +1,5 @@
-//! What stands in the fields before the user writes: the newest form on record, or else what the chart proves of earlier injections.
-//! Not here: what is made of answers; see [`crate::page`].
+//! What stands in the fields before the user writes: question by question the newest form that counts and answers it, else what the chart
+//! says. Not here: what the chart says ([`crate::policy`]), and what is made of answers ([`crate::page`]).
 
 use serde_json::Value;
 
@@ -9,7 +9,7 @@ use crate::app::decision::Decision;
 use crate::evidence::Kind;
 use crate::fhir::Answer;
 use crate::page::{CurrentAnswers, FormDefinition, Origin};
-use crate::policy::{DateInterval, InjectionSource, OrderEvaluation, Policy, Question, Site};
+use crate::policy::{OrderEvaluation, PROVOCATION_TESTS, Policy, Question, prefill};
 
 /// The values of a form's fields, from what is on record.
 pub(super) fn prefilled(
@@ -20,22 +20,31 @@ pub(super) fn prefilled(
     order: &OrderEvaluation<'_>,
     saved: Option<&Value>,
 ) -> CurrentAnswers {
-    let newest = saved.cloned().or_else(|| newest_response(policy, chart, decision));
-    match newest {
-        Some(response) => {
-            let date = response.get("authored").and_then(Value::as_str).and_then(|text| text.get(..10)).map(str::to_owned);
-            let items = response.get("item").cloned().unwrap_or_default();
-            CurrentAnswers::of_items(form, &items, |_| Origin::EarlierForm { date: date.clone() })
+    let facts = decision.gathered.facts(decision.reading(policy));
+    let on_record = prefill(policy, &facts, &order.order, decision.evaluation.as_of.date_naive());
+    let written: Vec<Value> = saved.cloned().into_iter().chain(responses(chart)).collect();
+    let mut answers = CurrentAnswers::default();
+    for reference in &on_record.forms {
+        let id = |response: &Value| response.get("id").and_then(Value::as_str).unwrap_or_default() == reference.id();
+        if let Some(response) = written.iter().find(|response| id(response)) {
+            let is_examination = on_record.examination.as_ref() == Some(reference);
+            answers.fill_from(&of_response(form, response), |name| is_examination || !is_of_examination(name));
         }
-        None => earlier_injections(policy, order),
     }
+    answers.fill_from(&CurrentAnswers::of_chart(policy, &on_record), |_| true);
+    answers
 }
 
-/// The newest response to the form that counts for the patient.
-fn newest_response(policy: &Policy, chart: &Chart, decision: &Decision<'_>) -> Option<Value> {
-    let facts = decision.gathered.facts(decision.reading(policy));
-    let newest = facts.forms.iter().max_by(|left, right| left.cmp_age(right))?;
-    responses(chart).into_iter().find(|response| response.get("id").and_then(Value::as_str) == Some(newest.reference.id()))
+fn of_response(form: &FormDefinition, response: &Value) -> CurrentAnswers {
+    let date = response.get("authored").and_then(Value::as_str).and_then(|text| text.get(..10)).map(str::to_owned);
+    let items = response.get("item").cloned().unwrap_or_default();
+    CurrentAnswers::of_items(form, &items, |_| Origin::EarlierForm { date: date.clone() })
+}
+
+/// An examination is of one joint, so its findings are taken from one form together with that joint.
+fn is_of_examination(name: &str) -> bool {
+    let others = [Question::ExaminedSide, Question::SijTenderness];
+    others.iter().chain(&PROVOCATION_TESTS).any(|question| question.link_id() == name)
 }
 
 /// Every response that was read.
@@ -43,26 +52,4 @@ pub(super) fn responses(chart: &Chart) -> Vec<Value> {
     let lists = chart.pages.lists.iter().filter(|list| list.key == Kind::QuestionnaireResponses);
     let answers: Vec<Answer> = lists.map(|list| list.answer.clone()).collect();
     resources(&answers, Kind::QuestionnaireResponses.resource_type())
-}
-
-/// The dates and sides of charted injections, so that only what they did is asked for.
-fn earlier_injections(policy: &Policy, order: &OrderEvaluation<'_>) -> CurrentAnswers {
-    let mut answers = CurrentAnswers::default();
-    let group = Question::PriorInjection.link_id();
-    let mut known: Vec<(String, Site)> = Vec::new();
-    for site in &order.sites {
-        let charted = site.prior_injections.iter().filter(|injection| injection.source == InjectionSource::Chart);
-        known.extend(charted.filter_map(|injection| injection.date.clone()).map(|date| (date, site.site)));
-    }
-    known.retain(|(date, _)| DateInterval::parse(date).is_some());
-    known.dedup();
-    for (place, (date, site)) in known.into_iter().enumerate() {
-        let origin = Origin::Chart { source: policy.wording.source("procedures").to_owned(), date: Some(date.clone()) };
-        let name = |question: Question| format!("{group}.{place}.{}", question.link_id());
-        answers.set(name(Question::InjectionDate), date, origin.clone());
-        if site != Site::Unspecified {
-            answers.set(name(Question::InjectionSide), site.as_str(), origin);
-        }
-    }
-    answers
 }

@@ -85,7 +85,7 @@ impl Page<'_> {
         let on_record = order_of(recorded, self.chosen).ok_or(Fault::NO_ORDER)?;
         let prefilled = prefilled(&form, policy, self.chart, recorded, on_record, saved);
         let answers = match &self.given.answers {
-            Some(answers) => answers.clone().with_origins_of(&prefilled),
+            Some(answers) => answers.clone(),
             None => prefilled,
         };
         let facts = shown.gathered.facts(shown.reading(policy));

@@ -1,12 +1,13 @@
 //! What a user does in an open app: looks at the page, chooses an order, gives answers and sees what they change, saves.
 //! Not here: how it was opened; see [`super::launching`].
 
-use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value;
 
 use super::browser::Browser;
 use super::entries::Told;
 use super::fault::Fault;
+use super::prefill::prefilled;
 use super::response::Response;
 use super::saving::{Outcome, Target, target};
 use super::sessions::{Session, Work};
@@ -14,7 +15,7 @@ use super::showing::{Given, View, order_of};
 use super::shown::{Leaf, Next, PageCategory};
 use crate::app::App;
 use crate::ledger::{EntryKind, Standing as LedgerStanding};
-use crate::page::{Action, FormDefinition, LaunchFault, Notice, Standing, Submission, html};
+use crate::page::{Action, CurrentAnswers, FormDefinition, LaunchFault, Notice, Standing, Submission, html};
 
 /// A token that is over this soon is got anew before it is used.
 const SOON: TimeDelta = TimeDelta::seconds(20);
@@ -85,7 +86,7 @@ impl Asked<'_> {
         let mut work = self.session.work.lock().await;
         self.read(&mut work).await?;
         let standing = match &work.saved {
-            Some(saved) => Standing::Saved(saved.at.to_rfc3339_opts(SecondsFormat::Secs, true).replace('T', " ").replace('Z', " UTC")),
+            Some(saved) => Standing::Saved(saved.at),
             None if work.grant.may_write_responses => Standing::Open,
             None => Standing::ReadOnly(None),
         };
@@ -107,9 +108,9 @@ impl Asked<'_> {
 
     async fn answer(&self, work: &mut Work, fields: &[(String, String)]) -> Result<Next, Fault> {
         self.read(work).await?;
-        let Some(form) = self.form(work)? else { return Ok(self.to_page()) };
+        let Some((form, on_record)) = self.form(work)? else { return Ok(self.to_page()) };
         let pairs = fields.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-        let submission = Submission::from_form(&form, pairs, self.now.date_naive());
+        let submission = Submission::from_form(&form, pairs, &on_record, self.now.date_naive());
         let chart = work.chart.as_ref().ok_or(Fault::OURS)?;
         if chart.chosen.as_deref() != Some(submission.order.as_str()) {
             // A page of another order, which this session does not show any more.
@@ -128,7 +129,7 @@ impl Asked<'_> {
 
     /// Saves answers that can be saved; the same ones once, however often they are sent.
     async fn save(&self, work: &mut Work, submission: Submission, response: Value, target: &Target) -> Result<Next, Fault> {
-        if work.saved.as_ref().is_some_and(|saved| saved.response.get("item") == Some(&submission.items)) {
+        if work.saved.as_ref().is_some_and(|saved| is_same(saved.response.get("item"), &submission.items)) {
             self.record_saved(work).await?;
             return Ok(self.to_page());
         }
@@ -186,14 +187,19 @@ impl Asked<'_> {
         Ok(())
     }
 
-    /// The form of the order that is shown; `None` while none is chosen.
-    fn form(&self, work: &Work) -> Result<Option<FormDefinition>, Fault> {
+    /// The form of the order that is shown, and what stands in its fields; `None` while none is chosen.
+    fn form(&self, work: &Work) -> Result<Option<(FormDefinition, CurrentAnswers)>, Fault> {
         let chart = work.chart.as_ref().ok_or(Fault::OURS)?;
         let Some(chosen) = &chart.chosen else { return Ok(None) };
-        let form = self.app.judge(&chart.call(None), chart, self.now, |decision| {
-            order_of(decision, chosen).map_or(Err(Fault::NO_ORDER), |order| self.app.form_of(order))
+        let saved = work.saved.as_ref().map(|saved| &saved.response);
+        let found = self.app.judge(&chart.call(saved), chart, self.now, |decision| {
+            let order = order_of(decision, chosen).ok_or(Fault::NO_ORDER)?;
+            let form = self.app.form_of(order)?;
+            let policy = self.app.policies().on(order.service_date);
+            let on_record = prefilled(&form, policy, chart, decision, order, saved);
+            Ok((form, on_record))
         })?;
-        form.map(Some)
+        found.map(Some)
     }
 
     fn response(&self, work: &Work, form: &FormDefinition, target: &Target, items: &Value) -> Result<Value, Fault> {
@@ -226,6 +232,22 @@ fn given(submission: Submission, mut draft: Value, standing: Standing) -> Given 
         members.entry("id").or_insert_with(|| Value::from(UNSAVED));
     }
     Given { answers: Some(answers), faults, focus, draft: Some(draft), standing }
+}
+
+/// Whether two responses give the same answers, wherever each was from.
+fn is_same(saved: Option<&Value>, items: &Value) -> bool {
+    saved.is_some_and(|saved| without_extensions(saved) == without_extensions(items))
+}
+
+fn without_extensions(value: &Value) -> Value {
+    match value {
+        Value::Object(members) => {
+            let kept = members.iter().filter(|(name, _)| *name != "extension");
+            Value::Object(kept.map(|(name, member)| (name.clone(), without_extensions(member))).collect())
+        }
+        Value::Array(elements) => elements.iter().map(without_extensions).collect(),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => value.clone(),
+    }
 }
 
 /// A response to be copied by hand.

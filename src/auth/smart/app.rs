@@ -141,7 +141,13 @@ impl SmartApp {
         let browsers: Vec<Browser> = request.browsers.iter().copied().map(Browser::of).collect();
         let launch = self.memory.take(parameter(request.state)?, &browsers, self.clock.now())?;
         if let Some(error) = request.error {
-            return Err(if error == "access_denied" { LaunchError::Denied } else { LaunchError::AuthorizationFailed });
+            return Err(match error {
+                "access_denied" => LaunchError::Denied,
+                "invalid_client" | "unauthorized_client" | "invalid_scope" | "invalid_request" | "unsupported_response_type" => {
+                    LaunchError::ClientRefused
+                }
+                _ => LaunchError::AuthorizationFailed,
+            });
         }
         let code = parameter(request.code.unwrap_or_default())?;
         let ehr = self.named(&launch.ehr)?;

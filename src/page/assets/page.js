@@ -2,15 +2,37 @@
 "use strict";
 (() => {
   const form = document.getElementById("answers");
-  const status = document.getElementById("preview");
+  let status = document.getElementById("preview");
   let waiting;
   let asking;
   let sent = false;
 
   const each = (selector, act, root = document) => root.querySelectorAll(selector).forEach(act);
 
+  // Other criteria decide than before: their questions take their places, and what is typed and focused stays.
+  const rebuild = (fresh) => {
+    const typed = new FormData(form);
+    const { id, selectionStart } = document.activeElement;
+    form.replaceChildren(...[...fresh.childNodes].map((node) => document.importNode(node, true)));
+    each("input[name]:not([type=hidden]), textarea[name]", (field) => {
+      if (field.type === "radio" || field.type === "checkbox") field.checked = typed.getAll(field.name).includes(field.value) || (!typed.has(field.name) && field.checked);
+      else if (typed.has(field.name)) field.value = typed.get(field.name);
+    }, form);
+    form.dataset.asked = fresh.dataset.asked;
+    status = document.getElementById("preview");
+    const focused = id && document.getElementById(id);
+    if (!focused || !form.contains(focused)) return;
+    focused.closest("details")?.setAttribute("open", "");
+    focused.focus({ preventScroll: true });
+    if (selectionStart != null && focused.setSelectionRange) focused.setSelectionRange(selectionStart, selectionStart);
+  };
+
+  const shape = (root) => root.dataset.asked + [...root.querySelectorAll("[data-block]")].map((block) => block.dataset.block).join();
+
   // What the server says anew goes in; what is typed, focused or opened stays.
   const update = (page) => {
+    const answers = page.getElementById("answers");
+    if (shape(answers) !== shape(form)) rebuild(answers);
     const open = [...document.querySelectorAll("details[open]")].map((details) => details.id);
     each("[data-live]", (part) => {
       const fresh = page.getElementById(part.id);
@@ -28,15 +50,15 @@
         const [old, now] = [field.querySelector("." + name), fresh.querySelector("." + name)];
         if (old) old.textContent = now ? now.textContent : "";
       });
-      const [old, now] = [field.querySelector("fieldset, input"), fresh.querySelector("fieldset, input")];
+      const main = "fieldset, [role=radiogroup], input, textarea";
+      const [old, now] = [field.querySelector(main), fresh.querySelector(main)];
       ["aria-invalid", "aria-describedby"].forEach((name) => {
         if (now.hasAttribute(name)) old.setAttribute(name, now.getAttribute(name));
         else old.removeAttribute(name);
       });
     });
-    const answers = page.getElementById("answers");
-    const asked = answers.dataset.asked.split(" ").filter(Boolean);
-    if (asked.some((link) => !form.dataset.asked.split(" ").includes(link))) document.getElementById("others")?.setAttribute("open", "");
+    each("[data-origin]", (part) => { part.textContent = page.getElementById(part.id)?.textContent ?? ""; });
+    each("[data-confirm]", (part) => { part.hidden = !page.getElementById(part.id); });
     form.elements.csrf.value = answers.elements.csrf.value;
     reveal();
   };
@@ -98,6 +120,9 @@
   // A printed page shows what is folded away.
   window.addEventListener("beforeprint", () => each("details:not([open])", (details) => { details.open = true; details.dataset.folded = ""; }));
   window.addEventListener("afterprint", () => each("[data-folded]", (details) => { details.open = false; delete details.dataset.folded; }));
+
+  // The reader's own time and way of writing it.
+  each("[data-time]", (time) => { time.textContent = new Date(time.dateTime).toLocaleString([], { dateStyle: "medium", timeStyle: "short" }); });
 
   document.documentElement.classList.add("live");
   reveal();

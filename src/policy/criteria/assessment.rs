@@ -108,7 +108,7 @@ impl<'a> Assessment<'a> {
         let needed = self.missing.iter().filter(|_| self.verdict.is_unknown());
         let asks: Vec<_> = needed.map(|question| wording.ask(*question)).collect();
         let statement = match (found.is_empty(), asks.is_empty()) {
-            (_, true) => found,
+            (_, true) => found.clone(),
             (true, false) => sentence(&case.say(Phrase::NotDocumented, &[])),
             (false, false) => format!("{found} {}", sentence(&case.say(Phrase::StillNeeded, &[&asks.join(", ")]))),
         };
@@ -116,6 +116,7 @@ impl<'a> Assessment<'a> {
             id,
             verdict: self.verdict,
             statement,
+            found,
             evidence: self.evidence,
             missing: self.missing,
             met_from: self.met_from,

@@ -31,6 +31,11 @@ impl<'a> Part<'_, 'a> {
         self.reference
     }
 
+    /// What it is called.
+    pub(crate) fn label(&self) -> &Label<'a> {
+        self.label
+    }
+
     fn evidence(&self, case: &OrderCase<'_, 'a>) -> Evidence<'a> {
         let (first, last) = (self.first, self.last);
         let days = if first == last { first.to_string() } else { format!("{first}/{last}") };
@@ -189,7 +194,7 @@ fn nsaids_contraindicated<'a>(case: &OrderCase<'_, 'a>) -> Assessment<'a> {
 }
 
 /// An allergy or a contraindication in the chart.
-fn nsaids_not_tolerated<'a>(case: &OrderCase<'_, 'a>) -> Option<Assessment<'a>> {
+pub(crate) fn nsaids_not_tolerated<'a>(case: &OrderCase<'_, 'a>) -> Option<Assessment<'a>> {
     let mut allergies: Vec<_> = case.facts.allergies.iter().filter(|allergy| case.dates.charted(allergy.recorded)).collect();
     allergies.sort_by_key(|allergy| &allergy.reference);
     let mut conditions: Vec<_> = active_in(case, ValueSet::NsaidContraindication).collect();

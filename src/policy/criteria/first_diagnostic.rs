@@ -140,7 +140,7 @@ pub(super) fn condition_evidence<'a>(case: &OrderCase<'_, 'a>, condition: &Condi
 }
 
 /// The latest finding of an examination within its window that can be of the joint.
-fn latest_finding<'e, 'a>(case: &SiteCase<'e, 'a>, examination: Examination) -> Option<&'e Finding<'a>> {
+pub(crate) fn latest_finding<'e, 'a>(case: &SiteCase<'e, 'a>, examination: Examination) -> Option<&'e Finding<'a>> {
     let oldest = minus_days(case.dates.today, case.policy.parameters.attestation_valid_days);
     let can_be_of_joint = |finding: &Finding<'_>| finding.side == Side::Unspecified || !case.site.membership(finding.side).is_not_met();
     case.facts
@@ -189,7 +189,7 @@ fn examination_open<'a>(case: &SiteCase<'_, 'a>, assessment: Assessment<'a>, que
 }
 
 /// Whether a form tells of an examination at all.
-fn has_examination(answers: &Answers) -> Option<()> {
+pub(crate) fn has_examination(answers: &Answers) -> Option<()> {
     (answers.sij_tenderness.is_some() || answers.tests.iter().any(Option::is_some)).then_some(())
 }
 

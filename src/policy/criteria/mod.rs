@@ -10,12 +10,12 @@ mod subsequent;
 mod visit;
 
 pub(crate) use assessment::Assessment;
-pub(crate) use conservative_care::{nsaid_courses, therapy_courses};
-pub(crate) use first_diagnostic::{active_in, earliest_onset, first_diagnostic};
+pub(crate) use conservative_care::{Part, nsaid_courses, nsaids_not_tolerated, therapy_courses};
+pub(crate) use first_diagnostic::{active_in, earliest_onset, first_diagnostic, has_examination, latest_finding};
 pub(crate) use history_known::history_known;
 pub(crate) use neurotomy::neurotomy;
 pub(crate) use second_diagnostic::second_diagnostic;
-pub(crate) use subsequent::{continuation, diagnostic_response, subsequent, within_twelve_months};
+pub(crate) use subsequent::{charted_other_treatment, continuation, diagnostic_response, subsequent, within_twelve_months};
 pub(crate) use visit::{OtherSource, one_procedure_per_visit, other_procedures, performed_by_physician};
 
 use crate::policy::form::Question;

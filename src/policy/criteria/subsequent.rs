@@ -118,6 +118,11 @@ fn with_other_treatment<'a>(case: &SiteCase<'_, 'a>) -> Assessment<'a> {
     }
 }
 
+/// Other treatment that the call or the chart shows, whatever the form says.
+pub(crate) fn charted_other_treatment<'a>(case: &SiteCase<'_, 'a>) -> Option<Assessment<'a>> {
+    drafted_treatment(case).or_else(|| charted_treatment(case))
+}
+
 /// Another order of the call for conservative therapy.
 fn drafted_treatment<'a>(case: &SiteCase<'_, 'a>) -> Option<Assessment<'a>> {
     let is_one = |order: &&Order<'_>| {

@@ -9,12 +9,12 @@ export const SAVE = 'button[name="action"][value="save"]';
 /** Shown where there is no script, or nothing can be saved; else answers are checked while they are given. */
 export const CHECK = 'button[name="action"][value="preview"]:not(.unseen)';
 
-/** What the story `nothing-documented` lacks, in the form's order. */
+/** What the story `nothing-documented` lacks, in the page's order. */
 export const ANSWERS = {
-  'pain-below-l5-nonradicular': 'true', 'pain-interferes-adls': 'true', 'pain-onset-date': day(-200),
+  'pain-below-l5-nonradicular': 'true', 'pain-interferes-adls': 'true', 'adls-limited-since': day(-200),
   'sij-tenderness': 'true', 'test-distraction': 'positive', 'test-compression': 'positive', 'test-thigh-thrust': 'positive',
+  'conservative-care-failed': 'true', 'exercise-therapy-weeks': '8', 'nsaid-weeks': '4', 'activity-modification-weeks': '6',
   'other-diagnosis-more-likely': 'false',
-  'exercise-therapy-weeks': '8', 'nsaid-weeks': '4', 'activity-modification-weeks': '6',
 };
 
 /** The catalogue's words for a key. */

@@ -240,7 +240,16 @@ pub(crate) fn unknown(id: CriterionId) -> Criterion<'static> {
 
 fn criterion(id: CriterionId, verdict: Verdict) -> Criterion<'static> {
     let statement = format!("What was found for {}.", id.as_str());
-    Criterion { id, verdict, statement, evidence: Vec::new(), missing: Vec::new(), met_from: None, remediable: true }
+    Criterion {
+        id,
+        verdict,
+        found: statement.clone(),
+        statement,
+        evidence: Vec::new(),
+        missing: Vec::new(),
+        met_from: None,
+        remediable: true,
+    }
 }
 
 /// The parts of an extension with this url.

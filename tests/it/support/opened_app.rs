@@ -204,10 +204,11 @@ pub(crate) fn hidden(answer: &Answer, name: &str) -> String {
 }
 
 /// What is missing of the story, answered.
-pub(crate) const ANSWERS: [(&str, &str); 13] = [
+pub(crate) const ANSWERS: [(&str, &str); 15] = [
     ("pain-below-l5-nonradicular", "true"),
     ("pain-interferes-adls", "true"),
-    ("pain-onset-date", "2026-03"),
+    ("adls-limited-since", "2026-03"),
+    ("examined-side", "right"),
     ("sij-tenderness", "true"),
     ("test-distraction", "positive"),
     ("test-compression", "positive"),
@@ -218,6 +219,7 @@ pub(crate) const ANSWERS: [(&str, &str); 13] = [
     ("exercise-therapy-weeks", "8"),
     ("nsaid-weeks", "4"),
     ("activity-modification-weeks", "8"),
+    ("conservative-care-failed", "true"),
 ];
 
 pub(crate) fn surfer() -> Surfer {

@@ -9,7 +9,7 @@ use sij_cds::evidence::{Gathered, Kind, PrefetchKeys, Prefetched, Reading, Readi
 use sij_cds::page::{
     About, CurrentAnswers, FieldFaults, FormDefinition, Frame, PageCase, PageView, Standing, Submission, Timeline, Unread, Words, html,
 };
-use sij_cds::policy::{Evaluation, Facts, Inquiry, Policy, PolicyFile, Reference, evaluate};
+use sij_cds::policy::{Evaluation, Facts, Inquiry, Policy, PolicyFile, Reference, evaluate, prefill};
 
 use super::{day_of_the_fixtures, story};
 
@@ -20,7 +20,7 @@ const DRAFT: &str = "draft";
 
 pub(crate) static WORDS: LazyLock<Words> = LazyLock::new(|| Words::embedded().unwrap());
 
-pub(crate) static FORM: LazyLock<FormDefinition> = LazyLock::new(|| FormDefinition::read(&questionnaire()).unwrap());
+pub(crate) static FORM: LazyLock<FormDefinition> = LazyLock::new(|| FormDefinition::read(POLICY.form.json.get()).unwrap());
 
 pub(crate) static POLICY: LazyLock<Policy> = LazyLock::new(|| Policy::read(&policy_files()).unwrap());
 
@@ -73,11 +73,53 @@ impl PageSample {
         }
     }
 
+    /// A first injection with five weeks of therapy, a diagnosis of the disc, findings and a contraindication in the chart.
+    pub(crate) fn with_gaps() -> Self {
+        let mut sample = Self::of_story("therapy-five-of-six-weeks");
+        let patient = sample.request["context"]["patientId"].as_str().unwrap().to_owned();
+        let subject = json!({"reference": format!("Patient/{patient}")});
+        let disc = json!({"resourceType": "Condition", "id": "disc", "subject": subject, "onsetDateTime": "2025-02-01",
+            "clinicalStatus": {"coding": [{"code": "active"}]},
+            "code": {"coding": [{"system": "http://hl7.org/fhir/sid/icd-10-cm", "code": "M51.26", "display": "Disc displacement, lumbar"}]}});
+        let finding = |code: &str, display: &str, positive: bool| {
+            json!({"resourceType": "Observation", "id": code, "status": "final", "subject": subject,
+                "effectiveDateTime": "2026-11-10", "valueBoolean": positive,
+                "code": {"coding": [{"system": "urn:sij-cds:findings", "code": code, "display": display}]}})
+        };
+        let findings = [finding("test-distraction", "Distraction", true), finding("test-compression", "Compression", false)];
+        push(&mut sample.request, "conditions", [disc]);
+        push(&mut sample.request, "observations", findings);
+        sample.request["prefetch"]["questionnaireResponses"] = json!({"resourceType": "Bundle", "type": "searchset"});
+        sample.charted()
+    }
+
+    /// A second injection, where the chart has an entry that cannot be told.
+    pub(crate) fn unclear_history() -> Self {
+        let mut sample = Self::of_story("second-diagnostic-day-15");
+        let patient = sample.request["context"]["patientId"].as_str().unwrap().to_owned();
+        let entry = json!({"resourceType": "Procedure", "id": "unclear", "status": "unknown", "performedDateTime": "2026-09-02",
+            "subject": {"reference": format!("Patient/{patient}")},
+            "code": {"coding": [{"system": "http://www.ama-assn.org/go/cpt", "code": "27096", "display": "SI joint injection"}]}});
+        push(&mut sample.request, "procedures", [entry]);
+        sample.request["prefetch"]["questionnaireResponses"] = json!({"resourceType": "Bundle", "type": "searchset"});
+        sample.charted()
+    }
+
     /// After a form with these fields was sent.
     pub(crate) fn submitting(mut self, pairs: &[(&str, &str)]) -> Self {
-        let submission = Submission::from_form(&self.form, pairs.iter().copied(), day_of_the_fixtures().date_naive());
-        self.answers = submission.answers.with_origins_of(&self.answers);
+        let submission = Submission::from_form(&self.form, pairs.iter().copied(), &self.answers, day_of_the_fixtures().date_naive());
+        self.answers = submission.answers;
         (self.items, self.faults, self.focus) = (Some(submission.items), submission.faults, submission.focus);
+        self
+    }
+
+    /// With what the chart says in the fields, as the app shows it.
+    pub(crate) fn charted(mut self) -> Self {
+        let today = day_of_the_fixtures().date_naive();
+        self.answers = judged(&self.request.to_string(), |evaluation, facts| {
+            let on_record = prefill(&POLICY, facts, &evaluation.orders[0].order, today);
+            CurrentAnswers::of_chart(&POLICY, &on_record)
+        });
         self
     }
 
@@ -155,4 +197,13 @@ pub(crate) fn judged<T>(request: &str, act: impl FnOnce(&Evaluation<'_>, &Facts<
     let facts = gathered.facts(Reading { policy: &POLICY, patient_id: &patient, options: ReadingOptions::none() });
     let inquiry = Inquiry { patient: Reference::new("Patient", patient.clone().into()), as_of: day_of_the_fixtures() };
     act(&evaluate(&POLICY, &facts, inquiry), &facts)
+}
+
+fn push(request: &mut Value, list: &str, resources: impl IntoIterator<Item = Value>) {
+    let list = &mut request["prefetch"][list];
+    if !list["entry"].is_array() {
+        *list = json!({"resourceType": "Bundle", "type": "searchset", "entry": []});
+    }
+    let entries = resources.into_iter().map(|resource| json!({"resource": resource}));
+    list["entry"].as_array_mut().unwrap().extend(entries);
 }

@@ -69,7 +69,7 @@ export async function darkAndForcedColors(world, check) {
 export async function faultsInAnswersAreTold(world, check) {
   const page = await (await world.browsers.context()).newPage();
   await open(world, page, { story: STORY });
-  await fill(page, { 'pain-onset-date': '31.12.2025', 'exercise-therapy-weeks': 'six' });
+  await fill(page, { 'adls-limited-since': '31.12.2025', 'exercise-therapy-weeks': 'six' });
   await page.locator(SAVE).click();
   await page.waitForSelector('#faults .banner');
   const shown = await read(page);

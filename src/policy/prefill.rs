@@ -1,0 +1,247 @@
+//! What a chart answers of the documentation form's questions, each with its source: the values that the criteria compute anyway.
+//! Not here: merging them with the answers of earlier forms, and showing them ([`crate::app`], [`crate::page`]).
+
+use chrono::NaiveDate;
+
+use super::case::{OrderCase, SiteCase};
+use super::course::{Course, longest};
+use super::criteria::{self, Assessment, Part};
+use super::dates::{DateInterval, plus_months};
+use super::definition::Policy;
+use super::evaluate::sites;
+use super::evaluation::{Evidence, InjectionSource, Reference};
+use super::facts::{Examination, Facts, Side};
+use super::form::{PROVOCATION_TESTS, Question};
+use super::history::{Injection, acts, history};
+use super::possible::why;
+use super::response::relief_by_scores;
+use super::value_sets::ValueSet;
+
+const DAYS_A_WEEK: i64 = 7;
+
+/// A value that can stand in a field of the form.
+#[derive(Clone, Debug, PartialEq)]
+pub enum AnswerValue {
+    /// Yes or no.
+    Boolean(bool),
+    /// A number.
+    Number(f64),
+    /// A date, whole or partial.
+    Date(DateInterval),
+    /// The code of an option.
+    Code(&'static str),
+}
+
+/// What the chart says in answer to one question.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ChartedAnswer<'a> {
+    /// The question.
+    pub question: Question,
+    /// The value.
+    pub value: AnswerValue,
+    /// The resource it was read from; `None` for the order itself.
+    pub source: Option<Reference<'a>>,
+    /// What the resource shows, in words.
+    pub what: String,
+    /// The day, or the first and the last, of what it rests on.
+    pub date: Option<String>,
+    /// Whether the value, as an answer, could speak against the order: a chart never disproves, so a person has to confirm it.
+    pub needs_confirmation: bool,
+}
+
+/// An injection of the chart, as one repetition of `prior-injection`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ChartedInjectionAnswers<'a> {
+    /// Why it is only a possible one; `None` for an injection.
+    pub doubt: Option<String>,
+    /// Its date, side and relief, as far as the chart has them.
+    pub answers: Vec<ChartedAnswer<'a>>,
+}
+
+/// What is on record in answer to the form's questions about an order.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Prefill<'a> {
+    /// The forms that count, the newest first.
+    pub forms: Vec<Reference<'a>>,
+    /// Of these the newest whose examination is of a joint of the order.
+    pub examination: Option<Reference<'a>>,
+    /// The chart's answers outside of the repeating group.
+    pub answers: Vec<ChartedAnswer<'a>>,
+    /// The injections that no counted form names, and what may be one, oldest first.
+    pub injections: Vec<ChartedInjectionAnswers<'a>>,
+}
+
+/// What is on record in answer to the form's questions about an order; nothing for an order the facts do not have.
+#[must_use]
+pub fn prefill<'a>(policy: &Policy, facts: &Facts<'a>, order: &Reference<'_>, today: NaiveDate) -> Prefill<'a> {
+    let Some(order) = facts.orders.iter().find(|known| known.reference == *order) else { return Prefill::default() };
+    let case = OrderCase::new(policy, facts, order, today);
+    let acts = acts(&case);
+    let joints: Vec<_> = sites(case.order.side).iter().map(|site| SiteCase::new(&case, *site, history(&case, &acts, *site))).collect();
+    let examination = case
+        .forms
+        .iter()
+        .find(|form| joints.iter().any(|joint| case.examines(form, joint.site)) && criteria::has_examination(&form.answers).is_some());
+    Prefill {
+        forms: case.forms.iter().map(|form| form.reference.clone()).collect(),
+        examination: examination.map(|form| form.reference.clone()),
+        answers: answers(&case, &joints),
+        injections: injections(&joints),
+    }
+}
+
+fn answers<'a>(case: &OrderCase<'_, 'a>, joints: &[SiteCase<'_, 'a>]) -> Vec<ChartedAnswer<'a>> {
+    let mut found = Vec::new();
+    found.extend(examined_side(case));
+    found.extend(examinations(joints));
+    found.extend(limited_since(case));
+    let weeks = &case.policy.thresholds;
+    let therapy = criteria::therapy_courses(case, ValueSet::TherapySession);
+    found.extend(course(Question::ExerciseTherapyWeeks, therapy, weeks.exercise_therapy_weeks));
+    found.extend(criteria::nsaids_not_tolerated(case).and_then(|found| assessed(Question::NsaidContraindicated, found)));
+    found.extend(course(Question::NsaidWeeks, criteria::nsaid_courses(case), weeks.nsaid_weeks));
+    let activity = criteria::therapy_courses(case, ValueSet::ActivityModification);
+    found.extend(course(Question::ActivityModificationWeeks, activity, weeks.activity_modification_weeks));
+    found.extend(disc_or_facet(case));
+    let other = joints.first().and_then(criteria::charted_other_treatment);
+    found.extend(other.and_then(|found| assessed(Question::AdjunctNoninvasiveTreatment, found)));
+    found
+}
+
+/// The joint that is to be injected is the one to examine.
+fn examined_side<'a>(case: &OrderCase<'_, 'a>) -> Option<ChartedAnswer<'a>> {
+    Some(ChartedAnswer {
+        question: Question::ExaminedSide,
+        value: AnswerValue::Code(code(case.order.side)?),
+        source: None,
+        what: case.order.label.to_string(),
+        date: None,
+        needs_confirmation: false,
+    })
+}
+
+fn code(side: Side) -> Option<&'static str> {
+    match side {
+        Side::Left => Some("left"),
+        Side::Right => Some("right"),
+        Side::Both => Some("both"),
+        Side::Unspecified => None,
+    }
+}
+
+/// The findings of the examination; of two joints only what is the same for both.
+fn examinations<'a>(joints: &[SiteCase<'_, 'a>]) -> Vec<ChartedAnswer<'a>> {
+    let tests = PROVOCATION_TESTS.iter().enumerate().map(|(place, question)| (Examination::Provocation(place), *question));
+    let all = std::iter::once((Examination::Tenderness, Question::SijTenderness)).chain(tests);
+    let answer = |(examination, question)| {
+        let mut findings = joints.iter().map(|joint| criteria::latest_finding(joint, examination));
+        let first = findings.next()??;
+        let value = match (examination, first.positive) {
+            (Examination::Tenderness, positive) => AnswerValue::Boolean(positive),
+            (Examination::Provocation(_), true) => AnswerValue::Code("positive"),
+            (Examination::Provocation(_), false) => AnswerValue::Code("negative"),
+        };
+        let is_same = findings.all(|finding| finding.is_some_and(|finding| finding.positive == first.positive));
+        is_same.then(|| ChartedAnswer {
+            question,
+            value,
+            source: Some(first.reference.clone()),
+            what: String::new(),
+            date: first.date.map(|date| date.to_string()),
+            needs_confirmation: false,
+        })
+    };
+    all.filter_map(answer).collect()
+}
+
+/// Since the onset of the pain; one that is not long enough ago is for a person to confirm.
+fn limited_since<'a>(case: &OrderCase<'_, 'a>) -> Option<ChartedAnswer<'a>> {
+    let (onset, condition) = criteria::earliest_onset(case)?;
+    let is_long = plus_months(onset.hi(), case.policy.thresholds.pain_duration_months) <= case.dates.service;
+    Some(ChartedAnswer {
+        question: Question::AdlsLimitedSince,
+        value: AnswerValue::Date(onset),
+        source: Some(condition.reference.clone()),
+        what: condition.label.to_string(),
+        date: None,
+        needs_confirmation: !is_long,
+    })
+}
+
+/// The whole weeks of the longest course.
+fn course<'a>(question: Question, courses: Vec<Course<Part<'_, 'a>>>, needed: u32) -> Option<ChartedAnswer<'a>> {
+    let course = longest(courses)?;
+    let weeks = u32::try_from(course.days() / DAYS_A_WEEK).ok()?;
+    let part = course.parts.first()?;
+    let date = if course.first == course.last { course.first.to_string() } else { format!("{}/{}", course.first, course.last) };
+    Some(ChartedAnswer {
+        question,
+        value: AnswerValue::Number(f64::from(weeks)),
+        source: Some(part.reference().clone()),
+        what: part.label().to_string(),
+        date: Some(date),
+        needs_confirmation: weeks < needed,
+    })
+}
+
+/// A yes that the evidence of a criterion gives.
+fn assessed(question: Question, assessment: Assessment<'_>) -> Option<ChartedAnswer<'_>> {
+    let Evidence { resource, date, what } = assessment.evidence.into_iter().next()?;
+    Some(ChartedAnswer { question, value: AnswerValue::Boolean(true), source: Some(resource), what, date, needs_confirmation: false })
+}
+
+/// A coded diagnosis of the disc or facet joints speaks against the order, so a person has to confirm that it is what hurts.
+fn disc_or_facet<'a>(case: &OrderCase<'_, 'a>) -> Option<ChartedAnswer<'a>> {
+    let condition = criteria::active_in(case, ValueSet::DiscOrFacetPain).min_by_key(|condition| &condition.reference)?;
+    Some(ChartedAnswer {
+        question: Question::DiscOrFacetEvidence,
+        value: AnswerValue::Boolean(true),
+        source: Some(condition.reference.clone()),
+        what: condition.label.to_string(),
+        date: condition.onset.or(condition.recorded).map(|date| date.to_string()),
+        needs_confirmation: true,
+    })
+}
+
+fn injections<'a>(joints: &[SiteCase<'_, 'a>]) -> Vec<ChartedInjectionAnswers<'a>> {
+    let mut found: Vec<(DateInterval, Reference<'a>, ChartedInjectionAnswers<'a>)> = Vec::new();
+    for joint in joints {
+        let known = joint.injections.iter().enumerate().map(|(place, injection)| (Some(place), injection));
+        let possible = joint.open.iter().map(|injection| (None, injection));
+        for (place, injection) in known.chain(possible) {
+            let is_charted = injection.source == InjectionSource::Chart && injection.answers.is_empty();
+            if is_charted && !found.iter().any(|(_, reference, _)| *reference == injection.reference) {
+                let charted = charted(joint, place, injection);
+                found.push((injection.when, injection.reference.clone(), charted));
+            }
+        }
+    }
+    found.sort_by(|left, right| left.0.cmp(&right.0).then_with(|| left.1.cmp(&right.1)));
+    found.into_iter().map(|(_, _, charted)| charted).collect()
+}
+
+fn charted<'a>(joint: &SiteCase<'_, 'a>, place: Option<usize>, injection: &Injection<'_, 'a>) -> ChartedInjectionAnswers<'a> {
+    let doubt = place.is_none().then(|| why(joint, injection));
+    let answer = |question, value| ChartedAnswer {
+        question,
+        value,
+        source: Some(injection.reference.clone()),
+        what: injection.label.map(ToString::to_string).unwrap_or_default(),
+        date: injection.date(),
+        needs_confirmation: doubt.is_some(),
+    };
+    let date = injection.is_dated.then(|| answer(Question::InjectionDate, AnswerValue::Date(injection.when)));
+    // An entry without a side that may be of the order's only joint is asked about as one of it.
+    let asked = if injection.side == Side::Unspecified && joint.order.side != Side::Both { joint.site.side() } else { injection.side };
+    let side = code(asked).map(|code| answer(Question::InjectionSide, AnswerValue::Code(code)));
+    let relief = place.and_then(|place| relief_by_scores(joint, place));
+    let relief = relief.map(|relief| ChartedAnswer {
+        question: Question::ReliefPercent,
+        value: AnswerValue::Number(relief.percent),
+        source: Some(relief.score.reference.clone()),
+        what: relief.words,
+        date: Some(relief.score.date.to_string()),
+        needs_confirmation: !relief.is_enough,
+    });
+    ChartedInjectionAnswers { answers: date.into_iter().chain(side).chain(relief).collect(), doubt }
+}

@@ -1,0 +1,172 @@
+//! Where each question stands on the page, what stands in its field before anybody writes, and what of that counts as an answer.
+
+use serde_json::Value;
+use sij_cds::page::{CurrentAnswers, Origin, PartView, SiteBlocks, Standing};
+
+use crate::support::day_of_the_fixtures;
+use crate::support::html::Html;
+use crate::support::page::PageSample;
+
+/// The items of a linkId, at any depth.
+fn answers(items: &Value, link_id: &str) -> Vec<Value> {
+    let items = items.as_array().into_iter().flatten();
+    let below = items.flat_map(|item| {
+        let own = (item["linkId"] == link_id).then(|| item["answer"][0].clone());
+        own.into_iter().chain(answers(&item["item"], link_id)).collect::<Vec<_>>()
+    });
+    below.collect()
+}
+
+/// What is in the fields of a page, as a browser sends it.
+fn sent(sample: &PageSample) -> Vec<(String, String)> {
+    let page = Html::parse(&sample.html());
+    let inputs = page.all("input").into_iter().filter(|input| match input.get("type") {
+        Some("radio" | "checkbox") => input.get("checked").is_some(),
+        _ => true,
+    });
+    inputs.map(|input| (input.get("name").unwrap().to_owned(), input.get("value").unwrap_or_default().to_owned())).collect()
+}
+
+fn sending(sample: PageSample, more: &[(&str, &str)]) -> PageSample {
+    let sent = sent(&sample);
+    let changed = |name: &str| more.iter().any(|(known, _)| *known == name && name != "confirm");
+    let kept = sent.iter().map(|(name, value)| (name.as_str(), value.as_str())).filter(|(name, _)| !changed(name));
+    let pairs: Vec<_> = kept.chain(more.iter().copied()).collect();
+    sample.submitting(&pairs)
+}
+
+fn items(sample: &PageSample) -> &Value {
+    sample.items.as_ref().unwrap()
+}
+
+fn first_block(site: &SiteBlocks) -> (&str, Vec<&str>) {
+    let block = &site.blocks[0];
+    let names = block.parts.iter().map(|part| match part {
+        PartView::Field(field) => field.name.as_str(),
+        PartView::Group(group) => group.id.as_str(),
+    });
+    (block.criterion.as_ref().map_or("", |criterion| criterion.id), names.collect())
+}
+
+#[test]
+fn the_five_tests_are_one_table_with_a_row_each() {
+    let page = Html::parse(&PageSample::with_gaps().html());
+    let tables = page.all("fieldset").into_iter().filter(|group| group.get("class") == Some("group table")).count();
+    let rows: Vec<_> = page.elements().into_iter().filter(|element| element.get("role") == Some("radiogroup")).collect();
+    assert_eq!((tables, rows.len()), (1, 5));
+    for row in rows {
+        assert!(row.text.contains("Positive") && row.text.contains("Not done"), "{row:?}");
+    }
+}
+
+#[test]
+fn beyond_twelve_months_the_exception_is_asked_first_and_its_reason_once_it_is_claimed() {
+    let sample = PageSample::of_story("beyond-twelve-months").charted();
+    let view = sample.view();
+    assert_eq!(first_block(&view.form.sites[0]), ("III", vec!["definitive-therapy-not-available", "definitive-therapy-reason"]));
+    let words = "If definitive therapy is not tolerated or not available, say so here; the plan then decides case by case.";
+    assert!(Html::parse(&sample.html()).text().contains(words));
+    let reason = |sample: &PageSample| {
+        let page = Html::parse(&sample.html());
+        page.elements().into_iter().find(|field| field.get("data-field") == Some("definitive-therapy-reason")).unwrap()
+    };
+    assert!(reason(&sample).get("hidden").is_some());
+    let claimed = sample.submitting(&[("definitive-therapy-not-available", "true"), ("definitive-therapy-reason", "Declined")]);
+    assert!(reason(&claimed).get("hidden").is_none());
+    assert_eq!(answers(items(&claimed), "definitive-therapy-reason")[0]["valueString"], "Declined");
+}
+
+#[test]
+fn a_denial_says_what_the_reader_can_do() {
+    let page = Html::parse(&PageSample::of_story("two-failed-diagnostics").html()).text();
+    assert!(page.contains("If the record is wrong or incomplete, correct it below. Otherwise choose another treatment"), "{page}");
+    assert!(page.contains("Correct it: "), "{page}");
+}
+
+#[test]
+fn what_may_be_an_injection_counts_only_once_it_is_confirmed_or_corrected() {
+    let sample = PageSample::unclear_history();
+    let view = sample.view();
+    let (criterion, parts) = first_block(&view.form.sites[0]);
+    assert_eq!((criterion, parts.last()), ("history", Some(&"injection-history-complete")));
+    let page = Html::parse(&sample.html()).text();
+    assert!(page.contains("May be an injection of this joint: confirm or correct.") && page.contains("(status unknown)"), "{page}");
+    let dates = |sample: &PageSample| -> Vec<String> {
+        answers(items(sample), "injection-date").iter().map(|answer| answer["valueDate"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(dates(&sending(sample.clone(), &[])), ["2026-11-09"]);
+    let confirmed = sending(sample.clone(), &[("confirm", "prior-injection.0.injection-date")]);
+    assert_eq!(dates(&confirmed), ["2026-09-02", "2026-11-09"]);
+    let corrected = sending(sample.clone(), &[("prior-injection.0.injection-date", "2026-08-30")]);
+    assert_eq!(dates(&corrected), ["2026-08-30", "2026-11-09"]);
+    let other_removed = sending(sample, &[("action", "remove:prior-injection.1")]);
+    assert_eq!(dates(&other_removed), Vec::<String>::new());
+}
+
+#[test]
+fn a_value_of_the_chart_that_speaks_against_the_order_counts_only_once_it_is_confirmed() {
+    let sample = PageSample::with_gaps();
+    let value = |name: &str| sample.answers.get(name).map(|answer| (answer.value.clone(), answer.origin.needs_confirmation()));
+    assert_eq!(value("exercise-therapy-weeks"), Some(("5".to_owned(), true)));
+    assert_eq!(value("disc-or-facet-evidence"), Some(("true".to_owned(), true)));
+    assert_eq!(value("test-distraction"), Some(("positive".to_owned(), false)));
+    let untouched = sending(sample.clone(), &[]);
+    for link_id in ["exercise-therapy-weeks", "disc-or-facet-evidence"] {
+        assert_eq!(answers(items(&untouched), link_id), Vec::<Value>::new());
+        let confirmed = sending(sample.clone(), &[("confirm", link_id)]);
+        assert_eq!(answers(items(&confirmed), link_id).len(), 1, "{link_id}");
+    }
+    assert_eq!(
+        answers(items(&sending(sample.clone(), &[("exercise-therapy-weeks", "7")])), "exercise-therapy-weeks")[0]["valueInteger"],
+        7
+    );
+    let finding = &answers(items(&untouched), "test-distraction")[0];
+    assert_eq!(finding["extension"][0]["extension"][0]["valueCode"], "auto-server");
+}
+
+#[test]
+fn the_joint_examined_is_the_orders_until_another_is_chosen() {
+    let sample = PageSample::with_gaps();
+    let side = sample.answers.get("examined-side").unwrap();
+    assert_eq!((side.value.as_str(), &side.origin), ("left", &Origin::Order));
+    assert_eq!(answers(items(&sending(sample, &[])), "examined-side")[0]["valueCoding"]["code"], "left");
+}
+
+#[test]
+fn after_saving_the_form_is_folded_and_no_button_stands_out() {
+    let sample = PageSample::with_gaps().standing(Standing::Saved(day_of_the_fixtures()));
+    let page = Html::parse(&sample.html());
+    assert!(page.by_id("others").get("open").is_none());
+    let save = page.all("button").into_iter().find(|button| button.get("value") == Some("save")).unwrap();
+    assert_eq!(save.get("class"), None);
+    assert!(sample.view().form.sites.iter().flat_map(|site| &site.blocks).all(|block| block.parts.is_empty()));
+    let time = page.all("time");
+    assert_eq!((time[0].get("datetime"), time[0].text.as_str()), (Some("2026-11-22T10:00:00Z"), "2026-11-22, 10:00 UTC"));
+}
+
+#[test]
+fn an_answer_to_version_1_of_the_form_stands_where_version_2_asks() {
+    let items = serde_json::json!([{"linkId": "pain-onset-date", "answer": [{"valueDate": "2026-03"}]}]);
+    let answers = CurrentAnswers::of_items(&crate::support::page::FORM, &items, |_| Origin::Typed);
+    assert_eq!(answers.get("adls-limited-since").map(|answer| answer.value.as_str()), Some("2026-03"));
+}
+
+#[test]
+fn a_newer_form_goes_before_an_older_one_and_both_before_the_chart() {
+    let of = |date: &str, relief: Option<&str>| {
+        let mut answers = CurrentAnswers::default();
+        answers.set("prior-injection.0.injection-date", date, Origin::Typed);
+        answers.set("prior-injection.0.relief-percent", relief.unwrap_or_default(), Origin::Typed);
+        answers
+    };
+    let (mut newest, mut older, mut chart) = (of("2026-05-04", None), of("2026-05-04", Some("60")), of("2026-01-05", None));
+    newest.set("nsaid-weeks", "4", Origin::Typed);
+    older.set("nsaid-weeks", "2", Origin::Typed);
+    chart.set("exercise-therapy-weeks", "8", Origin::Order);
+    newest.fill_from(&older, |_| true);
+    newest.fill_from(&chart, |_| true);
+    let value = |name: &str| newest.get(name).map(|answer| answer.value.as_str());
+    assert_eq!((value("nsaid-weeks"), value("exercise-therapy-weeks")), (Some("4"), Some("8")));
+    assert_eq!((value("prior-injection.0.relief-percent"), value("prior-injection.1.injection-date")), (Some("60"), Some("2026-01-05")));
+    assert_eq!(newest.repetitions("prior-injection"), 2);
+}
