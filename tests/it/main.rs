@@ -73,3 +73,4 @@ mod stories;
 mod support;
 mod tls;
 mod traces;
+mod unreadable_entries;
