@@ -21,7 +21,7 @@ fn every_evaluated_request_comes_out_as_the_second_program_has_it() {
 #[test]
 fn every_case_of_the_policy_comes_out_as_it_says() {
     let cases = policy_cases();
-    assert!(cases.len() >= 440, "only {} cases found", cases.len());
+    assert!(cases.len() >= 439, "only {} cases found", cases.len());
     assert_all_agree(&cases);
 }
 

@@ -48,7 +48,7 @@ async fn fault(app: &TestApp, base: &str) -> Option<String> {
     assert_eq!(answer.status, 200, "{}", answer.text());
     let answer = answer.json();
     let detail = answer["cards"][0]["detail"].as_str().expect("a card");
-    let reason = |line: &str| Some(line.strip_prefix("Could not be read (")?.strip_suffix("): procedures.")?.to_owned());
+    let reason = |line: &str| Some(line.strip_prefix("- Could not be read (")?.strip_suffix("): procedures.")?.to_owned());
     detail.lines().find_map(reason)
 }
 
@@ -222,7 +222,7 @@ async fn one_broken_entry_harms_nothing_but_itself() {
     let card = sign_without_procedures(&app(&server.base()), &server.base()).await.json()["cards"][0].clone();
     let whole = TestApp::on_the_day_of_the_fixtures().sign_text(&story(STORY).request).await.json();
     assert_eq!(card["summary"], whole["cards"][0]["summary"]);
-    assert!(card["detail"].as_str().unwrap().contains("could not be read and were left out: 1."), "{card}");
+    assert!(card["detail"].as_str().unwrap().contains("could not be read in full: 1."), "{card}");
 }
 
 #[tokio::test]
@@ -254,8 +254,8 @@ async fn one_slow_search_among_quick_ones_is_the_one_that_is_missing() {
     let answer = app.sign_text(&call_with_server(&story(STORY), &server.base(), |_| false).to_string()).await.json();
     assert!(begun.elapsed() < Duration::from_secs(3), "{:?}", begun.elapsed());
     let detail = answer["cards"][0]["detail"].as_str().unwrap();
-    let missing: Vec<_> = detail.lines().filter(|line| line.starts_with("Could not be read")).collect();
-    assert_eq!(missing, ["Could not be read (the FHIR server took too long): procedures."]);
+    let missing: Vec<_> = detail.lines().filter(|line| line.starts_with("- Could not be read")).collect();
+    assert_eq!(missing, ["- Could not be read (the FHIR server took too long): procedures."]);
 }
 
 #[tokio::test]

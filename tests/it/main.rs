@@ -74,3 +74,4 @@ mod stories;
 mod support;
 mod tls;
 mod traces;
+mod unreadable_entries;

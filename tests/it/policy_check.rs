@@ -46,7 +46,7 @@ fn every_embedded_case_agrees_with_the_engine() {
     let disagreeing: Vec<_> = cases.iter().filter(|case| !case.agrees()).collect();
     assert!(disagreeing.is_empty(), "{disagreeing:#?}");
     println!("{} cases agree", cases.len());
-    assert!(cases.len() >= 440, "only {} cases found", cases.len());
+    assert!(cases.len() >= 439, "only {} cases found", cases.len());
 }
 
 #[test]
@@ -86,7 +86,7 @@ fn a_case_that_expects_too_much_or_too_little_disagrees() {
     let case = versions[0].cases.iter().find(|case| case.file == chart).unwrap();
     let CaseOutcome::Disagrees(disagreements) = &case.outcome else { panic!("{:?}", case.outcome) };
     let places: Vec<_> = disagreements.iter().map(|found| (found.expected.as_deref(), found.found.as_deref())).collect();
-    assert_eq!(places, [(None, Some("unknown")), (None, Some("met")), (Some("met"), None)], "{disagreements:?}");
+    assert_eq!(places, [(None, Some("unknown")), (Some("met"), None), (None, Some("met"))], "{disagreements:?}");
 }
 
 #[test]

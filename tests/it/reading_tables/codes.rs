@@ -45,10 +45,6 @@ struct Sample {
 }
 
 impl Sample {
-    fn coding(&self, system: &str, code: &str) -> Value {
-        json!({"system": system, "code": code})
-    }
-
     #[track_caller]
     fn assert_found(&self, coding: &Value) {
         assert!(is_found(&self.set, coding), "{coding} is not found in {}", self.set);
@@ -57,6 +53,10 @@ impl Sample {
     fn is_billing_code(&self) -> bool {
         [CPT, HCPCS].contains(&self.system.as_str())
     }
+}
+
+fn coding(system: &str, code: &str) -> Value {
+    json!({"system": system, "code": code})
 }
 
 /// The first and the last code of every system of every value set.
@@ -209,7 +209,7 @@ fn a_code_of_every_set_is_found_under_every_name_of_its_system_in_every_spelling
     let mut tried = 0;
     for sample in samples() {
         for spelling in names(&sample.system).iter().flat_map(|name| spellings(name)) {
-            sample.assert_found(&sample.coding(&spelling, &sample.code));
+            sample.assert_found(&coding(&spelling, &sample.code));
             tried += 1;
         }
     }
@@ -219,18 +219,18 @@ fn a_code_of_every_set_is_found_under_every_name_of_its_system_in_every_spelling
 #[test]
 fn a_code_is_not_found_under_a_local_system() {
     for sample in samples() {
-        let coding = sample.coding(LOCAL, &sample.code);
-        assert!(!is_found(&sample.set, &coding), "{coding} is found in {}", sample.set);
+        let local = coding(LOCAL, &sample.code);
+        assert!(!is_found(&sample.set, &local), "{local} is found in {}", sample.set);
     }
 }
 
 #[test]
 fn a_code_is_found_in_either_case_and_a_diagnosis_without_its_dot() {
     for sample in samples() {
-        sample.assert_found(&sample.coding(&sample.system, &sample.code.to_lowercase()));
-        sample.assert_found(&sample.coding(&sample.system, &format!(" {} ", sample.code)));
+        sample.assert_found(&coding(&sample.system, &sample.code.to_lowercase()));
+        sample.assert_found(&coding(&sample.system, &format!(" {} ", sample.code)));
         if sample.system == ICD10 {
-            sample.assert_found(&sample.coding(ICD10, &sample.code.replace('.', "")));
+            sample.assert_found(&coding(ICD10, &sample.code.replace('.', "")));
         }
     }
 }
@@ -239,11 +239,11 @@ fn a_code_is_found_in_either_case_and_a_diagnosis_without_its_dot() {
 fn cpt_and_hcpcs_are_one_namespace_which_modifiers_follow() {
     for sample in samples().iter().filter(|sample| sample.is_billing_code()) {
         let other = if sample.system == CPT { HCPCS } else { CPT };
-        sample.assert_found(&sample.coding(other, &sample.code));
+        sample.assert_found(&coding(other, &sample.code));
         sample.assert_found(&json!({"code": sample.code}));
         for separator in [":", "-", " ", ": ", " - "] {
-            sample.assert_found(&sample.coding(&sample.system, &format!("{}{separator}59", sample.code)));
+            sample.assert_found(&coding(&sample.system, &format!("{}{separator}59", sample.code)));
         }
-        sample.assert_found(&sample.coding(&sample.system, &format!("{}-59-76", sample.code)));
+        sample.assert_found(&coding(&sample.system, &format!("{}-59-76", sample.code)));
     }
 }

@@ -85,7 +85,7 @@ fn the_first_days_that_are_no_placeholders_are_dates() {
 }
 
 /// The verdict of I.A.1, where the onset is the chart's alone.
-fn duration(onset: Value, recorded: Option<&str>) -> String {
+fn duration(onset: &Value, recorded: Option<&str>) -> String {
     let mut pain = problem(&icd10("M46.1"));
     pain.as_object_mut().unwrap().remove("onsetDateTime");
     pain.as_object_mut().unwrap().extend(onset.as_object().unwrap().clone());
@@ -99,13 +99,13 @@ fn duration(onset: Value, recorded: Option<&str>) -> String {
 fn every_placeholder_of_an_onset_gives_way_to_the_next_element() {
     for day in PLACEHOLDERS.into_iter().chain(UP_TO_BIRTH) {
         for onset in [json!({"onsetDateTime": day}), json!({"onsetPeriod": {"start": day}})] {
-            assert_eq!(duration(onset.clone(), None), "unknown", "{onset}");
-            assert_eq!(duration(onset.clone(), Some("2026-05-04")), "met", "{onset}");
-            assert_eq!(duration(onset.clone(), Some("2026-11-01")), "unknown", "{onset}");
+            assert_eq!(duration(&onset, None), "unknown", "{onset}");
+            assert_eq!(duration(&onset, Some("2026-05-04")), "met", "{onset}");
+            assert_eq!(duration(&onset, Some("2026-11-01")), "unknown", "{onset}");
         }
     }
-    assert_eq!(duration(json!({"onsetDateTime": "2026-05-04"}), None), "met");
-    assert_eq!(duration(json!({"onsetPeriod": {"start": "2026-05-04"}}), None), "met");
+    assert_eq!(duration(&json!({"onsetDateTime": "2026-05-04"}), None), "met");
+    assert_eq!(duration(&json!({"onsetPeriod": {"start": "2026-05-04"}}), None), "met");
 }
 
 #[test]

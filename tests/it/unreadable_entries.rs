@@ -1,0 +1,220 @@
+//! The law that what is harder to read never decides for an order. Every request with a known answer is taken, one entry of its chart
+//! is put in words, loses its code system, moves to a local one or has one member of another JSON type; the order must not become
+//! supported by it, and must not come nearer to it except by a doubt.
+//!
+//! The policy's reading itself makes these exceptions, and the law says nothing about them:
+//! - A form says that every earlier injection is named: then what may be an injection is none (section 6, `history`).
+//! - A form that cannot be read decides nothing: an older one takes its place, and the injections it names are not known.
+//! - V looks at coded procedures and orders alone, and VI presumes a physician where nothing is said.
+//! - A diagnosis without a readable code is one of disc or facet only by its words (I.A.5).
+//! - Where no specific diagnosis has an onset, that of an unspecific one dates the pain (I.A.1).
+//! - A finding that cannot be read is no finding, so that the one before it is the latest; a pain score likewise.
+//! - What a reference names cannot be found if it cannot be read: therapy for a knee is then therapy without a reason.
+
+use std::sync::LazyLock;
+
+use serde_json::{Value, json};
+
+use crate::support::{Case, Evaluator, all_cases};
+
+static EVALUATOR: LazyLock<Evaluator> = LazyLock::new(Evaluator::new);
+
+/// From the most favourable to the least.
+const DETERMINATIONS: [&str; 6] =
+    ["supported", "needs-documentation", "not-yet", "individual-consideration", "indeterminate", "not-supported"];
+
+/// One mutation of this many is tried.
+const STRIDE: usize = 7;
+
+/// How an entry becomes harder to read.
+#[derive(Clone, Debug, PartialEq)]
+enum Loss {
+    Words,
+    System,
+    LocalSystem,
+    /// The member has another JSON type.
+    Malformed(String),
+}
+
+/// An entry of a prefetch Bundle, and what it loses.
+#[derive(Clone, Debug)]
+struct Mutation {
+    key: String,
+    position: usize,
+    loss: Loss,
+}
+
+impl Mutation {
+    fn resource<'r>(&self, request: &'r Value) -> &'r Value {
+        &request["prefetch"][&self.key]["entry"][self.position]["resource"]
+    }
+
+    fn kind<'r>(&self, request: &'r Value) -> &'r str {
+        self.resource(request)["resourceType"].as_str().unwrap_or_default()
+    }
+
+    /// The request with the entry harder to read.
+    fn apply(&self, request: &Value) -> Value {
+        let mut request = request.clone();
+        let resource = &mut request["prefetch"][&self.key]["entry"][self.position]["resource"];
+        match &self.loss {
+            Loss::Malformed(member) => resource[member] = if resource[member].is_number() { json!("x") } else { json!(7) },
+            Loss::Words | Loss::System | Loss::LocalSystem => {
+                let member = concept_of(resource).unwrap_or("code");
+                lose_code(&mut resource[member], &self.loss);
+            }
+        }
+        request
+    }
+}
+
+/// The member that says what an entry is.
+fn concept_of(resource: &Value) -> Option<&'static str> {
+    ["code", "medicationCodeableConcept"].into_iter().find(|member| resource[member]["coding"].is_array())
+}
+
+fn lose_code(concept: &mut Value, loss: &Loss) {
+    let codings: Vec<Value> = concept["coding"].as_array().cloned().unwrap_or_default();
+    if *loss == Loss::Words {
+        let display = codings.iter().find_map(|coding| coding["display"].as_str());
+        *concept = concept["text"].as_str().or(display).map_or_else(|| json!({}), |words| json!({"text": words}));
+        return;
+    }
+    for coding in concept["coding"].as_array_mut().into_iter().flatten().filter_map(Value::as_object_mut) {
+        coding.remove("system");
+        if *loss == Loss::LocalSystem {
+            coding.insert("system".to_owned(), json!("urn:example:local"));
+        }
+    }
+}
+
+/// Everything that an entry of a chart can lose.
+fn mutations(request: &Value) -> Vec<Mutation> {
+    let mut found = Vec::new();
+    for (key, bundle) in
+        request["prefetch"].as_object().into_iter().flatten().filter(|(key, _)| !["patient", "coverage"].contains(&key.as_str()))
+    {
+        // Of a chart of a thousand the first entries are enough.
+        for (position, entry) in bundle["entry"].as_array().into_iter().flatten().take(40).enumerate() {
+            let Some(resource) = entry["resource"].as_object() else { continue };
+            let mut losses: Vec<_> = resource.keys().filter(|name| *name != "resourceType").cloned().map(Loss::Malformed).collect();
+            if concept_of(&entry["resource"]).is_some() {
+                losses.extend([Loss::Words, Loss::System, Loss::LocalSystem]);
+            }
+            found.extend(losses.into_iter().map(|loss| Mutation { key: key.clone(), position, loss }));
+        }
+    }
+    found
+}
+
+/// Whether a form of the request answers that every earlier injection is named.
+fn has_complete_history(request: &Value) -> bool {
+    request.to_string().contains(r#""injection-history-complete""#)
+}
+
+/// The verdicts and evidence of a criterion, for every site of every order.
+fn criteria<'e>(evaluation: &'e Value, id: &str) -> Vec<&'e Value> {
+    let orders = evaluation["orders"].as_array().into_iter().flatten();
+    let sites = orders.flat_map(|order| order["sites"].as_array().into_iter().flatten());
+    sites.flat_map(|site| site["criteria"].as_array().into_iter().flatten()).filter(|criterion| criterion["id"] == id).collect()
+}
+
+/// Whether the words of a resource say disc or facet.
+fn has_disc_words(resource: &Value) -> bool {
+    let words = resource["code"].to_string().to_lowercase();
+    ["disc", "disk", "hnp", "herniat", "radiculopath", "facet", "zygapophys"].iter().any(|word| words.contains(word))
+}
+
+/// Whether the reading itself makes an exception of a mutation (see above).
+fn is_exempt(mutation: &Mutation, request: &Value, before: &Value) -> bool {
+    let resource = mutation.resource(request);
+    let name = format!("{}/{}", mutation.kind(request), resource["id"].as_str().unwrap_or_default());
+    let decides =
+        |id: &str| criteria(before, id).iter().any(|criterion| criterion["verdict"] != "met" && criterion.to_string().contains(&name));
+    match mutation.kind(request) {
+        "Procedure" => has_complete_history(request) || decides("V"),
+        "Condition" => {
+            let is_named_as_reason = request.to_string().matches(&name).count() > 0;
+            let is_wordless_disc = !matches!(mutation.loss, Loss::Malformed(_)) && decides("I.A.5") && !has_disc_words(resource);
+            is_named_as_reason || is_wordless_disc || decides("I.A.1")
+        }
+        "QuestionnaireResponse" | "ServiceRequest" | "Practitioner" | "PractitionerRole" => true,
+        _ => false,
+    }
+}
+
+/// Every order that a mutation turned towards supported.
+fn improvements(before: &Value, after: &Value) -> Vec<String> {
+    let orders = |evaluation: &Value| evaluation["orders"].as_array().cloned().unwrap_or_default();
+    let rank = |order: &Value| DETERMINATIONS.iter().position(|name| order["determination"] == *name).expect("a determination");
+    let pairs = orders(before).into_iter().zip(orders(after));
+    // A doubt is a step towards supported only in name: what spoke against the order is no longer known.
+    let is_better = |(before, after): &(Value, Value)| rank(after) < rank(before) && after["determination"] != "needs-documentation";
+    pairs.filter(is_better).map(|(before, after)| format!("{} became {}", before["determination"], after["determination"])).collect()
+}
+
+/// The criteria of one pathway that are newly met.
+fn newly_met(before: &Value, after: &Value) -> Vec<String> {
+    let sites = |evaluation: &Value| -> Vec<Value> {
+        let orders = evaluation["orders"].as_array().cloned().unwrap_or_default();
+        orders.iter().flat_map(|order| order["sites"].as_array().unwrap().clone()).collect()
+    };
+    let mut found = Vec::new();
+    for (before, after) in sites(before).iter().zip(&sites(after)).filter(|(before, after)| before["pathway"] == after["pathway"]) {
+        let verdicts = |site: &Value| site["criteria"].as_array().unwrap().clone();
+        for (before, after) in verdicts(before).iter().zip(&verdicts(after)) {
+            if before["id"] == after["id"] && before["verdict"] != "met" && after["verdict"] == "met" {
+                found.push(format!("{} is met", after["id"]));
+            }
+        }
+    }
+    found
+}
+
+/// What a mutation of a case makes better, by a comparison.
+fn tried(compare: fn(&Value, &Value) -> Vec<String>, is_tried: impl Fn(&str) -> bool) -> (usize, Vec<String>) {
+    let (mut count, mut number, mut found) = (0, 0, Vec::new());
+    for Case { name, request, .. } in all_cases() {
+        let request: Value = serde_json::from_str(&request).unwrap();
+        let before = EVALUATOR.evaluate(&request.to_string());
+        for mutation in mutations(&request) {
+            number += 1;
+            if number % STRIDE > 0 || !is_tried(mutation.kind(&request)) || is_exempt(&mutation, &request, &before) {
+                continue;
+            }
+            count += 1;
+            let after = EVALUATOR.evaluate(&mutation.apply(&request).to_string());
+            found.extend(compare(&before, &after).into_iter().map(|what| format!("{name}: {what}: {mutation:?}")));
+        }
+    }
+    (count, found)
+}
+
+#[test]
+fn an_entry_that_is_harder_to_read_never_turns_an_order_towards_supported() {
+    let (count, found) = tried(improvements, |_| true);
+    assert!(found.is_empty(), "{} of {count}:\n{}", found.len(), found.join("\n"));
+    assert!(count > 2_000, "only {count} tried");
+}
+
+#[test]
+fn evidence_that_is_harder_to_read_never_meets_a_criterion() {
+    let is_evidence =
+        |kind: &str| ["Condition", "Observation", "MedicationStatement", "MedicationRequest", "AllergyIntolerance"].contains(&kind);
+    let (count, found) = tried(newly_met, is_evidence);
+    assert!(found.is_empty(), "{} of {count}:\n{}", found.len(), found.join("\n"));
+    assert!(count > 500, "only {count} tried");
+}
+
+#[test]
+fn an_improvement_is_found() {
+    let order = |determination: &str, verdict: &str| {
+        let site = json!({"pathway": "I.A", "criteria": [{"id": "I.A.5", "verdict": verdict}]});
+        json!({"orders": [{"determination": determination, "sites": [site]}]})
+    };
+    let found = |before: &Value, after: &Value| (improvements(before, after).len(), newly_met(before, after).len());
+    assert_eq!(found(&order("not-yet", "unknown"), &order("supported", "met")), (1, 1));
+    assert_eq!(found(&order("not-supported", "not-met"), &order("not-yet", "unknown")), (1, 0));
+    assert_eq!(found(&order("not-supported", "not-met"), &order("needs-documentation", "unknown")), (0, 0));
+    assert_eq!(found(&order("supported", "met"), &order("not-yet", "not-met")), (0, 0));
+}
