@@ -368,6 +368,8 @@ fn ordered_as(request: &Value, codes: &[&str]) -> Value {
         let id = order["id"].as_str().unwrap_or("o").to_owned();
         order.remove("bodySite");
         order.remove("extension");
+        // An order that replaces itself would be replaced by the other.
+        order.remove("replaces");
         order.insert("code".to_owned(), coding("http://www.ama-assn.org/go/cpt", code));
         order.insert("id".to_owned(), json!(if place == 0 { id } else { format!("{id}-other") }));
         entry.as_object_mut().unwrap().remove("fullUrl");

@@ -177,13 +177,13 @@ fn contraindications_are_two_hundred_at_most() {
 }
 
 #[test]
-fn a_lack_of_relief_rests_on_two_hundred_pain_scores_at_most() {
+fn relief_rests_on_two_hundred_pain_scores_at_most() {
     let score = |place| {
         json!({"resourceType": "Observation", "id": format!("s{place}"), "status": "final", "subject": {"reference": "Patient/p1"},
-            "code": concept("http://loinc.org", "72514-3"), "effectiveDateTime": day(place), "valueInteger": 7})
+            "code": concept("http://loinc.org", "72514-3"), "effectiveDateTime": day(place), "valueInteger": if place == 0 { 8 } else { 4 }})
     };
     let injections = [procedure("i1", &cpt("27096:LT"), &day(0)), procedure("i2", &hcpcs("G0260:LT"), &day(280))];
     let call = good_call().with("procedures", injections).with("observations", (0..300).map(score));
-    assert_eq!(call.criterion("II")["verdict"], "not-met");
+    assert_eq!(call.criterion("II")["verdict"], "met");
     assert!(most_evidence(&call.site()) <= 200, "{}", most_evidence(&call.site()));
 }

@@ -125,6 +125,17 @@ fn has_disc_words(resource: &Value) -> bool {
     ["disc", "disk", "hnp", "herniat", "radiculopath", "facet", "zygapophys"].iter().any(|word| words.contains(word))
 }
 
+/// Whether another finding of the kind, or another score, would take the place of one.
+fn has_another(observation: &Value, request: &Value) -> bool {
+    let coding = |resource: &Value| resource["code"]["coding"][0].clone();
+    let is_score = |resource: &Value| coding(resource)["system"].as_str().is_some_and(|system| system.contains("loinc"));
+    let others = request["prefetch"].as_object().into_iter().flat_map(|prefetch| prefetch.values());
+    let others = others.flat_map(|bundle| bundle["entry"].as_array().into_iter().flatten()).map(|entry| &entry["resource"]);
+    let mut alike =
+        others.filter(|other| coding(other)["code"] == coding(observation)["code"] || (is_score(other) && is_score(observation)));
+    alike.nth(1).is_some()
+}
+
 /// Whether the reading itself makes an exception of a mutation (see above).
 fn is_exempt(mutation: &Mutation, request: &Value, before: &Value) -> bool {
     let resource = mutation.resource(request);
@@ -138,27 +149,29 @@ fn is_exempt(mutation: &Mutation, request: &Value, before: &Value) -> bool {
             let is_wordless_disc = !matches!(mutation.loss, Loss::Malformed(_)) && decides("I.A.5") && !has_disc_words(resource);
             is_named_as_reason || is_wordless_disc || decides("I.A.1")
         }
+        "Observation" => has_another(resource, request),
         "QuestionnaireResponse" | "ServiceRequest" | "Practitioner" | "PractitionerRole" => true,
         _ => false,
     }
 }
 
-/// Every order that a mutation turned towards supported.
+/// The sites of every order.
+fn sites(evaluation: &Value) -> Vec<Value> {
+    let orders = evaluation["orders"].as_array().cloned().unwrap_or_default();
+    orders.iter().flat_map(|order| order["sites"].as_array().cloned().unwrap_or_default()).collect()
+}
+
+/// Every joint that a mutation turned towards supported.
 fn improvements(before: &Value, after: &Value) -> Vec<String> {
-    let orders = |evaluation: &Value| evaluation["orders"].as_array().cloned().unwrap_or_default();
-    let rank = |order: &Value| DETERMINATIONS.iter().position(|name| order["determination"] == *name).expect("a determination");
-    let pairs = orders(before).into_iter().zip(orders(after));
+    let rank = |site: &Value| DETERMINATIONS.iter().position(|name| site["determination"] == *name).expect("a determination");
     // A doubt is a step towards supported only in name: what spoke against the order is no longer known.
     let is_better = |(before, after): &(Value, Value)| rank(after) < rank(before) && after["determination"] != "needs-documentation";
-    pairs.filter(is_better).map(|(before, after)| format!("{} became {}", before["determination"], after["determination"])).collect()
+    let pairs = sites(before).into_iter().zip(sites(after)).filter(is_better);
+    pairs.map(|(before, after)| format!("{} became {}", before["determination"], after["determination"])).collect()
 }
 
 /// The criteria of one pathway that are newly met.
 fn newly_met(before: &Value, after: &Value) -> Vec<String> {
-    let sites = |evaluation: &Value| -> Vec<Value> {
-        let orders = evaluation["orders"].as_array().cloned().unwrap_or_default();
-        orders.iter().flat_map(|order| order["sites"].as_array().unwrap().clone()).collect()
-    };
     let mut found = Vec::new();
     for (before, after) in sites(before).iter().zip(&sites(after)).filter(|(before, after)| before["pathway"] == after["pathway"]) {
         let verdicts = |site: &Value| site["criteria"].as_array().unwrap().clone();
@@ -209,8 +222,8 @@ fn evidence_that_is_harder_to_read_never_meets_a_criterion() {
 #[test]
 fn an_improvement_is_found() {
     let order = |determination: &str, verdict: &str| {
-        let site = json!({"pathway": "I.A", "criteria": [{"id": "I.A.5", "verdict": verdict}]});
-        json!({"orders": [{"determination": determination, "sites": [site]}]})
+        let criterion = json!({"id": "I.A.5", "verdict": verdict});
+        json!({"orders": [{"sites": [{"pathway": "I.A", "determination": determination, "criteria": [criterion]}]}]})
     };
     let found = |before: &Value, after: &Value| (improvements(before, after).len(), newly_met(before, after).len());
     assert_eq!(found(&order("not-yet", "unknown"), &order("supported", "met")), (1, 1));
