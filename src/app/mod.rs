@@ -4,6 +4,8 @@ mod answering;
 mod application;
 mod assertion;
 mod call_error;
+mod case_expected;
+mod case_patch;
 mod code_maps;
 mod decision;
 mod dialects;

@@ -8,10 +8,11 @@ use super::chart::{Chart, id, text};
 use super::concepts::{CodeUse, words as words_of};
 use super::index::id_in;
 use super::lenient::Lenient;
+use super::lenient_views::ClassView;
 use super::orders::DraftOrder;
 use super::resource::view;
 use super::text::Text;
-use super::views::{ClassView, ConceptView, CoverageView, OrganizationView, PayorView};
+use super::views::{ConceptView, CoverageView, OrganizationView, PayorView};
 use crate::policy::{Phrases, Plan, ValueSet, Words};
 
 /// What the coverage of an order says.

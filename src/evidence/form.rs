@@ -4,8 +4,9 @@
 use chrono::{DateTime, Utc};
 
 use super::chart::{Chart, id, text};
+use super::lenient_views::{AnswerView, ItemView};
 use super::text::Text;
-use super::views::{AnswerView, ItemView, ResponseView};
+use super::views::ResponseView;
 use super::written::date;
 use crate::policy::{
     Answers, DateInterval, FORM_ID, Form, FormProblem, PROVOCATION_TESTS, PriorInjectionAnswer, Question, Reference, Side, TestAnswer,

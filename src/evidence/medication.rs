@@ -6,12 +6,10 @@ use chrono::NaiveDate;
 use super::chart::{Chart, id, text};
 use super::concepts::{CodeUse, Coded, RegionParts, is_contained_as};
 use super::lenient::Lenient;
+use super::lenient_views::{DispenseView, DosageRepeatView, DosageView, LenientPeriodView, LenientQuantityView};
 use super::resource::view;
 use super::text::Text;
-use super::views::{
-    ConceptView, DispenseView, DosageRepeatView, DosageView, LenientPeriodView, LenientQuantityView, MedicationRequestView,
-    MedicationStatementView, MedicationView, ReferenceView,
-};
+use super::views::{ConceptView, MedicationRequestView, MedicationStatementView, MedicationView, ReferenceView};
 use super::written::{Written, span};
 use crate::policy::{DateInterval, Label, NsaidUse, Reference, Span, ValueSet};
 

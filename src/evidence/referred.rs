@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::chart::text;
 use super::index::{Index, Indices, Referable, id_in};
+use super::kind::Kind;
 use super::orders::DraftOrder;
-use super::record::{Kind, Record, Referring};
+use super::record::{Record, Referring};
 use super::views::{ConceptView, ReferenceView};
 
 /// The types of resources that are looked up by id.

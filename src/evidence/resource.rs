@@ -9,7 +9,7 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::record::Kind;
+use super::kind::Kind;
 use super::replay::Replay;
 use super::text::Text;
 use super::unread::UnreadView;

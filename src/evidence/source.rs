@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Serialize, Serializer};
 
-use super::record::Kind;
+use super::kind::Kind;
 
 /// Where a type's list came from, or why it could not be had.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -3,8 +3,10 @@
 use super::case::SiteCase;
 use super::course::Course;
 use super::criteria::{nsaid_courses, therapy_courses};
+use super::criterion_id::CriterionId;
 use super::dates::{DateInterval, minus_days, minus_months};
-use super::evaluation::{Assumption, Criterion, CriterionId, OrderKind, ParameterValue};
+use super::evaluation::{Criterion, OrderKind};
+use super::evaluation_notes::{Assumption, ParameterValue};
 use super::facts::{Side, Span};
 use super::phrases::Phrase;
 use super::response::{improved, sustained};
@@ -89,8 +91,8 @@ fn old_encounter_diagnosis(case: &SiteCase<'_, '_>, verdict: &impl Fn(CriterionI
     rests.into_iter().any(|id| verdict(id).is_some()).then_some(())?;
     let oldest = minus_days(case.dates.today, case.policy.parameters.encounter_diagnosis_days);
     let dated = case.facts.conditions.iter().filter(|condition| condition.is_active && condition.is_encounter_diagnosis);
-    let dates = dated.filter_map(|condition| condition.recorded.or(condition.onset)).filter(|date| date.hi() < oldest);
-    let latest = dates.max_by_key(|date| date.hi())?;
+    let too_old = dated.filter_map(|condition| condition.recorded.or(condition.onset)).filter(|date| date.hi() < oldest);
+    let latest = too_old.max_by_key(|date| date.hi())?;
     let effect = case.say(Phrase::EffectEncounterDiagnosis, &[&latest]);
     Some(number("encounter_diagnosis_days", case.policy.parameters.encounter_diagnosis_days, effect))
 }
@@ -124,16 +126,16 @@ fn first_is_therapeutic(case: &SiteCase<'_, '_>, verdict: &impl Fn(CriterionId) 
 fn bilateral(case: &SiteCase<'_, '_>, verdict: &impl Fn(CriterionId) -> Option<Verdict>) -> Option<Assumption> {
     verdict(CriterionId::OneProcedurePerVisit)?;
     let is_opposite = |side: Side| matches!((case.site.side(), side), (Side::Left, Side::Right) | (Side::Right, Side::Left));
-    let holds = |window: Option<super::facts::ServiceWindow>| window.is_none_or(|window| window.holds(case.dates.service));
+    let holds = |window: Option<super::order_facts::ServiceWindow>| window.is_none_or(|window| window.holds(case.dates.service));
     let mut drafts = case.facts.orders.iter().filter(|order| super::evaluate::kind(order) == Some(OrderKind::Injection));
     let is_drafted = drafts.any(|order| is_opposite(order.side) && order.position != case.order.position && holds(order.window));
     let mut active = case.facts.active_orders.iter().filter(|order| order.kind == Some(OrderKind::Injection) && order.window.is_some());
     let is_ordered = active.any(|order| is_opposite(order.side) && holds(order.window));
     let mut done = case.facts.pain_procedures.iter().filter(|procedure| procedure.is_injection);
     let is_done = done.any(|procedure| is_opposite(procedure.side) && procedure.performed == case.dates.service);
-    let is_one = case.policy.parameters.bilateral_is_one_procedure;
-    let phrase = if is_one { Phrase::EffectBilateralOne } else { Phrase::EffectBilateralTwo };
-    (is_drafted || is_ordered || is_done).then(|| flag("bilateral_is_one_procedure", is_one, case.say(phrase, &[])))
+    let counts_once = case.policy.parameters.bilateral_is_one_procedure;
+    let phrase = if counts_once { Phrase::EffectBilateralOne } else { Phrase::EffectBilateralTwo };
+    (is_drafted || is_ordered || is_done).then(|| flag("bilateral_is_one_procedure", counts_once, case.say(phrase, &[])))
 }
 
 fn presumed_physician(case: &SiteCase<'_, '_>) -> Option<Assumption> {

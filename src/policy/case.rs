@@ -8,9 +8,10 @@ use chrono::NaiveDate;
 use super::dates::{DateInterval, minus_days, minus_months};
 use super::definition::Policy;
 use super::evaluation::{Evidence, Reference, Site};
-use super::facts::{Facts, Order, PainScore, ServiceWindow, Side};
+use super::facts::{Facts, PainScore, Side};
 use super::form::{Answers, Form, Question};
 use super::history::{History, Injection};
+use super::order_facts::{Order, ServiceWindow};
 use super::phrases::Phrase;
 use super::verdict::Verdict;
 
@@ -88,7 +89,7 @@ impl<'e, 'a> OrderCase<'e, 'a> {
     /// Whether a form speaks of the examination of a joint. Version 1 did not ask which: it takes the one joint of the order.
     pub(crate) fn examines(&self, form: &Form<'_>, site: Site) -> bool {
         match form.answers.examined_side {
-            Some(side) => site == Site::Unspecified || site.membership(side) == Verdict::Met,
+            Some(examined) => site == Site::Unspecified || site.membership(examined) == Verdict::Met,
             None => form.is_version_1 && matches!(self.order.side, Side::Left | Side::Right),
         }
     }

@@ -5,7 +5,8 @@ use std::collections::HashMap;
 
 use chrono::NaiveDate;
 
-use super::evaluation::{CriterionId, Plan};
+use super::criterion_id::CriterionId;
+use super::evaluation::Plan;
 use super::facts::Side;
 use super::questionnaire_file::FormFile;
 use super::value_sets::ValueSets;

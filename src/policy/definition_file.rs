@@ -9,8 +9,9 @@ use thiserror::Error;
 use toml::Spanned;
 
 use super::code_format;
+use super::criterion_id::CriterionId;
 use super::definition::{CriterionText, Parameters, Policy, RetiredCode, Thresholds, WordLists};
-use super::evaluation::{CriterionId, Plan};
+use super::evaluation::Plan;
 use super::facts::Side;
 use super::numbers::Numbers;
 use super::questionnaire_file;

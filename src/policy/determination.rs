@@ -4,7 +4,8 @@ use chrono::NaiveDate;
 
 use super::case::SiteCase;
 use super::criteria;
-use super::evaluation::{Criterion, CriterionId, Determination, SiteEvaluation};
+use super::criterion_id::CriterionId;
+use super::evaluation::{Criterion, Determination, SiteEvaluation};
 use super::verdict::Verdict;
 
 /// A determination with the day from which it would be supported.

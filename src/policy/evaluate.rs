@@ -9,12 +9,14 @@ use super::definition::Policy;
 use super::determination::{Outcome, for_order, for_site};
 use super::diagnosis::{coding_notes, diagnosis};
 use super::evaluation::{
-    Assumption, Determination, DiagnosisSupport, Evaluation, Named, Note, NoteKind, OrderEvaluation, OrderKind, PassedOver,
-    PassedOverReason, Pathway, PolicyVersion, PriorInjection, Reference, SecondProcedure, Site, SiteEvaluation,
+    Determination, DiagnosisSupport, Evaluation, Named, OrderEvaluation, OrderKind, Pathway, PolicyVersion, PriorInjection, Reference,
+    SecondProcedure, Site, SiteEvaluation,
 };
-use super::facts::{Facts, Order, Side, Standing, UnreadableOrder};
+use super::evaluation_notes::{Assumption, Note, NoteKind, PassedOver, PassedOverReason};
+use super::facts::{Facts, Side};
 use super::history::{Acts, acts, history};
 use super::notes::notes;
+use super::order_facts::{Order, Standing, UnreadableOrder};
 use super::phrases::Phrase;
 use super::possible::possible_injections;
 use super::response::{improved, sustained};

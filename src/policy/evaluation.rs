@@ -6,6 +6,8 @@ use std::borrow::Cow;
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize, Serializer};
 
+use super::criterion_id::CriterionId;
+use super::evaluation_notes::{Assumption, Note, PassedOver};
 use super::form::Question;
 use super::verdict::Verdict;
 
@@ -157,60 +159,6 @@ impl Determination {
     }
 }
 
-macro_rules! criteria {
-    ($($variant:ident = $id:literal,)*) => {
-        /// A criterion, named by its section of the policy.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-        pub enum CriterionId {
-            $(#[doc = concat!("Section ", $id)] $variant,)*
-        }
-
-        impl CriterionId {
-            /// Every criterion, in the policy's order.
-            pub const ALL: &[Self] = &[$(Self::$variant,)*];
-
-            /// The criterion's id.
-            #[must_use]
-            pub fn as_str(self) -> &'static str {
-                match self {
-                    $(Self::$variant => $id,)*
-                }
-            }
-        }
-    };
-}
-
-criteria! {
-    PainDuration = "I.A.1",
-    Tenderness = "I.A.2",
-    ProvocationTests = "I.A.3",
-    ConservativeCareFailed = "I.A.4",
-    ExerciseTherapy = "I.A.4.a",
-    Nsaids = "I.A.4.b",
-    ActivityModification = "I.A.4.c",
-    NoDiscOrFacetPain = "I.A.5",
-    NoLikelierDiagnosis = "I.A.6",
-    FirstDidNotHelp = "I.B.1",
-    TwoWeeksPassed = "I.B.2",
-    PainRecurred = "I.C",
-    SustainedRelief = "I.C.1",
-    WithOtherTreatment = "I.C.2",
-    TwoMonthsApart = "I.C.3",
-    FewerThanFour = "I.C.4",
-    DiagnosticResponse = "II",
-    WithinTwelveMonths = "III",
-    Neurotomy = "IV",
-    OneProcedurePerVisit = "V",
-    PerformedByPhysician = "VI",
-    HistoryKnown = "history",
-}
-
-impl Serialize for CriterionId {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.as_str())
-    }
-}
-
 /// Whether the order's diagnosis is one the policy lists.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -345,120 +293,6 @@ pub struct SiteEvaluation<'a> {
     pub possible_injections: Vec<PossibleInjection<'a>>,
     /// The pathway's criteria, in the policy's order.
     pub criteria: Vec<Criterion<'a>>,
-}
-
-/// The value of a parameter.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(untagged)]
-pub enum ParameterValue {
-    /// Days, months or a count.
-    Number(u32),
-    /// Whether something is so.
-    Flag(bool),
-}
-
-impl std::fmt::Display for ParameterValue {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Number(number) => number.fmt(f),
-            Self::Flag(holds) => holds.fmt(f),
-        }
-    }
-}
-
-/// What a note is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum NoteKind {
-    /// The order itself cannot be read.
-    OrderUnreadable,
-    /// Body site and modifiers of the order name different sides.
-    ContradictorySide,
-    /// An active Condition that could explain the pain.
-    AlternativeDiagnosis,
-    /// A form that is there and does not count.
-    FormNotCounted,
-    /// Injections that lie too far back to belong to the episode, or to change anything.
-    EarlierInjectionsSetAside,
-    /// What the last injection brought, where that was little.
-    LastInjectionResponse,
-    /// Therapy or medication that ended before the pain began.
-    CourseBeforeOnset,
-    /// Another active order for an injection of the joint.
-    OtherActiveOrder,
-    /// A fusion of the sacroiliac joint.
-    SijFusion,
-}
-
-/// Something beside the criteria that whoever decides should know.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Note<'a> {
-    /// What it is about.
-    pub kind: NoteKind,
-    /// What there is to say.
-    pub text: String,
-    /// The resources it is about.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub resources: Vec<Reference<'a>>,
-}
-
-/// Why an order of the call gets no determination.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum PassedOverReason {
-    /// The policy does not decide what it asks for.
-    NotInScope,
-    /// It is revoked, completed or entered in error.
-    Status,
-    /// It says what is not to be done.
-    DoNotPerform,
-    /// It is one option among several.
-    Option,
-    /// Another order of the call takes its place.
-    Replaced,
-}
-
-impl PassedOverReason {
-    /// Every reason.
-    pub const ALL: [Self; 5] = [Self::NotInScope, Self::Status, Self::DoNotPerform, Self::Option, Self::Replaced];
-
-    /// The reason's name, as in the contract.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::NotInScope => "not-in-scope",
-            Self::Status => "status",
-            Self::DoNotPerform => "do-not-perform",
-            Self::Option => "option",
-            Self::Replaced => "replaced",
-        }
-    }
-}
-
-/// An order of the call that gets no determination.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct PassedOver<'a> {
-    /// `ServiceRequest/{id}`
-    pub order: Reference<'a>,
-    /// Its place among the call's draft orders.
-    #[serde(skip)]
-    pub position: usize,
-    /// Why.
-    pub why: PassedOverReason,
-    /// `system|code` of each coding.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub codes: Vec<String>,
-}
-
-/// A parameter that decided something the policy leaves open.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Assumption {
-    /// The parameter's name in `policy.toml`.
-    pub parameter: &'static str,
-    /// Its value.
-    pub value: ParameterValue,
-    /// What it did.
-    pub effect: String,
 }
 
 /// A resource with the words for it.

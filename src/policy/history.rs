@@ -9,8 +9,9 @@ use chrono::NaiveDate;
 use super::case::OrderCase;
 use super::dates::{DateInterval, minus_days, minus_months, plus_days, plus_months};
 use super::evaluation::{InjectionSource, Reference, Site};
-use super::facts::{BillingLine, ChartedInjection, InjectionDoubt, Label, Side};
+use super::facts::{ChartedInjection, InjectionDoubt, Label, Side};
 use super::form::{Form, PriorInjection};
+use super::order_facts::BillingLine;
 use super::verdict::Verdict;
 
 /// An answer of a form on an earlier injection, with the date of the injection that it belongs to.
@@ -328,8 +329,8 @@ pub(crate) fn history<'e, 'a>(case: &OrderCase<'e, 'a>, acts: &Acts<'e, 'a>, sit
 
 /// An answer without a date speaks of the only injection of the episode, if its form was authored after that.
 fn belongs_to_only(answer: &HistoryAnswer<'_, '_>, only: &Injection<'_, '_>, site: Site) -> bool {
-    let side = answer.answer.side;
-    side.compatible(only.side) && side.compatible(site.side()) && only.when.lo() <= answer.form.authored_on
+    let answered = answer.answer.side;
+    answered.compatible(only.side) && answered.compatible(site.side()) && only.when.lo() <= answer.form.authored_on
 }
 
 /// Parts the injections where a whole gap lies between two; an episode that is itself too long ago is over.

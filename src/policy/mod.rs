@@ -6,6 +6,7 @@ mod case;
 mod code_format;
 mod course;
 mod criteria;
+mod criterion_id;
 mod dates;
 mod definition;
 mod definition_file;
@@ -13,12 +14,15 @@ mod determination;
 mod diagnosis;
 mod evaluate;
 mod evaluation;
+mod evaluation_notes;
 mod facts;
 mod form;
 mod history;
 mod notes;
 mod numbers;
+mod order_facts;
 mod order_words;
+mod outcomes;
 mod phrases;
 mod possible;
 mod prefill;
@@ -32,23 +36,26 @@ mod wording;
 mod words;
 
 pub(crate) use course::{Course, courses};
+pub use criterion_id::CriterionId;
 pub use dates::DateInterval;
 pub use definition::{CriterionText, Parameters, Policy, RetiredCode, Thresholds};
 pub use definition_file::{PolicyError, PolicyFile};
 pub use evaluate::{Inquiry, evaluate, kind, passed_over};
 pub use evaluation::{
-    Assumption, Criterion, CriterionId, Determination, DiagnosisSupport, Evaluation, Evidence, InjectionSource, Named, Note, NoteKind,
-    OrderEvaluation, OrderKind, ParameterValue, PassedOver, PassedOverReason, Pathway, Plan, PolicyVersion, PossibleInjection,
-    PriorInjection, Reference, SecondProcedure, Site, SiteEvaluation,
+    Criterion, Determination, DiagnosisSupport, Evaluation, Evidence, InjectionSource, Named, OrderEvaluation, OrderKind, Pathway, Plan,
+    PolicyVersion, PossibleInjection, PriorInjection, Reference, SecondProcedure, Site, SiteEvaluation,
 };
+pub use evaluation_notes::{Assumption, Note, NoteKind, ParameterValue, PassedOver, PassedOverReason};
 pub use facts::{
-    ActiveOrder, Allergy, BillingLine, ChartedInjection, Condition, Examination, Facts, Finding, InjectionDoubt, Label, NsaidUse, Order,
-    PainProcedure, PainScore, Performer, Reason, ServiceWindow, Side, Span, Standing, Therapy, UnreadableOrder,
+    Allergy, ChartedInjection, Condition, Examination, Facts, Finding, InjectionDoubt, Label, NsaidUse, PainProcedure, PainScore, Side,
+    Span, Therapy,
 };
 pub use form::{
     Answers, FORM_ID, Form, FormProblem, PROVOCATION_TESTS, PriorInjection as PriorInjectionAnswer, Question, TestAnswer, UncountedForm,
 };
+pub use order_facts::{ActiveOrder, BillingLine, Order, Performer, Reason, ServiceWindow, Standing, UnreadableOrder};
 pub(crate) use order_words::OrderWords;
+pub use outcomes::{OutcomeArguments, OutcomeKind, OutcomeText};
 pub(crate) use phrases::{CardText, Phrase, phrases};
 pub use prefill::{AnswerValue, ChartedAnswer, ChartedInjectionAnswers, Prefill, prefill};
 pub use questionnaire_file::FormFile;
@@ -56,5 +63,5 @@ pub use topics::{CardTopic, Topics};
 pub use value_sets::{Lookup, Membership, SystemKind, ValueSet, ValueSets};
 pub use verdict::Verdict;
 pub(crate) use wording::Template;
-pub use wording::{OutcomeArguments, OutcomeKind, OutcomeText, OverrideReason, SideCoding, SideCodings, TherapyOrderText, Wording};
+pub use wording::{OverrideReason, SideCoding, SideCodings, TherapyOrderText, Wording};
 pub use words::{Phrases, Words};

@@ -3,8 +3,10 @@
 use super::case::{OrderCase, SiteCase};
 use super::course::{Course, longest};
 use super::criteria::{active_in, earliest_onset, nsaid_courses, therapy_courses};
+use super::criterion_id::CriterionId;
 use super::dates::{DateInterval, minus_days};
-use super::evaluation::{Criterion, CriterionId, Note, NoteKind, OrderKind, Reference};
+use super::evaluation::{Criterion, OrderKind, Reference};
+use super::evaluation_notes::{Note, NoteKind};
 use super::facts::Side;
 use super::form::FormProblem;
 use super::history::Injection;

@@ -5,15 +5,16 @@ use std::fmt::Display;
 
 use chrono::NaiveDate;
 
+use super::criterion_id::CriterionId;
 use super::definition::Policy;
 use super::evaluation::{
-    Criterion, CriterionId, Determination, Evidence, NoteKind, OrderEvaluation, OrderKind, Pathway, Plan, PossibleInjection,
-    PriorInjection, Site, SiteEvaluation,
+    Criterion, Determination, Evidence, OrderEvaluation, OrderKind, Pathway, Plan, PossibleInjection, PriorInjection, Site, SiteEvaluation,
 };
+use super::evaluation_notes::NoteKind;
 use super::form::Question;
+use super::outcomes::{OutcomeArguments, OutcomeKind, OutcomeText};
 use super::phrases::{CardText, Phrase};
 use super::verdict::Verdict;
-use super::wording::{OutcomeArguments, OutcomeKind, OutcomeText};
 
 /// More entries than a text names.
 const MAX_ENTRIES: usize = 3;

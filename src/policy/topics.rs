@@ -7,8 +7,10 @@ use std::collections::HashMap;
 use serde::Deserialize;
 use toml::Spanned;
 
+use super::criterion_id::CriterionId;
 use super::definition_file::PolicyError;
-use super::evaluation::{CriterionId, Determination, NoteKind, OrderEvaluation};
+use super::evaluation::{Determination, OrderEvaluation};
+use super::evaluation_notes::NoteKind;
 
 /// A kind of card.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -3,7 +3,8 @@
 use chrono::NaiveDate;
 
 use crate::policy::case::OrderCase;
-use crate::policy::evaluation::{Criterion, CriterionId, Evidence};
+use crate::policy::criterion_id::CriterionId;
+use crate::policy::evaluation::{Criterion, Evidence};
 use crate::policy::form::Question;
 use crate::policy::phrases::Phrase;
 use crate::policy::response::Response;

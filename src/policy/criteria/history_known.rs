@@ -2,7 +2,8 @@
 
 use super::Assessment;
 use crate::policy::case::{SiteCase, evidence};
-use crate::policy::evaluation::{Criterion, CriterionId};
+use crate::policy::criterion_id::CriterionId;
+use crate::policy::evaluation::Criterion;
 use crate::policy::form::Question;
 use crate::policy::history::Injection;
 use crate::policy::phrases::Phrase;

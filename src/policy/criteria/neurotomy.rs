@@ -2,7 +2,8 @@
 
 use super::Assessment;
 use crate::policy::case::{OrderCase, evidence};
-use crate::policy::evaluation::{Criterion, CriterionId};
+use crate::policy::criterion_id::CriterionId;
+use crate::policy::evaluation::Criterion;
 use crate::policy::phrases::Phrase;
 use crate::policy::verdict::Verdict;
 

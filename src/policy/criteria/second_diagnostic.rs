@@ -2,8 +2,9 @@
 
 use super::Assessment;
 use crate::policy::case::SiteCase;
+use crate::policy::criterion_id::CriterionId;
 use crate::policy::dates::plus_days;
-use crate::policy::evaluation::{Criterion, CriterionId};
+use crate::policy::evaluation::Criterion;
 use crate::policy::phrases::Phrase;
 use crate::policy::response::{improved, injection_evidence};
 use crate::policy::verdict::Verdict;

@@ -2,8 +2,10 @@
 
 use super::Assessment;
 use crate::policy::case::{SiteCase, evidence};
-use crate::policy::evaluation::{Criterion, CriterionId, OrderKind, Reference};
-use crate::policy::facts::{BillingLine, Label, ServiceWindow, Side, Standing};
+use crate::policy::criterion_id::CriterionId;
+use crate::policy::evaluation::{Criterion, OrderKind, Reference};
+use crate::policy::facts::{Label, Side};
+use crate::policy::order_facts::{BillingLine, ServiceWindow, Standing};
 use crate::policy::phrases::Phrase;
 use crate::policy::value_sets::{Membership, ValueSet};
 use crate::policy::verdict::Verdict;
