@@ -1,4 +1,4 @@
-//! What codes and words say: value sets, the side, the region (policy semantics, section 3).
+//! What codes and words say: value sets, the side, the region.
 //! A code decides; words are looked at only where no code does. Not here: which resource says it.
 
 use std::borrow::Cow;
@@ -183,13 +183,13 @@ impl<'a> Chart<'_, 'a> {
     }
 
     /// Whether a text of the code or of a body site has one of the phrases.
-    pub(crate) fn says(&self, phrases: &Phrases, code: Option<&ConceptView<'a>>, body_sites: &[ConceptView<'a>]) -> bool {
+    pub(crate) fn says(phrases: &Phrases, code: Option<&ConceptView<'a>>, body_sites: &[ConceptView<'a>]) -> bool {
         code.into_iter().chain(body_sites).flat_map(words).any(|words| phrases.are_in(&words))
     }
 
     /// Whether code or body site names the sacroiliac joint, by its code or in words.
     fn names_joint(&self, code: Option<&ConceptView<'a>>, body_sites: &[ConceptView<'a>]) -> bool {
-        self.is_joint_site(body_sites) || self.says(&self.policy.words.sacroiliac_joint, code, body_sites)
+        self.is_joint_site(body_sites) || Self::says(&self.policy.words.sacroiliac_joint, code, body_sites)
     }
 
     /// Whether it is an injection of the joint: by its code, or by the code of a joint injection with the joint named.
@@ -204,7 +204,7 @@ impl<'a> Chart<'_, 'a> {
             || (sets.has(ValueSet::NerveDestruction) && self.names_joint(code, body_sites))
             || (sets.has(ValueSet::UnlistedProcedure)
                 && self.names_joint(code, body_sites)
-                && self.says(&self.policy.words.radiofrequency, code, body_sites))
+                && Self::says(&self.policy.words.radiofrequency, code, body_sites))
     }
 
     /// What is ordered, as far as the policy decides it. What is both is a neurotomy.

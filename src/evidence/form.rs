@@ -1,5 +1,4 @@
-//! Reading a QuestionnaireResponse to the documentation form: its answers by linkId, at any depth (policy semantics,
-//! sections 4 and 10). An answer that cannot be read is as if absent.
+//! Reading a QuestionnaireResponse to the documentation form: its answers by linkId, at any depth. An answer that cannot be read is as if absent.
 
 use chrono::{DateTime, Utc};
 

@@ -18,7 +18,7 @@ use super::index::id_in;
 use super::kind::Kind;
 use super::member_coverage::CoverageFound;
 use super::orders::{DraftKind, DraftOrder, Replaced, UnreadDraft};
-use super::procedures::Procedures;
+use super::procedures::ProcedureFacts;
 use super::record::{PrefetchKeys, Record};
 use super::referred::{self, Payors, Unresolved};
 use super::resource::{BundleView, Resource, Unreadable};
@@ -280,7 +280,7 @@ impl<'a> Gathered<'a> {
     #[must_use]
     pub fn facts(&self, reading: Reading<'_>) -> Facts<'a> {
         let chart = self.chart(reading);
-        let Procedures { injections, pain_procedures, therapies, fusions } = chart.procedures();
+        let ProcedureFacts { injections, pain_procedures, therapies, fusions } = chart.procedures();
         let (findings, pain_scores) = chart.observations();
         let (forms, other_forms) = chart.forms();
         Facts {

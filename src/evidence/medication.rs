@@ -1,5 +1,4 @@
-//! From MedicationStatements and MedicationRequests to the days on which an NSAID was taken or prescribed (policy
-//! semantics, section 4).
+//! From `MedicationStatement`s and `MedicationRequest`s to the days on which an NSAID was taken or prescribed.
 
 use chrono::NaiveDate;
 
@@ -194,7 +193,7 @@ fn repeats_a_day(repeat: &DosageRepeatView<'_>) -> Option<f64> {
     Some(frequency / (period * days)).filter(|times| times.is_finite() && *times > 0.0)
 }
 
-/// HL7 v3 GTSAbbreviation.
+/// HL7 v3 `GTSAbbreviation`.
 fn times_of_code(code: &str) -> Option<f64> {
     match code.trim().to_ascii_uppercase().as_str() {
         "QD" => Some(1.0),

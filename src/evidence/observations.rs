@@ -1,4 +1,4 @@
-//! From Observations to examination findings and pain scores (policy semantics, section 4).
+//! From Observations to examination findings and pain scores.
 
 use super::chart::{Chart, id, text};
 use super::concepts::{CodeUse, Coded, RegionParts, SideParts};
@@ -31,7 +31,7 @@ impl<'a> Chart<'_, 'a> {
     fn observed_side(&self, observation: &ObservationView<'a>, coded: &Coded<'a>) -> Side {
         let parts = SideParts {
             code: observation.code.as_ref(),
-            body_sites: observation.body_site.as_ref().map(std::slice::from_ref).unwrap_or_default(),
+            body_sites: observation.body_site.as_slice(),
             extensions: &[],
             by_code: coded.side,
         };
@@ -40,13 +40,7 @@ impl<'a> Chart<'_, 'a> {
 }
 
 fn region<'r, 'a>(observation: &'r ObservationView<'a>) -> RegionParts<'r, 'a> {
-    RegionParts {
-        body_sites: observation.body_site.as_ref().map(std::slice::from_ref).unwrap_or_default(),
-        reason_codes: &[],
-        reason_references: &[],
-        contained: &[],
-        is_drug: false,
-    }
+    RegionParts { body_sites: observation.body_site.as_slice(), reason_codes: &[], reason_references: &[], contained: &[], is_drug: false }
 }
 
 fn findings_of<'a>(observation: &ObservationView<'a>, coded: &Coded<'a>, side: Side) -> Vec<Finding<'a>> {

@@ -1,5 +1,4 @@
-//! From Procedures to injections of the joint, what could be one, other pain procedures, and therapy (policy semantics,
-//! sections 4 and 6).
+//! From Procedures to injections of the joint, what could be one, other pain procedures, and therapy.
 
 use super::chart::{Chart, id, text};
 use super::concepts::{CodeUse, Coded, RegionParts, SideParts};
@@ -13,7 +12,7 @@ use crate::policy::{
 
 /// What the Procedures of a record come to.
 #[derive(Debug, Default)]
-pub(crate) struct Procedures<'a> {
+pub(crate) struct ProcedureFacts<'a> {
     pub injections: Vec<ChartedInjection<'a>>,
     pub pain_procedures: Vec<PainProcedure<'a>>,
     pub therapies: Vec<Therapy<'a>>,
@@ -26,8 +25,8 @@ const NOT_CARRIED_OUT: [&str; 4] = ["not-done", "entered-in-error", "preparation
 const THERAPY_SETS: [ValueSet; 3] = [ValueSet::ConservativeTherapy, ValueSet::TherapySession, ValueSet::ActivityModification];
 
 impl<'a> Chart<'_, 'a> {
-    pub(crate) fn procedures(&self) -> Procedures<'a> {
-        let mut found = Procedures::default();
+    pub(crate) fn procedures(&self) -> ProcedureFacts<'a> {
+        let mut found = ProcedureFacts::default();
         for procedure in self.record.procedures.iter().filter(|procedure| self.subject.is(procedure.subject.as_ref())) {
             self.add_procedure(procedure, &mut found);
         }
@@ -37,7 +36,7 @@ impl<'a> Chart<'_, 'a> {
         found
     }
 
-    fn add_procedure(&self, procedure: &ProcedureView<'a>, found: &mut Procedures<'a>) {
+    fn add_procedure(&self, procedure: &ProcedureView<'a>, found: &mut ProcedureFacts<'a>) {
         let status = text(procedure.status.as_ref());
         if NOT_CARRIED_OUT.contains(&status) {
             return;
@@ -58,13 +57,11 @@ impl<'a> Chart<'_, 'a> {
         let doubt = if is_injection {
             status_doubt(procedure.status.as_ref().map(super::text::Text::as_str)).or(performed.is_none().then_some(InjectionDoubt::NoDate))
         } else {
-            match self.unclear_code(procedure.code.as_ref(), &coded, body_sites, false) {
-                Some(doubt) => Some(doubt),
-                None => {
-                    found.pain_procedures.extend(self.other_pain_procedure(procedure, &coded, performed).filter(|_| is_completed));
-                    return;
-                }
-            }
+            let Some(doubt) = self.unclear_code(procedure.code.as_ref(), &coded, body_sites, false) else {
+                found.pain_procedures.extend(self.other_pain_procedure(procedure, &coded, performed).filter(|_| is_completed));
+                return;
+            };
+            Some(doubt)
         };
         let side = self.procedure_side(procedure, &coded);
         let billing = BillingLine::from_sets(coded.sets);
@@ -121,8 +118,8 @@ impl<'a> Chart<'_, 'a> {
             return None;
         }
         let lists = &self.policy.words;
-        let names_joint = site_is_unreadable || self.says(&lists.sacroiliac_joint, code, body_sites);
-        (names_joint && self.says(&lists.injection, code, body_sites)).then_some(InjectionDoubt::Words)
+        let names_joint = site_is_unreadable || Self::says(&lists.sacroiliac_joint, code, body_sites);
+        (names_joint && Self::says(&lists.injection, code, body_sites)).then_some(InjectionDoubt::Words)
     }
 
     /// The date of a Procedure: when it was performed, else when that began, else when it ended.
@@ -146,7 +143,7 @@ impl<'a> Chart<'_, 'a> {
 
     /// A Procedure that cannot be read whole: what can be read of it may be an injection of the joint, or another procedure
     /// of a visit. It proves no therapy: what it would say of the region or the reason may be what cannot be read.
-    fn add_unread(&self, unread: &UnreadView<'a>, found: &mut Procedures<'a>) {
+    fn add_unread(&self, unread: &UnreadView<'a>, found: &mut ProcedureFacts<'a>) {
         let status = unread.part::<super::text::Text<'a>>("status").read();
         if !self.subject.is(unread.subject().as_ref()) || status.as_ref().is_some_and(|status| NOT_CARRIED_OUT.contains(&status.as_str())) {
             return;

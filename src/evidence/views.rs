@@ -40,6 +40,7 @@ macro_rules! views {
             #[derive(Debug, Default, Deserialize)]
             // Read through `ObjectVisitor`: serde's own implementation takes a list for an object.
             #[serde(rename_all = "camelCase", default, remote = "Self")]
+            #[allow(clippy::struct_field_names, reason = "the names are FHIR's")]
             pub(crate) struct $name<'a> {
                 $(#[serde(borrow)] pub $field: Option<$kind>,)*
             }

@@ -1,5 +1,5 @@
-//! Dates as a chart writes them: what stands for a date that nobody knew counts as if it were absent (policy semantics,
-//! section 2). Not here: what a date is ([`crate::policy::DateInterval`]).
+//! Dates as a chart writes them: what stands for a date that nobody knew counts as if it were absent.
+//! Not here: what a date is ([`crate::policy::DateInterval`]).
 
 use chrono::{Datelike, NaiveDate};
 

@@ -106,8 +106,8 @@ fn baseline(case: &SiteCase<'_, '_>) -> Option<Assumption> {
 
 /// Two records of different days that are one injection.
 fn facility_record(case: &SiteCase<'_, '_>) -> Option<Assumption> {
-    let entries = case.injections.iter().chain(case.earlier.iter().flatten()).chain(&case.open);
-    let dates = entries.filter_map(|entry| entry.joined_days()).next()?;
+    let mut entries = case.injections.iter().chain(case.earlier.iter().flatten()).chain(&case.open);
+    let dates = entries.find_map(|entry| entry.joined_days())?;
     let days: Vec<_> = dates.iter().map(ToString::to_string).collect();
     let effect = case.say(Phrase::EffectFacilityRecord, &[&days.join(", ")]);
     Some(number("facility_record_days", case.policy.parameters.facility_record_days, effect))

@@ -82,8 +82,8 @@ impl<'e, 'a> OrderCase<'e, 'a> {
 
     /// The newest answer to a question of the examination whose own joint is the site.
     pub(crate) fn examined<T>(&self, site: Site, read: impl Fn(&'e Answers) -> Option<T>) -> Option<Answered<'e, 'a, T>> {
-        let of_joint = self.forms.iter().filter(|form| self.examines(form, site));
-        of_joint.filter_map(|form| Some(Answered { value: read(&form.answers)?, form })).next()
+        let mut of_joint = self.forms.iter().filter(|form| self.examines(form, site));
+        of_joint.find_map(|form| Some(Answered { value: read(&form.answers)?, form }))
     }
 
     /// Whether a form speaks of the examination of a joint. Version 1 did not ask which: it takes the one joint of the order.

@@ -121,7 +121,9 @@ fn evaluate_sites<'a>(case: &OrderCase<'_, 'a>, kind: OrderKind) -> Sites<'a> {
         OrderKind::Injection => {
             let acts = acts(case);
             let mut all = Sites::default();
-            sites.iter().for_each(|site| injection(case, &acts, *site, &mut all));
+            for site in sites {
+                injection(case, &acts, *site, &mut all);
+            }
             all
         }
     }

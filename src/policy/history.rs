@@ -1,4 +1,4 @@
-//! The injection history of a joint (policy semantics, section 6): charted Procedures and the form's prior injections
+//! The injection history of a joint: charted Procedures and the form's prior injections
 //! as acts, each once; which of them were done at the joint, which may have been, and which make the current episode.
 //! Not here: what an injection did ([`super::response`]).
 

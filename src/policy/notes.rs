@@ -1,4 +1,4 @@
-//! What else whoever decides should know, beside the criteria (policy semantics, section 11).
+//! What else whoever decides should know, beside the criteria.
 
 use super::case::{OrderCase, SiteCase};
 use super::course::{Course, longest};

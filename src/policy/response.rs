@@ -1,4 +1,4 @@
-//! What an injection did: relief, how long it lasted, and function (policy semantics, section 7). The form comes first;
+//! What an injection did: relief, how long it lasted, and function. The form comes first;
 //! pain scores prove relief and never disprove it.
 
 use chrono::NaiveDate;
@@ -52,14 +52,14 @@ fn answer<'e, 'a, T>(
     injection: &Injection<'e, 'a>,
     read: impl Fn(&PriorInjection) -> Option<T>,
 ) -> Option<Answered<'e, 'a, T>> {
-    let of_site = injection.answers.iter().filter(|answer| answer.answer.side.compatible(case.site.side()));
-    of_site.filter_map(|answer| Some(Answered { value: read(answer.answer)?, form: answer.form })).next()
+    let mut of_site = injection.answers.iter().filter(|answer| answer.answer.side.compatible(case.site.side()));
+    of_site.find_map(|answer| Some(Answered { value: read(answer.answer)?, form: answer.form }))
 }
 
 /// The percent of relief that a form says an injection brought.
 pub(crate) fn stated_relief(case: &SiteCase<'_, '_>, injection: &Injection<'_, '_>) -> Option<f64> {
-    let of_site = injection.answers.iter().filter(|answer| answer.answer.side.compatible(case.site.side()));
-    of_site.filter_map(|answer| answer.answer.relief_percent).next()
+    let mut of_site = injection.answers.iter().filter(|answer| answer.answer.side.compatible(case.site.side()));
+    of_site.find_map(|answer| answer.answer.relief_percent)
 }
 
 /// The scores that tell what an injection did.

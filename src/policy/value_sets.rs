@@ -112,7 +112,7 @@ value_sets! {
 }
 
 impl ValueSet {
-    /// The sets that `policy.toml` itself lists under `[code_lists]`; the others are FHIR ValueSets in files of their own.
+    /// The sets that `policy.toml` itself lists under `[code_lists]`; the others are FHIR `ValueSet`s in files of their own.
     pub const LISTED: [Self; 4] = [Self::ProfessionalInjection, Self::FacilityInjection, Self::UnlistedProcedure, Self::DrugIndication];
 
     fn bit(self) -> u64 {
@@ -317,7 +317,7 @@ const MAX_SHORT_CODE: usize = 24;
 /// A code in capitals, of ICD-10-CM without its dots.
 fn with_normal<R>(code: &str, kind: SystemKind, read: impl FnOnce(&str) -> R) -> R {
     let drops_dots = kind == SystemKind::Icd10Cm;
-    let is_normal = code.bytes().all(|byte| !byte.is_ascii_lowercase() && !(drops_dots && byte == b'.'));
+    let is_normal = code.bytes().all(|byte| !(byte.is_ascii_lowercase() || drops_dots && byte == b'.'));
     if is_normal {
         return read(code);
     }

@@ -10,6 +10,9 @@ use serde_json::{Value, json};
 use crate::support::coverage_information::{codes, ours};
 use crate::support::{Evaluator, TestApp};
 
+/// A change of one resource.
+type Change = fn(&mut Value);
+
 /// The instant every chart is judged at.
 fn day_of_the_charts() -> DateTime<Utc> {
     "2026-11-30T10:00:00Z".parse().unwrap()
@@ -324,9 +327,9 @@ async fn a_disc_herniation_in_words_alone_leaves_its_criterion_open() {
 
 #[tokio::test]
 async fn a_disc_herniation_in_any_other_form_leaves_its_criterion_open() {
-    let table: [(&str, fn(&mut Value)); 4] = [
+    let table: [(&str, Change); 4] = [
         ("a local code", |disc| {
-            disc["code"] = json!({"coding": [{"system": "urn:oid:1.2.840.114350", "code": "1", "display": "Lumbar HNP"}]})
+            disc["code"] = json!({"coding": [{"system": "urn:oid:1.2.840.114350", "code": "1", "display": "Lumbar HNP"}]});
         }),
         ("ICD-9-CM", |disc| {
             disc["code"] = json!({"coding": [{"system": "http://hl7.org/fhir/sid/icd-9-cm", "code": "722.10", "display": "Lumbar disc displacement"}]});

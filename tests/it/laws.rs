@@ -104,7 +104,7 @@ fn unrelated(existing: &Json, dice: &mut Dice) -> Json {
     let local = json!({"coding": [{"system": "http://ehr.example.org/fhir/CodeSystem/local", "code": "27096", "display": "Other"}]});
     let found_nothing = json!({"resourceType": "OperationOutcome", "issue": [{"severity": "information", "code": "not-found"}]});
     // A Procedure that says nothing of what it was may be an injection.
-    let bare = if kind != "Procedure" { json!({"resource": {"resourceType": kind}}) } else { json!({}) };
+    let bare = if kind == "Procedure" { json!({}) } else { json!({"resource": {"resourceType": kind}}) };
     let table = [
         of_another,
         Json::of(&json!({"fullUrl": "urn:uuid:0f5cbd6c-4d2c-4b0f-8f3e-0a7d1f0c9e55"})),

@@ -1,4 +1,4 @@
-//! Whether the injections of the joint are all known: which section applies depends on it (policy semantics, section 6).
+//! Whether the injections of the joint are all known: which section applies depends on it.
 
 use super::Assessment;
 use crate::policy::case::{SiteCase, evidence};

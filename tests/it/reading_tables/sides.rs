@@ -37,9 +37,9 @@ fn in_every_place(text: &str) -> [Value; 4] {
     let coded = |member: &str| {
         let mut code = cpt("27096");
         if member == "text" {
-            code["text"] = json!(text)
+            code["text"] = json!(text);
         } else {
-            code["coding"][0]["display"] = json!(text)
+            code["coding"][0]["display"] = json!(text);
         }
         with_member(unsided(), "code", &code)
     };
@@ -138,8 +138,11 @@ fn a_modifier_of_another_system_is_none() {
     }
 }
 
+/// Body sites, a code and its words; the joints of an order that has them, and the side of an injection.
+type Agreement = (&'static [&'static str], &'static str, &'static str, &'static [&'static str], &'static str);
+
 /// How body sites, the code and its words agree: the joints of an order, and of an injection (`both`, `left`, `right` or `unspecified`).
-const AGREEMENTS: [(&[&str], &str, &str, &[&str], &str); 13] = [
+const AGREEMENTS: [Agreement; 13] = [
     (&[], "27096", "", &["unspecified"], "unspecified"),
     (&[LEFT], "27096", "", &["left"], "left"),
     (&[LEFT], "27096:LT", "", &["left"], "left"),
