@@ -75,7 +75,8 @@ fn every_json_file_parses() {
         let files = json_files(folder);
         assert!(files.len() > 40, "only {} files below {folder}", files.len());
         for (path, text) in files {
-            if let Err(error) = serde_json::from_str::<Value>(&text) {
+            // One chart of the fixtures starts with a byte order mark, for a client that sends one.
+            if let Err(error) = serde_json::from_str::<Value>(text.trim_start_matches('\u{feff}')) {
                 panic!("{}: {error}", path.display());
             }
         }

@@ -308,7 +308,7 @@ async fn an_order_of_the_call_that_could_not_be_read_leaves_the_others_open() {
     let one_missing = answer(&app, &dispatched(&["ServiceRequest/a", "ServiceRequest/b"])).await;
     assert_eq!(part(&information(&one_missing)[0], "covered"), Some(json!("conditional")));
     let detail = one_missing["cards"][0]["detail"].as_str().unwrap();
-    assert!(detail.contains("rders of this call that could not be read: 1"), "{detail}");
+    assert!(detail.contains("Other procedures in the visit: orders that could not be read: 1"), "{detail}");
 }
 
 /// A service that keeps its calls, and issues authorizations.

@@ -61,7 +61,7 @@ fn decisions(result: &Value) -> Value {
     let mut orders = result["orders"].clone();
     for order in orders.as_array_mut().unwrap() {
         let order = order.as_object_mut().unwrap();
-        order.retain(|key, _| !matches!(key.as_str(), "codingNotes" | "assumptions"));
+        order.retain(|key, _| !matches!(key.as_str(), "codingNotes" | "assumptions" | "notes"));
         for site in order["sites"].as_array_mut().unwrap() {
             let verdicts: BTreeMap<_, _> = site["criteria"]
                 .as_array()

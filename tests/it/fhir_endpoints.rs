@@ -13,8 +13,13 @@ const POLICY: &str = "cds-hooks/policies/sacroiliac-joint-interventions/2019-08"
 const FORM: &str = "/fhir/Questionnaire/sij-injection-documentation";
 const FORM_URL: &str = "http://payer.example.org/fhir/Questionnaire/sij-injection-documentation";
 
+/// A file of the policy's version, the numbers that it names filled in.
 fn file(name: &str) -> Value {
-    serde_json::from_str(&document(&format!("{POLICY}/{name}"))).unwrap()
+    let policy: toml::Table = document(&format!("{POLICY}/policy.toml")).parse().unwrap();
+    let numbers = ["thresholds", "parameters"].into_iter().flat_map(|table| policy[table].as_table().unwrap());
+    let text = numbers
+        .fold(document(&format!("{POLICY}/{name}")), |text, (number, value)| text.replace(&format!("{{{number}}}"), &value.to_string()));
+    serde_json::from_str(&text).unwrap()
 }
 
 #[tokio::test]

@@ -51,7 +51,8 @@ async fn a_call_is_kept_with_what_was_asked_decided_and_answered() {
     assert_eq!(told["patient"], format!("Patient/{}", call["context"]["patientId"].as_str().unwrap()));
     assert_eq!(told["user"], call["context"]["userId"]);
     assert_eq!(told["orders"][0]["order"], "ServiceRequest/order-1");
-    assert_eq!(told["orders"][0]["sites"][0]["verdicts"], json!({"I.B.1": "met", "I.B.2": "not-met", "III": "met", "V": "met"}));
+    let verdicts = json!({"I.B.1": "met", "I.B.2": "not-met", "III": "met", "V": "met", "VI": "met", "history": "met"});
+    assert_eq!(told["orders"][0]["sites"][0]["verdicts"], verdicts);
     let kept = content(record);
     assert_eq!(kept["answer"].to_string(), answer.json().to_string());
     assert_eq!(kept["evaluation"]["orders"][0]["determination"], "not-yet");

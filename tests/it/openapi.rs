@@ -228,5 +228,5 @@ async fn the_document_names_the_public_address_and_the_services() {
     assert_eq!(id["schema"], json!({"type": "string", "enum": ["sacroiliac-joint-interventions"]}));
     let ids = |kind: &str| openapi["paths"][format!("/fhir/{kind}/{{id}}")]["get"]["parameters"][0]["schema"]["enum"].clone();
     assert_eq!(ids("Questionnaire"), json!(["sij-injection-documentation"]));
-    assert_eq!(ids("ValueSet").as_array().map(Vec::len), Some(29));
+    assert_eq!(ids("ValueSet").as_array().map(Vec::len), Some(36));
 }

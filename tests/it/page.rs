@@ -294,8 +294,8 @@ fn a_prefilled_value_says_where_it_is_from_until_it_is_changed() {
 #[test]
 fn with_answers_the_page_says_both_decisions_and_what_changed() {
     let page = Html::parse(&previewed().html());
-    assert_eq!(page.by_id("preview").text, "With these answers: supported");
-    assert_eq!(page.by_id("decision-heading").text, "Supported");
+    assert_eq!(page.by_id("preview").text, "With these answers: criteria met");
+    assert_eq!(page.by_id("decision-heading").text, "Criteria met");
     let text = page.text();
     for words in
         ["With your answers, not saved yet", "On record now: documentation needed", "Changed by your answers; on record: Not known"]

@@ -238,7 +238,7 @@ mod tests {
             .map(|(link_id, answer)| (link_id.as_str(), answer.as_object().and_then(|it| it.values().next_back()).unwrap_or(&Value::Null)))
             .collect();
         let side = serde_json::json!({"system": "urn:sij-cds:answers", "code": "left", "display": "Left"});
-        let expected = [("sij-tenderness", Value::Bool(true)), ("injection-date", Value::from("2026-08-03")), ("injection-side", side)];
+        let expected = [("injection-date", Value::from("2026-08-03")), ("injection-side", side), ("sij-tenderness", Value::Bool(true))];
         assert_eq!(values, expected.iter().map(|(link_id, value)| (*link_id, value)).collect::<Vec<_>>());
         for (_, answer) in found {
             assert_eq!(answer["extension"][0]["url"], "http://hl7.org/fhir/us/davinci-dtr/StructureDefinition/information-origin");
