@@ -70,7 +70,7 @@ fn decisions(result: &Value) -> Value {
                 .map(|criterion| (criterion["id"].as_str().unwrap().to_owned(), criterion["verdict"].clone()))
                 .collect();
             site["criteria"] = json!(verdicts);
-            site.as_object_mut().unwrap().remove("priorInjections");
+            site.as_object_mut().unwrap().retain(|key, _| !matches!(key.as_str(), "priorInjections" | "possibleInjections"));
         }
     }
     orders
@@ -120,35 +120,37 @@ fn the_instant_decides_and_may_be_of_any_time_zone() {
 #[test]
 fn the_text_of_an_order_that_must_wait() {
     insta::assert_snapshot!(text_of("second-diagnostic-day-10"), @"
-    SI joint injection, left: not before 2026-11-28. Less than two weeks since the first injection
-    ──────────────────────────────────────────────────────────────────────────────────────────────
-    Service on 2026-11-24 for Patient/b1e51764-sij, judged as of 2026-11-22 10:00 UTC
-    [ServiceRequest/order-1]
-    The policy does not support a service on 2026-11-24, but can from 2026-11-28 on.
+    SI joint injection, left: not before 2026-11-28. Less than 14 days since the first injection
+    ────────────────────────────────────────────────────────────────────────────────────────────
+    Service on 2026-11-24 for Patient/b1e51764-sij, judged on 2026-11-22 (ServiceRequest/order-1)
+    The policy does not cover a service on 2026-11-24, but can from 2026-11-28 on.
     What to do: Move the order to 2026-11-28 or later.
 
     ✓ met, ✗ not met, ? not known
 
-    Left: second diagnostic injection (section I.B), not supported before 2026-11-28
+    Left: second diagnostic injection (section I.B), not covered before 2026-11-28
       Earlier injections of this episode:
-        - 2026-11-14: less than half the pain relieved [Procedure/procedure-1]
-      ✓ I.B.1 The first injection did not help
+        - 2026-11-14: less than 50% relief
+      ✓ I.B.1 Less than 50% relief after the first injection
         20% relief after the injection of 2026-11-14.
         - 2026-11-20: form: percent relief after the earlier injection (of 2026-11-14): 20
-          [QuestionnaireResponse/questionnaire-response-1]
-      ✗ I.B.2 Two weeks since the first injection
-        First injection 2026-11-14; two weeks are over on 2026-11-28.
+      ✗ I.B.2 14 days since the first injection
+        First injection 2026-11-14; 14 days are over on 2026-11-28.
         - 2026-11-14: injection: 27096 Sacroiliac joint injection with image guidance
-          [Procedure/procedure-1]
-      ✓ III Within twelve months of the first injection
-        First injection 2026-11-14; its twelve months end on 2027-11-14.
+      ✓ III Within 12 months of the first injection
+        First injection 2026-11-14; 12 months end on 2027-11-14.
         - 2026-11-14: injection: 27096 Sacroiliac joint injection with image guidance
-          [Procedure/procedure-1]
-      ✓ V One procedure a visit
-        No other invasive pain procedure is ordered for that day.
+      ✓ V No other procedure in the visit
+        None among the orders and procedures that could be read.
+      ✓ VI Performed by a physician
+        The order does not say who performs it; taken to be a physician.
+      ✓ history Complete list of earlier injections
+        No entry leaves it open whether there was an earlier injection.
 
     Notes:
+      - The last injection (2026-11-14) brought 20% relief, less than 50%.
       - The order names a diagnosis the policy lists.
+      - Assumed: the order does not say who performs it; taken to be a physician.
 
     Policy Sacroiliac Joint Interventions, version 2019-08. Decision support, not a guarantee of
     payment.
@@ -158,55 +160,60 @@ fn the_text_of_an_order_that_must_wait() {
 #[test]
 fn the_text_of_a_chart_with_nothing_documented() {
     insta::assert_snapshot!(text_of("nothing-documented"), @"
-    SI joint injection, right: documentation missing for 7 criteria
+    SI joint injection, right: documentation missing for 8 criteria
     ───────────────────────────────────────────────────────────────
-    Service on 2026-12-01 for Patient/cc9ed094-sij, judged as of 2026-11-22 10:00 UTC
-    [ServiceRequest/order-1]
-    Nothing in the chart speaks against it, but not everything the policy asks for is documented.
-    What to do: Answer what is missing in the documentation form, or chart it as coded entries, then
-    sign again.
+    Service on 2026-12-01 for Patient/cc9ed094-sij, judged on 2026-11-22 (ServiceRequest/order-1)
+    Nothing on record speaks against it, but not everything the policy asks for is documented.
+    What to do: Enter what is missing in the documentation form, then sign again.
 
     ✓ met, ✗ not met, ? not known
 
     Right: first diagnostic injection (section I.A), documentation needed
-      ? I.A.1 Pain for three months that limits daily activities
-        Not documented: when the pain began, whether the pain limits daily activities, whether the pain
-        is below L5 and not radicular.
-      ? I.A.2 Tenderness over the joint
-        Not documented: tenderness over the joint.
-      ? I.A.3 Three positive provocation tests
-        Not documented: distraction test, compression test, thigh thrust test, Gaenslen test, sacral
-        thrust test; no provocation test recorded as positive.
-      ? I.A.4.a Six weeks of exercise or manual therapy
-        Not documented: weeks of physical therapy, chiropractic or home exercise.
-      ? I.A.4.b Three weeks of NSAIDs, or NSAIDs not possible
-        Not documented: weeks of NSAIDs, whether NSAIDs are contraindicated or not tolerated.
-      ? I.A.4.c Six weeks of activity modification
-        Not documented: weeks of activity modification.
-      ✓ I.A.5 No disc or facet joint pain
+      ? I.A.1 Pain for 3 months that limits daily activities
+        Not documented.
+      ? I.A.2 Tenderness over the SI joint
+        Not documented.
+      ? I.A.3 3 positive provocation tests
+        Not documented.
+      ? I.A.4 Pain despite conservative care
+        Not documented.
+      ? I.A.4.a 6 weeks of exercise or manual therapy
+        Not documented.
+      ? I.A.4.b NSAIDs for 3 weeks, or contraindicated / not tolerated
+        Not documented.
+      ? I.A.4.c 6 weeks of activity modification
+        Not documented.
+      ✓ I.A.5 Disc or facet joint pain ruled out
         No active disc or facet diagnosis on the problem list.
-      ? I.A.6 No likelier diagnosis
-        Not documented: whether another diagnosis is more likely.
-      ✓ V One procedure a visit
-        No other invasive pain procedure is ordered for that day.
+      ? I.A.6 Other likely diagnoses ruled out
+        Not documented.
+      ✓ V No other procedure in the visit
+        None among the orders and procedures that could be read.
+      ✓ VI Performed by a physician
+        The order does not say who performs it; taken to be a physician.
+      ✓ history Complete list of earlier injections
+        No entry leaves it open whether there was an earlier injection.
       To document:
-        - when the pain began
+        - since when the pain has limited daily activities
         - whether the pain limits daily activities
-        - whether the pain is below L5 and not radicular
-        - tenderness over the joint
+        - whether the pain is below L5 and not following a nerve root
+        - which joint was examined
+        - tenderness over the SI joint
         - distraction test
         - compression test
         - thigh thrust test
         - Gaenslen test
         - sacral thrust test
+        - whether conservative care failed
         - weeks of physical therapy, chiropractic or home exercise
-        - weeks of NSAIDs
         - whether NSAIDs are contraindicated or not tolerated
+        - weeks of NSAIDs
         - weeks of activity modification
         - whether another diagnosis is more likely
 
     Notes:
       - The order names a diagnosis the policy lists.
+      - Assumed: the order does not say who performs it; taken to be a physician.
 
     Policy Sacroiliac Joint Interventions, version 2019-08. Decision support, not a guarantee of
     payment.

@@ -69,7 +69,7 @@ async fn show_tells_what_was_asked_decided_and_why() {
         "ServiceRequest/order-1 for 2026-11-24: not-yet, earliest 2026-11-28",
         "I.B.2    not-met        First injection 2026-11-14; 14 days are over on 2026-11-28.",
         "Procedure/procedure-1 (2026-11-14)",
-        "SI joint injection, left: not before 2026-11-28. Less than two weeks since the first injection",
+        "SI joint injection, left: not before 2026-11-28. Less than 14 days since the first injection",
         "overridden",
     ];
     for part in parts {

@@ -18,7 +18,7 @@ fn kind(suggestion: &Json, request: &Json, order: &str) -> &'static str {
         "delete" => "remove-second-procedure",
         "update" if changed.iter().all(|member| member.trim_start_matches('_').starts_with("occurrence")) => "reschedule-order",
         "update" if changed == ["reasonReference"] => "add-diagnosis",
-        "update" if changed == ["bodySite"] => "order-one-side",
+        "update" if changed.iter().all(|member| member == "bodySite" || member == "code") => "order-one-side",
         _ => "unknown",
     }
 }
