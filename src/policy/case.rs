@@ -9,7 +9,7 @@ use super::dates::{DateInterval, minus_days, minus_months};
 use super::definition::Policy;
 use super::evaluation::{Evidence, Reference, Site};
 use super::facts::{Facts, PainScore, Side};
-use super::form::{Answers, Form, Question};
+use super::form::{Answers, Form, Question, sort_newest_first};
 use super::history::{History, Injection};
 use super::order_facts::{Order, ServiceWindow};
 use super::phrases::Phrase;
@@ -172,7 +172,7 @@ fn current_forms<'e, 'a>(policy: &Policy, facts: &'e Facts<'a>, today: NaiveDate
     let oldest = minus_days(today, policy.parameters.attestation_valid_days);
     let counts = |form: &&Form<'_>| form.authored_on >= oldest && form.authored_on <= today;
     let mut forms: Vec<_> = facts.forms.iter().filter(counts).collect();
-    forms.sort_by(|left, right| right.cmp_age(left));
+    sort_newest_first(&mut forms, |form| form);
     forms
 }
 

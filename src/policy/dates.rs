@@ -118,12 +118,12 @@ impl DateInterval {
     }
 }
 
-/// As FHIR would write it: `2026`, `2026-03` or `2026-03-09`; a longer interval as its two ends.
+/// As FHIR would write it: `2026`, `2026-03` or `2026-03-09`, whichever holds both ends.
 impl std::fmt::Display for DateInterval {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         if self.lo == self.hi {
             write!(f, "{}", self.lo)
-        } else if Self::parse(&self.lo.format("%Y-%m").to_string()) == Some(*self) {
+        } else if self.lo.year() == self.hi.year() && self.lo.month() == self.hi.month() {
             write!(f, "{}", self.lo.format("%Y-%m"))
         } else if self.lo.year() == self.hi.year() {
             write!(f, "{}", self.lo.format("%Y"))

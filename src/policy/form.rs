@@ -1,7 +1,8 @@
 //! The documentation form `sij-injection-documentation`: its questions by linkId, and the answers of one response.
 //! Not here: its wording (`questionnaire.json`) and reading a QuestionnaireResponse ([`crate::evidence`]).
 
-use std::cmp::Ordering;
+use std::cmp::{Ordering, Reverse};
+use std::collections::HashSet;
 
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Serialize, Serializer};
@@ -122,11 +123,25 @@ pub struct Form<'a> {
 
 impl Form<'_> {
     /// Which of two forms is newer: by day, then by instant where both have one, then by id.
+    ///
+    /// Of three forms each can be newer than the next where one has no instant. [`sort_newest_first`] has an order for any number.
     #[must_use]
     pub fn cmp_age(&self, other: &Self) -> Ordering {
         let by_instant = self.instant.zip(other.instant).map_or(Ordering::Equal, |(own, other)| own.cmp(&other));
         self.authored_on.cmp(&other.authored_on).then(by_instant).then_with(|| self.reference.id().cmp(other.reference.id()))
     }
+}
+
+/// Sorts whatever comes from forms, the newest form first: as [`Form::cmp_age`], and on a day on which a form has no instant by id
+/// alone. What comes from one form stays in its order.
+pub(crate) fn sort_newest_first<'f, 'a: 'f, T>(items: &mut [T], form: impl Fn(&T) -> &'f Form<'a>) {
+    let without_instant = |item: &T| form(item).instant.is_none().then_some(form(item).authored_on);
+    let untimed: HashSet<NaiveDate> = items.iter().filter_map(without_instant).collect();
+    items.sort_by_key(|item| {
+        let form = form(item);
+        let instant = form.instant.filter(|_| !untimed.contains(&form.authored_on));
+        Reverse((form.authored_on, instant, form.reference.id()))
+    });
 }
 
 /// Why a form that is there does not count.
@@ -205,4 +220,30 @@ pub struct PriorInjection {
     pub relief_months: Option<f64>,
     /// `functional-improvement`
     pub functional_improvement: Option<bool>,
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::TimeZone;
+
+    use super::*;
+
+    #[test]
+    fn forms_of_one_day_are_sorted_whichever_of_them_has_a_time() {
+        let day = NaiveDate::from_ymd_opt(2026, 11, 20).unwrap_or_default();
+        let form = |number: u32| Form {
+            reference: Reference::new("QuestionnaireResponse", format!("{number:03}").into()),
+            instant: (!number.is_multiple_of(3)).then(|| Utc.with_ymd_and_hms(2026, 11, 20, 23 - number % 24, 0, 0).single()).flatten(),
+            authored_on: day,
+            is_version_1: false,
+            answers: Answers::default(),
+        };
+        let forms: Vec<Form<'_>> = (0..200).map(|place| form(place * 37 % 200)).collect();
+        let mut sorted: Vec<&Form<'_>> = forms.iter().collect();
+        sort_newest_first(&mut sorted, |form| form);
+        assert!(sorted.is_sorted_by(|newer, older| newer.reference.id() >= older.reference.id()));
+        let mut timed: Vec<&Form<'_>> = forms.iter().filter(|form| form.instant.is_some()).collect();
+        sort_newest_first(&mut timed, |form| form);
+        assert!(timed.is_sorted_by(|newer, older| newer.instant >= older.instant));
+    }
 }

@@ -10,7 +10,7 @@ use super::case::OrderCase;
 use super::dates::{DateInterval, minus_days, minus_months, plus_days, plus_months};
 use super::evaluation::{InjectionSource, Reference, Site};
 use super::facts::{ChartedInjection, InjectionDoubt, Label, Side};
-use super::form::{Form, PriorInjection};
+use super::form::{Form, PriorInjection, sort_newest_first};
 use super::order_facts::BillingLine;
 use super::verdict::Verdict;
 
@@ -60,7 +60,8 @@ impl Injection<'_, '_> {
 
     /// Puts the newest form's answers first, and those of one form in its order.
     fn sort_answers(&mut self) {
-        self.answers.sort_by(|left, right| right.form.cmp_age(left.form).then(left.place.cmp(&right.place)));
+        self.answers.sort_by_key(|answer| answer.place);
+        sort_newest_first(&mut self.answers, |answer| answer.form);
     }
 }
 

@@ -235,7 +235,7 @@ impl<'p> OrderWords<'p, '_, '_> {
             earliest_date: self.waited_for().map(|date| date.to_string()).unwrap_or_default(),
             criterion: self.titles(Verdict::NotMet).first().copied().unwrap_or_default().to_owned(),
             missing: self.missing(),
-            acts: self.acts().join("; "),
+            acts: self.acts().join(". "),
             place,
             entries: self.possible_injections(),
             problem: problem.map(|note| note.text.clone()).unwrap_or_default(),

@@ -128,7 +128,7 @@ fn a_chart_full_of_words_is_cut_and_the_decision_is_not() {
     let call = Call::ordering([order("o1", &cpt("27096:50"), "2026-12-01")]).with("conditions", conditions);
     let card = call.with("procedures", injections).card();
     assert!(detail(&card).chars().count() <= MAX_CHARS, "{}", detail(&card));
-    assert!(detail(&card).contains("Was this an injection of this joint"), "{}", detail(&card));
+    assert!(detail(&card).contains("Possible earlier injections of this joint"), "{}", detail(&card));
 }
 
 #[test]
@@ -154,9 +154,9 @@ fn the_weeks_of_therapy_that_are_lacking_are_ordered() {
 fn what_is_to_be_done_first_is_named() {
     let epidural = order("o2", &cpt("62323"), "2026-12-01");
     let call = Call::ordering([left("2026-12-01"), epidural]).with("questionnaireResponses", [first_injection_form(6)]);
-    assert!(paragraphs(&call.card())[1].starts_with("Do one procedure on another day, then sign again."), "{}", detail(&call.card()));
+    assert!(paragraphs(&call.card())[1].starts_with("Do one procedure on another day. Then sign again."), "{}", detail(&call.card()));
     let alone = subsequent("2026-06-01", "2026-08-02", [yes("adjunct-noninvasive-treatment", false)]).card();
-    assert!(paragraphs(&alone)[1].starts_with("Order therapy alongside, then sign again."), "{}", detail(&alone));
+    assert!(paragraphs(&alone)[1].starts_with("Order therapy alongside. Then sign again."), "{}", detail(&alone));
     assert_eq!(labels(&alone), ["Order physical therapy"]);
 }
 
@@ -261,7 +261,7 @@ fn an_entry_that_may_be_an_earlier_injection_is_asked_about() {
     let card = first_injection(left("2026-12-01"), 6).with("procedures", [entry]).card();
     assert!(card["summary"].as_str().unwrap().contains("an entry may be an earlier injection"), "{card}");
     let next = paragraphs(&card)[1];
-    assert!(next.starts_with("Was this an injection of this joint: SI joint injection, 2026-07-14 (no code"), "{next}");
+    assert!(next.starts_with("Possible earlier injections of this joint: SI joint injection, 2026-07-14 (no code"), "{next}");
     assert_eq!(detail(&card).matches("2026-07-14").count(), 1, "{}", detail(&card));
 }
 

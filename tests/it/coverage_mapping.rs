@@ -101,7 +101,7 @@ fn what_time_alone_forbids_is_covered_from_its_day_on_and_not_before() {
         assert_eq!([decisions(later), decisions(before)], [expected, "not-covered"], "{stance:?}");
         let periods = [later, before].map(|extension| details(extension, "allowed-period", "")[0].clone());
         assert_eq!(periods, [json!({"start": "2026-12-13", "end": "2027-05-01"}), json!({"end": "2026-12-12"})]);
-        assert_eq!(reasons(later)[0], "Coverage: this is said of a service on 2026-12-13 or later.");
+        assert_eq!(reasons(later)[0], "Coverage: this applies to a service on 2026-12-13 or later.");
         assert_eq!(reasons(before), ["Coverage: Less than 2 months since the last injection: What was found for I.C.3."]);
     }
 }
@@ -209,7 +209,7 @@ fn no_day_that_is_past_is_proposed() {
     let extensions = Decided::from("2026-11-10").extensions();
     let periods: Vec<_> = extensions.iter().map(|extension| details(extension, "allowed-period", "")[0].clone()).collect();
     assert_eq!(periods, [json!({"start": "2026-11-22", "end": "2027-05-01"}), json!({"end": "2026-11-09"})]);
-    assert_eq!(reasons(&extensions[0])[0], "Coverage: this is said of a service on 2026-11-22 or later.");
+    assert_eq!(reasons(&extensions[0])[0], "Coverage: this applies to a service on 2026-11-22 or later.");
 }
 
 #[test]

@@ -9,7 +9,7 @@ use sij_cds::config::Dialect;
 use crate::support::showing::{ALL_DIALECTS, Showing, form, suggestions, texts};
 use crate::support::{Case, all_cases, stories, story, violations};
 
-const OFFERED: &str = " Or: ";
+const OFFERED: &str = " Offered below: ";
 const BY_HAND: &str = " By hand: ";
 
 /// A line without what is offered behind it.
@@ -130,7 +130,7 @@ fn epic_orders_therapy_by_the_sites_preference_list_and_says_all_of_it() {
 fn without_the_sites_code_epic_is_told_what_to_order_by_hand() {
     let card = Showing::in_dialect(Dialect::Epic).card(&therapy_story());
     assert!(suggestions(&card).iter().all(|suggestion| suggestion["actions"][0]["type"] != "create"), "{card}");
-    assert!(card["detail"].as_str().unwrap().contains("Order 1 more week of therapy, then sign again."), "{card}");
+    assert!(card["detail"].as_str().unwrap().contains("Order 1 more week of therapy. Then sign again."), "{card}");
 }
 
 #[test]

@@ -145,7 +145,7 @@ fn the_text_of_an_order_that_must_wait() {
       ✓ VI Performed by a physician
         The order does not say who performs it; taken to be a physician.
       ✓ history Complete list of earlier injections
-        No entry leaves it open whether there was an earlier injection.
+        No entry in the chart could be a further injection.
 
     Notes:
       - The last injection (2026-11-14) brought 20% relief, less than 50%.
@@ -192,7 +192,7 @@ fn the_text_of_a_chart_with_nothing_documented() {
       ✓ VI Performed by a physician
         The order does not say who performs it; taken to be a physician.
       ✓ history Complete list of earlier injections
-        No entry leaves it open whether there was an earlier injection.
+        No entry in the chart could be a further injection.
       To document:
         - since when the pain has limited daily activities
         - whether the pain limits daily activities

@@ -271,12 +271,12 @@ async fn an_orders_reason_is_resolved() {
         call["prefetch"]["conditions"] = Value::Null;
     });
     let unresolved = FhirServer::without_entries().await;
-    assert!(answer(&by_reference, &unresolved, |_| true).await.contains("No diagnosis of the order is on the policy's list"));
+    assert!(answer(&by_reference, &unresolved, |_| true).await.contains("The order has no diagnosis the policy lists"));
     let code = json!({"coding": [{"system": "http://hl7.org/fhir/sid/icd-10-cm", "code": "M46.1"}]});
     let subject = json!({"reference": "Patient/d998899a-sij"});
     let reason = json!({"resourceType": "Condition", "id": "reason", "code": code, "subject": subject});
     let server = FhirServer::without_entries().await.holding(reason);
-    assert!(!answer(&by_reference, &server, |_| true).await.contains("No diagnosis of the order is on the policy's list"));
+    assert!(!answer(&by_reference, &server, |_| true).await.contains("The order has no diagnosis the policy lists"));
     assert_eq!(server.types_asked().await, ["Condition"]);
     assert_eq!(server.parameters("Condition").await[0]["_id"], "reason");
 }
