@@ -227,17 +227,19 @@ impl Detail<'_, '_, '_, '_, '_> {
 
     /// The criteria with a verdict, each a line. What is the same of both joints stands once.
     fn items(&self, verdict: Verdict) -> Vec<String> {
-        let sites = self.sites();
+        let lines_of = |site: &SiteEvaluation<'_>| -> Vec<String> {
+            let own = site.criteria.iter().filter(|criterion| criterion.verdict == verdict && !self.is_said(criterion));
+            own.map(|criterion| self.line(criterion)).collect()
+        };
+        let by_site: Vec<_> = self.sites().into_iter().map(|site| (site, lines_of(site))).collect();
         let mut lines: Vec<String> = Vec::new();
-        for site in &sites {
-            for criterion in site.criteria.iter().filter(|criterion| criterion.verdict == verdict && !self.is_said(criterion)) {
-                let line = self.line(criterion);
-                let is_same =
-                    |other: &&&SiteEvaluation<'_>| other.criteria.iter().any(|known| known.verdict == verdict && self.line(known) == line);
-                let line = if sites.iter().filter(is_same).count() == self.case.order.sites.len() {
-                    line
+        for (site, own) in &by_site {
+            for line in own {
+                let is_of_all = by_site.iter().filter(|(_, lines)| lines.contains(line)).count() == self.case.order.sites.len();
+                let line = if is_of_all {
+                    line.clone()
                 } else {
-                    self.case.say(CardText::AtSite, &[&capitalised(&self.case.words().site(site.site)), &line])
+                    self.case.say(CardText::AtSite, &[&capitalised(&self.case.words().site(site.site)), line])
                 };
                 if !lines.contains(&line) {
                     lines.push(line);
