@@ -17,14 +17,15 @@ PRIMARY_PERFORMER = {"coding": [{"system": "http://terminology.hl7.org/CodeSyste
 
 
 def moved(text):
-    """The text with every whole date in it moved to today's side."""
+    """The text with every whole date in it moved to today's side; what stands for an unknown date is no date to move."""
     days = datetime.datetime.now(datetime.timezone.utc).date() - WRITTEN_FOR
 
     def later(match):
         try:
-            return (datetime.date.fromisoformat(match[0]) + days).isoformat()
+            date = datetime.date.fromisoformat(match[0])
         except ValueError:
             return match[0]
+        return match[0] if date.year <= 1900 or date.year == 9999 else (date + days).isoformat()
 
     return re.sub(r"\b\d{4}-\d{2}-\d{2}(?![\d-])", later, text)
 
