@@ -365,7 +365,7 @@ impl App {
         report_text::text(report, self.policies.newest(), |order| self.policies.on(order.service_date))
     }
 
-    /// The means that are nobody's own.
+    /// The defaults, without the settings of any one client.
     pub(super) fn means(&self, as_of: DateTime<Utc>) -> Means<'_> {
         Means {
             policies: &self.policies,

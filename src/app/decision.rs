@@ -263,7 +263,7 @@ pub(super) fn in_scope<'g, 'a>(means: &Means<'_>, gathered: &'g Gathered<'a>, co
     decided(means, gathered, context).filter(|draft| draft.is_asked).collect()
 }
 
-/// The orders asked about that cannot be read and have a code in them that the policy decides: they are answered all the same.
+/// The unreadable orders under review that contain an in-scope code. They still get a card.
 fn unreadable_in_scope<'g, 'a>(means: &Means<'_>, gathered: &'g Gathered<'a>, context: &Context<'_>) -> Vec<&'g UnreadDraft<'a>> {
     let policy = means.policies.on(means.as_of.date_naive());
     let reading = means.reading(policy, &context.patient_id);

@@ -1,4 +1,4 @@
-//! Evaluating a request that nobody calls with, for the command line: nothing is answered and nothing is kept.
+//! Evaluating a request from the command line: no hook response is written, and nothing goes into the ledger.
 //! Not here: the steps of a decision ([`super::decision`]), and hook calls ([`super::application`]).
 
 use chrono::{DateTime, Utc};
@@ -41,7 +41,7 @@ impl App {
         self.decide(&means, opened, &reach, |decision, _| read(&decision.report())).await
     }
 
-    /// The means for a request that nobody calls with: read as the charts of the client that its FHIR server is registered for.
+    /// The settings for a request without an authenticated caller: those of the client that its FHIR server is registered for.
     fn means_of_request(&self, body: &str, as_of: DateTime<Utc>) -> Means<'_> {
         let server = || self.registry.server(&named_server(body)?);
         let server = if self.readings.differ() { server() } else { None };

@@ -144,7 +144,7 @@ fn each_of_role<'a>(role: &PractitionerRoleView<'a>, read: &mut impl FnMut(&Conc
 
 fn each_of_practitioner<'a>(practitioner: &PractitionerView<'a>, read: &mut impl FnMut(&ConceptView<'a>)) {
     let qualifications = practitioner.qualification.iter().flatten().filter_map(|qualification| qualification.code.as_ref());
-    // R4 has no specialty here; clients write it all the same.
+    // R4 defines no specialty here, but some clients send one.
     qualifications.chain(practitioner.specialty.iter().flatten()).for_each(read);
 }
 

@@ -102,7 +102,7 @@ impl<'a> Chart<'_, 'a> {
         self.named_side(parts).side
     }
 
-    /// Why a Procedure that is not recognised by a code could be an injection of the joint all the same.
+    /// Why a Procedure without a recognised code may still be an injection of the joint.
     fn unclear_code(
         &self,
         code: Option<&ConceptView<'a>>,

@@ -1,4 +1,4 @@
-//! Dates as a chart writes them: what stands for a date that nobody knew counts as if it were absent.
+//! Dates as charts write them. A placeholder for an unknown date is treated as absent.
 //! Not here: what a date is ([`crate::policy::DateInterval`]).
 
 use chrono::{Datelike, NaiveDate};
@@ -35,7 +35,7 @@ impl Written {
         }
     }
 
-    /// The same, of something that nobody has before birth: a date not later than that is a placeholder.
+    /// As [`Written::read`], for something that cannot precede birth: a date on or before it is a placeholder.
     pub(crate) fn read_after(text: Option<&Text<'_>>, birth: Option<NaiveDate>) -> Self {
         match Self::read(text) {
             Self::Date(date) if birth.is_some_and(|birth| date.lo() <= birth) => Self::Absent,

@@ -204,7 +204,7 @@ fn is_from_record(origin: &Origin) -> bool {
     }
 }
 
-/// DTR 2.2, `information-origin`: the answer was put in by a program, and nobody changed it.
+/// DTR 2.2, `information-origin`: the answer was filled in by software and left unchanged.
 fn information_origin() -> Value {
     json!([{"url": INFORMATION_ORIGIN, "extension": [{"url": "source", "valueCode": "auto-server"}]}])
 }
