@@ -2,15 +2,15 @@
 //! Not here: what a mapped code changes ([`crate::evidence`]), and whose map it is ([`super::readings`]).
 
 use std::collections::BTreeSet;
-use std::fmt::Write as _;
 use std::fs::File;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
-use aws_lc_rs::digest;
 use csv::StringRecord;
 use thiserror::Error;
 
+use super::application::without_mark;
+use super::digest::digest_of;
 use crate::evidence::{LocalCodes, Mapped};
 use crate::policy::{Policy, Side, ValueSet};
 
@@ -102,10 +102,9 @@ fn text_of(path: &Path) -> Result<String, String> {
 
 fn parse(text: &str, policy: &Policy) -> Result<LocalCodes, Vec<Problem>> {
     // Spreadsheets write a byte order mark first.
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).flexible(true).from_reader(text.as_bytes());
+    let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).flexible(true).from_reader(without_mark(text).as_bytes());
     let header = reader.headers().cloned().map_err(|error| vec![(Some(1), error.to_string())])?;
-    let columns = Columns::of(&header)?;
+    let columns = Columns::from_header(&header)?;
     let (mut codes, mut problems) = (LocalCodes::default(), Vec::new());
     for (place, record) in reader.into_records().enumerate() {
         if place == MAX_ROWS {
@@ -129,7 +128,7 @@ fn parse(text: &str, policy: &Policy) -> Result<LocalCodes, Vec<Problem>> {
 struct Columns([Option<usize>; COLUMNS.len()], usize);
 
 impl Columns {
-    fn of(header: &StringRecord) -> Result<Self, Vec<Problem>> {
+    fn from_header(header: &StringRecord) -> Result<Self, Vec<Problem>> {
         let mut problems = Vec::new();
         let mut known = BTreeSet::new();
         for name in header {
@@ -198,13 +197,8 @@ impl Columns {
     }
 
     fn side(&self, record: &StringRecord) -> Result<Option<Side>, String> {
-        match self.value(record, SIDE) {
-            None => Ok(None),
-            Some("left") => Ok(Some(Side::Left)),
-            Some("right") => Ok(Some(Side::Right)),
-            Some("both") => Ok(Some(Side::Both)),
-            Some(other) => Err(format!("`{other}` is not a side (left, right, both)")),
-        }
+        let Some(word) = self.value(record, SIDE) else { return Ok(None) };
+        Side::from_word(word).map(Some).ok_or_else(|| format!("`{word}` is not a side (left, right, both)"))
     }
 
     fn value_set(&self, record: &StringRecord) -> Result<Option<ValueSet>, String> {
@@ -220,26 +214,12 @@ fn in_backticks(names: &[&str]) -> String {
 
 /// SHA-256 of the entries in hexadecimal, each part with its length.
 fn digest(codes: &LocalCodes) -> String {
-    let mut context = digest::Context::new(&digest::SHA256);
-    for (system, code, mapped) in codes.entries() {
+    let parts = codes.entries().into_iter().map(|(system, code, mapped)| {
         let (standard_system, standard_code) = mapped.coding.as_ref().map_or(("", ""), |(system, code)| (system.as_str(), code.as_str()));
-        let side = match mapped.side {
-            Some(Side::Left) => "left",
-            Some(Side::Right) => "right",
-            Some(Side::Both) => "both",
-            Some(Side::Unspecified) | None => "",
-        };
-        for part in [system, code, standard_system, standard_code, side, mapped.value_set.map_or("", ValueSet::id)] {
-            context.update(&part.len().to_be_bytes());
-            context.update(part.as_bytes());
-        }
-    }
-    let mut text = String::new();
-    for byte in context.finish().as_ref() {
-        // A text takes whatever is written to it.
-        _ = write!(text, "{byte:02x}");
-    }
-    text
+        let side = mapped.side.and_then(Side::word).unwrap_or_default();
+        [system, code, standard_system, standard_code, side, mapped.value_set.map_or("", ValueSet::id)]
+    });
+    digest_of(parts.flatten())
 }
 
 #[cfg(test)]

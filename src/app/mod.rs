@@ -9,6 +9,7 @@ mod case_patch;
 mod code_maps;
 mod decision;
 mod dialects;
+mod digest;
 mod evaluating;
 mod fetching;
 mod figures;

@@ -1,14 +1,13 @@
 //! The policy versions of this service, embedded in the binary or read from a folder, side by side by date.
 
-use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use aws_lc_rs::digest;
 use chrono::NaiveDate;
 use rust_embed::RustEmbed;
 use thiserror::Error;
 
+use super::digest::digest_of;
 use super::form::Published;
 use crate::policy::{Policy, PolicyError, PolicyFile};
 
@@ -184,19 +183,7 @@ fn repeated(versions: &[Arc<Version>]) -> Option<&Policy> {
 
 /// SHA-256 of files, in hexadecimal: each with its name, and the lengths of both.
 fn digest(files: &[PolicyFile]) -> String {
-    let mut context = digest::Context::new(&digest::SHA256);
-    for file in files {
-        for part in [&file.name, &file.text] {
-            context.update(&part.len().to_be_bytes());
-            context.update(part.as_bytes());
-        }
-    }
-    let mut text = String::new();
-    for byte in context.finish().as_ref() {
-        // A text takes whatever is written to it.
-        _ = write!(text, "{byte:02x}");
-    }
-    text
+    digest_of(files.iter().flat_map(|file| [file.name.as_str(), file.text.as_str()]))
 }
 
 /// The root of the versions, as it stands in messages.

@@ -95,7 +95,8 @@ impl Readings {
         self.clients.iter().find(|reading| reading.may_name(server))
     }
 
-    /// How charts are read where nobody calls: as those of the first client that may name the server, else of the only client.
+    /// How charts are read without an authenticated caller: as for the first client that may name the server, else for the only
+    /// client.
     pub(super) fn of_request(&self, server: Option<&str>) -> &ClientReading {
         let only = if let [only] = self.clients.as_slice() { Some(only) } else { None };
         server.and_then(|server| self.of_server(server)).or(only).unwrap_or(&self.none)
@@ -108,9 +109,8 @@ impl Readings {
 
     /// How charts were read when this was kept; `None` where the code map is not among those configured any more.
     pub(super) fn restored(&self, kept: &KeptReading) -> Option<ReadingOptions> {
-        let local_codes = kept.code_map.as_ref().map(|digest| self.code_map(digest));
-        let local_codes = match local_codes {
-            Some(codes) => Some(codes?),
+        let local_codes = match &kept.code_map {
+            Some(digest) => Some(self.code_map(digest)?),
             None => None,
         };
         Some(ReadingOptions { local_codes, form_canonicals: kept.form_canonicals.clone().into() })

@@ -5,7 +5,8 @@ use super::decision::Report;
 use super::page::Page;
 use crate::evidence::{Kind, by_reason};
 use crate::policy::{
-    CardText, Criterion, DiagnosisSupport, Evidence, NoteKind, OrderEvaluation, OrderWords, Policy, PriorInjection, SiteEvaluation, Verdict,
+    CardText, Criterion, DiagnosisSupport, Evidence, NoteKind, OrderEvaluation, OrderWords, Policy, PriorInjection, SiteEvaluation,
+    Verdict, capitalised, each_once,
 };
 
 /// Of a criterion's evidence, this many resources are named and the rest is counted.
@@ -129,14 +130,8 @@ impl<'a> OrderText<'_, '_, 'a> {
 
     /// What would settle the joint's open criteria, each once.
     fn to_document(&self, site: &SiteEvaluation<'a>) -> Vec<String> {
-        let mut asks = Vec::new();
-        for question in site.criteria.iter().flat_map(|criterion| &criterion.missing) {
-            let ask = self.words.policy.wording.ask(*question).to_owned();
-            if !asks.contains(&ask) {
-                asks.push(ask);
-            }
-        }
-        asks
+        let missing = site.criteria.iter().flat_map(|criterion| &criterion.missing);
+        each_once(missing.map(|question| self.words.policy.wording.ask(*question).to_owned()))
     }
 
     /// What could change it, diagnosis, coding and assumptions.
@@ -171,10 +166,4 @@ fn evidence_lines(evidence: &[Evidence<'_>]) -> Vec<String> {
         Some(format!("{date}{}{which}", shown.join("; ")))
     };
     evidence.chunk_by(alike).filter_map(line).collect()
-}
-
-fn capitalised(text: &str) -> String {
-    let mut letters = text.chars();
-    let first = letters.next().map(|letter| letter.to_uppercase().to_string()).unwrap_or_default();
-    format!("{first}{}", letters.as_str())
 }

@@ -11,14 +11,14 @@ use super::detail::detail;
 use super::dialect::DialectRules;
 use super::form_completion::{self, FormOffer};
 use super::hook::Hook;
-use super::plain_text::{plain, shortened};
+use super::plain_text::plain;
 use super::policy_link::policy_link;
 use super::request_extension::Options;
 use super::response::{Card, CardExtension, Coding, Indicator, Link, LinkKind, ResourceReference, Response, Source};
 use super::suggestions::offer;
 use crate::policy::{
     CardText, Criterion, Determination, Evaluation, NoteKind, OrderEvaluation, OrderKind, OrderWords, Plan, Policy, Reference, Site,
-    Verdict,
+    Verdict, shortened,
 };
 
 /// CDS Hooks: a summary has fewer than 140 characters.

@@ -8,10 +8,11 @@ use serde_json::Value;
 use super::card::{CardCase, answer_place};
 use super::dialect::DetailFormat;
 use super::order_json::OrderJson;
-use super::plain_text::{plain, shortened};
+use super::plain_text::plain;
 use super::suggestions::Offer;
 use crate::policy::{
-    CardText, Criterion, CriterionId, Determination, DiagnosisSupport, NoteKind, OutcomeKind, Phrase, SiteEvaluation, Verdict,
+    CardText, Criterion, CriterionId, Determination, DiagnosisSupport, NoteKind, OutcomeKind, Phrase, SiteEvaluation, Verdict, capitalised,
+    shortened,
 };
 
 /// A card is read in seconds, and a panel is not taller. The whole evaluation stands in the record.
@@ -353,12 +354,6 @@ fn reason_codes(case: &CardCase<'_, '_, '_>) -> Vec<(String, String)> {
     let text = |coding: &Value, name: &str| coding.get(name).and_then(Value::as_str).unwrap_or_default().trim().to_owned();
     let codes = codings.flatten().map(|coding| (text(coding, "system"), text(coding, "code")));
     codes.filter(|(_, code)| !code.is_empty()).collect()
-}
-
-/// A capital at the beginning.
-fn capitalised(text: &str) -> String {
-    let mut letters = text.chars();
-    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
 }
 
 /// Without the capital that begins a sentence; an abbreviation or a code keeps its own.

@@ -30,15 +30,6 @@ fn is_invisible(letter: char) -> bool {
     matches!(letter, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }
 
-/// At most that many characters, the last an ellipsis if any were left out.
-pub(super) fn shortened(text: &str, limit: usize) -> String {
-    if text.chars().count() <= limit {
-        return text.to_owned();
-    }
-    let kept: String = text.chars().take(limit.saturating_sub(1)).collect();
-    format!("{}…", kept.trim_end())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -47,11 +38,5 @@ mod tests {
     fn markup_and_line_breaks_do_not_survive() {
         assert_eq!(plain("see https://x.example or www.x.example"), "see https: //x.example or www .x.example");
         assert_eq!(plain("<b>[x](y)</b>\n`z`|\u{202e}"), "‹b›(x)(y)‹/b› 'z'/ ");
-    }
-
-    #[test]
-    fn a_long_text_is_cut_at_a_character_and_marked() {
-        assert_eq!(shortened("äöüß", 4), "äöüß");
-        assert_eq!(shortened("äöüßé", 4), "äöü…");
     }
 }

@@ -17,9 +17,9 @@ use super::form_completion;
 use super::hook::Hook;
 use super::order_json::OrderJson;
 use super::order_side::{on_side_alone, with_side};
-use super::plain_text::{plain, shortened};
+use super::plain_text::plain;
 use super::response::{Action, SelectionBehavior, Suggestion};
-use crate::policy::{CardText, CriterionId, Determination, DiagnosisSupport, NoteKind, Site, TherapyOrderText};
+use crate::policy::{CardText, CriterionId, Determination, DiagnosisSupport, NoteKind, Site, TherapyOrderText, shortened};
 
 /// The type of an order.
 const ORDER: &str = "ServiceRequest";

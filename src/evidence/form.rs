@@ -259,10 +259,5 @@ fn test(item: &ItemView<'_>) -> Option<TestAnswer> {
 }
 
 fn side(item: &ItemView<'_>) -> Option<Side> {
-    choice(item, |code| match code {
-        "left" => Some(Side::Left),
-        "right" => Some(Side::Right),
-        "both" => Some(Side::Both),
-        _ => None,
-    })
+    choice(item, Side::from_word)
 }

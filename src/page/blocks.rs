@@ -104,7 +104,7 @@ impl Blocks<'_, '_> {
     fn block(&mut self, site: &SiteEvaluation<'_>, criterion: &Criterion<'_>) -> BlockView {
         let telling = self.telling;
         let before = self.recorded(site.site, criterion.id).map(|known| known.missing.clone()).unwrap_or_default();
-        let asks = asks(criterion.id, before.iter().chain(&criterion.missing));
+        let asks = asks(before.iter().chain(&criterion.missing));
         let view = telling.criterion(site.site, criterion);
         let is_listed = criterion.id == CriterionId::HistoryKnown && self.lists_all_possible(site);
         let found = if self.is_closed {
@@ -178,7 +178,7 @@ impl Blocks<'_, '_> {
     fn asked_before(&mut self) -> Option<SiteBlocks> {
         let recorded = self.telling.recorded?;
         let criteria = recorded.sites.iter().flat_map(|site| &site.criteria);
-        let asked: BTreeSet<Question> = criteria.flat_map(|criterion| asks(criterion.id, &criterion.missing)).collect();
+        let asked: BTreeSet<Question> = criteria.flat_map(|criterion| asks(&criterion.missing)).collect();
         let unread = recorded.sites.iter().any(|site| site.pathway == Pathway::Undetermined);
         let history = [Question::PriorInjection, Question::InjectionHistoryComplete];
         let asked = asked.into_iter().chain(history.into_iter().filter(|_| unread)).collect();
@@ -189,15 +189,8 @@ impl Blocks<'_, '_> {
 }
 
 /// What a criterion asks: what it names, and what belongs to that.
-fn asks<'q>(id: CriterionId, missing: impl IntoIterator<Item = &'q Question>) -> BTreeSet<Question> {
-    let mut asks: BTreeSet<Question> = missing.into_iter().copied().collect();
-    if id == CriterionId::HistoryKnown && !asks.is_empty() {
-        asks.insert(Question::PriorInjection);
-    }
-    if asks.contains(&Question::DefinitiveTherapyNotAvailable) {
-        asks.insert(Question::DefinitiveTherapyReason);
-    }
-    asks
+fn asks<'q>(missing: impl IntoIterator<Item = &'q Question>) -> BTreeSet<Question> {
+    missing.into_iter().flat_map(|question| [Some(*question), question.companion()]).flatten().collect()
 }
 
 /// The question by which what a criterion rests on can be corrected.

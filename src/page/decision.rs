@@ -4,7 +4,7 @@
 use super::words::{Text, Words};
 use crate::policy::{
     CardText, Criterion, CriterionId, Determination, DiagnosisSupport, Evaluation, Evidence, OrderEvaluation, OrderKind, OrderWords,
-    Policy, PriorInjection, Question, Site, SiteEvaluation, Verdict,
+    Policy, PriorInjection, Question, Site, SiteEvaluation, Verdict, capitalised,
 };
 
 /// Of a criterion's evidence, this many are shown and the rest is counted.
@@ -321,10 +321,4 @@ pub(super) fn list_of(resource_type: &str) -> &str {
         "ServiceRequest" => "serviceRequests",
         other => other,
     }
-}
-
-/// The first letter in capitals.
-pub(super) fn capitalised(text: &str) -> String {
-    let mut letters = text.chars();
-    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
 }

@@ -98,8 +98,9 @@ fn old_encounter_diagnosis(case: &SiteCase<'_, '_>, verdict: &impl Fn(CriterionI
 }
 
 fn baseline(case: &SiteCase<'_, '_>) -> Option<Assumption> {
-    let by_scores = |place: &usize| improved(case, *place).by_scores || sustained(case, *place).by_scores;
-    let injection = (0..case.injections.len().min(2)).find(by_scores).and_then(|place| case.injections.get(place))?;
+    // Lasting relief rests on the relief as well.
+    let injection =
+        (0..case.injections.len().min(2)).find(|place| sustained(case, *place).by_scores).and_then(|place| case.injections.get(place))?;
     let effect = case.say(Phrase::EffectBaseline, &[&injection.when]);
     Some(number("baseline_window_days", case.policy.parameters.baseline_window_days, effect))
 }
@@ -125,7 +126,7 @@ fn first_is_therapeutic(case: &SiteCase<'_, '_>, verdict: &impl Fn(CriterionId) 
 /// An injection of the other joint on the same day.
 fn bilateral(case: &SiteCase<'_, '_>, verdict: &impl Fn(CriterionId) -> Option<Verdict>) -> Option<Assumption> {
     verdict(CriterionId::OneProcedurePerVisit)?;
-    let is_opposite = |side: Side| matches!((case.site.side(), side), (Side::Left, Side::Right) | (Side::Right, Side::Left));
+    let is_opposite = |side: Side| !side.compatible(case.site.side());
     let holds = |window: Option<super::order_facts::ServiceWindow>| window.is_none_or(|window| window.holds(case.dates.service));
     let mut drafts = case.facts.orders.iter().filter(|order| super::evaluate::kind(order) == Some(OrderKind::Injection));
     let is_drafted = drafts.any(|order| is_opposite(order.side) && order.position != case.order.position && holds(order.window));

@@ -178,7 +178,7 @@ fn current_forms<'e, 'a>(policy: &Policy, facts: &'e Facts<'a>, today: NaiveDate
 
 /// Of several scores on one day the highest counts; of equal ones the greater id.
 fn daily_scores<'e, 'a>(facts: &'e Facts<'a>, site: Site) -> Vec<&'e PainScore<'a>> {
-    let can_be_of = |score: &&PainScore<'_>| score.side == Side::Unspecified || site.membership(score.side) != Verdict::NotMet;
+    let can_be_of = |score: &&PainScore<'_>| !site.membership(score.side).is_not_met();
     let mut scores: Vec<_> = facts.pain_scores.iter().filter(can_be_of).collect();
     scores.sort_by(|left, right| {
         left.date.cmp(&right.date).then(right.score.total_cmp(&left.score)).then_with(|| right.reference.id().cmp(left.reference.id()))

@@ -6,6 +6,14 @@ use chrono::NaiveDate;
 use super::dates::plus_days;
 use super::facts::Span;
 
+/// Days in a week.
+pub(crate) const DAYS_A_WEEK: u32 = 7;
+
+/// An interval as evidence has it: one day, or the first and the last.
+pub(crate) fn days_written(first: NaiveDate, last: NaiveDate) -> String {
+    if first == last { first.to_string() } else { format!("{first}/{last}") }
+}
+
 /// Intervals that belong together.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Course<T> {

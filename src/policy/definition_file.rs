@@ -280,11 +280,10 @@ impl Source<'_> {
 
     fn modifiers(&self, read: HashMap<String, Spanned<String>>) -> Result<HashMap<String, Side>, PolicyError> {
         read.into_iter()
-            .map(|(modifier, side)| match side.get_ref().as_str() {
-                "left" => Ok((modifier, Side::Left)),
-                "right" => Ok((modifier, Side::Right)),
-                "both" => Ok((modifier, Side::Both)),
-                other => Err(self.fault(&side, format!("`{other}` is not a side (left, right, both)"))),
+            .map(|(modifier, word)| {
+                let side = Side::from_word(word.get_ref());
+                let fault = || self.fault(&word, format!("`{}` is not a side (left, right, both)", word.get_ref()));
+                Ok((modifier, side.ok_or_else(fault)?))
             })
             .collect()
     }

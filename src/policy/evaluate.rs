@@ -9,16 +9,17 @@ use super::definition::Policy;
 use super::determination::{Outcome, for_order, for_site};
 use super::diagnosis::{coding_notes, diagnosis};
 use super::evaluation::{
-    Determination, DiagnosisSupport, Evaluation, Named, OrderEvaluation, OrderKind, Pathway, PolicyVersion, PriorInjection, Reference,
-    SecondProcedure, Site, SiteEvaluation,
+    Criterion, Determination, DiagnosisSupport, Evaluation, Named, OrderEvaluation, OrderKind, Pathway, PolicyVersion, PriorInjection,
+    Reference, SecondProcedure, Site, SiteEvaluation,
 };
 use super::evaluation_notes::{Assumption, Note, NoteKind, PassedOver, PassedOverReason};
 use super::facts::{Facts, Side};
 use super::history::{Acts, acts, history};
-use super::notes::notes;
+use super::notes::{notes, site_notes};
 use super::order_facts::{Order, Standing, UnreadableOrder};
 use super::phrases::Phrase;
 use super::possible::possible_injections;
+use super::prose::extend_once;
 use super::response::{improved, sustained};
 use super::verdict::Verdict;
 
@@ -114,9 +115,9 @@ struct Sites<'a> {
 fn evaluate_sites<'a>(case: &OrderCase<'_, 'a>, kind: OrderKind) -> Sites<'a> {
     let sites = sites(case.order.side);
     match kind {
-        OrderKind::Neurotomy => Sites { evaluations: sites.iter().map(|site| neurotomy(case, *site)).collect(), ..Sites::default() },
+        OrderKind::Neurotomy => all_of(sites, Pathway::Neurotomy, Determination::NotSupported, || vec![criteria::neurotomy(case)]),
         OrderKind::Injection if !case.facts.procedures_available && case.has_complete_history().is_none() => {
-            Sites { evaluations: sites.iter().map(|site| undetermined(*site)).collect(), ..Sites::default() }
+            all_of(sites, Pathway::Undetermined, Determination::Indeterminate, Vec::new)
         }
         OrderKind::Injection => {
             let acts = acts(case);
@@ -195,46 +196,27 @@ fn second_procedure<'a>(case: &SiteCase<'_, 'a>) -> Option<SecondProcedure<'a>> 
     })
 }
 
-fn neurotomy<'a>(case: &OrderCase<'_, 'a>, site: Site) -> SiteEvaluation<'a> {
-    SiteEvaluation {
-        site,
-        pathway: Pathway::Neurotomy,
-        determination: Determination::NotSupported,
+/// Joints whose injections do not matter.
+fn all_of<'a>(sites: &[Site], pathway: Pathway, determination: Determination, criteria: impl Fn() -> Vec<Criterion<'a>>) -> Sites<'a> {
+    let one = |site: &Site| SiteEvaluation {
+        site: *site,
+        pathway,
+        determination,
         earliest_date: None,
         too_late: None,
         prior_injections: Vec::new(),
         possible_injections: Vec::new(),
-        criteria: vec![criteria::neurotomy(case)],
-    }
-}
-
-fn undetermined<'a>(site: Site) -> SiteEvaluation<'a> {
-    SiteEvaluation {
-        site,
-        pathway: Pathway::Undetermined,
-        determination: Determination::Indeterminate,
-        earliest_date: None,
-        too_late: None,
-        prior_injections: Vec::new(),
-        possible_injections: Vec::new(),
-        criteria: Vec::new(),
-    }
+        criteria: criteria(),
+    };
+    Sites { evaluations: sites.iter().map(one).collect(), ..Sites::default() }
 }
 
 fn injection<'a>(order: &OrderCase<'_, 'a>, acts: &Acts<'_, 'a>, site: Site, all: &mut Sites<'a>) {
     let case = SiteCase::new(order, site, history(order, acts, site));
     let pathway = pathway(&case);
     let criteria = criteria_of(&case, pathway);
-    for assumption in assumptions(&case, &criteria) {
-        if !all.assumptions.contains(&assumption) {
-            all.assumptions.push(assumption);
-        }
-    }
-    for note in super::notes::site_notes(&case, &criteria) {
-        if !all.notes.contains(&note) {
-            all.notes.push(note);
-        }
-    }
+    extend_once(&mut all.assumptions, assumptions(&case, &criteria));
+    extend_once(&mut all.notes, site_notes(&case, &criteria));
     all.second_procedure = all.second_procedure.take().or_else(|| second_procedure(&case));
     let Outcome { determination, earliest_date, too_late } = for_site(&case, &criteria);
     let (prior_injections, possible_injections) = (prior_injections(&case), possible_injections(&case));
@@ -262,7 +244,7 @@ fn pathway(case: &SiteCase<'_, '_>) -> Pathway {
     }
 }
 
-fn criteria_of<'a>(case: &SiteCase<'_, 'a>, pathway: Pathway) -> Vec<super::evaluation::Criterion<'a>> {
+fn criteria_of<'a>(case: &SiteCase<'_, 'a>, pathway: Pathway) -> Vec<Criterion<'a>> {
     let mut criteria = match pathway {
         Pathway::FirstDiagnostic => criteria::first_diagnostic(case),
         Pathway::SecondDiagnostic | Pathway::SecondOrSubsequent => criteria::second_diagnostic(case),

@@ -225,6 +225,9 @@ pub struct Criterion<'a> {
     /// Whether, being not met, it can become met.
     #[serde(skip)]
     pub remediable: bool,
+    /// How many weeks of a treatment are lacking, where a form says how many there were.
+    #[serde(skip)]
+    pub lacking_weeks: Option<u32>,
 }
 
 /// Where an injection of the history was found.

@@ -108,9 +108,24 @@ impl Side {
             (Self::Left | Self::Right | Self::Both, Self::Left | Self::Right | Self::Both) => Self::Both,
         }
     }
-}
 
-impl Side {
+    /// The side that a word names: `left`, `right` or `both`.
+    #[must_use]
+    pub fn from_word(word: &str) -> Option<Self> {
+        [Self::Left, Self::Right, Self::Both].into_iter().find(|side| side.word() == Some(word))
+    }
+
+    /// The word for it, if it is one.
+    #[must_use]
+    pub fn word(self) -> Option<&'static str> {
+        match self {
+            Self::Left => Some("left"),
+            Self::Right => Some("right"),
+            Self::Both => Some("both"),
+            Self::Unspecified => None,
+        }
+    }
+
     /// Whether two sides can speak of one joint.
     #[must_use]
     pub fn compatible(self, other: Self) -> bool {

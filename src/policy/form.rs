@@ -87,6 +87,16 @@ impl Question {
     pub fn version_1_link_id(self) -> Option<&'static str> {
         (self == Self::AdlsLimitedSince).then_some("pain-onset-date")
     }
+
+    /// The question that its answer says something about, and that is asked with it.
+    #[must_use]
+    pub fn companion(self) -> Option<Self> {
+        match self {
+            Self::InjectionHistoryComplete => Some(Self::PriorInjection),
+            Self::DefinitiveTherapyNotAvailable => Some(Self::DefinitiveTherapyReason),
+            _ => None,
+        }
+    }
 }
 
 impl Serialize for Question {

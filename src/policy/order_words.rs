@@ -8,12 +8,13 @@ use chrono::NaiveDate;
 use super::criterion_id::CriterionId;
 use super::definition::Policy;
 use super::evaluation::{
-    Criterion, Determination, Evidence, OrderEvaluation, OrderKind, Pathway, Plan, PossibleInjection, PriorInjection, Site, SiteEvaluation,
+    Criterion, Determination, OrderEvaluation, OrderKind, Pathway, Plan, PossibleInjection, PriorInjection, Site, SiteEvaluation,
 };
 use super::evaluation_notes::NoteKind;
 use super::form::Question;
 use super::outcomes::{OutcomeArguments, OutcomeKind, OutcomeText};
 use super::phrases::{CardText, Phrase};
+use super::prose::{each_once, shortened};
 use super::verdict::Verdict;
 
 /// More entries than a text names.
@@ -143,14 +144,8 @@ impl<'p> OrderWords<'p, '_, '_> {
 
     /// The criteria with one verdict of the joints that decided the order, each once.
     pub(crate) fn criteria(&self, verdict: Verdict) -> Vec<CriterionId> {
-        let deciding = self.order.sites.iter().filter(|site| site.determination == self.order.determination);
-        let mut criteria = Vec::new();
-        for criterion in deciding.flat_map(|site| &site.criteria).filter(|criterion| criterion.verdict == verdict) {
-            if !criteria.contains(&criterion.id) {
-                criteria.push(criterion.id);
-            }
-        }
-        criteria
+        let criteria = self.deciding().flat_map(|site| &site.criteria).filter(|criterion| criterion.verdict == verdict);
+        each_once(criteria.map(|criterion| criterion.id))
     }
 
     /// The criterion the summary is about: the first that is not met, else the first that is not known.
@@ -160,14 +155,7 @@ impl<'p> OrderWords<'p, '_, '_> {
 
     /// The criteria with one verdict as they read, each title once.
     fn titles(&self, verdict: Verdict) -> Vec<&'p str> {
-        let mut titles = Vec::new();
-        for id in self.criteria(verdict) {
-            let title = self.outcome(id, verdict);
-            if !titles.contains(&title) {
-                titles.push(title);
-            }
-        }
-        titles
+        each_once(self.criteria(verdict).into_iter().map(|id| self.outcome(id, verdict)))
     }
 
     /// The day waited for: the one from which the order is supported, or would be if that were not too late.
@@ -300,13 +288,7 @@ impl<'p> OrderWords<'p, '_, '_> {
     /// The entries that leave the history open.
     fn possible_injections(&self) -> String {
         let open = self.deciding().filter(|site| has_open_history(site));
-        let mut entries: Vec<String> = Vec::new();
-        for entry in open.flat_map(|site| &site.possible_injections) {
-            let words = self.possible_injection(entry);
-            if !entries.contains(&words) {
-                entries.push(words);
-            }
-        }
+        let mut entries = each_once(open.flat_map(|site| &site.possible_injections).map(|entry| self.possible_injection(entry)));
         let more = entries.len().saturating_sub(MAX_ENTRIES);
         entries.truncate(MAX_ENTRIES);
         if more > 0 {
@@ -318,19 +300,13 @@ impl<'p> OrderWords<'p, '_, '_> {
     fn possible_injection(&self, entry: &PossibleInjection<'_>) -> String {
         let wording = &self.policy.wording;
         let date = entry.date.clone().unwrap_or_else(|| wording.say(Phrase::DateNotKnown, &[]));
-        wording.say(Phrase::PossibleEntry, &[&shortened(&entry.words), &date, &entry.why])
+        wording.say(Phrase::PossibleEntry, &[&shortened(&entry.words, MAX_ENTRY_CHARS), &date, &entry.why])
     }
 
     /// What has to be done before the order can be supported, each act once.
     fn acts(&self) -> Vec<String> {
-        let mut acts: Vec<String> = Vec::new();
-        for criterion in self.deciding().flat_map(|site| &site.criteria).filter(|criterion| criterion.verdict.is_not_met()) {
-            let act = self.act(criterion);
-            if !acts.contains(&act) {
-                acts.push(act);
-            }
-        }
-        acts
+        let not_met = self.deciding().flat_map(|site| &site.criteria).filter(|criterion| criterion.verdict.is_not_met());
+        each_once(not_met.map(|criterion| self.act(criterion)))
     }
 
     fn act(&self, criterion: &Criterion<'_>) -> String {
@@ -378,27 +354,8 @@ impl<'p> OrderWords<'p, '_, '_> {
     /// The weeks of therapy that section I.A.4.a still asks for, where a form says how many there were.
     pub(crate) fn lacking_therapy_weeks(&self) -> Option<u32> {
         let mut criteria = self.deciding().flat_map(|site| &site.criteria);
-        let criterion = criteria.find(|criterion| criterion.id == CriterionId::ExerciseTherapy && criterion.verdict.is_not_met())?;
-        let answered = criterion.evidence.iter().find_map(|evidence| self.answered_weeks(evidence))?;
-        let needed = self.policy.thresholds.exercise_therapy_weeks;
-        (1..=needed).find(|lacking| f64::from(*lacking) >= f64::from(needed) - answered).filter(|_| answered > 0.0)
+        criteria.find(|criterion| criterion.id == CriterionId::ExerciseTherapy && criterion.verdict.is_not_met())?.lacking_weeks
     }
-
-    /// The number in the words of an answer on the weeks of therapy.
-    fn answered_weeks(&self, evidence: &Evidence<'_>) -> Option<f64> {
-        let wording = &self.policy.wording;
-        let question = wording.ask(Question::ExerciseTherapyWeeks);
-        let before = wording.say(Phrase::EvidenceAnswer, &[&question, &""]);
-        evidence.what.strip_prefix(before.trim_end())?.trim().parse().ok()
-    }
-}
-
-fn shortened(words: &str) -> String {
-    if words.chars().count() <= MAX_ENTRY_CHARS {
-        return words.to_owned();
-    }
-    let kept: String = words.chars().take(MAX_ENTRY_CHARS - 1).collect();
-    format!("{}…", kept.trim_end())
 }
 
 fn has_open_history(site: &SiteEvaluation<'_>) -> bool {

@@ -4,7 +4,7 @@
 use chrono::NaiveDate;
 
 use super::case::{OrderCase, SiteCase};
-use super::course::{Course, longest};
+use super::course::{Course, DAYS_A_WEEK, days_written, longest};
 use super::criteria::{self, Assessment, Part};
 use super::dates::{DateInterval, plus_months};
 use super::definition::Policy;
@@ -16,8 +16,6 @@ use super::history::{Injection, acts, history};
 use super::possible::why;
 use super::response::relief_by_scores;
 use super::value_sets::ValueSet;
-
-const DAYS_A_WEEK: i64 = 7;
 
 /// A value that can stand in a field of the form.
 #[derive(Clone, Debug, PartialEq)]
@@ -112,21 +110,12 @@ fn answers<'a>(case: &OrderCase<'_, 'a>, joints: &[SiteCase<'_, 'a>]) -> Vec<Cha
 fn examined_side<'a>(case: &OrderCase<'_, 'a>) -> Option<ChartedAnswer<'a>> {
     Some(ChartedAnswer {
         question: Question::ExaminedSide,
-        value: AnswerValue::Code(code(case.order.side)?),
+        value: AnswerValue::Code(case.order.side.word()?),
         source: None,
         what: case.order.label.to_string(),
         date: None,
         needs_confirmation: false,
     })
-}
-
-fn code(side: Side) -> Option<&'static str> {
-    match side {
-        Side::Left => Some("left"),
-        Side::Right => Some("right"),
-        Side::Both => Some("both"),
-        Side::Unspecified => None,
-    }
 }
 
 /// The findings of the examination; of two joints only what is the same for both.
@@ -171,15 +160,14 @@ fn limited_since<'a>(case: &OrderCase<'_, 'a>) -> Option<ChartedAnswer<'a>> {
 /// The whole weeks of the longest course.
 fn course<'a>(question: Question, courses: Vec<Course<Part<'_, 'a>>>, needed: u32) -> Option<ChartedAnswer<'a>> {
     let course = longest(courses)?;
-    let weeks = u32::try_from(course.days() / DAYS_A_WEEK).ok()?;
+    let weeks = u32::try_from(course.days() / i64::from(DAYS_A_WEEK)).ok()?;
     let part = course.parts.first()?;
-    let date = if course.first == course.last { course.first.to_string() } else { format!("{}/{}", course.first, course.last) };
     Some(ChartedAnswer {
         question,
         value: AnswerValue::Number(f64::from(weeks)),
         source: Some(part.reference().clone()),
         what: part.label().to_string(),
-        date: Some(date),
+        date: Some(days_written(course.first, course.last)),
         needs_confirmation: weeks < needed,
     })
 }
@@ -233,7 +221,7 @@ fn charted<'a>(joint: &SiteCase<'_, 'a>, place: Option<usize>, injection: &Injec
     let date = injection.is_dated.then(|| answer(Question::InjectionDate, AnswerValue::Date(injection.when)));
     // An entry without a side that may be of the order's only joint is asked about as one of it.
     let asked = if injection.side == Side::Unspecified && joint.order.side != Side::Both { joint.site.side() } else { injection.side };
-    let side = code(asked).map(|code| answer(Question::InjectionSide, AnswerValue::Code(code)));
+    let side = asked.word().map(|word| answer(Question::InjectionSide, AnswerValue::Code(word)));
     let relief = place.and_then(|place| relief_by_scores(joint, place));
     let relief = relief.map(|relief| ChartedAnswer {
         question: Question::ReliefPercent,

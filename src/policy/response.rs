@@ -3,11 +3,11 @@
 
 use chrono::NaiveDate;
 
-use super::case::{SiteCase, evidence};
+use super::case::{Answered, SiteCase, evidence};
 use super::dates::{minus_days, plus_months};
 use super::evaluation::Evidence;
 use super::facts::PainScore;
-use super::form::{Form, PriorInjection, Question};
+use super::form::{PriorInjection, Question};
 use super::history::Injection;
 use super::phrases::Phrase;
 use super::verdict::Verdict;
@@ -39,13 +39,6 @@ impl<'a> Response<'a> {
     }
 }
 
-/// An answer on an injection, with the form it stands in.
-#[derive(Clone, Copy)]
-struct Answered<'e, 'a, T> {
-    value: T,
-    form: &'e Form<'a>,
-}
-
 /// What the newest form that answers a question says of an injection.
 fn answer<'e, 'a, T>(
     case: &SiteCase<'e, 'a>,
@@ -58,8 +51,7 @@ fn answer<'e, 'a, T>(
 
 /// The percent of relief that a form says an injection brought.
 pub(crate) fn stated_relief(case: &SiteCase<'_, '_>, injection: &Injection<'_, '_>) -> Option<f64> {
-    let mut of_site = injection.answers.iter().filter(|answer| answer.answer.side.compatible(case.site.side()));
-    of_site.find_map(|answer| answer.answer.relief_percent)
+    answer(case, injection, |answer| answer.relief_percent).map(|answer| answer.value)
 }
 
 /// The scores that tell what an injection did.
@@ -69,7 +61,7 @@ struct Scores<'e, 'a> {
     relief_percent: u32,
 }
 
-impl Scores<'_, '_> {
+impl<'e, 'a> Scores<'e, 'a> {
     fn is_relieved(&self, follow_up: &PainScore<'_>) -> bool {
         // Scores in millimetres are divided by ten, which must not cost the last digit.
         (self.baseline.score - follow_up.score) * 100.0 >= f64::from(self.relief_percent) * self.baseline.score - 1e-9
@@ -79,7 +71,8 @@ impl Scores<'_, '_> {
         ((self.baseline.score - follow_up.score) / self.baseline.score * 100.0).round()
     }
 
-    fn best(&self) -> Option<&PainScore<'_>> {
+    /// The lowest score after the injection.
+    fn best(&self) -> Option<&'e PainScore<'a>> {
         self.follow_ups.iter().copied().min_by(|left, right| left.score.total_cmp(&right.score))
     }
 }
@@ -103,17 +96,23 @@ pub(crate) fn improved<'a>(case: &SiteCase<'_, 'a>, place: usize) -> Response<'a
 }
 
 fn improved_by_scores<'a>(case: &SiteCase<'_, 'a>, injection: &Injection<'_, 'a>, scores: &Scores<'_, 'a>) -> Response<'a> {
-    let best = scores.follow_ups.iter().copied().min_by(|left, right| left.score.total_cmp(&right.score));
+    let best = scores.best();
     let relieved = best.filter(|best| scores.is_relieved(best));
-    let found = match (relieved, best) {
-        (Some(best), _) => case.say(Phrase::ReliefByScores, &[&scores.percent(best), &injection.when, &scores.baseline.score, &best.score]),
-        (None, Some(best)) => case.say(Phrase::ReliefOpenByScores, &[&injection.when, &scores.baseline.score, &best.score]),
-        (None, None) => case.say(Phrase::ReliefUnknown, &[&injection.when]),
-    };
+    let unknown = || case.say(Phrase::ReliefUnknown, &[&injection.when]);
+    let found = best.map_or_else(unknown, |best| relief_words(case, injection, scores, best));
     let shown = relieved.map_or_else(|| scores.follow_ups.clone(), |best| vec![best]);
     let evidence = std::iter::once(scores.baseline).chain(shown).map(|score| score_evidence(case, score)).collect();
     let verdict = if relieved.is_some() { Verdict::Met } else { Verdict::Unknown };
     Response { by_scores: relieved.is_some(), ..Response::new(verdict, Some(found), evidence, Question::ReliefPercent) }
+}
+
+/// What the best score after an injection shows, beside the baseline.
+fn relief_words(case: &SiteCase<'_, '_>, injection: &Injection<'_, '_>, scores: &Scores<'_, '_>, best: &PainScore<'_>) -> String {
+    if scores.is_relieved(best) {
+        case.say(Phrase::ReliefByScores, &[&scores.percent(best), &injection.when, &scores.baseline.score, &best.score])
+    } else {
+        case.say(Phrase::ReliefOpenByScores, &[&injection.when, &scores.baseline.score, &best.score])
+    }
 }
 
 /// Relief for two months with better function, after the injection at `place`.
@@ -193,14 +192,9 @@ pub(crate) struct ScoredRelief<'e, 'a> {
 pub(crate) fn relief_by_scores<'e, 'a>(case: &SiteCase<'e, 'a>, place: usize) -> Option<ScoredRelief<'e, 'a>> {
     let injection = case.injections.get(place)?;
     let scores = scores(case, injection, place)?;
-    let score = scores.follow_ups.iter().copied().min_by(|left, right| left.score.total_cmp(&right.score))?;
+    let score = scores.best()?;
     let is_enough = scores.is_relieved(score);
-    let phrase = if is_enough { Phrase::ReliefByScores } else { Phrase::ReliefOpenByScores };
-    let words = if is_enough {
-        case.say(phrase, &[&scores.percent(score), &injection.when, &scores.baseline.score, &score.score])
-    } else {
-        case.say(phrase, &[&injection.when, &scores.baseline.score, &score.score])
-    };
+    let words = relief_words(case, injection, &scores, score);
     // A rounded number must fall on the side of the threshold that the scores do, and the form asks for none below 0.
     let threshold = f64::from(scores.relief_percent);
     let percent = scores.percent(score);

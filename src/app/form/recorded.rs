@@ -131,12 +131,8 @@ fn asked(evaluation: &EvaluationView<'_>) -> BTreeSet<Question> {
     if sites().any(is_undetermined) {
         asked.insert(Question::InjectionHistoryComplete);
     }
-    if asked.contains(&Question::InjectionHistoryComplete) {
-        asked.insert(Question::PriorInjection);
-    }
-    if asked.contains(&Question::DefinitiveTherapyNotAvailable) {
-        asked.insert(Question::DefinitiveTherapyReason);
-    }
+    let companions: Vec<Question> = asked.iter().filter_map(|question| question.companion()).collect();
+    asked.extend(companions);
     asked
 }
 

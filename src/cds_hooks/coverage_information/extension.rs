@@ -12,7 +12,7 @@ use super::assertion::{CoverageAssertion, PlanContact};
 use super::billing_codes::billing_codes;
 use super::repetition::{AllowedPeriod, Authorization, Basis, Reason, Repetition};
 use super::{line, mapping, version_2_0};
-use crate::policy::CardText;
+use crate::policy::{CardText, each_once};
 
 /// The extension's address, the same in every version.
 pub const COVERAGE_INFORMATION: &str = "http://hl7.org/fhir/us/davinci-crd/StructureDefinition/ext-coverage-information";
@@ -117,13 +117,7 @@ impl Written<'_, '_, '_, '_> {
     /// One for each page the criteria that decided stand on.
     fn links(&self) -> Vec<String> {
         let (Some(url), Basis::Policy(criteria)) = (self.assertion.policy_url, &self.repetition.basis) else { return Vec::new() };
-        let mut links: Vec<String> = Vec::new();
-        for criterion in criteria {
-            let link = policy_link(url, Some(*criterion));
-            if !links.contains(&link) {
-                links.push(link);
-            }
-        }
+        let mut links = each_once(criteria.iter().map(|criterion| policy_link(url, Some(*criterion))));
         if links.is_empty() {
             links.push(policy_link(url, None));
         }

@@ -23,9 +23,9 @@ pub use extension::COVERAGE_INFORMATION;
 
 use super::card::{CardCase, is_named};
 use super::order_json::OrderJson;
-use super::plain_text::{plain, shortened};
+use super::plain_text::plain;
 use super::response::Action;
-use crate::policy::CardText;
+use crate::policy::{CardText, shortened};
 
 /// A text on an order is no longer than this.
 const TEXT_LIMIT: usize = 500;

@@ -7,7 +7,7 @@ use std::fmt::Display;
 use super::super::card::CardCase;
 use super::line;
 use super::repetition::{Reason, ReasonCode};
-use crate::policy::{CardText, Criterion, CriterionId, NoteKind, SiteEvaluation, Verdict};
+use crate::policy::{CardText, Criterion, CriterionId, NoteKind, SiteEvaluation, Verdict, each_once};
 
 /// Two joints have about twenty criteria between them; nobody reads that many on an order.
 const MOST_REASONS: usize = 10;
@@ -89,12 +89,7 @@ fn words(case: &CardCase<'_, '_, '_>, site: &SiteEvaluation<'_>, criterion: &Cri
 }
 
 fn distinct(reasons: impl Iterator<Item = Reason>) -> Vec<Reason> {
-    let mut found: Vec<Reason> = Vec::new();
-    for reason in reasons {
-        if !found.contains(&reason) {
-            found.push(reason);
-        }
-    }
+    let mut found = each_once(reasons);
     found.truncate(MOST_REASONS);
     found
 }

@@ -7,6 +7,7 @@ use crate::policy::criterion_id::CriterionId;
 use crate::policy::evaluation::{Criterion, Evidence};
 use crate::policy::form::Question;
 use crate::policy::phrases::Phrase;
+use crate::policy::prose::{capitalised, each_once};
 use crate::policy::response::Response;
 use crate::policy::verdict::Verdict;
 
@@ -24,12 +25,22 @@ pub(crate) struct Assessment<'a> {
     pub met_from: Option<NaiveDate>,
     /// Whether, being not met, it can become met.
     pub remediable: bool,
+    /// How many weeks of a treatment are lacking, where a form says how many there were.
+    pub lacking_weeks: Option<u32>,
 }
 
 impl<'a> Assessment<'a> {
     /// A verdict on which nothing has been found yet.
     pub(crate) fn new(verdict: Verdict) -> Self {
-        Self { verdict, found: Vec::new(), missing: Vec::new(), evidence: Vec::new(), met_from: None, remediable: false }
+        Self {
+            verdict,
+            found: Vec::new(),
+            missing: Vec::new(),
+            evidence: Vec::new(),
+            met_from: None,
+            remediable: false,
+            lacking_weeks: None,
+        }
     }
 
     /// Says what was found.
@@ -73,39 +84,31 @@ impl<'a> Assessment<'a> {
 
     /// What an injection did, as an assessment of it.
     pub(crate) fn from_response(response: Response<'a>) -> Self {
-        Self::new(response.verdict).settled_by(&response.missing).resting_on(response.evidence).with(response.found)
-    }
-
-    fn with(mut self, found: Vec<String>) -> Self {
-        self.found.extend(found);
-        self
+        let whole = Self::new(response.verdict).settled_by(&response.missing).resting_on(response.evidence);
+        response.found.into_iter().fold(whole, Self::found)
     }
 
     /// Puts what a part found and lacks behind its own; its verdict stands.
-    pub(crate) fn with_part(mut self, part: Self) -> Self {
-        self.found.extend(part.found.into_iter().filter(|phrase| !self.found.contains(phrase)).collect::<Vec<_>>());
-        let new: Vec<_> = part.evidence.into_iter().filter(|item| !self.evidence.contains(item)).collect();
-        self.resting_on(new).settled_by(&part.missing)
+    pub(crate) fn with_part(self, part: Self) -> Self {
+        self.joined_by(part.found, part.evidence, &part.missing)
     }
 
-    /// Puts what another part found and lacks behind its own; its verdict stands.
-    pub(crate) fn joined_by(mut self, response: Response<'a>) -> Self {
-        self.found.extend(response.found.into_iter().filter(|phrase| !self.found.contains(phrase)).collect::<Vec<_>>());
-        let new: Vec<_> = response.evidence.into_iter().filter(|item| !self.evidence.contains(item)).collect();
-        self.resting_on(new).settled_by(&response.missing)
+    /// Puts what another injection's response found and lacks behind its own; its verdict stands.
+    pub(crate) fn with_response(self, response: Response<'a>) -> Self {
+        self.joined_by(response.found, response.evidence, &response.missing)
+    }
+
+    fn joined_by(mut self, found: Vec<String>, evidence: Vec<Evidence<'a>>, missing: &[Question]) -> Self {
+        self.found.extend(found.into_iter().filter(|phrase| !self.found.contains(phrase)).collect::<Vec<_>>());
+        let new: Vec<_> = evidence.into_iter().filter(|item| !self.evidence.contains(item)).collect();
+        self.resting_on(new).settled_by(missing)
     }
 
     /// The finished criterion, its statement put together from what was found and what is missing.
     pub(crate) fn into_criterion(self, id: CriterionId, case: &OrderCase<'_, 'a>) -> Criterion<'a> {
         let wording = &case.policy.wording;
         let not_read = if self.verdict.is_unknown() { not_read(id, case) } else { Vec::new() };
-        let mut parts: Vec<String> = Vec::new();
-        for phrase in self.found.into_iter().chain(not_read) {
-            if !parts.contains(&phrase) {
-                parts.push(phrase);
-            }
-        }
-        let found = sentence(&parts.join("; "));
+        let found = sentence(&each_once(self.found.into_iter().chain(not_read)).join("; "));
         let needed = self.missing.iter().filter(|_| self.verdict.is_unknown());
         let asks: Vec<_> = needed.map(|question| wording.ask(*question)).collect();
         let statement = match (found.is_empty(), asks.is_empty()) {
@@ -122,6 +125,7 @@ impl<'a> Assessment<'a> {
             missing: self.missing,
             met_from: self.met_from,
             remediable: self.remediable,
+            lacking_weeks: self.lacking_weeks,
         }
     }
 }
@@ -159,9 +163,6 @@ fn lists_of(id: CriterionId) -> &'static [&'static str] {
 
 /// A capital at the beginning and a full stop at the end.
 fn sentence(text: &str) -> String {
-    let mut letters = text.chars();
-    let first = letters.next().map(|letter| letter.to_uppercase().to_string()).unwrap_or_default();
-    let rest = letters.as_str();
     let stop = if text.is_empty() || text.ends_with('.') { "" } else { "." };
-    format!("{first}{rest}{stop}")
+    format!("{}{stop}", capitalised(text))
 }

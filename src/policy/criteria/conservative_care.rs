@@ -5,15 +5,13 @@ use chrono::NaiveDate;
 use super::assessment::{Assessment, MAX_EVIDENCE};
 use super::first_diagnostic::{MAX_NAMED, active_in, answered, condition_evidence};
 use crate::policy::case::{Answered, OrderCase, evidence};
-use crate::policy::course::{Course, Window, courses, longest};
+use crate::policy::course::{Course, DAYS_A_WEEK, Window, courses, days_written, longest};
 use crate::policy::evaluation::{Evidence, Reference};
 use crate::policy::facts::{Label, Span, Therapy};
 use crate::policy::form::Question;
 use crate::policy::phrases::Phrase;
 use crate::policy::value_sets::ValueSet;
 use crate::policy::verdict::Verdict;
-
-const DAYS_A_WEEK: u32 = 7;
 
 /// A charted interval of a course, as far as it counts.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -37,8 +35,7 @@ impl<'a> Part<'_, 'a> {
     }
 
     fn evidence(&self, case: &OrderCase<'_, 'a>) -> Evidence<'a> {
-        let (first, last) = (self.first, self.last);
-        let days = if first == last { first.to_string() } else { format!("{first}/{last}") };
+        let days = days_written(self.first, self.last);
         let what = if self.prescribed { case.say(Phrase::EvidencePrescribed, &[self.label]) } else { self.label.to_string() };
         evidence(self.reference, Some(days), what)
     }
@@ -78,31 +75,54 @@ pub(super) fn conservative_care_failed<'a>(case: &OrderCase<'_, 'a>) -> Assessme
     answered(case, assessment, Question::ConservativeCareFailed, answer, (Phrase::CareFailed, Phrase::CareHelped))
 }
 
-/// Weeks of a therapy by the form, else by a charted course.
-struct TherapyRule {
+/// Weeks of a treatment by the form, else by a charted course.
+struct WeeksRule {
     question: Question,
-    set: ValueSet,
     weeks: u32,
+    /// A course that is long enough, and one that is not.
+    proof: Phrase,
+    short: Phrase,
+    undated: Phrase,
+    /// Whether a course that is too short is named before the form that says how many weeks there were.
+    course_first: bool,
 }
 
 /// I.A.4.a.
 pub(super) fn exercise_therapy<'a>(case: &OrderCase<'_, 'a>) -> Assessment<'a> {
-    let weeks = case.policy.thresholds.exercise_therapy_weeks;
-    let rule = TherapyRule { question: Question::ExerciseTherapyWeeks, set: ValueSet::TherapySession, weeks };
-    therapy(case, &rule, case.answered(|answers| answers.exercise_therapy_weeks))
+    let answer = case.answered(|answers| answers.exercise_therapy_weeks);
+    therapy(case, ValueSet::TherapySession, Question::ExerciseTherapyWeeks, case.policy.thresholds.exercise_therapy_weeks, answer)
 }
 
 /// I.A.4.c.
 pub(super) fn activity_modification<'a>(case: &OrderCase<'_, 'a>) -> Assessment<'a> {
+    let answer = case.answered(|answers| answers.activity_modification_weeks);
     let weeks = case.policy.thresholds.activity_modification_weeks;
-    let rule = TherapyRule { question: Question::ActivityModificationWeeks, set: ValueSet::ActivityModification, weeks };
-    therapy(case, &rule, case.answered(|answers| answers.activity_modification_weeks))
+    therapy(case, ValueSet::ActivityModification, Question::ActivityModificationWeeks, weeks, answer)
 }
 
-fn therapy<'a>(case: &OrderCase<'_, 'a>, rule: &TherapyRule, answer: Option<Answered<'_, 'a, f64>>) -> Assessment<'a> {
-    let course = longest(therapy_courses(case, rule.set));
-    let proved = course.as_ref().filter(|course| course.days() >= i64::from(rule.weeks * DAYS_A_WEEK));
-    let proof = |course: &Course<_>| case.say(Phrase::TherapyCourse, &[&course.days(), &course.first, &course.last, &course.parts.len()]);
+fn therapy<'a>(
+    case: &OrderCase<'_, 'a>,
+    set: ValueSet,
+    question: Question,
+    weeks: u32,
+    answer: Option<Answered<'_, 'a, f64>>,
+) -> Assessment<'a> {
+    let (proof, short, undated) = (Phrase::TherapyCourse, Phrase::TherapyTooShort, Phrase::UndatedTherapy);
+    let rule = WeeksRule { question, weeks, proof, short, undated, course_first: true };
+    let spans = case.facts.therapies.iter().filter(|therapy| therapy.sets.has(set)).map(|therapy| therapy.span);
+    weeks_of(case, &rule, answer, longest(therapy_courses(case, set)).as_ref(), spans)
+}
+
+/// The form first; against its answer, a charted course that is long enough leaves it open. `spans` are all that the chart has.
+fn weeks_of<'a>(
+    case: &OrderCase<'_, 'a>,
+    rule: &WeeksRule,
+    answer: Option<Answered<'_, 'a, f64>>,
+    course: Option<&Course<Part<'_, 'a>>>,
+    spans: impl Iterator<Item = Span>,
+) -> Assessment<'a> {
+    let proved = course.filter(|course| course.days() >= i64::from(rule.weeks * DAYS_A_WEEK));
+    let proof = |course: &Course<_>| case.say(rule.proof, &[&course.days(), &course.first, &course.last, &course.parts.len()]);
     let by_form = |weeks: f64| case.say(Phrase::WeeksByForm, &[&weeks, &rule.weeks]);
     let answer_evidence = answer.map(|answer| case.answer_evidence(answer.form, rule.question, &answer.value));
     match (answer.map(|answer| answer.value), proved) {
@@ -116,27 +136,28 @@ fn therapy<'a>(case: &OrderCase<'_, 'a>, rule: &TherapyRule, answer: Option<Answ
             .resting_on(course_evidence(case, course))
             .settled_by(&[rule.question]),
         (None, Some(course)) => Assessment::new(Verdict::Met).found(proof(course)).resting_on(course_evidence(case, course)),
-        (weeks, None) => therapy_not_proved(case, rule, weeks, course.as_ref()).resting_on(answer_evidence),
+        // Less than what is needed, by the form or because the chart proves no more.
+        (weeks, None) => {
+            let verdict = if weeks.is_some() { Verdict::NotMet } else { Verdict::Unknown };
+            let short = course.map(|course| case.say(rule.short, &[&Days(course.days()), &course.first, &course.last]));
+            let undated = undated(spans).map(|count| case.say(rule.undated, &[&count]));
+            let lacking_weeks = weeks.filter(|weeks| *weeks > 0.0).and_then(|weeks| lacking(rule.weeks, weeks));
+            Assessment { lacking_weeks, ..Assessment::new(verdict) }
+                .found(weeks.map(by_form))
+                .found(short)
+                .found(undated)
+                .resting_on(answer_evidence.clone().filter(|_| !rule.course_first))
+                .resting_on(course.into_iter().flat_map(|course| course_evidence(case, course)))
+                .resting_on(answer_evidence.filter(|_| rule.course_first))
+                .settled_by(&[rule.question])
+                .remediable(true)
+        }
     }
 }
 
-/// Less than what is needed, by the form or because the chart proves no more.
-fn therapy_not_proved<'a>(
-    case: &OrderCase<'_, 'a>,
-    rule: &TherapyRule,
-    weeks: Option<f64>,
-    course: Option<&Course<Part<'_, 'a>>>,
-) -> Assessment<'a> {
-    let verdict = if weeks.is_some() { Verdict::NotMet } else { Verdict::Unknown };
-    let short = course.map(|course| case.say(Phrase::TherapyTooShort, &[&Days(course.days()), &course.first, &course.last]));
-    let undated = undated(case.facts.therapies.iter().filter(|therapy| therapy.sets.has(rule.set)).map(|therapy| therapy.span));
-    Assessment::new(verdict)
-        .found(weeks.map(|weeks| case.say(Phrase::WeeksByForm, &[&weeks, &rule.weeks])))
-        .found(short)
-        .found(undated.map(|count| case.say(Phrase::UndatedTherapy, &[&count])))
-        .resting_on(course.into_iter().flat_map(|course| course_evidence(case, course)))
-        .settled_by(&[rule.question])
-        .remediable(true)
+/// The whole weeks that fill up what there were.
+fn lacking(needed: u32, weeks: f64) -> Option<u32> {
+    (1..=needed).find(|lacking| f64::from(*lacking) >= f64::from(needed) - weeks)
 }
 
 /// Days as they are counted in words.
@@ -208,35 +229,12 @@ pub(crate) fn nsaids_not_tolerated<'a>(case: &OrderCase<'_, 'a>) -> Option<Asses
     Some(Assessment::new(Verdict::Met).found(found).resting_on(by_allergy).resting_on(by_condition))
 }
 
-/// The form first; against its answer, a charted course leaves it open.
 fn nsaids_taken<'a>(case: &OrderCase<'_, 'a>) -> Assessment<'a> {
-    let question = Question::NsaidWeeks;
-    let needed = case.policy.thresholds.nsaid_weeks;
-    let course = longest(nsaid_courses(case));
-    let proved = course.as_ref().filter(|course| course.days() >= i64::from(needed * DAYS_A_WEEK));
-    let proof = |course: &Course<_>| case.say(Phrase::NsaidCourse, &[&course.days(), &course.first, &course.last]);
+    let (proof, short, undated) = (Phrase::NsaidCourse, Phrase::NsaidTooShort, Phrase::UndatedNsaid);
+    let (question, weeks) = (Question::NsaidWeeks, case.policy.thresholds.nsaid_weeks);
+    let rule = WeeksRule { question, weeks, proof, short, undated, course_first: false };
     let answer = case.answered(|answers| answers.nsaid_weeks);
-    let by_form = |weeks: f64| case.say(Phrase::WeeksByForm, &[&weeks, &needed]);
-    let answer_evidence = answer.map(|answer| case.answer_evidence(answer.form, question, &answer.value));
-    let short = course.as_ref().map(|course| case.say(Phrase::NsaidTooShort, &[&Days(course.days()), &course.first, &course.last]));
-    let undated = undated(case.facts.nsaids.iter().map(|taken| taken.span));
-    match (answer.map(|answer| answer.value), proved) {
-        (Some(weeks), _) if weeks >= f64::from(needed) => Assessment::new(Verdict::Met).found(by_form(weeks)).resting_on(answer_evidence),
-        (Some(weeks), Some(course)) => Assessment::new(Verdict::Unknown)
-            .found(by_form(weeks))
-            .found(case.say(Phrase::ChartSaysOtherwise, &[&proof(course)]))
-            .resting_on(answer_evidence)
-            .resting_on(course_evidence(case, course))
-            .settled_by(&[question]),
-        (None, Some(course)) => Assessment::new(Verdict::Met).found(proof(course)).resting_on(course_evidence(case, course)),
-        (weeks, None) => Assessment::new(if weeks.is_some() { Verdict::NotMet } else { Verdict::Unknown })
-            .found(weeks.map(by_form))
-            .found(short)
-            .found(undated.map(|count| case.say(Phrase::UndatedNsaid, &[&count])))
-            .resting_on(answer_evidence)
-            .resting_on(course.iter().flat_map(|course| course_evidence(case, course)))
-            .settled_by(&[question]),
-    }
+    weeks_of(case, &rule, answer, longest(nsaid_courses(case)).as_ref(), case.facts.nsaids.iter().map(|taken| taken.span))
 }
 
 /// A therapy just given as evidence.

@@ -8,7 +8,7 @@ use crate::policy::case::{Answered, OrderCase, SiteCase, evidence};
 use crate::policy::criterion_id::CriterionId;
 use crate::policy::dates::{DateInterval, minus_days, plus_months};
 use crate::policy::evaluation::{Criterion, Evidence};
-use crate::policy::facts::{Condition, Examination, Finding, Side};
+use crate::policy::facts::{Condition, Examination, Finding};
 use crate::policy::form::{Answers, PROVOCATION_TESTS, Question, TestAnswer};
 use crate::policy::phrases::Phrase;
 use crate::policy::value_sets::ValueSet;
@@ -46,10 +46,7 @@ fn pain<'a>(case: &OrderCase<'_, 'a>) -> Assessment<'a> {
     if duration.verdict.is_unknown() {
         whole = whole.settled_by(&[Question::AdlsLimitedSince]);
     }
-    for part in duration.found {
-        whole = whole.found(part);
-    }
-    whole = whole.resting_on(duration.evidence);
+    whole = duration.found.into_iter().fold(whole, Assessment::found).resting_on(duration.evidence);
     whole = answered(case, whole, Question::PainInterferesAdls, adls, (Phrase::AdlsLimited, Phrase::AdlsNotLimited));
     answered(case, whole, Question::PainBelowL5Nonradicular, location, (Phrase::LocationFits, Phrase::LocationDoesNotFit))
 }
@@ -143,7 +140,7 @@ pub(super) fn condition_evidence<'a>(case: &OrderCase<'_, 'a>, condition: &Condi
 /// The latest finding of an examination within its window that can be of the joint.
 pub(crate) fn latest_finding<'e, 'a>(case: &SiteCase<'e, 'a>, examination: Examination) -> Option<&'e Finding<'a>> {
     let oldest = minus_days(case.dates.today, case.policy.parameters.attestation_valid_days);
-    let can_be_of_joint = |finding: &Finding<'_>| finding.side == Side::Unspecified || !case.site.membership(finding.side).is_not_met();
+    let can_be_of_joint = |finding: &Finding<'_>| !case.site.membership(finding.side).is_not_met();
     case.facts
         .findings
         .iter()

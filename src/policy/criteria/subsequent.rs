@@ -84,7 +84,7 @@ fn either<'a>(
     let responses: Vec<_> = places.map(|place| did(case, place)).collect();
     let verdict = responses.iter().fold(Verdict::NotMet, |verdict, response| verdict.or(response.verdict));
     let deciding = responses.into_iter().filter(|response| !verdict.is_met() || response.verdict.is_met());
-    deciding.fold(Assessment::new(verdict), Assessment::joined_by)
+    deciding.fold(Assessment::new(verdict), Assessment::with_response)
 }
 
 /// I.C.1: lasting relief from the first injection, or from the second when the first is not known to have helped.

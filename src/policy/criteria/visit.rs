@@ -105,7 +105,7 @@ fn is_another(case: &SiteCase<'_, '_>, other: &Candidate<'_, '_>) -> bool {
 }
 
 fn is_other_joint(case: &SiteCase<'_, '_>, other: &Candidate<'_, '_>) -> bool {
-    let is_opposite = matches!((case.site.side(), other.side), (Side::Left, Side::Right) | (Side::Right, Side::Left));
+    let is_opposite = !other.side.compatible(case.site.side());
     case.policy.parameters.bilateral_is_one_procedure && other.kind == Some(OrderKind::Injection) && is_opposite
 }
 

@@ -249,6 +249,7 @@ fn criterion(id: CriterionId, verdict: Verdict) -> Criterion<'static> {
         missing: Vec::new(),
         met_from: None,
         remediable: true,
+        lacking_weeks: None,
     }
 }
 

@@ -1,0 +1,44 @@
+//! Small repairs of text that is put together: its first letter, its length, and lists in which nothing stands twice.
+//! Not here: what is said ([`super::wording`]).
+
+/// With a capital at the beginning.
+pub(crate) fn capitalised(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
+}
+
+/// At most that many characters, the last an ellipsis if any were left out.
+pub(crate) fn shortened(text: &str, limit: usize) -> String {
+    if text.chars().count() <= limit {
+        return text.to_owned();
+    }
+    let kept: String = text.chars().take(limit.saturating_sub(1)).collect();
+    format!("{}…", kept.trim_end())
+}
+
+/// The items in their order, each once.
+pub(crate) fn each_once<T: PartialEq>(items: impl IntoIterator<Item = T>) -> Vec<T> {
+    let mut found = Vec::new();
+    extend_once(&mut found, items);
+    found
+}
+
+/// Appends the items that a list does not have yet.
+pub(crate) fn extend_once<T: PartialEq>(found: &mut Vec<T>, items: impl IntoIterator<Item = T>) {
+    for item in items {
+        if !found.contains(&item) {
+            found.push(item);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_text_is_cut_at_a_character_and_marked() {
+        assert_eq!(shortened("äöüß", 4), "äöüß");
+        assert_eq!(shortened("äöüßé", 4), "äöü…");
+    }
+}
