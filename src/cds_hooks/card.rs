@@ -93,7 +93,7 @@ pub struct CardCase<'p, 'e, 'a> {
     pub presentation: &'e Presentation<'p, 'a>,
 }
 
-impl CardCase<'_, '_, '_> {
+impl<'p> CardCase<'p, '_, '_> {
     /// A text of the policy's cards.
     pub(super) fn say(&self, text: CardText, arguments: &[&dyn std::fmt::Display]) -> String {
         self.policy.wording.card(text, arguments)
@@ -123,7 +123,7 @@ impl CardCase<'_, '_, '_> {
     }
 
     /// What the card says of its order as the text form does.
-    pub(super) fn words(&self) -> OrderWords<'_, '_, '_> {
+    pub(super) fn words(&self) -> OrderWords<'p, '_, '_> {
         OrderWords { policy: self.policy, order: self.order, is_one_of_several: self.evaluation.orders.len() > 1 }
     }
 }

@@ -3,16 +3,14 @@
 //! plain text, whose lists are seen even where line breaks are lost.
 
 use chrono::NaiveDate;
-use serde_json::Value;
 
 use super::card::{CardCase, answer_place};
+use super::card_notes::notes;
 use super::dialect::DetailFormat;
-use super::order_json::OrderJson;
 use super::plain_text::plain;
 use super::suggestions::Offer;
 use crate::policy::{
-    CardText, Criterion, CriterionId, Determination, DiagnosisSupport, NoteKind, OutcomeKind, Phrase, SiteEvaluation, Verdict, capitalised,
-    shortened,
+    CardText, Criterion, CriterionId, Determination, OutcomeKind, Phrase, Site, SiteEvaluation, Verdict, capitalised, shortened, with_first,
 };
 
 /// A card is read in seconds, and a panel is not taller. The whole evaluation stands in the record.
@@ -36,26 +34,23 @@ struct Room {
 }
 
 /// Less and less: evidence, the names of what is met, then notes; never the decision and what to do.
-const ROOMS: [Room; 6] = [
+const ROOMS: [Room; 7] = [
     Room { statement: 240, note: 300, notes: 12, lines: 26, names_met: true },
     Room { statement: 120, note: 200, notes: 8, lines: 26, names_met: true },
     Room { statement: 120, note: 200, notes: 8, lines: 26, names_met: false },
     Room { statement: 60, note: 160, notes: 5, lines: 16, names_met: false },
     Room { statement: 0, note: 120, notes: 3, lines: 10, names_met: false },
     Room { statement: 0, note: 90, notes: 2, lines: 5, names_met: false },
+    Room { statement: 0, note: 90, notes: 1, lines: 5, names_met: false },
 ];
-
-/// The system of the diagnoses a policy lists.
-const ICD_10_CM: &str = "http://hl7.org/fhir/sid/icd-10-cm";
-
-/// Codes of an order that a note names.
-const MAX_CODES: usize = 4;
 
 /// The whole detail, with what is offered, for a client that shows the text alone.
 pub(super) fn detail(case: &CardCase<'_, '_, '_>, offer: &Offer<'_>) -> String {
+    let detail = Detail { case, offer };
+    let parts = detail.parts();
     let mut last = String::new();
     for room in ROOMS {
-        let Written { text, layout } = Detail { case, offer, room }.written();
+        let Written { text, layout } = detail.written(&parts, room);
         if text.chars().count() - layout <= MAX_DETAIL_CHARS - LAYOUT_CHARS {
             return text;
         }
@@ -74,26 +69,74 @@ struct Written {
 struct Detail<'d, 'c, 'p, 'e, 'a> {
     case: &'d CardCase<'p, 'e, 'a>,
     offer: &'d Offer<'c>,
-    room: Room,
 }
 
-impl Detail<'_, '_, '_, '_, '_> {
-    fn written(&self) -> Written {
-        let notes = self.list(self.notes());
-        let (next, offers) = self.next(&notes);
-        let mut paragraphs: Vec<String> = self.plan_notes();
-        paragraphs.push(self.judged_as());
+/// What a detail is made of, before it is cut to a room.
+struct Parts<'p> {
+    plan_notes: Vec<String>,
+    judged_as: String,
+    /// What is to be done, without what is offered.
+    next: String,
+    notes: Vec<String>,
+    sites: Vec<SiteLines<'p>>,
+}
+
+/// The criteria of a joint that are not met or not known.
+struct SiteLines<'p> {
+    site: Site,
+    lines: Vec<Line<'p>>,
+}
+
+/// A criterion, as a list names it.
+struct Line<'p> {
+    verdict: Verdict,
+    title: &'p str,
+    /// What was found.
+    found: String,
+    /// What is still needed, with a blank before it; empty where nothing is.
+    needed: String,
+    /// The section of the policy, where it is not met.
+    section: String,
+}
+
+impl Line<'_> {
+    /// What was found, and behind it what is still needed: a long finding does not push that out.
+    fn statement(&self, limit: usize) -> String {
+        if limit == 0 {
+            return String::new();
+        }
+        let stop = if self.needed.is_empty() { "" } else { "." };
+        format!("{}{stop}{}", shortened(&self.found, limit), shortened(&self.needed, limit))
+    }
+}
+
+impl<'p> Detail<'_, '_, 'p, '_, '_> {
+    fn parts(&self) -> Parts<'p> {
+        Parts {
+            plan_notes: self.plan_notes(),
+            judged_as: self.judged_as(),
+            next: self.next(),
+            notes: notes(self.case),
+            sites: self.sites().into_iter().map(|site| SiteLines { site: site.site, lines: self.lines(site) }).collect(),
+        }
+    }
+
+    fn written(&self, parts: &Parts<'_>, room: Room) -> Written {
+        let notes = self.list(parts.notes.iter().take(room.notes).map(|note| shortened(note, room.note)));
+        let (next, offers) = self.with_offers(&parts.next, &notes);
+        let mut paragraphs: Vec<String> = parts.plan_notes.clone();
+        paragraphs.push(parts.judged_as.clone());
         paragraphs.push(next);
         paragraphs.push(notes);
-        paragraphs.extend(self.headed(CardText::NotMetHeading, self.items(Verdict::NotMet)));
+        paragraphs.extend(self.headed(CardText::NotMetHeading, self.items(parts, Verdict::NotMet, room)));
         if !self.case.is_choosing() {
-            paragraphs.extend(self.headed(CardText::Missing, self.items(Verdict::Unknown)));
+            paragraphs.extend(self.headed(CardText::Missing, self.items(parts, Verdict::Unknown, room)));
         }
-        paragraphs.extend(self.met());
+        paragraphs.extend(self.met(room));
         paragraphs.push(self.case.say(CardText::Disclaimer, &[&self.case.policy.title, &self.case.policy.version]));
         paragraphs.retain(|paragraph| !paragraph.is_empty());
         let text = paragraphs.join("\n\n");
-        let layout = text.chars().filter(|letter| *letter == '\n').count() + offers;
+        let layout = text.bytes().filter(|byte| *byte == b'\n').count() + offers;
         Written { text, layout }
     }
 
@@ -131,9 +174,8 @@ impl Detail<'_, '_, '_, '_, '_> {
         self.case.evaluation.as_of.date_naive()
     }
 
-    /// What is to be done, with whatever is offered that the text does not name otherwise (CRD 2.2.1, resp-11); and how many characters it
-    /// takes to say how that is done.
-    fn next(&self, notes: &str) -> (String, usize) {
+    /// What is to be done.
+    fn next(&self) -> String {
         let case = self.case;
         let mut sentences: Vec<String> = Vec::new();
         // While orders are being chosen nothing is asked for that a reviewer would want to see.
@@ -144,7 +186,15 @@ impl Detail<'_, '_, '_, '_, '_> {
         }
         sentences.extend(self.also_document());
         sentences.extend(self.state_side());
-        let said = format!("{} {notes}", sentences.join(" ")).to_lowercase();
+        sentences.join(" ")
+    }
+
+    /// What is to be done, with whatever is offered that the text does not name otherwise (CRD 2.2.1, resp-11); and how many characters it
+    /// takes to say how that is done.
+    fn with_offers(&self, next: &str, notes: &str) -> (String, usize) {
+        let case = self.case;
+        let mut sentences = vec![next.to_owned()];
+        let said = format!("{next} {notes}").to_lowercase();
         let is_new = |label: &&str| !said.contains(&label.to_lowercase());
         let offered: Vec<_> = self.offer.suggestions.iter().map(|suggestion| suggestion.label.as_str()).filter(is_new).collect();
         let by_hand: Vec<_> = self.offer.by_hand.iter().map(String::as_str).filter(is_new).collect();
@@ -157,6 +207,7 @@ impl Detail<'_, '_, '_, '_, '_> {
                 sentences.push(sentence);
             }
         }
+        sentences.retain(|sentence| !sentence.is_empty());
         (sentences.join(" "), around)
     }
 
@@ -171,68 +222,45 @@ impl Detail<'_, '_, '_, '_, '_> {
         self.case.lacks_side().then(|| self.case.say(CardText::StateSide, &[]))
     }
 
-    /// What could change it or has to be known, the most urgent first.
-    fn notes(&self) -> Vec<String> {
-        let case = self.case;
-        let order = case.order;
-        // While orders are being chosen nothing is said of documentation; what is wrong with the order is said as what to do next.
-        let is_shown = |kind: NoteKind| kind != NoteKind::OrderUnreadable && !(case.is_choosing() && kind == NoteKind::FormNotCounted);
-        let of_order = order.notes.iter().filter(|note| is_shown(note.kind)).map(|note| plain(&note.text));
-        let is_contradictory = order.notes.iter().any(|note| note.kind == NoteKind::ContradictorySide);
-        let side = (case.lacks_side() && !is_contradictory).then(|| case.say(CardText::SideNotStated, &[]));
-        let sources = case.presentation.unavailable.iter().map(|(reason, lists)| {
-            let names: Vec<_> = lists.iter().map(|list| case.policy.wording.source(list)).collect();
-            case.say(CardText::SourceUnavailable, &[&names.join(", "), reason])
-        });
-        let unreadable = case.presentation.unreadable;
-        let entries = (unreadable > 0 && !order.sites.is_empty()).then(|| case.say(CardText::UnreadableEntries, &[&unreadable]));
-        let coverage = case.presentation.coverage_note.map(plain);
-        let coding = order.coding_notes.iter().map(|note| format!("{}.", plain(note)));
-        let notes = side.into_iter().chain(of_order).chain(sources).chain(self.diagnosis()).chain(coverage).chain(entries).chain(coding);
-        notes.take(self.room.notes).map(|note| shortened(&note, self.room.note)).collect()
-    }
-
-    /// Whether the diagnosis is listed. It changes no determination, so it is nothing to say where the policy does not cover.
-    fn diagnosis(&self) -> Option<String> {
-        let case = self.case;
-        if case.order.determination == Determination::NotSupported || case.order.sites.is_empty() {
-            return None;
-        }
-        match case.order.diagnosis {
-            DiagnosisSupport::OnOrder => None,
-            DiagnosisSupport::OnProblemList => Some(case.words().diagnosis_on_problem_list(plain)),
-            DiagnosisSupport::NotFound => Some(self.diagnosis_not_found()),
-            DiagnosisSupport::Unavailable => Some(case.say(CardText::DiagnosisUnavailable, &[])),
-        }
-    }
-
-    /// The codes the order has and those the policy lists.
-    fn diagnosis_not_found(&self) -> String {
-        let case = self.case;
-        let listed = case.say(CardText::ListedDiagnoses, &[]);
-        let reasons = reason_codes(case);
-        let codes: Vec<_> = reasons.iter().take(MAX_CODES).map(|(_, code)| plain(code)).collect();
-        let is_icd_10_cm = |(system, _): &(String, String)| case.policy.value_sets.is_same_system(system, ICD_10_CM);
-        match reasons.as_slice() {
-            [] => case.say(CardText::DiagnosisNotFoundListed, &[&listed]),
-            reasons if reasons.iter().any(is_icd_10_cm) => case.say(CardText::DiagnosisNotListed, &[&codes.join(", "), &listed]),
-            [_, ..] => case.say(CardText::DiagnosisNotIcd10Cm, &[&codes.join(", "), &listed]),
-        }
-    }
-
     /// The joints that are spoken of. One that lacks documentation alone is left out while orders are chosen.
     fn sites(&self) -> Vec<&SiteEvaluation<'_>> {
         let is_left_out = |site: &SiteEvaluation<'_>| self.case.is_choosing() && site.determination == Determination::NeedsDocumentation;
         self.case.order.sites.iter().filter(|site| !is_left_out(site)).collect()
     }
 
-    /// The criteria with a verdict, each a line. What is the same of both joints stands once.
-    fn items(&self, verdict: Verdict) -> Vec<String> {
-        let lines_of = |site: &SiteEvaluation<'_>| -> Vec<String> {
-            let own = site.criteria.iter().filter(|criterion| criterion.verdict == verdict && !self.is_said(criterion));
-            own.map(|criterion| self.line(criterion)).collect()
+    /// The criteria of a joint that are not met or not known. The entries that may be earlier injections are asked about as what to do
+    /// next.
+    fn lines(&self, site: &SiteEvaluation<'_>) -> Vec<Line<'p>> {
+        let is_history_open = self.outcome() == OutcomeKind::HistoryOpen;
+        let is_said = |criterion: &Criterion<'_>| is_history_open && criterion.id == CriterionId::HistoryKnown;
+        let own = site.criteria.iter().filter(|criterion| !criterion.verdict.is_met() && !is_said(criterion));
+        own.map(|criterion| self.line(criterion)).collect()
+    }
+
+    fn line(&self, criterion: &Criterion<'_>) -> Line<'p> {
+        let Criterion { id, verdict, ref statement, ref missing, .. } = *criterion;
+        let wording = &self.case.policy.wording;
+        let asks: Vec<_> = missing.iter().map(|question| wording.ask(*question)).collect();
+        let needed = format!(" {}.", capitalised(&wording.say(Phrase::StillNeeded, &[&asks.join(", ")])));
+        let (found, needed) = match statement.strip_suffix(needed.as_str()) {
+            Some(found) => (found, needed.trim_end_matches('.')),
+            None => (statement.as_str(), ""),
         };
-        let by_site: Vec<_> = self.sites().into_iter().map(|site| (site, lines_of(site))).collect();
+        Line {
+            verdict,
+            title: self.case.words().outcome(id, verdict),
+            found: plain(&lower(found.trim_end_matches('.'))),
+            needed: needed.to_owned(),
+            section: if verdict.is_not_met() { self.section(id) } else { String::new() },
+        }
+    }
+
+    /// The criteria with a verdict, each a line. What is the same of both joints stands once.
+    fn items(&self, parts: &Parts<'_>, verdict: Verdict, room: Room) -> Vec<String> {
+        let of_site = |site: &SiteLines<'_>| -> Vec<String> {
+            site.lines.iter().filter(|line| line.verdict == verdict).map(|line| self.text(line, room)).collect()
+        };
+        let by_site: Vec<_> = parts.sites.iter().map(|site| (site.site, of_site(site))).collect();
         let mut lines: Vec<String> = Vec::new();
         for (site, own) in &by_site {
             for line in own {
@@ -240,48 +268,25 @@ impl Detail<'_, '_, '_, '_, '_> {
                 let line = if is_of_all {
                     line.clone()
                 } else {
-                    self.case.say(CardText::AtSite, &[&capitalised(&self.case.words().site(site.site)), line])
+                    self.case.say(CardText::AtSite, &[&capitalised(&self.case.words().site(*site)), line])
                 };
                 if !lines.contains(&line) {
                     lines.push(line);
                 }
             }
         }
-        let more = lines.len().saturating_sub(self.room.lines);
-        lines.truncate(self.room.lines);
+        let more = lines.len().saturating_sub(room.lines);
+        lines.truncate(room.lines);
         if more > 0 {
             lines.push(self.case.say(CardText::AndMore, &[&more]));
         }
         lines
     }
 
-    /// The entries that may be earlier injections are asked about as what to do next.
-    fn is_said(&self, criterion: &Criterion<'_>) -> bool {
-        self.outcome() == OutcomeKind::HistoryOpen && criterion.id == CriterionId::HistoryKnown
-    }
-
-    fn line(&self, criterion: &Criterion<'_>) -> String {
-        let title = self.case.words().outcome(criterion.id, criterion.verdict);
-        let statement = self.statement(criterion);
-        let line = if statement.is_empty() { title.to_owned() } else { format!("{title}: {statement}") };
-        if criterion.verdict.is_not_met() { self.case.say(CardText::InSection, &[&line, &self.section(criterion.id)]) } else { line }
-    }
-
-    /// What was found, and behind it what is still needed: a long finding does not push that out.
-    fn statement(&self, criterion: &Criterion<'_>) -> String {
-        if self.room.statement == 0 {
-            return String::new();
-        }
-        let wording = &self.case.policy.wording;
-        let asks: Vec<_> = criterion.missing.iter().map(|question| wording.ask(*question)).collect();
-        let needed = format!(" {}.", capitalised(&wording.say(Phrase::StillNeeded, &[&asks.join(", ")])));
-        let (found, needed) = match criterion.statement.strip_suffix(needed.as_str()) {
-            Some(found) => (found, needed.trim_end_matches('.')),
-            None => (criterion.statement.as_str(), ""),
-        };
-        let found = shortened(&plain(&lower(found.trim_end_matches('.'))), self.room.statement);
-        let stop = if needed.is_empty() { "" } else { "." };
-        format!("{found}{stop}{}", shortened(needed, self.room.statement))
+    fn text(&self, line: &Line<'_>, room: Room) -> String {
+        let statement = line.statement(room.statement);
+        let text = if statement.is_empty() { line.title.to_owned() } else { format!("{}: {statement}", line.title) };
+        if line.verdict.is_not_met() { self.case.say(CardText::InSection, &[&text, &line.section]) } else { text }
     }
 
     /// The section of the policy, without its sentence.
@@ -291,9 +296,9 @@ impl Detail<'_, '_, '_, '_, '_> {
     }
 
     /// How many criteria are met, and which; each joint for itself where they differ.
-    fn met(&self) -> Option<String> {
+    fn met(&self, room: Room) -> Option<String> {
         let sites = self.sites();
-        let lines: Vec<String> = sites.iter().filter_map(|site| self.met_at(site)).collect();
+        let lines: Vec<String> = sites.iter().filter_map(|site| self.met_at(site, room)).collect();
         match (lines.as_slice(), sites.as_slice()) {
             ([], _) => None,
             ([first, others @ ..], _) if others.iter().all(|other| other == first) && sites.len() == lines.len() => {
@@ -301,7 +306,7 @@ impl Detail<'_, '_, '_, '_, '_> {
             }
             _ => {
                 let told = sites.iter().filter_map(|site| {
-                    let met = lower(&self.met_at(site)?);
+                    let met = lower(&self.met_at(site, room)?);
                     Some(self.case.say(CardText::MetAtSite, &[&capitalised(&self.case.words().site(site.site)), &met]))
                 });
                 Some(format!("{}.", told.collect::<Vec<_>>().join(". ")))
@@ -309,7 +314,7 @@ impl Detail<'_, '_, '_, '_, '_> {
         }
     }
 
-    fn met_at(&self, site: &SiteEvaluation<'_>) -> Option<String> {
+    fn met_at(&self, site: &SiteEvaluation<'_>, room: Room) -> Option<String> {
         let names = site.criteria.iter().filter(|criterion| criterion.verdict.is_met());
         let names: Vec<_> = names.map(|criterion| self.case.policy.wording.met_name(criterion.id)).collect();
         let (met, all) = (names.len(), site.criteria.len());
@@ -317,10 +322,10 @@ impl Detail<'_, '_, '_, '_, '_> {
             return None;
         }
         let count = if met == all { self.case.say(CardText::MetAll, &[&all]) } else { self.case.say(CardText::MetCount, &[&met, &all]) };
-        Some(if self.room.names_met { format!("{count}: {}", names.join(", ")) } else { count })
+        Some(if room.names_met { format!("{count}: {}", names.join(", ")) } else { count })
     }
 
-    fn list(&self, lines: Vec<String>) -> String {
+    fn list(&self, lines: impl IntoIterator<Item = String>) -> String {
         let mark = Marks::for_format(self.case.presentation.dialect.detail).item;
         lines.into_iter().map(|line| format!("{mark}{line}")).collect::<Vec<_>>().join("\n")
     }
@@ -346,21 +351,11 @@ impl Marks {
     }
 }
 
-/// System and code of each reason that the order itself gives.
-fn reason_codes(case: &CardCase<'_, '_, '_>) -> Vec<(String, String)> {
-    let order = case.presentation.order(case.order.position).and_then(OrderJson::read);
-    let reasons = order.and_then(|order| serde_json::from_str::<Value>(order.get("reasonCode")?).ok());
-    let codings = reasons.as_ref().and_then(Value::as_array).into_iter().flatten().filter_map(|reason| reason.get("coding")?.as_array());
-    let text = |coding: &Value, name: &str| coding.get(name).and_then(Value::as_str).unwrap_or_default().trim().to_owned();
-    let codes = codings.flatten().map(|coding| (text(coding, "system"), text(coding, "code")));
-    codes.filter(|(_, code)| !code.is_empty()).collect()
-}
-
 /// Without the capital that begins a sentence; an abbreviation or a code keeps its own.
 fn lower(text: &str) -> String {
     let mut letters = text.chars();
     match (letters.next(), letters.clone().next()) {
-        (Some(first), Some(second)) if second.is_lowercase() || second == ' ' => first.to_lowercase().chain(letters).collect(),
+        (Some(first), Some(second)) if second.is_lowercase() || second == ' ' => with_first(first.to_lowercase(), letters.as_str()),
         _ => text.to_owned(),
     }
 }

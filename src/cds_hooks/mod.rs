@@ -2,6 +2,7 @@
 
 mod card;
 mod card_choice;
+mod card_notes;
 mod context;
 mod coverage_information;
 mod crd_version;

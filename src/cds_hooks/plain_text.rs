@@ -2,6 +2,9 @@
 
 /// A text in one line, without characters that open a tag, a link or a code span.
 pub(super) fn plain(text: &str) -> String {
+    if is_plain(text) {
+        return text.to_owned();
+    }
     let letters = text.chars().map(|letter| match letter {
         '<' => '‹',
         '>' => '›',
@@ -14,6 +17,12 @@ pub(super) fn plain(text: &str) -> String {
     let text: String = letters.collect();
     // An address in a chart's text would be made a link by itself.
     text.replace("://", ": //").replace("www.", "www .")
+}
+
+/// Whether nothing needs to be changed, as is usual.
+fn is_plain(text: &str) -> bool {
+    let is_harmless = |byte: u8| matches!(byte, b' '..=b'~') && !matches!(byte, b'<' | b'>' | b'[' | b']' | b'`' | b'|');
+    text.bytes().all(is_harmless) && !text.contains("://") && !text.contains("www.")
 }
 
 /// A text in one line, without characters that move a terminal's cursor or reorder what stands around them.

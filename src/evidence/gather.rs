@@ -263,7 +263,7 @@ impl<'a> Gathered<'a> {
     /// A draft order as a fact, without its reasons.
     #[must_use]
     pub fn order(&self, draft: &DraftOrder<'a>, reading: Reading<'_>) -> Order<'a> {
-        self.chart(reading).order(draft, self.replaced())
+        self.chart(reading).order(draft, self.replaced(reading))
     }
 
     /// A draft order that cannot be read, if it is for this patient and not known not to stand.
@@ -272,8 +272,8 @@ impl<'a> Gathered<'a> {
         self.chart(reading).unreadable_order(draft)
     }
 
-    fn replaced(&self) -> &Replaced {
-        self.replaced.get_or_init(|| Replaced::by(&self.drafts))
+    fn replaced(&self, reading: Reading<'_>) -> &Replaced {
+        self.replaced.get_or_init(|| Replaced::by(&self.drafts, reading.patient_id))
     }
 
     /// The facts, by the value sets of one policy version.
@@ -285,7 +285,7 @@ impl<'a> Gathered<'a> {
         let (forms, other_forms) = chart.forms();
         Facts {
             orders_missing: 0,
-            orders: chart.orders(&self.drafts, self.replaced()),
+            orders: chart.orders(&self.drafts, self.replaced(reading)),
             unreadable_orders: chart.unreadable_orders(&self.unread_drafts),
             conditions: in_order(chart.conditions(), |fact| &fact.reference),
             conditions_available: self.record.source(Kind::Conditions).is_available(),
@@ -300,7 +300,7 @@ impl<'a> Gathered<'a> {
             pain_scores: in_order(pain_scores, |fact| &fact.reference),
             forms: in_order(forms, |fact| &fact.reference),
             other_forms: in_order(other_forms, |fact| &fact.reference),
-            active_orders: in_order(chart.active_orders(&self.drafts, &self.unread_drafts, self.replaced()), |fact| &fact.reference),
+            active_orders: in_order(chart.active_orders(&self.drafts, &self.unread_drafts, self.replaced(reading)), |fact| &fact.reference),
             fusions: in_order(fusions, |fact| &fact.reference),
             plan: chart.plan(&self.drafts),
             unavailable: Kind::ALL.into_iter().filter_map(|kind| Some((kind.name(), self.record.source(kind).problem()?))).collect(),

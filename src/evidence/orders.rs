@@ -137,8 +137,9 @@ impl DraftOrder<'_> {
 pub(crate) struct Replaced(HashSet<String>);
 
 impl Replaced {
-    pub(crate) fn by(drafts: &[DraftOrder<'_>]) -> Self {
-        let standing = drafts.iter().filter(|draft| draft.own_standing() == Standing::Stands);
+    /// By the drafts for this patient; those for another say nothing.
+    pub(crate) fn by(drafts: &[DraftOrder<'_>], patient_id: &str) -> Self {
+        let standing = drafts.iter().filter(|draft| draft.own_standing() == Standing::Stands && draft.is_for(patient_id));
         let references = standing.flat_map(|draft| {
             let own = draft.id();
             let references = draft.view.replaces.iter().flatten().map(|reference| text(reference.reference.as_ref()));

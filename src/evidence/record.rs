@@ -64,7 +64,7 @@ pub(crate) struct Record<'a> {
 }
 
 /// Why a list is missing that the call did not bring and that was not fetched.
-pub const NOT_ASKED_FOR: &str = "not in the call's prefetch";
+pub const NOT_ASKED_FOR: &str = "not sent by the EHR";
 
 const ERROR_IN_PART: &str = "the FHIR server answered with an error in part";
 
@@ -338,7 +338,7 @@ mod tests {
 
     #[test]
     fn nothing_is_known_of_a_type_whose_key_is_absent() {
-        assert_eq!(source(None, r#"{"resourceType":"Bundle"}"#), Source::Unavailable("not in the call's prefetch"));
+        assert_eq!(source(None, r#"{"resourceType":"Bundle"}"#), Source::Unavailable("not sent by the EHR"));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use chrono::{DateTime, Days, NaiveDate, Utc};
 
 use super::assumptions::assumptions;
 use super::case::{Dates, OrderCase, SiteCase};
-use super::criteria::{self, OtherSource};
+use super::criteria::{self, OtherProcedure, OtherSource};
 use super::definition::Policy;
 use super::determination::{Outcome, for_order, for_site};
 use super::diagnosis::{coding_notes, diagnosis};
@@ -162,6 +162,7 @@ fn evaluate_order<'a>(case: &OrderCase<'_, 'a>, kind: OrderKind) -> OrderEvaluat
     let Sites { evaluations, second_procedure, notes: of_sites, assumptions } = evaluate_sites(case, kind);
     let Outcome { determination, earliest_date, too_late } = for_order(&evaluations);
     let diagnosis = diagnosis(case);
+    let is_open = has_unknown(&evaluations);
     OrderEvaluation {
         order: case.order.reference.clone(),
         position: case.order.position,
@@ -170,11 +171,11 @@ fn evaluate_order<'a>(case: &OrderCase<'_, 'a>, kind: OrderKind) -> OrderEvaluat
         determination,
         earliest_date,
         too_late,
-        supported_from: earliest_date.filter(|_| !has_unknown(&evaluations)).and_then(|first| supported_from(case, kind, first)),
+        supported_from: earliest_date.filter(|_| !is_open).and_then(|first| supported_from(case, kind, first)),
         diagnosis: diagnosis.support,
         supporting_condition: diagnosis.condition,
         second_procedure,
-        notes: notes(case, kind, of_sites),
+        notes: notes(case, kind, of_sites, is_open),
         sites: evaluations,
         coding_notes: coding_notes(case),
         assumptions,
@@ -186,9 +187,8 @@ fn has_unknown(sites: &[SiteEvaluation<'_>]) -> bool {
 }
 
 /// The other order of the call that surely is a second procedure of the visit.
-fn second_procedure<'a>(case: &SiteCase<'_, 'a>) -> Option<SecondProcedure<'a>> {
-    let others = criteria::other_procedures(case).into_iter().filter(|other| other.verdict.is_not_met());
-    others.into_iter().find_map(|other| {
+fn second_procedure<'a>(case: &SiteCase<'_, 'a>, others: &[OtherProcedure<'_, 'a>]) -> Option<SecondProcedure<'a>> {
+    others.iter().filter(|other| other.verdict.is_not_met()).find_map(|other| {
         let OtherSource::Draft(position) = other.source else { return None };
         let is_ours = case.facts.orders.iter().find(|order| order.position == position).is_none_or(|order| kind(order).is_none());
         let order = Named { reference: other.reference.clone(), words: other.label.to_string() };
@@ -214,10 +214,11 @@ fn all_of<'a>(sites: &[Site], pathway: Pathway, determination: Determination, cr
 fn injection<'a>(order: &OrderCase<'_, 'a>, acts: &Acts<'_, 'a>, site: Site, all: &mut Sites<'a>) {
     let case = SiteCase::new(order, site, history(order, acts, site));
     let pathway = pathway(&case);
-    let criteria = criteria_of(&case, pathway);
+    let others = criteria::other_procedures(&case);
+    let criteria = criteria_of(&case, pathway, &others);
     extend_once(&mut all.assumptions, assumptions(&case, &criteria));
     extend_once(&mut all.notes, site_notes(&case, &criteria));
-    all.second_procedure = all.second_procedure.take().or_else(|| second_procedure(&case));
+    all.second_procedure = all.second_procedure.take().or_else(|| second_procedure(&case, &others));
     let Outcome { determination, earliest_date, too_late } = for_site(&case, &criteria);
     let (prior_injections, possible_injections) = (prior_injections(&case), possible_injections(&case));
     all.evaluations.push(SiteEvaluation {
@@ -244,7 +245,7 @@ fn pathway(case: &SiteCase<'_, '_>) -> Pathway {
     }
 }
 
-fn criteria_of<'a>(case: &SiteCase<'_, 'a>, pathway: Pathway) -> Vec<Criterion<'a>> {
+fn criteria_of<'a>(case: &SiteCase<'_, 'a>, pathway: Pathway, others: &[OtherProcedure<'_, 'a>]) -> Vec<Criterion<'a>> {
     let mut criteria = match pathway {
         Pathway::FirstDiagnostic => criteria::first_diagnostic(case),
         Pathway::SecondDiagnostic | Pathway::SecondOrSubsequent => criteria::second_diagnostic(case),
@@ -255,7 +256,7 @@ fn criteria_of<'a>(case: &SiteCase<'_, 'a>, pathway: Pathway) -> Vec<Criterion<'
     if pathway != Pathway::FirstDiagnostic {
         criteria.push(criteria::within_twelve_months(case));
     }
-    criteria.push(criteria::one_procedure_per_visit(case));
+    criteria.push(criteria::one_procedure_per_visit(case, others));
     criteria.push(criteria::performed_by_physician(case));
     criteria.push(criteria::history_known(case));
     criteria

@@ -59,7 +59,7 @@ pub(crate) use order_words::OrderWords;
 pub use outcomes::{OutcomeArguments, OutcomeKind, OutcomeText};
 pub(crate) use phrases::{CardText, Phrase, phrases};
 pub use prefill::{AnswerValue, ChartedAnswer, ChartedInjectionAnswers, Prefill, prefill};
-pub(crate) use prose::{capitalised, each_once, shortened};
+pub(crate) use prose::{capitalised, each_once, shortened, with_first};
 pub use questionnaire_file::FormFile;
 pub use topics::{CardTopic, Topics};
 pub use value_sets::{Lookup, Membership, SystemKind, ValueSet, ValueSets};

@@ -8,7 +8,7 @@ use super::dates::{DateInterval, minus_days};
 use super::evaluation::{Criterion, OrderKind, Reference};
 use super::evaluation_notes::{Note, NoteKind};
 use super::facts::Side;
-use super::form::FormProblem;
+use super::form::{Form, FormProblem};
 use super::history::Injection;
 use super::phrases::Phrase;
 use super::response::{best_relief, stated_relief};
@@ -18,12 +18,12 @@ use super::value_sets::ValueSet;
 const MAX_NAMED: usize = 5;
 
 /// The notes of an order: those of its joints, and those of the whole, the most urgent first.
-pub(crate) fn notes<'a>(case: &OrderCase<'_, 'a>, kind: OrderKind, of_sites: Vec<Note<'a>>) -> Vec<Note<'a>> {
+pub(crate) fn notes<'a>(case: &OrderCase<'_, 'a>, kind: OrderKind, of_sites: Vec<Note<'a>>, is_open: bool) -> Vec<Note<'a>> {
     let mut notes = of_sites;
     notes.extend(contradictory_side(case));
     if kind == OrderKind::Injection {
         notes.extend(alternative_diagnoses(case));
-        notes.extend(forms_not_counted(case));
+        notes.extend(forms_not_counted(case, is_open));
         notes.extend(other_active_orders(case));
         notes.extend(fusions(case));
     }
@@ -53,8 +53,9 @@ fn alternative_diagnoses<'a>(case: &OrderCase<'_, 'a>) -> Option<Note<'a>> {
     })
 }
 
-/// The forms that do not count, each with the reason. One that is too old is of no interest beside one that counts.
-fn forms_not_counted<'a>(case: &OrderCase<'_, 'a>) -> Vec<Note<'a>> {
+/// The forms that do not count, each with the reason. Of those of another time, the newest is of interest where it could have answered
+/// something: where no form counts, or a criterion is open.
+fn forms_not_counted<'a>(case: &OrderCase<'_, 'a>, is_open: bool) -> Vec<Note<'a>> {
     let note = |text, reference: &Reference<'a>| Note { kind: NoteKind::FormNotCounted, text, resources: vec![reference.clone()] };
     let others = case.facts.other_forms.iter().take(MAX_NAMED).map(|form| {
         let phrase = match form.problem {
@@ -65,8 +66,10 @@ fn forms_not_counted<'a>(case: &OrderCase<'_, 'a>) -> Vec<Note<'a>> {
         note(case.say(phrase, &[]), &form.reference)
     });
     let oldest = minus_days(case.dates.today, case.policy.parameters.attestation_valid_days);
-    let newest = case.facts.forms.iter().filter(|_| case.forms.is_empty()).max_by(|left, right| left.cmp_age(right));
-    let dated = newest.map(|form| {
+    let is_of_interest = is_open || case.forms.is_empty();
+    let is_of_another_time = |form: &&Form<'_>| form.authored_on < oldest || form.authored_on > case.dates.today;
+    let of_another_time = case.facts.forms.iter().filter(is_of_another_time).filter(|_| is_of_interest);
+    let dated = of_another_time.max_by(|left, right| left.cmp_age(right)).map(|form| {
         let phrase = if form.authored_on < oldest { Phrase::NoteFormTooOld } else { Phrase::NoteFormOfTheFuture };
         note(case.say(phrase, &[&form.authored_on]), &form.reference)
     });

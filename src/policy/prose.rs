@@ -4,12 +4,20 @@
 /// With a capital at the beginning.
 pub(crate) fn capitalised(text: &str) -> String {
     let mut letters = text.chars();
-    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
+    letters.next().map(|first| with_first(first.to_uppercase(), letters.as_str())).unwrap_or_default()
+}
+
+/// A text behind a first letter of another case.
+pub(crate) fn with_first(first: impl Iterator<Item = char>, rest: &str) -> String {
+    let mut text = String::with_capacity(rest.len() + 4);
+    text.extend(first);
+    text.push_str(rest);
+    text
 }
 
 /// At most that many characters, the last an ellipsis if any were left out.
 pub(crate) fn shortened(text: &str, limit: usize) -> String {
-    if text.chars().count() <= limit {
+    if text.len() <= limit || text.chars().count() <= limit {
         return text.to_owned();
     }
     let kept: String = text.chars().take(limit.saturating_sub(1)).collect();

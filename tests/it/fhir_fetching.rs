@@ -124,7 +124,7 @@ async fn nothing_is_asked_for_when_the_call_names_no_server() {
     call.remove("fhirServer");
     call.remove("fhirAuthorization");
     let detail = detail(&app(&server.base()), &call).await;
-    assert!(detail.contains("Could not be read (not in the call's prefetch): procedures."), "{detail}");
+    assert!(detail.contains("Could not be read (not sent by the EHR): procedures."), "{detail}");
     assert_eq!(server.types_asked().await, Vec::<String>::new());
 }
 
@@ -134,7 +134,7 @@ async fn a_server_that_is_not_registered_is_never_contacted() {
     let (known, unknown) = (FhirServer::of(&story).await, FhirServer::of(&story).await);
     let call = call_with_server(&story, &unknown.base(), |key| key != "procedures");
     let detail = detail(&app(&known.base()), &call).await;
-    assert!(detail.contains("Could not be read (not in the call's prefetch): procedures."), "{detail}");
+    assert!(detail.contains("Could not be read (not sent by the EHR): procedures."), "{detail}");
     assert_eq!((known.types_asked().await, unknown.types_asked().await), (vec![], vec![]));
 }
 

@@ -35,6 +35,19 @@ fn a_procedure_ordered_for_another_patient_is_not_of_this_visit() {
     assert_eq!(foreign.criterion("V")["verdict"], "met");
 }
 
+#[test]
+fn an_order_for_another_patient_replaces_none_of_this_one() {
+    let replacing = |mut order: Value| {
+        order["replaces"] = json!([{"reference": "ServiceRequest/sij"}]);
+        order
+    };
+    let other = replacing(order("other", &cpt("99213"), "2026-12-01"));
+    let own = subsequent_injection_with(other.clone());
+    let foreign = subsequent_injection_with(of_another(other));
+    assert_eq!(own.evaluation()["passedOver"][0]["why"], "replaced");
+    assert_eq!(foreign.evaluation()["orders"][0]["order"], "ServiceRequest/sij");
+}
+
 #[tokio::test]
 async fn an_injection_ordered_for_another_patient_is_422_wherever_it_stands() {
     let own = order("own", &cpt("27096:LT"), "2026-12-01");

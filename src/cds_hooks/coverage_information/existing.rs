@@ -17,7 +17,12 @@ const PASSING: [&str; 3] = ["coverage", "date", "coverage-assertion-id"];
 pub(super) fn put_on<'a>(order: OrderJson<'a>, coverage: &str, new: &[Value]) -> Option<OrderJson<'a>> {
     let present = order.elements("extension")?;
     let ours: Vec<Option<Value>> = present.iter().map(|element| of_coverage(element, coverage)).collect();
-    if essences(ours.iter().flatten()) == essences(new) {
+    let says_nothing_new = match ours.iter().flatten().count() {
+        // As is usual.
+        0 => new.is_empty(),
+        _ => essences(ours.iter().flatten()) == essences(new),
+    };
+    if says_nothing_new {
         return None;
     }
     let mut new: Option<Vec<_>> = Some(new.iter().map(to_raw_value).collect::<Result<_, _>>().ok()?);

@@ -16,7 +16,7 @@ pub(crate) use history_known::history_known;
 pub(crate) use neurotomy::neurotomy;
 pub(crate) use second_diagnostic::second_diagnostic;
 pub(crate) use subsequent::{charted_other_treatment, continuation, diagnostic_response, subsequent, within_twelve_months};
-pub(crate) use visit::{OtherSource, one_procedure_per_visit, other_procedures, performed_by_physician};
+pub(crate) use visit::{OtherProcedure, OtherSource, one_procedure_per_visit, other_procedures, performed_by_physician};
 
 use crate::policy::form::Question;
 

@@ -129,8 +129,7 @@ fn of_visit<'f, 'a>(case: &SiteCase<'_, 'a>, other: &Candidate<'f, 'a>) -> Optio
 }
 
 /// V: no other invasive pain procedure planned for the same visit.
-pub(crate) fn one_procedure_per_visit<'a>(case: &SiteCase<'_, 'a>) -> Criterion<'a> {
-    let others = other_procedures(case);
+pub(crate) fn one_procedure_per_visit<'a>(case: &SiteCase<'_, 'a>, others: &[OtherProcedure<'_, 'a>]) -> Criterion<'a> {
     let unread = case.facts.unreadable_orders.len() + case.facts.orders_missing;
     let is_certain = others.first().is_some_and(|other| other.verdict.is_not_met());
     let verdict = match (is_certain, others.is_empty() && unread == 0) {

@@ -296,6 +296,21 @@ fn is_form_counted(member: &str, value: &Value) -> bool {
     counts
 }
 
+/// The forms beside one that counts and answers one question.
+#[test]
+fn a_form_of_another_time_is_named_where_it_could_have_answered_what_is_open() {
+    for authored in ["2026-05-01T09:00:00Z", "2026-11-24T09:00:00Z"] {
+        let old = with_member(form("f2", [item("pain-interferes-adls", &json!({"valueBoolean": true}))]), "authored", &json!(authored));
+        let call = left_order()
+            .with("questionnaireResponses", [form("f1", [item("conservative-care-failed", &json!({"valueBoolean": true}))]), old]);
+        let evaluation = call.evaluation();
+        let notes: Vec<_> =
+            evaluation["orders"][0]["notes"].as_array().unwrap().iter().filter(|note| note["kind"] == "form-not-counted").collect();
+        assert_eq!(notes.len(), 1, "{authored}: {evaluation}");
+        assert_eq!(notes[0]["resources"], json!(["QuestionnaireResponse/f2"]), "{authored}");
+    }
+}
+
 #[test]
 fn every_status_canonical_and_age_of_a_form_counts_or_is_named() {
     let table = [
