@@ -48,10 +48,15 @@ const ROOMS: [Room; 7] = [
 pub(super) fn detail(case: &CardCase<'_, '_, '_>, offer: &Offer<'_>) -> String {
     let detail = Detail { case, offer };
     let parts = detail.parts();
+    let limit = MAX_DETAIL_CHARS - LAYOUT_CHARS;
     let mut last = String::new();
     for room in ROOMS {
+        // Most cards have room for less than all of it: that is seen before it is written.
+        if room.statement > 0 && parts.least(room, case.is_choosing()) > limit {
+            continue;
+        }
         let Written { text, layout } = detail.written(&parts, room);
-        if text.chars().count() - layout <= MAX_DETAIL_CHARS - LAYOUT_CHARS {
+        if text.chars().count() - layout <= limit {
             return text;
         }
         last = text;
@@ -81,6 +86,15 @@ struct Parts<'p> {
     sites: Vec<SiteLines<'p>>,
 }
 
+impl Parts<'_> {
+    /// The characters that the criteria of one joint take at least.
+    fn least(&self, room: Room, is_choosing: bool) -> usize {
+        let is_listed = |line: &&Line<'_>| line.verdict.is_not_met() || !is_choosing;
+        let of_site = |site: &SiteLines<'_>| site.lines.iter().filter(is_listed).take(room.lines).map(|line| line.least(room)).sum();
+        self.sites.iter().map(of_site).max().unwrap_or_default()
+    }
+}
+
 /// The criteria of a joint that are not met or not known.
 struct SiteLines<'p> {
     site: Site,
@@ -100,6 +114,12 @@ struct Line<'p> {
 }
 
 impl Line<'_> {
+    /// The characters that it takes at least.
+    fn least(&self, room: Room) -> usize {
+        let [title, found, needed] = [self.title, &self.found, &self.needed].map(|text| text.chars().count());
+        title + found.min(room.statement) + needed.min(room.statement)
+    }
+
     /// What was found, and behind it what is still needed: a long finding does not push that out.
     fn statement(&self, limit: usize) -> String {
         if limit == 0 {

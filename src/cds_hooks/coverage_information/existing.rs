@@ -4,23 +4,23 @@
 use std::borrow::Cow;
 
 use serde_json::Value;
-use serde_json::value::{RawValue, to_raw_value};
+use serde_json::value::{RawValue, to_raw_value, to_value};
 
 use super::super::order_json::OrderJson;
-use super::extension::COVERAGE_INFORMATION;
+use super::extension::{COVERAGE_INFORMATION, Extension};
 
 /// What differs in each assertion though it says the same; and the Coverage, which is compared by type and id.
 const PASSING: [&str; 3] = ["coverage", "date", "coverage-assertion-id"];
 
 /// The order with these extensions in the place of those for the same Coverage, or behind all others. `None` if they say
 /// nothing new, or the order's extensions are no list.
-pub(super) fn put_on<'a>(order: OrderJson<'a>, coverage: &str, new: &[Value]) -> Option<OrderJson<'a>> {
+pub(super) fn put_on<'a>(order: OrderJson<'a>, coverage: &str, new: &[Extension]) -> Option<OrderJson<'a>> {
     let present = order.elements("extension")?;
     let ours: Vec<Option<Value>> = present.iter().map(|element| of_coverage(element, coverage)).collect();
     let says_nothing_new = match ours.iter().flatten().count() {
         // As is usual.
         0 => new.is_empty(),
-        _ => essences(ours.iter().flatten()) == essences(new),
+        _ => essences(ours.iter().flatten()) == essences(&new.iter().map(to_value).collect::<Result<Vec<_>, _>>().ok()?),
     };
     if says_nothing_new {
         return None;

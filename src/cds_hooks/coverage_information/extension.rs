@@ -2,6 +2,7 @@
 //! Not here: what is said ([`super::mapping`]), and how it comes into the order ([`super::existing`]).
 
 use chrono::NaiveDate;
+use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::{Value, json};
 
 use super::super::card::CardCase;
@@ -24,8 +25,37 @@ const DETAIL_CODES: &str = "http://terminology.hl7.org/CodeSystem/crd-coverage-d
 /// More links than this are no help.
 const MOST_LINKS: usize = 3;
 
+/// An extension with a value, or with parts.
+#[derive(Debug)]
+pub(super) struct Extension {
+    url: &'static str,
+    content: Content,
+}
+
+#[derive(Debug)]
+enum Content {
+    /// By the name of its member, such as `valueCode`.
+    Value(&'static str, Value),
+    Parts(Vec<Extension>),
+}
+
+impl Serialize for Extension {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut members = serializer.serialize_map(Some(2))?;
+        // In alphabetical order, as everything else that is written.
+        if let Content::Parts(parts) = &self.content {
+            members.serialize_entry("extension", parts)?;
+        }
+        members.serialize_entry("url", self.url)?;
+        if let Content::Value(name, value) = &self.content {
+            members.serialize_entry(name, value)?;
+        }
+        members.end()
+    }
+}
+
 /// The extensions for one order and Coverage, one a repetition.
-pub(super) fn extensions(case: &CardCase<'_, '_, '_>, assertion: &CoverageAssertion<'_>, order: &OrderJson<'_>) -> Vec<Value> {
+pub(super) fn extensions(case: &CardCase<'_, '_, '_>, assertion: &CoverageAssertion<'_>, order: &OrderJson<'_>) -> Vec<Extension> {
     let codes = billing_codes(case.policy, order);
     let adapted = |repetition| match assertion.version {
         CrdVersion::V2_0 => version_2_0::adapted(case, repetition),
@@ -47,7 +77,7 @@ struct Written<'w, 'p, 'e, 'a> {
 const RETAINED: &str = "retain-doc";
 
 impl Written<'_, '_, '_, '_> {
-    fn extension(&self, codes: &[Value]) -> Value {
+    fn extension(&self, codes: &[Value]) -> Extension {
         let coverage = json!({"reference": self.assertion.coverage});
         let mut parts = vec![part("coverage", "valueReference", coverage)];
         parts.extend(self.decisions());
@@ -56,10 +86,10 @@ impl Written<'_, '_, '_, '_> {
         parts.extend(self.details());
         parts.extend(self.repetition.is_to_be_documented.then(|| part("questionnaire", "valueCanonical", self.assertion.questionnaire)));
         parts.extend(self.about_the_assertion());
-        json!({"url": COVERAGE_INFORMATION, "extension": parts})
+        Extension { url: COVERAGE_INFORMATION, content: Content::Parts(parts) }
     }
 
-    fn decisions(&self) -> impl Iterator<Item = Value> {
+    fn decisions(&self) -> impl Iterator<Item = Extension> {
         let repetition = &self.repetition;
         let code = |url, code: &str| part(url, "valueCode", code);
         let documented = repetition.is_to_be_documented;
@@ -75,7 +105,7 @@ impl Written<'_, '_, '_, '_> {
     }
 
     /// The reason; a client that reads no more than its code finds that once more by itself.
-    fn reason(&self, reason: &Reason) -> impl Iterator<Item = Value> + use<> {
+    fn reason(&self, reason: &Reason) -> impl Iterator<Item = Extension> + use<> {
         let coding = reason.code.map(|code| json!({"system": CODES, "code": code.code(), "display": code.display()}));
         let concept = match &coding {
             Some(coding) => json!({"coding": [coding], "text": reason.text}),
@@ -85,7 +115,7 @@ impl Written<'_, '_, '_, '_> {
         [part("reason", "valueCodeableConcept", concept)].into_iter().chain(again)
     }
 
-    fn details(&self) -> Vec<Value> {
+    fn details(&self) -> Vec<Extension> {
         let period = self.repetition.period.map(|period| match period {
             AllowedPeriod::From(first) => json!({"start": first}),
             AllowedPeriod::Within(first, last) => json!({"start": first, "end": last}),
@@ -100,7 +130,7 @@ impl Written<'_, '_, '_, '_> {
     }
 
     /// 2.0.1 has no category, and of these codes the first alone.
-    fn detail(&self, code: DetailCode, kind: &'static str, value: impl Into<Value>) -> Value {
+    fn detail(&self, code: DetailCode, kind: &'static str, value: impl Into<Value>) -> Extension {
         let category = (!self.is_2_0()).then(|| part("category", "valueCode", code.category()));
         let systems: &[&str] = match (self.assertion.version, code) {
             (CrdVersion::V2_2, _) => &[DETAIL_CODES, CODES],
@@ -111,7 +141,7 @@ impl Written<'_, '_, '_, '_> {
         let text = self.case.say(code.words(), &[]);
         let concept = if codings.is_empty() { json!({"text": text}) } else { json!({"coding": codings, "text": text}) };
         let parts = [part("code", "valueCodeableConcept", concept), part("value", kind, value)];
-        json!({"url": "detail", "extension": category.into_iter().chain(parts).collect::<Vec<_>>()})
+        Extension { url: "detail", content: Content::Parts(category.into_iter().chain(parts).collect()) }
     }
 
     /// One for each page the criteria that decided stand on.
@@ -126,7 +156,7 @@ impl Written<'_, '_, '_, '_> {
     }
 
     /// When it was said, how it is named, whom to ask, and until when it holds.
-    fn about_the_assertion(&self) -> Vec<Value> {
+    fn about_the_assertion(&self) -> Vec<Extension> {
         let date = part("date", "valueDate", json!(self.today()));
         let mut parts = vec![date, part("coverage-assertion-id", "valueString", self.assertion.assertion_id)];
         if let Some(Authorization::Satisfied(number)) = self.repetition.authorization {
@@ -138,7 +168,7 @@ impl Written<'_, '_, '_, '_> {
     }
 
     /// In 2.2 one contact with its ways to reach it; in 2.0.1 each way for itself, which leaves no place for a name.
-    fn contact(&self, contact: &PlanContact) -> Vec<Value> {
+    fn contact(&self, contact: &PlanContact) -> Vec<Extension> {
         let telecom = telecom(contact);
         if self.is_2_0() {
             return telecom.into_iter().map(|point| part("contact", "valueContactPoint", point)).collect();
@@ -201,9 +231,8 @@ impl DetailCode {
     }
 }
 
-fn part(url: &'static str, kind: &'static str, value: impl Into<Value>) -> Value {
-    let members = [("url".to_owned(), Value::from(url)), (kind.to_owned(), value.into())];
-    Value::Object(members.into_iter().collect())
+fn part(url: &'static str, kind: &'static str, value: impl Into<Value>) -> Extension {
+    Extension { url, content: Content::Value(kind, value.into()) }
 }
 
 fn telecom(contact: &PlanContact) -> Vec<Value> {
