@@ -21,7 +21,7 @@ use sij_cds::app::{App, Credentials, Dialects, Hook, Ports, Services, VerifiedCl
 use sij_cds::cds_hooks::{Options, Prefetch, Presentation, cards, read};
 use sij_cds::clock::FixedClock;
 use sij_cds::config::{Config, Dialect, Layers};
-use sij_cds::evidence::{Gathered, Prefetched, Reading, ReadingOptions};
+use sij_cds::evidence::{PatientRecord, Prefetched, Reading, ReadingOptions};
 use sij_cds::ids::{IdSource, RandomIds};
 use sij_cds::policy::{Inquiry, Reference, evaluate};
 
@@ -115,14 +115,14 @@ fn parts(criterion: &mut Criterion, service: &Service, resources: usize) -> anyh
     let read_all = || read::<Prefetched<'_>>(black_box(&body), |_| true);
     let call = read_all()?;
     let Prefetch::Read(prefetch) = call.prefetch else { anyhow::bail!("the prefetch is read") };
-    let gathered = Gathered::of_orders(call.context.order_resources()).with(prefetch, &service.services.prefetch_keys);
+    let patient_record = PatientRecord::of_orders(call.context.order_resources()).with(prefetch, &service.services.prefetch_keys);
     let policy = service.app.policies().newest();
     let patient = call.context.patient_id.as_ref();
     let reading = Reading { policy, patient_id: patient, options: ReadingOptions::none() };
-    let facts = gathered.facts(reading);
+    let facts = patient_record.facts(reading);
     let inquiry = || Inquiry { patient: Reference::new("Patient", patient.into()), as_of: service.now };
     let evaluation = evaluate(policy, &facts, inquiry());
-    let orders: Vec<_> = gathered.drafts().iter().map(|draft| (draft.position, draft.raw)).collect();
+    let orders: Vec<_> = patient_record.drafts().iter().map(|draft| (draft.position, draft.raw)).collect();
     let dialects = Dialects::load()?;
     let presentation = Presentation {
         source_label: "Plan",
@@ -133,7 +133,7 @@ fn parts(criterion: &mut Criterion, service: &Service, resources: usize) -> anyh
         user_id: "Practitioner/1",
         hook: Hook::OrderSign,
         options: &Options::default(),
-        dialect: dialects.of(Dialect::Standard),
+        dialect: dialects.get(Dialect::Standard),
         form: None,
         therapy_order_code: None,
         coverage_note: None,
@@ -143,7 +143,7 @@ fn parts(criterion: &mut Criterion, service: &Service, resources: usize) -> anyh
 
     let mut group = criterion.benchmark_group("part");
     group.bench_function(BenchmarkId::new("read", resources), |bencher| bencher.iter(read_all));
-    group.bench_function(BenchmarkId::new("facts", resources), |bencher| bencher.iter(|| gathered.facts(reading)));
+    group.bench_function(BenchmarkId::new("facts", resources), |bencher| bencher.iter(|| patient_record.facts(reading)));
     group.bench_function(BenchmarkId::new("evaluate", resources), |bencher| bencher.iter(|| evaluate(policy, &facts, inquiry())));
     group.bench_function(BenchmarkId::new("cards", resources), |bencher| bencher.iter(write_cards));
     let response = write_cards();

@@ -4,9 +4,9 @@
 use uuid::Uuid;
 
 use super::assertion::{assertion_id, authorization_number, mark};
-use super::call_error::{CallError, CoverageFault};
+use super::call_error::{CallError, CoverageError};
+use super::client_options::{AnswerOptions, OrderPlan};
 use super::decision::Decision;
-use super::manner::{Manner, OrderPlan};
 use super::plans::{Payer, Plan};
 use super::policies::Policies;
 use crate::cds_hooks::{
@@ -23,7 +23,7 @@ const ORDERS_REASONS: &str = "reasons";
 /// What an answer is written from, beside the decision.
 pub(super) struct Answering<'p> {
     pub(super) policies: &'p Policies,
-    pub(super) manner: &'p Manner,
+    pub(super) answer_options: &'p AnswerOptions,
     pub(super) dialect: &'p DialectRules,
     /// What the client asks for in the call.
     pub(super) asked: &'p RequestExtension,
@@ -36,7 +36,7 @@ pub(super) struct Answering<'p> {
 }
 
 /// What is said of one order beside its evaluation.
-struct Said<'p, 'a> {
+struct OrderAnswer<'p, 'a> {
     source_label: String,
     plan: &'p Plan,
     /// The Coverage that the order is written to for, and what the plan knows of it.
@@ -65,20 +65,20 @@ impl<'p> Answering<'p> {
         let orders = &decision.evaluation.orders;
         let said = orders.iter().zip(plans).map(|(order, plan)| self.said(decision, order, plan)).collect::<Result<Vec<_>, _>>()?;
         let unavailable = unavailable(decision);
-        let unread = decision.gathered.unread_drafts().iter().map(|draft| (draft.position, draft.view.raw));
-        let drafts: Vec<_> = decision.gathered.drafts().iter().map(|draft| (draft.position, draft.raw)).chain(unread).collect();
+        let unread = decision.patient_record.unread_drafts().iter().map(|draft| (draft.position, draft.view.raw));
+        let drafts: Vec<_> = decision.patient_record.drafts().iter().map(|draft| (draft.position, draft.raw)).chain(unread).collect();
         let bare = Presentation {
             source_label: "",
             policy_url: None,
             unavailable: &unavailable,
-            unreadable: decision.gathered.unreadable().len(),
+            unreadable: decision.patient_record.unreadable().len(),
             orders: &drafts,
             user_id: &decision.user_id,
             hook: decision.hook,
             options: &self.asked.options,
             dialect: self.dialect,
             form: None,
-            therapy_order_code: self.manner.therapy_order_code.as_deref(),
+            therapy_order_code: self.answer_options.therapy_order_code.as_deref(),
             coverage_note: None,
             app: None,
         };
@@ -98,7 +98,7 @@ impl<'p> Answering<'p> {
 
     /// Whether coverage information goes with the answer at all (CRD 2.2.1, resp-26 to resp-28).
     fn writes_coverage(&self, decision: &Decision<'_>) -> bool {
-        let is_read = self.manner.takes_system_actions && self.dialect.reads_system_actions;
+        let is_read = self.answer_options.takes_system_actions && self.dialect.reads_system_actions;
         decision.hook.is_primary() && self.asked.options.coverage_info && is_read
     }
 
@@ -106,7 +106,7 @@ impl<'p> Answering<'p> {
         &'s self,
         bare: &Presentation<'s, 'a>,
         order: &OrderEvaluation<'a>,
-        said: &'s Said<'_, '_>,
+        said: &'s OrderAnswer<'_, '_>,
         decision: &'s Decision<'a>,
     ) -> Presentation<'s, 'a> {
         let form = &self.policy(order).form;
@@ -120,9 +120,9 @@ impl<'p> Answering<'p> {
         Presentation {
             source_label: &said.source_label,
             policy_url: said.plan.policy_url.as_deref(),
-            form: (!self.manner.has_dtr).then_some(offer),
+            form: (!self.answer_options.has_dtr).then_some(offer),
             coverage_note: said.note.as_deref(),
-            app: self.manner.app.as_deref().map(|url| AppLink {
+            app: self.answer_options.app.as_deref().map(|url| AppLink {
                 url,
                 assertion: &said.assertion,
                 coverage: said.coverage.as_deref(),
@@ -133,35 +133,43 @@ impl<'p> Answering<'p> {
     }
 
     /// What is said of an order, by the Coverage it is judged by.
-    fn said<'a>(&self, decision: &Decision<'a>, order: &OrderEvaluation<'a>, plan: &OrderPlan<'p, 'a>) -> Result<Said<'p, 'a>, CallError> {
+    fn said<'a>(
+        &self,
+        decision: &Decision<'a>,
+        order: &OrderEvaluation<'a>,
+        plan: &OrderPlan<'p, 'a>,
+    ) -> Result<OrderAnswer<'p, 'a>, CallError> {
         let OrderPlan { plan, payer, found } = plan;
-        let is_strict = self.manner.is_strict && !self.manner.is_shadowed && self.writes_coverage(decision);
+        let is_strict = self.answer_options.is_strict && !self.answer_options.is_shadowed && self.writes_coverage(decision);
         let judged = if is_strict { strictly(found, *payer, plan)? } else { leniently(found, *payer, plan) };
         let wording = &self.policy(order).wording;
         let note = match judged {
-            Judged::Written(_) | Judged::Nothing => None,
-            Judged::Foreign => {
+            CoverageOutcome::Written(_) | CoverageOutcome::Nothing => None,
+            CoverageOutcome::Foreign => {
                 let name = if let CoverageFound::One(member) = found { member.payer_name() } else { None };
                 let name = name.map_or_else(|| wording.card(CardText::OtherInsurer, &[]), str::to_owned);
                 Some(wording.card(CardText::NoteCoverageForeign, &[&name]))
             }
-            Judged::Untold => Some(wording.card(CardText::NoteCoverageUntold, &[])),
-            Judged::NotActive => Some(wording.card(CardText::NoteCoverageInactive, &[])),
-            Judged::Several => Some(wording.card(CardText::NoteCoverageSeveral, &[])),
+            CoverageOutcome::Untold => Some(wording.card(CardText::NoteCoverageUntold, &[])),
+            CoverageOutcome::NotActive => Some(wording.card(CardText::NoteCoverageInactive, &[])),
+            CoverageOutcome::Several => Some(wording.card(CardText::NoteCoverageSeveral, &[])),
         };
-        let written =
-            if let (Judged::Written(state), CoverageFound::One(member)) = (judged, found) { Some((member.clone(), state)) } else { None };
+        let written = if let (CoverageOutcome::Written(state), CoverageFound::One(member)) = (judged, found) {
+            Some((member.clone(), state))
+        } else {
+            None
+        };
         let note = note.filter(|_| self.writes_coverage(decision));
         let coverage = if let CoverageFound::One(member) = found { Some(member.reference.to_string()) } else { None };
         let (source_label, requester) = (label(decision, plan, *payer, found), requester(found, *payer));
-        Ok(Said { source_label, plan, written, note, requester, assertion: assertion_id(self.record, 0), coverage })
+        Ok(OrderAnswer { source_label, plan, written, note, requester, assertion: assertion_id(self.record, 0), coverage })
     }
 
     /// One action an order whose Coverage is known, unless it bears all of it already.
     fn coverage_actions<'s, 'a>(
         &'s self,
         decision: &'s Decision<'a>,
-        said: &'s [Said<'p, 'a>],
+        said: &'s [OrderAnswer<'p, 'a>],
         presentation_of: impl Fn(&OrderEvaluation<'a>) -> &'s Presentation<'s, 'a>,
     ) -> Vec<Action<'a>> {
         let mut coverages: Vec<(Option<usize>, &str)> = Vec::new();
@@ -199,7 +207,7 @@ impl<'p> Answering<'p> {
             && state == CoverageState::Active
             && self.asked.options.unsolicited_determ
             && self.is_kept
-            && !self.manner.is_shadowed;
+            && !self.answer_options.is_shadowed;
         let number = is_issued.then(|| authorization_number(&plan.authorization_prefix, self.record, &mark(&authorized(case, draft))));
         let contact = plan.contact.as_ref().map(|contact| PlanContact {
             name: contact.name.clone(),
@@ -208,7 +216,7 @@ impl<'p> Answering<'p> {
             url: contact.url.clone(),
         });
         let assertion = CoverageAssertion {
-            version: self.asked.version.unwrap_or(self.manner.default_version),
+            version: self.asked.version.unwrap_or(self.answer_options.default_version),
             coverage: &member.reference,
             state,
             judged_for: draft.filter(|draft| draft.is_due_elsewhere).map(|_| case.order.service_date),
@@ -236,7 +244,7 @@ fn authorized(case: &CardCase<'_, '_, '_>, draft: Option<&DraftOrder<'_>>) -> St
 
 /// What comes of the Coverage that was found for an order.
 #[derive(Clone, Copy)]
-enum Judged {
+enum CoverageOutcome {
     /// The order is written to.
     Written(CoverageState),
     /// It is not, and there is nothing to say of it.
@@ -252,29 +260,29 @@ enum Judged {
 }
 
 /// For a client that may send no Coverage, or one of its own making: cards all the same.
-fn leniently(found: &CoverageFound<'_>, payer: Payer, plan: &Plan) -> Judged {
+fn leniently(found: &CoverageFound<'_>, payer: Payer, plan: &Plan) -> CoverageOutcome {
     match found {
-        CoverageFound::None | CoverageFound::Unavailable(_) => Judged::Nothing,
-        CoverageFound::Several(_) => Judged::Several,
-        CoverageFound::One(_) if payer == Payer::Foreign => Judged::Foreign,
-        CoverageFound::One(_) if payer == Payer::NotTold => Judged::Untold,
-        CoverageFound::One(member) if !member.is_active => Judged::NotActive,
-        CoverageFound::One(member) if !plan.covers_line(member.line) => Judged::Nothing,
-        CoverageFound::One(_) => Judged::Written(CoverageState::Active),
+        CoverageFound::None | CoverageFound::Unavailable(_) => CoverageOutcome::Nothing,
+        CoverageFound::Several(_) => CoverageOutcome::Several,
+        CoverageFound::One(_) if payer == Payer::Foreign => CoverageOutcome::Foreign,
+        CoverageFound::One(_) if payer == Payer::NotTold => CoverageOutcome::Untold,
+        CoverageFound::One(member) if !member.is_active => CoverageOutcome::NotActive,
+        CoverageFound::One(member) if !plan.covers_line(member.line) => CoverageOutcome::Nothing,
+        CoverageFound::One(_) => CoverageOutcome::Written(CoverageState::Active),
     }
 }
 
 /// As CRD 2.2 asks (hook-13, resp-44, resp-45).
-fn strictly(found: &CoverageFound<'_>, payer: Payer, plan: &Plan) -> Result<Judged, CallError> {
+fn strictly(found: &CoverageFound<'_>, payer: Payer, plan: &Plan) -> Result<CoverageOutcome, CallError> {
     let fault = |fault| Err(CallError::Coverage(fault));
     match (found, payer) {
-        (CoverageFound::None | CoverageFound::Unavailable(NOT_ASKED_FOR), _) => fault(CoverageFault::Missing),
-        (CoverageFound::Several(_), _) => fault(CoverageFault::Several),
+        (CoverageFound::None | CoverageFound::Unavailable(NOT_ASKED_FOR), _) => fault(CoverageError::Missing),
+        (CoverageFound::Several(_), _) => fault(CoverageError::Several),
         // What was asked for and did not come is no fault of the call.
-        (CoverageFound::Unavailable(_), _) => Ok(Judged::Nothing),
-        (CoverageFound::One(_), Payer::Foreign) => fault(CoverageFault::Foreign),
-        (CoverageFound::One(_), Payer::NotTold) => fault(CoverageFault::NoPayer),
-        (CoverageFound::One(member), Payer::Handled) => Ok(Judged::Written(if !member.is_active {
+        (CoverageFound::Unavailable(_), _) => Ok(CoverageOutcome::Nothing),
+        (CoverageFound::One(_), Payer::Foreign) => fault(CoverageError::Foreign),
+        (CoverageFound::One(_), Payer::NotTold) => fault(CoverageError::NoPayer),
+        (CoverageFound::One(member), Payer::Handled) => Ok(CoverageOutcome::Written(if !member.is_active {
             CoverageState::Inactive
         } else if plan.covers_line(member.line) {
             CoverageState::Active
@@ -315,7 +323,7 @@ pub(super) fn unavailable(decision: &Decision<'_>) -> Vec<(&'static str, Vec<&'s
     let lists = by_reason(&decision.sources, missing);
     let lists = lists.into_iter().map(|(reason, kinds)| (reason, kinds.into_iter().map(Kind::name).collect()));
     let open_diagnosis = decision.evaluation.orders.iter().any(|order| order.diagnosis == DiagnosisSupport::Unavailable);
-    let reasons = decision.gathered.reasons_unresolved().filter(|_| open_diagnosis).map(|reason| (reason, vec![ORDERS_REASONS]));
+    let reasons = decision.patient_record.reasons_unresolved().filter(|_| open_diagnosis).map(|reason| (reason, vec![ORDERS_REASONS]));
     lists.chain(reasons).collect()
 }
 

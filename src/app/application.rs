@@ -12,31 +12,33 @@ use tracing::info;
 
 use super::answering::Answering;
 use super::call_error::CallError;
+use super::client_options::{AnswerOptions, KeptPlans, order_plans};
 use super::code_maps::CodeMapsError;
-use super::decision::{Call, Decision, Means, Opened, Reach, Report, check_orders, conclude, has_scope, require_data, require_orders};
+use super::decision::{
+    Call, Decision, DecisionContext, ReadScope, Report, ScopedRequest, check_orders, conclude, has_scope, require_data, require_orders,
+};
 use super::dialects::{Dialects, DialectsError};
-use super::fetching::{FetchReach, Fetching, lacking_form, not_asked_yet, with_lists, with_orders, with_referred};
-use super::figures::Figures;
+use super::fetching::{FetchScope, Fetching, lacking_form, not_asked_yet, with_lists, with_orders, with_referred};
 use super::form::Forms;
-use super::keeping::HeldAnswer;
-use super::manner::{KeptPlans, Manner, order_plans};
-use super::opening::open;
+use super::metrics::DecisionMetrics;
+use super::pending_answer::PendingAnswer;
 use super::plans::Plans;
 use super::policies::{Policies, PoliciesError};
 use super::ports::Ports;
+use super::read_request::read_request;
 use super::readings::Readings;
-use super::recording::{Answered, Fetched, Nothing, Recorder};
+use super::recording::{DecidedCall, Fetched, Nothing, Recorder};
 use super::report_text;
 use super::self_test::can_decide;
 use super::services::{Services, ServicesError};
-use super::smart::Place;
+use super::smart::AppAddress;
 use crate::auth::smart::{SmartApp, SmartError};
 use crate::auth::{AuthError, Authenticator, Credentials, Refused, VerifiedClient};
 use crate::cds_hooks::{DialectRules, Hook, RequestExtension, SuggestionKind, named_hook};
 use crate::config::{Config, CrdConfig, Dialect};
 use crate::evidence::ReadingOptions;
 use crate::fhir::{Registry, RegistryError};
-use crate::ledger::{Entry, Standing};
+use crate::ledger::{Entry, LedgerHealth};
 use crate::page::{Words, WordsError};
 use crate::policy::PassedOver;
 
@@ -82,7 +84,7 @@ pub struct Readiness {
     /// The newest version of it.
     pub version: String,
     /// How the ledger stands.
-    pub ledger: Standing,
+    pub ledger: LedgerHealth,
 }
 
 /// A call, answered.
@@ -106,11 +108,11 @@ pub struct App {
     pub(super) readings: Readings,
     pub(super) smart: SmartApp,
     /// Where this service is reached, and how long its sessions last.
-    pub(super) place: Place,
+    pub(super) place: AppAddress,
     /// The words of the app's page.
     pub(super) words: Words,
     crd: CrdConfig,
-    figures: Figures,
+    figures: DecisionMetrics,
     authenticator: Authenticator,
     refusals_per_minute: NonZeroU32,
     ports: Ports,
@@ -126,17 +128,17 @@ impl App {
         let endpoints = config.server.public_url.as_ref().map(|url| services.endpoints(url)).unwrap_or_default();
         let policies = Policies::load(config.policy.directory.as_deref())?;
         Ok(Self {
-            figures: Figures::new(&policies),
+            figures: DecisionMetrics::new(&policies),
             readings: Readings::load(config, &policies)?,
             policies,
-            forms: Forms::of(config, ports.clock.now()),
+            forms: Forms::new(config, ports.clock.now()),
             discovery: Bytes::from(services.discovery(config.auth_mode())),
             services,
             dialects: Dialects::load()?,
             registry: Registry::build(&config.fhir, &config.fhir_servers)?,
-            plans: Plans::of(config),
+            plans: Plans::new(config),
             smart: SmartApp::build(config, Arc::clone(&ports.launches), Arc::clone(&ports.clock))?,
-            place: Place::of(config),
+            place: AppAddress::from_config(config),
             words: Words::embedded()?,
             crd: config.crd.clone(),
             authenticator: Authenticator::build(config, &endpoints, Arc::clone(&ports.callers), Arc::clone(&ports.clock))?,
@@ -145,7 +147,7 @@ impl App {
         })
     }
 
-    pub(super) fn figures(&self) -> &Figures {
+    pub(super) fn figures(&self) -> &DecisionMetrics {
         &self.figures
     }
 
@@ -188,7 +190,7 @@ impl App {
     /// Whether calls can be answered: a version of the policy has begun and judges, and what is answered can be kept.
     pub async fn readiness(&self) -> Readiness {
         let (policy, ledger) = (self.policies.newest(), self.ledger_standing().await);
-        let ready = ledger != Standing::Unwritable && can_decide(self, self.ports.clock.now());
+        let ready = ledger != LedgerHealth::Unwritable && can_decide(self, self.ports.clock.now());
         Readiness { ready, policy: policy.id.clone(), version: policy.version.clone(), ledger }
     }
 
@@ -224,22 +226,23 @@ impl App {
     ///
     /// # Errors
     /// As [`App::answer`].
-    pub async fn answer_by(&self, client: &VerifiedClient, body: &[u8], end: Option<Instant>) -> Result<HeldAnswer, CallError> {
+    pub async fn answer_by(&self, client: &VerifiedClient, body: &[u8], end: Option<Instant>) -> Result<PendingAnswer, CallError> {
         let received_at = self.ports.clock.now();
         let (reading, body) = (self.readings.of_client(client), text(body)?);
         let hooks = self.services.hooks_of(client.dialect());
-        let means = Means { hooks, options: reading.options(), ..self.means(received_at) };
-        let Call { asked, opened, passed_over } = open(&means, body, Reach::InScope)?;
+        let decision_context = DecisionContext { hooks, options: reading.options(), ..self.decision_context(received_at) };
+        let Call { asked, scoped_request, passed_over } = read_request(&decision_context, body, ReadScope::InScope)?;
         let recorder = Recorder { client, received_at, body, asked: &asked, reading: reading.kept() };
-        let (answer, entry) = match opened {
+        let (answer, entry) = match scoped_request {
             None => {
-                Figures::passed_over(asked.hook, client, &passed_over);
+                DecisionMetrics::passed_over(asked.hook, client, &passed_over);
                 (NO_CARDS.to_vec(), self.entry_of_nothing(&recorder, None, &passed_over))
             }
-            Some(opened) => {
+            Some(scoped_request) => {
                 let form = self.form_to_ask_for(client, asked.hook);
-                let reach = FetchReach { allowed: &|server| client.may_name(server), end, form };
-                self.decide(&means, opened, &reach, |decision, fetched| self.write(&recorder, decision, fetched)).await??
+                let scope = FetchScope { allowed: &|server| client.may_name(server), end, form };
+                self.decide(&decision_context, scoped_request, &scope, |decision, fetched| self.write(&recorder, decision, fetched))
+                    .await??
             }
         };
         self.begin_keeping(entry.into_iter().collect(), Answer { hook: asked.hook, body: answer })
@@ -261,40 +264,40 @@ impl App {
     /// Fetches what the prefetch lacks, within `reach`, decides, and hands the decision to `read`.
     pub(super) async fn decide<T>(
         &self,
-        means: &Means<'_>,
-        mut opened: Opened<'_>,
-        reach: &FetchReach<'_>,
+        decision_context: &DecisionContext<'_>,
+        mut scoped_request: ScopedRequest<'_>,
+        scope: &FetchScope<'_>,
         read: impl FnOnce(&Decision<'_>, Option<Fetched<'_>>) -> T,
     ) -> Result<T, CallError> {
-        let Some(fetching) = Fetching::of_call(&self.registry, &mut opened, reach) else {
-            require_orders(&opened)?;
-            return Ok(read(&conclude(means, opened), None));
+        let Some(fetching) = Fetching::of_call(&self.registry, &mut scoped_request, scope) else {
+            require_orders(&scoped_request)?;
+            return Ok(read(&conclude(decision_context, scoped_request), None));
         };
-        let orders = fetching.orders(&opened).await;
-        let opened = with_orders(opened, &orders);
+        let orders = fetching.orders(&scoped_request).await;
+        let scoped_request = with_orders(scoped_request, &orders);
         if !orders.is_empty() {
             fetching.judge([&[], &[]], &orders);
-            require_orders(&opened)?;
-            check_orders(means, &opened)?;
-            if opened.reach == Reach::InScope && !has_scope(means, &opened) {
-                return Ok(read(&conclude(means, opened), Some(Fetched { orders: &orders, ..Fetched::default() })));
+            require_orders(&scoped_request)?;
+            check_orders(decision_context, &scoped_request)?;
+            if scoped_request.scope == ReadScope::InScope && !has_scope(decision_context, &scoped_request) {
+                return Ok(read(&conclude(decision_context, scoped_request), Some(Fetched { orders: &orders, ..Fetched::default() })));
             }
         }
         let payors = self.plans.payors_to_look_up();
-        let mut searches = fetching.lists(&self.services, &opened);
+        let mut searches = fetching.lists(&self.services, &scoped_request);
         let lists = fetching.in_time(&mut searches).await;
-        let opened = opened.with(|gathered| with_lists(gathered, &lists));
-        let asked = opened.gathered.referred(payors);
-        let ((late, mut referred), form) = join(join(fetching.late(searches), fetching.look_up(&asked)), fetching.form(reach.form)).await;
-        let opened = opened.with(|gathered| with_lists(gathered, &late));
+        let scoped_request = scoped_request.with(|patient_record| with_lists(patient_record, &lists));
+        let asked = scoped_request.patient_record.referred(payors);
+        let ((late, mut referred), form) = join(join(fetching.late(searches), fetching.look_up(&asked)), fetching.form(scope.form)).await;
+        let scoped_request = scoped_request.with(|patient_record| with_lists(patient_record, &late));
         if !late.is_empty() {
-            let more = not_asked_yet(opened.gathered.referred(payors), &asked);
+            let more = not_asked_yet(scoped_request.patient_record.referred(payors), &asked);
             referred.extend(fetching.look_up(&more).await);
         }
         fetching.judge([&lists, &late], &referred);
-        let opened = opened.with(|gathered| with_referred(gathered, &referred));
+        let scoped_request = scoped_request.with(|patient_record| with_referred(patient_record, &referred));
         Ok(read(
-            &conclude(means, opened),
+            &conclude(decision_context, scoped_request),
             Some(Fetched { orders: &orders, lists: [&lists, &late], referred: &referred, form: form.as_ref() }),
         ))
     }
@@ -308,7 +311,7 @@ impl App {
     ) -> Result<(Vec<u8>, Option<Entry<'r>>), CallError> {
         let evaluation = &decision.evaluation;
         if evaluation.orders.is_empty() {
-            Figures::passed_over(decision.hook, recorder.client, &evaluation.passed_over);
+            DecisionMetrics::passed_over(decision.hook, recorder.client, &evaluation.passed_over);
             return Ok((NO_CARDS.to_vec(), self.entry_of_nothing(recorder, fetched, &evaluation.passed_over)));
         }
         let record = self.ports.ids.new_id();
@@ -320,32 +323,41 @@ impl App {
             ids.borrow_mut().push(id);
             id
         };
-        let (manner, asked) =
-            (Manner::of(client, &self.crd, self.launch_address(client)), RequestExtension::read(recorder.asked.extension));
+        let (answer_options, asked) =
+            (AnswerOptions::for_client(client, &self.crd, self.launch_address(client)), RequestExtension::read(recorder.asked.extension));
         let lacking_form = fetched.and_then(|fetched| lacking_form(&self.policies, fetched.form));
-        let (policies, dialect) = (&self.policies, self.rules(manner.dialect));
+        let (policies, dialect) = (&self.policies, self.rules(answer_options.dialect));
         let is_kept = self.ports.ledger.is_on();
-        let answering = Answering { policies, manner: &manner, dialect, asked: &asked, record, is_kept, lacking_form };
+        let answering = Answering { policies, answer_options: &answer_options, dialect, asked: &asked, record, is_kept, lacking_form };
         let plans = order_plans(&self.plans, client, policies, decision);
         let response = answering.respond(decision, &plans, new_id)?;
         let answer = serde_json::to_vec(&response).map_err(|_| CallError::Unwritable)?;
         let entry = self.ports.ledger.is_on().then(|| {
             let cards = response.cards.iter().map(|card| card.uuid).collect();
-            let kept = KeptPlans::of(&plans);
-            recorder.of(
+            let kept = KeptPlans::from_orders(&plans);
+            recorder.entry(
                 record,
-                Answered { decision, fetched, manner: &manner, asked: &asked, plans: &kept, policies, ids: &ids.take(), cards },
+                DecidedCall {
+                    decision,
+                    fetched,
+                    answer_options: &answer_options,
+                    asked: &asked,
+                    plans: &kept,
+                    policies,
+                    ids: &ids.take(),
+                    cards,
+                },
                 &answer,
             )
         });
         self.figures.decided(decision.hook, client, &plans, evaluation);
-        Figures::passed_over(decision.hook, client, &evaluation.passed_over);
+        DecisionMetrics::passed_over(decision.hook, client, &evaluation.passed_over);
         for order in &evaluation.orders {
             let (name, determination) = (client.name(), order.determination.as_str());
             let assertion = entry.is_some().then(|| tracing::field::display(record));
             info!(client = name, hook = decision.hook.as_str(), assertion, determination, kind = ?order.kind, "decided");
         }
-        Ok((if manner.is_shadowed { NO_CARDS.to_vec() } else { answer }, entry))
+        Ok((if answer_options.is_shadowed { NO_CARDS.to_vec() } else { answer }, entry))
     }
 
     /// What is kept of a call of which no order was decided, where there is a ledger.
@@ -366,8 +378,8 @@ impl App {
     }
 
     /// The defaults, without the settings of any one client.
-    pub(super) fn means(&self, as_of: DateTime<Utc>) -> Means<'_> {
-        Means {
+    pub(super) fn decision_context(&self, as_of: DateTime<Utc>) -> DecisionContext<'_> {
+        DecisionContext {
             policies: &self.policies,
             prefetch_keys: &self.services.prefetch_keys,
             hooks: self.services.hooks(),
@@ -378,7 +390,7 @@ impl App {
 
     /// How answers are written for a dialect.
     pub(super) fn rules(&self, dialect: Dialect) -> &DialectRules {
-        self.dialects.of(dialect)
+        self.dialects.get(dialect)
     }
 }
 

@@ -29,7 +29,7 @@ pub enum CallError {
     OrdersNotFound,
     /// The Coverage is not one that can be judged, and this client is told so (CRD 2.2.1, hook-13).
     #[error("{0}")]
-    Coverage(CoverageFault),
+    Coverage(CoverageError),
     /// The answer could not be written.
     #[error("the answer could not be written")]
     Unwritable,
@@ -40,7 +40,7 @@ pub enum CallError {
 
 /// Why no Coverage of a call can be judged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum CoverageFault {
+pub enum CoverageError {
     /// There is none.
     #[error("no Coverage of the patient is in the prefetch, nor could one be read from `fhirServer`")]
     Missing,
@@ -93,10 +93,10 @@ impl CallError {
             Self::NotUtf8 => "not_utf8",
             Self::NoData => "no_data",
             Self::OrdersNotFound => "orders_not_found",
-            Self::Coverage(CoverageFault::Missing) => "coverage_missing",
-            Self::Coverage(CoverageFault::Several) => "coverage_several",
-            Self::Coverage(CoverageFault::Foreign) => "coverage_foreign",
-            Self::Coverage(CoverageFault::NoPayer) => "coverage_without_payer",
+            Self::Coverage(CoverageError::Missing) => "coverage_missing",
+            Self::Coverage(CoverageError::Several) => "coverage_several",
+            Self::Coverage(CoverageError::Foreign) => "coverage_foreign",
+            Self::Coverage(CoverageError::NoPayer) => "coverage_without_payer",
             Self::Unwritable => "unwritable",
             Self::NotRecorded => "not_recorded",
         }

@@ -41,13 +41,13 @@ const NO_MEANING: &str = "no standard code, side or value set: one of them must 
 #[error("{}", listed(faults))]
 pub struct CodeMapsError {
     /// Every fault found, at least one.
-    pub faults: Vec<CodeMapFault>,
+    pub faults: Vec<CodeMapError>,
 }
 
 /// What is wrong with a code map.
 #[derive(Debug, Error)]
 #[error("{key}: `{}`{}: {problem}", path.display(), in_words(*line))]
-pub struct CodeMapFault {
+pub struct CodeMapError {
     /// The key that names the file, and whose it is.
     pub key: String,
     /// The file.
@@ -58,8 +58,8 @@ pub struct CodeMapFault {
     pub problem: String,
 }
 
-fn listed(faults: &[CodeMapFault]) -> String {
-    let lines: Vec<String> = faults.iter().map(CodeMapFault::to_string).collect();
+fn listed(faults: &[CodeMapError]) -> String {
+    let lines: Vec<String> = faults.iter().map(CodeMapError::to_string).collect();
     lines.join("\n")
 }
 
@@ -79,8 +79,8 @@ pub(super) struct CodeMap {
 ///
 /// # Errors
 /// Every fault of the file, with its line.
-pub(super) fn read(key: &str, path: &Path, policy: &Policy) -> Result<CodeMap, Vec<CodeMapFault>> {
-    let at = |(line, problem)| CodeMapFault { key: key.to_owned(), path: path.to_owned(), line, problem };
+pub(super) fn read(key: &str, path: &Path, policy: &Policy) -> Result<CodeMap, Vec<CodeMapError>> {
+    let at = |(line, problem)| CodeMapError { key: key.to_owned(), path: path.to_owned(), line, problem };
     let text = text_of(path).map_err(|problem| vec![at((None, problem))])?;
     let codes = parse(&text, policy).map_err(|problems| problems.into_iter().map(at).collect::<Vec<_>>())?;
     let digest = digest(&codes);

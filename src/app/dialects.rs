@@ -44,7 +44,7 @@ impl Dialects {
 
     /// The rules of a dialect.
     #[must_use]
-    pub fn of(&self, dialect: Dialect) -> &DialectRules {
+    pub fn get(&self, dialect: Dialect) -> &DialectRules {
         match dialect {
             Dialect::Standard => &self.standard,
             Dialect::Epic => &self.epic,

@@ -5,9 +5,9 @@ use chrono::{DateTime, Utc};
 
 use super::application::{App, without_mark};
 use super::call_error::CallError;
-use super::decision::{Means, Reach, Report, conclude};
-use super::fetching::FetchReach;
-use super::opening::open;
+use super::decision::{DecisionContext, ReadScope, Report, conclude};
+use super::fetching::FetchScope;
+use super::read_request::read_request;
 use crate::cds_hooks::named_server;
 
 impl App {
@@ -17,8 +17,11 @@ impl App {
     /// [`CallError`] for a call that is not as the specification says.
     pub fn evaluate<T>(&self, body: &str, as_of: DateTime<Utc>, read: impl FnOnce(&Report<'_, '_>) -> T) -> Result<T, CallError> {
         let body = without_mark(body);
-        let means = self.means_of_request(body, as_of);
-        let decision = conclude(&means, open(&means, body, Reach::Everything)?.opened.ok_or(CallError::Unwritable)?);
+        let decision_context = self.means_of_request(body, as_of);
+        let decision = conclude(
+            &decision_context,
+            read_request(&decision_context, body, ReadScope::Everything)?.scoped_request.ok_or(CallError::Unwritable)?,
+        );
         Ok(read(&decision.report()))
     }
 
@@ -34,18 +37,18 @@ impl App {
         read: impl FnOnce(&Report<'_, '_>) -> T,
     ) -> Result<T, CallError> {
         let body = without_mark(body);
-        let means = self.means_of_request(body, as_of);
-        let opened = open(&means, body, Reach::Everything)?.opened.ok_or(CallError::Unwritable)?;
+        let decision_context = self.means_of_request(body, as_of);
+        let scoped_request = read_request(&decision_context, body, ReadScope::Everything)?.scoped_request.ok_or(CallError::Unwritable)?;
         // Whoever may read the configuration may ask its servers.
-        let reach = FetchReach { allowed: &|_| true, end: None, form: None };
-        self.decide(&means, opened, &reach, |decision, _| read(&decision.report())).await
+        let scope = FetchScope { allowed: &|_| true, end: None, form: None };
+        self.decide(&decision_context, scoped_request, &scope, |decision, _| read(&decision.report())).await
     }
 
     /// The settings for a request without an authenticated caller: those of the client that its FHIR server is registered for.
-    fn means_of_request(&self, body: &str, as_of: DateTime<Utc>) -> Means<'_> {
+    fn means_of_request(&self, body: &str, as_of: DateTime<Utc>) -> DecisionContext<'_> {
         let server = || self.registry.server(&named_server(body)?);
         let server = if self.readings.differ() { server() } else { None };
         let reading = self.readings.of_request(server.as_ref().map(|server| server.name()));
-        Means { options: reading.options(), ..self.means(as_of) }
+        DecisionContext { options: reading.options(), ..self.decision_context(as_of) }
     }
 }

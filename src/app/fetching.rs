@@ -9,26 +9,26 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use tokio::time::{Instant, timeout_at};
 
-use super::decision::Opened;
+use super::decision::ScopedRequest;
 use super::policies::Policies;
 use super::recording::Fetched;
 use super::services::Services;
 use crate::config::KEPT_FOR_ANSWERING;
-use crate::evidence::{Gathered, Kind, Text};
-use crate::fhir::{AccessToken, Answer, AnswerTo, Query, Reason, Registry, Server, judge, searches};
+use crate::evidence::{Kind, PatientRecord, Text};
+use crate::fhir::{AccessToken, AnswerTo, Query, Reason, Registry, SearchAnswer, Server, judge, searches};
 
 /// The most ids of one search.
-const MOST_IDS: usize = 100;
+const MAX_IDS: usize = 100;
 /// The most characters of them; servers refuse addresses above some thousands.
-const LONGEST_IDS: usize = 3_000;
+const MAX_ID_CHARS: usize = 3_000;
 /// The most such searches for one type; what a chart refers to beyond them is said to be missing.
-const MOST_BATCHES: usize = 3;
+const MAX_BATCHES: usize = 3;
 
 /// The type of the orders that are looked up.
 pub(crate) const ORDER: &str = "ServiceRequest";
 
 /// What a call may have fetched.
-pub(crate) struct FetchReach<'a> {
+pub(crate) struct FetchScope<'a> {
     /// Whether a registered server, by its name, may be asked.
     pub(crate) allowed: &'a (dyn Fn(&str) -> bool + Sync),
     /// When the call is ended.
@@ -45,12 +45,12 @@ pub(super) struct FetchedPages {
     pub(super) lists: Vec<AnswerTo<Kind>>,
     pub(super) referred: Vec<AnswerTo<&'static str>>,
     /// Whether the client has the documentation form, where it was asked.
-    pub(super) form: Option<Answer>,
+    pub(super) form: Option<SearchAnswer>,
 }
 
 impl FetchedPages {
     /// A copy of what was fetched; the pages themselves are shared.
-    pub(super) fn of(fetched: Fetched<'_>) -> Self {
+    pub(super) fn from_fetched(fetched: Fetched<'_>) -> Self {
         let Fetched { orders, lists, referred, form } = fetched;
         Self { orders: orders.to_vec(), lists: lists.concat(), referred: referred.to_vec(), form: form.cloned() }
     }
@@ -70,31 +70,35 @@ pub(crate) struct Fetching {
 
 impl Fetching {
     /// Access to the server a call names; `None` if it names none, or none that is registered and within reach.
-    pub(crate) fn of_call(registry: &Registry, opened: &mut Opened<'_>, reach: &FetchReach<'_>) -> Option<Self> {
-        let server = registry.server(opened.fhir_server.as_deref()?).filter(|server| (reach.allowed)(server.name()))?;
-        let token = opened.token.take().map(AccessToken::new);
+    pub(crate) fn of_call(registry: &Registry, scoped_request: &mut ScopedRequest<'_>, scope: &FetchScope<'_>) -> Option<Self> {
+        let server = registry.server(scoped_request.fhir_server.as_deref()?).filter(|server| (scope.allowed)(server.name()))?;
+        let token = scoped_request.token.take().map(AccessToken::new);
         let begun = Instant::now();
-        let left = reach.end.map_or(registry.budget, |end| end.saturating_duration_since(begun).saturating_sub(KEPT_FOR_ANSWERING));
+        let left = scope.end.map_or(registry.budget, |end| end.saturating_duration_since(begun).saturating_sub(KEPT_FOR_ANSWERING));
         let budget = registry.budget.min(left);
         let is_shortened = budget < registry.budget;
         Some(Self { server, token, look_up_from: begun + budget * 2 / 3, deadline: begun + budget, is_shortened })
     }
 
     /// Searches for the lists that cannot be relied on yet, all side by side.
-    pub(crate) fn lists<'s>(&'s self, services: &Services, opened: &Opened<'_>) -> impl Stream<Item = AnswerTo<Kind>> + Unpin + use<'s> {
-        let search = |kind: Kind| Some((kind, Query::of_template(services.searches.get(&kind)?, opened.patient_id())?));
-        let queries: Vec<_> = opened.gathered.missing().into_iter().filter_map(search).collect();
+    pub(crate) fn lists<'s>(
+        &'s self,
+        services: &Services,
+        scoped_request: &ScopedRequest<'_>,
+    ) -> impl Stream<Item = AnswerTo<Kind>> + Unpin + use<'s> {
+        let search = |kind: Kind| Some((kind, Query::of_template(services.searches.get(&kind)?, scoped_request.patient_id())?));
+        let queries: Vec<_> = scoped_request.patient_record.missing().into_iter().filter_map(search).collect();
         searches(&self.server, self.token.as_ref(), queries, self.deadline)
     }
 
     /// Looks up the orders that a call names and does not bring.
-    pub(crate) async fn orders(&self, opened: &Opened<'_>) -> Vec<AnswerTo<&'static str>> {
-        let ids = opened.missing_orders();
+    pub(crate) async fn orders(&self, scoped_request: &ScopedRequest<'_>) -> Vec<AnswerTo<&'static str>> {
+        let ids = scoped_request.missing_orders();
         if ids.is_empty() { Vec::new() } else { self.look_up(&IdsByType::from([(ORDER, ids)])).await }
     }
 
     /// Looks up whether the client has a form.
-    pub(crate) async fn form(&self, canonical: Option<&str>) -> Option<Answer> {
+    pub(crate) async fn form(&self, canonical: Option<&str>) -> Option<SearchAnswer> {
         let query = Query::of_canonical("Questionnaire", canonical?);
         let answers: Vec<_> = searches(&self.server, self.token.as_ref(), [((), query)], self.deadline).collect().await;
         answers.into_iter().next().map(|AnswerTo { answer, .. }| answer)
@@ -130,9 +134,9 @@ impl Fetching {
         let mut beyond = Vec::new();
         for (resource_type, ids) in ids {
             let mut batches = batches(ids).into_iter();
-            queries.extend(batches.by_ref().take(MOST_BATCHES).map(|ids| (*resource_type, Query::of_ids(resource_type, ids))));
+            queries.extend(batches.by_ref().take(MAX_BATCHES).map(|ids| (*resource_type, Query::of_ids(resource_type, ids))));
             if batches.next().is_some() {
-                beyond.push(AnswerTo { key: *resource_type, answer: Answer { pages: Vec::new(), missing: Some(Reason::TooMuch) } });
+                beyond.push(AnswerTo { key: *resource_type, answer: SearchAnswer { pages: Vec::new(), missing: Some(Reason::TooMuch) } });
             }
         }
         let mut answers: Vec<_> = searches(&self.server, self.token.as_ref(), queries, self.deadline).collect().await;
@@ -167,9 +171,9 @@ fn batches(ids: &[String]) -> Vec<&[String]> {
     let mut rest = ids;
     while !rest.is_empty() {
         let mut length = 0;
-        let fits = rest.iter().take(MOST_IDS).take_while(|id| {
+        let fits = rest.iter().take(MAX_IDS).take_while(|id| {
             length += id.len() + 1;
-            length <= LONGEST_IDS
+            length <= MAX_ID_CHARS
         });
         let (batch, others) = rest.split_at(fits.count().max(1));
         batches.push(batch);
@@ -179,48 +183,48 @@ fn batches(ids: &[String]) -> Vec<&[String]> {
 }
 
 /// The canonical URL of the form, if the client was asked for it and has it not.
-pub(crate) fn lacking_form<'p>(policies: &'p Policies, answer: Option<&Answer>) -> Option<&'p str> {
+pub(crate) fn lacking_form<'p>(policies: &'p Policies, answer: Option<&SearchAnswer>) -> Option<&'p str> {
     #[derive(Deserialize)]
-    struct Page<'a> {
+    struct FetchedPage<'a> {
         #[serde(borrow, default)]
-        entry: Vec<Entry<'a>>,
+        entry: Vec<BundleEntry<'a>>,
     }
     #[derive(Deserialize)]
-    struct Entry<'a> {
+    struct BundleEntry<'a> {
         #[serde(borrow, default)]
-        resource: Form<'a>,
+        resource: FetchedForm<'a>,
     }
     #[derive(Default, Deserialize)]
-    struct Form<'a> {
+    struct FetchedForm<'a> {
         #[serde(borrow, default)]
         url: Option<Text<'a>>,
     }
-    let Answer { pages, missing: None } = answer? else { return None };
+    let SearchAnswer { pages, missing: None } = answer? else { return None };
     let canonical = policies.newest().form.canonical.as_str();
     let url = canonical.split('|').next().unwrap_or(canonical);
     let has_it = |page: &Bytes| {
-        let page: Option<Page<'_>> = serde_json::from_slice(page).ok();
+        let page: Option<FetchedPage<'_>> = serde_json::from_slice(page).ok();
         page.is_none_or(|page| page.entry.iter().any(|entry| entry.resource.url.as_ref().is_some_and(|form| form.as_str() == url)))
     };
     (!pages.iter().any(has_it)).then_some(canonical)
 }
 
 /// Adds the orders that were looked up.
-pub(crate) fn with_orders<'b>(opened: Opened<'b>, answers: &'b [AnswerTo<&'static str>]) -> Opened<'b> {
+pub(crate) fn with_orders<'b>(scoped_request: ScopedRequest<'b>, answers: &'b [AnswerTo<&'static str>]) -> ScopedRequest<'b> {
     let pages = answers.iter().flat_map(|AnswerTo { answer, .. }| &answer.pages);
-    opened.with_orders(pages.filter_map(|page| serde_json::from_slice::<&'b RawValue>(page).ok()))
+    scoped_request.with_orders(pages.filter_map(|page| serde_json::from_slice::<&'b RawValue>(page).ok()))
 }
 
 /// Adds what was referred to.
-pub(crate) fn with_referred<'b>(gathered: Gathered<'b>, answers: &'b [AnswerTo<&'static str>]) -> Gathered<'b> {
+pub(crate) fn with_referred<'b>(patient_record: PatientRecord<'b>, answers: &'b [AnswerTo<&'static str>]) -> PatientRecord<'b> {
     let parts = |AnswerTo { key, answer }: &'b AnswerTo<&'static str>| (*key, answer.pages.as_slice(), answer.missing.map(Reason::as_str));
-    gathered.with_referred(answers.iter().map(parts))
+    patient_record.with_referred(answers.iter().map(parts))
 }
 
 /// Adds fetched lists to the evidence.
-pub(crate) fn with_lists<'b>(gathered: Gathered<'b>, lists: &'b [AnswerTo<Kind>]) -> Gathered<'b> {
-    lists.iter().fold(gathered, |gathered, AnswerTo { key, answer: Answer { pages, missing } }| {
-        gathered.with_fetched(*key, pages, missing.map(Reason::as_str))
+pub(crate) fn with_lists<'b>(patient_record: PatientRecord<'b>, lists: &'b [AnswerTo<Kind>]) -> PatientRecord<'b> {
+    lists.iter().fold(patient_record, |patient_record, AnswerTo { key, answer: SearchAnswer { pages, missing } }| {
+        patient_record.with_fetched(*key, pages, missing.map(Reason::as_str))
     })
 }
 

@@ -8,11 +8,11 @@ const WIDTH: usize = 100;
 
 /// A page being written.
 #[derive(Debug, Default)]
-pub(super) struct Page {
+pub(super) struct TextPage {
     text: String,
 }
 
-impl Page {
+impl TextPage {
     /// Writes a text behind `mark`, which stands `indent` columns in; the lines below begin where the text did.
     pub(super) fn write(&mut self, indent: usize, mark: &str, text: &str) {
         let start = indent + mark.chars().count();
@@ -58,7 +58,7 @@ mod tests {
     use super::*;
 
     fn written(indent: usize, mark: &str, text: &str) -> String {
-        let mut page = Page::default();
+        let mut page = TextPage::default();
         page.write(indent, mark, text);
         page.finish()
     }

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::auth::VerifiedClient;
 use crate::config::{Config, LineOfBusiness, PlanConfig, PlanContact, PriorAuthorization, Stance, comparable_name};
-use crate::evidence::{Identifier, MemberCoverage, Payors};
+use crate::evidence::{Identifier, MemberCoverage, PayorLookup};
 use crate::policy::Plan as Line;
 
 /// What an answer says of the plan it comes from, and by what it was found.
@@ -67,16 +67,16 @@ pub(super) struct PlanMatch<'p> {
 }
 
 impl Plans {
-    pub(super) fn of(config: &Config) -> Self {
+    pub(super) fn new(config: &Config) -> Self {
         let others = config.plans.iter().map(|entry| (entry.id.clone().unwrap_or_default(), Plan::from(entry)));
         Self { default: Plan::from(&config.plan), default_id: config.plan.id.clone(), others: others.collect() }
     }
 
     /// Whose Organizations tell a plan's payer: an identifier may stand there alone.
-    pub(super) fn payors_to_look_up(&self) -> Payors {
+    pub(super) fn payors_to_look_up(&self) -> PayorLookup {
         let knows_some = |plan: &Plan| !plan.payer_identifiers.is_empty();
         let any = knows_some(&self.default) || self.others.iter().any(|(_, plan)| knows_some(plan));
-        if any { Payors::All } else { Payors::Nameless }
+        if any { PayorLookup::All } else { PayorLookup::Nameless }
     }
 
     /// The plan a client is answered for, where no Coverage says which.
@@ -102,7 +102,7 @@ impl Plans {
 
     /// The same for a plan that is pinned by its id, or for none.
     pub(super) fn found(&self, pinned: Option<&str>, coverage: &MemberCoverage<'_>) -> PlanMatch<'_> {
-        let told = Told::by(coverage);
+        let told = CoveragePayers::by(coverage);
         if let Some(plan) = pinned.and_then(|id| self.pinned(id)) {
             return PlanMatch { plan, payer: told.payer_of(plan) };
         }
@@ -158,13 +158,13 @@ impl From<&PlanConfig> for Plan {
 }
 
 /// What a Coverage tells of its payers.
-struct Told<'m> {
+struct CoveragePayers<'m> {
     identifiers: Vec<&'m Identifier<'m>>,
     /// As they are compared.
     names: Vec<String>,
 }
 
-impl<'m> Told<'m> {
+impl<'m> CoveragePayers<'m> {
     fn by(coverage: &'m MemberCoverage<'m>) -> Self {
         let names = coverage.payors.iter().flat_map(|payor| &payor.names).map(|name| comparable_name(name));
         Self { identifiers: coverage.payors.iter().flat_map(|payor| &payor.identifiers).collect(), names: names.collect() }
@@ -214,7 +214,7 @@ mod tests {
         let mut config = Config::layered(Layers::default()).expect("the defaults");
         config.plan = plan(first);
         config.plans = others.iter().map(plan).collect();
-        Plans::of(&config)
+        Plans::new(&config)
     }
 
     /// A Coverage that tells these identifiers, `system|value`, and names of its payor.

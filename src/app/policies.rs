@@ -100,10 +100,10 @@ impl Policies {
         if let Some(policy) = repeated(&versions) {
             return Err(PoliciesError::Twice { id: policy.id.clone(), version: policy.version.clone() });
         }
-        Self::of(versions).ok_or_else(|| PoliciesError::None(root.to_owned()))
+        Self::from_versions(versions).ok_or_else(|| PoliciesError::None(root.to_owned()))
     }
 
-    fn of(versions: Vec<Arc<Version>>) -> Option<Self> {
+    fn from_versions(versions: Vec<Arc<Version>>) -> Option<Self> {
         let mut versions = versions.into_iter();
         Some(Self { first: versions.next()?, later: versions.collect() })
     }
@@ -111,7 +111,7 @@ impl Policies {
     /// Those of these versions that are there, by their names; `None` where none is.
     pub(super) fn only(&self, names: &[&str]) -> Option<Self> {
         let wanted = self.versions().filter(|version| names.contains(&version.name.as_str())).map(Arc::clone);
-        Self::of(wanted.collect())
+        Self::from_versions(wanted.collect())
     }
 
     /// The name of the version for a service date, as `id|version`.

@@ -55,7 +55,7 @@ pub fn policy_cases(files: &[PolicyFile]) -> Vec<Result<PolicyCase, CaseError>> 
     };
     let (charts, sections): (Vec<_>, Vec<_>) = files.iter().filter(is_case).partition(|file| file.name.starts_with(CHARTS));
     let read: Vec<_> = charts.into_iter().map(read_chart).collect();
-    let known: BTreeMap<&str, &Chart> = read.iter().flatten().map(|(name, chart)| (name.as_str(), chart)).collect();
+    let known: BTreeMap<&str, &BaseChart> = read.iter().flatten().map(|(name, chart)| (name.as_str(), chart)).collect();
     let mut cases: Vec<_> = read.iter().map(|chart| chart.as_ref().map(as_case).map_err(Clone::clone)).collect();
     for file in sections {
         match serde_json::from_str::<Section>(&file.text) {
@@ -81,7 +81,7 @@ fn with_unique_names(cases: Vec<Result<PolicyCase, CaseError>>) -> Vec<Result<Po
 /// A base chart.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
-struct Chart {
+struct BaseChart {
     title: String,
     #[serde(rename = "about")]
     _about: String,
@@ -127,7 +127,7 @@ impl<'de> Visitor<'de> for MembersVisitor {
     }
 }
 
-fn read_chart(file: &PolicyFile) -> Result<(String, Chart), CaseError> {
+fn read_chart(file: &PolicyFile) -> Result<(String, BaseChart), CaseError> {
     let name = file.name.trim_start_matches(CHARTS).trim_end_matches(".json").to_owned();
     match serde_json::from_str(&file.text) {
         Ok(chart) => Ok((name, chart)),
@@ -135,7 +135,7 @@ fn read_chart(file: &PolicyFile) -> Result<(String, Chart), CaseError> {
     }
 }
 
-fn as_case((name, chart): &(String, Chart)) -> PolicyCase {
+fn as_case((name, chart): &(String, BaseChart)) -> PolicyCase {
     PolicyCase {
         file: format!("{CHARTS}{name}.json"),
         name: format!("chart-{name}"),
@@ -159,7 +159,7 @@ struct Parts<'c> {
     expected: Option<&'c Value>,
 }
 
-fn expand(file: &str, case: &Members, charts: &BTreeMap<&str, &Chart>) -> Result<PolicyCase, CaseError> {
+fn expand(file: &str, case: &Members, charts: &BTreeMap<&str, &BaseChart>) -> Result<PolicyCase, CaseError> {
     let mut parts = Parts::default();
     let read = parts.read(case);
     let fault = |problem| CaseError { file: file.to_owned(), name: parts.name.to_owned(), problem };

@@ -9,10 +9,10 @@ use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
 use super::application::BuildError;
-use super::decision::{Call, Means, Reach, conclude};
-use super::opening::open;
+use super::decision::{Call, DecisionContext, ReadScope, conclude};
 use super::policies::{Policies, PolicyFolder, folders, shown};
 use super::policy_cases::{CaseError, PolicyCase, policy_cases};
+use super::read_request::read_request;
 use super::services::Services;
 use crate::cds_hooks::Hook;
 use crate::evidence::{PrefetchKeys, ReadingOptions};
@@ -116,12 +116,15 @@ fn check_version(folder: &PolicyFolder, policies: &Policies, prefetch_keys: &Pre
 }
 
 fn check_case(case: &PolicyCase, policies: &Policies, prefetch_keys: &PrefetchKeys) -> CaseCheck {
-    let means = Means { policies, prefetch_keys, hooks: &Hook::ALL, as_of: case.as_of, options: ReadingOptions::none() };
-    let outcome = match serde_json::from_value::<Outcome>(case.expected.clone()) {
+    let decision_context =
+        DecisionContext { policies, prefetch_keys, hooks: &Hook::ALL, as_of: case.as_of, options: ReadingOptions::none() };
+    let outcome = match serde_json::from_value::<DecidedCase>(case.expected.clone()) {
         Err(fault) => CaseOutcome::Unusable(fault.to_string()),
-        Ok(expected) => match open(&means, &case.request.to_string(), Reach::Everything) {
-            Ok(Call { opened: Some(opened), .. }) => compared(&expected, &Outcome::of(&conclude(&means, opened).evaluation)),
-            Ok(Call { opened: None, .. }) => CaseOutcome::Unusable("the request was not decided".to_owned()),
+        Ok(expected) => match read_request(&decision_context, &case.request.to_string(), ReadScope::Everything) {
+            Ok(Call { scoped_request: Some(scoped_request), .. }) => {
+                compared(&expected, &DecidedCase::from_evaluation(&conclude(&decision_context, scoped_request).evaluation))
+            }
+            Ok(Call { scoped_request: None, .. }) => CaseOutcome::Unusable("the request was not decided".to_owned()),
             Err(fault) => CaseOutcome::Unusable(format!("the request is refused: {fault}")),
         },
     };
@@ -131,7 +134,7 @@ fn check_case(case: &PolicyCase, policies: &Policies, prefetch_keys: &PrefetchKe
 /// What a case says of an evaluation: every decision, no words.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Outcome {
+struct DecidedCase {
     orders: Vec<OrderOutcome>,
 }
 
@@ -157,9 +160,9 @@ struct SiteOutcome {
     criteria: BTreeMap<String, String>,
 }
 
-impl Outcome {
-    fn of(evaluation: &Evaluation<'_>) -> Self {
-        Self { orders: evaluation.orders.iter().map(OrderOutcome::of).collect() }
+impl DecidedCase {
+    fn from_evaluation(evaluation: &Evaluation<'_>) -> Self {
+        Self { orders: evaluation.orders.iter().map(OrderOutcome::from_evaluation).collect() }
     }
 
     /// Every decision by its place.
@@ -189,7 +192,7 @@ fn decide_at(decisions: &mut BTreeMap<String, String>, place: &str, determinatio
 }
 
 impl OrderOutcome {
-    fn of(order: &OrderEvaluation<'_>) -> Self {
+    fn from_evaluation(order: &OrderEvaluation<'_>) -> Self {
         Self {
             order: order.order.to_string(),
             kind: word(&order.kind),
@@ -197,13 +200,13 @@ impl OrderOutcome {
             determination: word(&order.determination),
             earliest_date: order.earliest_date.map(|date| date.to_string()),
             diagnosis: word(&order.diagnosis),
-            sites: order.sites.iter().map(SiteOutcome::of).collect(),
+            sites: order.sites.iter().map(SiteOutcome::from_evaluation).collect(),
         }
     }
 }
 
 impl SiteOutcome {
-    fn of(site: &SiteEvaluation<'_>) -> Self {
+    fn from_evaluation(site: &SiteEvaluation<'_>) -> Self {
         Self {
             site: word(&site.site),
             pathway: word(&site.pathway),
@@ -219,7 +222,7 @@ fn word(value: &impl Serialize) -> String {
     serde_json::to_value(value).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
 }
 
-fn compared(expected: &Outcome, found: &Outcome) -> CaseOutcome {
+fn compared(expected: &DecidedCase, found: &DecidedCase) -> CaseOutcome {
     let (expected, found) = (expected.decisions(), found.decisions());
     let places: BTreeSet<&String> = expected.keys().chain(found.keys()).collect();
     let disagreement = |place: &String| {

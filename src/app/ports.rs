@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::keeping::Refusals;
+use super::pending_answer::Refusals;
 use super::smart::Sessions;
 use crate::auth::smart::LaunchMemory;
 use crate::auth::{AuthError, CallerMemory};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::code_maps::{CodeMap, CodeMapFault, CodeMapsError, read};
+use super::code_maps::{CodeMap, CodeMapError, CodeMapsError, read};
 use super::policies::Policies;
 use crate::auth::VerifiedClient;
 use crate::config::{AuthMode, Config};
@@ -122,7 +122,7 @@ impl Readings {
     }
 }
 
-fn reading(map: Option<Result<CodeMap, Vec<CodeMapFault>>>, form_canonicals: &[String], faults: &mut Vec<CodeMapFault>) -> ClientReading {
+fn reading(map: Option<Result<CodeMap, Vec<CodeMapError>>>, form_canonicals: &[String], faults: &mut Vec<CodeMapError>) -> ClientReading {
     let map = map.and_then(|map| map.map_err(|found| faults.extend(found)).ok());
     let (codes, digest) = map.map(|CodeMap { codes, digest }| (Arc::new(codes), digest)).unzip();
     let options = ReadingOptions { local_codes: codes, form_canonicals: form_canonicals.into() };

@@ -9,15 +9,15 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use super::application::NO_CARDS;
-use super::decision::{Asked, Decision};
-use super::manner::{KeptPlans, Manner};
+use super::client_options::{AnswerOptions, KeptPlans};
+use super::decision::{CallMetadata, Decision};
 use super::plans::Plan;
 use super::policies::Policies;
 use super::readings::KeptReading;
 use crate::auth::VerifiedClient;
-use crate::cds_hooks::{RequestExtension, Unkept, keepable, without_secrets};
+use crate::cds_hooks::{Redactions, RequestExtension, keepable, without_secrets};
 use crate::evidence::Kind;
-use crate::fhir::{Answer, AnswerTo, Reason};
+use crate::fhir::{AnswerTo, Reason, SearchAnswer};
 use crate::ledger::{Entry, EntryKind, PROGRAM};
 use crate::policy::{Determination, Evaluation, OrderKind, PassedOver, Pathway, Site, Verdict};
 
@@ -35,7 +35,7 @@ pub(super) struct Fetched<'f> {
     pub(super) lists: [&'f [AnswerTo<Kind>]; 2],
     pub(super) referred: &'f [AnswerTo<&'static str>],
     /// Whether the client has the documentation form, where it was asked.
-    pub(super) form: Option<&'f Answer>,
+    pub(super) form: Option<&'f SearchAnswer>,
 }
 
 /// A call that is being answered.
@@ -43,7 +43,7 @@ pub(super) struct Recorder<'r> {
     pub(super) client: &'r VerifiedClient,
     pub(super) received_at: DateTime<Utc>,
     pub(super) body: &'r str,
-    pub(super) asked: &'r Asked<'r>,
+    pub(super) asked: &'r CallMetadata<'r>,
     /// How the client's charts are read, where that is its own.
     pub(super) reading: Option<KeptReading>,
 }
@@ -56,10 +56,10 @@ pub(super) struct Nothing<'d, 'a> {
 }
 
 /// What was answered to a call with orders in scope.
-pub(super) struct Answered<'d, 'a> {
+pub(super) struct DecidedCall<'d, 'a> {
     pub(super) decision: &'d Decision<'a>,
     pub(super) fetched: Option<Fetched<'d>>,
-    pub(super) manner: &'d Manner,
+    pub(super) answer_options: &'d AnswerOptions,
     /// What the client asked for.
     pub(super) asked: &'d RequestExtension,
     pub(super) plans: &'d KeptPlans<&'d Plan>,
@@ -72,7 +72,7 @@ pub(super) struct Answered<'d, 'a> {
 /// What a list shows of a call.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Summary<'s> {
+struct CallSummary<'s> {
     hook_instance: &'s str,
     patient: &'s str,
     user: &'s str,
@@ -122,7 +122,7 @@ impl<'r> Recorder<'r> {
     pub(super) fn of_nothing(&self, id: Uuid, nothing: &Nothing<'_, '_>, answer: &[u8]) -> Entry<'r> {
         let Nothing { policies, fetched, passed_over } = *nothing;
         let mut entry = self.entry_of(id, Vec::new(), passed_over, None);
-        let members = Members::default().json("program", &PROGRAM).json("policyFiles", &in_force(policies));
+        let members = JsonMembers::default().json("program", &PROGRAM).json("policyFiles", &in_force(policies));
         let members = self.with_reading(members);
         let members = if passed_over.is_empty() { members } else { members.json("passedOver", passed_over) };
         let members = match fetched {
@@ -136,16 +136,16 @@ impl<'r> Recorder<'r> {
     }
 
     /// The entry of a call that was decided.
-    pub(super) fn of(&self, id: Uuid, answered: Answered<'_, '_>, answer: &[u8]) -> Entry<'r> {
-        let Answered { decision, fetched, manner, asked, plans, policies, ids, cards } = answered;
+    pub(super) fn entry(&self, id: Uuid, answered: DecidedCall<'_, '_>, answer: &[u8]) -> Entry<'r> {
+        let DecidedCall { decision, fetched, answer_options, asked, plans, policies, ids, cards } = answered;
         let evaluation = &decision.evaluation;
         let mut entry = self.entry_of(id, order_summaries(evaluation, policies), &evaluation.passed_over, Some(asked));
         let used: BTreeSet<&str> = evaluation.orders.iter().map(|order| policies.name_on(order.service_date)).collect();
         entry.policies = Some(used.into_iter().collect::<Vec<_>>().join(" "));
         let worst = evaluation.orders.iter().map(|order| order.determination).max();
         entry.determination = worst.map(|determination| determination.as_str().to_owned());
-        entry.cards = if manner.is_shadowed { Vec::new() } else { cards };
-        let members = Members::with_room(EVALUATION + answer.len()).json("program", &PROGRAM).json("manner", manner);
+        entry.cards = if answer_options.is_shadowed { Vec::new() } else { cards };
+        let members = JsonMembers::with_room(EVALUATION + answer.len()).json("program", &PROGRAM).json("manner", answer_options);
         let members = self
             .with_reading(members)
             .json("plans", plans)
@@ -154,14 +154,17 @@ impl<'r> Recorder<'r> {
             .json("evaluation", &decision.report())
             .raw("fetched", &fetched.map_or_else(|| b"null".to_vec(), fetched_json));
         // Nobody saw what was withheld.
-        let members =
-            if manner.is_shadowed { members.raw("withheld", answer).raw("answer", NO_CARDS) } else { members.raw("answer", answer) };
+        let members = if answer_options.is_shadowed {
+            members.raw("withheld", answer).raw("answer", NO_CARDS)
+        } else {
+            members.raw("answer", answer)
+        };
         entry.content = self.with_request(members, &self.asked.unkept);
         entry
     }
 
     /// The members with how the client's charts are read.
-    fn with_reading(&self, members: Members) -> Members {
+    fn with_reading(&self, members: JsonMembers) -> JsonMembers {
         match &self.reading {
             Some(reading) => members.json("reading", reading),
             None => members,
@@ -172,7 +175,7 @@ impl<'r> Recorder<'r> {
         let mut entry = Entry::new(id, EntryKind::Call, self.received_at);
         let patient = format!("Patient/{}", self.asked.patient_id);
         let (trigger, ignored) = asked.map_or((None, &[][..]), |asked| (asked.trigger, asked.ignored.as_slice()));
-        let summary = Summary {
+        let summary = CallSummary {
             hook_instance: &self.asked.hook_instance,
             patient: &patient,
             user: &self.asked.user_id,
@@ -192,7 +195,7 @@ impl<'r> Recorder<'r> {
     }
 
     /// The members and the request, which is large and not copied here.
-    fn with_request(&self, members: Members, unkept: &Unkept<'_>) -> Vec<Cow<'r, [u8]>> {
+    fn with_request(&self, members: JsonMembers, unkept: &Redactions<'_>) -> Vec<Cow<'r, [u8]>> {
         // An order that is sent back could hold the token, too.
         let head = String::from_utf8(members.raw("request", b"").0).unwrap_or_default();
         let mut parts = without_secrets(vec![Cow::Owned(head)], unkept);
@@ -245,17 +248,17 @@ pub(super) fn fetched_json(fetched: Fetched<'_>) -> Vec<u8> {
     let referred = fetched.referred.iter().map(|AnswerTo { key, answer }| answer_json(key, answer));
     let orders = fetched.orders.iter().map(|AnswerTo { key, answer }| answer_json(key, answer));
     let (orders, lists, referred) = (array(orders), array(lists), array(referred));
-    let members = Members::default().raw("orders", &orders).raw("lists", &lists).raw("referred", &referred);
+    let members = JsonMembers::default().raw("orders", &orders).raw("lists", &lists).raw("referred", &referred);
     match fetched.form {
         Some(form) => members.raw("form", &answer_json("Questionnaire", form)).finish(),
         None => members.finish(),
     }
 }
 
-fn answer_json(name: &str, answer: &Answer) -> Vec<u8> {
+fn answer_json(name: &str, answer: &SearchAnswer) -> Vec<u8> {
     // A page that is no JSON is not read either: it was refused when it came.
     let pages = array(answer.pages.iter().map(|page| page.to_vec()));
-    Members::default().json("type", name).raw("pages", &pages).json("missing", &answer.missing.map(Reason::label)).finish()
+    JsonMembers::default().json("type", name).raw("pages", &pages).json("missing", &answer.missing.map(Reason::label)).finish()
 }
 
 fn array(items: impl Iterator<Item = Vec<u8>>) -> Vec<u8> {
@@ -272,9 +275,9 @@ fn array(items: impl Iterator<Item = Vec<u8>>) -> Vec<u8> {
 
 /// A JSON object, put together from what is JSON already: a request is not read again to be kept.
 #[derive(Default)]
-pub(super) struct Members(Vec<u8>);
+pub(super) struct JsonMembers(Vec<u8>);
 
-impl Members {
+impl JsonMembers {
     /// With room for so many bytes: what grows is copied again and again.
     fn with_room(bytes: usize) -> Self {
         Self(Vec::with_capacity(bytes))
@@ -320,7 +323,10 @@ mod tests {
     fn members_are_an_object_of_json() {
         let fetched = [AnswerTo {
             key: Kind::Conditions,
-            answer: Answer { pages: vec![Bytes::from_static(b"{}"), Bytes::from_static(b"{\"a\":1}")], missing: Some(Reason::TooSlow) },
+            answer: SearchAnswer {
+                pages: vec![Bytes::from_static(b"{}"), Bytes::from_static(b"{\"a\":1}")],
+                missing: Some(Reason::TooSlow),
+            },
         }];
         let json = fetched_json(Fetched { lists: [&fetched, &[]], ..Fetched::default() });
         let expected = r#"{"orders":[],"lists":[{"type":"conditions","pages":[{},{"a":1}],"missing":"too_slow"}],"referred":[]}"#;

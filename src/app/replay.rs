@@ -12,22 +12,22 @@ use uuid::Uuid;
 use super::answering::Answering;
 use super::application::{App, NO_CARDS};
 use super::call_error::CallError;
-use super::decision::{Call, Means, Reach, conclude, has_scope};
+use super::client_options::{AnswerOptions, KeptPlans};
+use super::decision::{Call, DecisionContext, ReadScope, conclude, has_scope};
 use super::fetching::{FetchedPages, ORDER, lacking_form, with_lists, with_orders, with_referred};
-use super::manner::{KeptPlans, Manner};
-use super::opening::open;
 use super::plans::Plan;
+use super::read_request::read_request;
 use super::readings::KeptReading;
 use crate::cds_hooks::{Hook, RequestExtension};
 use crate::evidence::{Kind, REFERRED_TYPES, ReadingOptions};
-use crate::fhir::{Answer, AnswerTo, Reason};
-use crate::ledger::{EntryKind, Kept, PROGRAM};
+use crate::fhir::{AnswerTo, Reason, SearchAnswer};
+use crate::ledger::{EntryKind, OpenedRecord, PROGRAM};
 
 /// The longest that a value is shown in a difference, in letters.
-const LONGEST_SHOWN: usize = 120;
+const MAX_SHOWN_CHARS: usize = 120;
 
 /// The most differences that are told apart.
-const MOST_DIFFERENCES: usize = 50;
+const MAX_DIFFERENCES: usize = 50;
 
 /// Why a record cannot be answered again.
 #[derive(Debug, thiserror::Error)]
@@ -75,10 +75,10 @@ pub struct Replay {
 
 /// The content of a call's record.
 #[derive(Deserialize)]
-struct Content<'a> {
+struct CallContent<'a> {
     program: String,
     #[serde(default)]
-    manner: Option<Manner>,
+    answer_options: Option<AnswerOptions>,
     #[serde(default)]
     reading: Option<KeptReading>,
     #[serde(default)]
@@ -142,9 +142,9 @@ impl StoredFetched<'_> {
 }
 
 impl StoredAnswer<'_> {
-    fn answer(&self) -> Result<Answer, ReplayError> {
+    fn answer(&self) -> Result<SearchAnswer, ReplayError> {
         let missing = self.missing.as_ref().map(|label| Reason::of_label(label).ok_or(ReplayError::Unreadable)).transpose()?;
-        Ok(Answer { pages: self.pages.iter().map(|page| Bytes::copy_from_slice(page.get().as_bytes())).collect(), missing })
+        Ok(SearchAnswer { pages: self.pages.iter().map(|page| Bytes::copy_from_slice(page.get().as_bytes())).collect(), missing })
     }
 
     fn list(&self) -> Result<AnswerTo<Kind>, ReplayError> {
@@ -167,12 +167,12 @@ impl App {
     ///
     /// # Errors
     /// [`ReplayError`] where it cannot be answered at all.
-    pub fn replay(&self, kept: &Kept) -> Result<Replay, ReplayError> {
+    pub fn replay(&self, kept: &OpenedRecord) -> Result<Replay, ReplayError> {
         if kept.kind != EntryKind::Call {
             return Err(ReplayError::NotACall);
         }
         let content = kept.content.as_deref().ok_or(ReplayError::Unreadable)?;
-        let content: Content<'_> = serde_json::from_slice(content).map_err(|_| ReplayError::Unreadable)?;
+        let content: CallContent<'_> = serde_json::from_slice(content).map_err(|_| ReplayError::Unreadable)?;
         let (evaluation, answer) = self.answer_again(kept, &content)?;
         let mut differences = Vec::new();
         compare("/evaluation", Some(&content.evaluation), Some(&evaluation), &mut differences);
@@ -189,7 +189,7 @@ impl App {
         })
     }
 
-    fn answer_again(&self, kept_call: &Kept, content: &Content<'_>) -> Result<(Value, Value), ReplayError> {
+    fn answer_again(&self, kept_call: &OpenedRecord, content: &CallContent<'_>) -> Result<(Value, Value), ReplayError> {
         let decided = kept_call.policies.as_deref().unwrap_or_default().split(' ').filter(|name| !name.is_empty());
         if let Some(missing) = decided.into_iter().find(|name| self.policies().digest_of(name).is_none()) {
             return Err(ReplayError::NoPolicy(missing.to_owned()));
@@ -202,25 +202,39 @@ impl App {
             None => ReadingOptions::default(),
         };
         let policies = policies.as_ref().unwrap_or(self.policies());
-        let means = Means { policies, hooks: &Hook::ALL, options: &options, ..self.means(kept_call.received_at) };
-        let Call { opened, asked, .. } = open(&means, content.request.get(), Reach::InScope).map_err(CallError::from)?;
+        let decision_context =
+            DecisionContext { policies, hooks: &Hook::ALL, options: &options, ..self.decision_context(kept_call.received_at) };
+        let Call { scoped_request, asked, .. } =
+            read_request(&decision_context, content.request.get(), ReadScope::InScope).map_err(CallError::from)?;
         let nothing = || Ok((Value::Null, serde_json::from_slice(NO_CARDS).map_err(|_| ReplayError::Unreadable)?));
         let fetched = content.fetched.as_ref().map(StoredFetched::answers).transpose()?;
         let FetchedPages { orders, lists, referred, form } = fetched.as_ref().unwrap_or(&NOTHING);
-        let Some(opened) = opened.map(|opened| with_orders(opened, orders)) else { return nothing() };
-        if !has_scope(&means, &opened) {
+        let Some(scoped_request) = scoped_request.map(|scoped_request| with_orders(scoped_request, orders)) else { return nothing() };
+        if !has_scope(&decision_context, &scoped_request) {
             return nothing();
         }
-        let opened = if fetched.is_some() { opened.with(|gathered| with_referred(with_lists(gathered, lists), referred)) } else { opened };
-        let decision = conclude(&means, opened);
+        let scoped_request = if fetched.is_some() {
+            scoped_request.with(|patient_record| with_referred(with_lists(patient_record, lists), referred))
+        } else {
+            scoped_request
+        };
+        let decision = conclude(&decision_context, scoped_request);
         let mut ids = content.ids.iter().copied();
         let unreadable = || ReplayError::Unreadable;
-        let (manner, kept) = (content.manner.as_ref().ok_or_else(unreadable)?, content.plans.as_ref().ok_or_else(unreadable)?);
-        let lacking_form = lacking_form(means.policies, form.as_ref());
-        let (dialect, asked) = (self.rules(manner.dialect), RequestExtension::read(asked.extension));
-        let answering =
-            Answering { policies: means.policies, manner, dialect, asked: &asked, record: kept_call.id, is_kept: true, lacking_form };
-        let plans = kept.order_plans(means.policies, &decision).ok_or_else(unreadable)?;
+        let (answer_options, kept) =
+            (content.answer_options.as_ref().ok_or_else(unreadable)?, content.plans.as_ref().ok_or_else(unreadable)?);
+        let lacking_form = lacking_form(decision_context.policies, form.as_ref());
+        let (dialect, asked) = (self.rules(answer_options.dialect), RequestExtension::read(asked.extension));
+        let answering = Answering {
+            policies: decision_context.policies,
+            answer_options,
+            dialect,
+            asked: &asked,
+            record: kept_call.id,
+            is_kept: true,
+            lacking_form,
+        };
+        let plans = kept.order_plans(decision_context.policies, &decision).ok_or_else(unreadable)?;
         let response = answering.respond(&decision, &plans, || ids.next().unwrap_or_default())?;
         let json = |written: Result<Value, serde_json::Error>| written.map_err(|_| ReplayError::Unreadable);
         Ok((json(serde_json::to_value(decision.report()))?, json(serde_json::to_value(response))?))
@@ -228,7 +242,7 @@ impl App {
 }
 
 fn compare(at: &str, recorded: Option<&Value>, now: Option<&Value>, found: &mut Vec<Difference>) {
-    if recorded == now || found.len() >= MOST_DIFFERENCES {
+    if recorded == now || found.len() >= MAX_DIFFERENCES {
         return;
     }
     match (recorded, now) {
@@ -250,7 +264,7 @@ fn compare(at: &str, recorded: Option<&Value>, now: Option<&Value>, found: &mut 
 
 fn shown(value: &Value) -> String {
     let text = value.to_string();
-    match text.char_indices().nth(LONGEST_SHOWN) {
+    match text.char_indices().nth(MAX_SHOWN_CHARS) {
         Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
         None => text,
     }
@@ -286,6 +300,6 @@ mod tests {
         let mut found = Vec::new();
         compare("", Some(&json!({"a": 1.5})), Some(&json!({"a": 1.5})), &mut found);
         assert!(found.is_empty());
-        assert_eq!(shown(&json!("ü".repeat(200))).chars().count(), LONGEST_SHOWN + 1);
+        assert_eq!(shown(&json!("ü".repeat(200))).chars().count(), MAX_SHOWN_CHARS + 1);
     }
 }

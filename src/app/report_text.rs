@@ -2,7 +2,7 @@
 //! The words are the policy's (`cards.toml`). Not here: the layout of lines ([`super::page`]).
 
 use super::decision::Report;
-use super::page::Page;
+use super::page::TextPage;
 use crate::evidence::{Kind, by_reason};
 use crate::policy::{
     CardText, Criterion, DiagnosisSupport, Evidence, NoteKind, OrderEvaluation, OrderWords, Policy, PriorInjection, SiteEvaluation,
@@ -14,7 +14,7 @@ const EVIDENCE_LIMIT: usize = 5;
 
 /// The whole text. `policy_of` gives the policy version of each order; `policy` is for what is of no order.
 pub(super) fn text<'a, 'p>(report: &Report<'_, 'a>, policy: &'p Policy, policy_of: impl Fn(&OrderEvaluation<'a>) -> &'p Policy) -> String {
-    let mut page = Page::default();
+    let mut page = TextPage::default();
     for order in &report.evaluation.orders {
         OrderText { words: OrderWords { policy: policy_of(order), order, is_one_of_several: report.evaluation.orders.len() > 1 }, report }
             .write(&mut page);
@@ -29,7 +29,7 @@ pub(super) fn text<'a, 'p>(report: &Report<'_, 'a>, policy: &'p Policy, policy_o
 }
 
 /// What holds for the whole call.
-fn notes(page: &mut Page, report: &Report<'_, '_>, policy: &Policy) {
+fn notes(page: &mut TextPage, report: &Report<'_, '_>, policy: &Policy) {
     let say = |text, arguments: &[&dyn std::fmt::Display]| policy.wording.card(text, arguments);
     let unread = by_reason(report.sources, Kind::ALL).into_iter().map(|(reason, kinds)| {
         let types: Vec<_> = kinds.into_iter().map(Kind::resource_type).collect();
@@ -45,7 +45,7 @@ fn notes(page: &mut Page, report: &Report<'_, '_>, policy: &Policy) {
 }
 
 /// A heading with its lines; nothing without lines.
-fn list(page: &mut Page, indent: usize, heading: &str, lines: &[String]) {
+fn list(page: &mut TextPage, indent: usize, heading: &str, lines: &[String]) {
     if lines.is_empty() {
         return;
     }
@@ -66,7 +66,7 @@ impl<'a> OrderText<'_, '_, 'a> {
         self.words.say(text, arguments)
     }
 
-    fn write(&self, page: &mut Page) {
+    fn write(&self, page: &mut TextPage) {
         let order = self.words.order;
         let evaluation = self.report.evaluation;
         let arguments = self.words.arguments();
@@ -92,7 +92,7 @@ impl<'a> OrderText<'_, '_, 'a> {
         list(page, 0, &self.say(CardText::Notes, &[]), &self.notes());
     }
 
-    fn write_site(&self, page: &mut Page, site: &SiteEvaluation<'a>) {
+    fn write_site(&self, page: &mut TextPage, site: &SiteEvaluation<'a>) {
         let heading = [&self.words.site(site.site), &self.words.pathway(site.pathway), &self.words.site_determination(site)];
         page.write(0, "", &capitalised(&self.say(CardText::Joint, &heading.map(|part| part as &dyn std::fmt::Display))));
         let earlier: Vec<_> = site.prior_injections.iter().map(|injection| self.earlier(injection)).collect();
@@ -103,7 +103,7 @@ impl<'a> OrderText<'_, '_, 'a> {
         list(page, 2, &self.say(CardText::ToDocument, &[]), &self.to_document(site));
     }
 
-    fn write_criterion(&self, page: &mut Page, criterion: &Criterion<'a>) {
+    fn write_criterion(&self, page: &mut TextPage, criterion: &Criterion<'a>) {
         let mark = match criterion.verdict {
             Verdict::Met => "✓ ",
             Verdict::NotMet => "✗ ",

@@ -4,8 +4,8 @@
 use chrono::{DateTime, Utc};
 
 use super::App;
-use super::decision::{Means, Reach, conclude};
-use super::opening::open;
+use super::decision::{DecisionContext, ReadScope, conclude};
+use super::read_request::read_request;
 use crate::cds_hooks::Hook;
 
 const EXAMPLE: &str = include_str!("../../cds-hooks/examples/order-sign.json");
@@ -18,7 +18,7 @@ pub(super) fn can_decide(app: &App, as_of: DateTime<Utc>) -> bool {
 
 /// Whether the example is decided, whichever hooks are offered.
 fn decides(app: &App, as_of: DateTime<Utc>) -> bool {
-    let means = Means { hooks: &Hook::ALL, ..app.means(as_of) };
-    let opened = open(&means, EXAMPLE, Reach::InScope).ok().and_then(|call| call.opened);
-    opened.is_some_and(|opened| !conclude(&means, opened).evaluation.orders.is_empty())
+    let decision_context = DecisionContext { hooks: &Hook::ALL, ..app.decision_context(as_of) };
+    let scoped_request = read_request(&decision_context, EXAMPLE, ReadScope::InScope).ok().and_then(|call| call.scoped_request);
+    scoped_request.is_some_and(|scoped_request| !conclude(&decision_context, scoped_request).evaluation.orders.is_empty())
 }

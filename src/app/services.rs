@@ -32,7 +32,7 @@ pub struct ServicesError {
 /// Discovery, and what our own prefetch keys ask for.
 #[derive(Debug)]
 pub struct Services {
-    entries: Vec<Entry>,
+    entries: Vec<PublishedService>,
     /// The services' ids.
     pub ids: Vec<String>,
     hooks: Vec<Hook>,
@@ -45,7 +45,7 @@ pub struct Services {
 
 /// A published service.
 #[derive(Debug)]
-struct Entry {
+struct PublishedService {
     hook: Hook,
     json: String,
     description: String,
@@ -76,7 +76,11 @@ impl Services {
             let fault = |source| ServicesError { file: file.to_string(), source };
             let service: Service = serde_json::from_slice(&data).map_err(fault)?;
             if offered.contains(&service.hook) {
-                entries.push(Entry { hook: service.hook, json: compact(&data).map_err(fault)?, description: service.description });
+                entries.push(PublishedService {
+                    hook: service.hook,
+                    json: compact(&data).map_err(fault)?,
+                    description: service.description,
+                });
                 hooks.push(service.hook);
             }
             if !ids.contains(&service.id) {
@@ -127,7 +131,7 @@ impl Services {
     }
 }
 
-impl Entry {
+impl PublishedService {
     /// As it is published. Whoever connects an EHR must see that nobody is asked who they are.
     fn published(&self, mode: AuthMode) -> String {
         let member = |text: &str| format!("\"description\":{}", Value::from(text));

@@ -8,7 +8,7 @@ use chrono::TimeDelta;
 use rustls::pki_types::CertificateDer;
 
 use super::clients::{AuthError, Client, Clients, Tenants, span};
-use super::key_set::{Asking, KeySetLimits};
+use super::key_set::{KeyRequest, KeySetLimits};
 use super::memory::CallerMemory;
 use super::rates::Rates;
 use super::refusal::{Refusal, Refused};
@@ -64,7 +64,7 @@ impl Authenticator {
                 key_sets: KeySetLimits::from(&config.auth),
             }),
         };
-        Ok(Self { rule, rates: Rates::of(config), memory, clock })
+        Ok(Self { rule, rates: Rates::new(config), memory, clock })
     }
 
     /// Who is calling.
@@ -106,7 +106,7 @@ impl Authenticator {
         if !client.algorithms.contains(&token.algorithm) {
             return Err(Refusal::UnacceptedAlgorithm);
         }
-        let asking = Asking { clock: &self.clock, limits: registered.key_sets, client: &client.name };
+        let asking = KeyRequest { clock: &self.clock, limits: registered.key_sets, client: &client.name };
         let SignedClaims(claims) = client.verify_signature(token, &asking).await?;
         let now = self.clock.now().timestamp();
         let times = Times { now, leeway: registered.leeway.num_seconds(), longest_life: client.longest_life.num_seconds() };

@@ -10,7 +10,7 @@ use chrono::TimeDelta;
 use rustls::pki_types::ServerName;
 use thiserror::Error;
 
-use super::key_set::{Asking, KeySet};
+use super::key_set::{KeyRequest, KeySet};
 use super::keys::{Keys, KeysError};
 use super::memory::CallerMemory;
 use super::refusal::Refusal;
@@ -25,7 +25,7 @@ pub enum AuthError {
     #[error("{}", listed(faults))]
     Clients {
         /// Every fault found, at least one.
-        faults: Vec<ClientFault>,
+        faults: Vec<ClientError>,
     },
     /// The database of used tokens cannot be set up.
     #[error("`auth.replay_url`: is not a usable URL of a PostgreSQL database")]
@@ -34,7 +34,7 @@ pub enum AuthError {
 
 /// Why an entry of a client cannot be used, though it reads well.
 #[derive(Debug, Error)]
-pub enum ClientFault {
+pub enum ClientError {
     /// A file with keys cannot be read.
     #[error("`clients.jwks_file` of `{client}`: cannot read `{}`: {source}", path.display())]
     UnreadableKeys {
@@ -73,8 +73,8 @@ pub enum ClientFault {
     },
 }
 
-fn listed(faults: &[ClientFault]) -> String {
-    let lines: Vec<String> = faults.iter().map(ClientFault::to_string).collect();
+fn listed(faults: &[ClientError]) -> String {
+    let lines: Vec<String> = faults.iter().map(ClientError::to_string).collect();
     lines.join("\n")
 }
 
@@ -149,7 +149,7 @@ impl Clients {
 }
 
 impl Client {
-    fn build(config: &AuthConfig, entry: &ClientConfig, endpoints: &[String], memory: &CallerMemory) -> Result<Self, ClientFault> {
+    fn build(config: &AuthConfig, entry: &ClientConfig, endpoints: &[String], memory: &CallerMemory) -> Result<Self, ClientError> {
         let audiences = if entry.audiences.is_empty() { endpoints } else { entry.audiences.as_slice() };
         let tenants = match entry.tenant {
             TenantRule::FhirServer => Tenants::ByFhirServer,
@@ -166,12 +166,12 @@ impl Client {
             certificate_names: entry.certificate_names.iter().map(|name| server_name(entry, name)).collect::<Result<_, _>>()?,
             issuer: entry.iss.clone(),
             jku: entry.jwks_uri.as_ref().map(|uri| uri.as_str().to_owned()),
-            keys: KeySource::of(config, entry, memory)?,
+            keys: KeySource::new(config, entry, memory)?,
         })
     }
 
     /// The token's claims, if it is signed by the key it names.
-    pub(super) async fn verify_signature(&self, token: UnverifiedToken<'_>, asking: &Asking<'_>) -> Result<SignedClaims, Refusal> {
+    pub(super) async fn verify_signature(&self, token: UnverifiedToken<'_>, asking: &KeyRequest<'_>) -> Result<SignedClaims, Refusal> {
         match &self.keys {
             KeySource::File(keys) => keys.verify(token),
             KeySource::Published(set) => set.verify(token, asking).await,
@@ -180,7 +180,7 @@ impl Client {
 }
 
 impl KeySource {
-    fn of(config: &AuthConfig, entry: &ClientConfig, memory: &CallerMemory) -> Result<Self, ClientFault> {
+    fn new(config: &AuthConfig, entry: &ClientConfig, memory: &CallerMemory) -> Result<Self, ClientError> {
         match (&entry.jwks_file, &entry.jwks_uri) {
             (Some(path), _) => Ok(Self::File(keys_of_file(entry, path)?)),
             (None, Some(uri)) => Ok(Self::Published(key_set(config, entry, uri, memory)?)),
@@ -190,20 +190,20 @@ impl KeySource {
     }
 }
 
-fn keys_of_file(entry: &ClientConfig, path: &PathBuf) -> Result<Keys, ClientFault> {
+fn keys_of_file(entry: &ClientConfig, path: &PathBuf) -> Result<Keys, ClientError> {
     let json =
-        std::fs::read(path).map_err(|source| ClientFault::UnreadableKeys { client: entry.name.clone(), path: path.clone(), source })?;
+        std::fs::read(path).map_err(|source| ClientError::UnreadableKeys { client: entry.name.clone(), path: path.clone(), source })?;
     let keys = Keys::read(&json).and_then(Keys::not_empty);
-    keys.map_err(|source| ClientFault::UnusableKeys { client: entry.name.clone(), path: path.clone(), source })
+    keys.map_err(|source| ClientError::UnusableKeys { client: entry.name.clone(), path: path.clone(), source })
 }
 
-fn key_set(config: &AuthConfig, entry: &ClientConfig, uri: &JwksUri, memory: &CallerMemory) -> Result<Arc<KeySet>, ClientFault> {
+fn key_set(config: &AuthConfig, entry: &ClientConfig, uri: &JwksUri, memory: &CallerMemory) -> Result<Arc<KeySet>, ClientError> {
     let set = memory.key_set(uri.url(), entry.allow_private_addresses, config.key_set_timeout);
-    set.map_err(|source| ClientFault::Connections { client: entry.name.clone(), source })
+    set.map_err(|source| ClientError::Connections { client: entry.name.clone(), source })
 }
 
-fn server_name(entry: &ClientConfig, name: &str) -> Result<ServerName<'static>, ClientFault> {
-    ServerName::try_from(name.to_owned()).map_err(|_| ClientFault::BadCertificateName { client: entry.name.clone(), name: name.to_owned() })
+fn server_name(entry: &ClientConfig, name: &str) -> Result<ServerName<'static>, ClientError> {
+    ServerName::try_from(name.to_owned()).map_err(|_| ClientError::BadCertificateName { client: entry.name.clone(), name: name.to_owned() })
 }
 
 /// Longer than any token lives is as long as a token may live.

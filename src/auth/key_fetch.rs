@@ -12,7 +12,7 @@ use super::keys::{Keys, KeysError};
 use crate::outgoing::connections;
 
 /// The most bytes of a key set, unpacked. A hundred keys take less.
-const MOST_BYTES: usize = 256 * 1024;
+const MAX_BYTES: usize = 256 * 1024;
 
 /// Why a key set could not be fetched. It names no address and holds nothing the server said.
 #[derive(Debug, Error)]
@@ -23,7 +23,7 @@ pub(super) enum FetchError {
     TooSlow,
     #[error("the key server answered {}", .0.as_u16())]
     Status(StatusCode),
-    #[error("the key set is larger than {MOST_BYTES} bytes")]
+    #[error("the key set is larger than {MAX_BYTES} bytes")]
     TooLarge,
     #[error("the key set {0}")]
     Unusable(#[from] KeysError),
@@ -38,7 +38,7 @@ pub(super) struct KeyServer {
 }
 
 /// What was fetched, and how long its server says it may be kept.
-pub(super) struct Fetched {
+pub(super) struct FetchedKeySet {
     pub(super) keys: Keys,
     pub(super) max_age: Option<Duration>,
 }
@@ -48,24 +48,24 @@ impl KeyServer {
         Ok(Self { client: connections(&url, allow_private_addresses, timeout).build()?, url, timeout })
     }
 
-    pub(super) async fn fetch(&self) -> Result<Fetched, FetchError> {
+    pub(super) async fn fetch(&self) -> Result<FetchedKeySet, FetchError> {
         tokio::time::timeout(self.timeout, self.read()).await.unwrap_or(Err(FetchError::TooSlow))
     }
 
-    async fn read(&self) -> Result<Fetched, FetchError> {
+    async fn read(&self) -> Result<FetchedKeySet, FetchError> {
         let response = self.client.get(self.url.clone()).header(ACCEPT, "application/jwk-set+json, application/json").send().await?;
         if response.status() != StatusCode::OK {
             return Err(FetchError::Status(response.status()));
         }
         let max_age = max_age(response.headers());
-        Ok(Fetched { keys: Keys::read(&body(response).await?)?, max_age })
+        Ok(FetchedKeySet { keys: Keys::read(&body(response).await?)?, max_age })
     }
 }
 
 async fn body(mut response: Response) -> Result<Vec<u8>, FetchError> {
     let mut bytes = Vec::new();
     while let Some(chunk) = response.chunk().await? {
-        if bytes.len() + chunk.len() > MOST_BYTES {
+        if bytes.len() + chunk.len() > MAX_BYTES {
             return Err(FetchError::TooLarge);
         }
         bytes.extend_from_slice(&chunk);

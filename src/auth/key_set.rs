@@ -12,7 +12,7 @@ use tokio::sync::{Mutex, OwnedMutexGuard};
 use tokio::task::JoinHandle;
 use tracing::{Instrument, info, warn};
 
-use super::key_fetch::{Fetched, KeyServer};
+use super::key_fetch::{FetchedKeySet, KeyServer};
 use super::keys::Keys;
 use super::refusal::Refusal;
 use super::token::{SignedClaims, UnverifiedToken};
@@ -53,7 +53,7 @@ impl KeySetLimits {
 
 /// Who asks for a key, and when.
 #[derive(Clone, Copy)]
-pub(super) struct Asking<'a> {
+pub(super) struct KeyRequest<'a> {
     pub(super) clock: &'a Arc<dyn Clock>,
     pub(super) limits: KeySetLimits,
     /// Names the set in the log.
@@ -64,7 +64,7 @@ pub(super) struct Asking<'a> {
 #[derive(Debug)]
 pub(super) struct KeySet {
     server: KeyServer,
-    known: ArcSwapOption<Known>,
+    known: ArcSwapOption<CachedKeys>,
     /// When the last fetch failed, in seconds since 1970; 0 if it did not. Soon after, nobody waits for the next one who can do
     /// without.
     failed_at: AtomicI64,
@@ -75,7 +75,7 @@ pub(super) struct KeySet {
 }
 
 #[derive(Debug)]
-struct Known {
+struct CachedKeys {
     keys: Keys,
     fresh_until: DateTime<Utc>,
     usable_until: DateTime<Utc>,
@@ -101,12 +101,12 @@ impl KeySet {
         self.failed_at.store(0, Ordering::SeqCst);
     }
 
-    fn is_fresh(&self, known: &Known, now: DateTime<Utc>) -> bool {
+    fn is_fresh(&self, known: &CachedKeys, now: DateTime<Utc>) -> bool {
         now < known.fresh_until && known.doubts == self.doubts.load(Ordering::SeqCst)
     }
 
     /// The token's claims, if it is signed by the key it names.
-    pub(super) async fn verify(self: &Arc<Self>, token: UnverifiedToken<'_>, asking: &Asking<'_>) -> Result<SignedClaims, Refusal> {
+    pub(super) async fn verify(self: &Arc<Self>, token: UnverifiedToken<'_>, asking: &KeyRequest<'_>) -> Result<SignedClaims, Refusal> {
         let key_id = token.key_id.as_deref().ok_or(Refusal::NoKeyId)?;
         let now = asking.clock.now();
         let known = match self.known.load_full() {
@@ -121,14 +121,14 @@ impl KeySet {
     }
 
     /// Whether an old set serves because its server is down, and has the key.
-    fn is_done_without(&self, known: &Known, key_id: &str, asking: &Asking<'_>) -> bool {
+    fn is_done_without(&self, known: &CachedKeys, key_id: &str, asking: &KeyRequest<'_>) -> bool {
         let now = asking.clock.now();
         let failed = DateTime::from_timestamp(self.failed_at.load(Ordering::SeqCst), 0).unwrap_or_default();
         now < failed + 2 * asking.limits.cooldown && now < known.usable_until && known.keys.holds(key_id)
     }
 
     /// Tries the server again beside the call, unless that is under way or was done a moment ago.
-    fn refresh_beside(self: &Arc<Self>, asking: &Asking<'_>) {
+    fn refresh_beside(self: &Arc<Self>, asking: &KeyRequest<'_>) {
         let now = asking.clock.now();
         let Ok(attempts) = Arc::clone(&self.attempts).try_lock_owned() else { return };
         if !asking.limits.is_cooling(attempts.failed, now) {
@@ -137,7 +137,12 @@ impl KeySet {
     }
 
     /// The set as new as it may be had now.
-    async fn refreshed(self: &Arc<Self>, key_id: &str, seen: Option<Arc<Known>>, asking: &Asking<'_>) -> Result<Arc<Known>, Refusal> {
+    async fn refreshed(
+        self: &Arc<Self>,
+        key_id: &str,
+        seen: Option<Arc<CachedKeys>>,
+        asking: &KeyRequest<'_>,
+    ) -> Result<Arc<CachedKeys>, Refusal> {
         let mut attempts = Arc::clone(&self.attempts).lock_owned().await;
         let now = asking.clock.now();
         let known = self.known.load_full();
@@ -156,7 +161,7 @@ impl KeySet {
     }
 
     /// Fetches the set, in a task of its own: a caller that goes away does not take the others' keys with it.
-    fn begin_fetch(self: &Arc<Self>, attempts: OwnedMutexGuard<Attempts>, asking: &Asking<'_>) -> JoinHandle<()> {
+    fn begin_fetch(self: &Arc<Self>, attempts: OwnedMutexGuard<Attempts>, asking: &KeyRequest<'_>) -> JoinHandle<()> {
         let (set, now, limits, client) = (Arc::clone(self), asking.clock.now(), asking.limits, asking.client.to_owned());
         // In the span of the call that begins it, whose id the log's line then has.
         tokio::spawn(async move { set.fetch(attempts, now, limits, &client).await }.in_current_span())
@@ -165,10 +170,10 @@ impl KeySet {
     async fn fetch(&self, mut attempts: OwnedMutexGuard<Attempts>, now: DateTime<Utc>, limits: KeySetLimits, client: &str) {
         let doubts = self.doubts.load(Ordering::SeqCst);
         let outcome = match self.server.fetch().await {
-            Ok(Fetched { keys, max_age }) => {
+            Ok(FetchedKeySet { keys, max_age }) => {
                 let (fresh_until, usable_until) = limits.ends(now, max_age);
                 info!(client, keys = keys.count(), %fresh_until, "key set fetched");
-                self.known.store(Some(Arc::new(Known { keys, fresh_until, usable_until, doubts })));
+                self.known.store(Some(Arc::new(CachedKeys { keys, fresh_until, usable_until, doubts })));
                 attempts.failed = None;
                 "fetched"
             }
@@ -184,6 +189,6 @@ impl KeySet {
     }
 }
 
-fn usable(known: Option<Arc<Known>>, now: DateTime<Utc>) -> Result<Arc<Known>, Refusal> {
+fn usable(known: Option<Arc<CachedKeys>>, now: DateTime<Utc>) -> Result<Arc<CachedKeys>, Refusal> {
     known.filter(|known| now < known.usable_until).ok_or(Refusal::NoKeySet)
 }

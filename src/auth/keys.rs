@@ -14,7 +14,7 @@ use super::token::{SignedClaims, UnverifiedToken};
 use crate::config::SigningAlgorithm;
 
 /// The most keys taken of one set.
-const MOST_KEYS: usize = 100;
+const MAX_KEYS: usize = 100;
 
 /// RSA keys shorter than this are no protection (NIST SP 800-131A), longer ones cost a caller nothing and us much.
 const RSA_BYTES: std::ops::RangeInclusive<usize> = 256..=1024;
@@ -78,7 +78,7 @@ impl Keys {
     /// without any is one too: by that a client takes all its keys back.
     pub(super) fn read(json: &[u8]) -> Result<Self, KeysError> {
         let set: Set<'_> = serde_json::from_slice(json).map_err(|_| KeysError::NotASet)?;
-        let keys: Vec<Key> = set.keys.iter().take(MOST_KEYS).filter_map(|raw| serde_json::from_str::<Jwk>(raw.get()).ok()?.key()).collect();
+        let keys: Vec<Key> = set.keys.iter().take(MAX_KEYS).filter_map(|raw| serde_json::from_str::<Jwk>(raw.get()).ok()?.key()).collect();
         Ok(Self(keys))
     }
 

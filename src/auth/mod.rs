@@ -26,7 +26,7 @@ mod token;
 mod verified;
 
 pub use authenticator::{Authenticator, Credentials};
-pub use clients::{AuthError, ClientFault};
+pub use clients::{AuthError, ClientError};
 pub use memory::CallerMemory;
 pub use refusal::{Refusal, Refused};
 pub use verified::VerifiedClient;

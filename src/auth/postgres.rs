@@ -24,7 +24,7 @@ const MIGRATION_PATIENCE: Duration = Duration::from_secs(30);
 /// How often tokens that are over are removed, in seconds.
 const REMOVED_EVERY: i64 = 60;
 
-const MOST_CONNECTIONS: u32 = 16;
+const MAX_CONNECTIONS: u32 = 16;
 
 /// One atomic statement: of two instances that take a token at the same moment, one affects a row and the other none.
 const TAKE: &str = "INSERT INTO used_token (token, ends_at) VALUES ($1, $2) \
@@ -63,7 +63,7 @@ impl SharedTokens {
     pub(super) fn new(url: &str) -> Result<Self, sqlx::Error> {
         let limit = PATIENCE.as_millis().to_string();
         let options = PgConnectOptions::from_str(url)?.options([("statement_timeout", limit.as_str())]);
-        let pool = PgPoolOptions::new().max_connections(MOST_CONNECTIONS).acquire_timeout(PATIENCE).test_before_acquire(false);
+        let pool = PgPoolOptions::new().max_connections(MAX_CONNECTIONS).acquire_timeout(PATIENCE).test_before_acquire(false);
         Ok(Self(Arc::new(Shared {
             pool: pool.connect_lazy_with(options),
             is_migrated: AtomicBool::new(false),

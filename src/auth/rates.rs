@@ -20,7 +20,7 @@ pub(super) struct Rates {
 }
 
 impl Rates {
-    pub(super) fn of(config: &Config) -> Self {
+    pub(super) fn new(config: &Config) -> Self {
         let shared = config.limits.client_calls_per_second;
         let clients = config.clients.iter();
         Self {

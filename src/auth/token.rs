@@ -12,7 +12,7 @@ use super::refusal::Refusal;
 use crate::config::SigningAlgorithm;
 
 /// Invariant: what is taken apart before anything is known of the caller is small. Clients' tokens are under 2 kB.
-const MOST_BYTES: usize = 8 * 1024;
+const MAX_BYTES: usize = 8 * 1024;
 
 /// The latest second taken for one: the end of the year 9999. Anything later is no moment a client means.
 const LATEST: f64 = 253_402_300_799.0;
@@ -68,7 +68,7 @@ struct Header {
 impl<'t> UnverifiedToken<'t> {
     /// Takes a token apart, the cheapest checks first.
     pub(super) fn parse(token: &'t str) -> Result<Self, Refusal> {
-        if token.len() > MOST_BYTES {
+        if token.len() > MAX_BYTES {
             return Err(Refusal::TooLong);
         }
         let (message, signature) = token.rsplit_once('.').ok_or(Refusal::Malformed)?;

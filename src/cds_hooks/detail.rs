@@ -55,7 +55,7 @@ pub(super) fn detail(case: &CardCase<'_, '_, '_>, offer: &Offer<'_>) -> String {
         if room.statement > 0 && parts.least(room, case.is_choosing()) > limit {
             continue;
         }
-        let Written { text, layout } = detail.written(&parts, room);
+        let SizedDetail { text, layout } = detail.written(&parts, room);
         if text.chars().count() - layout <= limit {
             return text;
         }
@@ -65,7 +65,7 @@ pub(super) fn detail(case: &CardCase<'_, '_, '_>, offer: &Offer<'_>) -> String {
 }
 
 /// A detail as it is written.
-struct Written {
+struct SizedDetail {
     text: String,
     /// The characters of it that are layout.
     layout: usize,
@@ -89,7 +89,7 @@ struct Parts<'p> {
 impl Parts<'_> {
     /// The characters that the criteria of one joint take at least.
     fn least(&self, room: Room, is_choosing: bool) -> usize {
-        let is_listed = |line: &&Line<'_>| line.verdict.is_not_met() || !is_choosing;
+        let is_listed = |line: &&CriterionLine<'_>| line.verdict.is_not_met() || !is_choosing;
         let of_site = |site: &SiteLines<'_>| site.lines.iter().filter(is_listed).take(room.lines).map(|line| line.least(room)).sum();
         self.sites.iter().map(of_site).max().unwrap_or_default()
     }
@@ -98,11 +98,11 @@ impl Parts<'_> {
 /// The criteria of a joint that are not met or not known.
 struct SiteLines<'p> {
     site: Site,
-    lines: Vec<Line<'p>>,
+    lines: Vec<CriterionLine<'p>>,
 }
 
 /// A criterion, as a list names it.
-struct Line<'p> {
+struct CriterionLine<'p> {
     verdict: Verdict,
     title: &'p str,
     /// What was found.
@@ -113,7 +113,7 @@ struct Line<'p> {
     section: String,
 }
 
-impl Line<'_> {
+impl CriterionLine<'_> {
     /// The characters that it takes at least.
     fn least(&self, room: Room) -> usize {
         let [title, found, needed] = [self.title, &self.found, &self.needed].map(|text| text.chars().count());
@@ -141,7 +141,7 @@ impl<'p> Detail<'_, '_, 'p, '_, '_> {
         }
     }
 
-    fn written(&self, parts: &Parts<'_>, room: Room) -> Written {
+    fn written(&self, parts: &Parts<'_>, room: Room) -> SizedDetail {
         let notes = self.list(parts.notes.iter().take(room.notes).map(|note| shortened(note, room.note)));
         let (next, offers) = self.with_offers(&parts.next, &notes);
         let mut paragraphs: Vec<String> = parts.plan_notes.clone();
@@ -157,7 +157,7 @@ impl<'p> Detail<'_, '_, 'p, '_, '_> {
         paragraphs.retain(|paragraph| !paragraph.is_empty());
         let text = paragraphs.join("\n\n");
         let layout = text.bytes().filter(|byte| *byte == b'\n').count() + offers;
-        Written { text, layout }
+        SizedDetail { text, layout }
     }
 
     /// What takes precedence over the policy.
@@ -250,14 +250,14 @@ impl<'p> Detail<'_, '_, 'p, '_, '_> {
 
     /// The criteria of a joint that are not met or not known. The entries that may be earlier injections are asked about as what to do
     /// next.
-    fn lines(&self, site: &SiteEvaluation<'_>) -> Vec<Line<'p>> {
+    fn lines(&self, site: &SiteEvaluation<'_>) -> Vec<CriterionLine<'p>> {
         let is_history_open = self.outcome() == OutcomeKind::HistoryOpen;
         let is_said = |criterion: &Criterion<'_>| is_history_open && criterion.id == CriterionId::HistoryKnown;
         let own = site.criteria.iter().filter(|criterion| !criterion.verdict.is_met() && !is_said(criterion));
         own.map(|criterion| self.line(criterion)).collect()
     }
 
-    fn line(&self, criterion: &Criterion<'_>) -> Line<'p> {
+    fn line(&self, criterion: &Criterion<'_>) -> CriterionLine<'p> {
         let Criterion { id, verdict, ref statement, ref missing, .. } = *criterion;
         let wording = &self.case.policy.wording;
         let asks: Vec<_> = missing.iter().map(|question| wording.ask(*question)).collect();
@@ -266,7 +266,7 @@ impl<'p> Detail<'_, '_, 'p, '_, '_> {
             Some(found) => (found, needed.trim_end_matches('.')),
             None => (statement.as_str(), ""),
         };
-        Line {
+        CriterionLine {
             verdict,
             title: self.case.words().outcome(id, verdict),
             found: plain(&lower(found.trim_end_matches('.'))),
@@ -303,7 +303,7 @@ impl<'p> Detail<'_, '_, 'p, '_, '_> {
         lines
     }
 
-    fn text(&self, line: &Line<'_>, room: Room) -> String {
+    fn text(&self, line: &CriterionLine<'_>, room: Room) -> String {
         let statement = line.statement(room.statement);
         let text = if statement.is_empty() { line.title.to_owned() } else { format!("{}: {statement}", line.title) };
         if line.verdict.is_not_met() { self.case.say(CardText::InSection, &[&text, &line.section]) } else { text }

@@ -4,7 +4,7 @@
 use serde::Deserialize;
 
 /// CDS Hooks sets no limit; Epic does.
-const LONGEST_TOPIC_CODE: usize = 100;
+const MAX_TOPIC_CODE_CHARS: usize = 100;
 
 /// The rules of one dialect.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -115,7 +115,7 @@ impl DialectRules {
     pub(super) fn topic_code(&self, code: &str) -> String {
         match self.topic_code {
             TopicCode::AsIs => code.to_owned(),
-            TopicCode::LettersAndDigits => code.chars().filter(char::is_ascii_alphanumeric).take(LONGEST_TOPIC_CODE).collect(),
+            TopicCode::LettersAndDigits => code.chars().filter(char::is_ascii_alphanumeric).take(MAX_TOPIC_CODE_CHARS).collect(),
         }
     }
 }
@@ -140,7 +140,7 @@ reads_system_actions = true
     fn a_topic_is_written_in_letters_and_digits_where_it_has_to_be() {
         let rules = DialectRules::read(RULES).expect("rules");
         assert_eq!(rules.topic_code("therapy-alternatives-req"), "therapyalternativesreq");
-        assert_eq!(rules.topic_code(&"a-".repeat(300)), "a".repeat(LONGEST_TOPIC_CODE));
+        assert_eq!(rules.topic_code(&"a-".repeat(300)), "a".repeat(MAX_TOPIC_CODE_CHARS));
         assert!(rules.carries_out(SuggestionKind::DeleteOrder) && !rules.carries_out(SuggestionKind::UpdateOrder));
     }
 

@@ -72,7 +72,7 @@ pub enum Outcome {
 
 /// What a client tells of one card, with its own words for it.
 #[derive(Debug)]
-pub struct Told<'a> {
+pub struct CardFeedback<'a> {
     /// As far as it is read.
     pub feedback: Feedback<'a>,
     /// All of it, as the client wrote it.
@@ -85,19 +85,19 @@ struct FeedbackBody<F> {
 }
 
 /// The most entries of one call. Each leaves a line in the log; EHRs that send in batches send fewer.
-const MOST_ENTRIES: usize = 1_000;
+const MAX_ENTRIES: usize = 1_000;
 
 /// Reads a feedback call.
 ///
 /// # Errors
 /// The first member that does not fit, by its JSON path, or that there are too many entries.
-pub fn read_feedback(body: &str) -> Result<Vec<Told<'_>>, RequestError> {
+pub fn read_feedback(body: &str) -> Result<Vec<CardFeedback<'_>>, RequestError> {
     let feedback = entries::<Object<Feedback<'_>>>(body)?;
-    if feedback.len() > MOST_ENTRIES {
-        return Err(RequestError::TooMuchFeedback { limit: MOST_ENTRIES });
+    if feedback.len() > MAX_ENTRIES {
+        return Err(RequestError::TooMuchFeedback { limit: MAX_ENTRIES });
     }
     let raw = entries::<&RawValue>(body)?;
-    Ok(feedback.into_iter().zip(raw).map(|(feedback, raw)| Told { feedback: feedback.0, raw }).collect())
+    Ok(feedback.into_iter().zip(raw).map(|(feedback, raw)| CardFeedback { feedback: feedback.0, raw }).collect())
 }
 
 fn entries<'a, F: Deserialize<'a>>(body: &'a str) -> Result<Vec<F>, RequestError> {

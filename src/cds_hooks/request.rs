@@ -15,7 +15,7 @@ use serde_json::value::RawValue;
 
 use super::context::Context;
 use super::hook::Hook;
-use super::keepable::Unkept;
+use super::redaction::Redactions;
 use super::request_error::{RequestError, not_json, path_fault};
 
 /// A hook call; `P` is what its prefetch is read as.
@@ -36,7 +36,7 @@ pub struct HookRequest<'a, P> {
     /// What is said beyond CDS Hooks.
     pub extension: Option<&'a RawValue>,
     /// What of its text is not to be kept.
-    pub unkept: Unkept<'a>,
+    pub unkept: Redactions<'a>,
 }
 
 /// The client's grant of access to its FHIR server. Only the token is read; scopes are not: a client in the field sends
@@ -251,12 +251,12 @@ struct Members<'a, P> {
     context: Option<Context<'a>>,
     prefetch: Prefetch<'a, P>,
     extension: Option<&'a RawValue>,
-    unkept: Unkept<'a>,
+    unkept: Redactions<'a>,
 }
 
 impl<P> Default for Members<'_, P> {
     fn default() -> Self {
-        let unkept = Unkept::default();
+        let unkept = Redactions::default();
         let (prefetch, extension) = (Prefetch::Absent, None);
         Self { hook: None, hook_instance: None, fhir_server: None, authorization: None, context: None, prefetch, extension, unkept }
     }

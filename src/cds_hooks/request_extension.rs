@@ -18,9 +18,9 @@ const CONFIGURATION: &str = "davinci-crd.configuration";
 const EPIC_TRIGGER: &str = "com.epic.cdshooks.request.bpa-trigger-action";
 
 /// So many ignored codes are told.
-const MOST_IGNORED: usize = 16;
+const MAX_IGNORED: usize = 16;
 /// No code of the guide is as long.
-const LONGEST_CODE: usize = 40;
+const MAX_CODE_CHARS: usize = 40;
 
 /// The members of an object, unread.
 type Members<'a> = HashMap<String, &'a RawValue>;
@@ -130,7 +130,7 @@ impl RequestExtension {
         let mut ignored: Vec<String> = ignored.map(|(code, _)| tellable(&code)).filter(|code| !code.is_empty()).collect();
         ignored.sort_unstable();
         ignored.dedup();
-        ignored.truncate(MOST_IGNORED);
+        ignored.truncate(MAX_IGNORED);
         self.ignored = ignored;
     }
 }
@@ -161,7 +161,7 @@ fn number(value: &RawValue) -> Option<u32> {
 
 /// A code of the client's, as it may stand in a log.
 fn tellable(code: &str) -> String {
-    code.chars().filter(|letter| letter.is_ascii_alphanumeric() || *letter == '-').take(LONGEST_CODE).collect()
+    code.chars().filter(|letter| letter.is_ascii_alphanumeric() || *letter == '-').take(MAX_CODE_CHARS).collect()
 }
 
 #[cfg(test)]
@@ -244,9 +244,9 @@ mod tests {
     #[test]
     fn what_is_told_of_ignored_codes_is_bounded() {
         let many: Vec<String> = (10..90).map(|place| format!(r#""c{place}":1"#)).collect();
-        assert_eq!(configured(&format!("{{{}}}", many.join(","))).ignored.len(), MOST_IGNORED);
+        assert_eq!(configured(&format!("{{{}}}", many.join(","))).ignored.len(), MAX_IGNORED);
         let long = format!(r#"{{"a\n b<{}>":true,"é ":1}}"#, "x".repeat(200));
-        assert_eq!(configured(&long).ignored, [format!("ab{}", "x".repeat(LONGEST_CODE - 2))]);
+        assert_eq!(configured(&long).ignored, [format!("ab{}", "x".repeat(MAX_CODE_CHARS - 2))]);
     }
 
     #[test]

@@ -51,7 +51,7 @@ impl<'a> Offer<'a> {
         (!self.suggestions.is_empty()).then_some(behavior)
     }
 
-    fn add(&mut self, draft: Draft<'a>, dialect: &DialectRules, new_id: &mut impl FnMut() -> Uuid) {
+    fn add(&mut self, draft: SuggestionDraft<'a>, dialect: &DialectRules, new_id: &mut impl FnMut() -> Uuid) {
         let label = shortened(&plain(&draft.label), LABEL_LIMIT);
         let takes_several = dialect.selection_behavior == SelectionRule::Any;
         let overwrites = takes_several && draft.changes_order && (self.changes > 0 || draft.has_alternative);
@@ -65,7 +65,7 @@ impl<'a> Offer<'a> {
 }
 
 /// A suggestion before the client's dialect has had its say.
-struct Draft<'a> {
+struct SuggestionDraft<'a> {
     kind: SuggestionKind,
     label: String,
     /// None where there is nothing the client could be told to do.
@@ -88,7 +88,7 @@ pub(super) fn offer<'a>(case: &CardCase<'_, '_, 'a>, new_id: &mut impl FnMut() -
 }
 
 /// No side, or two that contradict each other: the order with this side.
-fn state_side<'a>(case: &CardCase<'_, '_, 'a>, site: Site) -> Option<Draft<'a>> {
+fn state_side<'a>(case: &CardCase<'_, '_, 'a>, site: Site) -> Option<SuggestionDraft<'a>> {
     let text = match site {
         Site::Left => CardText::SuggestLeft,
         Site::Right => CardText::SuggestRight,
@@ -102,21 +102,21 @@ fn state_side<'a>(case: &CardCase<'_, '_, 'a>, site: Site) -> Option<Draft<'a>> 
     let put = if is_contradictory { on_side_alone } else { with_side };
     let resource = case.presentation.order(case.order.position).and_then(OrderJson::read).and_then(|order| put(case.policy, order, site));
     let actions = resource.map(|resource| Action::Update { description: label.clone(), resource }).into_iter().collect();
-    Some(Draft { kind: SuggestionKind::UpdateOrder, label, actions, changes_order: true, has_alternative: true })
+    Some(SuggestionDraft { kind: SuggestionKind::UpdateOrder, label, actions, changes_order: true, has_alternative: true })
 }
 
 /// One joint of two can go ahead: the order for that joint alone.
-fn order_ready_side<'a>(case: &CardCase<'_, '_, 'a>) -> Option<Draft<'a>> {
+fn order_ready_side<'a>(case: &CardCase<'_, '_, 'a>) -> Option<SuggestionDraft<'a>> {
     let site = case.words().site_ready_now().filter(|_| is_unsigned(case) && case.order.order.kind() == ORDER)?;
     let label = case.say(CardText::SuggestOneSide, &[&case.words().site(site)]);
     let order = case.presentation.order(case.order.position).and_then(OrderJson::read);
     let resource = order.and_then(|order| on_side_alone(case.policy, order, site));
     let actions = resource.map(|resource| Action::Update { description: label.clone(), resource }).into_iter().collect();
-    Some(Draft { kind: SuggestionKind::UpdateOrder, label, actions, changes_order: true, has_alternative: false })
+    Some(SuggestionDraft { kind: SuggestionKind::UpdateOrder, label, actions, changes_order: true, has_alternative: false })
 }
 
 /// Not yet, but from a day on: the order moved to that day, or to today where that is over.
-fn reschedule<'a>(case: &CardCase<'_, '_, 'a>) -> Option<Draft<'a>> {
+fn reschedule<'a>(case: &CardCase<'_, '_, 'a>) -> Option<SuggestionDraft<'a>> {
     let date = case.order.earliest_date.filter(|_| is_unsigned(case))?.max(case.evaluation.as_of.date_naive());
     if case.order.supported_from.is_some_and(|(_, last)| last < date) {
         return None;
@@ -124,7 +124,7 @@ fn reschedule<'a>(case: &CardCase<'_, '_, 'a>) -> Option<Draft<'a>> {
     let order = OrderJson::read(case.presentation.order(case.order.position)?)?;
     let label = case.say(CardText::SuggestReschedule, &[&date]);
     let actions = vec![Action::Update { description: label.clone(), resource: moved(order, date)? }];
-    Some(Draft { kind: SuggestionKind::UpdateOrder, label, actions, changes_order: true, has_alternative: false })
+    Some(SuggestionDraft { kind: SuggestionKind::UpdateOrder, label, actions, changes_order: true, has_alternative: false })
 }
 
 /// The order on a day. A period is moved at its beginning; a timing is the clinician's to change, so nothing is offered
@@ -153,18 +153,18 @@ fn moved_period(period: &str, day: &str) -> Option<Box<RawValue>> {
 }
 
 /// Something is to be documented: the form for it as a task.
-fn complete_form<'a>(case: &CardCase<'_, '_, 'a>) -> Option<Draft<'a>> {
+fn complete_form<'a>(case: &CardCase<'_, '_, 'a>) -> Option<SuggestionDraft<'a>> {
     let form = case.presentation.form.as_ref().filter(|_| form_completion::is_called_for(case))?;
     let label = case.say(CardText::SuggestForm, &[]);
     let task = form_completion::create_task(case, form, case.say(CardText::FormTask, &[&case.words().order()]))?;
     let alone = case.presentation.dialect.one_action_a_suggestion;
     let questionnaire = if alone { None } else { form_completion::create_questionnaire(case, form) };
     let actions = questionnaire.into_iter().chain([task]).collect();
-    Some(Draft { kind: SuggestionKind::CreateTask, label, actions, changes_order: false, has_alternative: false })
+    Some(SuggestionDraft { kind: SuggestionKind::CreateTask, label, actions, changes_order: false, has_alternative: false })
 }
 
 /// Therapy is what is missing: an order for it.
-fn order_therapy<'a>(case: &CardCase<'_, '_, 'a>) -> Option<Draft<'a>> {
+fn order_therapy<'a>(case: &CardCase<'_, '_, 'a>) -> Option<SuggestionDraft<'a>> {
     let open = match case.order.determination {
         Determination::NotYet | Determination::NeedsDocumentation => true,
         Determination::Supported | Determination::IndividualConsideration | Determination::Indeterminate | Determination::NotSupported => {
@@ -185,7 +185,7 @@ fn order_therapy<'a>(case: &CardCase<'_, '_, 'a>) -> Option<Draft<'a>> {
         ActionDescription::WholeSuggestion => case.say(CardText::SuggestWhole, &[&label, &case.policy.wording.therapy_order.reason]),
     };
     let create = therapy(case).map(|resource| Action::Create { description, resource, extension: None });
-    Some(Draft {
+    Some(SuggestionDraft {
         kind: SuggestionKind::CreateOrder,
         label,
         actions: create.into_iter().collect(),
@@ -256,25 +256,25 @@ fn is_unsigned(case: &CardCase<'_, '_, '_>) -> bool {
 }
 
 /// Two procedures in one visit: the other one removed.
-fn remove_second<'a>(case: &CardCase<'_, '_, 'a>) -> Option<Draft<'a>> {
+fn remove_second<'a>(case: &CardCase<'_, '_, 'a>) -> Option<SuggestionDraft<'a>> {
     let second = case.order.second_procedure.as_ref().filter(|_| case.order.determination == Determination::NotYet && is_unsigned(case))?;
     let order = Some(&second.order).filter(|order| second.is_ours_to_remove && is_named(&order.reference))?;
     let label = case.say(CardText::SuggestRemoveSecond, &[&shortened(&plain(&order.words), LABEL_LIMIT)]);
     let actions = vec![Action::Delete { description: label.clone(), resource_id: order.reference.to_string() }];
-    Some(Draft { kind: SuggestionKind::DeleteOrder, label, actions, changes_order: false, has_alternative: false })
+    Some(SuggestionDraft { kind: SuggestionKind::DeleteOrder, label, actions, changes_order: false, has_alternative: false })
 }
 
 /// Not supported: the order removed.
-fn remove<'a>(case: &CardCase<'_, '_, 'a>) -> Option<Draft<'a>> {
+fn remove<'a>(case: &CardCase<'_, '_, 'a>) -> Option<SuggestionDraft<'a>> {
     (case.order.determination == Determination::NotSupported && is_named(&case.order.order) && is_unsigned(case)).then(|| {
         let label = case.say(CardText::SuggestRemove, &[]);
         let actions = vec![Action::Delete { description: label.clone(), resource_id: case.order.order.to_string() }];
-        Draft { kind: SuggestionKind::DeleteOrder, label, actions, changes_order: true, has_alternative: false }
+        SuggestionDraft { kind: SuggestionKind::DeleteOrder, label, actions, changes_order: true, has_alternative: false }
     })
 }
 
 /// A listed diagnosis the order does not name: named.
-fn add_diagnosis<'a>(case: &CardCase<'_, '_, 'a>) -> Option<Draft<'a>> {
+fn add_diagnosis<'a>(case: &CardCase<'_, '_, 'a>) -> Option<SuggestionDraft<'a>> {
     let useful = case.order.diagnosis == DiagnosisSupport::OnProblemList && case.order.determination != Determination::NotSupported;
     let condition = case.order.supporting_condition.as_ref().filter(|condition| useful && is_named(&condition.reference))?;
     let order = OrderJson::read(case.presentation.order(case.order.position)?).filter(|_| case.order.order.kind() == ORDER)?;
@@ -282,5 +282,5 @@ fn add_diagnosis<'a>(case: &CardCase<'_, '_, 'a>) -> Option<Draft<'a>> {
     let label = case.say(CardText::SuggestDiagnosis, &[&shortened(&plain(&condition.words), LABEL_LIMIT)]);
     let resource = order.with_element("reasonReference", &reference)?;
     let actions = vec![Action::Update { description: label.clone(), resource }];
-    Some(Draft { kind: SuggestionKind::UpdateOrder, label, actions, changes_order: true, has_alternative: false })
+    Some(SuggestionDraft { kind: SuggestionKind::UpdateOrder, label, actions, changes_order: true, has_alternative: false })
 }

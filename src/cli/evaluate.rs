@@ -13,14 +13,14 @@ use serde::Serialize;
 use tokio::runtime::Runtime;
 
 use super::arguments::{EvaluateArguments, ReportFormat};
-use super::lines::{Line, next_line};
+use super::lines::{StreamLine, next_line};
 use super::output::quiet_when_closed;
 use crate::app::{App, CallError, Ports, Report};
 use crate::clock::{Clock, SystemClock};
 use crate::ids::RandomIds;
 
 /// The longest line of a stream; a longer one is a bad line, and memory stays within this.
-const LONGEST_LINE: usize = 64 * 1024 * 1024;
+const MAX_LINE_BYTES: usize = 64 * 1024 * 1024;
 
 /// Evaluates one request, or every line of a stream.
 pub(super) fn run(arguments: EvaluateArguments) -> anyhow::Result<ExitCode> {
@@ -30,7 +30,7 @@ pub(super) fn run(arguments: EvaluateArguments) -> anyhow::Result<ExitCode> {
     let _within = runtime.enter();
     let app = App::build(&config, Ports::new(&config, Arc::new(SystemClock), Arc::new(RandomIds))?)?;
     let evaluator = Evaluator { app: &app, as_of, runtime: arguments.fetch.then_some(&runtime) };
-    let input = Input::of(arguments.request);
+    let input = Input::from_path(arguments.request);
     let mut output = BufWriter::new(io::stdout().lock());
     if arguments.ndjson {
         let mut results = Results { evaluator, output, bad: 0 };
@@ -71,7 +71,7 @@ enum Input {
 }
 
 impl Input {
-    fn of(path: PathBuf) -> Self {
+    fn from_path(path: PathBuf) -> Self {
         if path == Path::new("-") { Self::Standard } else { Self::File(path) }
     }
 
@@ -99,11 +99,11 @@ impl Input {
 /// What stands in the place of a line that cannot be evaluated.
 #[derive(Serialize)]
 struct BadLine {
-    error: LineFault,
+    error: LineError,
 }
 
 #[derive(Serialize)]
-struct LineFault {
+struct LineError {
     /// From 1; empty lines count.
     line: usize,
     problem: String,
@@ -127,11 +127,11 @@ impl<W: Write> Results<'_, W> {
                 // The next line is not here yet: whoever waits for the results so far gets them.
                 self.output.flush()?;
             }
-            match next_line(&mut lines, &mut buffer, LONGEST_LINE).with_context(|| format!("cannot read {}", input.name()))? {
-                Line::End => break,
-                Line::Text(text) if text.trim_ascii().is_empty() => {}
-                Line::Text(text) => self.write(number, text)?,
-                Line::TooLong => self.write_fault(number, format!("the line is longer than {} MiB", LONGEST_LINE >> 20))?,
+            match next_line(&mut lines, &mut buffer, MAX_LINE_BYTES).with_context(|| format!("cannot read {}", input.name()))? {
+                StreamLine::End => break,
+                StreamLine::Text(text) if text.trim_ascii().is_empty() => {}
+                StreamLine::Text(text) => self.write(number, text)?,
+                StreamLine::TooLong => self.write_fault(number, format!("the line is longer than {} MiB", MAX_LINE_BYTES >> 20))?,
             }
         }
         Ok(self.output.flush()?)
@@ -150,7 +150,7 @@ impl<W: Write> Results<'_, W> {
 
     fn write_fault(&mut self, line: usize, problem: String) -> io::Result<()> {
         self.bad += 1;
-        serde_json::to_writer(&mut self.output, &BadLine { error: LineFault { line, problem } })?;
+        serde_json::to_writer(&mut self.output, &BadLine { error: LineError { line, problem } })?;
         writeln!(self.output)
     }
 }

@@ -8,7 +8,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use uuid::Uuid;
 
 use super::arguments::{ConfigFile, PolicyDirectory, instant};
-use crate::app::{Determination, End, EntryKind, Place, Wanted, record_of};
+use crate::app::{ChainPosition, Determination, End, EntryKind, Wanted, record_of};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum LedgerCommand {
@@ -32,7 +32,7 @@ pub(super) enum LedgerCommand {
 
 /// Which records.
 #[derive(Debug, Args)]
-pub(super) struct Selection {
+pub(super) struct RecordSelection {
     /// Received at this instant (RFC 3339) or later.
     #[arg(long, value_name = "INSTANT", value_parser = instant)]
     from: Option<DateTime<Utc>>,
@@ -53,9 +53,9 @@ pub(super) struct Selection {
     kind: Option<EntryKind>,
 }
 
-impl From<Selection> for Wanted {
-    fn from(selection: Selection) -> Self {
-        let Selection { from, to, client, patient, determination, kind } = selection;
+impl From<RecordSelection> for Wanted {
+    fn from(selection: RecordSelection) -> Self {
+        let RecordSelection { from, to, client, patient, determination, kind } = selection;
         let patient = patient.map(|id| format!("Patient/{}", id.strip_prefix("Patient/").unwrap_or(&id)));
         Self { from, to, client, patient, determination, kind }
     }
@@ -67,13 +67,13 @@ fn determination(text: &str) -> Result<String, String> {
 }
 
 fn kind(text: &str) -> Result<EntryKind, String> {
-    EntryKind::of(text).ok_or_else(|| "none of start, call, fault, refusal, feedback, app-opened, app-saved".to_owned())
+    EntryKind::from_text(text).ok_or_else(|| "none of start, call, fault, refusal, feedback, app-opened, app-saved".to_owned())
 }
 
 #[derive(Debug, Args)]
 pub(super) struct ListArguments {
     #[command(flatten)]
-    pub(super) selection: Selection,
+    pub(super) selection: RecordSelection,
     /// The most records.
     #[arg(long, default_value_t = 50)]
     pub(super) limit: u32,
@@ -119,7 +119,7 @@ pub(super) struct ReplayArguments {
 #[derive(Debug, Args)]
 pub(super) struct ExportArguments {
     #[command(flatten)]
-    pub(super) selection: Selection,
+    pub(super) selection: RecordSelection,
     /// One JSON object a line with all that is kept, or a table without requests and answers.
     #[arg(long, value_enum, default_value = "ndjson")]
     pub(super) format: ExportFormat,
@@ -128,7 +128,7 @@ pub(super) struct ExportArguments {
     pub(super) output: Option<PathBuf>,
     /// Go on behind this place, as an interrupted export printed it.
     #[arg(long, value_name = "CHAIN:SEQUENCE")]
-    pub(super) resume: Option<Place>,
+    pub(super) resume: Option<ChainPosition>,
     #[command(flatten)]
     pub(super) file: ConfigFile,
 }
@@ -158,7 +158,7 @@ pub(super) struct PurgeArguments {
 pub(super) struct VerifyArguments {
     /// Go on behind this place, as an interrupted run printed it.
     #[arg(long, value_name = "CHAIN:SEQUENCE")]
-    pub(super) resume: Option<Place>,
+    pub(super) resume: Option<ChainPosition>,
     /// An end that an earlier run printed: its record must still be there. Can be given several times.
     #[arg(long, value_name = "CHAIN:SEQUENCE:CODE")]
     pub(super) expect: Vec<End>,

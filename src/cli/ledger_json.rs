@@ -4,7 +4,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::app::{EntryKind, Kept};
+use crate::app::{EntryKind, OpenedRecord};
 
 /// The columns of a table.
 pub(super) const HEADINGS: [&str; 23] = [
@@ -66,7 +66,7 @@ struct Clear<'k> {
 }
 
 impl<'k> Clear<'k> {
-    fn of(record: &'k Kept) -> Self {
+    fn from_record(record: &'k OpenedRecord) -> Self {
         Self {
             id: record.id.to_string(),
             kind: record.kind,
@@ -95,8 +95,8 @@ pub(super) fn instant(instant: &chrono::DateTime<chrono::Utc>) -> String {
 }
 
 /// A record as one line of JSON: what is in the clear, then what was sealed, as it was written.
-pub(super) fn line(record: &Kept) -> Vec<u8> {
-    let mut line = serde_json::to_vec(&Clear::of(record)).unwrap_or_else(|_| b"{}".to_vec());
+pub(super) fn line(record: &OpenedRecord) -> Vec<u8> {
+    let mut line = serde_json::to_vec(&Clear::from_record(record)).unwrap_or_else(|_| b"{}".to_vec());
     for part in [Some(&record.summary), record.content.as_ref()].into_iter().flatten() {
         let members = part.strip_prefix(b"{").and_then(|part| part.strip_suffix(b"}")).unwrap_or_default();
         if !members.is_empty() {
@@ -114,7 +114,7 @@ pub(super) fn line(record: &Kept) -> Vec<u8> {
 }
 
 /// A record with the feedback on it, as JSON that people can read.
-pub(super) fn pretty(record: &Kept, feedback: &[Kept]) -> anyhow::Result<String> {
+pub(super) fn pretty(record: &OpenedRecord, feedback: &[OpenedRecord]) -> anyhow::Result<String> {
     let mut whole: Value = serde_json::from_slice(&line(record))?;
     let feedback: Vec<Value> = feedback.iter().map(|feedback| serde_json::from_slice(&line(feedback))).collect::<Result<_, _>>()?;
     if let Some(members) = whole.as_object_mut().filter(|_| record.kind == EntryKind::Call) {
@@ -145,7 +145,7 @@ pub(super) struct SummaryOrder {
 }
 
 /// What a record's summary says.
-pub(super) fn summary(record: &Kept) -> Summary {
+pub(super) fn summary(record: &OpenedRecord) -> Summary {
     harmless_json(&record.summary).unwrap_or_default()
 }
 
@@ -166,8 +166,8 @@ fn clean(value: &mut Value) {
 }
 
 /// A record as a row under [`HEADINGS`].
-pub(super) fn row(record: &Kept) -> Vec<String> {
-    let (clear, summary) = (Clear::of(record), summary(record));
+pub(super) fn row(record: &OpenedRecord) -> Vec<String> {
+    let (clear, summary) = (Clear::from_record(record), summary(record));
     let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
     let orders: Vec<String> = summary.orders.into_iter().map(|order| order.reference).collect();
     let row = vec![

@@ -14,7 +14,7 @@ use super::ledger::{archive, write};
 use super::ledger_arguments::{ExportArguments, ExportFormat, PurgeArguments, VerifyArguments};
 use super::ledger_json::{HEADINGS, line, row};
 use super::output::quiet_when_closed;
-use crate::app::{Archive, Kept, LedgerError, Place, Proof, Purge, Purged, Verification, Verified, Wanted};
+use crate::app::{Archive, ChainPosition, LedgerError, OpenedRecord, Proof, Purge, Purged, Verification, Verified, Wanted};
 
 /// Interrupted, as a shell has it for SIGINT.
 const INTERRUPTED: u8 = 130;
@@ -100,8 +100,14 @@ struct Exporter {
 
 impl Exporter {
     /// Writes all, or up to a place where it was interrupted.
-    async fn export(&mut self, archive: &Archive, wanted: &Wanted, resume: Option<Place>, run: &mut Run) -> anyhow::Result<Option<Place>> {
-        let mut place = resume.unwrap_or(Place::BEGINNING);
+    async fn export(
+        &mut self,
+        archive: &Archive,
+        wanted: &Wanted,
+        resume: Option<ChainPosition>,
+        run: &mut Run,
+    ) -> anyhow::Result<Option<ChainPosition>> {
+        let mut place = resume.unwrap_or(ChainPosition::BEGINNING);
         if self.format == ExportFormat::Csv && resume.is_none() {
             self.write_rows([HEADINGS.map(str::to_owned).to_vec()])?;
         }
@@ -121,7 +127,7 @@ impl Exporter {
         }
     }
 
-    fn write(&mut self, page: &[Kept]) -> anyhow::Result<()> {
+    fn write(&mut self, page: &[OpenedRecord]) -> anyhow::Result<()> {
         match self.format {
             ExportFormat::Ndjson => Ok(page.iter().try_for_each(|record| self.out.write_all(&line(record)))?),
             ExportFormat::Csv => self.write_rows(page.iter().map(row)),
@@ -184,7 +190,7 @@ pub(super) async fn verify(arguments: VerifyArguments) -> anyhow::Result<ExitCod
             None => {
                 run.end();
                 verification.so_far().findings.iter().for_each(|finding| say(&finding.to_string()));
-                let place = verification.place().unwrap_or(Place::BEGINNING);
+                let place = verification.place().unwrap_or(ChainPosition::BEGINNING);
                 return Ok(interrupted(&format!("go on with --resume {place}")));
             }
         }

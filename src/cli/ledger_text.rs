@@ -6,10 +6,10 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::ledger_json::{Summary, harmless_json, instant, summary};
-use crate::app::{EntryKind, Kept};
+use crate::app::{EntryKind, OpenedRecord};
 
 /// A record as one line of a list.
-pub(super) fn line(record: &Kept) -> String {
+pub(super) fn line(record: &OpenedRecord) -> String {
     let Summary { patient, orders, response, outcome, count, program, .. } = summary(record);
     let said = match record.kind {
         EntryKind::Start => program,
@@ -143,7 +143,7 @@ struct Suggestion {
 }
 
 /// All that is kept of a record, and the feedback on it.
-pub(super) fn whole(record: &Kept, feedback: &[Kept]) -> anyhow::Result<String> {
+pub(super) fn whole(record: &OpenedRecord, feedback: &[OpenedRecord]) -> anyhow::Result<String> {
     let mut text = head(record)?;
     if record.kind == EntryKind::Call
         && let Some(content) = &record.content
@@ -163,7 +163,7 @@ pub(super) fn whole(record: &Kept, feedback: &[Kept]) -> anyhow::Result<String> 
         }
     }
     let own = (record.kind == EntryKind::Feedback).then_some(record);
-    let feedback: Vec<&Kept> = own.into_iter().chain(feedback).collect();
+    let feedback: Vec<&OpenedRecord> = own.into_iter().chain(feedback).collect();
     if !feedback.is_empty() {
         writeln!(text, "\nFeedback")?;
     }
@@ -174,7 +174,7 @@ pub(super) fn whole(record: &Kept, feedback: &[Kept]) -> anyhow::Result<String> 
     Ok(text)
 }
 
-fn head(record: &Kept) -> Result<String, std::fmt::Error> {
+fn head(record: &OpenedRecord) -> Result<String, std::fmt::Error> {
     let Summary { hook_instance, patient, user, response, count, program, card_is_known, .. } = summary(record);
     let mut text = String::new();
     writeln!(text, "{} {}", record.kind.as_str(), record.id)?;
@@ -207,7 +207,7 @@ fn head(record: &Kept) -> Result<String, std::fmt::Error> {
 }
 
 /// The call that showed the card of a feedback, or that none did.
-fn about(record: &Kept, card_is_known: Option<bool>) -> String {
+fn about(record: &OpenedRecord, card_is_known: Option<bool>) -> String {
     match (record.about, card_is_known) {
         (Some(call), _) => call.to_string(),
         (None, Some(false)) => "no call here showed that card".to_owned(),

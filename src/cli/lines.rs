@@ -5,7 +5,7 @@ use std::io::{self, BufRead, Read};
 
 /// What a stream gives next.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Line<'b> {
+pub(super) enum StreamLine<'b> {
     /// A line, without its line feed.
     Text(&'b [u8]),
     /// A line beyond the limit, which has been skipped.
@@ -15,15 +15,15 @@ pub(super) enum Line<'b> {
 }
 
 /// Reads the next line of at most `limit` bytes into `buffer`; the last may lack its line feed.
-pub(super) fn next_line<'b>(input: &mut impl BufRead, buffer: &'b mut Vec<u8>, limit: usize) -> io::Result<Line<'b>> {
+pub(super) fn next_line<'b>(input: &mut impl BufRead, buffer: &'b mut Vec<u8>, limit: usize) -> io::Result<StreamLine<'b>> {
     buffer.clear();
     let most = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
     let read = input.take(most).read_until(b'\n', buffer)?;
     match buffer.as_slice() {
-        [] => Ok(Line::End),
-        [line @ .., b'\n'] => Ok(Line::Text(line)),
-        line if read <= limit => Ok(Line::Text(line)),
-        _ => input.skip_until(b'\n').map(|_| Line::TooLong),
+        [] => Ok(StreamLine::End),
+        [line @ .., b'\n'] => Ok(StreamLine::Text(line)),
+        line if read <= limit => Ok(StreamLine::Text(line)),
+        _ => input.skip_until(b'\n').map(|_| StreamLine::TooLong),
     }
 }
 
@@ -37,9 +37,9 @@ mod tests {
         let mut found = Vec::new();
         loop {
             match next_line(&mut input, &mut buffer, limit).expect("memory can be read") {
-                Line::Text(line) => found.push(String::from_utf8_lossy(line).into_owned()),
-                Line::TooLong => found.push("too long".to_owned()),
-                Line::End => return found,
+                StreamLine::Text(line) => found.push(String::from_utf8_lossy(line).into_owned()),
+                StreamLine::TooLong => found.push("too long".to_owned()),
+                StreamLine::End => return found,
             }
         }
     }

@@ -81,8 +81,8 @@ fn fixed_changes(current: &Config, changed: &Config) -> Vec<&'static str> {
         ("`ledger.url`", current.ledger.url.expose_secret() != changed.ledger.url.expose_secret()),
         ("`ledger.instance`", current.ledger.instance != changed.ledger.instance),
         ("`ledger.spool_file`", current.ledger.spool_file != changed.ledger.spool_file),
-        ("`ledger.patience`", current.ledger.patience != changed.ledger.patience),
-        ("`ledger.database_patience`", current.ledger.database_patience != changed.ledger.database_patience),
+        ("`ledger.write_timeout`", current.ledger.write_timeout != changed.ledger.write_timeout),
+        ("`ledger.database_timeout`", current.ledger.database_timeout != changed.ledger.database_timeout),
         ("`traces`", current.traces != changed.traces),
         ("`log`", (current.log.format, current.log.level) != (changed.log.format, changed.log.level)),
     ];

@@ -9,7 +9,7 @@ use url::Url;
 
 use super::ClientConfig;
 use super::duration;
-use super::error::SectionFault;
+use super::error::SectionError;
 
 /// How callers are authenticated (CDS Hooks, "Trusting CDS Clients").
 #[derive(Clone, Debug, Deserialize)]
@@ -63,24 +63,24 @@ impl AuthConfig {
         self.mode.unwrap_or(if clients.is_empty() { AuthMode::Development } else { AuthMode::Required })
     }
 
-    pub(super) fn validate(&self, clients: &[ClientConfig]) -> Vec<SectionFault> {
+    pub(super) fn validate(&self, clients: &[ClientConfig]) -> Vec<SectionError> {
         let mut faults = Vec::new();
         match self.mode {
             Some(AuthMode::Required) if clients.is_empty() => {
-                faults.push(SectionFault::new("mode", "`required` needs at least one of `[[clients]]`, or nobody could call"));
+                faults.push(SectionError::new("mode", "`required` needs at least one of `[[clients]]`, or nobody could call"));
             }
             Some(AuthMode::Development) if !clients.is_empty() => {
                 faults
-                    .push(SectionFault::new("mode", "`development` lets everybody in, and is refused where `[[clients]]` are configured"));
+                    .push(SectionError::new("mode", "`development` lets everybody in, and is refused where `[[clients]]` are configured"));
             }
             _ => {}
         }
         if self.key_set_min_age > self.key_set_max_age {
-            faults.push(SectionFault::new("key_set_min_age", "must not be longer than `auth.key_set_max_age`"));
+            faults.push(SectionError::new("key_set_min_age", "must not be longer than `auth.key_set_max_age`"));
         }
         if self.replay_url.as_ref().is_some_and(|url| !is_postgres(url.expose_secret())) {
             // The URL may hold a password, so it is not quoted.
-            faults.push(SectionFault::new("replay_url", "is not a URL such as `postgres://user@host/database`"));
+            faults.push(SectionError::new("replay_url", "is not a URL such as `postgres://user@host/database`"));
         }
         faults
     }

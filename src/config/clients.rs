@@ -11,7 +11,7 @@ use serde::{Deserialize, Deserializer, Serialize, de::Error};
 use url::{Host, Url};
 
 use super::addresses::outgoing_faults;
-use super::error::SectionFault;
+use super::error::SectionError;
 use super::{FhirServerConfig, PlanConfig, duration};
 
 /// A CDS Client that may call (CDS Hooks, "Trusting CDS Clients").
@@ -174,11 +174,11 @@ pub(super) struct Surroundings<'c> {
 }
 
 /// The faults of every entry, by its place.
-pub(super) fn validate_clients(clients: &[ClientConfig], around: &Surroundings<'_>) -> Vec<SectionFault> {
+pub(super) fn validate_clients(clients: &[ClientConfig], around: &Surroundings<'_>) -> Vec<SectionError> {
     let mut faults = Vec::new();
     let (mut names, mut issuers) = (BTreeSet::new(), BTreeSet::new());
     for (place, client) in (1..).zip(clients) {
-        let mut add = |key, message: &dyn fmt::Display| faults.push(SectionFault::new(key, format_args!("entry {place}: {message}")));
+        let mut add = |key, message: &dyn fmt::Display| faults.push(SectionError::new(key, format_args!("entry {place}: {message}")));
         if client.name.trim().is_empty() || !names.insert(&client.name) {
             add("name", &"must be there, and only once");
         }

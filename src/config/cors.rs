@@ -4,7 +4,7 @@
 use serde::Deserialize;
 use url::Url;
 
-use super::error::SectionFault;
+use super::error::SectionError;
 
 /// Who may call from a browser.
 #[derive(Clone, Debug, Deserialize)]
@@ -21,13 +21,13 @@ impl CorsConfig {
         self.allowed_origins.iter().any(|origin| origin == "*")
     }
 
-    pub(super) fn validate(&self) -> Vec<SectionFault> {
+    pub(super) fn validate(&self) -> Vec<SectionError> {
         if self.allows_any_origin() && self.allowed_origins.len() > 1 {
-            return vec![SectionFault::new("allowed_origins", "`*` allows every origin and must stand alone")];
+            return vec![SectionError::new("allowed_origins", "`*` allows every origin and must stand alone")];
         }
         let faulty = self.allowed_origins.iter().filter(|origin| !is_origin(origin));
         faulty
-            .map(|origin| SectionFault::new("allowed_origins", format_args!("`{origin}` is not an origin such as `https://ehr.example`")))
+            .map(|origin| SectionError::new("allowed_origins", format_args!("`{origin}` is not an origin such as `https://ehr.example`")))
             .collect()
     }
 }

@@ -7,7 +7,7 @@ use std::fmt;
 use serde::de::{Error, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer};
 
-use super::error::SectionFault;
+use super::error::SectionError;
 
 /// How Da Vinci CRD is spoken.
 #[derive(Clone, Debug, Deserialize)]
@@ -22,14 +22,14 @@ pub struct CrdConfig {
 }
 
 impl CrdConfig {
-    pub(super) fn validate(&self) -> Vec<SectionFault> {
+    pub(super) fn validate(&self) -> Vec<SectionError> {
         let mut faults = Vec::new();
         if self.hooks.is_empty() {
-            faults.push(SectionFault::new("hooks", "must name at least one"));
+            faults.push(SectionError::new("hooks", "must name at least one"));
         }
         let mut seen = BTreeSet::new();
         for hook in self.hooks.iter().filter(|hook| !seen.insert(**hook)) {
-            faults.push(SectionFault::new("hooks", format_args!("`{}` stands twice", hook.as_str())));
+            faults.push(SectionError::new("hooks", format_args!("`{}` stands twice", hook.as_str())));
         }
         faults
     }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use serde::Deserialize;
 
 use super::clients::{Dialect, canonical_faults, no_such_plan};
-use super::error::SectionFault;
+use super::error::SectionError;
 use super::{AuthMode, PlanConfig};
 
 /// What stands in for a client's entry in development mode. An absent key is as in an entry of `[[clients]]`.
@@ -32,19 +32,19 @@ pub struct DevelopmentConfig {
 }
 
 impl DevelopmentConfig {
-    pub(super) fn validate(&self, mode: AuthMode, plan: &PlanConfig, plans: &[PlanConfig]) -> Vec<SectionFault> {
+    pub(super) fn validate(&self, mode: AuthMode, plan: &PlanConfig, plans: &[PlanConfig]) -> Vec<SectionError> {
         let mut faults = Vec::new();
         if mode == AuthMode::Required {
             let needless = "is for development mode, where nobody is asked; each of `[[clients]]` has a key of its own";
-            faults.extend(self.keys().map(|key| SectionFault::new(key, needless)));
+            faults.extend(self.keys().map(|key| SectionError::new(key, needless)));
         }
         if self.therapy_order_code.as_ref().is_some_and(|code| code.trim().is_empty()) {
-            faults.push(SectionFault::new("therapy_order_code", "must not be empty"));
+            faults.push(SectionError::new("therapy_order_code", "must not be empty"));
         }
         let canonicals = canonical_faults(self.form_canonicals.as_deref().unwrap_or_default());
-        faults.extend(canonicals.map(|fault| SectionFault::new("form_canonicals", fault)));
+        faults.extend(canonicals.map(|fault| SectionError::new("form_canonicals", fault)));
         if let Some(id) = self.plan.as_ref().filter(|id| no_such_plan(plan, plans, id)) {
-            faults.push(SectionFault::new("plan", format_args!("no plan has the id `{id}`")));
+            faults.push(SectionError::new("plan", format_args!("no plan has the id `{id}`")));
         }
         faults
     }

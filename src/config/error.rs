@@ -21,14 +21,14 @@ pub enum ConfigError {
     #[error("{}", listed(faults))]
     Invalid {
         /// Every fault found, at least one.
-        faults: Vec<Fault>,
+        faults: Vec<InvalidSetting>,
     },
 }
 
 /// One thing wrong with the configuration.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{}: {message}", .origin.in_words(key))]
-pub struct Fault {
+pub struct InvalidSetting {
     /// The key, as `section.key`; empty when a file is not TOML at all.
     pub key: String,
     /// The layer that set it.
@@ -64,18 +64,18 @@ impl Origin {
 }
 
 /// What a section's `validate` finds: the key within the section, and what is wrong with it.
-pub(super) struct SectionFault {
+pub(super) struct SectionError {
     pub(super) key: &'static str,
     pub(super) message: String,
 }
 
-impl SectionFault {
+impl SectionError {
     pub(super) fn new(key: &'static str, message: impl fmt::Display) -> Self {
         Self { key, message: message.to_string() }
     }
 }
 
-fn listed(faults: &[Fault]) -> String {
-    let lines: Vec<String> = faults.iter().map(Fault::to_string).collect();
+fn listed(faults: &[InvalidSetting]) -> String {
+    let lines: Vec<String> = faults.iter().map(InvalidSetting::to_string).collect();
     lines.join("\n")
 }

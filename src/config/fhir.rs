@@ -10,7 +10,7 @@ use url::Url;
 
 use super::addresses::outgoing_faults;
 use super::duration;
-use super::error::SectionFault;
+use super::error::SectionError;
 
 /// Of a call's time, what fetching leaves for answering with what came.
 pub const KEPT_FOR_ANSWERING: Duration = Duration::from_millis(500);
@@ -79,23 +79,23 @@ fn default_bytes() -> NonZeroUsize {
 
 impl FhirConfig {
     /// Where nothing is ever fetched, the budget is not in the way of a shorter deadline.
-    pub(super) fn validate(&self, deadline: Duration, servers: &[FhirServerConfig]) -> Vec<SectionFault> {
+    pub(super) fn validate(&self, deadline: Duration, servers: &[FhirServerConfig]) -> Vec<SectionError> {
         let mut faults = Vec::new();
         if self.budget.saturating_add(KEPT_FOR_ANSWERING) > deadline && !servers.is_empty() {
-            faults.push(SectionFault::new("budget", "must be shorter than `server.deadline`, by half a second at least"));
+            faults.push(SectionError::new("budget", "must be shorter than `server.deadline`, by half a second at least"));
         }
         faults
     }
 }
 
 /// The faults of every server entry, by its place.
-pub(super) fn validate_servers(servers: &[FhirServerConfig]) -> Vec<SectionFault> {
+pub(super) fn validate_servers(servers: &[FhirServerConfig]) -> Vec<SectionError> {
     let mut faults = Vec::new();
     let (mut names, mut bases) = (BTreeSet::new(), BTreeSet::new());
     for (place, server) in (1..).zip(servers) {
-        let fault = |message| SectionFault::new("base_url", format_args!("entry {place}: {message}"));
+        let fault = |message| SectionError::new("base_url", format_args!("entry {place}: {message}"));
         if server.name.trim().is_empty() || !names.insert(&server.name) {
-            faults.push(SectionFault::new("name", format_args!("entry {place}: must be there, and only once")));
+            faults.push(SectionError::new("name", format_args!("entry {place}: must be there, and only once")));
         }
         if !bases.insert(server.base_url.as_str().trim_end_matches('/')) {
             faults.push(fault("is that of another entry, too"));

@@ -11,10 +11,10 @@ use url::Url;
 
 use super::AuthMode;
 use super::duration;
-use super::error::SectionFault;
+use super::error::SectionError;
 
 /// The longest name of an instance.
-const LONGEST_INSTANCE: usize = 100;
+const MAX_INSTANCE_CHARS: usize = 100;
 
 /// The ledger.
 #[derive(Clone, Debug, Deserialize)]
@@ -32,10 +32,10 @@ pub struct LedgerConfig {
     pub spool_file: PathBuf,
     /// How long an answer waits for its record.
     #[serde(deserialize_with = "duration::deserialize")]
-    pub patience: Duration,
+    pub write_timeout: Duration,
     /// How long PostgreSQL may take for a batch of records.
     #[serde(deserialize_with = "duration::deserialize")]
-    pub database_patience: Duration,
+    pub database_timeout: Duration,
     /// Records of refused callers a minute; more are counted together.
     pub refusals_per_minute: NonZeroU32,
 }
@@ -67,32 +67,32 @@ impl LedgerConfig {
         is_server.then_some(LedgerPlace::Server)
     }
 
-    pub(super) fn validate(&self, mode: AuthMode) -> Vec<SectionFault> {
+    pub(super) fn validate(&self, mode: AuthMode) -> Vec<SectionError> {
         let mut faults = Vec::new();
         let has_keys = self.keys.is_some() || self.keys_file.is_some();
         match self.place() {
             // The URL may hold a password, so it is not quoted.
-            None => faults.push(SectionFault::new("url", "is not `sqlite:FILE`, a URL such as `postgres://user@host/database`, or `off`")),
+            None => faults.push(SectionError::new("url", "is not `sqlite:FILE`, a URL such as `postgres://user@host/database`, or `off`")),
             // Invariant: no answer to a client leaves unrecorded.
             Some(LedgerPlace::Off) if mode == AuthMode::Required => {
-                faults.push(SectionFault::new("url", "`off` is for development mode: where `[[clients]]` are answered, records are kept"));
+                faults.push(SectionError::new("url", "`off` is for development mode: where `[[clients]]` are answered, records are kept"));
             }
             Some(LedgerPlace::File(_)) if mode == AuthMode::Required && !has_keys => {
-                faults.push(SectionFault::new("keys_file", "must be there where `[[clients]]` are answered; `ledger new-key` makes a key"));
+                faults.push(SectionError::new("keys_file", "must be there where `[[clients]]` are answered; `ledger new-key` makes a key"));
             }
             Some(LedgerPlace::Server) if !has_keys => {
-                faults.push(SectionFault::new("keys_file", "must be there with PostgreSQL; `ledger new-key` makes a key"));
+                faults.push(SectionError::new("keys_file", "must be there with PostgreSQL; `ledger new-key` makes a key"));
             }
             Some(_) => {}
         }
         if self.keys.is_some() && self.keys_file.is_some() {
-            faults.push(SectionFault::new("keys", "must not be there beside `ledger.keys_file`"));
+            faults.push(SectionError::new("keys", "must not be there beside `ledger.keys_file`"));
         }
-        if self.instance.trim().is_empty() || self.instance.chars().count() > LONGEST_INSTANCE {
-            faults.push(SectionFault::new("instance", format_args!("must have 1 to {LONGEST_INSTANCE} letters")));
+        if self.instance.trim().is_empty() || self.instance.chars().count() > MAX_INSTANCE_CHARS {
+            faults.push(SectionError::new("instance", format_args!("must have 1 to {MAX_INSTANCE_CHARS} letters")));
         }
-        if self.database_patience >= self.patience {
-            faults.push(SectionFault::new("database_patience", "must be shorter than `ledger.patience`, to leave time for the spool"));
+        if self.database_timeout >= self.write_timeout {
+            faults.push(SectionError::new("database_timeout", "must be shorter than `ledger.write_timeout`, to leave time for the spool"));
         }
         faults
     }

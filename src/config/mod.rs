@@ -32,7 +32,7 @@ pub use cors::CorsConfig;
 pub use crd::{CrdConfig, CrdRelease, HookName};
 pub use development::DevelopmentConfig;
 pub use environment::ENVIRONMENT_PREFIX;
-pub use error::{ConfigError, Fault, Origin};
+pub use error::{ConfigError, InvalidSetting, Origin};
 pub use fhir::{FhirConfig, FhirServerConfig, KEPT_FOR_ANSWERING};
 pub use ledger::{LedgerConfig, LedgerPlace};
 pub use limits::LimitsConfig;

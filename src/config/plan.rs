@@ -9,7 +9,7 @@ use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize};
 use url::Url;
 
-use super::error::SectionFault;
+use super::error::SectionError;
 use super::prior_authorization::PriorAuthorization;
 
 /// A health plan on whose behalf the service answers: `[plan]`, or one of `[[plans]]`.
@@ -82,7 +82,7 @@ fn default_prefix() -> String {
 }
 
 /// The longest beginning of an authorization number, in letters.
-const LONGEST_PREFIX: usize = 12;
+const MAX_PREFIX_CHARS: usize = 12;
 
 impl PolicyUrl {
     /// What stands for a section.
@@ -134,9 +134,9 @@ impl<'de> Deserialize<'de> for PayerIdentifier {
 }
 
 impl PlanConfig {
-    pub(super) fn validate(&self) -> Vec<SectionFault> {
+    pub(super) fn validate(&self) -> Vec<SectionError> {
         let mut faults = Vec::new();
-        self.add_faults(&mut |key, message| faults.push(SectionFault::new(key, message)));
+        self.add_faults(&mut |key, message| faults.push(SectionError::new(key, message)));
         faults
     }
 
@@ -162,7 +162,7 @@ impl PlanConfig {
             add("prior_authorization", &format_args!("`{code}` is not a billing code without modifiers"));
         }
         if !is_prefix(&self.authorization_prefix) {
-            add("authorization_prefix", &format_args!("must be 1 to {LONGEST_PREFIX} letters, digits and hyphens"));
+            add("authorization_prefix", &format_args!("must be 1 to {MAX_PREFIX_CHARS} letters, digits and hyphens"));
         }
         if let Some(fault) = self.contact.as_ref().and_then(PlanContact::fault) {
             add("contact", &fault);
@@ -188,13 +188,13 @@ impl PlanContact {
 }
 
 /// The faults of every entry of `[[plans]]`, by its place. `first` is `[plan]`.
-pub(super) fn validate_plans(first: &PlanConfig, plans: &[PlanConfig]) -> Vec<SectionFault> {
+pub(super) fn validate_plans(first: &PlanConfig, plans: &[PlanConfig]) -> Vec<SectionError> {
     let mut faults = Vec::new();
     let mut ids: BTreeSet<&str> = first.id.as_deref().into_iter().collect();
     let mut payers = BTreeSet::new();
     payers.extend(claims(first));
     for (place, plan) in (1..).zip(plans) {
-        let mut add = |key, message: &dyn fmt::Display| faults.push(SectionFault::new(key, format_args!("entry {place}: {message}")));
+        let mut add = |key, message: &dyn fmt::Display| faults.push(SectionError::new(key, format_args!("entry {place}: {message}")));
         if !plan.id.as_deref().is_some_and(|id| ids.insert(id)) {
             add("id", &"must be there, and only once");
         }
@@ -225,5 +225,5 @@ fn is_http(text: &str) -> bool {
 }
 
 fn is_prefix(text: &str) -> bool {
-    (1..=LONGEST_PREFIX).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+    (1..=MAX_PREFIX_CHARS).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
 }

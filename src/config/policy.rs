@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
-use super::error::SectionFault;
+use super::error::SectionError;
 
 /// The source of the policies.
 #[derive(Clone, Debug, Deserialize)]
@@ -16,8 +16,8 @@ pub struct PolicyConfig {
 }
 
 impl PolicyConfig {
-    pub(super) fn validate(&self) -> Vec<SectionFault> {
+    pub(super) fn validate(&self) -> Vec<SectionError> {
         let missing = self.directory.iter().filter(|directory| !directory.is_dir());
-        missing.map(|directory| SectionFault::new("directory", format_args!("`{}` is not a directory", directory.display()))).collect()
+        missing.map(|directory| SectionError::new("directory", format_args!("`{}` is not a directory", directory.display()))).collect()
     }
 }

@@ -10,11 +10,11 @@ use serde::Deserialize;
 use url::Url;
 
 use super::duration;
-use super::error::SectionFault;
+use super::error::SectionError;
 use super::{AuthMode, TlsConfig};
 
 /// The semaphore that counts calls cannot hold more than this by far; nor can a machine.
-const MOST_CONCURRENT_CALLS: usize = 65_536;
+const MAX_CONCURRENT_CALLS: usize = 65_536;
 
 /// The server's address and limits.
 #[derive(Clone, Debug, Deserialize)]
@@ -54,14 +54,14 @@ impl ServerConfig {
         peer.is_loopback() || self.trusted_proxies.iter().any(|network| network.contains(&peer))
     }
 
-    pub(super) fn validate(&self, mode: AuthMode, tls: &TlsConfig) -> Vec<SectionFault> {
+    pub(super) fn validate(&self, mode: AuthMode, tls: &TlsConfig) -> Vec<SectionError> {
         let mut faults = Vec::new();
         let is_reachable = !self.listen.ip().is_loopback();
         // Invariant: an unauthenticated service is never reachable from another machine.
         if is_reachable && mode == AuthMode::Development {
             let message =
                 format_args!("`{}` is not a loopback address, and without `[[clients]]` callers are not authenticated", self.listen);
-            faults.push(SectionFault::new("listen", message));
+            faults.push(SectionError::new("listen", message));
         }
         // Invariant: no token and no patient data cross a network unencrypted by this service's leave.
         if is_reachable && mode == AuthMode::Required && !tls.is_on() && self.trusted_proxies.is_empty() {
@@ -69,13 +69,13 @@ impl ServerConfig {
                 "`{}` is not a loopback address, and there is neither `tls.certificate_file` nor one of `server.trusted_proxies`",
                 self.listen
             );
-            faults.push(SectionFault::new("listen", message));
+            faults.push(SectionError::new("listen", message));
         }
         if let Some(url) = self.public_url.as_ref().filter(|url| !is_base(url)) {
-            faults.push(SectionFault::new("public_url", format_args!("`{url}` must be http or https, without user, query or fragment")));
+            faults.push(SectionError::new("public_url", format_args!("`{url}` must be http or https, without user, query or fragment")));
         }
-        if self.max_concurrent_calls.get() > MOST_CONCURRENT_CALLS {
-            faults.push(SectionFault::new("max_concurrent_calls", format_args!("at most {MOST_CONCURRENT_CALLS}")));
+        if self.max_concurrent_calls.get() > MAX_CONCURRENT_CALLS {
+            faults.push(SectionError::new("max_concurrent_calls", format_args!("at most {MAX_CONCURRENT_CALLS}")));
         }
         faults
     }

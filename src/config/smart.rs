@@ -13,7 +13,7 @@ use url::{Host, Url};
 use super::addresses::is_public;
 use super::clients::no_such_plan;
 use super::cors::is_origin;
-use super::error::SectionFault;
+use super::error::SectionError;
 use super::{FhirServerConfig, PlanConfig, duration};
 
 /// What the app asks for where its entry names nothing else: the launch's patient, who the user is, and what the policy reads
@@ -160,15 +160,15 @@ pub(super) struct Surroundings<'c> {
 type Add<'a> = dyn FnMut(&'static str, &dyn fmt::Display) + 'a;
 
 impl SmartConfig {
-    pub(super) fn validate(&self, around: &Surroundings<'_>) -> Vec<SectionFault> {
+    pub(super) fn validate(&self, around: &Surroundings<'_>) -> Vec<SectionError> {
         let mut faults = Vec::new();
         if !self.ehrs.is_empty() && around.public_url.is_none() {
-            faults.push(SectionFault::new("ehrs", "needs `server.public_url`, where EHRs send their users back to"));
+            faults.push(SectionError::new("ehrs", "needs `server.public_url`, where EHRs send their users back to"));
         }
         let (mut names, mut servers) = (BTreeSet::new(), BTreeSet::new());
         for (place, ehr) in (1..).zip(&self.ehrs) {
             let mut add: Box<Add<'_>> =
-                Box::new(|key, message| faults.push(SectionFault::new(key, format_args!("entry {place}: {message}"))));
+                Box::new(|key, message| faults.push(SectionError::new(key, format_args!("entry {place}: {message}"))));
             if ehr.name.trim().is_empty() || !names.insert(&ehr.name) {
                 add("ehrs.name", &"must be there, and only once");
             }

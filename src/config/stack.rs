@@ -5,9 +5,9 @@ use figment::error::Kind;
 use figment::{Figment, Provider};
 use serde::de::DeserializeOwned;
 
-use super::error::SectionFault;
+use super::error::SectionError;
 use super::{
-    AuthConfig, ClientConfig, Config, ConfigError, CorsConfig, CrdConfig, DevelopmentConfig, Fault, FhirConfig, FhirServerConfig,
+    AuthConfig, ClientConfig, Config, ConfigError, CorsConfig, CrdConfig, DevelopmentConfig, FhirConfig, FhirServerConfig, InvalidSetting,
     LedgerConfig, LimitsConfig, LogConfig, MetricsConfig, Origin, PlanConfig, PolicyConfig, ServerConfig, SmartConfig, TlsConfig,
     TracesConfig,
 };
@@ -18,7 +18,7 @@ use super::{clients, fhir, plan, smart};
 pub(super) struct Stack {
     merged: Figment,
     layers: Vec<(Origin, Figment)>,
-    faults: Vec<Fault>,
+    faults: Vec<InvalidSetting>,
 }
 
 impl Stack {
@@ -65,11 +65,11 @@ impl Stack {
         if self.faults.is_empty() { Ok(config) } else { Err(ConfigError::Invalid { faults: self.faults }) }
     }
 
-    fn record(&mut self, section: &str, found: Vec<SectionFault>) {
-        for SectionFault { key, message } in found {
+    fn record(&mut self, section: &str, found: Vec<SectionError>) {
+        for SectionError { key, message } in found {
             let key = format!("{section}.{key}");
             let origin = self.origin_of(&key);
-            self.faults.push(Fault { key, origin, message });
+            self.faults.push(InvalidSetting { key, origin, message });
         }
     }
 
@@ -150,13 +150,13 @@ fn list_error<Block: DeserializeOwned>(figment: &Figment, name: &str) -> Option<
     Some(error)
 }
 
-fn fault(error: figment::Error, origin: &Origin) -> Fault {
+fn fault(error: figment::Error, origin: &Origin) -> InvalidSetting {
     let message = match error.kind {
         Kind::UnknownField(_, expected) => format!("unknown key; known here are {}", in_backticks(expected)),
         Kind::UnknownVariant(name, expected) => format!("unknown value `{name}`; known here are {}", in_backticks(expected)),
         kind => kind.to_string(),
     };
-    Fault { key: error.path.join("."), origin: origin.clone(), message }
+    InvalidSetting { key: error.path.join("."), origin: origin.clone(), message }
 }
 
 fn in_backticks(names: &[&str]) -> String {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
-use super::error::SectionFault;
+use super::error::SectionError;
 
 /// TLS of the service's own listener. With nothing set it speaks plain HTTP.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -26,16 +26,16 @@ impl TlsConfig {
         self.certificate_file.is_some()
     }
 
-    pub(super) fn validate(&self) -> Vec<SectionFault> {
+    pub(super) fn validate(&self) -> Vec<SectionError> {
         let mut faults = Vec::new();
         if self.certificate_file.is_some() && self.private_key_file.is_none() {
-            faults.push(SectionFault::new("certificate_file", "needs `tls.private_key_file`"));
+            faults.push(SectionError::new("certificate_file", "needs `tls.private_key_file`"));
         }
         if self.certificate_file.is_none() && self.private_key_file.is_some() {
-            faults.push(SectionFault::new("private_key_file", "needs `tls.certificate_file`"));
+            faults.push(SectionError::new("private_key_file", "needs `tls.certificate_file`"));
         }
         if self.client_ca_file.is_some() && !self.is_on() {
-            faults.push(SectionFault::new("client_ca_file", "needs `tls.certificate_file`"));
+            faults.push(SectionError::new("client_ca_file", "needs `tls.certificate_file`"));
         }
         faults
     }

@@ -4,7 +4,7 @@
 use serde::Deserialize;
 use url::Url;
 
-use super::error::SectionFault;
+use super::error::SectionError;
 
 /// Where traces go.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -17,17 +17,17 @@ pub struct TracesConfig {
 }
 
 impl TracesConfig {
-    pub(super) fn validate(&self) -> Vec<SectionFault> {
+    pub(super) fn validate(&self) -> Vec<SectionError> {
         let mut faults = Vec::new();
         if self.endpoint.is_some() && !cfg!(feature = "opentelemetry") {
-            faults.push(SectionFault::new("endpoint", "this program was built without traces; build it with `--features opentelemetry`"));
+            faults.push(SectionError::new("endpoint", "this program was built without traces; build it with `--features opentelemetry`"));
         }
         // It is not quoted: it may hold a password.
         if self.endpoint.as_ref().is_some_and(|url| !is_plain(url)) {
-            faults.push(SectionFault::new("endpoint", "must be http or https, without user, query or fragment"));
+            faults.push(SectionError::new("endpoint", "must be http or https, without user, query or fragment"));
         }
         if !(0.0..=1.0).contains(&self.sample_ratio) {
-            faults.push(SectionFault::new("sample_ratio", "must be 0 to 1"));
+            faults.push(SectionError::new("sample_ratio", "must be 0 to 1"));
         }
         faults
     }

@@ -10,18 +10,18 @@ use chrono::NaiveDate;
 use super::code_map::LocalCodes;
 use super::concepts::{CodeUse, words};
 use super::index::Indices;
+use super::patient_matcher::PatientMatcher;
 use super::record::Record;
-use super::subject::Subject;
 use super::text::Text;
 use super::views::{AllergyView, ConceptView, ConditionView};
-use super::written::{Written, date};
+use super::written::{DateElement, date};
 use crate::policy::{Allergy, Condition, Policy, Reference, ValueSet};
 
 /// Reads the chart with the value sets of one policy version.
-pub(crate) struct Chart<'e, 'a> {
+pub(crate) struct ChartReader<'e, 'a> {
     pub policy: &'e Policy,
     pub record: &'e Record<'a>,
-    pub subject: Subject<'e>,
+    pub subject: PatientMatcher<'e>,
     /// What references can name.
     pub(super) indices: Indices<'e, 'a>,
     /// The client's own codes, where it has any.
@@ -58,15 +58,15 @@ pub(crate) fn text<'t>(text: Option<&'t Text<'_>>) -> &'t str {
     text.map_or("", Text::as_str)
 }
 
-impl<'e, 'a> Chart<'e, 'a> {
-    pub(crate) fn new(policy: &'e Policy, record: &'e Record<'a>, subject: Subject<'e>, options: &'e ReadingOptions) -> Self {
+impl<'e, 'a> ChartReader<'e, 'a> {
+    pub(crate) fn new(policy: &'e Policy, record: &'e Record<'a>, subject: PatientMatcher<'e>, options: &'e ReadingOptions) -> Self {
         let (local_codes, form_canonicals) = (options.local_codes.as_deref(), &*options.form_canonicals);
         let birth_date = record.birth_date(subject);
-        Self { policy, record, subject, indices: Indices::of(record), local_codes, form_canonicals, birth_date }
+        Self { policy, record, subject, indices: Indices::new(record), local_codes, form_canonicals, birth_date }
     }
 }
 
-impl<'a> Chart<'_, 'a> {
+impl<'a> ChartReader<'_, 'a> {
     pub(crate) fn conditions(&self) -> Vec<Condition<'a>> {
         self.record.conditions.iter().filter_map(|condition| self.condition(condition)).collect()
     }
@@ -85,7 +85,7 @@ impl<'a> Chart<'_, 'a> {
             return None;
         }
         let period = condition.onset_period.as_ref().and_then(|period| period.start.as_ref());
-        let onset = |text| Written::read_after(text, self.birth_date).date();
+        let onset = |text| DateElement::read_after(text, self.birth_date).date();
         Some(Condition {
             reference: Reference::new("Condition", id(condition.id.as_ref())),
             sets: coded.sets,
@@ -147,7 +147,7 @@ fn clinical_status<'k>(status: Option<&ConceptView<'_>>, known: &[&'k str]) -> O
 }
 
 fn is_active(condition: &ConditionView<'_>) -> bool {
-    let has_abated = Written::read(condition.abatement_date_time.as_ref()) != Written::Absent
+    let has_abated = DateElement::read(condition.abatement_date_time.as_ref()) != DateElement::Absent
         || condition.abatement_age.is_some()
         || condition.abatement_period.is_some()
         || condition.abatement_range.is_some()

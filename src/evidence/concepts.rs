@@ -6,7 +6,7 @@ use std::collections::{BTreeSet, HashSet};
 
 use serde_json::value::RawValue;
 
-use super::chart::{Chart, id, text};
+use super::chart::{ChartReader, id, text};
 use super::code_map::LocalCodes;
 use super::resource::view;
 use super::views::{CodingView, ConceptView, ConditionView, ExtensionView, ReferenceView};
@@ -77,7 +77,7 @@ const REGION_SETS: [ValueSet; 5] = [
 const SIDE_SETS: [(ValueSet, Side); 3] =
     [(ValueSet::SideLeft, Side::Left), (ValueSet::SideRight, Side::Right), (ValueSet::SideBoth, Side::Both)];
 
-impl<'a> Chart<'_, 'a> {
+impl<'a> ChartReader<'_, 'a> {
     /// What a coding is, by itself and by the client's map of local codes.
     pub(crate) fn lookup(&self, coding: &CodingView<'a>, code_use: CodeUse) -> Lookup {
         let sets = &self.policy.value_sets;

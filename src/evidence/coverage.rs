@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 use std::collections::HashSet;
 
-use super::chart::{Chart, id, text};
+use super::chart::{ChartReader, id, text};
 use super::concepts::{CodeUse, words as words_of};
 use super::index::id_in;
 use super::lenient::Lenient;
@@ -22,7 +22,7 @@ pub struct Insurance<'a> {
     pub insurer: Option<Cow<'a, str>>,
 }
 
-impl<'a> Chart<'_, 'a> {
+impl<'a> ChartReader<'_, 'a> {
     /// The coverages that count, those the orders name first, then by id.
     fn coverages(&self, drafts: &[DraftOrder<'a>]) -> Vec<&CoverageView<'a>> {
         let insurances = drafts.iter().flat_map(|draft| draft.view.insurance.iter().flatten());

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::chart::{Chart, id, text};
+use super::chart::{ChartReader, id, text};
 use super::lenient_views::{AnswerView, ItemView};
 use super::text::Text;
 use super::views::ResponseView;
@@ -15,7 +15,7 @@ use crate::policy::{
 /// A response with this many questions of the form is an answer to it, whatever questionnaire it names.
 const MIN_KNOWN_QUESTIONS: usize = 2;
 
-impl<'a> Chart<'_, 'a> {
+impl<'a> ChartReader<'_, 'a> {
     /// The forms that are finished, and those that do not count whatever the day.
     pub(crate) fn forms(&self) -> (Vec<Form<'a>>, Vec<UncountedForm<'a>>) {
         let (mut forms, mut others) = (Vec::new(), Vec::new());

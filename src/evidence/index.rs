@@ -49,7 +49,7 @@ pub(super) struct Index<'e, T> {
 }
 
 impl<'e, 'a: 'e, T: Referable<'a>> Index<'e, T> {
-    fn of(resources: impl Iterator<Item = &'e T>) -> Self {
+    fn new(resources: impl Iterator<Item = &'e T>) -> Self {
         let (mut by_id, mut by_url): (HashMap<_, Vec<_>>, HashMap<_, Vec<_>>) = (HashMap::new(), HashMap::new());
         for resource in resources {
             let [id, full_url] = resource.names();
@@ -89,7 +89,7 @@ pub(super) struct Indices<'e, 'a> {
 }
 
 impl<'e, 'a> Indices<'e, 'a> {
-    pub(super) fn of(record: &'e Record<'a>) -> Self {
+    pub(super) fn new(record: &'e Record<'a>) -> Self {
         Self {
             record,
             conditions: OnceCell::new(),
@@ -101,15 +101,15 @@ impl<'e, 'a> Indices<'e, 'a> {
     }
 
     pub(super) fn conditions(&self) -> &Index<'e, ConditionView<'a>> {
-        self.conditions.get_or_init(|| Index::of(self.record.conditions.iter().chain(&self.record.drafted_conditions)))
+        self.conditions.get_or_init(|| Index::new(self.record.conditions.iter().chain(&self.record.drafted_conditions)))
     }
 
     pub(super) fn medications(&self) -> &Index<'e, MedicationView<'a>> {
-        self.medications.get_or_init(|| Index::of(self.record.medications.iter()))
+        self.medications.get_or_init(|| Index::new(self.record.medications.iter()))
     }
 
     pub(super) fn organizations(&self) -> &Index<'e, OrganizationView<'a>> {
-        self.organizations.get_or_init(|| Index::of(self.record.organizations.iter()))
+        self.organizations.get_or_init(|| Index::new(self.record.organizations.iter()))
     }
 
     /// Each concept that says what the performers of references are: a role's code and specialty, a practitioner's
@@ -130,9 +130,9 @@ impl<'e, 'a> Indices<'e, 'a> {
             }
         }
         for name in names.into_iter().filter(|name| !name.starts_with('#')) {
-            let roles = self.practitioner_roles.get_or_init(|| Index::of(self.record.practitioner_roles.iter()));
+            let roles = self.practitioner_roles.get_or_init(|| Index::new(self.record.practitioner_roles.iter()));
             roles.named(name).iter().for_each(|role| each_of_role(role, read));
-            let practitioners = self.practitioners.get_or_init(|| Index::of(self.record.practitioners.iter()));
+            let practitioners = self.practitioners.get_or_init(|| Index::new(self.record.practitioners.iter()));
             practitioners.named(name).iter().for_each(|practitioner| each_of_practitioner(practitioner, read));
         }
     }

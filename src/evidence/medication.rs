@@ -2,21 +2,21 @@
 
 use chrono::NaiveDate;
 
-use super::chart::{Chart, id, text};
+use super::chart::{ChartReader, id, text};
 use super::concepts::{CodeUse, Coded, RegionParts, is_contained_as};
 use super::lenient::Lenient;
 use super::lenient_views::{DispenseView, DosageRepeatView, DosageView, LenientPeriodView, LenientQuantityView};
 use super::resource::view;
 use super::text::Text;
 use super::views::{ConceptView, MedicationRequestView, MedicationStatementView, MedicationView, ReferenceView};
-use super::written::{Written, span};
+use super::written::{DateElement, span};
 use crate::policy::{DateInterval, Label, NsaidUse, Reference, Span, ValueSet};
 
 const COUNTING_STATUSES: [&str; 4] = ["active", "completed", "stopped", "on-hold"];
 
 const COUNTING_INTENTS: [&str; 5] = ["order", "original-order", "reflex-order", "filler-order", "instance-order"];
 
-impl<'a> Chart<'_, 'a> {
+impl<'a> ChartReader<'_, 'a> {
     pub(crate) fn nsaids(&self) -> Vec<NsaidUse<'a>> {
         let statements = self.record.medication_statements.iter().filter_map(|statement| self.nsaid_statement(statement));
         statements.chain(self.record.medication_requests.iter().filter_map(|request| self.nsaid_request(request))).collect()
@@ -113,15 +113,15 @@ fn is_as_needed(dosage: Option<&DosageView<'_>>) -> bool {
 
 fn stated_span(statement: &MedicationStatementView<'_>) -> Span {
     let period = statement.effective_period.as_ref();
-    let start = Written::read(period.and_then(|period| period.start.as_ref()));
-    let end = Written::read(period.and_then(|period| period.end.as_ref()));
+    let start = DateElement::read(period.and_then(|period| period.start.as_ref()));
+    let end = DateElement::read(period.and_then(|period| period.end.as_ref()));
     match (start, end) {
-        (Written::Absent, Written::Absent) => {
-            let day = Written::read(statement.effective_date_time.as_ref()).date();
+        (DateElement::Absent, DateElement::Absent) => {
+            let day = DateElement::read(statement.effective_date_time.as_ref()).date();
             day.map_or(Span::Unproven, |day| span(day, day))
         }
-        (Written::Date(first), Written::Date(last)) => span(first, last),
-        (Written::Date(first), Written::Absent) => match first.full() {
+        (DateElement::Date(first), DateElement::Date(last)) => span(first, last),
+        (DateElement::Date(first), DateElement::Absent) => match first.full() {
             Some(first) if text(statement.status.as_ref()) == "active" => Span::Since(first),
             Some(first) => Span::Days(first, first),
             None => Span::Unproven,
@@ -133,7 +133,7 @@ fn stated_span(statement: &MedicationStatementView<'_>) -> Span {
 fn prescribed_span(request: &MedicationRequestView<'_>, status: &str) -> Span {
     let dispense = request.dispense_request.as_ref().and_then(|dispense| dispense.0.as_ref());
     let validity = dispense.and_then(|dispense| dispense.validity_period.0.as_ref()?.start.0.as_ref());
-    let start = Written::read(validity).date().or_else(|| Written::read(request.authored_on.as_ref()).date());
+    let start = DateElement::read(validity).date().or_else(|| DateElement::read(request.authored_on.as_ref()).date());
     let Some(start) = start.and_then(DateInterval::full) else { return Span::Unproven };
     if matches!(status, "stopped" | "on-hold") {
         return Span::Days(start, start);
@@ -144,10 +144,10 @@ fn prescribed_span(request: &MedicationRequestView<'_>, status: &str) -> Span {
     if let Some(days) = supply.or_else(|| days(repeat?.bounds_duration.0.as_ref())) {
         return lasting(start, days);
     }
-    match Written::read(repeat.and_then(|repeat| bounds_end(repeat.bounds_period.0.as_ref()))) {
-        Written::Date(end) => span(DateInterval::day(start), end),
-        Written::NoDate => Span::Unproven,
-        Written::Absent => lasting(start, dispensed_days(dispense, dosage, status).unwrap_or(1)),
+    match DateElement::read(repeat.and_then(|repeat| bounds_end(repeat.bounds_period.0.as_ref()))) {
+        DateElement::Date(end) => span(DateInterval::day(start), end),
+        DateElement::NoDate => Span::Unproven,
+        DateElement::Absent => lasting(start, dispensed_days(dispense, dosage, status).unwrap_or(1)),
     }
 }
 

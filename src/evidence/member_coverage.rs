@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 use chrono::NaiveDate;
 use serde_json::value::RawValue;
 
-use super::chart::{Chart, id, text};
+use super::chart::{ChartReader, id, text};
 use super::coverage::words;
 use super::index::id_in;
 use super::kind::Kind;
@@ -69,11 +69,11 @@ pub struct Identifier<'a> {
 }
 
 /// More active coverages than anybody has: they are not weighed against each other.
-const MOST_WEIGHED: usize = 50;
+const MAX_WEIGHED: usize = 50;
 
 /// A Coverage has one payor, seldom two; an Organization a few identifiers.
-const MOST_PAYORS: usize = 10;
-const MOST_IDENTIFIERS: usize = 20;
+const MAX_PAYORS: usize = 10;
+const MAX_IDENTIFIERS: usize = 20;
 
 impl<'a> CoverageFound<'a> {
     /// The same, or of several the one Coverage for which `counts`, if it is the only one.
@@ -113,10 +113,10 @@ struct Insurances<'d, 'a> {
     contained: Vec<CoverageView<'a>>,
 }
 
-impl<'a> Chart<'_, 'a> {
+impl<'a> ChartReader<'_, 'a> {
     /// The Coverage that an order for a day is judged by. Where the order names coverages, no other counts.
     pub(crate) fn coverage(&self, draft: &DraftOrder<'a>, on: NaiveDate) -> CoverageFound<'a> {
-        let insurances = Insurances::of(draft);
+        let insurances = Insurances::from_draft(draft);
         let mut active: BTreeMap<Cow<'a, str>, &CoverageView<'a>> = BTreeMap::new();
         let mut latest: Option<Candidate<'_, 'a>> = None;
         for candidate in self.candidates(&insurances) {
@@ -125,7 +125,7 @@ impl<'a> Chart<'_, 'a> {
             } else if latest.as_ref().is_none_or(|latest| latest.rank() < candidate.rank()) {
                 latest = Some(candidate);
             }
-            if active.len() > MOST_WEIGHED {
+            if active.len() > MAX_WEIGHED {
                 return CoverageFound::Several(Vec::new());
             }
         }
@@ -159,7 +159,7 @@ impl<'a> Chart<'_, 'a> {
             id: id(view.id.as_ref()),
             is_active,
             period_end: last_day(view),
-            payors: view.payor.iter().flatten().take(MOST_PAYORS).map(|payor| self.payor(view, payor)).collect(),
+            payors: view.payor.iter().flatten().take(MAX_PAYORS).map(|payor| self.payor(view, payor)).collect(),
             payor_reference: view.payor.iter().flatten().find_map(organization),
             line: self.line_of_business(view),
         }
@@ -171,7 +171,7 @@ impl<'a> Chart<'_, 'a> {
         told.names.extend(words(payor.display.as_ref()));
         self.with_organization(coverage, payor, |organization| {
             let identifiers = organization.identifier.and_then(view::<Vec<&'a RawValue>>).unwrap_or_default();
-            let identifiers = identifiers.into_iter().take(MOST_IDENTIFIERS).filter_map(view::<IdentifierView<'a>>);
+            let identifiers = identifiers.into_iter().take(MAX_IDENTIFIERS).filter_map(view::<IdentifierView<'a>>);
             told.identifiers.extend(identifiers.filter_map(identifier));
             told.names.extend(words(organization.name.as_ref()));
         });
@@ -180,7 +180,7 @@ impl<'a> Chart<'_, 'a> {
 }
 
 impl<'d, 'a> Insurances<'d, 'a> {
-    fn of(draft: &'d DraftOrder<'a>) -> Self {
+    fn from_draft(draft: &'d DraftOrder<'a>) -> Self {
         let references = draft.view.insurance.iter().flatten().filter_map(|insurance| insurance.reference.as_ref());
         let by_address: HashMap<_, _> = references.clone().map(|reference| (reference.as_str(), reference)).collect();
         let by_id = references.filter_map(|reference| Some((id_in(reference.as_str(), "Coverage")?, reference))).collect();

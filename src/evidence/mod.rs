@@ -2,12 +2,12 @@
 //! Resources are read through borrowed views of just the elements the policy needs; one that cannot be read is noted
 //! and harms nothing but itself. Pure: no I/O, no clock.
 
+mod buffered_map;
 mod chart;
 mod code_map;
 mod concepts;
 mod coverage;
 mod form;
-mod gather;
 mod index;
 mod kind;
 mod lenient;
@@ -17,28 +17,28 @@ mod member_coverage;
 mod named_orders;
 mod observations;
 mod orders;
+mod patient_matcher;
+mod patient_record;
 mod procedures;
 mod record;
-mod referred;
-mod replay;
 mod resource;
 mod source;
-mod subject;
 mod text;
 mod unread;
+mod unresolved_references;
 mod views;
 mod written;
 
 pub use chart::ReadingOptions;
 pub use code_map::{LocalCodes, Mapped};
 pub use coverage::Insurance;
-pub use gather::{Gathered, PrefetchEntries, Prefetched, RawPrefetch, Reading};
 pub use kind::Kind;
 pub use member_coverage::{CoverageFound, Identifier, MemberCoverage, Payor};
 pub use named_orders::NamedOrders;
 pub use orders::{DraftOrder, UnreadDraft};
+pub use patient_record::{PatientRecord, PrefetchEntries, Prefetched, RawPrefetch, Reading};
 pub use record::{NOT_ASKED_FOR, PrefetchKeys};
-pub use referred::{Payors, REFERRED_TYPES};
 pub use resource::Unreadable;
 pub use source::{Source, Sources, by_reason};
 pub use text::Text;
+pub use unresolved_references::{PayorLookup, REFERRED_TYPES};

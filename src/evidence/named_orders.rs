@@ -8,11 +8,11 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::chart::text;
-use super::gather::Gathered;
 use super::index::id_in;
 use super::orders::{DraftKind, DraftOrder, UnreadDraft};
+use super::patient_matcher::PatientMatcher;
+use super::patient_record::PatientRecord;
 use super::resource::{Resource, view};
-use super::subject::Subject;
 use super::text::Text;
 use super::views::{AppointmentView, ConceptView, ParticipantView, ReferenceView, ServiceRequestView, TaskView};
 
@@ -120,7 +120,7 @@ impl<'a> NamedOrders<'a> {
     /// The place of the first appointment that is for another patient.
     #[must_use]
     pub fn of_another(&self, patient_id: &str) -> Option<usize> {
-        let subject = Subject::new(patient_id);
+        let subject = PatientMatcher::new(patient_id);
         let other = |appointment: &&Appointment<'_>| {
             let mut patients = patients(&appointment.view).peekable();
             patients.peek().is_some() && !patients.any(|patient| subject.is(Some(patient)))
@@ -130,24 +130,24 @@ impl<'a> NamedOrders<'a> {
 
     /// The ids of the orders that were not found. An order that was found and cannot be read is not missing.
     #[must_use]
-    pub fn missing(&self, gathered: &Gathered<'_>) -> Vec<String> {
-        let missing = self.orders.iter().filter(|order| !gathered.has_order(&order.id));
+    pub fn missing(&self, patient_record: &PatientRecord<'_>) -> Vec<String> {
+        let missing = self.orders.iter().filter(|order| !patient_record.has_order(&order.id));
         missing.map(|order| order.id.clone()).collect()
     }
 }
 
-impl<'a> Gathered<'a> {
+impl<'a> PatientRecord<'a> {
     /// The appointments that are for no order, each read as one.
     #[must_use]
     pub fn of_appointments(named: NamedOrders<'a>, patient_id: &str) -> (Self, NamedOrders<'a>) {
         let NamedOrders { orders, appointments, unreadable } = named;
         // They are noted as any other resource that cannot be read.
-        let mut gathered = Self::of_orders(unreadable.into_iter().map(|raw| (None, Some(raw))));
+        let mut patient_record = Self::of_orders(unreadable.into_iter().map(|raw| (None, Some(raw))));
         let (for_orders, others): (Vec<_>, Vec<_>) = appointments.into_iter().partition(|appointment| is_for_an_order(&appointment.view));
         for Appointment { position, raw, view } in others {
-            gathered.add_draft(DraftOrder::new(DraftKind::Appointment, as_order(view, patient_id), position, raw));
+            patient_record.add_draft(DraftOrder::new(DraftKind::Appointment, as_order(view, patient_id), position, raw));
         }
-        (gathered, NamedOrders { orders, appointments: for_orders, unreadable: Vec::new() })
+        (patient_record, NamedOrders { orders, appointments: for_orders, unreadable: Vec::new() })
     }
 
     /// Adds the named orders that are found among resources, which may be Bundles.
@@ -184,7 +184,7 @@ impl<'a> Gathered<'a> {
     }
 }
 
-impl Gathered<'_> {
+impl PatientRecord<'_> {
     /// Whether an order of this id is among the drafts, readable or not.
     fn has_order(&self, id: &str) -> bool {
         self.drafts().iter().any(|draft| draft.is_order() && draft.id() == id) || self.unread_drafts().iter().any(|draft| draft.id() == id)
@@ -231,7 +231,7 @@ fn as_order<'a>(view: AppointmentView<'a>, patient_id: &str) -> ServiceRequestVi
     let mut patients: Vec<_> =
         view.participant.into_iter().flatten().filter_map(|participant| participant.actor).filter(is_patient).collect();
     // Of a group's visit, the one it is asked about.
-    let own = patients.iter().position(|patient| Subject::new(patient_id).is(Some(patient))).unwrap_or_default();
+    let own = patients.iter().position(|patient| PatientMatcher::new(patient_id).is(Some(patient))).unwrap_or_default();
     let subject = (!patients.is_empty()).then(|| patients.swap_remove(own));
     let codings: Vec<_> = view.service_type.into_iter().flatten().flat_map(|concept| concept.coding.unwrap_or_default()).collect();
     ServiceRequestView {
@@ -272,7 +272,7 @@ fn is_patient(actor: &ReferenceView<'_>) -> bool {
 /// What tells a resource, or a Bundle of them.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Glance<'a> {
+struct ResourceHeader<'a> {
     #[serde(borrow, default)]
     resource_type: Option<Text<'a>>,
     #[serde(borrow, default)]
@@ -288,12 +288,12 @@ struct GlancedEntry<'a> {
 }
 
 fn type_of(raw: &RawValue) -> Option<Text<'_>> {
-    serde_json::from_str::<Glance<'_>>(raw.get()).ok()?.resource_type
+    serde_json::from_str::<ResourceHeader<'_>>(raw.get()).ok()?.resource_type
 }
 
 /// The orders of a resource, by their ids, each as it was written.
 fn collect<'a>(raw: &'a RawValue, depth: usize, found: &mut Vec<(Text<'a>, &'a RawValue)>) {
-    let Ok(Glance { resource_type: Some(kind), id, entry }) = serde_json::from_str::<Glance<'a>>(raw.get()) else { return };
+    let Ok(ResourceHeader { resource_type: Some(kind), id, entry }) = serde_json::from_str::<ResourceHeader<'a>>(raw.get()) else { return };
     match (kind.as_str(), id) {
         (ORDER, Some(id)) => found.push((id, raw)),
         ("Bundle", _) if depth < DEEPEST_BUNDLE => {
@@ -330,29 +330,29 @@ mod tests {
         ];
         let tasks = [r#"{"focus":{"reference":"ServiceRequest/b"},"restriction":{"period":{"start":"2026-03-01"}}}"#, "7"].map(raw);
         let named = NamedOrders::dispatched(&references.map(Cow::Borrowed), &tasks);
-        let gathered = Gathered::of_orders([]).with_named(&named, [raw(PAGE)]);
+        let patient_record = PatientRecord::of_orders([]).with_named(&named, [raw(PAGE)]);
         let expected = [("b".to_owned(), Some("2026-03-01".to_owned())), ("a".to_owned(), Some("2026-01-01".to_owned()))];
-        assert_eq!(due(gathered.drafts()), expected);
-        assert_eq!(named.missing(&gathered), ["c"]);
+        assert_eq!(due(patient_record.drafts()), expected);
+        assert_eq!(named.missing(&patient_record), ["c"]);
     }
 
     #[test]
     fn an_order_that_was_found_and_cannot_be_read_is_not_missing() {
         let unreadable = r#"{"resourceType":"ServiceRequest","id":"u","status":7,"code":{"coding":[{"code":"27096"}]}}"#;
         let named = NamedOrders::dispatched(&["ServiceRequest/u", "ServiceRequest/c"].map(Cow::Borrowed), &[]);
-        let gathered = Gathered::of_orders([]).with_named(&named, [raw(unreadable)]).with_named(&named, [raw(unreadable)]);
-        assert!(gathered.drafts().is_empty());
-        assert_eq!(gathered.unread_drafts().len(), 1);
-        assert_eq!(named.missing(&gathered), ["c"]);
+        let patient_record = PatientRecord::of_orders([]).with_named(&named, [raw(unreadable)]).with_named(&named, [raw(unreadable)]);
+        assert!(patient_record.drafts().is_empty());
+        assert_eq!(patient_record.unread_drafts().len(), 1);
+        assert_eq!(named.missing(&patient_record), ["c"]);
     }
 
     #[test]
     fn an_appointment_gives_its_order_the_day() {
         let appointment =
             r#"{"resourceType":"Appointment","id":"t","start":"2026-05-01T10:00:00Z","basedOn":[{"reference":"ServiceRequest/a"}]}"#;
-        let (gathered, named) = Gathered::of_appointments(NamedOrders::booked([Some(raw(appointment))], 9), "p");
-        let gathered = gathered.with_named(&named, [raw(PAGE)]);
-        assert_eq!(due(gathered.drafts()), [("a".to_owned(), Some("2026-05-01".to_owned()))]);
+        let (patient_record, named) = PatientRecord::of_appointments(NamedOrders::booked([Some(raw(appointment))], 9), "p");
+        let patient_record = patient_record.with_named(&named, [raw(PAGE)]);
+        assert_eq!(due(patient_record.drafts()), [("a".to_owned(), Some("2026-05-01".to_owned()))]);
     }
 
     #[test]
@@ -361,15 +361,15 @@ mod tests {
             "participant":[{"actor":{"reference":"Practitioner/d"}},{"actor":{"reference":"Patient/p"}}]}"#;
         let named = NamedOrders::booked([None, Some(raw("7")), Some(raw(r#"{"resourceType":"Slot"}"#)), Some(raw(appointment))], 9);
         assert_eq!((named.of_another("p"), named.of_another("q")), (None, Some(3)));
-        let (gathered, _) = Gathered::of_appointments(named, "p");
-        assert_eq!(due(gathered.drafts()), [("t".to_owned(), Some("2026-05-02".to_owned()))]);
-        assert!(gathered.drafts().iter().all(|draft| draft.is_for("p") && !draft.is_for("q") && !draft.is_order()));
+        let (patient_record, _) = PatientRecord::of_appointments(named, "p");
+        assert_eq!(due(patient_record.drafts()), [("t".to_owned(), Some("2026-05-02".to_owned()))]);
+        assert!(patient_record.drafts().iter().all(|draft| draft.is_for("p") && !draft.is_for("q") && !draft.is_order()));
     }
 
     #[test]
     fn an_appointment_that_does_not_take_place_asks_for_nothing() {
         let appointment = r#"{"resourceType":"Appointment","id":"t","status":"cancelled","basedOn":[{"reference":"ServiceRequest/a"}]}"#;
-        let (gathered, named) = Gathered::of_appointments(NamedOrders::booked([Some(raw(appointment))], 9), "p");
-        assert!(gathered.with_named(&named, [raw(PAGE)]).drafts().is_empty());
+        let (patient_record, named) = PatientRecord::of_appointments(NamedOrders::booked([Some(raw(appointment))], 9), "p");
+        assert!(patient_record.with_named(&named, [raw(PAGE)]).drafts().is_empty());
     }
 }

@@ -1,14 +1,14 @@
 //! From Observations to examination findings and pain scores.
 
-use super::chart::{Chart, id, text};
+use super::chart::{ChartReader, id, text};
 use super::concepts::{CodeUse, Coded, RegionParts, SideParts};
 use super::form::instant;
 use super::text::Text;
 use super::views::{ConceptView, ObservationView, QuantityView};
-use super::written::Written;
+use super::written::DateElement;
 use crate::policy::{DateInterval, Examination, Finding, PainScore, Reference, Side, ValueSet};
 
-impl<'a> Chart<'_, 'a> {
+impl<'a> ChartReader<'_, 'a> {
     /// The examination findings and pain scores.
     pub(crate) fn observations(&self) -> (Vec<Finding<'a>>, Vec<PainScore<'a>>) {
         let (mut findings, mut pain_scores) = (Vec::new(), Vec::new());
@@ -109,7 +109,7 @@ fn observed_on<'o, 'a>(observation: &'o ObservationView<'a>) -> (Option<DateInte
     let period = observation.effective_period.as_ref();
     let candidates =
         [observation.effective_date_time.as_ref(), period.and_then(|period| period.start.as_ref()), observation.issued.as_ref()];
-    let dated = |text: Option<&'o Text<'a>>| Written::read(text).date().map(|date| (Some(date), text));
+    let dated = |text: Option<&'o Text<'a>>| DateElement::read(text).date().map(|date| (Some(date), text));
     candidates.into_iter().find_map(dated).unwrap_or_default()
 }
 

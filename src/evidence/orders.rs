@@ -4,10 +4,10 @@ use std::collections::HashSet;
 
 use serde_json::value::RawValue;
 
-use super::chart::{Chart, id, text};
+use super::chart::{ChartReader, id, text};
 use super::concepts::{CodeUse, Coded, RegionParts, SideParts, label};
 use super::index::id_in;
-use super::subject::Subject;
+use super::patient_matcher::PatientMatcher;
 use super::text::Text;
 use super::unread::UnreadView;
 use super::views::{ConceptView, Flag, PeriodView, ServiceRequestView, TimingView};
@@ -98,7 +98,7 @@ impl DraftOrder<'_> {
     /// Whether it is for this patient; one that names nobody is.
     #[must_use]
     pub fn is_for(&self, patient_id: &str) -> bool {
-        Subject::new(patient_id).is(self.view.subject.as_ref())
+        PatientMatcher::new(patient_id).is(self.view.subject.as_ref())
     }
 
     /// Whether it is a `ServiceRequest`.
@@ -186,7 +186,7 @@ fn window_of_period(period: &PeriodView<'_>) -> Option<ServiceWindow> {
     }
 }
 
-impl<'a> Chart<'_, 'a> {
+impl<'a> ChartReader<'_, 'a> {
     /// This patient's draft orders, with their reasons.
     pub(crate) fn orders(&self, drafts: &[DraftOrder<'a>], replaced: &Replaced) -> Vec<Order<'a>> {
         let own = drafts.iter().filter(|draft| self.subject.is(draft.view.subject.as_ref()));

@@ -1,11 +1,11 @@
 //! From Procedures to injections of the joint, what could be one, other pain procedures, and therapy.
 
-use super::chart::{Chart, id, text};
+use super::chart::{ChartReader, id, text};
 use super::concepts::{CodeUse, Coded, RegionParts, SideParts};
 use super::lenient::List;
 use super::unread::{Part, UnreadView};
 use super::views::{ConceptView, PeriodView, ProcedureView};
-use super::written::Written;
+use super::written::DateElement;
 use crate::policy::{
     BillingLine, ChartedInjection, DateInterval, InjectionDoubt, Membership, Named, PainProcedure, Reference, Side, Span, Therapy, ValueSet,
 };
@@ -24,7 +24,7 @@ const NOT_CARRIED_OUT: [&str; 4] = ["not-done", "entered-in-error", "preparation
 
 const THERAPY_SETS: [ValueSet; 3] = [ValueSet::ConservativeTherapy, ValueSet::TherapySession, ValueSet::ActivityModification];
 
-impl<'a> Chart<'_, 'a> {
+impl<'a> ChartReader<'_, 'a> {
     pub(crate) fn procedures(&self) -> ProcedureFacts<'a> {
         let mut found = ProcedureFacts::default();
         for procedure in self.record.procedures.iter().filter(|procedure| self.subject.is(procedure.subject.as_ref())) {
@@ -125,14 +125,14 @@ impl<'a> Chart<'_, 'a> {
     /// The date of a Procedure: when it was performed, else when that began, else when it ended.
     pub(crate) fn performed(&self, day: Option<&super::text::Text<'a>>, period: Option<&PeriodView<'a>>) -> Option<DateInterval> {
         let candidates = [day, period.and_then(|period| period.start.as_ref()), period.and_then(|period| period.end.as_ref())];
-        candidates.into_iter().find_map(|candidate| Written::read_after(candidate, self.birth_date).date())
+        candidates.into_iter().find_map(|candidate| DateElement::read_after(candidate, self.birth_date).date())
     }
 
     fn therapy_span(&self, procedure: &ProcedureView<'a>) -> Span {
-        let read = |text: Option<&super::text::Text<'a>>| Written::read_after(text, self.birth_date);
+        let read = |text: Option<&super::text::Text<'a>>| DateElement::read_after(text, self.birth_date);
         match read(procedure.performed_date_time.as_ref()) {
-            day @ Written::Date(_) => day.span_to(day),
-            Written::Absent | Written::NoDate => {
+            day @ DateElement::Date(_) => day.span_to(day),
+            DateElement::Absent | DateElement::NoDate => {
                 let period = procedure.performed_period.as_ref();
                 let (start, end) = (period.and_then(|period| period.start.as_ref()), period.and_then(|period| period.end.as_ref()));
                 read(start).span_to(read(end))

@@ -7,9 +7,9 @@ use std::collections::{BTreeMap, HashSet};
 use chrono::NaiveDate;
 
 use super::kind::Kind;
+use super::patient_matcher::PatientMatcher;
 use super::resource::{BundleView, Resource};
 use super::source::{Source, Sources};
-use super::subject::Subject;
 use super::text::Text;
 use super::unread::UnreadView;
 use super::views::{
@@ -24,7 +24,7 @@ pub type PrefetchKeys = BTreeMap<String, Kind>;
 
 /// What one type's lists said, the worst first to be found deciding.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-enum State {
+enum ListState {
     #[default]
     Absent,
     Error,
@@ -55,8 +55,8 @@ pub(crate) struct Record<'a> {
     unread_counts: [usize; Kind::ALL.len()],
     /// Conditions among the draft orders: an order's reasons may name them, and they are no problem list.
     pub drafted_conditions: Vec<ConditionView<'a>>,
-    states: [State; Kind::ALL.len()],
-    fetched: BTreeMap<Kind, Fetched>,
+    states: [ListState; Kind::ALL.len()],
+    fetched: BTreeMap<Kind, FetchedList>,
     /// Why what a list refers to could not be had.
     unresolved: BTreeMap<Kind, &'static str>,
     /// Why a Condition that an order names as its reason could not be had. The list of Conditions is whole without it.
@@ -79,7 +79,7 @@ pub(crate) enum Referring {
 
 /// What fetching a type came to.
 #[derive(Clone, Copy, Debug)]
-struct Fetched {
+struct FetchedList {
     entries: usize,
     missing: Option<&'static str>,
 }
@@ -88,7 +88,7 @@ impl<'a> Record<'a> {
     /// Adds what one prefetch key holds; `None` is a `null`.
     pub(crate) fn add_prefetch(&mut self, own: Option<Kind>, value: Option<Resource<'a>>) {
         match value {
-            None => self.note(own, State::Answered),
+            None => self.note(own, ListState::Answered),
             Some(Resource::Bundle(bundle)) => self.add_bundle(own, bundle),
             Some(Resource::OperationOutcome(outcome)) => self.note(own, state_of(&outcome)),
             Some(resource) => self.add(resource),
@@ -116,7 +116,7 @@ impl<'a> Record<'a> {
             Resource::PractitionerRole(view) => self.practitioner_roles.push(*view),
             Resource::Unread(view) => {
                 let kind = Kind::from_resource_type(view.kind);
-                self.note(kind, State::Answered);
+                self.note(kind, ListState::Answered);
                 if let Some(count) = kind.and_then(|kind| self.unread_counts.get_mut(kind as usize)) {
                     *count += 1;
                 }
@@ -131,7 +131,7 @@ impl<'a> Record<'a> {
     fn add_bundle(&mut self, own: Option<Kind>, bundle: BundleView<'a>) {
         let mut partial = bundle.link.iter().flatten().any(|link| link.relation.as_ref().map(Text::as_str) == Some("next"));
         let held_before = self.counts();
-        let mut state = State::Answered;
+        let mut state = ListState::Answered;
         let mut entries = 0;
         let resources = bundle.entry.into_iter().flatten().filter_map(|entry| Some(entry.resource?.at(entry.full_url)));
         for resource in resources {
@@ -143,29 +143,29 @@ impl<'a> Record<'a> {
                 }
             }
         }
-        partial |= entries > 0 && state == State::Error;
+        partial |= entries > 0 && state == ListState::Error;
         if entries == 0 && bundle.total.and_then(|total| total.get().parse().ok()).is_some_and(|total: u64| total > 0) {
-            state = State::Error;
+            state = ListState::Error;
         }
         let held_after = self.counts();
         for (place, kind) in Kind::ALL.into_iter().enumerate() {
             let holds = held_before.get(place) != held_after.get(place);
             if partial && (holds || own == Some(kind)) {
-                self.note(Some(kind), State::Incomplete);
+                self.note(Some(kind), ListState::Incomplete);
             }
         }
-        self.note(own, if entries > 0 { State::Answered } else { state });
+        self.note(own, if entries > 0 { ListState::Answered } else { state });
     }
 
     /// Adds what a search for a type brought: its resources that are not known yet, and what they refer to.
     pub(crate) fn add_fetched(&mut self, kind: Kind, pages: Vec<BundleView<'a>>, missing: Option<&'static str>) {
         let mut known = self.ids(kind);
         let counted = pages.iter().filter_map(|page| page.total?.get().parse::<u64>().ok()).max().unwrap_or_default();
-        let mut fetched = Fetched { entries: 0, missing };
+        let mut fetched = FetchedList { entries: 0, missing };
         let entries = pages.into_iter().flat_map(|page| page.entry.into_iter().flatten());
         for resource in entries.filter_map(|entry| Some(entry.resource?.at(entry.full_url))) {
             if let Resource::OperationOutcome(outcome) = &resource {
-                if state_of(outcome) == State::Error {
+                if state_of(outcome) == ListState::Error {
                     fetched.missing = fetched.missing.or(Some(ERROR_IN_PART));
                 }
                 continue;
@@ -189,7 +189,7 @@ impl<'a> Record<'a> {
         let entries = pages.into_iter().flat_map(|page| page.entry.into_iter().flatten());
         for resource in entries.filter_map(|entry| Some(entry.resource?.at(entry.full_url))) {
             match resource {
-                Resource::OperationOutcome(outcome) if state_of(&outcome) == State::Error => problem = Some(ERROR_IN_PART),
+                Resource::OperationOutcome(outcome) if state_of(&outcome) == ListState::Error => problem = Some(ERROR_IN_PART),
                 Resource::Condition(view) if resource_type == "Condition" => self.drafted_conditions.push(*view),
                 resource if matches!(resource, Resource::Medication(_) | Resource::Organization(_)) => self.add(resource),
                 _ => {}
@@ -207,7 +207,7 @@ impl<'a> Record<'a> {
     }
 
     /// The patient's date of birth, where it is a full one.
-    pub(crate) fn birth_date(&self, subject: Subject<'_>) -> Option<NaiveDate> {
+    pub(crate) fn birth_date(&self, subject: PatientMatcher<'_>) -> Option<NaiveDate> {
         let patient = self.patients.iter().find(|patient| patient.id.as_ref().is_some_and(|id| subject.has_id(id.as_str())))?;
         date(patient.birth_date.as_ref()).and_then(DateInterval::full)
     }
@@ -245,7 +245,7 @@ impl<'a> Record<'a> {
         counts
     }
 
-    fn note(&mut self, kind: Option<Kind>, state: State) {
+    fn note(&mut self, kind: Option<Kind>, state: ListState) {
         if let Some(kind) = kind {
             note(&mut self.states, kind, state);
         }
@@ -265,15 +265,15 @@ impl<'a> Record<'a> {
         if let Some(fetched) = self.fetched.get(&kind) {
             return match fetched.missing {
                 None => Source::Fetched,
-                Some(reason) if fetched.entries > 0 || state == State::Incomplete => Source::Partial(reason),
+                Some(reason) if fetched.entries > 0 || state == ListState::Incomplete => Source::Partial(reason),
                 Some(reason) => Source::Unavailable(reason),
             };
         }
         match state {
-            State::Absent => Source::Unavailable(NOT_ASKED_FOR),
-            State::Error => Source::Unavailable("the prefetch holds an error"),
-            State::Incomplete => Source::Partial("the prefetch holds only a part of it"),
-            State::Answered => Source::Prefetch,
+            ListState::Absent => Source::Unavailable(NOT_ASKED_FOR),
+            ListState::Error => Source::Unavailable("the prefetch holds an error"),
+            ListState::Incomplete => Source::Partial("the prefetch holds only a part of it"),
+            ListState::Answered => Source::Prefetch,
         }
     }
 
@@ -283,13 +283,13 @@ impl<'a> Record<'a> {
     }
 }
 
-fn push<T>(list: &mut Vec<T>, view: T, states: &mut [State], kind: Kind) {
+fn push<T>(list: &mut Vec<T>, view: T, states: &mut [ListState], kind: Kind) {
     list.push(view);
-    note(states, kind, State::Answered);
+    note(states, kind, ListState::Answered);
 }
 
 /// The later states outweigh the earlier ones, whatever their order in the call.
-fn note(states: &mut [State], kind: Kind, state: State) {
+fn note(states: &mut [ListState], kind: Kind, state: ListState) {
     if let Some(known) = states.get_mut(kind as usize) {
         *known = (*known).max(state);
     }
@@ -301,14 +301,14 @@ const NOT_ANSWERS: [&str; 10] =
     ["security", "login", "forbidden", "suppressed", "expired", "throttled", "timeout", "incomplete", "not-supported", "too-costly"];
 
 /// An outcome says that nothing was found only if it informs, and of nothing that kept the answer back.
-fn state_of(outcome: &OutcomeView<'_>) -> State {
+fn state_of(outcome: &OutcomeView<'_>) -> ListState {
     let issues: Vec<_> = outcome.issue.iter().flatten().collect();
     let informs = issues.iter().all(|issue| {
         let severity = issue.severity.as_ref().map_or("", Text::as_str);
         let code = issue.code.as_ref().map_or("", Text::as_str);
         matches!(severity, "information" | "warning") && !NOT_ANSWERS.contains(&code)
     });
-    if informs && !issues.is_empty() { State::Answered } else { State::Error }
+    if informs && !issues.is_empty() { ListState::Answered } else { ListState::Error }
 }
 
 #[cfg(test)]

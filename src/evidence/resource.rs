@@ -9,8 +9,8 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
+use super::buffered_map::BufferedMap;
 use super::kind::Kind;
-use super::replay::Replay;
 use super::text::Text;
 use super::unread::UnreadView;
 use super::views::{
@@ -146,7 +146,7 @@ impl<'de> Visitor<'de> for ResourceVisitor {
             match key.as_str() {
                 "resourceType" => {
                     let kind = map.next_value::<Text<'de>>()?;
-                    return Resource::of_map(kind.as_str(), Replay::new(passed, map))?.with_entries(entries);
+                    return Resource::of_map(kind.as_str(), BufferedMap::new(passed, map))?.with_entries(entries);
                 }
                 // Read now: from raw text it would be read again at each level, and past the reader's limit of nesting.
                 "entry" if entries.is_none() => entries = Some(map.next_value::<Option<_>>()?.unwrap_or_default()),

@@ -15,7 +15,7 @@ const EPOCH: Option<NaiveDate> = NaiveDate::from_ymd_opt(1970, 1, 1);
 
 /// A date element.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Written {
+pub(crate) enum DateElement {
     /// It is not there, or a placeholder stands in its place.
     Absent,
     /// Its text is no FHIR date.
@@ -24,7 +24,7 @@ pub(crate) enum Written {
     Date(DateInterval),
 }
 
-impl Written {
+impl DateElement {
     /// Reads a date element.
     pub(crate) fn read(text: Option<&Text<'_>>) -> Self {
         let Some(text) = text else { return Self::Absent };
@@ -64,7 +64,7 @@ impl Written {
 
 /// The date of an element, if it has one that counts.
 pub(crate) fn date(text: Option<&Text<'_>>) -> Option<DateInterval> {
-    Written::read(text).date()
+    DateElement::read(text).date()
 }
 
 /// Whole days alone prove a span.
@@ -83,8 +83,8 @@ fn is_placeholder(date: DateInterval) -> bool {
 mod tests {
     use super::*;
 
-    fn written(text: &str) -> Written {
-        Written::read(Some(&Text(text.into())))
+    fn written(text: &str) -> DateElement {
+        DateElement::read(Some(&Text(text.into())))
     }
 
     #[test]
@@ -92,22 +92,22 @@ mod tests {
         for text in
             ["0001-01-01", "1900-01-01", "1900", "1900-12", "1970-01-01", "1970-01-01T00:00:00Z", "2201-01-01", "9999-12-31", "9999"]
         {
-            assert_eq!(written(text), Written::Absent, "{text}");
+            assert_eq!(written(text), DateElement::Absent, "{text}");
         }
         for text in ["1901-01-01", "1970", "1970-01", "1970-01-02", "2200-12-31"] {
             assert!(written(text).date().is_some(), "{text}");
         }
         for text in ["unknown", "2026-13-01", "03/04/2026", ""] {
-            assert_eq!(written(text), Written::NoDate, "{text}");
+            assert_eq!(written(text), DateElement::NoDate, "{text}");
         }
     }
 
     #[test]
     fn nothing_happens_before_birth() {
         let birth = NaiveDate::from_ymd_opt(1971, 3, 14);
-        let read = |text: &str| Written::read_after(Some(&Text(text.into())), birth);
+        let read = |text: &str| DateElement::read_after(Some(&Text(text.into())), birth);
         for text in ["1971-03-14", "1971-03", "1971", "1960"] {
-            assert_eq!(read(text), Written::Absent, "{text}");
+            assert_eq!(read(text), DateElement::Absent, "{text}");
         }
         assert!(read("1971-03-15").date().is_some() && read("1972").date().is_some());
     }

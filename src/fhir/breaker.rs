@@ -16,11 +16,11 @@ pub(super) struct BreakerLimits {
 #[derive(Debug)]
 pub(super) struct Breaker {
     limits: BreakerLimits,
-    state: Mutex<State>,
+    state: Mutex<BreakerState>,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct BreakerState {
     failures: u32,
     open_until: Option<Instant>,
 }
@@ -37,7 +37,7 @@ impl Breaker {
 
     /// It answered, whatever it answered.
     pub(super) fn succeeded(&self) {
-        self.with(|state| *state = State::default());
+        self.with(|state| *state = BreakerState::default());
     }
 
     /// It failed. After the cooldown a single further failure opens the breaker again.
@@ -52,7 +52,7 @@ impl Breaker {
     }
 
     /// A thread that panicked while it held the lock left whole numbers behind, so its state stands.
-    fn with<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
+    fn with<T>(&self, change: impl FnOnce(&mut BreakerState) -> T) -> T {
         let mut state = self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         change(&mut state)
     }

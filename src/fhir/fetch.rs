@@ -12,7 +12,7 @@ use super::server::{AccessToken, Server};
 
 /// What a search brought: its pages, raw, and why they are not all.
 #[derive(Clone, Debug, Default)]
-pub struct Answer {
+pub struct SearchAnswer {
     /// The pages that came.
     pub pages: Vec<Bytes>,
     /// Why there are no more, if there should be.
@@ -25,7 +25,7 @@ pub struct AnswerTo<K> {
     /// What the caller calls it.
     pub key: K,
     /// What came.
-    pub answer: Answer,
+    pub answer: SearchAnswer,
 }
 
 /// Every search, side by side until `deadline`; each answer comes when it is there.
@@ -46,7 +46,7 @@ pub fn searches<'s, K: 's>(
     let search = move |(key, query): (K, Query)| async move {
         let span = info_span!("fhir_search", server = server.name(), resource_type = query.resource_type());
         let answer = match unasked {
-            Some(reason) => Answer { pages: Vec::new(), missing: Some(reason) },
+            Some(reason) => SearchAnswer { pages: Vec::new(), missing: Some(reason) },
             None => one(server, token, &query, deadline).instrument(span).await,
         };
         note(server, &query, begun, &answer);
@@ -58,8 +58,8 @@ pub fn searches<'s, K: 's>(
 /// Tells a server's breaker what became of a call's searches. One answer shows that the server is there; a call in which
 /// every search failed counts as one failure, so that a single moment without a connection does not cost the calls after
 /// it their evidence.
-pub fn judge<'a>(server: &Server, answers: impl IntoIterator<Item = &'a Answer>) {
-    let is_failure = |answer: &&Answer| answer.pages.is_empty() && answer.missing.is_some_and(Reason::is_failure_of_server);
+pub fn judge<'a>(server: &Server, answers: impl IntoIterator<Item = &'a SearchAnswer>) {
+    let is_failure = |answer: &&SearchAnswer| answer.pages.is_empty() && answer.missing.is_some_and(Reason::is_failure_of_server);
     let asked: Vec<_> = answers.into_iter().filter(|answer| !answer.missing.is_some_and(Reason::is_unasked)).collect();
     if asked.iter().any(|answer| !is_failure(answer)) {
         server.breaker.succeeded();
@@ -68,14 +68,14 @@ pub fn judge<'a>(server: &Server, answers: impl IntoIterator<Item = &'a Answer>)
     }
 }
 
-async fn one(server: &Server, token: Option<&AccessToken>, query: &Query, deadline: Instant) -> Answer {
+async fn one(server: &Server, token: Option<&AccessToken>, query: &Query, deadline: Instant) -> SearchAnswer {
     let mut search = Search::new(server, token, deadline);
     let outcome = timeout_at(deadline, search.run(query)).await.unwrap_or(Err(Reason::TooSlow));
-    Answer { pages: search.pages, missing: outcome.err() }
+    SearchAnswer { pages: search.pages, missing: outcome.err() }
 }
 
 /// Counts a search; the figures name server, type and kind of failure, and nothing of a patient.
-fn note(server: &Server, query: &Query, begun: Instant, answer: &Answer) {
+fn note(server: &Server, query: &Query, begun: Instant, answer: &SearchAnswer) {
     let outcome = answer.missing.map_or("ok", Reason::label);
     let elapsed = begun.elapsed();
     let labels =

@@ -11,9 +11,9 @@ mod search;
 mod server;
 mod write;
 
-pub use fetch::{Answer, AnswerTo, judge, searches};
+pub use fetch::{AnswerTo, SearchAnswer, judge, searches};
 pub use query::Query;
 pub use reason::Reason;
 pub use registry::{Registry, RegistryError};
 pub use server::{AccessToken, Server};
-pub use write::{Write, WriteError, Written, write};
+pub use write::{Write, WriteError, WrittenResource, write};

@@ -17,7 +17,7 @@ use super::server::{AccessToken, Server};
 const FHIR_JSON: &str = "application/fhir+json";
 
 /// More of an answer is not read.
-const MOST_BYTES: usize = 1024 * 1024;
+const MAX_BYTES: usize = 1024 * 1024;
 
 /// What is written.
 #[derive(Clone, Copy, Debug)]
@@ -36,7 +36,7 @@ pub struct Write<'w> {
 
 /// What was written.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Written {
+pub struct WrittenResource {
     /// The resource's id, where the server says it.
     pub id: Option<String>,
     /// Whether there was one already, so that none was made.
@@ -91,7 +91,7 @@ impl WriteError {
 ///
 /// # Errors
 /// [`WriteError`]; after one of time or connection it may be written all the same.
-pub async fn write(server: &Server, token: &AccessToken, write: Write<'_>, limit: Duration) -> Result<Written, WriteError> {
+pub async fn write(server: &Server, token: &AccessToken, write: Write<'_>, limit: Duration) -> Result<WrittenResource, WriteError> {
     let request = request(server, token, write).ok_or(WriteError::Refused)?;
     timeout(limit, sent(request, write)).await.unwrap_or(Err(WriteError::TooSlow))
 }
@@ -112,7 +112,7 @@ fn request(server: &Server, token: &AccessToken, write: Write<'_>) -> Option<Req
     })
 }
 
-async fn sent(request: RequestBuilder, write: Write<'_>) -> Result<Written, WriteError> {
+async fn sent(request: RequestBuilder, write: Write<'_>) -> Result<WrittenResource, WriteError> {
     let unsent = |error: reqwest::Error| if error.is_timeout() { WriteError::TooSlow } else { WriteError::Unreachable };
     let response = request.send().await.map_err(unsent)?;
     judge(response.status())?;
@@ -123,7 +123,7 @@ async fn sent(request: RequestBuilder, write: Write<'_>) -> Result<Written, Writ
         Some(id) => Some(id),
         None => body(response).await.and_then(|body| id_in(&body, write.resource_type)),
     };
-    Ok(Written { id, existed, version })
+    Ok(WrittenResource { id, existed, version })
 }
 
 fn judge(status: StatusCode) -> Result<(), WriteError> {
@@ -154,7 +154,7 @@ fn located(headers: &HeaderMap, resource_type: &str) -> Option<String> {
 async fn body(mut response: Response) -> Option<Bytes> {
     let mut body = BytesMut::new();
     while let Some(chunk) = response.chunk().await.ok()? {
-        if body.len() + chunk.len() > MOST_BYTES {
+        if body.len() + chunk.len() > MAX_BYTES {
             return None;
         }
         body.extend_from_slice(&chunk);
@@ -164,13 +164,13 @@ async fn body(mut response: Response) -> Option<Bytes> {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Head {
+struct ResourceHead {
     resource_type: String,
     id: Option<String>,
 }
 
 fn id_in(body: &[u8], resource_type: &str) -> Option<String> {
-    let head: Head = serde_json::from_slice(body).ok()?;
+    let head: ResourceHead = serde_json::from_slice(body).ok()?;
     head.id.filter(|id| head.resource_type == resource_type && is_id(id))
 }
 

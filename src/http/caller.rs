@@ -17,8 +17,8 @@ use tracing::{Instrument, warn};
 
 use super::HttpError;
 use super::body::discard;
-use super::forgers::Forgers;
 use super::peer::Peer;
+use super::signature_failures::SignatureFailures;
 use crate::app::{App, Credentials, Refusal, Refused, VerifiedClient};
 use crate::config::ServerConfig;
 use crate::telemetry::call_span;
@@ -27,7 +27,7 @@ const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
 /// How much of a refused caller's body is read and thrown away, in bytes. A caller that is still writing when the connection
 /// is closed does not see its 401; the usual call is smaller than this.
-const MOST_DISCARDED: usize = 1024 * 1024;
+const MAX_DISCARDED: usize = 1024 * 1024;
 
 /// For how long that is done.
 const DISCARDING: Duration = Duration::from_secs(1);
@@ -37,7 +37,7 @@ const DISCARDING: Duration = Duration::from_secs(1);
 pub(super) struct Gate {
     pub(super) app: Arc<App>,
     pub(super) server: Arc<ServerConfig>,
-    pub(super) forgers: Arc<Forgers>,
+    pub(super) forgers: Arc<SignatureFailures>,
     /// For calls that are worked on at one time.
     pub(super) slots: Arc<Semaphore>,
 }
@@ -77,7 +77,7 @@ async fn traced(client: &str, request: Request, next: Next) -> Response {
 async fn finish(request: Request) {
     if !request.headers().contains_key(EXPECT) {
         // A slow one is answered all the same.
-        _ = timeout(DISCARDING, discard(request.into_body(), MOST_DISCARDED)).await;
+        _ = timeout(DISCARDING, discard(request.into_body(), MAX_DISCARDED)).await;
     }
 }
 

@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 
 use super::HttpError;
 use super::router::Service;
-use crate::app::{CallError, Readiness, Standing};
+use crate::app::{CallError, LedgerHealth, Readiness};
 
 /// The body of a good health check.
 #[derive(Serialize, ToSchema)]
@@ -41,6 +41,6 @@ pub(super) async fn ready(State(service): State<Service>) -> Result<Json<Health>
     if ready {
         Ok(Json(Health { status: "ready", policy: Some(policy), version: Some(version), ledger: Some(ledger.as_str()) }))
     } else {
-        Err(if ledger == Standing::Unwritable { CallError::NotRecorded.into() } else { HttpError::NotReady })
+        Err(if ledger == LedgerHealth::Unwritable { CallError::NotRecorded.into() } else { HttpError::NotReady })
     }
 }

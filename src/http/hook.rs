@@ -9,9 +9,9 @@ use axum::response::{IntoResponse, Response};
 
 use super::HttpError;
 use super::body::CallBody;
-use super::figures::{CalledHook, HOOK_ROUTE};
 use super::limits::Deadline;
 use super::openapi::bodies;
+use super::request_metrics::{CalledHook, HOOK_ROUTE};
 use super::router::Service;
 use crate::app::{App, HookResponse, VerifiedClient};
 

@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use super::caller::CallerName;
 use super::error::Explanation;
-use super::figures::{Answered, CalledHook};
+use super::request_metrics::{AnsweredRequest, CalledHook};
 use crate::ids::IdSource;
 
 /// Carries the request's id both ways.
@@ -49,7 +49,7 @@ pub(super) async fn observe(State(observer): State<Observer>, request: Request, 
     span.in_scope(|| log_outcome(path, &response, latency));
     let client = response.extensions().get::<CallerName>().map(|name| name.0.as_str());
     let hook = response.extensions().get::<CalledHook>().copied();
-    Answered { method: &method, route: path, hook, client, status: response.status(), latency }.count();
+    AnsweredRequest { method: &method, route: path, hook, client, status: response.status(), latency }.count();
     response
 }
 

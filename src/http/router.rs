@@ -9,8 +9,8 @@ use axum::routing::{get, post};
 use tokio::sync::Semaphore;
 
 use super::caller::Gate;
-use super::forgers::Forgers;
 use super::request_log::Observer;
+use super::signature_failures::SignatureFailures;
 use super::{HttpError, discovery, feedback, health, hook, metrics, middleware, openapi, smart};
 use super::{fhir_metadata, fhir_package, fhir_questionnaire, fhir_value_set};
 use crate::app::App;
@@ -32,7 +32,7 @@ pub(super) struct Service {
 pub fn router(app: Arc<App>, ids: Arc<dyn IdSource>, config: &Config) -> Router {
     let server = Arc::new(config.server.clone());
     let slots = Arc::new(Semaphore::new(server.max_concurrent_calls.get()));
-    let forgers = Arc::new(Forgers::new(config.limits.wrong_signatures_per_minute));
+    let forgers = Arc::new(SignatureFailures::new(config.limits.wrong_signatures_per_minute));
     let observer = Observer::new(ids);
     let gate = Gate { app: Arc::clone(&app), server: Arc::clone(&server), forgers, slots };
     let openapi = openapi::document(&app, config);

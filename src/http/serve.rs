@@ -24,9 +24,9 @@ use tokio::time::{sleep, timeout};
 use tower::Service;
 use tracing::{debug, warn};
 
-use super::live::{Live, Serving};
+use super::connection_limits::{ConnectionLimits, ConnectionPermit};
 use super::peer::Peer;
-use super::places::{Place, Places};
+use super::running_config::{Live, RunningConfig};
 
 /// How often an HTTP/2 peer is asked whether it is still there, and how long it may take to say so.
 const PING_INTERVAL: Duration = Duration::from_secs(20);
@@ -53,7 +53,7 @@ pub enum ServeError {
 pub async fn serve(live: Arc<Live>, mut listener: TcpListener, shutdown: impl Future<Output = ()>) -> Result<(), ServeError> {
     let server = live.now().server.clone();
     let protocols = Arc::new(protocols(server.header_timeout));
-    let places = Places::new(server.max_connections, server.max_connections_per_address);
+    let places = ConnectionLimits::new(server.max_connections, server.max_connections_per_address);
     let (stop, stopping) = watch::channel(false);
     let mut connections = JoinSet::new();
     let mut shutdown = pin!(shutdown);
@@ -97,7 +97,7 @@ struct Connection {
     idle_at_most: Duration,
     /// Turns true when the service stops.
     stopping: watch::Receiver<bool>,
-    _place: Place,
+    _place: ConnectionPermit,
 }
 
 impl Connection {
@@ -170,7 +170,7 @@ struct Activity {
 
 /// How many requests were begun and ended so far.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Counts {
+struct RequestCounts {
     begun: u64,
     ended: u64,
 }
@@ -185,11 +185,11 @@ enum Since {
 }
 
 impl Activity {
-    fn counts(&self) -> Counts {
-        Counts { begun: self.begun.load(Ordering::Relaxed), ended: self.ended.load(Ordering::Relaxed) }
+    fn counts(&self) -> RequestCounts {
+        RequestCounts { begun: self.begun.load(Ordering::Relaxed), ended: self.ended.load(Ordering::Relaxed) }
     }
 
-    fn since(&self, before: Counts) -> Since {
+    fn since(&self, before: RequestCounts) -> Since {
         if self.counts() == before && before.begun == before.ended { Since::Idle } else { Since::Busy }
     }
 }
@@ -211,7 +211,7 @@ impl Drop for InWork {
 }
 
 /// Plain HTTP is spoken with this machine and with our proxies alone.
-fn is_welcome(serving: &Serving, peer: &Peer) -> bool {
+fn is_welcome(serving: &RunningConfig, peer: &Peer) -> bool {
     let is_welcome = serving.server.trusts(peer.address);
     if !is_welcome {
         metrics::counter!("sij_cds_connections_refused_total").increment(1);
@@ -222,7 +222,7 @@ fn is_welcome(serving: &Serving, peer: &Peer) -> bool {
     is_welcome
 }
 
-fn answer_with(live: Arc<Live>, peer: Peer, activity: Arc<Activity>) -> impl Fn(Request<Incoming>) -> Answering {
+fn answer_with(live: Arc<Live>, peer: Peer, activity: Arc<Activity>) -> impl Fn(Request<Incoming>) -> InFlightRequest {
     move |request| {
         let in_work = InWork::begin(&activity);
         let mut request = request.map(Body::new);
@@ -236,4 +236,4 @@ fn answer_with(live: Arc<Live>, peer: Peer, activity: Arc<Activity>) -> impl Fn(
     }
 }
 
-type Answering = BoxFuture<'static, Result<Response<Body>, Infallible>>;
+type InFlightRequest = BoxFuture<'static, Result<Response<Body>, Infallible>>;

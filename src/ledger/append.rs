@@ -5,11 +5,11 @@ use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, AssertSqlSafe, Row as _};
 use uuid::Uuid;
 
-use super::chain::{Hash, Head, Record};
+use super::chain::{ChainHead, Hash, Record};
 use super::columns::{bind, bytes, hash, id, spot};
 use super::database::Database;
 use super::error::LedgerError;
-use super::insert::{Known, Rows, chunks, statement};
+use super::insert::{OnDuplicate, Rows, chunks, statement};
 use super::journal::Spot;
 use super::reader::Conditions;
 
@@ -20,7 +20,7 @@ impl Database {
     /// Writes records, all or none; they are durable when this returns.
     pub(super) async fn append_to_server(&self, records: &[Record]) -> Result<(), LedgerError> {
         let mut transaction = self.begin().await?;
-        insert(transaction.connection()?, records, Known::IsFault).await?;
+        insert(transaction.connection()?, records, OnDuplicate::IsFault).await?;
         transaction.commit().await
     }
 
@@ -28,12 +28,12 @@ impl Database {
     pub(super) async fn bring(&self, records: &[Record]) -> Result<(), LedgerError> {
         let mut transaction = self.begin().await?;
         sqlx::query(BRINGING_PATIENCE).execute(transaction.connection()?).await?;
-        insert(transaction.connection()?, records, Known::IsSkipped).await?;
+        insert(transaction.connection()?, records, OnDuplicate::IsSkipped).await?;
         transaction.commit().await
     }
 
     /// The last record of SQLite's own chain, or the last purged one; `None` where there never was one.
-    pub(super) async fn head(&self) -> Result<Option<Head>, LedgerError> {
+    pub(super) async fn head(&self) -> Result<Option<ChainHead>, LedgerError> {
         for from in ["ledger_record ORDER BY place", "ledger_checkpoint ORDER BY recorded_at"] {
             let select = format!("SELECT chain, sequence, recorded_at, hash FROM {from} DESC LIMIT 1");
             if let Some(row) = sqlx::query(AssertSqlSafe(select)).fetch_optional(&self.pool).await? {
@@ -44,7 +44,7 @@ impl Database {
     }
 
     /// The last record of the chain that an instance wrote last, but for one chain.
-    pub(super) async fn head_of(&self, instance: &str, but: Option<Uuid>) -> Result<Option<Head>, LedgerError> {
+    pub(super) async fn head_of(&self, instance: &str, but: Option<Uuid>) -> Result<Option<ChainHead>, LedgerError> {
         let newest =
             "SELECT chain FROM ledger_record WHERE kind = 'start' AND instance = $1 AND chain <> $2 ORDER BY recorded_at DESC LIMIT 1";
         let query = sqlx::query(newest).bind(instance.to_owned()).bind(bytes(but.unwrap_or_default()));
@@ -74,7 +74,7 @@ impl Database {
     }
 }
 
-async fn insert(connection: &mut AnyConnection, records: &[Record], known: Known) -> Result<(), LedgerError> {
+async fn insert(connection: &mut AnyConnection, records: &[Record], known: OnDuplicate) -> Result<(), LedgerError> {
     for records in chunks(records) {
         let insert = sqlx::query(statement(Rows::Records, known, records.len()));
         records.iter().fold(insert, bind).execute(&mut *connection).await?;
@@ -83,7 +83,7 @@ async fn insert(connection: &mut AnyConnection, records: &[Record], known: Known
     let cards: Vec<(Uuid, Uuid)> = cards.collect();
     for cards in chunks(&cards) {
         // A card's uuid is random: that two calls have one is a defect, and no reason to lose either.
-        let insert = sqlx::query(statement(Rows::Cards, Known::IsSkipped, cards.len()));
+        let insert = sqlx::query(statement(Rows::Cards, OnDuplicate::IsSkipped, cards.len()));
         let insert = cards.iter().fold(insert, |insert, (card, record)| insert.bind(bytes(*card)).bind(bytes(*record)));
         insert.execute(&mut *connection).await?;
     }
@@ -91,8 +91,8 @@ async fn insert(connection: &mut AnyConnection, records: &[Record], known: Known
 }
 
 /// A head, from the columns of a record or a checkpoint.
-pub(super) fn read_head(row: &AnyRow) -> Result<Head, LedgerError> {
+pub(super) fn read_head(row: &AnyRow) -> Result<ChainHead, LedgerError> {
     let chain = id(row, "chain")?.ok_or(LedgerError::Unreadable { column: "chain" })?;
     let hash: Hash = hash(row, "hash")?;
-    Ok(Head { chain, sequence: row.try_get("sequence")?, recorded_at: row.try_get("recorded_at")?, hash })
+    Ok(ChainHead { chain, sequence: row.try_get("sequence")?, recorded_at: row.try_get("recorded_at")?, hash })
 }

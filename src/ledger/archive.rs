@@ -5,14 +5,14 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::chain::Record;
+use super::chain_position::ChainPosition;
 use super::database::Database;
 use super::entry::EntryKind;
 use super::error::LedgerError;
 use super::file_writer::RECORDS_AT_ONCE;
-use super::kept::{Depth, Kept};
 use super::keys::KeyRing;
+use super::opened_record::{Depth, OpenedRecord};
 use super::opening::Readable;
-use super::place::Place;
 use super::reader::{Conditions, Value};
 use crate::config::LedgerConfig;
 
@@ -20,7 +20,7 @@ use crate::config::LedgerConfig;
 const PAGE: i64 = 200;
 
 /// The most feedback that is shown of one call.
-const MOST_FEEDBACK: i64 = 1_000;
+const MAX_FEEDBACK: i64 = 1_000;
 
 /// The ledger, open to be read, whether or not a service writes to it.
 #[derive(Debug)]
@@ -75,7 +75,7 @@ impl Archive {
     /// [`LedgerError`] where that cannot be read.
     pub async fn spooled(&self) -> Result<i64, LedgerError> {
         let Some(spool) = &self.spool else { return Ok(0) };
-        let (mut place, mut waiting) = (Place::BEGINNING, 0);
+        let (mut place, mut waiting) = (ChainPosition::BEGINNING, 0);
         loop {
             let places = spool.ids_behind(place, PAGE).await?;
             let Some((last, _)) = places.last() else { return Ok(waiting) };
@@ -103,7 +103,7 @@ impl Archive {
     ///
     /// # Errors
     /// [`LedgerError`] where they cannot be read or opened.
-    pub async fn newest(&self, wanted: &Wanted, most: u32) -> Result<Vec<Kept>, LedgerError> {
+    pub async fn newest(&self, wanted: &Wanted, most: u32) -> Result<Vec<OpenedRecord>, LedgerError> {
         let records = self.database.newest(&self.conditions(wanted), most.into()).await?;
         self.opened(records, Depth::Summary)
     }
@@ -112,7 +112,7 @@ impl Archive {
     ///
     /// # Errors
     /// [`LedgerError`] where it cannot be read or opened.
-    pub async fn find(&self, id: Uuid) -> Result<Option<Kept>, LedgerError> {
+    pub async fn find(&self, id: Uuid) -> Result<Option<OpenedRecord>, LedgerError> {
         // The spool first: what is moved meanwhile is in the database then.
         let mut record = None;
         for database in self.spool.iter().chain([&self.database]) {
@@ -120,15 +120,15 @@ impl Archive {
                 record = database.find(id).await?;
             }
         }
-        record.map(|record| Kept::open(record, &self.keys, Depth::Content)).transpose()
+        record.map(|record| OpenedRecord::open(record, &self.keys, Depth::Content)).transpose()
     }
 
     /// What clients told of a call's cards, the oldest first.
     ///
     /// # Errors
     /// As [`Archive::find`].
-    pub async fn feedback_on(&self, call: &Kept) -> Result<Vec<Kept>, LedgerError> {
-        let records = self.database.feedback_on(call.id, &call.cards, MOST_FEEDBACK).await?;
+    pub async fn feedback_on(&self, call: &OpenedRecord) -> Result<Vec<OpenedRecord>, LedgerError> {
+        let records = self.database.feedback_on(call.id, &call.cards, MAX_FEEDBACK).await?;
         self.opened(records, Depth::Content)
     }
 
@@ -136,13 +136,13 @@ impl Archive {
     ///
     /// # Errors
     /// As [`Archive::find`].
-    pub async fn page(&self, after: Place, wanted: &Wanted) -> Result<Vec<Kept>, LedgerError> {
+    pub async fn page(&self, after: ChainPosition, wanted: &Wanted) -> Result<Vec<OpenedRecord>, LedgerError> {
         let (conditions, mut after, mut kept) = (self.conditions(wanted), after, Vec::new());
         // A page of which all was purged meanwhile is not the last.
         while kept.is_empty() {
             let records = self.database.page(after, &conditions, PAGE).await?;
             let Some(last) = records.last() else { break };
-            after = Place { chain: last.chain, sequence: last.sequence };
+            after = ChainPosition { chain: last.chain, sequence: last.sequence };
             for record in records {
                 kept.extend(self.open_unless_purged(record).await?);
             }
@@ -151,15 +151,15 @@ impl Archive {
     }
 
     /// Opens a record, content and all; `None` where a purge took its content after its row was read.
-    async fn open_unless_purged(&self, record: Record) -> Result<Option<Kept>, LedgerError> {
-        let place = Place { chain: record.chain, sequence: record.sequence };
-        match Kept::open(record, &self.keys, Depth::Content) {
+    async fn open_unless_purged(&self, record: Record) -> Result<Option<OpenedRecord>, LedgerError> {
+        let place = ChainPosition { chain: record.chain, sequence: record.sequence };
+        match OpenedRecord::open(record, &self.keys, Depth::Content) {
             Err(LedgerError::Altered { .. }) if self.is_purged(place).await? => Ok(None),
             outcome => outcome.map(Some),
         }
     }
 
-    async fn is_purged(&self, place: Place) -> Result<bool, LedgerError> {
+    async fn is_purged(&self, place: ChainPosition) -> Result<bool, LedgerError> {
         let checkpoint = self.database.checkpoint(place.chain).await?;
         Ok(checkpoint.is_some_and(|checkpoint| place.sequence <= checkpoint.head.sequence))
     }
@@ -181,8 +181,8 @@ impl Archive {
         }
     }
 
-    fn opened(&self, records: Vec<Record>, depth: Depth) -> Result<Vec<Kept>, LedgerError> {
-        records.into_iter().map(|record| Kept::open(record, &self.keys, depth)).collect()
+    fn opened(&self, records: Vec<Record>, depth: Depth) -> Result<Vec<OpenedRecord>, LedgerError> {
+        records.into_iter().map(|record| OpenedRecord::open(record, &self.keys, depth)).collect()
     }
 
     fn conditions(&self, wanted: &Wanted) -> Conditions {

@@ -19,7 +19,7 @@ const TAG: usize = 16;
 
 /// The end of a chain so far.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Head {
+pub(super) struct ChainHead {
     pub(super) chain: Uuid,
     /// Of its last record; 0 where there is none yet.
     pub(super) sequence: i64,
@@ -42,7 +42,7 @@ pub(super) struct Record {
     pub(super) hash: Hash,
 }
 
-impl Head {
+impl ChainHead {
     /// The beginning of a chain.
     pub(super) fn of_new(chain: Uuid) -> Self {
         Self { chain, sequence: 0, recorded_at: i64::MIN, hash: BEGINNING }
@@ -60,8 +60,8 @@ impl Head {
 
 impl Record {
     /// The chain's end, if this is its last record.
-    pub(super) fn head(&self) -> Head {
-        Head { chain: self.chain, sequence: self.sequence, recorded_at: self.recorded_at, hash: self.hash }
+    pub(super) fn head(&self) -> ChainHead {
+        ChainHead { chain: self.chain, sequence: self.sequence, recorded_at: self.recorded_at, hash: self.hash }
     }
 
     /// The code that this record should have, given that of the one before it. The sealed parts stand in by nonce and tag: with
@@ -140,7 +140,7 @@ mod tests {
         let mut entry = Entry::new(Uuid::from_u128(7), EntryKind::Call, DateTime::UNIX_EPOCH);
         entry.content = vec![b"{}".as_slice().into()];
         let sealed = SealedEntry::seal(entry, keys).expect("sealed");
-        Head::of_new(Uuid::from_u128(1)).append(sealed, "here", 5, keys.sealing().expect("a key"))
+        ChainHead::of_new(Uuid::from_u128(1)).append(sealed, "here", 5, keys.sealing().expect("a key"))
     }
 
     type Change = fn(&mut Record);

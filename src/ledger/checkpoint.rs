@@ -5,7 +5,7 @@ use sqlx::{AnyConnection, Row as _};
 use uuid::Uuid;
 
 use super::append::read_head;
-use super::chain::{Hash, Head};
+use super::chain::{ChainHead, Hash};
 use super::columns::{bytes, hash};
 use super::database::Database;
 use super::error::LedgerError;
@@ -18,13 +18,13 @@ const MARK: Hash = [0xff; KEY_BYTES];
 #[derive(Clone, Debug)]
 pub(super) struct Checkpoint {
     /// The last record that was purged.
-    pub(super) head: Head,
+    pub(super) head: ChainHead,
     pub(super) key_id: String,
     code: Hash,
 }
 
 impl Checkpoint {
-    pub(super) fn new(head: Head, key: &Key) -> Self {
+    pub(super) fn new(head: ChainHead, key: &Key) -> Self {
         Self { head, key_id: key.id.clone(), code: code(&head, key) }
     }
 
@@ -62,6 +62,6 @@ impl Database {
     }
 }
 
-fn code(head: &Head, key: &Key) -> Hash {
+fn code(head: &ChainHead, key: &Key) -> Hash {
     key.chain(&[&MARK, head.chain.as_bytes(), &head.sequence.to_be_bytes(), &head.recorded_at.to_be_bytes(), &head.hash])
 }

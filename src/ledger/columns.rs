@@ -68,7 +68,7 @@ pub(super) fn bytes(id: Uuid) -> Vec<u8> {
 
 /// What of a record's content is read.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Reading<'c> {
+pub(super) enum ContentReading<'c> {
     /// What stands in the row.
     Row,
     /// What stands in the row, or in the journal beside it: the row has [`EXTENT_COLUMNS`], too.
@@ -76,12 +76,12 @@ pub(super) enum Reading<'c> {
 }
 
 /// Reads a row of [`COLUMNS`].
-pub(super) fn record(row: &AnyRow, reading: Reading<'_>) -> Result<Record, LedgerError> {
+pub(super) fn record(row: &AnyRow, reading: ContentReading<'_>) -> Result<Record, LedgerError> {
     let text = |column: &'static str| -> Result<Option<String>, LedgerError> { Ok(row.try_get(column)?) };
     let kind: String = row.try_get("kind")?;
     let sealed = SealedEntry {
         id: id(row, "id")?.ok_or(LedgerError::Unreadable { column: "id" })?,
-        kind: EntryKind::of(&kind).ok_or(LedgerError::Unreadable { column: "kind" })?,
+        kind: EntryKind::from_text(&kind).ok_or(LedgerError::Unreadable { column: "kind" })?,
         received_at: row.try_get("received_at")?,
         client: text("client")?,
         tenant: text("tenant")?,
@@ -108,8 +108,8 @@ pub(super) fn record(row: &AnyRow, reading: Reading<'_>) -> Result<Record, Ledge
     })
 }
 
-fn content(row: &AnyRow, reading: Reading<'_>) -> Result<Option<Vec<u8>>, LedgerError> {
-    if let Reading::Files(journal) = reading
+fn content(row: &AnyRow, reading: ContentReading<'_>) -> Result<Option<Vec<u8>>, LedgerError> {
+    if let ContentReading::Files(journal) = reading
         && let Some(extent) = extent(row)?
     {
         // One that is gone opens no more than one that was altered.

@@ -16,7 +16,7 @@ use sqlx::{Any, AnyConnection, AnyPool, ConnectOptions as _, Connection as _, Ex
 use tokio::time::timeout;
 use url::Url;
 
-use super::columns::{COLUMNS, EXTENT_COLUMNS, Reading};
+use super::columns::{COLUMNS, ContentReading, EXTENT_COLUMNS};
 use super::error::LedgerError;
 use super::file_writer::FileWriter;
 use super::journal::Journal;
@@ -24,7 +24,7 @@ use super::journal::Journal;
 /// Beside other tables' migrations, in a table of their own.
 const MIGRATIONS_TABLE: &str = "ledger_migrations";
 
-const MOST_CONNECTIONS: u32 = 4;
+const MAX_CONNECTIONS: u32 = 4;
 
 /// How long one connection of SQLite waits for another to be done writing.
 const BUSY_PATIENCE: Duration = Duration::from_secs(2);
@@ -49,7 +49,7 @@ const PAGE_SIZE: u32 = 8192;
 
 /// Which of the two.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum DatabaseKind {
     Sqlite,
     Postgres,
 }
@@ -57,7 +57,7 @@ pub(super) enum Kind {
 /// A database, its connections made when they are needed.
 #[derive(Clone, Debug)]
 pub(super) struct Database {
-    pub(super) kind: Kind,
+    pub(super) kind: DatabaseKind,
     pub(super) pool: AnyPool,
     /// The files beside SQLite's, where contents may stand, and records that have no row yet.
     pub(super) journal: Option<Journal>,
@@ -72,24 +72,24 @@ impl Database {
         let mut url = Url::parse("sqlite:").map_err(|error| LedgerError::Unopened(sqlx::Error::Configuration(error.into())))?;
         url.set_path(&path.to_string_lossy());
         url.set_query(Some(if may_make { "mode=rwc" } else { "mode=rw" }));
-        Self::of(Kind::Sqlite, &url, FILE_SETTINGS.to_owned(), BUSY_PATIENCE)
+        Self::connect(DatabaseKind::Sqlite, &url, FILE_SETTINGS.to_owned(), BUSY_PATIENCE)
     }
 
-    /// PostgreSQL at a URL. Every statement has `patience`.
-    pub(super) fn of_server(url: &str, patience: Duration) -> Result<Self, LedgerError> {
+    /// PostgreSQL at a URL. Every statement has `statement_timeout`.
+    pub(super) fn of_server(url: &str, statement_timeout: Duration) -> Result<Self, LedgerError> {
         let url = Url::parse(url).map_err(|_| LedgerError::Unopened(sqlx::Error::Configuration("the URL is none".into())))?;
-        Self::of(Kind::Postgres, &url, server_settings(patience), patience)
+        Self::connect(DatabaseKind::Postgres, &url, server_settings(statement_timeout), statement_timeout)
     }
 
-    fn of(kind: Kind, url: &Url, settings: String, patience: Duration) -> Result<Self, LedgerError> {
+    fn connect(kind: DatabaseKind, url: &Url, settings: String, statement_timeout: Duration) -> Result<Self, LedgerError> {
         static DRIVERS: Once = Once::new();
         DRIVERS.call_once(sqlx::any::install_default_drivers);
         let options: AnyConnectOptions = AnyConnectOptions::from_url(url).map_err(LedgerError::Unopened)?.disable_statement_logging();
         let pool = AnyPoolOptions::new()
-            .max_connections(MOST_CONNECTIONS)
-            .acquire_timeout(patience)
+            .max_connections(MAX_CONNECTIONS)
+            .acquire_timeout(statement_timeout)
             // A connection that broke while nobody used it is found out before a batch is lost to it.
-            .test_before_acquire(kind == Kind::Postgres)
+            .test_before_acquire(kind == DatabaseKind::Postgres)
             .after_connect(move |connection, _| {
                 let settings = sqlx::AssertSqlSafe(settings.clone());
                 Box::pin(async move { connection.execute(sqlx::raw_sql(settings)).await.map(|_| ()) })
@@ -109,8 +109,8 @@ impl Database {
     }
 
     /// How a record is read with its content.
-    pub(super) fn reading(&self) -> Reading<'_> {
-        self.journal.as_ref().map_or(Reading::Row, Reading::Files)
+    pub(super) fn reading(&self) -> ContentReading<'_> {
+        self.journal.as_ref().map_or(ContentReading::Row, ContentReading::Files)
     }
 
     /// The same with a journal; without one, all of a record stands in its row.
@@ -137,16 +137,16 @@ impl Database {
     /// Makes or changes the tables, forward only.
     pub(super) async fn migrate(&self) -> Result<(), LedgerError> {
         let migrator = match self.kind {
-            Kind::Sqlite => sqlx::migrate!("src/ledger/migrations/sqlite"),
-            Kind::Postgres => sqlx::migrate!("src/ledger/migrations/postgres"),
+            DatabaseKind::Sqlite => sqlx::migrate!("src/ledger/migrations/sqlite"),
+            DatabaseKind::Postgres => sqlx::migrate!("src/ledger/migrations/postgres"),
         };
         let migrator = Migrator { table_name: Cow::Borrowed(MIGRATIONS_TABLE), ..migrator };
         // A role that may not make tables can write to them.
         if !self.is_migrated_to(&migrator).await {
             let connection = self.pool.acquire().await.map_err(LedgerError::Unopened)?.detach();
             match self.kind {
-                Kind::Sqlite => run(&migrator, connection).await?,
-                Kind::Postgres => {
+                DatabaseKind::Sqlite => run(&migrator, connection).await?,
+                DatabaseKind::Postgres => {
                     timeout(MIGRATION_PATIENCE, run_on_server(&migrator, connection)).await.unwrap_or(Err(LedgerError::TooSlow))?;
                 }
             }
@@ -174,7 +174,7 @@ impl Database {
     /// Begins a transaction that writes.
     pub(super) async fn begin(&self) -> Result<Transaction, LedgerError> {
         let mut transaction = Transaction(Some(self.pool.acquire().await?));
-        let begin = if self.kind == Kind::Sqlite { "BEGIN IMMEDIATE" } else { "BEGIN" };
+        let begin = if self.kind == DatabaseKind::Sqlite { "BEGIN IMMEDIATE" } else { "BEGIN" };
         sqlx::query(begin).execute(transaction.connection()?).await?;
         Ok(transaction)
     }
@@ -227,9 +227,9 @@ impl Drop for Transaction {
 }
 
 /// What every connection to PostgreSQL begins with: a limit, and that a record is on the disk when its transaction ends.
-fn server_settings(patience: Duration) -> String {
+fn server_settings(statement_timeout: Duration) -> String {
     let durable = "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'";
-    format!("SET statement_timeout = {}; {durable}", patience.as_millis())
+    format!("SET statement_timeout = {}; {durable}", statement_timeout.as_millis())
 }
 
 /// The connection is closed afterwards, however that ends, and with it the lock that migrations hold goes.

@@ -47,7 +47,7 @@ impl EntryKind {
 
     /// From how it stands in the ledger.
     #[must_use]
-    pub fn of(text: &str) -> Option<Self> {
+    pub fn from_text(text: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.as_str() == text)
     }
 }

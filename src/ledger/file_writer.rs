@@ -33,13 +33,13 @@ const BYTES_A_CHECKPOINT: usize = 1024 * 1024;
 const REST_OF_A_ROW: usize = 500;
 
 /// A file of the journal that has so many bytes is followed by another: a purge removes files.
-const LARGEST_FILE: u64 = 64 * 1024 * 1024;
+const MAX_FILE_BYTES: u64 = 64 * 1024 * 1024;
 
 /// So many records of a journal get their rows in one transaction, where a process left them without.
 pub(super) const RECORDS_AT_ONCE: usize = 256;
 
 /// A buffer that grew beyond this is given back.
-const LARGEST_KEPT_BUFFER: usize = 4 * 1024 * 1024;
+const MAX_RETAINED_BUFFER: usize = 4 * 1024 * 1024;
 
 /// Rows that the journal can bring back need not be on the disk when their transaction ends, only in order.
 const BESIDE_A_JOURNAL: &str = "PRAGMA synchronous = NORMAL";
@@ -172,7 +172,7 @@ impl FileWriter {
         self.journal_file(open, journal)?;
         let Open { journal_file: Some(file), buffer, .. } = open else { return Err(LedgerError::Closed) };
         buffer.clear();
-        buffer.shrink_to(LARGEST_KEPT_BUFFER);
+        buffer.shrink_to(MAX_RETAINED_BUFFER);
         let placed = framed(records, file.end(), buffer).map_err(LedgerError::Journal)?;
         file.append(buffer).map_err(LedgerError::Journal)?;
         Ok(placed)
@@ -180,7 +180,7 @@ impl FileWriter {
 
     /// The file that records go to now.
     fn journal_file<'o>(&self, open: &'o mut Open, journal: &Journal) -> Result<&'o mut JournalFile, LedgerError> {
-        if open.journal_file.as_ref().is_none_or(|file| file.length() >= LARGEST_FILE) {
+        if open.journal_file.as_ref().is_none_or(|file| file.length() >= MAX_FILE_BYTES) {
             let spot = reached(self.connection(open)?).map_err(LedgerError::File)?;
             let next = journal.open_behind(spot).map_err(LedgerError::Journal)?;
             if let Some(full) = open.journal_file.replace(next) {

@@ -8,14 +8,14 @@ use tokio::time::{Instant, sleep, timeout};
 use tracing::warn;
 
 use super::error::LedgerError;
-use super::spool::{MOST_RECORDS, Spool};
+use super::spool::{MAX_RECORDS, Spool};
 
 /// How long PostgreSQL may take for a transaction of them; nobody waits for it.
 const PATIENCE: Duration = Duration::from_mins(1);
 
 /// The pauses between two tries while it is away: the first, and the longest.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
-const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+const MAX_PAUSE: Duration = Duration::from_secs(2);
 
 /// The pause where there was nothing to bring.
 const IDLE_PAUSE: Duration = Duration::from_millis(500);
@@ -25,7 +25,7 @@ const SILENCE: Duration = Duration::from_mins(1);
 
 /// Runs until the databases are closed.
 pub(super) async fn forward(spool: Arc<Spool>) {
-    let (mut pause, mut most, mut told) = (FIRST_PAUSE, MOST_RECORDS, None);
+    let (mut pause, mut most, mut told) = (FIRST_PAUSE, MAX_RECORDS, None);
     loop {
         if spool.state.spooled() == 0 && !spool.state.has_left_over() {
             spool.state.to_forward.notified().await;
@@ -35,7 +35,7 @@ pub(super) async fn forward(spool: Arc<Spool>) {
             Ok(0) => sleep(IDLE_PAUSE).await,
             Ok(_) => {
                 spool.state.note_reached(true);
-                (pause, most) = (FIRST_PAUSE, MOST_RECORDS);
+                (pause, most) = (FIRST_PAUSE, MAX_RECORDS);
             }
             Err(_) if spool.waiting.pool.is_closed() => return,
             Err(error) => {
@@ -46,7 +46,7 @@ pub(super) async fn forward(spool: Arc<Spool>) {
                     told = Some(Instant::now());
                 }
                 sleep(pause).await;
-                pause = (pause * 2).min(LONGEST_PAUSE);
+                pause = (pause * 2).min(MAX_PAUSE);
                 // They may have been too many at once.
                 most = (most / 2).max(1);
             }

@@ -66,7 +66,7 @@ impl Framed {
 }
 
 impl<'r> Row<'r> {
-    fn of(record: &'r Record) -> Self {
+    fn from_record(record: &'r Record) -> Self {
         let Record { chain, sequence, instance, recorded_at, sealed, hash } = record;
         Self {
             chain: *chain,
@@ -98,7 +98,7 @@ impl<'r> Row<'r> {
         let text = |text: Option<&str>| text.map(str::to_owned);
         let sealed = SealedEntry {
             id: self.id,
-            kind: EntryKind::of(self.kind)?,
+            kind: EntryKind::from_text(self.kind)?,
             received_at: self.received_at,
             client: text(self.client),
             tenant: text(self.tenant),
@@ -122,7 +122,7 @@ impl<'r> Row<'r> {
 
 /// Writes a record behind others.
 pub(super) fn write(record: &Record, to: &mut Vec<u8>) -> Result<()> {
-    let row = postcard::to_stdvec(&Row::of(record)).map_err(std::io::Error::other)?;
+    let row = postcard::to_stdvec(&Row::from_record(record)).map_err(std::io::Error::other)?;
     let content = record.sealed.content.as_deref().unwrap_or_default();
     let length = |part: &[u8]| u32::try_from(part.len()).map(u32::to_le_bytes).map_err(std::io::Error::other);
     let lengths = [length(&row)?, length(content)?].concat();
@@ -188,7 +188,7 @@ fn is_filled(outcome: Result<()>) -> Result<bool> {
 mod tests {
     use chrono::DateTime;
 
-    use super::super::chain::Head;
+    use super::super::chain::ChainHead;
     use super::super::entry::Entry;
     use super::super::keys::{KeyRing, new_key_line};
     use super::*;
@@ -204,7 +204,7 @@ mod tests {
         full.cards = vec![Uuid::from_u128(10), Uuid::from_u128(11)];
         full.content = vec![b"{}".as_slice().into()];
         let bare = Entry::new(Uuid::from_u128(12), EntryKind::Fault, DateTime::UNIX_EPOCH);
-        let (mut head, key) = (Head::of_new(Uuid::from_u128(1)), keys.sealing().expect("a key"));
+        let (mut head, key) = (ChainHead::of_new(Uuid::from_u128(1)), keys.sealing().expect("a key"));
         [full, bare].map(|entry| head.append(SealedEntry::seal(entry, &keys).expect("sealed"), "here", 5, key))
     }
 

@@ -16,7 +16,7 @@ pub(super) enum Rows {
 
 /// What becomes of a row that is there already.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Known {
+pub(super) enum OnDuplicate {
     /// It cannot be: the whole batch fails.
     IsFault,
     /// It was written before.
@@ -27,7 +27,7 @@ pub(super) enum Known {
 static STATEMENTS: LazyLock<Vec<Statement>> = LazyLock::new(|| {
     let mut texts = Vec::new();
     for rows in [Rows::Records, Rows::Cards] {
-        for known in [Known::IsFault, Known::IsSkipped] {
+        for known in [OnDuplicate::IsFault, OnDuplicate::IsSkipped] {
             texts.extend(SIZES.map(|size| Statement { rows, known, size, text: text(rows, known, size) }));
         }
     }
@@ -36,25 +36,25 @@ static STATEMENTS: LazyLock<Vec<Statement>> = LazyLock::new(|| {
 
 struct Statement {
     rows: Rows,
-    known: Known,
+    known: OnDuplicate,
     size: usize,
     text: String,
 }
 
-fn text(rows: Rows, known: Known, size: usize) -> String {
+fn text(rows: Rows, known: OnDuplicate, size: usize) -> String {
     let (table, columns, width) = match rows {
         Rows::Records => ("ledger_record", COLUMNS, WIDTH),
         Rows::Cards => ("ledger_card", "card, record_id", 2),
     };
     let clause = match known {
-        Known::IsFault => "",
-        Known::IsSkipped => " ON CONFLICT DO NOTHING",
+        OnDuplicate::IsFault => "",
+        OnDuplicate::IsSkipped => " ON CONFLICT DO NOTHING",
     };
     format!("INSERT INTO {table} ({columns}) VALUES {}{clause}", placeholders(size, width))
 }
 
 /// The statement that writes so many rows, of one of [`chunks`].
-pub(super) fn statement(rows: Rows, known: Known, size: usize) -> &'static str {
+pub(super) fn statement(rows: Rows, known: OnDuplicate, size: usize) -> &'static str {
     let is_it = |it: &&Statement| (it.rows, it.known, it.size) == (rows, known, size);
     STATEMENTS.iter().find(is_it).map_or("", |it| &it.text)
 }
@@ -81,7 +81,7 @@ mod tests {
             let rows: Vec<u32> = (0..count).collect();
             let chunks = chunks(&rows);
             assert_eq!(chunks.concat(), rows);
-            assert!(chunks.iter().all(|chunk| !statement(Rows::Records, Known::IsFault, chunk.len()).is_empty()));
+            assert!(chunks.iter().all(|chunk| !statement(Rows::Records, OnDuplicate::IsFault, chunk.len()).is_empty()));
         }
     }
 }

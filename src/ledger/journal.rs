@@ -20,7 +20,7 @@ const RESERVE: u64 = 1024 * 1024;
 const ROOM: u64 = RESERVE / 2;
 
 /// About how many bytes of records are read at once.
-const MOST_BYTES: u64 = 8 * 1024 * 1024;
+const MAX_BYTES: u64 = 8 * 1024 * 1024;
 
 /// How much is blanked at a time.
 static BLANK: [u8; 64 * 1024] = [0; 64 * 1024];
@@ -103,7 +103,7 @@ impl Journal {
         file.seek(SeekFrom::Start(from.offset))?;
         let (mut reader, mut offset, mut records) = (BufReader::new(file), from.offset, Vec::new());
         while records.len() < most
-            && offset - from.offset < MOST_BYTES
+            && offset - from.offset < MAX_BYTES
             && let Some(framed) = frame::read(&mut reader, length.saturating_sub(offset))?
         {
             let content = framed.content_length();
@@ -260,7 +260,7 @@ mod tests {
     use chrono::DateTime;
     use uuid::Uuid;
 
-    use super::super::chain::Head;
+    use super::super::chain::ChainHead;
     use super::super::entry::{Entry, EntryKind};
     use super::super::keys::{KeyRing, new_key_line};
     use super::super::sealed::SealedEntry;
@@ -279,7 +279,7 @@ mod tests {
     /// So many records, each as it is written.
     fn frames(count: u128) -> Vec<Vec<u8>> {
         let keys = KeyRing::read(&new_key_line("a").expect("random")).expect("a key");
-        let (mut head, key) = (Head::of_new(Uuid::from_u128(1)), keys.sealing().expect("a key"));
+        let (mut head, key) = (ChainHead::of_new(Uuid::from_u128(1)), keys.sealing().expect("a key"));
         let frame = |number| {
             let entry = Entry::new(Uuid::from_u128(number), EntryKind::Call, DateTime::UNIX_EPOCH);
             let record = head.append(SealedEntry::seal(entry, &keys).expect("sealed"), "here", 5, key);

@@ -17,44 +17,44 @@ use super::forwarder::forward;
 use super::keys::KeyRing;
 use super::opening::{Opened, open};
 use super::sealed::SealedEntry;
-use super::state::{Standing, State};
+use super::state::{LedgerHealth, WriterState};
 use super::store::Store;
-use super::writer::{Chain, Job, WithoutRows, Writer, Written};
+use super::writer::{Chain, Job, WithoutRows, WriteResult, Writer};
 use crate::clock::Clock;
 use crate::config::LedgerConfig;
 use crate::ids::IdSource;
 
 /// How many may wait for the writer before one more is turned away; calls at one time are fewer by far.
-const LONGEST_QUEUE: usize = 4_096;
+const MAX_QUEUE: usize = 4_096;
 
 /// For so long how it stands is not asked again.
 const STANDING_KEPT: Duration = Duration::from_millis(250);
 
 /// The ledger: every call, answer and feedback, durable before the answer leaves.
 #[derive(Debug)]
-pub struct Ledger(pub(super) Option<Keeping>);
+pub struct Ledger(pub(super) Option<OpenLedger>);
 
 /// Entries on their way to the ledger. Dropped, they may be kept or not.
 #[derive(Debug)]
 #[must_use]
-pub struct Underway(Option<Waiting>);
+pub struct PendingWrite(Option<Waiting>);
 
 #[derive(Debug)]
 struct Waiting {
-    written: oneshot::Receiver<Written>,
+    written: oneshot::Receiver<WriteResult>,
     count: u64,
     end: Instant,
 }
 
 #[derive(Debug)]
-pub(super) struct Keeping {
+pub(super) struct OpenLedger {
     queue: mpsc::Sender<Job>,
     pub(super) keys: Arc<ArcSwap<KeyRing>>,
-    state: Arc<State>,
-    pub(super) patience: Duration,
+    state: Arc<WriterState>,
+    pub(super) write_timeout: Duration,
     /// Where cards are looked up: the spool, and the database, where what is moved meanwhile is found.
     pub(super) databases: Vec<Database>,
-    last_standing: Mutex<Option<(Standing, Instant)>>,
+    last_standing: Mutex<Option<(LedgerHealth, Instant)>>,
 }
 
 impl Ledger {
@@ -72,7 +72,7 @@ impl Ledger {
     pub async fn open(config: &LedgerConfig, clock: Arc<dyn Clock>, ids: Arc<dyn IdSource>) -> Result<Self, LedgerError> {
         let Some(Opened { store, keys, state, link, is_link_due, databases }) = open(config).await? else { return Ok(Self::off()) };
         let keys = Arc::new(ArcSwap::from_pointee(keys));
-        let (queue, waiting) = mpsc::channel(LONGEST_QUEUE);
+        let (queue, waiting) = mpsc::channel(MAX_QUEUE);
         if let Store::Server(server) = &store {
             tokio::spawn(forward(Arc::clone(&server.spool)));
         }
@@ -90,7 +90,7 @@ impl Ledger {
             without_rows: WithoutRows::default(),
         };
         writer.start().map_err(LedgerError::NoThread)?;
-        let keeping = Keeping { queue, keys, state, patience: config.patience, databases, last_standing: Mutex::default() };
+        let keeping = OpenLedger { queue, keys, state, write_timeout: config.write_timeout, databases, last_standing: Mutex::default() };
         keeping.ask(|done| Job::Keep(Vec::new(), Some(done))).await?;
         Ok(Self(Some(keeping)))
     }
@@ -104,7 +104,7 @@ impl Ledger {
     /// Keeps entries, all or none; they are durable when this returns.
     ///
     /// # Errors
-    /// [`LedgerError`] when they are not, or not known to be within `ledger.patience`.
+    /// [`LedgerError`] when they are not, or not known to be within `ledger.write_timeout`.
     pub async fn keep(&self, entries: Vec<Entry<'_>>) -> Result<(), LedgerError> {
         self.begin_keeping(entries)?.kept().await
     }
@@ -113,12 +113,12 @@ impl Ledger {
     ///
     /// # Errors
     /// [`LedgerError`] when they cannot be sealed, or too many wait already.
-    pub fn begin_keeping(&self, entries: Vec<Entry<'_>>) -> Result<Underway, LedgerError> {
-        let Some(keeping) = &self.0 else { return Ok(Underway(None)) };
+    pub fn begin_keeping(&self, entries: Vec<Entry<'_>>) -> Result<PendingWrite, LedgerError> {
+        let Some(keeping) = &self.0 else { return Ok(PendingWrite(None)) };
         let sealed = keeping.seal(entries)?;
         let (count, (done, written)) = (sealed.len() as u64, oneshot::channel());
         keeping.send(Job::Keep(sealed, Some(done)))?;
-        Ok(Underway(Some(Waiting { written, count, end: Instant::now() + keeping.patience })))
+        Ok(PendingWrite(Some(Waiting { written, count, end: Instant::now() + keeping.write_timeout })))
     }
 
     /// Keeps an entry that nobody waits for, if there is room.
@@ -141,8 +141,8 @@ impl Ledger {
     }
 
     /// How it stands; it writes something to find out, unless something was written lately.
-    pub async fn standing(&self) -> Standing {
-        let Some(keeping) = &self.0 else { return Standing::Off };
+    pub async fn standing(&self) -> LedgerHealth {
+        let Some(keeping) = &self.0 else { return LedgerHealth::Off };
         // Whoever asks meanwhile gets the same answer: what strangers ask takes no more than one place in the queue.
         let mut last = keeping.last_standing.lock().await;
         if let Some((standing, at)) = *last
@@ -151,9 +151,9 @@ impl Ledger {
             return standing;
         }
         let standing = match keeping.ask(Job::Probe).await {
-            Err(_) => Standing::Unwritable,
-            Ok(()) if keeping.state.is_spooling() => Standing::Spooling,
-            Ok(()) => Standing::Writable,
+            Err(_) => LedgerHealth::Unwritable,
+            Ok(()) if keeping.state.is_spooling() => LedgerHealth::Spooling,
+            Ok(()) => LedgerHealth::Writable,
         };
         *last = Some((standing, Instant::now()));
         standing
@@ -197,11 +197,11 @@ impl Ledger {
     }
 }
 
-impl Underway {
+impl PendingWrite {
     /// Waits until they are durable.
     ///
     /// # Errors
-    /// [`LedgerError`] when they are not, or not known to be within `ledger.patience`.
+    /// [`LedgerError`] when they are not, or not known to be within `ledger.write_timeout`.
     pub async fn kept(self) -> Result<(), LedgerError> {
         let Some(Waiting { written, count, end }) = self.0 else { return Ok(()) };
         let Ok(written) = timeout_at(end, written).await else {
@@ -212,7 +212,7 @@ impl Underway {
     }
 }
 
-impl Keeping {
+impl OpenLedger {
     fn seal(&self, entries: Vec<Entry<'_>>) -> Result<Vec<SealedEntry>, LedgerError> {
         let keys = self.keys.load();
         entries.into_iter().map(|entry| SealedEntry::seal(entry, &keys)).collect()
@@ -227,9 +227,9 @@ impl Keeping {
         Ok(())
     }
 
-    async fn ask(&self, job: impl FnOnce(oneshot::Sender<Written>) -> Job) -> Written {
+    async fn ask(&self, job: impl FnOnce(oneshot::Sender<WriteResult>) -> Job) -> WriteResult {
         let (done, written) = oneshot::channel();
         self.send(job(done))?;
-        timeout(self.patience, written).await.map_err(|_| LedgerError::TooSlow)?.unwrap_or(Err(LedgerError::Closed))
+        timeout(self.write_timeout, written).await.map_err(|_| LedgerError::TooSlow)?.unwrap_or(Err(LedgerError::Closed))
     }
 }

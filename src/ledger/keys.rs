@@ -17,7 +17,7 @@ use base64::engine::general_purpose::STANDARD;
 pub(super) const KEY_BYTES: usize = 32;
 
 /// The longest name of a key.
-const LONGEST_ID: usize = 64;
+const MAX_ID_CHARS: usize = 64;
 
 /// How much of a patient's digest is kept: enough that two patients of one ledger never share it, and no more.
 pub(super) const INDEX_BYTES: usize = 16;
@@ -29,7 +29,7 @@ const SALT: &[u8] = b"sij-cds ledger";
 pub enum KeysError {
     /// A line is not `id:key`.
     #[error(
-        "line {line}: must be `id:key`, the key {KEY_BYTES} bytes in base64, the id up to {LONGEST_ID} letters, digits, `-`, `_` or `.`"
+        "line {line}: must be `id:key`, the key {KEY_BYTES} bytes in base64, the id up to {MAX_ID_CHARS} letters, digits, `-`, `_` or `.`"
     )]
     Line {
         /// From 1.
@@ -123,7 +123,7 @@ fn parse(text: &str) -> Option<(&str, Vec<u8>)> {
     let (id, key) = text.split_once(':')?;
     let is_letter = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '-' | '_' | '.');
     let bytes = STANDARD.decode(key.trim()).ok()?;
-    (!id.is_empty() && id.len() <= LONGEST_ID && id.chars().all(is_letter) && bytes.len() == KEY_BYTES).then_some((id, bytes))
+    (!id.is_empty() && id.len() <= MAX_ID_CHARS && id.chars().all(is_letter) && bytes.len() == KEY_BYTES).then_some((id, bytes))
 }
 
 /// The length that HKDF is asked for.

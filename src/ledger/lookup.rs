@@ -7,20 +7,20 @@ use uuid::Uuid;
 use super::database::Database;
 use super::entry::EntryKind;
 use super::error::LedgerError;
-use super::keeper::{Keeping, Ledger};
-use super::kept::{Depth, Kept};
+use super::keeper::{Ledger, OpenLedger};
+use super::opened_record::{Depth, OpenedRecord};
 use super::reader::{Conditions, Value};
 
 impl Ledger {
     /// The record of an assertion id, or of the call that showed a card.
     ///
     /// # Errors
-    /// [`LedgerError`] where it cannot be read within `ledger.patience`, or not be opened.
-    pub async fn find(&self, id: Uuid) -> Result<Option<Kept>, LedgerError> {
+    /// [`LedgerError`] where it cannot be read within `ledger.write_timeout`, or not be opened.
+    pub async fn find(&self, id: Uuid) -> Result<Option<OpenedRecord>, LedgerError> {
         let Some(keeping) = &self.0 else { return Ok(None) };
         for database in &keeping.databases {
             if let Some(record) = keeping.looked_up(database, database.find(id)).await? {
-                return Kept::open(record, &keeping.keys.load(), Depth::Content).map(Some);
+                return OpenedRecord::open(record, &keeping.keys.load(), Depth::Content).map(Some);
             }
         }
         Ok(None)
@@ -30,7 +30,7 @@ impl Ledger {
     ///
     /// # Errors
     /// As [`Ledger::find`].
-    pub async fn newest_calls(&self, patient: &str, most: u32) -> Result<Vec<Kept>, LedgerError> {
+    pub async fn newest_calls(&self, patient: &str, most: u32) -> Result<Vec<OpenedRecord>, LedgerError> {
         let Some(keeping) = &self.0 else { return Ok(Vec::new()) };
         let mut calls = Vec::new();
         for database in &keeping.databases {
@@ -43,8 +43,8 @@ impl Ledger {
     }
 }
 
-impl Keeping {
-    /// What is found in a database once all that was kept there can be, within `ledger.patience`.
+impl OpenLedger {
+    /// What is found in a database once all that was kept there can be, within `ledger.write_timeout`.
     pub(super) async fn looked_up<T>(
         &self,
         database: &Database,
@@ -54,16 +54,16 @@ impl Keeping {
             database.settled().await?;
             look_up.await
         };
-        timeout(self.patience, found).await.unwrap_or(Err(LedgerError::TooSlow))
+        timeout(self.write_timeout, found).await.unwrap_or(Err(LedgerError::TooSlow))
     }
 
-    async fn decided_calls(&self, database: &Database, patient: &str, most: u32) -> Result<Vec<Kept>, LedgerError> {
+    async fn decided_calls(&self, database: &Database, patient: &str, most: u32) -> Result<Vec<OpenedRecord>, LedgerError> {
         let keys = self.keys.load();
         let mut conditions = Conditions::default();
         conditions.and("kind = ?", [Value::Text(EntryKind::Call.as_str().to_owned())]);
         conditions.and("determination IS NOT NULL", []);
         conditions.and_one_of("patient_index", keys.all_indices(patient));
         let records = self.looked_up(database, database.newest(&conditions, most.into())).await?;
-        records.into_iter().map(|record| Kept::open(record, &keys, Depth::Summary)).collect()
+        records.into_iter().map(|record| OpenedRecord::open(record, &keys, Depth::Summary)).collect()
     }
 }

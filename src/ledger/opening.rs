@@ -12,15 +12,15 @@ use secrecy::ExposeSecret as _;
 use tokio::time::{sleep, timeout};
 use tracing::warn;
 
-use super::chain::Head;
+use super::chain::ChainHead;
 use super::database::{Database, lay_out};
 use super::error::LedgerError;
 use super::file_writer::{FileWriter, RECORDS_AT_ONCE};
 use super::journal::Journal;
 use super::keys::{KeyRing, new_key_line};
 use super::spool::Spool;
-use super::state::State;
-use super::store::{Server, Store};
+use super::state::WriterState;
+use super::store::{PostgresStore, Store};
 use crate::config::{LedgerConfig, LedgerPlace};
 
 /// How long PostgreSQL may take for a command's statement; nobody's answer waits for it.
@@ -37,9 +37,9 @@ const ROWS_PATIENCE: Duration = Duration::from_secs(1);
 pub(super) struct Opened {
     pub(super) store: Store,
     pub(super) keys: KeyRing,
-    pub(super) state: Arc<State>,
+    pub(super) state: Arc<WriterState>,
     /// The end of the chain that this instance wrote last, where a new one begins.
-    pub(super) link: Option<Head>,
+    pub(super) link: Option<ChainHead>,
     /// Whether that cannot be told yet.
     pub(super) is_link_due: bool,
     pub(super) databases: Vec<Database>,
@@ -106,11 +106,11 @@ async fn open_server(config: &LedgerConfig) -> Result<Opened, LedgerError> {
     let keys = keys(config)?;
     // What waits here is gone again soon, which is easier where all of it stands in rows.
     let spool = locked("spool_file", &config.spool_file, None).await?;
-    let database = Database::of_server(config.url.expose_secret(), config.database_patience)?;
-    let state = Arc::new(State::default());
+    let database = Database::of_server(config.url.expose_secret(), config.database_timeout)?;
+    let state = Arc::new(WriterState::default());
     let left = spool.count().await?;
     let mut is_link_due = false;
-    let link = match timeout(config.patience, beginning(&database, config)).await.unwrap_or(Err(LedgerError::TooSlow)) {
+    let link = match timeout(config.write_timeout, beginning(&database, config)).await.unwrap_or(Err(LedgerError::TooSlow)) {
         Ok(link) => link,
         Err(error) => {
             warn!(reason = super::writer::reason(&error), "the database is away; records go to the spool");
@@ -126,11 +126,11 @@ async fn open_server(config: &LedgerConfig) -> Result<Opened, LedgerError> {
     }
     let databases = vec![spool.clone(), database.clone()];
     let spool = Arc::new(Spool::new(spool, database, Arc::clone(&state)));
-    let server = Server { spool, patience: config.database_patience };
+    let server = PostgresStore { spool, statement_timeout: config.database_timeout };
     Ok(Opened { store: Store::Server(server), keys, state, link, is_link_due, databases })
 }
 
-async fn beginning(database: &Database, config: &LedgerConfig) -> Result<Option<Head>, LedgerError> {
+async fn beginning(database: &Database, config: &LedgerConfig) -> Result<Option<ChainHead>, LedgerError> {
     database.migrate().await?;
     database.head_of(&config.instance, None).await
 }

@@ -7,13 +7,13 @@ use sqlx::{Executor as _, Row as _};
 use uuid::Uuid;
 
 use super::archive::Archive;
-use super::chain::{Head, Record};
+use super::chain::{ChainHead, Record};
+use super::chain_position::ChainPosition;
 use super::checkpoint::Checkpoint;
 use super::columns::{bytes, spot};
-use super::database::{Database, Kind};
+use super::database::{Database, DatabaseKind};
 use super::error::LedgerError;
 use super::journal::Spot;
-use super::place::Place;
 use super::reader::{Conditions, Value};
 use super::verify::{Finding, check};
 
@@ -108,8 +108,8 @@ impl<'a> Purge<'a> {
     }
 
     /// The next records up to the last one that is old: what stands ahead of an old one is.
-    async fn old_ones(&self, from: Head) -> Result<Vec<Option<Record>>, LedgerError> {
-        let place = Place { chain: from.chain, sequence: from.sequence };
+    async fn old_ones(&self, from: ChainHead) -> Result<Vec<Option<Record>>, LedgerError> {
+        let place = ChainPosition { chain: from.chain, sequence: from.sequence };
         let mut records = self.archive.database.chain_page(place, PAGE).await?;
         let is_old = |record: &Option<Record>| record.as_ref().is_some_and(|record| record.recorded_at < self.before.timestamp_micros());
         let old = records.iter().rposition(is_old).map_or(0, |last| last + 1);
@@ -135,7 +135,7 @@ impl Archive {
     /// # Errors
     /// [`LedgerError`] where the database fails.
     pub async fn give_room_back(&self) -> Result<bool, LedgerError> {
-        if self.database.kind != Kind::Sqlite {
+        if self.database.kind != DatabaseKind::Sqlite {
             return Ok(false);
         }
         let mut connection = self.database.pool.acquire().await?;
@@ -157,7 +157,7 @@ impl Database {
     }
 
     /// Where the last of a chain's records up to one ends in the journal.
-    async fn journal_up_to(&self, head: &Head) -> Result<Option<Spot>, LedgerError> {
+    async fn journal_up_to(&self, head: &ChainHead) -> Result<Option<Spot>, LedgerError> {
         if self.journal.is_none() {
             return Ok(None);
         }
@@ -169,9 +169,9 @@ impl Database {
     /// Removes a chain's records up to a checkpoint, which is put in their place, and their cards; `false`, and nothing is done, if
     /// the chain does not begin behind `from` any more. In the journal they end at `last`, if they stand there.
     async fn remove_up_to(&self, checkpoint: &Checkpoint, from: i64, cards: &[Uuid], last: Option<Spot>) -> Result<bool, LedgerError> {
-        let Head { chain, sequence, .. } = checkpoint.head;
+        let ChainHead { chain, sequence, .. } = checkpoint.head;
         let mut transaction = self.begin().await?;
-        if self.kind == Kind::Sqlite {
+        if self.kind == DatabaseKind::Sqlite {
             // Pages that are left are written over with zeros, too.
             transaction.connection()?.execute(sqlx::raw_sql("PRAGMA secure_delete = ON")).await?;
         }

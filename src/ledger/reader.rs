@@ -1,19 +1,19 @@
 //! Reading records: by their ids, by what is known of them, and along their chains.
-//! Not here: opening what they hold; see [`super::kept`].
+//! Not here: opening what they hold; see [`super::opened_record`].
 
 use sqlx::any::AnyRow;
 use sqlx::{AssertSqlSafe, Row as _};
 use uuid::Uuid;
 
 use super::chain::Record;
-use super::columns::{Reading, Statement, bytes, id, record};
+use super::chain_position::ChainPosition;
+use super::columns::{ContentReading, Statement, bytes, id, record};
 use super::database::Database;
 use super::entry::EntryKind;
 use super::error::LedgerError;
-use super::place::Place;
 
 /// How many cards are looked up in one statement.
-const MOST_CARDS: usize = 500;
+const MAX_CARDS: usize = 500;
 
 /// A value of a condition.
 #[derive(Clone)]
@@ -86,7 +86,7 @@ impl Database {
     /// The cards among these that are found, each with the record it is found for.
     pub(super) async fn found_cards(&self, cards: &[Uuid]) -> Result<Vec<(Uuid, Uuid)>, LedgerError> {
         let mut found = Vec::new();
-        for cards in cards.chunks(MOST_CARDS) {
+        for cards in cards.chunks(MAX_CARDS) {
             let mut conditions = Conditions::default();
             conditions.and_one_of("card", cards.iter().copied().map(bytes).collect());
             let select = format!("SELECT card, record_id FROM ledger_card {}", conditions.clause());
@@ -100,30 +100,30 @@ impl Database {
     }
 
     /// Records that stand ahead of the beginning of their chain, where nothing can.
-    pub(super) async fn strays(&self) -> Result<Vec<Place>, LedgerError> {
+    pub(super) async fn strays(&self) -> Result<Vec<ChainPosition>, LedgerError> {
         let select = "SELECT record.chain AS chain, record.sequence AS sequence FROM ledger_record AS record \
             LEFT JOIN ledger_checkpoint AS checkpoint ON checkpoint.chain = record.chain \
             WHERE record.sequence < 1 OR record.sequence <= COALESCE(checkpoint.sequence, 0) ORDER BY 1, 2 LIMIT 100";
         let rows = sqlx::query(select).fetch_all(&self.pool).await?;
-        let place = |row: &AnyRow| Ok(Place { chain: id(row, "chain")?.unwrap_or_default(), sequence: row.try_get("sequence")? });
+        let place = |row: &AnyRow| Ok(ChainPosition { chain: id(row, "chain")?.unwrap_or_default(), sequence: row.try_get("sequence")? });
         rows.iter().map(place).collect()
     }
 
     /// The newest records that meet the conditions, the newest first: ids are in the order of time. Contents that do not stand in the
     /// rows are not read.
     pub(super) async fn newest(&self, conditions: &Conditions, most: i64) -> Result<Vec<Record>, LedgerError> {
-        self.rows(conditions, "ORDER BY id DESC", most).await?.iter().map(|row| record(row, Reading::Row)).collect()
+        self.rows(conditions, "ORDER BY id DESC", most).await?.iter().map(|row| record(row, ContentReading::Row)).collect()
     }
 
     /// Records behind a place, chain by chain.
-    pub(super) async fn page(&self, after: Place, conditions: &Conditions, most: i64) -> Result<Vec<Record>, LedgerError> {
+    pub(super) async fn page(&self, after: ChainPosition, conditions: &Conditions, most: i64) -> Result<Vec<Record>, LedgerError> {
         let mut conditions = conditions.clone();
         conditions.and("(chain, sequence) > (?, ?)", [Value::Bytes(bytes(after.chain)), Value::Number(after.sequence)]);
         self.records(&conditions, "ORDER BY chain, sequence", most).await
     }
 
     /// Records of one chain behind a place; `None` for one that cannot be read at all.
-    pub(super) async fn chain_page(&self, after: Place, most: i64) -> Result<Vec<Option<Record>>, LedgerError> {
+    pub(super) async fn chain_page(&self, after: ChainPosition, most: i64) -> Result<Vec<Option<Record>>, LedgerError> {
         let mut conditions = Conditions::default();
         conditions.and("chain = ?", [Value::Bytes(bytes(after.chain))]);
         conditions.and("sequence > ?", [Value::Number(after.sequence)]);
@@ -162,11 +162,11 @@ impl Database {
     }
 
     /// Ids of records behind a place, each with its own.
-    pub(super) async fn ids_behind(&self, after: Place, most: i64) -> Result<Vec<(Place, Uuid)>, LedgerError> {
+    pub(super) async fn ids_behind(&self, after: ChainPosition, most: i64) -> Result<Vec<(ChainPosition, Uuid)>, LedgerError> {
         let select = "SELECT chain, sequence, id FROM ledger_record WHERE (chain, sequence) > ($1, $2) ORDER BY chain, sequence LIMIT $3";
         let rows = sqlx::query(select).bind(bytes(after.chain)).bind(after.sequence).bind(most).fetch_all(&self.pool).await?;
         let place = |row: &AnyRow| {
-            let place = Place { chain: id(row, "chain")?.unwrap_or_default(), sequence: row.try_get("sequence")? };
+            let place = ChainPosition { chain: id(row, "chain")?.unwrap_or_default(), sequence: row.try_get("sequence")? };
             Ok((place, id(row, "id")?.unwrap_or_default()))
         };
         rows.iter().map(place).collect()

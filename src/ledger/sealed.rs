@@ -13,16 +13,16 @@ use super::error::LedgerError;
 use super::keys::{Key, KeyRing};
 
 /// What a content may have when it is opened, in bytes: a body and what was fetched for it, each within its own limit, and no more.
-const LARGEST_CONTENT: usize = 1 << 30;
+const MAX_CONTENT_BYTES: usize = 1 << 30;
 
 /// The longest text in the clear, in bytes.
-const LONGEST_CLEAR: usize = 1_000;
+const MAX_CLEAR_CHARS: usize = 1_000;
 
 /// The bytes of a length.
 const LENGTH: usize = 4;
 
 /// A buffer that grew beyond this for one large call is given back.
-const LARGEST_KEPT_BUFFER: usize = 4 * 1024 * 1024;
+const MAX_RETAINED_BUFFER: usize = 4 * 1024 * 1024;
 
 /// A quarter less time than at 1, for a twentieth more bytes.
 const ACCELERATED: CompressionMode = CompressionMode::FAST(4);
@@ -57,13 +57,13 @@ pub(super) struct SealedEntry {
 
 /// Which part of a record is sealed: neither can stand in the other's place, nor in another record's.
 #[derive(Clone, Copy)]
-enum Part {
+enum SealedPart {
     Summary = 1,
     Content = 2,
 }
 
-impl Part {
-    fn of(self, id: Uuid) -> [u8; 17] {
+impl SealedPart {
+    fn associated_data(self, id: Uuid) -> [u8; 17] {
         let mut bound = [self as u8; 17];
         bound.iter_mut().zip(id.into_bytes()).for_each(|(to, from)| *to = from);
         bound
@@ -74,10 +74,10 @@ impl SealedEntry {
     /// Seals an entry with the first of the keys.
     pub(super) fn seal(entry: Entry<'_>, keys: &KeyRing) -> Result<Self, LedgerError> {
         let key = keys.sealing().ok_or(LedgerError::Sealing)?;
-        let seal = |plain: &[u8], part: Part| key.seal(plain, &part.of(entry.id)).map_err(|_| LedgerError::Sealing);
-        let summary = seal(&entry.summary, Part::Summary)?;
+        let seal = |plain: &[u8], part: SealedPart| key.seal(plain, &part.associated_data(entry.id)).map_err(|_| LedgerError::Sealing);
+        let summary = seal(&entry.summary, SealedPart::Summary)?;
         let content =
-            if entry.content.is_empty() { None } else { Some(compressed(&entry.content, |packed| seal(packed, Part::Content))??) };
+            if entry.content.is_empty() { None } else { Some(compressed(&entry.content, |packed| seal(packed, SealedPart::Content))??) };
         Ok(Self {
             id: entry.id,
             kind: entry.kind,
@@ -116,7 +116,7 @@ impl SealedEntry {
 
     /// The summary, as it was kept: JSON.
     pub(super) fn open_summary(&self, key: &Key) -> Result<Vec<u8>, LedgerError> {
-        key.open(&self.summary, &Part::Summary.of(self.id)).map_err(|_| LedgerError::Altered { id: self.id })
+        key.open(&self.summary, &SealedPart::Summary.associated_data(self.id)).map_err(|_| LedgerError::Altered { id: self.id })
     }
 
     /// The content, as it was kept: JSON, or nothing.
@@ -129,14 +129,14 @@ impl SealedEntry {
     /// The content, still compressed: that it opens shows that it was not altered.
     pub(super) fn open_content_packed(&self, key: &Key) -> Result<Option<Vec<u8>>, LedgerError> {
         let Some(sealed) = &self.content else { return Ok(None) };
-        key.open(sealed, &Part::Content.of(self.id)).map(Some).map_err(|_| LedgerError::Altered { id: self.id })
+        key.open(sealed, &SealedPart::Content.associated_data(self.id)).map(Some).map_err(|_| LedgerError::Altered { id: self.id })
     }
 }
 
 /// A text in the clear: without what a database or a terminal may not take, and not too long. A tenant is a claim of a token.
 fn plain(text: String) -> String {
-    let is_fine = text.len() <= LONGEST_CLEAR && !text.contains(char::is_control);
-    if is_fine { text } else { text.chars().filter(|letter| !letter.is_control()).take(LONGEST_CLEAR / 4).collect() }
+    let is_fine = text.len() <= MAX_CLEAR_CHARS && !text.contains(char::is_control);
+    if is_fine { text } else { text.chars().filter(|letter| !letter.is_control()).take(MAX_CLEAR_CHARS / 4).collect() }
 }
 
 /// Compresses the parts of a content, one behind the other, and hands that to `use_it`. Each is a block of LZ4 behind two numbers of
@@ -161,7 +161,7 @@ fn compressed<T>(parts: &[Cow<'_, [u8]>], use_it: impl FnOnce(&[u8]) -> T) -> Re
             used += 2 * LENGTH + length;
         }
         let outcome = use_it(packed.get(..used).ok_or(LedgerError::Sealing)?);
-        if packed.capacity() > LARGEST_KEPT_BUFFER {
+        if packed.capacity() > MAX_RETAINED_BUFFER {
             *packed = Vec::new();
         }
         Ok(outcome)
@@ -175,7 +175,7 @@ fn unpacked(mut packed: &[u8]) -> Option<Vec<u8>> {
         let (lengths, rest) = packed.split_at_checked(2 * LENGTH)?;
         let mut numbers = lengths.chunks(LENGTH).filter_map(|bytes| Some(u32::from_le_bytes(bytes.try_into().ok()?)));
         let (size, length) = (usize::try_from(numbers.next()?).ok()?, usize::try_from(numbers.next()?).ok()?);
-        if plain.len().saturating_add(size) > LARGEST_CONTENT {
+        if plain.len().saturating_add(size) > MAX_CONTENT_BYTES {
             return None;
         }
         let (block, rest) = rest.split_at_checked(length)?;

@@ -11,24 +11,24 @@ use super::chain::Record;
 use super::columns::{bytes, cards, record};
 use super::database::Database;
 use super::error::LedgerError;
-use super::state::State;
+use super::state::WriterState;
 
 /// How many records are brought in one transaction.
-pub(super) const MOST_RECORDS: i64 = 200;
+pub(super) const MAX_RECORDS: i64 = 200;
 
 /// The spool and the database its records are for.
 #[derive(Debug)]
 pub(super) struct Spool {
     pub(super) waiting: Database,
     pub(super) database: Database,
-    pub(super) state: Arc<State>,
+    pub(super) state: Arc<WriterState>,
     /// Up to which row the spool's records are in the database though they could not be removed from the spool; 0 where all that
     /// are were. Whoever brings records holds it.
     brought: Mutex<i64>,
 }
 
 impl Spool {
-    pub(super) fn new(waiting: Database, database: Database, state: Arc<State>) -> Self {
+    pub(super) fn new(waiting: Database, database: Database, state: Arc<WriterState>) -> Self {
         Self { waiting, database, state, brought: Mutex::default() }
     }
 
@@ -64,7 +64,7 @@ impl Spool {
 
     /// Brings all that is there. Whoever asks is the one that adds records, so none come meanwhile.
     pub(super) async fn bring_all(&self) -> Result<(), LedgerError> {
-        while self.bring(MOST_RECORDS).await? > 0 {}
+        while self.bring(MAX_RECORDS).await? > 0 {}
         Ok(())
     }
 }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::chain::{Hash, Head};
+use super::chain::{ChainHead, Hash};
 use super::error::LedgerError;
 
 /// Which program writes.
@@ -27,7 +27,7 @@ pub(super) struct Previous {
 }
 
 /// The summary of a start record.
-pub(super) fn summary(previous: Option<Head>) -> Result<Vec<u8>, LedgerError> {
+pub(super) fn summary(previous: Option<ChainHead>) -> Result<Vec<u8>, LedgerError> {
     let previous = previous.map(|head| Previous { chain: head.chain, sequence: head.sequence, hash: head.hash });
     let start = Start { program: PROGRAM.to_owned(), previous };
     serde_json::to_vec(&start).map_err(|_| LedgerError::Sealing)

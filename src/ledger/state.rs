@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::Notify;
 use tokio::time::{Duration, Instant};
 
-use super::gathering::Gathering;
+use super::group_commit::Gathering;
 
 /// For so long a record that was written proves that records can be.
 const PROOF: Duration = Duration::from_secs(1);
@@ -16,7 +16,7 @@ const FEW_RECORDS: i64 = 400;
 
 /// How the ledger stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Standing {
+pub enum LedgerHealth {
     /// Records are written where they belong.
     Writable,
     /// PostgreSQL is away, and records are written to the spool on this machine.
@@ -27,7 +27,7 @@ pub enum Standing {
     Off,
 }
 
-impl Standing {
+impl LedgerHealth {
     /// As readiness shows it.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -42,7 +42,7 @@ impl Standing {
 
 /// What is known of the writing.
 #[derive(Debug, Default)]
-pub(super) struct State {
+pub(super) struct WriterState {
     spooling: AtomicBool,
     spooled: AtomicI64,
     /// Whether the last records that were brought to PostgreSQL got there.
@@ -54,7 +54,7 @@ pub(super) struct State {
     pub(super) gathering: Arc<Gathering>,
 }
 
-impl State {
+impl WriterState {
     pub(super) fn is_spooling(&self) -> bool {
         self.spooling.load(Ordering::Acquire)
     }

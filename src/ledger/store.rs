@@ -8,13 +8,13 @@ use tokio::time::timeout;
 use tracing::{info, warn};
 use uuid::Uuid;
 
-use super::chain::{Head, Record};
+use super::chain::{ChainHead, Record};
 use super::database::Database;
 use super::error::LedgerError;
 use super::spool::Spool;
 
 /// So many records are brought after each batch: twice as many as one may have.
-const MOST_BROUGHT: i64 = 512;
+const MAX_FORWARDED: i64 = 512;
 
 /// Where records go.
 #[derive(Debug)]
@@ -22,15 +22,15 @@ pub(super) enum Store {
     /// SQLite: one chain, for ever.
     File(Database),
     /// PostgreSQL: a chain for each run of an instance.
-    Server(Server),
+    Server(PostgresStore),
 }
 
 /// PostgreSQL, and the spool for the times it is away.
 #[derive(Debug)]
-pub(super) struct Server {
+pub(super) struct PostgresStore {
     pub(super) spool: Arc<Spool>,
     /// How long a batch may take before it goes to the spool.
-    pub(super) patience: Duration,
+    pub(super) statement_timeout: Duration,
 }
 
 impl Store {
@@ -85,7 +85,7 @@ impl Store {
     }
 
     /// What the chain of a process goes on from that found PostgreSQL away when it began; `None` as long as that cannot be told.
-    pub(super) async fn late_link(&self, instance: &str, own: Uuid) -> Option<Option<Head>> {
+    pub(super) async fn previous_chain_head(&self, instance: &str, own: Uuid) -> Option<Option<ChainHead>> {
         match self {
             Self::Server(server) => server.in_time(server.spool.database.head_of(instance, Some(own))).await.ok(),
             Self::File(_) => Some(None),
@@ -93,7 +93,7 @@ impl Store {
     }
 
     /// The end of the chain that goes on: SQLite's own.
-    pub(super) async fn head(&self) -> Result<Option<Head>, LedgerError> {
+    pub(super) async fn head(&self) -> Result<Option<ChainHead>, LedgerError> {
         match self {
             Self::File(database) => {
                 self.settle()?;
@@ -124,7 +124,7 @@ impl Store {
     }
 }
 
-impl Server {
+impl PostgresStore {
     /// Invariant: a record goes to PostgreSQL only when all before it are there, so that it gets them in order.
     async fn append(&self, records: Vec<Record>) -> Result<(), LedgerError> {
         if self.is_direct().await {
@@ -145,7 +145,7 @@ impl Server {
     async fn catch_up(&self) {
         let state = &self.spool.state;
         let is_due = state.is_spooling() && state.spooled() > 0 && state.is_reached();
-        if is_due && self.in_time(self.spool.bring(MOST_BROUGHT)).await.is_err() {
+        if is_due && self.in_time(self.spool.bring(MAX_FORWARDED)).await.is_err() {
             state.note_reached(false);
         }
     }
@@ -180,6 +180,6 @@ impl Server {
     }
 
     async fn in_time<T>(&self, work: impl Future<Output = Result<T, LedgerError>>) -> Result<T, LedgerError> {
-        timeout(self.patience, work).await.unwrap_or(Err(LedgerError::TooSlow))
+        timeout(self.statement_timeout, work).await.unwrap_or(Err(LedgerError::TooSlow))
     }
 }

@@ -7,10 +7,10 @@ use std::fmt;
 use uuid::Uuid;
 
 use super::archive::Archive;
-use super::chain::{Head, Record};
+use super::chain::{ChainHead, Record};
+use super::chain_position::{ChainPosition, End};
 use super::error::LedgerError;
 use super::keys::KeyRing;
-use super::place::{End, Place};
 use super::start::Start;
 
 /// How many records are read at a time.
@@ -39,7 +39,7 @@ pub enum Defect {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
     /// The record.
-    pub place: Place,
+    pub place: ChainPosition,
     /// What is wrong with it.
     pub defect: Defect,
 }
@@ -61,14 +61,14 @@ pub struct Verification<'a> {
     archive: &'a Archive,
     chains: VecDeque<Uuid>,
     /// The record up to which the chain that is being gone along holds.
-    at: Option<Head>,
+    at: Option<ChainHead>,
     expected: Vec<End>,
     verified: Verified,
 }
 
 impl fmt::Display for Finding {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Place { chain, sequence } = self.place;
+        let ChainPosition { chain, sequence } = self.place;
         match &self.defect {
             Defect::Missing => write!(formatter, "chain {chain}: record {sequence} is missing"),
             Defect::Altered => write!(formatter, "chain {chain}: record {sequence} was altered"),
@@ -90,13 +90,13 @@ impl<'a> Verification<'a> {
     ///
     /// # Errors
     /// [`LedgerError`] where the database fails.
-    pub async fn begin(archive: &'a Archive, resume: Option<Place>, expected: Vec<End>) -> Result<Self, LedgerError> {
+    pub async fn begin(archive: &'a Archive, resume: Option<ChainPosition>, expected: Vec<End>) -> Result<Self, LedgerError> {
         let mut chains: VecDeque<Uuid> = archive.database.chains().await?.into();
         let mut at = None;
         if let Some(place) = resume {
             chains.retain(|chain| *chain >= place.chain);
             if chains.front() == Some(&place.chain) && place.sequence > 0 {
-                let ahead = Place { sequence: place.sequence - 1, ..place };
+                let ahead = ChainPosition { sequence: place.sequence - 1, ..place };
                 at = archive.database.chain_page(ahead, 1).await?.first().and_then(Option::as_ref).map(Record::head);
             }
         }
@@ -119,9 +119,9 @@ impl<'a> Verification<'a> {
 
     /// Where it goes on, if it is interrupted now.
     #[must_use]
-    pub fn place(&self) -> Option<Place> {
+    pub fn place(&self) -> Option<ChainPosition> {
         let chain = *self.chains.front()?;
-        Some(Place { chain, sequence: self.at.map_or(0, |head| head.sequence) })
+        Some(ChainPosition { chain, sequence: self.at.map_or(0, |head| head.sequence) })
     }
 
     /// Goes on by some records; `false` when all is done.
@@ -136,13 +136,13 @@ impl<'a> Verification<'a> {
             return Ok(false);
         };
         let Some(at) = self.beginning(chain).await? else { return Ok(true) };
-        let records = self.archive.database.chain_page(Place { chain, sequence: at.sequence }, PAGE).await?;
+        let records = self.archive.database.chain_page(ChainPosition { chain, sequence: at.sequence }, PAGE).await?;
         let (mut head, is_last) = (at, records.len() < usize::try_from(PAGE).unwrap_or(usize::MAX));
         let lost = self.lost_cards(&records).await?;
         for record in &records {
             match check(record.as_ref(), &head, &self.archive.keys) {
                 Ok(next) if lost == Some(next.sequence) => {
-                    let place = Place { chain, sequence: next.sequence };
+                    let place = ChainPosition { chain, sequence: next.sequence };
                     self.leave_at(Finding { place, defect: Defect::CardLost }).await?;
                     return Ok(true);
                 }
@@ -163,7 +163,7 @@ impl<'a> Verification<'a> {
     }
 
     /// What the chain's next record follows; `None` where even that does not hold, and the chain is left.
-    async fn beginning(&mut self, chain: Uuid) -> Result<Option<Head>, LedgerError> {
+    async fn beginning(&mut self, chain: Uuid) -> Result<Option<ChainHead>, LedgerError> {
         if let Some(at) = self.at {
             return Ok(Some(at));
         }
@@ -187,11 +187,11 @@ impl<'a> Verification<'a> {
         Ok(())
     }
 
-    fn leave(&mut self, finding: Option<Finding>, end: Option<Head>) {
+    fn leave(&mut self, finding: Option<Finding>, end: Option<ChainHead>) {
         self.chains.pop_front();
         self.at = None;
         self.verified.findings.extend(finding);
-        let end = end.map(|head| End { place: Place { chain: head.chain, sequence: head.sequence }, hash: head.hash });
+        let end = end.map(|head| End { place: ChainPosition { chain: head.chain, sequence: head.sequence }, hash: head.hash });
         self.verified.ends.extend(end);
     }
 
@@ -232,8 +232,8 @@ impl<'a> Verification<'a> {
     }
 
     async fn defect_at(&self, end: &End) -> Result<Option<Defect>, LedgerError> {
-        let Place { chain, sequence } = end.place;
-        let there = self.archive.database.chain_page(Place { chain, sequence: sequence - 1 }, 1).await?;
+        let ChainPosition { chain, sequence } = end.place;
+        let there = self.archive.database.chain_page(ChainPosition { chain, sequence: sequence - 1 }, 1).await?;
         let defect = match there.first() {
             Some(Some(record)) if record.sequence == sequence => (record.hash != end.hash).then_some(Defect::Altered),
             Some(None) => Some(Defect::Altered),
@@ -246,9 +246,9 @@ impl<'a> Verification<'a> {
 
 impl Archive {
     /// What the first record of a chain that is there follows: a checkpoint, if older ones were purged.
-    pub(super) async fn beginning(&self, chain: Uuid) -> Result<Result<Head, Finding>, LedgerError> {
-        let Some(checkpoint) = self.database.checkpoint(chain).await? else { return Ok(Ok(Head::of_new(chain))) };
-        let place = Place { chain, sequence: checkpoint.head.sequence };
+    pub(super) async fn beginning(&self, chain: Uuid) -> Result<Result<ChainHead, Finding>, LedgerError> {
+        let Some(checkpoint) = self.database.checkpoint(chain).await? else { return Ok(Ok(ChainHead::of_new(chain))) };
+        let place = ChainPosition { chain, sequence: checkpoint.head.sequence };
         let defect = match self.keys.of_id(&checkpoint.key_id) {
             None => Defect::UnknownKey(checkpoint.key_id),
             Some(key) if checkpoint.holds(key) => return Ok(Ok(checkpoint.head)),
@@ -266,7 +266,7 @@ impl Archive {
                 continue;
             };
             let previous = serde_json::from_slice::<Start>(&summary).ok().and_then(|start| start.previous);
-            links.extend(previous.map(|link| End { place: Place { chain: link.chain, sequence: link.sequence }, hash: link.hash }));
+            links.extend(previous.map(|link| End { place: ChainPosition { chain: link.chain, sequence: link.sequence }, hash: link.hash }));
         }
         links.retain(|link| link.place.sequence > 0);
         Ok(links)
@@ -274,8 +274,8 @@ impl Archive {
 }
 
 /// The head that a record makes, if it follows `head`.
-pub(super) fn check(record: Option<&Record>, head: &Head, keys: &KeyRing) -> Result<Head, Finding> {
-    let place = Place { chain: head.chain, sequence: head.sequence + 1 };
+pub(super) fn check(record: Option<&Record>, head: &ChainHead, keys: &KeyRing) -> Result<ChainHead, Finding> {
+    let place = ChainPosition { chain: head.chain, sequence: head.sequence + 1 };
     let fault = |defect| Err(Finding { place, defect });
     let Some(record) = record else { return fault(Defect::Altered) };
     if record.sequence != place.sequence {

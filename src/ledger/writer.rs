@@ -11,22 +11,22 @@ use tokio::time::timeout_at;
 use tracing::error;
 use uuid::Uuid;
 
-use super::chain::{Head, Record};
+use super::chain::{ChainHead, Record};
 use super::entry::{Entry, EntryKind};
 use super::error::LedgerError;
 use super::keys::KeyRing;
 use super::sealed::SealedEntry;
-use super::state::State;
+use super::state::WriterState;
 use super::store::Store;
 use crate::clock::Clock;
 use crate::ids::IdSource;
 
 /// The most records of one transaction, and about how many bytes.
-pub(super) const MOST_RECORDS: usize = 256;
-const MOST_BYTES: usize = 8 * 1024 * 1024;
+pub(super) const MAX_RECORDS: usize = 256;
+const MAX_BYTES: usize = 8 * 1024 * 1024;
 
 /// So many records get their rows together, or as many as came in so long: a row alone costs as much as a dozen together.
-const MOST_WITHOUT_ROWS: usize = 128;
+const MAX_WITHOUT_ROWS: usize = 128;
 const ROWS_DUE: Duration = Duration::from_millis(50);
 
 /// The pause between two tries to give them some, where nobody asks for it earlier.
@@ -36,23 +36,23 @@ const ROWS_PAUSE: Duration = Duration::from_secs(5);
 const LINK_PAUSE: Duration = Duration::from_secs(5);
 
 /// Whether it is written. The cause of a failure is in the log.
-pub(super) type Written = Result<(), LedgerError>;
+pub(super) type WriteResult = Result<(), LedgerError>;
 
 /// What the writer is asked for.
 pub(super) enum Job {
     /// To write entries, and to say when they are durable, if somebody waits for that.
-    Keep(Vec<SealedEntry>, Option<oneshot::Sender<Written>>),
+    Keep(Vec<SealedEntry>, Option<oneshot::Sender<WriteResult>>),
     /// To find out whether anything can be written.
-    Probe(oneshot::Sender<Written>),
+    Probe(oneshot::Sender<WriteResult>),
     /// To write what waits and end.
-    Close(oneshot::Sender<Written>),
+    Close(oneshot::Sender<WriteResult>),
 }
 
 /// The writer.
 pub(super) struct Writer {
     pub(super) queue: mpsc::Receiver<Job>,
     pub(super) store: Store,
-    pub(super) state: Arc<State>,
+    pub(super) state: Arc<WriterState>,
     pub(super) keys: Arc<ArcSwap<KeyRing>>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) ids: Arc<dyn IdSource>,
@@ -69,11 +69,11 @@ pub(super) struct Writer {
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Chain {
     /// It goes on from here.
-    At(Head),
+    At(ChainHead),
     /// SQLite's is to be read again, because a write failed.
     Unread,
     /// A start is to be recorded: the process began, or the end of PostgreSQL's chain is not certain. It went at least so far.
-    Begin(Option<Head>),
+    Begin(Option<ChainHead>),
 }
 
 /// Records that are kept and can not be looked up yet.
@@ -92,9 +92,9 @@ struct Batch {
     jobs: usize,
     /// Whether anything is to be written, and be it nothing but a start.
     is_asked: bool,
-    waiting: Vec<oneshot::Sender<Written>>,
-    probes: Vec<oneshot::Sender<Written>>,
-    closing: Option<oneshot::Sender<Written>>,
+    waiting: Vec<oneshot::Sender<WriteResult>>,
+    probes: Vec<oneshot::Sender<WriteResult>>,
+    closing: Option<oneshot::Sender<WriteResult>>,
 }
 
 impl Writer {
@@ -110,7 +110,7 @@ impl Writer {
             let Some(first) = self.next().await else { return };
             if matches!(first, Job::Keep(..)) {
                 // Where several call at once, more are on their way, and the fewer the transactions, the less each call costs.
-                self.state.gathering.until_lull().await;
+                self.state.gathering.wait_for_batch().await;
             }
             let mut batch = Batch::default();
             batch.add(first);
@@ -178,7 +178,7 @@ impl Writer {
         }
     }
 
-    async fn keep(&mut self, entries: Vec<SealedEntry>) -> Written {
+    async fn keep(&mut self, entries: Vec<SealedEntry>) -> WriteResult {
         let (begun, count) = (Instant::now(), entries.len());
         let outcome = self.append(entries).await;
         metrics::histogram!("sij_cds_ledger_commit_seconds").record(begun.elapsed());
@@ -197,7 +197,7 @@ impl Writer {
         outcome
     }
 
-    async fn append(&mut self, entries: Vec<SealedEntry>) -> Written {
+    async fn append(&mut self, entries: Vec<SealedEntry>) -> WriteResult {
         let keys = self.keys.load_full();
         let (mut head, start) = self.chain_end(&keys).await?;
         let (before, late) = (head, self.late_start(head.chain, &keys).await?);
@@ -224,7 +224,7 @@ impl Writer {
         Ok(())
     }
 
-    fn uncertain(&self, before: Head) -> Chain {
+    fn uncertain(&self, before: ChainHead) -> Chain {
         match (&self.store, self.chain) {
             (_, Chain::Begin(_)) => self.chain,
             (Store::File(_), Chain::At(_) | Chain::Unread) => Chain::Unread,
@@ -233,7 +233,7 @@ impl Writer {
     }
 
     /// The end of the chain to append to, and a start where one is to be recorded.
-    async fn chain_end(&mut self, keys: &KeyRing) -> Result<(Head, Option<SealedEntry>), LedgerError> {
+    async fn chain_end(&mut self, keys: &KeyRing) -> Result<(ChainHead, Option<SealedEntry>), LedgerError> {
         let link = match self.chain {
             Chain::At(head) => return Ok((head, None)),
             Chain::Unread => return Ok((self.own_chain().await?, None)),
@@ -249,25 +249,25 @@ impl Writer {
             return Ok(None);
         }
         self.link_tried_at = Some(Instant::now());
-        let Some(link) = self.store.late_link(&self.instance, own).await else { return Ok(None) };
+        let Some(link) = self.store.previous_chain_head(&self.instance, own).await else { return Ok(None) };
         if link.is_none() {
             self.is_link_due = false;
         }
         link.map(|link| self.start_entry(Some(link), keys)).transpose()
     }
 
-    fn start_entry(&self, link: Option<Head>, keys: &KeyRing) -> Result<SealedEntry, LedgerError> {
+    fn start_entry(&self, link: Option<ChainHead>, keys: &KeyRing) -> Result<SealedEntry, LedgerError> {
         let mut start = Entry::new(self.ids.new_id(), EntryKind::Start, self.clock.now());
         start.summary = super::start::summary(link)?;
         SealedEntry::seal(start, keys)
     }
 
     /// SQLite's one chain goes on; PostgreSQL's are new.
-    async fn own_chain(&self) -> Result<Head, LedgerError> {
-        Ok(self.store.head().await?.unwrap_or_else(|| Head::of_new(self.ids.new_id())))
+    async fn own_chain(&self) -> Result<ChainHead, LedgerError> {
+        Ok(self.store.head().await?.unwrap_or_else(|| ChainHead::of_new(self.ids.new_id())))
     }
 
-    async fn probe(&self) -> Written {
+    async fn probe(&self) -> WriteResult {
         if self.state.was_written_lately() {
             return Ok(());
         }
@@ -282,7 +282,7 @@ impl WithoutRows {
     }
 
     fn are_due(self) -> bool {
-        self.records >= MOST_WITHOUT_ROWS || self.due.is_some_and(|due| due <= Instant::now())
+        self.records >= MAX_WITHOUT_ROWS || self.due.is_some_and(|due| due <= Instant::now())
     }
 }
 
@@ -304,7 +304,7 @@ impl Batch {
     }
 
     fn has_room(&self) -> bool {
-        self.entries.len() < MOST_RECORDS && self.bytes < MOST_BYTES && self.closing.is_none()
+        self.entries.len() < MAX_RECORDS && self.bytes < MAX_BYTES && self.closing.is_none()
     }
 }
 

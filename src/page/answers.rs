@@ -6,11 +6,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use super::definition::{Field, FormDefinition, Kind};
+use super::definition::{Field, FormDefinition, ItemKind};
 use crate::policy::Question;
 
 /// More repetitions of a group than anybody fills in.
-pub(super) const MOST_REPETITIONS: usize = 20;
+pub(super) const MAX_REPETITIONS: usize = 20;
 
 /// Where the value of a field came from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -82,7 +82,7 @@ impl CurrentAnswers {
                 answers.keep(field.link_id.clone(), field, item_of(items, &field.link_id), &origin);
                 continue;
             };
-            for (place, repetition) in below(items, &group.link_id).into_iter().take(MOST_REPETITIONS).enumerate() {
+            for (place, repetition) in below(items, &group.link_id).into_iter().take(MAX_REPETITIONS).enumerate() {
                 answers.repeat_at_least(&group.link_id, place + 1);
                 let item = item_of(repetition.get("item").unwrap_or(&Value::Null), &field.link_id);
                 answers.keep(field_name(Some((&group.link_id, place)), &field.link_id), field, item, &origin);
@@ -129,7 +129,7 @@ impl CurrentAnswers {
     /// Makes room for so many repetitions of a group.
     pub fn repeat_at_least(&mut self, group: &str, count: usize) {
         let known = self.repetitions.entry(group.to_owned()).or_default();
-        *known = (*known).max(count.min(MOST_REPETITIONS));
+        *known = (*known).max(count.min(MAX_REPETITIONS));
     }
 
     /// Takes a repetition out; those behind it move up.
@@ -287,15 +287,15 @@ fn below<'v>(items: &'v Value, link_id: &str) -> Vec<&'v Value> {
 }
 
 /// An answer as its field shows it; one of another type is as if absent.
-fn text(kind: &Kind, answer: &Value) -> Option<String> {
+fn text(kind: &ItemKind, answer: &Value) -> Option<String> {
     match kind {
-        Kind::Boolean => answer.get("valueBoolean")?.as_bool().map(|value| value.to_string()),
-        Kind::Date { .. } => answer.get("valueDate")?.as_str().map(str::to_owned),
-        Kind::Number { .. } => answer.get("valueInteger").or_else(|| answer.get("valueDecimal"))?.as_number().map(ToString::to_string),
-        Kind::Choice(choices) => {
+        ItemKind::Boolean => answer.get("valueBoolean")?.as_bool().map(|value| value.to_string()),
+        ItemKind::Date { .. } => answer.get("valueDate")?.as_str().map(str::to_owned),
+        ItemKind::Number { .. } => answer.get("valueInteger").or_else(|| answer.get("valueDecimal"))?.as_number().map(ToString::to_string),
+        ItemKind::Choice(choices) => {
             let code = answer.get("valueCoding")?.get("code")?.as_str()?;
             choices.iter().find(|choice| choice.code == code).map(|choice| choice.code.clone())
         }
-        Kind::Text => answer.get("valueString")?.as_str().map(str::to_owned),
+        ItemKind::Text => answer.get("valueString")?.as_str().map(str::to_owned),
     }
 }

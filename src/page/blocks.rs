@@ -4,10 +4,10 @@
 
 use std::collections::BTreeSet;
 
-use super::decision::{AskView, CriterionView, Telling};
+use super::decision::{AskView, CriterionView, DecisionText};
 use super::form::Asking;
 use super::form_view::PartView;
-use super::words::Text;
+use super::messages::Text;
 use crate::policy::{Criterion, CriterionId, Pathway, Question, Site, SiteEvaluation, Verdict};
 
 /// What decides an order at one joint.
@@ -44,7 +44,7 @@ pub struct BlockView {
 
 /// What the blocks are made with.
 pub(super) struct Blocks<'b, 't> {
-    pub telling: &'b Telling<'t>,
+    pub telling: &'b DecisionText<'t>,
     pub asking: &'b Asking<'b>,
     /// Whether the questions stand elsewhere: the form is folded away.
     pub is_closed: bool,

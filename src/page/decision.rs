@@ -1,7 +1,7 @@
 //! The decision on one order as the page shows it: in words, joint by joint and criterion by criterion.
 //! The words are the policy's. Not here: the questions ([`super::form`]).
 
-use super::words::{Text, Words};
+use super::messages::{Text, Words};
 use crate::policy::{
     CardText, Criterion, CriterionId, Determination, DiagnosisSupport, Evaluation, Evidence, OrderEvaluation, OrderKind, OrderWords,
     Policy, PriorInjection, Question, Site, SiteEvaluation, Verdict, capitalised,
@@ -101,7 +101,7 @@ pub struct Unread<'u> {
 }
 
 /// One order of an evaluation, to be told.
-pub(super) struct Telling<'t> {
+pub(super) struct DecisionText<'t> {
     pub words: &'t Words,
     pub policy: &'t Policy,
     pub evaluation: &'t Evaluation<'t>,
@@ -113,7 +113,7 @@ pub(super) struct Telling<'t> {
     pub unread: Unread<'t>,
 }
 
-impl<'t> Telling<'t> {
+impl<'t> DecisionText<'t> {
     fn names(&self) -> OrderWords<'t, 't, 't> {
         OrderWords { policy: self.policy, order: self.order, is_one_of_several: false }
     }

@@ -5,11 +5,11 @@ use serde::Deserialize;
 use serde_json::Value;
 use thiserror::Error;
 
-use super::enabling::{Condition, Enabling};
+use super::enable_when::{EnableCondition, EnableWhen};
 
 /// A Questionnaire the page cannot ask.
 #[derive(Debug, Error)]
-pub enum FormError {
+pub enum FormDefinitionError {
     /// Not JSON of that shape.
     #[error("the form is not a Questionnaire")]
     Json(#[from] serde_json::Error),
@@ -46,7 +46,7 @@ pub(super) struct Group {
     pub text: String,
     pub hint: String,
     pub repeats: bool,
-    pub enabling: Enabling,
+    pub enabling: EnableWhen,
     pub items: Vec<Item>,
 }
 
@@ -56,12 +56,12 @@ pub(super) struct Field {
     pub text: String,
     pub hint: String,
     pub unit: String,
-    pub enabling: Enabling,
-    pub kind: Kind,
+    pub enabling: EnableWhen,
+    pub kind: ItemKind,
 }
 
 #[derive(Clone, Debug)]
-pub(super) enum Kind {
+pub(super) enum ItemKind {
     Boolean,
     Date { earliest: Option<String> },
     Number { whole: bool, least: Option<f64>, most: Option<f64> },
@@ -73,7 +73,7 @@ impl Group {
     /// The options that every question of the group has, where it is a table of choices: one row a question.
     pub(super) fn columns(&self) -> Option<&[Choice]> {
         let choices = self.items.iter().map(|item| match item {
-            Item::Field(Field { kind: Kind::Choice(choices), .. }) => Some(choices.as_slice()),
+            Item::Field(Field { kind: ItemKind::Choice(choices), .. }) => Some(choices.as_slice()),
             Item::Field(_) | Item::Group(_) => None,
         });
         let all: Option<Vec<_>> = choices.collect();
@@ -100,7 +100,7 @@ impl FormDefinition {
     ///
     /// # Errors
     /// That it is no Questionnaire, or asks something the page has no field for.
-    pub fn read(questionnaire: &str) -> Result<Self, FormError> {
+    pub fn read(questionnaire: &str) -> Result<Self, FormDefinitionError> {
         let read: QuestionnaireJson = serde_json::from_str(questionnaire)?;
         let version = read.version.map(|version| format!("|{version}")).unwrap_or_default();
         Ok(Self { canonical: format!("{}{version}", read.url), items: items(read.item)? })
@@ -148,7 +148,7 @@ struct ItemJson {
     #[serde(default)]
     extension: Vec<ExtensionJson>,
     #[serde(default)]
-    enable_when: Vec<Condition>,
+    enable_when: Vec<EnableCondition>,
     #[serde(default)]
     enable_behavior: Option<String>,
 }
@@ -170,14 +170,14 @@ struct ExtensionJson {
     value_boolean: Option<bool>,
 }
 
-fn items(read: Vec<ItemJson>) -> Result<Vec<Item>, FormError> {
+fn items(read: Vec<ItemJson>) -> Result<Vec<Item>, FormDefinitionError> {
     let shown = read.into_iter().filter(|item| item.kind != "display" && !item.is_hidden());
     shown.map(item).collect()
 }
 
-fn item(read: ItemJson) -> Result<Item, FormError> {
+fn item(read: ItemJson) -> Result<Item, FormDefinitionError> {
     let hint = read.hint();
-    let enabling = Enabling { any: read.enable_behavior.as_deref() != Some("all"), conditions: read.enable_when.clone() };
+    let enabling = EnableWhen { any: read.enable_behavior.as_deref() != Some("all"), conditions: read.enable_when.clone() };
     if read.kind == "group" {
         let ItemJson { link_id, text, repeats, item, .. } = read;
         return Ok(Item::Group(Group { link_id, text, hint, repeats, enabling, items: items(item)? }));
@@ -210,20 +210,20 @@ impl ItemJson {
         self.extension(name).and_then(|bound| bound.value_integer.or(bound.value_decimal))
     }
 
-    fn field_kind(&self) -> Result<Kind, FormError> {
-        let number = |whole| Kind::Number { whole, least: self.bound("minValue"), most: self.bound("maxValue") };
+    fn field_kind(&self) -> Result<ItemKind, FormDefinitionError> {
+        let number = |whole| ItemKind::Number { whole, least: self.bound("minValue"), most: self.bound("maxValue") };
         match self.kind.as_str() {
-            "boolean" => Ok(Kind::Boolean),
-            "date" => Ok(Kind::Date { earliest: self.extension("minValue").and_then(|bound| bound.value_date.clone()) }),
+            "boolean" => Ok(ItemKind::Boolean),
+            "date" => Ok(ItemKind::Date { earliest: self.extension("minValue").and_then(|bound| bound.value_date.clone()) }),
             "integer" => Ok(number(true)),
             "decimal" => Ok(number(false)),
             "choice" => self.choices(),
-            "text" | "string" => Ok(Kind::Text),
-            other => Err(FormError::Kind { link_id: self.link_id.clone(), kind: other.to_owned() }),
+            "text" | "string" => Ok(ItemKind::Text),
+            other => Err(FormDefinitionError::Kind { link_id: self.link_id.clone(), kind: other.to_owned() }),
         }
     }
 
-    fn choices(&self) -> Result<Kind, FormError> {
+    fn choices(&self) -> Result<ItemKind, FormDefinitionError> {
         let text = |coding: &Value, member: &str| coding.get(member).and_then(Value::as_str).map(str::to_owned);
         let choice = |option: &OptionJson| {
             let coding = option.value_coding.clone()?;
@@ -231,6 +231,6 @@ impl ItemJson {
             Some(Choice { display: text(&coding, "display").unwrap_or_else(|| code.clone()), code, coding })
         };
         let choices: Vec<_> = self.answer_option.iter().filter_map(choice).collect();
-        if choices.is_empty() { Err(FormError::NoOptions(self.link_id.clone())) } else { Ok(Kind::Choice(choices)) }
+        if choices.is_empty() { Err(FormDefinitionError::NoOptions(self.link_id.clone())) } else { Ok(ItemKind::Choice(choices)) }
     }
 }

@@ -4,10 +4,10 @@
 use std::collections::BTreeSet;
 
 use super::answers::{CurrentAnswer, CurrentAnswers, Origin, field_name};
-use super::definition::{Choice, Field, FormDefinition, Group, Item, Kind};
+use super::definition::{Choice, Field, FormDefinition, Group, Item, ItemKind};
 use super::form_view::{ButtonView, ConfirmView, FaultView, FieldView, GroupView, OptionView, PartView};
-use super::submission::{FieldFault, FieldFaults};
-use super::words::{Text, Words};
+use super::messages::{Text, Words};
+use super::submission::{FieldError, FieldFaults};
 
 /// What the questions are shown with.
 pub(super) struct Asking<'f> {
@@ -124,7 +124,7 @@ impl Asking<'_> {
                 confirm,
                 columns: Vec::new(),
                 parts: self.parts(&group.items, Some((&group.link_id, place)), &[]),
-                add: (number == count && count < super::answers::MOST_REPETITIONS).then_some(add),
+                add: (number == count && count < super::answers::MAX_REPETITIONS).then_some(add),
                 remove: (count > 1).then_some(remove),
             })
         };
@@ -181,10 +181,10 @@ impl Asking<'_> {
         let answer = self.answers.get(&name);
         let value = answer.map(|answer| answer.value.clone()).unwrap_or_default();
         let (class, input_mode) = match field.kind {
-            Kind::Date { .. } => ("date", "text"),
-            Kind::Number { .. } => ("number", "decimal"),
-            Kind::Text => ("words", "text"),
-            Kind::Boolean | Kind::Choice(_) => ("choice", ""),
+            ItemKind::Date { .. } => ("date", "text"),
+            ItemKind::Number { .. } => ("number", "decimal"),
+            ItemKind::Text => ("words", "text"),
+            ItemKind::Boolean | ItemKind::Choice(_) => ("choice", ""),
         };
         let is_said_above = repetition.is_some_and(|(group, place)| self.common_origin(group, place).is_some());
         let needs_confirmation = matches!(answer, Some(CurrentAnswer { origin: Origin::ToConfirm { .. }, .. }));
@@ -213,17 +213,17 @@ impl Asking<'_> {
 
     fn hint(&self, field: &Field) -> String {
         match field.kind {
-            Kind::Date { .. } if field.hint.is_empty() => self.words.say(Text::DateFormat),
-            Kind::Date { .. } => format!("{}. {}", self.words.say(Text::DateFormat), field.hint),
-            Kind::Boolean | Kind::Number { .. } | Kind::Choice(_) | Kind::Text => field.hint.clone(),
+            ItemKind::Date { .. } if field.hint.is_empty() => self.words.say(Text::DateFormat),
+            ItemKind::Date { .. } => format!("{}. {}", self.words.say(Text::DateFormat), field.hint),
+            ItemKind::Boolean | ItemKind::Number { .. } | ItemKind::Choice(_) | ItemKind::Text => field.hint.clone(),
         }
     }
 
     fn options(&self, field: &Field, id: &str, value: &str) -> Vec<OptionView> {
         let choices: Vec<(String, String)> = match &field.kind {
-            Kind::Boolean => vec![("true".to_owned(), self.words.say(Text::Yes)), ("false".to_owned(), self.words.say(Text::No))],
-            Kind::Choice(choices) => choices.iter().map(|choice| (choice.code.clone(), choice.display.clone())).collect(),
-            Kind::Date { .. } | Kind::Number { .. } | Kind::Text => return Vec::new(),
+            ItemKind::Boolean => vec![("true".to_owned(), self.words.say(Text::Yes)), ("false".to_owned(), self.words.say(Text::No))],
+            ItemKind::Choice(choices) => choices.iter().map(|choice| (choice.code.clone(), choice.display.clone())).collect(),
+            ItemKind::Date { .. } | ItemKind::Number { .. } | ItemKind::Text => return Vec::new(),
         };
         let is_known = choices.iter().any(|(code, _)| code == value);
         let open = (String::new(), self.words.say(Text::Open));
@@ -254,15 +254,15 @@ impl Asking<'_> {
         }
     }
 
-    fn fault(&self, fault: &FieldFault) -> String {
+    fn fault(&self, fault: &FieldError) -> String {
         match fault {
-            FieldFault::NotNumber => self.words.say(Text::NotNumber),
-            FieldFault::NotWhole => self.words.say(Text::NotWhole),
-            FieldFault::NotDate => self.words.say(Text::NotDate),
-            FieldFault::NotOption => self.words.say(Text::NotOption),
-            FieldFault::TooLow(least) => self.words.fill(Text::TooLow, &[least]),
-            FieldFault::TooHigh(most) => self.words.fill(Text::TooHigh, &[most]),
-            FieldFault::InFuture => self.words.say(Text::InFuture),
+            FieldError::NotNumber => self.words.say(Text::NotNumber),
+            FieldError::NotWhole => self.words.say(Text::NotWhole),
+            FieldError::NotDate => self.words.say(Text::NotDate),
+            FieldError::NotOption => self.words.say(Text::NotOption),
+            FieldError::TooLow(least) => self.words.fill(Text::TooLow, &[least]),
+            FieldError::TooHigh(most) => self.words.fill(Text::TooHigh, &[most]),
+            FieldError::InFuture => self.words.say(Text::InFuture),
         }
     }
 

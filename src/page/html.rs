@@ -7,9 +7,9 @@ use thiserror::Error;
 use super::assets::{Asset, SCRIPT, STYLE};
 use super::decision::DecisionView;
 use super::form_view::PartView;
+use super::messages::{Text, Words};
 use super::notice::Notice;
-use super::view::{OrderChoice, PageView, Standing};
-use super::words::{Text, Words};
+use super::view::{OrderChoice, PageView, SaveState};
 
 /// A page that could not be written.
 #[derive(Debug, Error)]

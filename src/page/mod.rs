@@ -1,4 +1,4 @@
-//! The one page of the SMART app, pure: view models in, HTML out. [`PageView::of`] makes the view of an order from its evaluation, the
+//! The one page of the SMART app, pure: view models in, HTML out. [`PageView::new`] makes the view of an order from its evaluation, the
 //! form, the answers and the timeline; [`html`] writes it; [`Submission::from_form`] reads what comes back.
 //! Not here: sessions, evaluation, saving and routes ([`crate::app`], [`crate::http`]).
 
@@ -8,27 +8,27 @@ mod blocks;
 mod charted;
 mod decision;
 mod definition;
-mod drawing;
-mod enabling;
+mod enable_when;
 mod form;
 mod form_view;
 pub mod html;
+mod messages;
 mod note;
 mod notice;
 mod submission;
 mod timeline;
+mod timeline_svg;
 mod view;
-mod words;
 
 pub use answers::{CurrentAnswer, CurrentAnswers, Origin};
 pub use assets::{Asset, SCRIPT, STYLE};
 pub use blocks::{BlockView, SiteBlocks};
 pub use decision::{AskView, CriterionView, DecisionView, EvidenceView, Unread};
-pub use definition::{FormDefinition, FormError};
+pub use definition::{FormDefinition, FormDefinitionError};
 pub use form_view::{ButtonView, ConfirmView, FaultView, FieldView, FormView, GroupView, OptionView, PartView};
 pub use html::{Frame, RenderError};
-pub use notice::{LaunchFault, Notice};
-pub use submission::{Action, FieldFault, FieldFaults, Submission};
+pub use messages::{Words, WordsError};
+pub use notice::{FailedLaunch, Notice};
+pub use submission::{Action, FieldError, FieldFaults, Submission};
 pub use timeline::{Counted, Event, Timeline, Track};
-pub use view::{About, EntryView, OrderChoice, PageCase, PageView, Standing, TimelineView};
-pub use words::{Words, WordsError};
+pub use view::{About, EntryView, OrderChoice, PageCase, PageView, SaveState, TimelineView};

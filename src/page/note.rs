@@ -3,9 +3,9 @@
 
 use super::answers::field_name;
 use super::decision::DecisionView;
-use super::definition::{Field, Kind};
+use super::definition::{Field, ItemKind};
+use super::messages::{Text, Words};
 use super::view::PageCase;
-use super::words::{Text, Words};
 
 /// The order, the decision, and every answer in the form's order.
 pub(super) fn text(case: &PageCase<'_>, decision: &DecisionView) -> String {
@@ -34,10 +34,10 @@ pub(super) fn text(case: &PageCase<'_>, decision: &DecisionView) -> String {
 /// A value as a reader sees it.
 fn shown(words: &Words, field: &Field, value: &str) -> String {
     match &field.kind {
-        Kind::Boolean if value == "true" => words.say(Text::Yes),
-        Kind::Boolean => words.say(Text::No),
-        Kind::Choice(choices) => choices.iter().find(|choice| choice.code == value).map_or(value, |choice| &choice.display).to_owned(),
-        Kind::Date { .. } | Kind::Text => value.to_owned(),
-        Kind::Number { .. } => format!("{value} {}", field.unit).trim_end().to_owned(),
+        ItemKind::Boolean if value == "true" => words.say(Text::Yes),
+        ItemKind::Boolean => words.say(Text::No),
+        ItemKind::Choice(choices) => choices.iter().find(|choice| choice.code == value).map_or(value, |choice| &choice.display).to_owned(),
+        ItemKind::Date { .. } | ItemKind::Text => value.to_owned(),
+        ItemKind::Number { .. } => format!("{value} {}", field.unit).trim_end().to_owned(),
     }
 }

@@ -1,7 +1,7 @@
 //! The pages without an order: a session that ended, access refused, a launch that failed, nothing to decide.
 //! Each says what happened and what to do; not here: who finds that out.
 
-use super::words::{Text, Words};
+use super::messages::{Text, Words};
 
 /// What a page without an order is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -11,7 +11,7 @@ pub enum Notice {
     /// The clinician, or the EHR, did not give access.
     Refused,
     /// The launch did not succeed.
-    Launch(LaunchFault),
+    Launch(FailedLaunch),
     /// No order in scope was found.
     NoOrder,
     /// The clinician goes back to the order.
@@ -26,7 +26,7 @@ pub enum Notice {
 
 /// Why a launch did not succeed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LaunchFault {
+pub enum FailedLaunch {
     /// The EHR is not registered.
     UnknownEhr,
     /// The EHR does not answer.
@@ -50,14 +50,14 @@ impl Notice {
     pub const ALL: [Self; 15] = [
         Self::Expired,
         Self::Refused,
-        Self::Launch(LaunchFault::UnknownEhr),
-        Self::Launch(LaunchFault::Unreachable),
-        Self::Launch(LaunchFault::Incomplete),
-        Self::Launch(LaunchFault::Stale),
-        Self::Launch(LaunchFault::Foreign),
-        Self::Launch(LaunchFault::Unproven),
-        Self::Launch(LaunchFault::NoPatient),
-        Self::Launch(LaunchFault::OtherPatient),
+        Self::Launch(FailedLaunch::UnknownEhr),
+        Self::Launch(FailedLaunch::Unreachable),
+        Self::Launch(FailedLaunch::Incomplete),
+        Self::Launch(FailedLaunch::Stale),
+        Self::Launch(FailedLaunch::Foreign),
+        Self::Launch(FailedLaunch::Unproven),
+        Self::Launch(FailedLaunch::NoPatient),
+        Self::Launch(FailedLaunch::OtherPatient),
         Self::NoOrder,
         Self::Closed,
         Self::Unread,
@@ -92,14 +92,14 @@ impl Notice {
             Self::Launch(fault) => fault,
         };
         let why = match fault {
-            LaunchFault::UnknownEhr => Text::LaunchUnknownEhr,
-            LaunchFault::Unreachable => Text::LaunchUnreachable,
-            LaunchFault::Incomplete => Text::LaunchIncomplete,
-            LaunchFault::Stale => Text::LaunchStale,
-            LaunchFault::Foreign => Text::LaunchForeign,
-            LaunchFault::Unproven => Text::LaunchUnproven,
-            LaunchFault::NoPatient => Text::LaunchNoPatient,
-            LaunchFault::OtherPatient => Text::LaunchOtherPatient,
+            FailedLaunch::UnknownEhr => Text::LaunchUnknownEhr,
+            FailedLaunch::Unreachable => Text::LaunchUnreachable,
+            FailedLaunch::Incomplete => Text::LaunchIncomplete,
+            FailedLaunch::Stale => Text::LaunchStale,
+            FailedLaunch::Foreign => Text::LaunchForeign,
+            FailedLaunch::Unproven => Text::LaunchUnproven,
+            FailedLaunch::NoPatient => Text::LaunchNoPatient,
+            FailedLaunch::OtherPatient => Text::LaunchOtherPatient,
         };
         vec![words.say(why), words.say(Text::LaunchAgain)]
     }

@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use chrono::NaiveDate;
 use serde_json::{Value, json};
 
-use super::answers::{CurrentAnswers, MOST_REPETITIONS, Origin, field_name};
-use super::definition::{Field, FormDefinition, Group, Item, Kind};
+use super::answers::{CurrentAnswers, MAX_REPETITIONS, Origin, field_name};
+use super::definition::{Field, FormDefinition, Group, Item, ItemKind};
 use crate::policy::DateInterval;
 
 /// No answer of the form that is no text is longer.
@@ -31,7 +31,7 @@ pub enum Action {
 
 /// Why the text of a field is no answer.
 #[derive(Clone, Debug, PartialEq)]
-pub enum FieldFault {
+pub enum FieldError {
     /// Not a number.
     NotNumber,
     /// Not a whole number.
@@ -49,7 +49,7 @@ pub enum FieldFault {
 }
 
 /// The faults by the names of their fields.
-pub type FieldFaults = BTreeMap<String, FieldFault>;
+pub type FieldFaults = BTreeMap<String, FieldError>;
 
 /// A submitted form, read.
 #[derive(Clone, Debug, PartialEq)]
@@ -100,11 +100,11 @@ fn fields(form: &FormDefinition, pairs: &[(&str, &str)]) -> CurrentAnswers {
         let parts: Vec<_> = name.split('.').collect();
         let (group, link_id) = match parts.as_slice() {
             [link_id] => (None, *link_id),
-            [group, place, link_id] if place.parse::<usize>().is_ok_and(|place| place < MOST_REPETITIONS) => (Some(*group), *link_id),
+            [group, place, link_id] if place.parse::<usize>().is_ok_and(|place| place < MAX_REPETITIONS) => (Some(*group), *link_id),
             [] | [..] => continue,
         };
         if known.iter().any(|(owner, field)| owner.map(|owner| owner.link_id.as_str()) == group && field.link_id == link_id) {
-            let is_text = known.iter().any(|(_, field)| field.link_id == link_id && matches!(field.kind, Kind::Text));
+            let is_text = known.iter().any(|(_, field)| field.link_id == link_id && matches!(field.kind, ItemKind::Text));
             let limit = if is_text { MAX_TEXT_LETTERS } else { MAX_LETTERS };
             answers.set(*name, value.trim().chars().take(limit).collect::<String>(), Origin::Typed);
         }
@@ -209,45 +209,45 @@ fn information_origin() -> Value {
     json!([{"url": INFORMATION_ORIGIN, "extension": [{"url": "source", "valueCode": "auto-server"}]}])
 }
 
-fn answer(kind: &Kind, text: &str, today: NaiveDate) -> Result<Value, FieldFault> {
+fn answer(kind: &ItemKind, text: &str, today: NaiveDate) -> Result<Value, FieldError> {
     match kind {
-        Kind::Boolean => match text {
+        ItemKind::Boolean => match text {
             "true" => Ok(json!({"valueBoolean": true})),
             "false" => Ok(json!({"valueBoolean": false})),
-            _ => Err(FieldFault::NotOption),
+            _ => Err(FieldError::NotOption),
         },
-        Kind::Choice(choices) => {
-            let choice = choices.iter().find(|choice| choice.code == text).ok_or(FieldFault::NotOption)?;
+        ItemKind::Choice(choices) => {
+            let choice = choices.iter().find(|choice| choice.code == text).ok_or(FieldError::NotOption)?;
             Ok(json!({"valueCoding": choice.coding}))
         }
-        Kind::Text => Ok(json!({"valueString": text})),
-        Kind::Date { earliest } => date(text, earliest.as_deref(), today),
-        Kind::Number { whole, least, most } => number(text, *whole, *least, *most),
+        ItemKind::Text => Ok(json!({"valueString": text})),
+        ItemKind::Date { earliest } => date(text, earliest.as_deref(), today),
+        ItemKind::Number { whole, least, most } => number(text, *whole, *least, *most),
     }
 }
 
 /// `2026`, `2026-03` or `2026-03-09`, nothing behind it.
-fn date(text: &str, earliest: Option<&str>, today: NaiveDate) -> Result<Value, FieldFault> {
-    let read = DateInterval::parse(text).filter(|_| text.len() <= 10).ok_or(FieldFault::NotDate)?;
+fn date(text: &str, earliest: Option<&str>, today: NaiveDate) -> Result<Value, FieldError> {
+    let read = DateInterval::parse(text).filter(|_| text.len() <= 10).ok_or(FieldError::NotDate)?;
     if read.lo() > today {
-        return Err(FieldFault::InFuture);
+        return Err(FieldError::InFuture);
     }
     match earliest.and_then(|earliest| Some((earliest, DateInterval::parse(earliest)?))) {
-        Some((earliest, bound)) if read.hi() < bound.lo() => Err(FieldFault::TooLow(earliest.to_owned())),
+        Some((earliest, bound)) if read.hi() < bound.lo() => Err(FieldError::TooLow(earliest.to_owned())),
         Some(_) | None => Ok(json!({"valueDate": text})),
     }
 }
 
 /// With a point or a comma before its fraction.
-fn number(text: &str, whole: bool, least: Option<f64>, most: Option<f64>) -> Result<Value, FieldFault> {
+fn number(text: &str, whole: bool, least: Option<f64>, most: Option<f64>) -> Result<Value, FieldError> {
     let digits = text.replace(',', ".");
     let is_number = digits.bytes().enumerate().all(|(at, byte)| byte.is_ascii_digit() || byte == b'.' || (at == 0 && byte == b'-'));
-    let value: f64 = digits.parse().ok().filter(|_| is_number).ok_or(FieldFault::NotNumber)?;
+    let value: f64 = digits.parse().ok().filter(|_| is_number).ok_or(FieldError::NotNumber)?;
     if let Some(least) = least.filter(|least| value < *least) {
-        return Err(FieldFault::TooLow(least.to_string()));
+        return Err(FieldError::TooLow(least.to_string()));
     }
     if let Some(most) = most.filter(|most| value > *most) {
-        return Err(FieldFault::TooHigh(most.to_string()));
+        return Err(FieldError::TooHigh(most.to_string()));
     }
     if !whole {
         return Ok(json!({"valueDecimal": value}));
@@ -256,7 +256,7 @@ fn number(text: &str, whole: bool, least: Option<f64>, most: Option<f64>) -> Res
     let integral = digits
         .split_once('.')
         .map_or(digits.as_str(), |(integral, fraction)| if fraction.trim_matches('0').is_empty() { integral } else { "" });
-    integral.parse::<i32>().map(|value| json!({"valueInteger": value})).map_err(|_| FieldFault::NotWhole)
+    integral.parse::<i32>().map(|value| json!({"valueInteger": value})).map_err(|_| FieldError::NotWhole)
 }
 
 #[cfg(test)]
@@ -269,11 +269,11 @@ mod tests {
         assert_eq!(read("1,5", false), Ok(json!({"valueDecimal": 1.5})));
         assert_eq!(read("1.5", false), Ok(json!({"valueDecimal": 1.5})));
         assert_eq!(read("6,0", true), Ok(json!({"valueInteger": 6})));
-        assert_eq!(read("1,5", true), Err(FieldFault::NotWhole));
-        assert_eq!(read("-1", true), Err(FieldFault::TooLow("0".to_owned())));
-        assert_eq!(read("121", true), Err(FieldFault::TooHigh("120".to_owned())));
+        assert_eq!(read("1,5", true), Err(FieldError::NotWhole));
+        assert_eq!(read("-1", true), Err(FieldError::TooLow("0".to_owned())));
+        assert_eq!(read("121", true), Err(FieldError::TooHigh("120".to_owned())));
         for text in ["", "x", "1.2.3", "1e2", "inf", "NaN", "1 000", "+1", "--1", "."] {
-            assert_eq!(read(text, false), Err(FieldFault::NotNumber), "{text}");
+            assert_eq!(read(text, false), Err(FieldError::NotNumber), "{text}");
         }
     }
 
@@ -283,10 +283,10 @@ mod tests {
         for text in ["2026", "2026-03", "2026-03-09", "2026-11-22"] {
             assert_eq!(date(text, Some("1900-01-01"), today), Ok(json!({"valueDate": text})));
         }
-        assert_eq!(date("2026-11-23", None, today), Err(FieldFault::InFuture));
-        assert_eq!(date("1899", Some("1900-01-01"), today), Err(FieldFault::TooLow("1900-01-01".to_owned())));
+        assert_eq!(date("2026-11-23", None, today), Err(FieldError::InFuture));
+        assert_eq!(date("1899", Some("1900-01-01"), today), Err(FieldError::TooLow("1900-01-01".to_owned())));
         for text in ["", "09.03.2026", "2026-03-09T10:00:00Z", "2026-02-30", "March"] {
-            assert_eq!(date(text, None, today), Err(FieldFault::NotDate), "{text}");
+            assert_eq!(date(text, None, today), Err(FieldError::NotDate), "{text}");
         }
     }
 }

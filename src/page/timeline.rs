@@ -1,15 +1,15 @@
 //! What happened when, and the windows the policy counts, of one order: dates and words, from the facts and the evaluation.
-//! Not here: the picture ([`super::drawing`]).
+//! Not here: the picture ([`super::timeline_svg`]).
 
 use chrono::NaiveDate;
 
-use super::words::{Text, Words};
+use super::messages::{Text, Words};
 use crate::policy::{
     Criterion, CriterionId, DateInterval, Facts, Form, OrderEvaluation, Policy, Side, Site, SiteEvaluation, Span, ValueSet, courses,
 };
 
 /// More scores than this are thinned out of the picture's labels.
-pub(super) const MOST_LABELLED_SCORES: usize = 8;
+pub(super) const MAX_LABELLED_SCORES: usize = 8;
 
 /// What of the chart stands on one line of the picture.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,13 +73,13 @@ pub struct Timeline {
 impl Timeline {
     /// The timeline of an order.
     #[must_use]
-    pub fn of(words: &Words, policy: &Policy, facts: &Facts<'_>, order: &OrderEvaluation<'_>, today: NaiveDate) -> Self {
-        let source = Source { words, policy, facts, order, today };
+    pub fn new(words: &Words, policy: &Policy, facts: &Facts<'_>, order: &OrderEvaluation<'_>, today: NaiveDate) -> Self {
+        let source = TimelineSource { words, policy, facts, order, today };
         Self { today, service: order.service_date, events: source.events(), counted: source.counted() }
     }
 }
 
-struct Source<'t, 'a> {
+struct TimelineSource<'t, 'a> {
     words: &'t Words,
     policy: &'t Policy,
     facts: &'t Facts<'a>,
@@ -87,7 +87,7 @@ struct Source<'t, 'a> {
     today: NaiveDate,
 }
 
-impl<'a> Source<'_, 'a> {
+impl<'a> TimelineSource<'_, 'a> {
     fn events(&self) -> Vec<Event> {
         let mut events = self.injections();
         events.extend(self.therapies());
@@ -161,7 +161,7 @@ impl<'a> Source<'_, 'a> {
 
     fn course_events(&self, track: Track, text: Text, intervals: Vec<(NaiveDate, NaiveDate, &str)>, gap_days: u32) -> Vec<Event> {
         let courses = courses(intervals, gap_days).into_iter();
-        let event = |course: crate::policy::Course<&str>| {
+        let event = |course: crate::policy::TreatmentCourse<&str>| {
             let mut names = course.parts.clone();
             names.sort_unstable();
             names.dedup();
@@ -215,30 +215,30 @@ impl<'a> Source<'_, 'a> {
         let after_months = |from: DateInterval, months| (from.lo(), from.plus_months(months).hi());
         let (first_day, last_day, text, count) = match criterion.id {
             CriterionId::PainDuration => {
-                of(after_months(self.onset()?, thresholds.pain_duration_months), Text::PainWindow, thresholds.pain_duration_months)
+                window(after_months(self.onset()?, thresholds.pain_duration_months), Text::PainWindow, thresholds.pain_duration_months)
             }
             CriterionId::TwoWeeksPassed => {
                 let first = first?;
-                of(
+                window(
                     (first.lo(), first.plus_days(thresholds.second_injection_days).hi()),
                     Text::SecondWindow,
                     thresholds.second_injection_days,
                 )
             }
             CriterionId::TwoMonthsApart => {
-                of(after_months(last?, thresholds.interval_months), Text::IntervalWindow, thresholds.interval_months)
+                window(after_months(last?, thresholds.interval_months), Text::IntervalWindow, thresholds.interval_months)
             }
             CriterionId::WithinTwelveMonths => {
-                of(after_months(first?, thresholds.continuation_months), Text::ContinuationWindow, thresholds.continuation_months)
+                window(after_months(first?, thresholds.continuation_months), Text::ContinuationWindow, thresholds.continuation_months)
             }
-            CriterionId::FewerThanFour => of(
+            CriterionId::FewerThanFour => window(
                 self.before_service(thresholds.therapeutic_window_months)?,
                 Text::TherapeuticWindow,
                 thresholds.therapeutic_window_months,
             ),
             CriterionId::ExerciseTherapy => {
                 let months = self.policy.parameters.evidence_lookback_months;
-                of(self.before_service(months)?, Text::LookbackWindow, months)
+                window(self.before_service(months)?, Text::LookbackWindow, months)
             }
             CriterionId::Tenderness
             | CriterionId::ProvocationTests
@@ -284,6 +284,6 @@ impl<'a> Source<'_, 'a> {
 }
 
 /// The parts of a window, in one order.
-fn of((first, last): (NaiveDate, NaiveDate), text: Text, count: u32) -> (NaiveDate, NaiveDate, Text, u32) {
+fn window((first, last): (NaiveDate, NaiveDate), text: Text, count: u32) -> (NaiveDate, NaiveDate, Text, u32) {
     (first, last, text, count)
 }

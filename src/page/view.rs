@@ -7,15 +7,15 @@ use chrono::{DateTime, SecondsFormat, Utc};
 
 use super::answers::CurrentAnswers;
 use super::blocks::Blocks;
-use super::decision::{DecisionView, Telling, Unread};
+use super::decision::{DecisionText, DecisionView, Unread};
 use super::definition::FormDefinition;
-use super::drawing::Drawing;
 use super::form::Asking;
 use super::form_view::{FormView, is_of_interest};
+use super::messages::{Text, Words};
 use super::note;
 use super::submission::FieldFaults;
 use super::timeline::{Event, Timeline};
-use super::words::{Text, Words};
+use super::timeline_svg::Drawing;
 use crate::policy::{Evaluation, OrderEvaluation, OrderWords, Pathway, Policy};
 
 /// What the page of an order is made of.
@@ -44,7 +44,7 @@ pub struct PageCase<'c> {
     /// What is said beside the decision.
     pub about: About<'c>,
     /// How far the work is.
-    pub standing: &'c Standing,
+    pub standing: &'c SaveState,
 }
 
 /// What is said beside the decision.
@@ -62,7 +62,7 @@ pub struct About<'c> {
 
 /// How far the work on the form is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum Standing {
+pub enum SaveState {
     /// Nothing is saved, and it can be.
     #[default]
     Open,
@@ -96,7 +96,7 @@ pub struct PageView {
     /// What happened when.
     pub timeline: Option<TimelineView>,
     /// How far the work is.
-    pub standing: Standing,
+    pub standing: SaveState,
     /// The text to copy into the note, where the answers are kept by hand.
     pub note: String,
     /// The published policy, where its address is one a browser may open.
@@ -127,7 +127,7 @@ pub struct EntryView {
 impl PageView {
     /// The page of an order; `None` if the evaluation does not have it.
     #[must_use]
-    pub fn of(case: &PageCase<'_>) -> Option<Self> {
+    pub fn new(case: &PageCase<'_>) -> Option<Self> {
         let recorded = order_of(case.recorded, case.order)?;
         let preview = case.preview.and_then(|(evaluation, draft)| Some((evaluation, order_of(evaluation, case.order)?, draft)));
         let decision = match preview {
@@ -137,7 +137,7 @@ impl PageView {
         let shown = preview.map_or(recorded, |(_, order, _)| order);
         let with_draft = preview.map(|(evaluation, order, draft)| telling(case, evaluation, order).with(recorded, draft));
         let form = form_view(case, &with_draft.unwrap_or_else(|| telling(case, case.recorded, recorded)), shown);
-        let is_by_hand = matches!(case.standing, Standing::ReadOnly(Some(_)) | Standing::NotSaved(_));
+        let is_by_hand = matches!(case.standing, SaveState::ReadOnly(Some(_)) | SaveState::NotSaved(_));
         let (title, version) = (&case.policy.title, &case.policy.version);
         Some(Self {
             title: case.words.fill(Text::Title, &[&decision.order]),
@@ -161,22 +161,22 @@ impl PageView {
     #[must_use]
     pub fn finished(&self) -> Option<&str> {
         match &self.standing {
-            Standing::ReadOnly(response) => response.as_deref(),
-            Standing::NotSaved(response) => Some(response),
-            Standing::Open | Standing::Saved(_) => None,
+            SaveState::ReadOnly(response) => response.as_deref(),
+            SaveState::NotSaved(response) => Some(response),
+            SaveState::Open | SaveState::Saved(_) => None,
         }
     }
 
     /// Whether the app may save.
     #[must_use]
     pub fn can_save(&self) -> bool {
-        !matches!(self.standing, Standing::ReadOnly(_))
+        !matches!(self.standing, SaveState::ReadOnly(_))
     }
 
     /// Whether the user has yet to save, and can.
     #[must_use]
     pub fn is_unsaved(&self) -> bool {
-        matches!(self.standing, Standing::Open | Standing::NotSaved(_))
+        matches!(self.standing, SaveState::Open | SaveState::NotSaved(_))
     }
 }
 
@@ -185,10 +185,10 @@ fn order_of<'e>(evaluation: &'e Evaluation<'e>, reference: &str) -> Option<&'e O
 }
 
 /// What decides the order with its questions, and the others.
-fn form_view(case: &PageCase<'_>, telling: &Telling<'_>, shown: &OrderEvaluation<'_>) -> FormView {
+fn form_view(case: &PageCase<'_>, telling: &DecisionText<'_>, shown: &OrderEvaluation<'_>) -> FormView {
     let PageCase { words, form, answers, faults, focus, .. } = *case;
     let asking = Asking { words, form, answers, faults, focus };
-    let is_saved = matches!(case.standing, Standing::Saved(_));
+    let is_saved = matches!(case.standing, SaveState::Saved(_));
     let open_count = missing(shown).len();
     let is_untouched = case.preview.is_none() && faults.is_empty();
     let is_unread = shown.sites.iter().any(|site| site.pathway == Pathway::Undetermined);
@@ -211,17 +211,17 @@ fn form_view(case: &PageCase<'_>, telling: &Telling<'_>, shown: &OrderEvaluation
 
 /// When the answers were saved.
 fn saved_at(case: &PageCase<'_>) -> Option<(String, String)> {
-    let Standing::Saved(at) = case.standing else { return None };
+    let SaveState::Saved(at) = case.standing else { return None };
     let (date, time) = (at.format("%Y-%m-%d").to_string(), at.format("%H:%M").to_string());
     Some((at.to_rfc3339_opts(SecondsFormat::Secs, true), case.words.fill(Text::SavedAt, &[&date, &time])))
 }
 
-fn telling<'c>(case: &PageCase<'c>, evaluation: &'c Evaluation<'c>, order: &'c OrderEvaluation<'c>) -> Telling<'c> {
+fn telling<'c>(case: &PageCase<'c>, evaluation: &'c Evaluation<'c>, order: &'c OrderEvaluation<'c>) -> DecisionText<'c> {
     let PageCase { words, policy, about, .. } = *case;
-    Telling { words, policy, evaluation, order, recorded: None, draft_id: None, unread: about.unread }
+    DecisionText { words, policy, evaluation, order, recorded: None, draft_id: None, unread: about.unread }
 }
 
-impl<'c> Telling<'c> {
+impl<'c> DecisionText<'c> {
     /// The same with answers that are not saved.
     fn with(self, recorded: &'c OrderEvaluation<'c>, draft_id: &'c str) -> Self {
         Self { recorded: Some(recorded), draft_id: Some(draft_id), ..self }
@@ -255,7 +255,7 @@ fn timeline_view(words: &Words, timeline: &Timeline) -> TimelineView {
         entries.push(line(Text::LineService, timeline.service));
     }
     entries.sort_by_key(|(first, _)| *first);
-    TimelineView { drawing: Drawing::of(words, timeline), entries: entries.into_iter().map(|(_, entry)| entry).collect() }
+    TimelineView { drawing: Drawing::new(words, timeline), entries: entries.into_iter().map(|(_, entry)| entry).collect() }
 }
 
 fn entry(event: &Event) -> EntryView {

@@ -1,7 +1,6 @@
 //! Which parameters (⚙) decided something the policy's text leaves open, and what they did.
 
 use super::case::SiteCase;
-use super::course::Course;
 use super::criteria::{nsaid_courses, therapy_courses};
 use super::criterion_id::CriterionId;
 use super::dates::{DateInterval, minus_days, minus_months};
@@ -10,6 +9,7 @@ use super::evaluation_notes::{Assumption, ParameterValue};
 use super::facts::{Side, Span};
 use super::phrases::Phrase;
 use super::response::{improved, sustained};
+use super::treatment_course::TreatmentCourse;
 use super::value_sets::ValueSet;
 use super::verdict::Verdict;
 
@@ -214,7 +214,7 @@ struct Gap {
 }
 
 impl Gap {
-    fn decided<T>(&self, case: &SiteCase<'_, '_>, verdict: Verdict, courses: &[Course<T>]) -> Option<Assumption> {
+    fn decided<T>(&self, case: &SiteCase<'_, '_>, verdict: Verdict, courses: &[TreatmentCourse<T>]) -> Option<Assumption> {
         let (phrase, first, last) = if verdict.is_met() {
             let course = courses.iter().filter(|course| course.joined).max_by_key(|course| course.days())?;
             (self.joined, course.first, course.last)

@@ -1,6 +1,6 @@
 //! Calendar dates as FHIR writes them, as closed intervals, and the three-valued comparisons on them.
 //! A date is taken as written: its first ten characters, with no zone conversion.
-//! Not here: what the dates mean; see [`super::history`] and [`super::course`].
+//! Not here: what the dates mean; see [`super::history`] and [`super::treatment_course`].
 
 use chrono::{Datelike, Days, Months, NaiveDate};
 

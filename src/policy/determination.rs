@@ -10,21 +10,21 @@ use super::verdict::Verdict;
 
 /// A determination with the day from which it would be supported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Outcome {
+pub(crate) struct DatedDetermination {
     pub determination: Determination,
     pub earliest_date: Option<NaiveDate>,
     /// The day from which it would be, if that were not too late.
     pub too_late: Option<NaiveDate>,
 }
 
-impl From<Determination> for Outcome {
+impl From<Determination> for DatedDetermination {
     fn from(determination: Determination) -> Self {
         Self { determination, earliest_date: None, too_late: None }
     }
 }
 
 /// The determination of a joint from its criteria.
-pub(crate) fn for_site(case: &SiteCase<'_, '_>, criteria: &[Criterion<'_>]) -> Outcome {
+pub(crate) fn for_site(case: &SiteCase<'_, '_>, criteria: &[Criterion<'_>]) -> DatedDetermination {
     // Which section applies is not known: its criteria decide nothing.
     if criteria.iter().any(|criterion| criterion.id == CriterionId::HistoryKnown && criterion.verdict.is_unknown()) {
         return Determination::NeedsDocumentation.into();
@@ -43,25 +43,25 @@ pub(crate) fn for_site(case: &SiteCase<'_, '_>, criteria: &[Criterion<'_>]) -> O
 }
 
 /// Not yet; from a day on if dates alone decide, unless that day is beyond the twelve months.
-fn not_yet(case: &SiteCase<'_, '_>, not_met: &[&Criterion<'_>]) -> Outcome {
+fn not_yet(case: &SiteCase<'_, '_>, not_met: &[&Criterion<'_>]) -> DatedDetermination {
     let dates: Option<Vec<_>> = not_met.iter().map(|criterion| criterion.met_from).collect();
     let earliest_date = dates.and_then(|dates| dates.into_iter().max());
     let too_late = earliest_date
         .zip(case.injections.first())
         .is_some_and(|(date, first)| criteria::continuation(case, first, date) == Verdict::NotMet);
     if too_late {
-        Outcome { determination: Determination::NotSupported, earliest_date: None, too_late: earliest_date }
+        DatedDetermination { determination: Determination::NotSupported, earliest_date: None, too_late: earliest_date }
     } else {
-        Outcome { determination: Determination::NotYet, earliest_date, too_late: None }
+        DatedDetermination { determination: Determination::NotYet, earliest_date, too_late: None }
     }
 }
 
 /// The most severe of the sites; its date when every not-yet site has one.
-pub(crate) fn for_order(sites: &[SiteEvaluation<'_>]) -> Outcome {
+pub(crate) fn for_order(sites: &[SiteEvaluation<'_>]) -> DatedDetermination {
     let determination = sites.iter().map(|site| site.determination).max().unwrap_or(Determination::Indeterminate);
     let deciding = || sites.iter().filter(|site| site.determination == determination);
     let latest = |dates: Option<Vec<NaiveDate>>| dates.and_then(|dates| dates.into_iter().max());
-    Outcome {
+    DatedDetermination {
         determination,
         earliest_date: latest(deciding().map(|site| site.earliest_date).collect()),
         too_late: latest(deciding().map(|site| site.too_late).collect()),

@@ -6,7 +6,7 @@ use super::assumptions::assumptions;
 use super::case::{Dates, OrderCase, SiteCase};
 use super::criteria::{self, OtherProcedure, OtherSource};
 use super::definition::Policy;
-use super::determination::{Outcome, for_order, for_site};
+use super::determination::{DatedDetermination, for_order, for_site};
 use super::diagnosis::{coding_notes, diagnosis};
 use super::evaluation::{
     Criterion, Determination, DiagnosisSupport, Evaluation, Named, OrderEvaluation, OrderKind, Pathway, PolicyVersion, PriorInjection,
@@ -160,7 +160,7 @@ fn between(first: NaiveDate, last: NaiveDate) -> Option<NaiveDate> {
 
 fn evaluate_order<'a>(case: &OrderCase<'_, 'a>, kind: OrderKind) -> OrderEvaluation<'a> {
     let Sites { evaluations, second_procedure, notes: of_sites, assumptions } = evaluate_sites(case, kind);
-    let Outcome { determination, earliest_date, too_late } = for_order(&evaluations);
+    let DatedDetermination { determination, earliest_date, too_late } = for_order(&evaluations);
     let diagnosis = diagnosis(case);
     let is_open = has_unknown(&evaluations);
     OrderEvaluation {
@@ -219,7 +219,7 @@ fn injection<'a>(order: &OrderCase<'_, 'a>, acts: &Acts<'_, 'a>, site: Site, all
     extend_once(&mut all.assumptions, assumptions(&case, &criteria));
     extend_once(&mut all.notes, site_notes(&case, &criteria));
     all.second_procedure = all.second_procedure.take().or_else(|| second_procedure(&case, &others));
-    let Outcome { determination, earliest_date, too_late } = for_site(&case, &criteria);
+    let DatedDetermination { determination, earliest_date, too_late } = for_site(&case, &criteria);
     let (prior_injections, possible_injections) = (prior_injections(&case), possible_injections(&case));
     all.evaluations.push(SiteEvaluation {
         site,

@@ -2,9 +2,9 @@
 //! No FHIR, no I/O, no clock, no async; those are in [`crate::evidence`] and [`crate::app`].
 
 mod assumptions;
+mod card_topics;
 mod case;
 mod code_format;
-mod course;
 mod criteria;
 mod criterion_id;
 mod dates;
@@ -29,14 +29,14 @@ mod prefill;
 mod prose;
 mod questionnaire_file;
 mod response;
-mod topics;
+mod treatment_course;
 mod value_set_file;
 mod value_sets;
 mod verdict;
 mod wording;
 mod words;
 
-pub(crate) use course::{Course, courses};
+pub use card_topics::{CardTopic, Topics};
 pub use criterion_id::CriterionId;
 pub use dates::DateInterval;
 pub use definition::{CriterionText, Parameters, Policy, RetiredCode, Thresholds};
@@ -61,7 +61,7 @@ pub(crate) use phrases::{CardText, Phrase, phrases};
 pub use prefill::{AnswerValue, ChartedAnswer, ChartedInjectionAnswers, Prefill, prefill};
 pub(crate) use prose::{capitalised, each_once, shortened, with_first};
 pub use questionnaire_file::FormFile;
-pub use topics::{CardTopic, Topics};
+pub(crate) use treatment_course::{TreatmentCourse, courses};
 pub use value_sets::{Lookup, Membership, SystemKind, ValueSet, ValueSets};
 pub use verdict::Verdict;
 pub(crate) use wording::Template;

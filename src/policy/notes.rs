@@ -1,7 +1,6 @@
 //! What else whoever decides should know, beside the criteria.
 
 use super::case::{OrderCase, SiteCase};
-use super::course::{Course, longest};
 use super::criteria::{active_in, earliest_onset, nsaid_courses, therapy_courses};
 use super::criterion_id::CriterionId;
 use super::dates::{DateInterval, minus_days};
@@ -12,6 +11,7 @@ use super::form::{Form, FormProblem};
 use super::history::Injection;
 use super::phrases::Phrase;
 use super::response::{best_relief, stated_relief};
+use super::treatment_course::{TreatmentCourse, longest};
 use super::value_sets::ValueSet;
 
 /// More than anybody reads of one kind.
@@ -124,7 +124,7 @@ fn course_before_onset<'a>(case: &SiteCase<'_, 'a>) -> Option<Note<'a>> {
     let onset: DateInterval = stated.or_else(|| earliest_onset(case).map(|(onset, _)| onset))?;
     let therapy = longest(therapy_courses(case, ValueSet::TherapySession));
     let medication = longest(nsaid_courses(case));
-    let ended = |course: &Course<_>| course.last < onset.lo();
+    let ended = |course: &TreatmentCourse<_>| course.last < onset.lo();
     let course = [therapy, medication].into_iter().flatten().find(ended)?;
     let text = case.say(Phrase::NoteCourseBeforeOnset, &[&course.first, &course.last, &onset]);
     let resources = course.parts.iter().take(MAX_NAMED).map(|part| part.reference().clone()).collect();

@@ -4,8 +4,7 @@
 use chrono::NaiveDate;
 
 use super::case::{OrderCase, SiteCase};
-use super::course::{Course, DAYS_A_WEEK, days_written, longest};
-use super::criteria::{self, Assessment, Part};
+use super::criteria::{self, Assessment, CoursePart};
 use super::dates::{DateInterval, plus_months};
 use super::definition::Policy;
 use super::evaluate::sites;
@@ -15,6 +14,7 @@ use super::form::{PROVOCATION_TESTS, Question};
 use super::history::{Injection, acts, history};
 use super::possible::why;
 use super::response::relief_by_scores;
+use super::treatment_course::{DAYS_A_WEEK, TreatmentCourse, days_written, longest};
 use super::value_sets::ValueSet;
 
 /// A value that can stand in a field of the form.
@@ -158,7 +158,7 @@ fn limited_since<'a>(case: &OrderCase<'_, 'a>) -> Option<ChartedAnswer<'a>> {
 }
 
 /// The whole weeks of the longest course.
-fn course<'a>(question: Question, courses: Vec<Course<Part<'_, 'a>>>, needed: u32) -> Option<ChartedAnswer<'a>> {
+fn course<'a>(question: Question, courses: Vec<TreatmentCourse<CoursePart<'_, 'a>>>, needed: u32) -> Option<ChartedAnswer<'a>> {
     let course = longest(courses)?;
     let weeks = u32::try_from(course.days() / i64::from(DAYS_A_WEEK)).ok()?;
     let part = course.parts.first()?;

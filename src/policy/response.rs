@@ -14,7 +14,7 @@ use super::verdict::Verdict;
 
 /// A verdict on an injection with what it rests on and what would settle it.
 #[derive(Clone, Debug)]
-pub(crate) struct Response<'a> {
+pub(crate) struct InjectionResponse<'a> {
     pub verdict: Verdict,
     pub found: Vec<String>,
     pub evidence: Vec<Evidence<'a>>,
@@ -23,7 +23,7 @@ pub(crate) struct Response<'a> {
     pub by_scores: bool,
 }
 
-impl<'a> Response<'a> {
+impl<'a> InjectionResponse<'a> {
     fn new(verdict: Verdict, found: Option<String>, evidence: Vec<Evidence<'a>>, question: Question) -> Self {
         let missing = if verdict.is_unknown() { vec![question] } else { Vec::new() };
         Self { verdict, found: found.into_iter().collect(), evidence, missing, by_scores: false }
@@ -78,24 +78,24 @@ impl<'e, 'a> Scores<'e, 'a> {
 }
 
 /// At least half of the pain relieved by the injection at `place` of the episode.
-pub(crate) fn improved<'a>(case: &SiteCase<'_, 'a>, place: usize) -> Response<'a> {
+pub(crate) fn improved<'a>(case: &SiteCase<'_, 'a>, place: usize) -> InjectionResponse<'a> {
     let Some(injection) = case.injections.get(place) else {
-        return Response::new(Verdict::Unknown, None, Vec::new(), Question::ReliefPercent);
+        return InjectionResponse::new(Verdict::Unknown, None, Vec::new(), Question::ReliefPercent);
     };
     if let Some(Answered { value: percent, form }) = answer(case, injection, |answer| answer.relief_percent) {
         let verdict = Verdict::from_bool(percent >= f64::from(case.policy.thresholds.relief_percent));
         let found = case.say(Phrase::ReliefByForm, &[&percent, &injection.when]);
         let evidence = vec![case.injection_answer_evidence(form, Question::ReliefPercent, injection, &percent)];
-        return Response::new(verdict, Some(found), evidence, Question::ReliefPercent);
+        return InjectionResponse::new(verdict, Some(found), evidence, Question::ReliefPercent);
     }
     if let Some(scores) = scores(case, injection, place) {
         return improved_by_scores(case, injection, &scores);
     }
     let found = case.say(Phrase::ReliefUnknown, &[&injection.when]);
-    Response::new(Verdict::Unknown, Some(found), injection_evidence(case, injection), Question::ReliefPercent)
+    InjectionResponse::new(Verdict::Unknown, Some(found), injection_evidence(case, injection), Question::ReliefPercent)
 }
 
-fn improved_by_scores<'a>(case: &SiteCase<'_, 'a>, injection: &Injection<'_, 'a>, scores: &Scores<'_, 'a>) -> Response<'a> {
+fn improved_by_scores<'a>(case: &SiteCase<'_, 'a>, injection: &Injection<'_, 'a>, scores: &Scores<'_, 'a>) -> InjectionResponse<'a> {
     let best = scores.best();
     let relieved = best.filter(|best| scores.is_relieved(best));
     let unknown = || case.say(Phrase::ReliefUnknown, &[&injection.when]);
@@ -103,7 +103,7 @@ fn improved_by_scores<'a>(case: &SiteCase<'_, 'a>, injection: &Injection<'_, 'a>
     let shown = relieved.map_or_else(|| scores.follow_ups.clone(), |best| vec![best]);
     let evidence = std::iter::once(scores.baseline).chain(shown).map(|score| score_evidence(case, score)).collect();
     let verdict = if relieved.is_some() { Verdict::Met } else { Verdict::Unknown };
-    Response { by_scores: relieved.is_some(), ..Response::new(verdict, Some(found), evidence, Question::ReliefPercent) }
+    InjectionResponse { by_scores: relieved.is_some(), ..InjectionResponse::new(verdict, Some(found), evidence, Question::ReliefPercent) }
 }
 
 /// What the best score after an injection shows, beside the baseline.
@@ -116,12 +116,12 @@ fn relief_words(case: &SiteCase<'_, '_>, injection: &Injection<'_, '_>, scores: 
 }
 
 /// Relief for two months with better function, after the injection at `place`.
-pub(crate) fn sustained<'a>(case: &SiteCase<'_, 'a>, place: usize) -> Response<'a> {
+pub(crate) fn sustained<'a>(case: &SiteCase<'_, 'a>, place: usize) -> InjectionResponse<'a> {
     improved(case, place).and(lasted(case, place)).and(function(case, place))
 }
 
-fn lasted<'a>(case: &SiteCase<'_, 'a>, place: usize) -> Response<'a> {
-    let unknown = Response::new(Verdict::Unknown, None, Vec::new(), Question::ReliefDurationMonths);
+fn lasted<'a>(case: &SiteCase<'_, 'a>, place: usize) -> InjectionResponse<'a> {
+    let unknown = InjectionResponse::new(Verdict::Unknown, None, Vec::new(), Question::ReliefDurationMonths);
     let Some(injection) = case.injections.get(place) else { return unknown };
     let needed = case.policy.thresholds.relief_months;
     if let Some(Answered { value: months, form }) = answer(case, injection, |answer| answer.relief_months) {
@@ -134,13 +134,13 @@ fn lasted<'a>(case: &SiteCase<'_, 'a>, place: usize) -> Response<'a> {
         let phrase = if verdict.is_unknown() { Phrase::DurationTooEarly } else { Phrase::DurationByForm };
         let found = case.say(phrase, &[&months, &injection.when]);
         let evidence = vec![case.injection_answer_evidence(form, Question::ReliefDurationMonths, injection, &months)];
-        return Response::new(verdict, Some(found), evidence, Question::ReliefDurationMonths);
+        return InjectionResponse::new(verdict, Some(found), evidence, Question::ReliefDurationMonths);
     }
     let Some(scores) = scores(case, injection, place) else { return unknown };
     let Some(held) = held_at(&scores, plus_months(injection.when.hi(), needed)) else { return unknown };
     let evidence = vec![score_evidence(case, scores.baseline), score_evidence(case, held)];
     let found = case.say(Phrase::DurationByScores, &[&held.date]);
-    Response { by_scores: true, ..Response::new(Verdict::Met, Some(found), evidence, Question::ReliefDurationMonths) }
+    InjectionResponse { by_scores: true, ..InjectionResponse::new(Verdict::Met, Some(found), evidence, Question::ReliefDurationMonths) }
 }
 
 /// The first score on or after a day, if it and every one before it show the relief.
@@ -150,16 +150,21 @@ fn held_at<'e, 'a>(scores: &Scores<'e, 'a>, day: NaiveDate) -> Option<&'e PainSc
     until.iter().all(|score| scores.is_relieved(score)).then(|| until.last().copied()).flatten()
 }
 
-fn function<'a>(case: &SiteCase<'_, 'a>, place: usize) -> Response<'a> {
+fn function<'a>(case: &SiteCase<'_, 'a>, place: usize) -> InjectionResponse<'a> {
     let injection = case.injections.get(place);
     let answered = injection.and_then(|injection| Some((injection, answer(case, injection, |answer| answer.functional_improvement)?)));
     let Some((injection, Answered { value: better, form })) = answered else {
-        return Response::new(Verdict::Unknown, None, Vec::new(), Question::FunctionalImprovement);
+        return InjectionResponse::new(Verdict::Unknown, None, Vec::new(), Question::FunctionalImprovement);
     };
     let phrase = if better { Phrase::FunctionImproved } else { Phrase::FunctionNotImproved };
     let word = case.say(if better { Phrase::Yes } else { Phrase::No }, &[]);
     let evidence = vec![case.injection_answer_evidence(form, Question::FunctionalImprovement, injection, &word)];
-    Response::new(Verdict::from_bool(better), Some(case.say(phrase, &[&injection.when])), evidence, Question::FunctionalImprovement)
+    InjectionResponse::new(
+        Verdict::from_bool(better),
+        Some(case.say(phrase, &[&injection.when])),
+        evidence,
+        Question::FunctionalImprovement,
+    )
 }
 
 /// A score below half the relief after one at or above it, both after one injection of the episode: the pain came back.

@@ -8,12 +8,12 @@ use std::fmt::{Display, Write as _};
 use serde::Deserialize;
 use toml::Spanned;
 
+use super::card_topics::{Topics, TopicsToml};
 use super::criterion_id::CriterionId;
 use super::definition_file::PolicyError;
 use super::form::Question;
 use super::outcomes::{OutcomeArguments, OutcomeKind, OutcomeText};
 use super::phrases::{CardText, Phrase};
-use super::topics::{Topics, TopicsToml};
 
 /// A text with places to fill in.
 #[derive(Clone, Debug, Default)]

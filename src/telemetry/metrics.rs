@@ -19,7 +19,7 @@ const RECORDS: [f64; 10] = [1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0
 
 /// What kind of figure it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum MetricKind {
     /// It only grows.
     Counter,
     /// It goes up and down.
@@ -30,29 +30,29 @@ pub enum Kind {
 
 /// What a figure means.
 #[derive(Clone, Copy, Debug)]
-pub struct Description {
+pub struct MetricDescription {
     /// Its name, which ends in its unit, or in `_total` for a count.
     pub name: &'static str,
     /// Its kind.
-    pub kind: Kind,
+    pub kind: MetricKind,
     /// One line for whoever reads it.
     pub help: &'static str,
 }
 
-const fn counter(name: &'static str, help: &'static str) -> Description {
-    Description { name, kind: Kind::Counter, help }
+const fn counter(name: &'static str, help: &'static str) -> MetricDescription {
+    MetricDescription { name, kind: MetricKind::Counter, help }
 }
 
-const fn gauge(name: &'static str, help: &'static str) -> Description {
-    Description { name, kind: Kind::Gauge, help }
+const fn gauge(name: &'static str, help: &'static str) -> MetricDescription {
+    MetricDescription { name, kind: MetricKind::Gauge, help }
 }
 
-const fn histogram(name: &'static str, help: &'static str) -> Description {
-    Description { name, kind: Kind::Histogram, help }
+const fn histogram(name: &'static str, help: &'static str) -> MetricDescription {
+    MetricDescription { name, kind: MetricKind::Histogram, help }
 }
 
 /// Every figure there is, in the order of `docs/operations.md`.
-pub const DESCRIPTIONS: [Description; 24] = [
+pub const DESCRIPTIONS: [MetricDescription; 24] = [
     counter("sij_cds_calls_total", "Hook calls, by hook, client and status."),
     counter("sij_cds_calls_within_500_milliseconds_total", "Hook calls answered 200 within half a second, by hook and client."),
     counter("sij_cds_calls_within_5_seconds_total", "Hook calls answered 200 within five seconds, by hook and client."),
@@ -130,10 +130,10 @@ fn with_buckets(builder: PrometheusBuilder) -> PrometheusBuilder {
     suffix(suffix(builder, "_seconds", &SECONDS), "_batch_records", &RECORDS)
 }
 
-fn describe(figure: &Description) {
+fn describe(figure: &MetricDescription) {
     match figure.kind {
-        Kind::Counter => metrics::describe_counter!(figure.name, figure.help),
-        Kind::Gauge => metrics::describe_gauge!(figure.name, figure.help),
-        Kind::Histogram => metrics::describe_histogram!(figure.name, figure.help),
+        MetricKind::Counter => metrics::describe_counter!(figure.name, figure.help),
+        MetricKind::Gauge => metrics::describe_gauge!(figure.name, figure.help),
+        MetricKind::Histogram => metrics::describe_histogram!(figure.name, figure.help),
     }
 }

@@ -9,7 +9,7 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
 
 pub use log::subscriber;
-pub use metrics::{DESCRIPTIONS, Description, Kind, Metrics};
+pub use metrics::{DESCRIPTIONS, MetricDescription, MetricKind, Metrics};
 pub use traces::{TracesError, call_span};
 
 use crate::config::{LogConfig, TracesConfig};

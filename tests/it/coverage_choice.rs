@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use serde_json::{Value, json};
 use sij_cds::app::Policies;
-use sij_cds::evidence::{CoverageFound, Gathered, Kind, MemberCoverage, Prefetched, RawPrefetch, Reading, ReadingOptions};
+use sij_cds::evidence::{CoverageFound, Kind, MemberCoverage, PatientRecord, Prefetched, RawPrefetch, Reading, ReadingOptions};
 use sij_cds::policy::Plan;
 
 use crate::support::call::{bundle, cpt, order};
@@ -25,7 +25,7 @@ fn found<T>(order_members: &Value, prefetch: &Value, read: impl FnOnce(CoverageF
     let draft = but(order("o1", &cpt("27096:LT"), "2026-12-01"), order_members).to_string();
     let draft: Box<serde_json::value::RawValue> = serde_json::from_str(&draft).unwrap();
     let text = json!({"coverage": prefetch}).to_string();
-    let gathered = Gathered::of_orders([(None, Some(&*draft))]);
+    let gathered = PatientRecord::of_orders([(None, Some(&*draft))]);
     let keys = [("coverage".to_owned(), Kind::Coverage)].into();
     let gathered = match serde_json::from_str::<Prefetched<'_>>(&text) {
         Ok(prefetch) => gathered.with(prefetch, &keys),
@@ -233,6 +233,6 @@ fn an_order_tells_the_codes_it_orders() {
     let code = json!({"coding": [{"system": "s", "code": "27096:LT"}, {"code": "x"}]}).to_string();
     let draft: Box<serde_json::value::RawValue> =
         serde_json::from_str(&format!("{{\"resourceType\":\"ServiceRequest\",\"code\":{code}}}")).unwrap();
-    let gathered = Gathered::of_orders([(None, Some(&*draft))]);
+    let gathered = PatientRecord::of_orders([(None, Some(&*draft))]);
     assert_eq!(gathered.drafts()[0].codes().collect::<Vec<_>>(), [("s", "27096:LT"), ("", "x")]);
 }

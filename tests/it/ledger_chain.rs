@@ -5,7 +5,7 @@ use std::sync::Arc;
 use chrono::{DateTime, TimeDelta, Utc};
 use proptest::prelude::*;
 use sij_cds::ids::{IdSource as _, RandomIds};
-use sij_cds::ledger::{Archive, End, Entry, EntryKind, Place, Proof, Purge, Purged, Verification};
+use sij_cds::ledger::{Archive, ChainPosition, End, Entry, EntryKind, Proof, Purge, Purged, Verification};
 use uuid::Uuid;
 
 use crate::support::callers::HandClock;
@@ -168,7 +168,7 @@ async fn a_removed_end_is_found_by_whoever_saw_it() {
     assert_eq!(verify(&keeping, None, vec![seen]).await, [format!("chain {chain}: record 5 was altered")]);
 }
 
-async fn verify(keeping: &Keeping, resume: Option<Place>, expected: Vec<End>) -> Vec<String> {
+async fn verify(keeping: &Keeping, resume: Option<ChainPosition>, expected: Vec<End>) -> Vec<String> {
     let archive = keeping.archive().await;
     let mut verification = Verification::begin(&archive, resume, expected).await.unwrap();
     while verification.step().await.unwrap() {}

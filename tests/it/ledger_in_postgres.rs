@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use sij_cds::clock::SystemClock;
 use sij_cds::ids::{IdSource as _, RandomIds};
-use sij_cds::ledger::{Archive, Entry, EntryKind, Ledger, Proof, Purge, Purged, Standing};
+use sij_cds::ledger::{Archive, Entry, EntryKind, Ledger, LedgerHealth, Proof, Purge, Purged};
 use sqlx::{Connection as _, PgConnection};
 use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, UnixStream};
@@ -100,7 +100,7 @@ impl Wire {
     }
 }
 
-async fn until(ledger: &Ledger, standing: Standing) {
+async fn until(ledger: &Ledger, standing: LedgerHealth) {
     for _ in 0..100 {
         // A probe is not repeated within a second, so a record is what moves it on.
         ledger.keep(vec![entry()]).await.unwrap();
@@ -118,7 +118,7 @@ async fn records_are_kept_found_proved_and_purged() {
     let keeping = keeping(&own_database().await);
     let ledger = keeping.ledger().await;
     let ids = keep(&ledger, 5).await;
-    assert_eq!(ledger.standing().await, Standing::Writable);
+    assert_eq!(ledger.standing().await, LedgerHealth::Writable);
     ledger.close().await;
     assert_eq!(kept_ids(&keeping).await, ids);
     let again = keeping.ledger().await;
@@ -165,9 +165,9 @@ async fn while_the_database_is_away_records_go_to_the_spool_and_then_to_it_in_or
     for _ in 0..3 {
         wire.cut().await;
         ids.extend(keep(&ledger, 7).await);
-        assert_eq!(ledger.standing().await, Standing::Spooling);
+        assert_eq!(ledger.standing().await, LedgerHealth::Spooling);
         wire.mend().await;
-        until(&ledger, Standing::Writable).await;
+        until(&ledger, LedgerHealth::Writable).await;
     }
     ledger.close().await;
     let direct = kept_ids(&through).await;
@@ -190,7 +190,7 @@ async fn what_a_process_left_in_the_spool_is_brought_by_the_next_one() {
     wire.mend().await;
     let ledger = keeping.ledger().await;
     ids.extend(keep(&ledger, 4).await);
-    until(&ledger, Standing::Writable).await;
+    until(&ledger, LedgerHealth::Writable).await;
     ledger.close().await;
     let seen: Vec<_> = kept_ids(&keeping).await.into_iter().filter(|id| ids.contains(id)).collect();
     assert_eq!(seen, ids);
@@ -208,7 +208,7 @@ async fn without_calls_readiness_still_says_when_the_database_is_back() {
     keep(&ledger, 3).await;
     wire.mend().await;
     for _ in 0..100 {
-        if ledger.standing().await == Standing::Writable {
+        if ledger.standing().await == LedgerHealth::Writable {
             return;
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
@@ -229,7 +229,7 @@ async fn a_process_that_began_without_the_database_says_later_what_it_goes_on_fr
     let ledger = keeping.ledger().await;
     keep(&ledger, 2).await;
     wire.mend().await;
-    until(&ledger, Standing::Writable).await;
+    until(&ledger, LedgerHealth::Writable).await;
     keep(&ledger, 1).await;
     ledger.close().await;
     let verified = keeping.verified().await;
@@ -258,7 +258,7 @@ async fn with_neither_database_nor_spool_nothing_is_kept_and_the_next_chain_goes
     sqlx::raw_sql("ALTER TABLE away RENAME TO ledger_record").execute(&mut spool).await.unwrap();
     keep(&ledger, 2).await;
     wire.mend().await;
-    until(&ledger, Standing::Writable).await;
+    until(&ledger, LedgerHealth::Writable).await;
     ledger.close().await;
     let verified = keeping.verified().await;
     assert_eq!((verified.ends.len(), verified.findings.len()), (2, 0));

@@ -1,7 +1,7 @@
 //! What the service keeps of calls, faults, refused callers and feedback, and that nothing is answered without it.
 
 use serde_json::{Value, json};
-use sij_cds::ledger::{EntryKind, Kept};
+use sij_cds::ledger::{EntryKind, OpenedRecord};
 use uuid::Uuid;
 
 use crate::support::callers::{good_token, let_in_the_ehr};
@@ -20,13 +20,13 @@ fn call_with_token() -> Value {
     call
 }
 
-fn of_kind(records: &[Kept], kind: EntryKind) -> Vec<&Kept> {
+fn of_kind(records: &[OpenedRecord], kind: EntryKind) -> Vec<&OpenedRecord> {
     records.iter().filter(|record| record.kind == kind).collect()
 }
 
 /// The only record of a kind.
 #[track_caller]
-fn one(records: &[Kept], kind: EntryKind) -> &Kept {
+fn one(records: &[OpenedRecord], kind: EntryKind) -> &OpenedRecord {
     let found = of_kind(records, kind);
     let [record] = found.as_slice() else { panic!("{} records of that kind", found.len()) };
     record

@@ -2,13 +2,13 @@
 
 use serde_json::{Value, json};
 use sij_cds::app::{Replay, ReplayError};
-use sij_cds::ledger::{EntryKind, Kept};
+use sij_cds::ledger::{EntryKind, OpenedRecord};
 
 use crate::support::fhir_server::{FhirServer, call_with_server, register};
 use crate::support::keeping::{Keeping, content};
 use crate::support::{PolicyFolder, all_cases, empty_sign_call, stories, story};
 
-async fn calls(keeping: &Keeping) -> Vec<Kept> {
+async fn calls(keeping: &Keeping) -> Vec<OpenedRecord> {
     keeping.records().await.into_iter().filter(|record| record.kind == EntryKind::Call).collect()
 }
 
@@ -71,7 +71,7 @@ async fn what_could_not_be_fetched_is_replayed_as_that() {
 }
 
 /// One call, decided by the embedded policy.
-async fn kept_call() -> (Keeping, Kept) {
+async fn kept_call() -> (Keeping, OpenedRecord) {
     let keeping = Keeping::new();
     let app = keeping.app().await;
     app.http.sign_text(&story("second-diagnostic-day-10").request).await;

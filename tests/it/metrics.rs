@@ -9,7 +9,7 @@ use axum::http::Request;
 use serde_json::{Value, json};
 use sij_cds::config::Config;
 use sij_cds::http::Peer;
-use sij_cds::telemetry::{DESCRIPTIONS, Kind};
+use sij_cds::telemetry::{DESCRIPTIONS, MetricKind};
 
 use crate::support::call::{cpt, order};
 use crate::support::callers::{self, Token, good_token, let_in_the_ehr};
@@ -267,7 +267,7 @@ fn every_figure_is_described_and_every_description_is_documented() {
 #[test]
 fn every_figure_has_our_prefix_and_its_unit() {
     for description in DESCRIPTIONS {
-        let is_counter = description.kind == Kind::Counter;
+        let is_counter = description.kind == MetricKind::Counter;
         assert!(description.name.starts_with("sij_cds_"), "{}", description.name);
         assert_eq!(description.name.ends_with("_total"), is_counter, "{}", description.name);
         let units = ["_total", "_seconds", "_records", "_info"];

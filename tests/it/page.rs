@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use sij_cds::page::{Asset, CurrentAnswers, FormDefinition, Notice, OrderChoice, Origin, SCRIPT, STYLE, Standing, Words, html};
+use sij_cds::page::{Asset, CurrentAnswers, FormDefinition, Notice, OrderChoice, Origin, SCRIPT, STYLE, SaveState, Words, html};
 
 use crate::support::Call;
 use crate::support::call::{cpt, order};
@@ -53,7 +53,7 @@ fn saved() -> PageSample {
     let response = sample.response();
     sample.request["prefetch"]["questionnaireResponses"] =
         serde_json::json!({"resourceType": "Bundle", "type": "searchset", "entry": [{"resource": response}]});
-    PageSample { items: None, ..sample }.standing(Standing::Saved(day_of_the_fixtures()))
+    PageSample { items: None, ..sample }.standing(SaveState::Saved(day_of_the_fixtures()))
 }
 
 fn choice() -> String {
@@ -69,9 +69,9 @@ fn states() -> Vec<(String, String)> {
         ("prefilled", prefilled(nothing())),
         ("previewed", previewed()),
         ("saved", saved()),
-        ("read-only", nothing().standing(Standing::ReadOnly(None))),
-        ("read-only-finished", previewed().standing(Standing::ReadOnly(Some(finished())))),
-        ("not-saved", previewed().standing(Standing::NotSaved(finished()))),
+        ("read-only", nothing().standing(SaveState::ReadOnly(None))),
+        ("read-only-finished", previewed().standing(SaveState::ReadOnly(Some(finished())))),
+        ("not-saved", previewed().standing(SaveState::NotSaved(finished()))),
         ("faults", nothing().submitting(&FAULTY)),
         ("two-repetitions", PageSample::of_story("relief-by-pain-scores-alone").submitting(&[("action", "add:prior-injection")])),
         ("supported", PageSample::of_story("first-injection-fully-documented")),
@@ -345,7 +345,7 @@ fn a_partial_date_is_drawn_as_the_days_it_can_be() {
 
 #[test]
 fn without_leave_to_write_nothing_offers_to_save_and_the_finished_answers_can_be_copied() {
-    let page = Html::parse(&previewed().standing(Standing::ReadOnly(Some(finished()))).html());
+    let page = Html::parse(&previewed().standing(SaveState::ReadOnly(Some(finished()))).html());
     assert!(!page.all("button").iter().any(|button| button.get("value") == Some("save")));
     assert!(page.by_id("response").text.contains("QuestionnaireResponse"));
     assert!(page.by_id("note").text.contains("- Does the pain limit daily activities? Yes"));

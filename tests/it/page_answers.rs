@@ -1,7 +1,7 @@
 //! What comes back from the page: every field checked, nothing taken that was not asked, repetitions added and taken out.
 
 use serde_json::{Value, json};
-use sij_cds::page::{Action, CurrentAnswers, FieldFault, Submission};
+use sij_cds::page::{Action, CurrentAnswers, FieldError, Submission};
 
 use crate::support::day_of_the_fixtures;
 use crate::support::page::FORM;
@@ -37,15 +37,15 @@ fn each_type_of_answer_is_written_as_fhir_has_it() {
 #[test]
 fn what_is_no_answer_is_a_fault_of_its_field_and_no_item() {
     let table = [
-        ("pain-interferes-adls", "maybe", FieldFault::NotOption),
-        ("test-gaenslen", "unsure", FieldFault::NotOption),
-        ("adls-limited-since", "03/2026", FieldFault::NotDate),
-        ("adls-limited-since", "2026-12", FieldFault::InFuture),
-        ("adls-limited-since", "1899", FieldFault::TooLow("1900-01-01".to_owned())),
-        ("nsaid-weeks", "1.5", FieldFault::NotWhole),
-        ("nsaid-weeks", "-1", FieldFault::TooLow("0".to_owned())),
-        ("prior-injection.0.relief-percent", "101", FieldFault::TooHigh("100".to_owned())),
-        ("prior-injection.0.relief-duration-months", "two", FieldFault::NotNumber),
+        ("pain-interferes-adls", "maybe", FieldError::NotOption),
+        ("test-gaenslen", "unsure", FieldError::NotOption),
+        ("adls-limited-since", "03/2026", FieldError::NotDate),
+        ("adls-limited-since", "2026-12", FieldError::InFuture),
+        ("adls-limited-since", "1899", FieldError::TooLow("1900-01-01".to_owned())),
+        ("nsaid-weeks", "1.5", FieldError::NotWhole),
+        ("nsaid-weeks", "-1", FieldError::TooLow("0".to_owned())),
+        ("prior-injection.0.relief-percent", "101", FieldError::TooHigh("100".to_owned())),
+        ("prior-injection.0.relief-duration-months", "two", FieldError::NotNumber),
     ];
     for (name, text, fault) in table {
         let submission = submitted(&[(name, text)]);

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngSeed};
 use serde_json::Value;
-use sij_cds::page::{CurrentAnswers, FormDefinition, Frame, Notice, OrderChoice, Origin, Standing, html};
+use sij_cds::page::{CurrentAnswers, FormDefinition, Frame, Notice, OrderChoice, Origin, SaveState, html};
 
 use crate::support::html::Html;
 use crate::support::page::{PageSample, frame, questionnaire};
@@ -53,7 +53,7 @@ fn page_saying(text: &str) -> String {
     }
     answers.set("prior-injection.0.relief-percent", text, Origin::EarlierForm { date: Some(text.to_owned()) });
     sample.answers = answers;
-    sample.standing = Standing::NotSaved(text.to_owned());
+    sample.standing = SaveState::NotSaved(text.to_owned());
     (sample.patient, sample.plan_name, sample.csrf) = (text.to_owned(), text.to_owned(), text.to_owned());
     sample.policy_url = Some(format!("https://payer.example.org/{text}"));
     let mut view = sample.view();

@@ -1,7 +1,7 @@
 //! Where each question stands on the page, what stands in its field before anybody writes, and what of that counts as an answer.
 
 use serde_json::Value;
-use sij_cds::page::{CurrentAnswers, Origin, PartView, SiteBlocks, Standing};
+use sij_cds::page::{CurrentAnswers, Origin, PartView, SaveState, SiteBlocks};
 
 use crate::support::day_of_the_fixtures;
 use crate::support::html::Html;
@@ -134,7 +134,7 @@ fn the_joint_examined_is_the_orders_until_another_is_chosen() {
 
 #[test]
 fn after_saving_the_form_is_folded_and_no_button_stands_out() {
-    let sample = PageSample::with_gaps().standing(Standing::Saved(day_of_the_fixtures()));
+    let sample = PageSample::with_gaps().standing(SaveState::Saved(day_of_the_fixtures()));
     let page = Html::parse(&sample.html());
     assert!(page.by_id("others").get("open").is_none());
     let save = page.all("button").into_iter().find(|button| button.get("value") == Some("save")).unwrap();

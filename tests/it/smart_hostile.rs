@@ -4,7 +4,9 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use sij_cds::auth::smart::{AppContext, CallbackRequest, IdentityFault, LaunchCategory, LaunchError, LaunchRequest, SmartApp, Trouble};
+use sij_cds::auth::smart::{
+    AppContext, CallbackRequest, ExchangeError, IdentityError, LaunchCategory, LaunchError, LaunchRequest, SmartApp,
+};
 use wiremock::ResponseTemplate;
 
 use crate::support::callers::{EC_KEY, OTHER_EC_KEY, Signer, base64url};
@@ -79,15 +81,17 @@ async fn a_description_that_leads_elsewhere_is_not_followed() {
             let mut description = ehr.description();
             description[member] = json!(address);
             ehr.describes(&description).await;
-            assert_eq!(ehr.launch(None).await.err(), Some(LaunchError::Description(Trouble::ForeignAddress)), "{member} {address}");
+            assert_eq!(ehr.launch(None).await.err(), Some(LaunchError::Description(ExchangeError::ForeignAddress)), "{member} {address}");
         }
     }
-    assert_eq!(LaunchError::Description(Trouble::ForeignAddress).category(), LaunchCategory::Forbidden);
+    assert_eq!(LaunchError::Description(ExchangeError::ForeignAddress).category(), LaunchCategory::Forbidden);
 }
 
 #[tokio::test]
 async fn a_further_host_is_followed_only_if_configuration_names_it() {
-    for (hosts, expected) in [(json!(["login.ehr.example:8443"]), None), (json!(["login.ehr.example"]), Some(Trouble::ForeignAddress))] {
+    for (hosts, expected) in
+        [(json!(["login.ehr.example:8443"]), None), (json!(["login.ehr.example"]), Some(ExchangeError::ForeignAddress))]
+    {
         let ehr = SmartEhr::registered(json!({"authentication": "public", "hosts": hosts})).await;
         let mut description = ehr.description();
         description["authorization_endpoint"] = json!("https://login.ehr.example:8443/authorize");
@@ -106,16 +110,16 @@ async fn a_description_that_cannot_be_used_begins_no_launch() {
     };
     let evil = "https://evil.example/smart-configuration";
     let table = [
-        (with("code_challenge_methods_supported", json!(["plain"])), Trouble::NoCodeChallenge),
-        (with("code_challenge_methods_supported", json!([])), Trouble::NoCodeChallenge),
-        (with("token_endpoint", json!(7)), Trouble::Unreadable),
-        (with("token_endpoint", json!("/token")), Trouble::Unreadable),
-        (ok(&json!({})), Trouble::Unreadable),
-        (ResponseTemplate::new(200).set_body_string("<html>"), Trouble::Unreadable),
-        (ResponseTemplate::new(200).set_body_bytes(vec![b' '; 256 * 1024 + 1]), Trouble::TooLarge),
-        (ResponseTemplate::new(404), Trouble::Status(404)),
-        (ResponseTemplate::new(302).insert_header("location", evil), Trouble::Status(302)),
-        (ok(&ehr.description()).set_delay(Duration::from_secs(5)), Trouble::TooSlow),
+        (with("code_challenge_methods_supported", json!(["plain"])), ExchangeError::NoCodeChallenge),
+        (with("code_challenge_methods_supported", json!([])), ExchangeError::NoCodeChallenge),
+        (with("token_endpoint", json!(7)), ExchangeError::Unreadable),
+        (with("token_endpoint", json!("/token")), ExchangeError::Unreadable),
+        (ok(&json!({})), ExchangeError::Unreadable),
+        (ResponseTemplate::new(200).set_body_string("<html>"), ExchangeError::Unreadable),
+        (ResponseTemplate::new(200).set_body_bytes(vec![b' '; 256 * 1024 + 1]), ExchangeError::TooLarge),
+        (ResponseTemplate::new(404), ExchangeError::Status(404)),
+        (ResponseTemplate::new(302).insert_header("location", evil), ExchangeError::Status(302)),
+        (ok(&ehr.description()).set_delay(Duration::from_secs(5)), ExchangeError::TooSlow),
     ];
     for (answer, trouble) in table {
         ehr.answers(DOCUMENT, answer).await;
@@ -201,21 +205,29 @@ async fn a_token_endpoint_that_fails_refuses_or_floods_gives_no_grant() {
     let refusal = |status, error: &str| ResponseTemplate::new(status).set_body_json(json!({"error": error, "error_description": "secret"}));
     let token = LaunchError::Token;
     let table = [
-        (ResponseTemplate::new(200).set_body_raw("<html>", "application/json"), token(Trouble::Unreadable), LaunchCategory::Unavailable),
-        (ResponseTemplate::new(200).set_body_string("{}"), token(Trouble::Unreadable), LaunchCategory::Unavailable),
-        (ok(&json!([])), token(Trouble::Unreadable), LaunchCategory::Unavailable),
-        (ok(&json!({"access_token": "a", "token_type": "mac", "patient": "p"})), token(Trouble::Unreadable), LaunchCategory::Unavailable),
-        (ResponseTemplate::new(200).set_body_bytes(vec![b'x'; 10_000_000]), token(Trouble::TooLarge), LaunchCategory::Unavailable),
-        (ok(&json!({})).set_delay(Duration::from_secs(5)), token(Trouble::TooSlow), LaunchCategory::Unavailable),
-        (ResponseTemplate::new(503).set_body_string("down"), token(Trouble::Status(503)), LaunchCategory::Unavailable),
+        (
+            ResponseTemplate::new(200).set_body_raw("<html>", "application/json"),
+            token(ExchangeError::Unreadable),
+            LaunchCategory::Unavailable,
+        ),
+        (ResponseTemplate::new(200).set_body_string("{}"), token(ExchangeError::Unreadable), LaunchCategory::Unavailable),
+        (ok(&json!([])), token(ExchangeError::Unreadable), LaunchCategory::Unavailable),
+        (
+            ok(&json!({"access_token": "a", "token_type": "mac", "patient": "p"})),
+            token(ExchangeError::Unreadable),
+            LaunchCategory::Unavailable,
+        ),
+        (ResponseTemplate::new(200).set_body_bytes(vec![b'x'; 10_000_000]), token(ExchangeError::TooLarge), LaunchCategory::Unavailable),
+        (ok(&json!({})).set_delay(Duration::from_secs(5)), token(ExchangeError::TooSlow), LaunchCategory::Unavailable),
+        (ResponseTemplate::new(503).set_body_string("down"), token(ExchangeError::Status(503)), LaunchCategory::Unavailable),
         (
             ResponseTemplate::new(307).insert_header("location", "https://evil.example/token"),
-            token(Trouble::Status(307)),
+            token(ExchangeError::Status(307)),
             LaunchCategory::Unavailable,
         ),
         (refusal(400, "invalid_grant"), LaunchError::CodeRefused, LaunchCategory::Forbidden),
         (refusal(401, "invalid_client"), LaunchError::ClientRefused, LaunchCategory::Ours),
-        (refusal(400, "out_of_tokens"), token(Trouble::Refused), LaunchCategory::Unavailable),
+        (refusal(400, "out_of_tokens"), token(ExchangeError::Refused), LaunchCategory::Unavailable),
     ];
     for (answer, expected, category) in table {
         let begun = ehr.begin().await;
@@ -237,22 +249,22 @@ async fn identity(header: Value, change: impl FnOnce(&mut Value), signer: &Signe
 async fn an_identity_token_by_another_key_is_refused() {
     let header = |kid: &str| json!({"alg": "ES384", "kid": kid});
     let refused = |fault| LaunchError::UntrustedIdentity(fault);
-    assert_eq!(identity(header("ehr-1"), |_| {}, &OTHER_EC_KEY).await, refused(IdentityFault::WrongSignature));
-    assert_eq!(identity(header("other"), |_| {}, &OTHER_EC_KEY).await, refused(IdentityFault::UnknownKey));
+    assert_eq!(identity(header("ehr-1"), |_| {}, &OTHER_EC_KEY).await, refused(IdentityError::WrongSignature));
+    assert_eq!(identity(header("other"), |_| {}, &OTHER_EC_KEY).await, refused(IdentityError::UnknownKey));
 }
 
 #[tokio::test]
 async fn an_identity_token_of_anything_else_is_refused() {
     type Change = fn(&mut Value);
-    let table: [(Change, IdentityFault); 8] = [
-        (|claims| claims["aud"] = json!("another-app"), IdentityFault::WrongAudience),
-        (|claims| claims["aud"] = json!(["sij-app", "another-app"]), IdentityFault::WrongAudience),
-        (|claims| claims["nonce"] = json!("another-launch"), IdentityFault::WrongNonce),
-        (|claims| claims["nonce"] = Value::Null, IdentityFault::WrongNonce),
-        (|claims| claims["iss"] = json!("https://evil.example"), IdentityFault::WrongIssuer),
-        (|claims| claims["exp"] = json!(claims["iat"].as_i64().unwrap() - 61), IdentityFault::Expired),
-        (|claims| claims["exp"] = json!("later"), IdentityFault::Unreadable),
-        (|claims| claims["sub"] = Value::Null, IdentityFault::Unreadable),
+    let table: [(Change, IdentityError); 8] = [
+        (|claims| claims["aud"] = json!("another-app"), IdentityError::WrongAudience),
+        (|claims| claims["aud"] = json!(["sij-app", "another-app"]), IdentityError::WrongAudience),
+        (|claims| claims["nonce"] = json!("another-launch"), IdentityError::WrongNonce),
+        (|claims| claims["nonce"] = Value::Null, IdentityError::WrongNonce),
+        (|claims| claims["iss"] = json!("https://evil.example"), IdentityError::WrongIssuer),
+        (|claims| claims["exp"] = json!(claims["iat"].as_i64().unwrap() - 61), IdentityError::Expired),
+        (|claims| claims["exp"] = json!("later"), IdentityError::Unreadable),
+        (|claims| claims["sub"] = Value::Null, IdentityError::Unreadable),
     ];
     for (change, fault) in table {
         let refused = identity(json!({"alg": "ES384", "kid": "ehr-1"}), change, &EC_KEY).await;
@@ -283,9 +295,9 @@ async fn an_identity_token_without_a_signature_or_with_a_shared_secret_is_refuse
 async fn identity_keys_that_cannot_be_had_give_no_grant() {
     let ehr = SmartEhr::new().await;
     for (answer, trouble) in [
-        (ResponseTemplate::new(500), Trouble::Status(500)),
-        (ResponseTemplate::new(200).set_body_string("no keys"), Trouble::Unreadable),
-        (ResponseTemplate::new(200).set_body_bytes(vec![b' '; 256 * 1024 + 1]), Trouble::TooLarge),
+        (ResponseTemplate::new(500), ExchangeError::Status(500)),
+        (ResponseTemplate::new(200).set_body_string("no keys"), ExchangeError::Unreadable),
+        (ResponseTemplate::new(200).set_body_bytes(vec![b' '; 256 * 1024 + 1]), ExchangeError::TooLarge),
     ] {
         ehr.answers("/jwks", answer).await;
         assert_eq!(ehr.grant(|_| {}).await.unwrap_err(), LaunchError::Keys(trouble));
@@ -301,9 +313,9 @@ async fn an_openid_configuration_of_another_issuer_is_not_believed() {
     let of = |issuer: String, keys: String| ok(&json!({"issuer": issuer, "jwks_uri": keys}));
     let own = |path: &str| format!("{}{path}", ehr.server.uri());
     for (answer, trouble) in [
-        (of(own("/other"), own("/jwks")), Trouble::Unreadable),
-        (of("https://evil.example".to_owned(), own("/jwks")), Trouble::ForeignAddress),
-        (of(own(""), "https://evil.example/jwks".to_owned()), Trouble::ForeignAddress),
+        (of(own("/other"), own("/jwks")), ExchangeError::Unreadable),
+        (of("https://evil.example".to_owned(), own("/jwks")), ExchangeError::ForeignAddress),
+        (of(own(""), "https://evil.example/jwks".to_owned()), ExchangeError::ForeignAddress),
     ] {
         ehr.answers("/.well-known/openid-configuration", answer).await;
         assert_eq!(ehr.grant(|_| {}).await.unwrap_err(), LaunchError::Keys(trouble));

@@ -10,13 +10,13 @@ use serde_json::Value;
 
 use crate::support::{SERVICE, empty_sign_call};
 
-struct Serving {
+struct RunningConfig {
     process: Child,
     log: BufReader<ChildStderr>,
     address: SocketAddr,
 }
 
-impl Serving {
+impl RunningConfig {
     fn start() -> Self {
         let arguments = ["serve", "--listen", "127.0.0.1:0"];
         let mut command = Command::new(env!("CARGO_BIN_EXE_sij-cds"));
@@ -79,7 +79,7 @@ fn wait_until_closed(address: SocketAddr) {
 
 #[test]
 fn on_sigterm_the_call_in_flight_is_answered_and_no_other_is_taken() {
-    let mut service = Serving::start();
+    let mut service = RunningConfig::start();
     let body = empty_sign_call().to_string();
     let mut stream = begin(service.address, &body);
 

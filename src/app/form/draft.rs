@@ -28,7 +28,7 @@ const OLDER_DOC_REASONS: &str = "http://hl7.org/fhir/us/davinci-crd/CodeSystem/t
 const KEPT: &str = "retain-doc";
 
 /// What a draft is made of.
-pub(super) struct Draft<'d> {
+pub(super) struct ResponseDraft<'d> {
     pub(super) id: Uuid,
     pub(super) authored: DateTime<Utc>,
     pub(super) request: &'d PackageRequest<'d>,
@@ -36,7 +36,7 @@ pub(super) struct Draft<'d> {
     pub(super) chart: &'d ChartAnswers,
 }
 
-impl Draft<'_> {
+impl ResponseDraft<'_> {
     /// The draft as JSON; `None` if it cannot be written.
     pub(super) fn json(&self) -> Option<Value> {
         let meta = Meta::builder().profile(vec![Some(format!("{DTR}dtr-questionnaireresponse"))]).build().ok()?;

@@ -9,7 +9,7 @@ use fhir_sdk::r4b::resources::{
     CapabilityStatementRestSecurity, CapabilityStatementSoftware,
 };
 
-use super::published::{Document, PublishedKind};
+use super::published::{PublishedKind, PublishedResource};
 use crate::config::{AuthMode, Config};
 
 const PACKAGE: &str = "http://hl7.org/fhir/us/davinci-dtr/OperationDefinition/questionnaire-package";
@@ -29,14 +29,14 @@ pub(in crate::app) struct Forms {
 
 impl Forms {
     /// As configured.
-    pub(in crate::app) fn of(config: &Config, now: DateTime<Utc>) -> Self {
+    pub(in crate::app) fn new(config: &Config, now: DateTime<Utc>) -> Self {
         let base = config.server.public_url.as_ref().map(|url| format!("{}{FHIR}", url.as_str().trim_end_matches('/')));
         let statement = capability_statement(config.auth_mode(), base.as_deref(), now).unwrap_or_default();
         Self { base, statement }
     }
 
     /// The address at which a resource is served; its own URL, where ours is not known.
-    pub(super) fn address(&self, kind: PublishedKind, document: &Document) -> String {
+    pub(super) fn address(&self, kind: PublishedKind, document: &PublishedResource) -> String {
         self.base.as_ref().map_or_else(|| document.url.clone(), |base| format!("{base}/{}/{}", kind.as_str(), document.id))
     }
 

@@ -10,12 +10,12 @@ use serde_json::Value;
 pub(super) struct Remark {
     /// The parameter it is about.
     pub(super) place: Option<usize>,
-    pub(super) about: About,
+    pub(super) about: OutcomeDetails,
 }
 
 /// What there is to be told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum About {
+pub(super) enum OutcomeDetails {
     UnknownQuestionnaire,
     UnknownContext,
     ContextWithoutForm,
@@ -26,7 +26,7 @@ pub(super) enum About {
     Unchanged,
 }
 
-impl About {
+impl OutcomeDetails {
     fn text(self) -> &'static str {
         match self {
             Self::UnknownQuestionnaire => "No questionnaire of this URL and version is published here.",

@@ -7,8 +7,8 @@ use serde_json::Value;
 use serde_json::value::{RawValue, to_raw_value};
 
 use super::assertion::{Assertion, AssertionLookup};
-use super::draft::Draft;
-use super::outcome::{About, Remark, outcome};
+use super::draft::ResponseDraft;
+use super::outcome::{OutcomeDetails, Remark, outcome};
 use super::published::PublishedKind;
 use super::request::{Edition, PackageRequest};
 use super::searchset::{CanonicalSearch, searchset};
@@ -41,7 +41,7 @@ struct Package<'p> {
     meta: Profiled,
     r#type: &'static str,
     timestamp: String,
-    entry: Vec<Entry<'p>>,
+    entry: Vec<PackageEntry<'p>>,
 }
 
 #[derive(Serialize)]
@@ -51,7 +51,7 @@ struct Profiled {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Entry<'p> {
+struct PackageEntry<'p> {
     full_url: String,
     resource: Resource<'p>,
 }
@@ -118,7 +118,7 @@ impl App {
             selection.forms.retain(|form| form.published.changed_since(since));
         }
         if selection.forms.len() < found {
-            selection.remarks.push(Remark { place: None, about: About::Unchanged });
+            selection.remarks.push(Remark { place: None, about: OutcomeDetails::Unchanged });
         }
         let (package_name, outcome_name) = names(request.edition);
         let mut parameter = Vec::new();
@@ -141,7 +141,7 @@ impl App {
         now: DateTime<Utc>,
     ) -> Option<Box<RawValue>> {
         let id = self.ports().ids.new_id();
-        let draft = Draft { id, authored: now, request, form, chart: &selection.chart }.json()?;
+        let draft = ResponseDraft { id, authored: now, request, form, chart: &selection.chart }.json()?;
         let document = &form.published.form;
         let questionnaire = if selection.asked.is_empty() {
             Resource::Published(&document.json)
@@ -149,15 +149,13 @@ impl App {
             Resource::Tailored(tailored(document.json.get(), &selection.asked)?)
         };
         let mut entry = vec![
-            Entry { full_url: self.forms().address(PublishedKind::Questionnaire, document), resource: questionnaire },
-            Entry { full_url: format!("urn:uuid:{id}"), resource: Resource::Draft(draft) },
+            PackageEntry { full_url: self.forms().address(PublishedKind::Questionnaire, document), resource: questionnaire },
+            PackageEntry { full_url: format!("urn:uuid:{id}"), resource: Resource::Draft(draft) },
         ];
-        entry.extend(
-            form.published.named_value_sets().into_iter().map(|set| Entry {
-                full_url: self.forms().address(PublishedKind::ValueSet, set),
-                resource: Resource::Published(&set.json),
-            }),
-        );
+        entry.extend(form.published.named_value_sets().into_iter().map(|set| PackageEntry {
+            full_url: self.forms().address(PublishedKind::ValueSet, set),
+            resource: Resource::Published(&set.json),
+        }));
         let timestamp = now.to_rfc3339_opts(SecondsFormat::Secs, true);
         let meta = Profiled { profile: [BUNDLE_PROFILE] };
         to_raw_value(&Package { resource_type: "Bundle", meta, r#type: "collection", timestamp, entry }).ok()

@@ -34,15 +34,15 @@ impl PublishedKind {
 /// What a policy version publishes.
 #[derive(Debug)]
 pub(crate) struct Published {
-    pub(super) form: Document,
+    pub(super) form: PublishedResource,
     /// The form's items.
     pub(super) items: Vec<Item>,
-    value_sets: Vec<Document>,
+    value_sets: Vec<PublishedResource>,
 }
 
 /// A resource that is published.
 #[derive(Debug)]
-pub(super) struct Document {
+pub(super) struct PublishedResource {
     pub(super) id: String,
     pub(super) url: String,
     version: Option<String>,
@@ -84,7 +84,7 @@ pub(super) struct OptionCoding {
 }
 
 #[derive(Deserialize)]
-struct Head {
+struct ResourceHead {
     id: String,
     url: String,
     version: Option<String>,
@@ -106,11 +106,15 @@ impl Published {
         let form = &PolicyFile { name: FORM.to_owned(), text: policy.form.json.get().to_owned() };
         let items: Items = serde_json::from_str(&form.text).map_err(|error| PolicyError::of_json(FORM, &error))?;
         let value_sets = files.iter().filter(|file| file.name.starts_with(VALUE_SETS));
-        Ok(Self { form: Document::read(form)?, items: items.item, value_sets: value_sets.map(Document::read).collect::<Result<_, _>>()? })
+        Ok(Self {
+            form: PublishedResource::read(form)?,
+            items: items.item,
+            value_sets: value_sets.map(PublishedResource::read).collect::<Result<_, _>>()?,
+        })
     }
 
     /// Everything of a kind.
-    pub(super) fn all(&self, kind: PublishedKind) -> &[Document] {
+    pub(super) fn all(&self, kind: PublishedKind) -> &[PublishedResource] {
         match kind {
             PublishedKind::Questionnaire => std::slice::from_ref(&self.form),
             PublishedKind::ValueSet => &self.value_sets,
@@ -123,7 +127,7 @@ impl Published {
     }
 
     /// The value sets that the form's questions name.
-    pub(super) fn named_value_sets(&self) -> Vec<&Document> {
+    pub(super) fn named_value_sets(&self) -> Vec<&PublishedResource> {
         let mut named = Vec::new();
         collect(&self.items, &mut named);
         self.value_sets.iter().filter(|set| named.iter().any(|canonical| set.is_named_by(canonical))).collect()
@@ -142,10 +146,10 @@ fn collect<'i>(items: &'i [Item], named: &mut Vec<&'i str>) {
     }
 }
 
-impl Document {
+impl PublishedResource {
     fn read(file: &PolicyFile) -> Result<Self, PolicyError> {
         let fault = |error: serde_json::Error| PolicyError::of_json(&file.name, &error);
-        let Head { id, url, version, date } = serde_json::from_str(&file.text).map_err(fault)?;
+        let ResourceHead { id, url, version, date } = serde_json::from_str(&file.text).map_err(fault)?;
         let json = compact(file.text.as_bytes()).and_then(RawValue::from_string).map_err(fault)?;
         Ok(Self { id, url, version, date, json })
     }
@@ -181,8 +185,8 @@ impl Document {
 mod tests {
     use super::*;
 
-    fn document(text: &str) -> Document {
-        Document::read(&PolicyFile { name: "x.json".to_owned(), text: text.to_owned() }).expect("a document")
+    fn document(text: &str) -> PublishedResource {
+        PublishedResource::read(&PolicyFile { name: "x.json".to_owned(), text: text.to_owned() }).expect("a document")
     }
 
     #[test]

@@ -12,7 +12,7 @@ use super::assertion::{Assertion, AssertionLookup, ChartAnswer, ChartAnswers};
 use crate::app::{App, CallError};
 use crate::auth::VerifiedClient;
 use crate::evidence::Text;
-use crate::ledger::{EntryKind, Kept, Ledger};
+use crate::ledger::{EntryKind, Ledger, OpenedRecord};
 use crate::policy::{InjectionSource, Pathway, Question, Site};
 
 /// What the ledger holds of answered calls.
@@ -20,7 +20,7 @@ pub(super) struct Recorded<'l>(&'l Ledger);
 
 /// A call's record, as far as a package needs it.
 #[derive(Deserialize)]
-struct Content<'a> {
+struct RecordedContent<'a> {
     #[serde(borrow)]
     request: RequestView<'a>,
     #[serde(borrow, default)]
@@ -102,7 +102,7 @@ impl App {
 impl AssertionLookup for Recorded<'_> {
     async fn find(&self, client: &VerifiedClient, id: Uuid) -> Result<Option<Assertion>, CallError> {
         let kept = self.0.find(id).await.map_err(|_| CallError::NotRecorded)?;
-        let is_own = |kept: &Kept| {
+        let is_own = |kept: &OpenedRecord| {
             kept.kind == EntryKind::Call && kept.client.as_deref() == Some(client.name()) && kept.tenant.as_deref() == client.tenant()
         };
         Ok(kept.filter(is_own).and_then(|kept| assertion(&kept)))
@@ -110,8 +110,8 @@ impl AssertionLookup for Recorded<'_> {
 }
 
 /// The patient and the orders of a call, and the injections that its chart proved; `None` for a record without orders.
-fn assertion(kept: &Kept) -> Option<Assertion> {
-    let content: Content<'_> = serde_json::from_slice(kept.content.as_deref()?).ok()?;
+fn assertion(kept: &OpenedRecord) -> Option<Assertion> {
+    let content: RecordedContent<'_> = serde_json::from_slice(kept.content.as_deref()?).ok()?;
     let chart = ChartAnswers { prior_injections: charted_injections(&content.evaluation), ..ChartAnswers::default() };
     let asked = asked(&content.evaluation);
     let ContextView { patient_id, draft_orders } = content.request.context;

@@ -10,7 +10,7 @@ use super::error::FormError;
 use crate::evidence::Text;
 
 /// More parameters than anybody sends: each order is judged.
-const MOST_PARAMETERS: usize = 100;
+const MAX_PARAMETERS: usize = 100;
 
 /// The profile whose version tells the edition of the guide that a client speaks.
 const INPUT_PROFILE: &str = "/dtr-qpackage-input-parameters|";
@@ -106,8 +106,8 @@ impl<'a> PackageRequest<'a> {
         if view.resource_type.as_str() != "Parameters" {
             return Err(FormError::WrongType { path: "resourceType".to_owned() });
         }
-        if view.parameter.len() > MOST_PARAMETERS {
-            return Err(FormError::TooMany { limit: MOST_PARAMETERS });
+        if view.parameter.len() > MAX_PARAMETERS {
+            return Err(FormError::TooMany { limit: MAX_PARAMETERS });
         }
         let mut request = Self {
             edition: edition(view.meta),

@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 use url::form_urlencoded::{Serializer, parse};
 
 use super::metadata::Forms;
-use super::published::{Document, Published, PublishedKind};
+use super::published::{Published, PublishedKind, PublishedResource};
 
 /// What is searched for; what is not given is not looked at.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -25,7 +25,7 @@ impl CanonicalSearch {
         Self { url: first("url"), version: first("version") }
     }
 
-    fn finds(&self, document: &Document) -> bool {
+    fn finds(&self, document: &PublishedResource) -> bool {
         self.url.as_ref().is_none_or(|url| document.is_named_by(url))
             && self.version.as_ref().is_none_or(|version| document.has_version(version))
     }
@@ -50,7 +50,7 @@ struct Searchset<'d> {
     total: usize,
     link: [Link; 1],
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    entry: Vec<Entry<'d>>,
+    entry: Vec<SearchsetEntry<'d>>,
 }
 
 #[derive(Serialize)]
@@ -61,7 +61,7 @@ struct Link {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Entry<'d> {
+struct SearchsetEntry<'d> {
     full_url: String,
     resource: &'d RawValue,
     search: Mode,
@@ -75,8 +75,12 @@ struct Mode {
 /// A Bundle of what is found.
 pub(super) fn searchset(published: &Published, kind: PublishedKind, search: &CanonicalSearch, forms: &Forms) -> Option<Vec<u8>> {
     let found = published.all(kind).iter().filter(|document| search.finds(document));
-    let entry: Vec<Entry<'_>> = found
-        .map(|document| Entry { full_url: forms.address(kind, document), resource: &document.json, search: Mode { mode: "match" } })
+    let entry: Vec<SearchsetEntry<'_>> = found
+        .map(|document| SearchsetEntry {
+            full_url: forms.address(kind, document),
+            resource: &document.json,
+            search: Mode { mode: "match" },
+        })
         .collect();
     let (address, query) = (forms.search_address(kind), search.query());
     let url = if query.is_empty() { address } else { format!("{address}?{query}") };

@@ -10,11 +10,11 @@ use serde_json::value::RawValue;
 
 use super::assertion::{Assertion, ChartAnswers};
 use super::error::FormError;
-use super::outcome::{About, Remark};
+use super::outcome::{OutcomeDetails, Remark};
 use super::published::Published;
 use super::request::{GivenOrder, PackageRequest};
 use crate::app::Policies;
-use crate::evidence::{DraftOrder, Gathered, NamedOrders, Reading, ReadingOptions, Text};
+use crate::evidence::{DraftOrder, NamedOrders, PatientRecord, Reading, ReadingOptions, Text};
 use crate::policy::{OrderKind, Question, kind};
 
 /// A form, and what it is to be filled in for.
@@ -48,7 +48,7 @@ pub(super) struct Chooser<'p> {
 /// The type and id of an order.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Head<'a> {
+struct OrderHead<'a> {
     #[serde(borrow)]
     resource_type: Text<'a>,
     #[serde(borrow)]
@@ -72,7 +72,7 @@ impl<'p> Chooser<'p> {
         for (place, canonical) in &request.questionnaires {
             match self.policies.published().find(|published| published.form.is_named_by(canonical.as_str())) {
                 Some(published) => selection.add(published, &given),
-                None => selection.remarks.push(Remark { place: Some(*place), about: About::UnknownQuestionnaire }),
+                None => selection.remarks.push(Remark { place: Some(*place), about: OutcomeDetails::UnknownQuestionnaire }),
             }
         }
         Ok(selection)
@@ -86,14 +86,14 @@ impl<'p> Chooser<'p> {
         selection: &mut Selection<'p>,
     ) -> Result<(), FormError> {
         let Some(assertion) = assertion else {
-            selection.remarks.push(Remark { place: Some(place), about: About::UnknownContext });
+            selection.remarks.push(Remark { place: Some(place), about: OutcomeDetails::UnknownContext });
             return Ok(());
         };
         let orders: Vec<GivenOrder<'_>> = assertion.orders.iter().map(|raw| GivenOrder { place: None, raw }).collect();
         let mut found = Selection::default();
         self.add_orders(&orders, patient_id, &mut found)?;
         if found.forms.is_empty() {
-            selection.remarks.push(Remark { place: Some(place), about: About::ContextWithoutForm });
+            selection.remarks.push(Remark { place: Some(place), about: OutcomeDetails::ContextWithoutForm });
         }
         for form in found.forms {
             selection.add(form.published, &form.orders);
@@ -105,15 +105,15 @@ impl<'p> Chooser<'p> {
 
     /// The form of each order in scope, and a remark on every other order.
     fn add_orders(self, orders: &[GivenOrder<'_>], patient_id: &str, selection: &mut Selection<'p>) -> Result<(), FormError> {
-        let plain = Gathered::of_orders(orders.iter().map(|order| (None, Some(order.raw))));
+        let plain = PatientRecord::of_orders(orders.iter().map(|order| (None, Some(order.raw))));
         let (booked, _) =
-            Gathered::of_appointments(NamedOrders::booked(orders.iter().map(|order| Some(order.raw)), orders.len()), patient_id);
-        let drafts = |gathered| Gathered::drafts(gathered).iter().map(move |draft| (gathered, draft));
+            PatientRecord::of_appointments(NamedOrders::booked(orders.iter().map(|order| Some(order.raw)), orders.len()), patient_id);
+        let drafts = |patient_record| PatientRecord::drafts(patient_record).iter().map(move |draft| (patient_record, draft));
         let drafts: Vec<_> = drafts(&plain).chain(drafts(&booked)).collect();
         for (position, order) in orders.iter().enumerate() {
             let about = match drafts.iter().find(|(_, draft)| draft.position == position) {
                 Some((_, draft)) if !draft.is_for(patient_id) => return Err(FormError::OtherPatient { path: path(order.place) }),
-                Some((gathered, draft)) => self.add_draft(gathered, draft, patient_id, selection),
+                Some((patient_record, draft)) => self.add_draft(patient_record, draft, patient_id, selection),
                 None => Some(undrafted(order.raw)),
             };
             selection.remarks.extend(about.map(|about| Remark { place: order.place, about }));
@@ -122,16 +122,22 @@ impl<'p> Chooser<'p> {
     }
 
     /// The form of an order, or why it asks for none.
-    fn add_draft(self, gathered: &Gathered<'_>, draft: &DraftOrder<'_>, patient_id: &str, selection: &mut Selection<'p>) -> Option<About> {
+    fn add_draft(
+        self,
+        patient_record: &PatientRecord<'_>,
+        draft: &DraftOrder<'_>,
+        patient_id: &str,
+        selection: &mut Selection<'p>,
+    ) -> Option<OutcomeDetails> {
         let service_date = draft.service_date(self.now.date_naive());
         let reading = Reading { policy: self.policies.on(service_date), patient_id, options: self.options };
-        match kind(&gathered.order(draft, reading)) {
+        match kind(&patient_record.order(draft, reading)) {
             Some(OrderKind::Injection) => {
                 selection.add(self.policies.published_on(service_date), &[reference(draft)]);
                 None
             }
-            Some(OrderKind::Neurotomy) => Some(About::NothingToDocument),
-            None => Some(About::OutOfScope),
+            Some(OrderKind::Neurotomy) => Some(OutcomeDetails::NothingToDocument),
+            None => Some(OutcomeDetails::OutOfScope),
         }
     }
 }
@@ -159,18 +165,18 @@ fn reference(draft: &DraftOrder<'_>) -> String {
 
 /// A reference to each order of the input that a response can be for.
 fn references(orders: &[GivenOrder<'_>]) -> Vec<String> {
-    let heads = orders.iter().filter_map(|order| serde_json::from_str::<Head<'_>>(order.raw.get()).ok());
+    let heads = orders.iter().filter_map(|order| serde_json::from_str::<OrderHead<'_>>(order.raw.get()).ok());
     let orders = heads.filter(|head| matches!(head.resource_type.as_str(), "ServiceRequest" | "Appointment"));
     orders.map(|head| format!("{}/{}", head.resource_type.as_str(), head.id.as_str())).collect()
 }
 
 /// Why an order of the input is none that can be judged.
-fn undrafted(raw: &RawValue) -> About {
-    let head = serde_json::from_str::<Head<'_>>(raw.get()).ok();
+fn undrafted(raw: &RawValue) -> OutcomeDetails {
+    let head = serde_json::from_str::<OrderHead<'_>>(raw.get()).ok();
     match head.as_ref().map_or("", |head| head.resource_type.as_str()) {
-        "Appointment" => About::ForAnOrder,
-        "ServiceRequest" => About::NotUnderstood,
-        _ => About::OutOfScope,
+        "Appointment" => OutcomeDetails::ForAnOrder,
+        "ServiceRequest" => OutcomeDetails::NotUnderstood,
+        _ => OutcomeDetails::OutOfScope,
     }
 }
 

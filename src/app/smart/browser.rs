@@ -8,13 +8,13 @@ use aws_lc_rs::digest::{SHA256, digest};
 const COOKIE_LETTERS: usize = 43;
 
 /// More cookies of a request are not read.
-pub const MOST_COOKIES: usize = 4;
+pub const MAX_COOKIES: usize = 4;
 
 /// What a browser brings with a request.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Browser<'b> {
     /// The values of the app's cookies: one, unless launches began side by side before there was any.
-    pub cookies: [Option<&'b str>; MOST_COOKIES],
+    pub cookies: [Option<&'b str>; MAX_COOKIES],
     /// `User-Agent`.
     pub agent: &'b str,
     /// `Accept-Language`.
@@ -59,10 +59,10 @@ fn as_cookie(value: &str) -> Option<String> {
 
 /// What is kept of a text that must be told again, so that no time taken to compare tells of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Told(Vec<u8>);
+pub(super) struct CookieDigest(Vec<u8>);
 
-impl Told {
-    pub(super) fn of(text: &str) -> Self {
+impl CookieDigest {
+    pub(super) fn new(text: &str) -> Self {
         Self(digest(&SHA256, text.as_bytes()).as_ref().to_vec())
     }
 }
@@ -70,24 +70,24 @@ impl Told {
 /// The browser of a session.
 /// Invariant: a session that has once seen a cookie needs it from then on.
 #[derive(Debug)]
-pub(super) struct Bound {
-    agent: Told,
-    cookie: Option<Told>,
+pub(super) struct BrowserBinding {
+    agent: CookieDigest,
+    cookie: Option<CookieDigest>,
 }
 
-impl Bound {
+impl BrowserBinding {
     pub(super) fn to(browser: &Browser<'_>) -> Self {
-        Self { agent: Told::of(&browser.by_agent()), cookie: browser.by_cookies().next().as_deref().map(Told::of) }
+        Self { agent: CookieDigest::new(&browser.by_agent()), cookie: browser.by_cookies().next().as_deref().map(CookieDigest::new) }
     }
 
     /// Whether a request is of the same browser.
     pub(super) fn admits(&mut self, browser: &Browser<'_>) -> bool {
         if let Some(cookie) = &self.cookie {
-            return browser.by_cookies().any(|brought| Told::of(&brought) == *cookie);
+            return browser.by_cookies().any(|brought| CookieDigest::new(&brought) == *cookie);
         }
-        let is_alike = self.agent == Told::of(&browser.by_agent());
+        let is_alike = self.agent == CookieDigest::new(&browser.by_agent());
         if is_alike {
-            self.cookie = browser.by_cookies().next().as_deref().map(Told::of);
+            self.cookie = browser.by_cookies().next().as_deref().map(CookieDigest::new);
         }
         is_alike
     }
@@ -102,7 +102,7 @@ mod tests {
         let (own, other) = ("o".repeat(COOKIE_LETTERS), "x".repeat(COOKIE_LETTERS));
         let without = Browser { agent: "agent/1", languages: "en", ..Browser::default() };
         let with = |cookie| Browser { cookies: [Some(cookie), None, None, None], ..without };
-        let mut bound = Bound::to(&without);
+        let mut bound = BrowserBinding::to(&without);
         assert!(bound.admits(&without));
         assert!(!bound.admits(&Browser { agent: "agent/2", ..without }));
         assert!(bound.admits(&with(&own)));

@@ -5,11 +5,11 @@ use chrono::{DateTime, Utc};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use super::fault::Fault;
+use super::error::AppError;
 use super::orders::{FoundOrders, resources, token_of};
-use crate::app::decision::{Decision, Means, Reach, conclude};
-use crate::app::fetching::{FetchReach, FetchedPages, with_lists, with_referred};
-use crate::app::opening::open;
+use crate::app::decision::{Decision, DecisionContext, ReadScope, conclude};
+use crate::app::fetching::{FetchScope, FetchedPages, with_lists, with_referred};
+use crate::app::read_request::read_request;
 use crate::app::{App, CallError};
 use crate::auth::smart::Grant;
 use crate::cds_hooks::{Hook, one_line};
@@ -19,11 +19,11 @@ use crate::fhir::Query;
 const ANSWERS: &str = "answers";
 
 /// A name longer than this is cut.
-const LONGEST_NAME: usize = 120;
+const MAX_NAME_CHARS: usize = 120;
 
 /// What was read of a patient.
 #[derive(Debug)]
-pub(super) struct Chart {
+pub(super) struct SessionChart {
     pub(super) orders: FoundOrders,
     /// The order that is shown; `None` where the user has to choose.
     pub(super) chosen: Option<String>,
@@ -39,7 +39,7 @@ pub(super) struct Chart {
     server_name: String,
 }
 
-impl Chart {
+impl SessionChart {
     /// The call that would be made for the orders, with a response to the form.
     pub(super) fn call(&self, response: Option<&Value>) -> String {
         let mut context = self.context.clone();
@@ -58,8 +58,8 @@ impl Chart {
 
 impl App {
     /// Reads the chart of a grant's patient.
-    pub(super) async fn read_chart(&self, grant: &Grant, now: DateTime<Utc>) -> Result<Chart, Fault> {
-        let mut chart = Chart {
+    pub(super) async fn read_chart(&self, grant: &Grant, now: DateTime<Utc>) -> Result<SessionChart, AppError> {
+        let mut chart = SessionChart {
             orders: self.orders_of(grant, now).await?,
             chosen: None,
             pages: FetchedPages::default(),
@@ -75,7 +75,7 @@ impl App {
         (chart.pages, chart.patient) = (pages, patient);
         match (chart.orders.named.clone(), orders.as_slice()) {
             (Some(named), _) => chart.choose(&named),
-            (None, []) => return Err(Fault::NO_ORDER),
+            (None, []) => return Err(AppError::NO_ORDER),
             (None, [only]) if !chart.orders.are_some => chart.chosen = Some(only.clone()),
             (None, _) => {}
         }
@@ -83,15 +83,16 @@ impl App {
     }
 
     /// Everything that orders are decided on, and the orders that are decided.
-    async fn fetch(&self, grant: &Grant, call: &str, now: DateTime<Utc>) -> Result<(FetchedPages, Vec<String>), Fault> {
-        let means = self.means_of_ehr(grant.ehr.fhir_server(), now);
-        let mut opened = open(&means, call, Reach::Everything).map_err(CallError::from)?.opened.ok_or(Fault::OURS)?;
-        opened.token = Some(token_of(grant));
+    async fn fetch(&self, grant: &Grant, call: &str, now: DateTime<Utc>) -> Result<(FetchedPages, Vec<String>), AppError> {
+        let decision_context = self.means_of_ehr(grant.ehr.fhir_server(), now);
+        let mut scoped_request =
+            read_request(&decision_context, call, ReadScope::Everything).map_err(CallError::from)?.scoped_request.ok_or(AppError::OURS)?;
+        scoped_request.token = Some(token_of(grant));
         let server = grant.ehr.fhir_server();
-        let reach = FetchReach { allowed: &|name| name == server, end: None, form: None };
-        let read = self.decide(&means, opened, &reach, |decision, fetched| {
+        let scope = FetchScope { allowed: &|name| name == server, end: None, form: None };
+        let read = self.decide(&decision_context, scoped_request, &scope, |decision, fetched| {
             crate::app::decision::require_data(decision)?;
-            let pages = fetched.map(FetchedPages::of).unwrap_or_default();
+            let pages = fetched.map(FetchedPages::from_fetched).unwrap_or_default();
             let orders = decision.evaluation.orders.iter().map(|order| order.order.to_string());
             Ok::<_, CallError>((pages, orders.collect()))
         });
@@ -99,23 +100,27 @@ impl App {
     }
 
     /// What calls of an opened app are judged with: its EHR's charts are read as those of the first client that may name the server.
-    pub(super) fn means_of_ehr(&self, fhir_server: &str, now: DateTime<Utc>) -> Means<'_> {
-        let means = Means { hooks: &Hook::ALL, ..self.means(now) };
-        self.readings.of_server(fhir_server).map_or(means, |reading| Means { options: reading.options(), ..means })
+    pub(super) fn means_of_ehr(&self, fhir_server: &str, now: DateTime<Utc>) -> DecisionContext<'_> {
+        let decision_context = DecisionContext { hooks: &Hook::ALL, ..self.decision_context(now) };
+        self.readings
+            .of_server(fhir_server)
+            .map_or(decision_context, |reading| DecisionContext { options: reading.options(), ..decision_context })
     }
 
     /// Judges a call with what was read.
     pub(super) fn judge<T>(
         &self,
         call: &str,
-        chart: &Chart,
+        chart: &SessionChart,
         now: DateTime<Utc>,
         read: impl FnOnce(&Decision<'_>) -> T,
-    ) -> Result<T, Fault> {
-        let means = self.means_of_ehr(&chart.server_name, now);
-        let opened = open(&means, call, Reach::Everything).map_err(CallError::from)?.opened.ok_or(Fault::OURS)?;
-        let opened = opened.with(|gathered| with_referred(with_lists(gathered, &chart.pages.lists), &chart.pages.referred));
-        Ok(read(&conclude(&means, opened)))
+    ) -> Result<T, AppError> {
+        let decision_context = self.means_of_ehr(&chart.server_name, now);
+        let scoped_request =
+            read_request(&decision_context, call, ReadScope::Everything).map_err(CallError::from)?.scoped_request.ok_or(AppError::OURS)?;
+        let scoped_request =
+            scoped_request.with(|patient_record| with_referred(with_lists(patient_record, &chart.pages.lists), &chart.pages.referred));
+        Ok(read(&conclude(&decision_context, scoped_request)))
     }
 
     /// Whose chart it is, as far as the EHR says.
@@ -143,7 +148,7 @@ fn in_words(patient: &Value) -> String {
     let name = patient.pointer("/name/0").map(name).unwrap_or_default();
     let born = patient.get("birthDate").and_then(Value::as_str).unwrap_or_default();
     let parts = [name.as_str(), born].into_iter().filter(|part| !part.is_empty());
-    one_line(&parts.collect::<Vec<_>>().join(", ")).chars().take(LONGEST_NAME).collect()
+    one_line(&parts.collect::<Vec<_>>().join(", ")).chars().take(MAX_NAME_CHARS).collect()
 }
 
 fn name(name: &Value) -> String {

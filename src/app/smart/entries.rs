@@ -5,18 +5,18 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 use serde_json::Value;
 
-use super::chart::Chart;
-use super::fault::Fault;
+use super::chart::SessionChart;
+use super::error::AppError;
 use super::sessions::Work;
 use super::showing::order_of;
 use crate::app::App;
 use crate::app::decision::Decision;
-use crate::app::recording::{Fetched, Members, OrderSummary, fetched_json, in_force, order_summaries};
+use crate::app::recording::{Fetched, JsonMembers, OrderSummary, fetched_json, in_force, order_summaries};
 use crate::ledger::{Entry, EntryKind, PROGRAM};
 
 /// What a list shows of it.
 #[derive(Serialize)]
-struct Summary<'s> {
+struct SessionSummary<'s> {
     patient: &'s str,
     user: &'s str,
     /// `QuestionnaireResponse/1`, where one was saved.
@@ -26,29 +26,29 @@ struct Summary<'s> {
 }
 
 /// What is kept of.
-pub(super) struct Told<'t> {
+pub(super) struct SessionAuditEntry<'t> {
     pub(super) kind: EntryKind,
     pub(super) work: &'t Work,
-    pub(super) chart: &'t Chart,
+    pub(super) chart: &'t SessionChart,
 }
 
 impl App {
     /// Keeps what a user was shown, or has saved, with the decision as it then is; it is durable when this returns.
-    pub(super) async fn keep_told(&self, told: Told<'_>, now: DateTime<Utc>) -> Result<(), Fault> {
+    pub(super) async fn keep_told(&self, told: SessionAuditEntry<'_>, now: DateTime<Utc>) -> Result<(), AppError> {
         if !self.ports().ledger.is_on() {
             return Ok(());
         }
         let call = told.chart.call(told.work.saved.as_ref().map(|saved| &saved.response));
         let entry = self.judge(&call, told.chart, now, |decision| self.entry(&told, decision, &call, now))?;
-        self.keep(vec![entry]).await.map_err(|_| Fault::NOT_RECORDED)
+        self.keep(vec![entry]).await.map_err(|_| AppError::NOT_RECORDED)
     }
 
-    fn entry(&self, told: &Told<'_>, decision: &Decision<'_>, call: &str, now: DateTime<Utc>) -> Entry<'static> {
-        let Told { kind, work, chart } = told;
+    fn entry(&self, told: &SessionAuditEntry<'_>, decision: &Decision<'_>, call: &str, now: DateTime<Utc>) -> Entry<'static> {
+        let SessionAuditEntry { kind, work, chart } = told;
         let mut entry = Entry::new(self.ports().ids.new_id(), *kind, now);
         let patient = format!("Patient/{}", work.grant.patient);
         let saved = work.saved.as_ref().filter(|_| *kind == EntryKind::AppSaved);
-        let summary = Summary {
+        let summary = SessionSummary {
             patient: &patient,
             user: work.grant.fhir_user.as_deref().unwrap_or_default(),
             response: saved.and_then(|saved| saved.id.as_ref()).map(|id| format!("QuestionnaireResponse/{id}")),
@@ -68,8 +68,8 @@ impl App {
 }
 
 /// Everything: what was read only when it was read, and the response when it was saved.
-fn content(app: &App, told: &Told<'_>, decision: &Decision<'_>, call: &str, saved: Option<&Value>) -> Vec<u8> {
-    let members = Members::default()
+fn content(app: &App, told: &SessionAuditEntry<'_>, decision: &Decision<'_>, call: &str, saved: Option<&Value>) -> Vec<u8> {
+    let members = JsonMembers::default()
         .json("program", &PROGRAM)
         .json("policyFiles", &in_force(app.policies()))
         .json("order", &told.chart.chosen)

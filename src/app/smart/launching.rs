@@ -5,7 +5,7 @@ use tracing::info;
 
 use super::browser::Browser;
 use super::sessions::Opening;
-use super::shown::Next;
+use super::shown::BrowserAnswer;
 use crate::app::App;
 use crate::auth::smart::{CallbackRequest, LaunchError, LaunchRequest, random_text};
 
@@ -13,7 +13,7 @@ use crate::auth::smart::{CallbackRequest, LaunchError, LaunchRequest, random_tex
 #[derive(Clone, Debug)]
 pub struct Launched {
     /// Where the user goes.
-    pub next: Next,
+    pub next: BrowserAnswer,
     /// A cookie's value, for a browser that brought none.
     pub cookie: Option<String>,
 }
@@ -35,22 +35,22 @@ impl App {
         let cookie = if browser.has_cookie() { None } else { random_text().ok() };
         let binding = browser.at_launch(cookie.as_deref());
         let next = match self.smart.launch(LaunchRequest { iss, launch, browser: &binding }).await {
-            Ok(redirect) => Next::To(redirect.url.into()),
+            Ok(redirect) => BrowserAnswer::To(redirect.url.into()),
             Err(error) => self.told_anybody(error.into()),
         };
         Launched { next, cookie }
     }
 
     /// Ends a launch.
-    pub async fn smart_callback(&self, returned: Returned<'_>, browser: Browser<'_>) -> Next {
-        match self.opened(returned, browser).await {
-            Ok(address) => Next::To(address),
+    pub async fn smart_callback(&self, returned: Returned<'_>, browser: Browser<'_>) -> BrowserAnswer {
+        match self.scoped_request(returned, browser).await {
+            Ok(address) => BrowserAnswer::To(address),
             Err(error) => self.told_anybody(error.into()),
         }
     }
 
     /// A session for what was granted; its address. A launch in a frame that saw no cookie is known by what the browser says of itself.
-    async fn opened(&self, returned: Returned<'_>, browser: Browser<'_>) -> Result<String, LaunchError> {
+    async fn scoped_request(&self, returned: Returned<'_>, browser: Browser<'_>) -> Result<String, LaunchError> {
         let Returned { state, code, error } = returned;
         let known_by = browser.at_callback();
         let known_by: Vec<&str> = known_by.iter().map(String::as_str).collect();

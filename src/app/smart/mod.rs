@@ -11,7 +11,7 @@
 mod browser;
 mod chart;
 mod entries;
-mod fault;
+mod error;
 mod launching;
 mod orders;
 mod prefill;
@@ -23,9 +23,9 @@ mod shown;
 mod working;
 
 pub use crate::page::Asset;
-pub use browser::{Browser, MOST_COOKIES};
+pub use browser::{Browser, MAX_COOKIES};
 pub use launching::{Launched, Returned};
-pub use shown::{Next, PageCategory, Shown};
+pub use shown::{BrowserAnswer, PageCategory, RenderedPage};
 
 pub(super) use sessions::Sessions;
-pub(super) use shown::Place;
+pub(super) use shown::AppAddress;

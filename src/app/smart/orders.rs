@@ -11,13 +11,13 @@ use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use super::fault::Fault;
+use super::error::AppError;
 use crate::app::decision::version;
 use crate::app::{App, record_of};
 use crate::auth::smart::Grant;
-use crate::evidence::Gathered;
-use crate::fhir::{AccessToken, Answer, AnswerTo, Query, Reason, searches};
-use crate::ledger::{EntryKind, Kept};
+use crate::evidence::PatientRecord;
+use crate::fhir::{AccessToken, AnswerTo, Query, Reason, SearchAnswer, searches};
+use crate::ledger::{EntryKind, OpenedRecord};
 use crate::policy::kind;
 
 const ORDER: &str = "ServiceRequest";
@@ -26,7 +26,7 @@ const ORDER: &str = "ServiceRequest";
 const OF_PATIENT: &str = "ServiceRequest?patient={{context.patientId}}&status=draft,active";
 
 /// So many of a patient's calls are looked through for one that this EHR made.
-const MOST_CALLS: u32 = 20;
+const MAX_CALLS: u32 = 20;
 
 /// The orders an app is about.
 #[derive(Clone, Debug)]
@@ -60,7 +60,7 @@ fn is_of(entry: &Value, order: &str) -> bool {
 
 /// What orders are looked for with.
 #[derive(Clone, Copy)]
-struct Search<'s> {
+struct OrderSearch<'s> {
     app: &'s App,
     grant: &'s Grant,
     now: DateTime<Utc>,
@@ -68,8 +68,8 @@ struct Search<'s> {
 
 impl App {
     /// The orders in scope of a grant's patient.
-    pub(super) async fn orders_of(&self, grant: &Grant, now: DateTime<Utc>) -> Result<FoundOrders, Fault> {
-        let search = Search { app: self, grant, now };
+    pub(super) async fn orders_of(&self, grant: &Grant, now: DateTime<Utc>) -> Result<FoundOrders, AppError> {
+        let search = OrderSearch { app: self, grant, now };
         if let Some(found) = search.named().await? {
             return Ok(found);
         }
@@ -82,13 +82,13 @@ impl App {
         }
         match search.of_newest_call().await? {
             Some(found) => Ok(found),
-            None if is_whole => Err(Fault::NO_ORDER),
-            None => Err(Fault::UNREAD),
+            None if is_whole => Err(AppError::NO_ORDER),
+            None => Err(AppError::UNREAD),
         }
     }
 
     /// Searches of a grant's FHIR server, side by side, in the usual time.
-    pub(super) async fn ask(&self, grant: &Grant, queries: Vec<Query>) -> Vec<Answer> {
+    pub(super) async fn ask(&self, grant: &Grant, queries: Vec<Query>) -> Vec<SearchAnswer> {
         let Some(server) = self.registry.server(grant.ehr.base_url().as_str()) else { return Vec::new() };
         let (token, deadline) = (AccessToken::new(token_of(grant)), Instant::now() + self.registry.budget);
         let mut answers: Vec<_> = searches(&server, Some(&token), queries.into_iter().enumerate(), deadline).collect().await;
@@ -101,9 +101,9 @@ pub(super) fn token_of(grant: &Grant) -> SecretString {
     grant.access_token.clone()
 }
 
-impl Search<'_> {
+impl OrderSearch<'_> {
     /// Those that the EHR or the link names, as the EHR has them.
-    async fn named(&self) -> Result<Option<FoundOrders>, Fault> {
+    async fn named(&self) -> Result<Option<FoundOrders>, AppError> {
         let named: Vec<&String> = self.grant.app_context.order.iter().chain(&self.grant.fhir_context).collect();
         let ids: Vec<String> = named.into_iter().filter_map(|named| named.strip_prefix("ServiceRequest/")).map(str::to_owned).collect();
         if ids.is_empty() {
@@ -117,7 +117,7 @@ impl Search<'_> {
         let is_answered =
             answers.first().is_some_and(|answer| matches!(answer.missing, None | Some(Reason::NotGranted | Reason::NotOffered)));
         if !is_answered && orders.len() < ids.len() {
-            return Err(Fault::UNREAD);
+            return Err(AppError::UNREAD);
         }
         orders.retain(|order| self.names_the_patient(order));
         let mut found = self.decided(orders);
@@ -145,18 +145,18 @@ impl Search<'_> {
     }
 
     /// Those of the call that the link's assertion was made to.
-    async fn of_assertion(&self) -> Result<Option<FoundOrders>, Fault> {
+    async fn of_assertion(&self) -> Result<Option<FoundOrders>, AppError> {
         let Some(id) = self.grant.app_context.assertion.as_deref().and_then(record_of) else { return Ok(None) };
-        let kept = self.app.ports().ledger.find(id).await.map_err(|_| Fault::NOT_RECORDED)?;
+        let kept = self.app.ports().ledger.find(id).await.map_err(|_| AppError::NOT_RECORDED)?;
         Ok(kept.and_then(|kept| self.of_call(&kept)))
     }
 
     /// Those of the newest call about the patient.
-    async fn of_newest_call(&self) -> Result<Option<FoundOrders>, Fault> {
+    async fn of_newest_call(&self) -> Result<Option<FoundOrders>, AppError> {
         let ledger = &self.app.ports().ledger;
-        let calls = ledger.newest_calls(&format!("Patient/{}", self.grant.patient), MOST_CALLS).await;
-        for call in calls.map_err(|_| Fault::NOT_RECORDED)? {
-            let kept = ledger.find(call.id).await.map_err(|_| Fault::NOT_RECORDED)?;
+        let calls = ledger.newest_calls(&format!("Patient/{}", self.grant.patient), MAX_CALLS).await;
+        for call in calls.map_err(|_| AppError::NOT_RECORDED)? {
+            let kept = ledger.find(call.id).await.map_err(|_| AppError::NOT_RECORDED)?;
             if let Some(found) = kept.and_then(|kept| self.of_call(&kept)) {
                 return Ok(Some(found));
             }
@@ -166,7 +166,7 @@ impl Search<'_> {
 
     /// The orders of a call, if it is one of this EHR about this patient.
     /// Invariant: a record is only used for the patient, and the EHR, that it is of.
-    fn of_call(&self, kept: &Kept) -> Option<FoundOrders> {
+    fn of_call(&self, kept: &OpenedRecord) -> Option<FoundOrders> {
         let content: Value = serde_json::from_slice(kept.content.as_deref().filter(|_| kept.kind == EntryKind::Call)?).ok()?;
         let request = content.get("request")?;
         let patient = request.pointer("/context/patientId")?.as_str()?;
@@ -197,16 +197,18 @@ impl Search<'_> {
     /// The references of the orders that are this patient's and that the policy decides.
     fn in_scope(&self, orders: &[Value]) -> Vec<String> {
         let raws: Vec<Box<RawValue>> = orders.iter().filter_map(|order| to_raw_value(order).ok()).collect();
-        let gathered = Gathered::of_orders(raws.iter().map(|raw| (None, Some(raw.as_ref()))));
-        let (means, patient) = (self.app.means_of_ehr(self.grant.ehr.fhir_server(), self.now), self.grant.patient.as_str());
-        let drafts = gathered.drafts().iter().filter(|draft| draft.is_for(patient) && !draft.id().is_empty());
-        let decided = drafts.filter(|draft| kind(&gathered.order(draft, means.reading(version(&means, draft), patient))).is_some());
+        let patient_record = PatientRecord::of_orders(raws.iter().map(|raw| (None, Some(raw.as_ref()))));
+        let (decision_context, patient) = (self.app.means_of_ehr(self.grant.ehr.fhir_server(), self.now), self.grant.patient.as_str());
+        let drafts = patient_record.drafts().iter().filter(|draft| draft.is_for(patient) && !draft.id().is_empty());
+        let decided = drafts.filter(|draft| {
+            kind(&patient_record.order(draft, decision_context.reading(version(&decision_context, draft), patient))).is_some()
+        });
         decided.map(|draft| format!("{ORDER}/{}", draft.id())).collect()
     }
 }
 
 /// The resources of a type in searches' pages.
-pub(super) fn resources(answers: &[Answer], of_type: &str) -> Vec<Value> {
+pub(super) fn resources(answers: &[SearchAnswer], of_type: &str) -> Vec<Value> {
     let pages = answers.iter().flat_map(|answer| &answer.pages).filter_map(|page| serde_json::from_slice::<Value>(page).ok());
     let entries = pages.flat_map(|mut page| page.get_mut("entry").map(Value::take).and_then(into_array).unwrap_or_default());
     let resources = entries.filter_map(|mut entry| entry.get_mut("resource").map(Value::take));

@@ -3,11 +3,11 @@
 
 use serde_json::Value;
 
-use super::chart::Chart;
+use super::chart::SessionChart;
 use super::orders::resources;
 use crate::app::decision::Decision;
 use crate::evidence::Kind;
-use crate::fhir::Answer;
+use crate::fhir::SearchAnswer;
 use crate::page::{CurrentAnswers, FormDefinition, Origin};
 use crate::policy::{OrderEvaluation, PROVOCATION_TESTS, Policy, Question, prefill};
 
@@ -15,12 +15,12 @@ use crate::policy::{OrderEvaluation, PROVOCATION_TESTS, Policy, Question, prefil
 pub(super) fn prefilled(
     form: &FormDefinition,
     policy: &Policy,
-    chart: &Chart,
+    chart: &SessionChart,
     decision: &Decision<'_>,
     order: &OrderEvaluation<'_>,
     saved: Option<&Value>,
 ) -> CurrentAnswers {
-    let facts = decision.gathered.facts(decision.reading(policy));
+    let facts = decision.patient_record.facts(decision.reading(policy));
     let on_record = prefill(policy, &facts, &order.order, decision.evaluation.as_of.date_naive());
     let written: Vec<Value> = saved.cloned().into_iter().chain(responses(chart)).collect();
     let mut answers = CurrentAnswers::default();
@@ -48,8 +48,8 @@ fn is_of_examination(name: &str) -> bool {
 }
 
 /// Every response that was read.
-pub(super) fn responses(chart: &Chart) -> Vec<Value> {
+pub(super) fn responses(chart: &SessionChart) -> Vec<Value> {
     let lists = chart.pages.lists.iter().filter(|list| list.key == Kind::QuestionnaireResponses);
-    let answers: Vec<Answer> = lists.map(|list| list.answer.clone()).collect();
+    let answers: Vec<SearchAnswer> = lists.map(|list| list.answer.clone()).collect();
     resources(&answers, Kind::QuestionnaireResponses.resource_type())
 }

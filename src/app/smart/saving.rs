@@ -9,19 +9,19 @@ use serde_json::{Value, json};
 use tracing::{info, warn};
 use uuid::Uuid;
 
-use super::chart::Chart;
+use super::chart::SessionChart;
 use super::orders::token_of;
 use super::prefill::responses;
 use super::response::IDENTIFIERS;
 use super::sessions::{Saved, Work};
 use crate::app::App;
 use crate::auth::smart::Grant;
-use crate::fhir::{AccessToken, Write, WriteError, Written, write};
+use crate::fhir::{AccessToken, Write, WriteError, WrittenResource, write};
 
 const RESPONSE: &str = "QuestionnaireResponse";
 
 /// What became of saving.
-pub(super) enum Outcome {
+pub(super) enum SaveOutcome {
     /// The EHR has it.
     Saved(Saved),
     /// It did not take this.
@@ -42,7 +42,7 @@ pub(super) struct Target {
 }
 
 /// The response that a user's answers of today go into: what this session saved, today's own of the chart, or a new one.
-pub(super) fn target(work: &Work, chart: &Chart, questionnaire: &str, now: DateTime<Utc>) -> Target {
+pub(super) fn target(work: &Work, chart: &SessionChart, questionnaire: &str, now: DateTime<Utc>) -> Target {
     if let Some(saved) = &work.saved {
         let identifier = identifier(&saved.response).unwrap_or_default().to_owned();
         return Target { id: saved.id.clone(), version: saved.version.clone(), identifier, session: chart.identifier };
@@ -60,13 +60,13 @@ pub(super) fn target(work: &Work, chart: &Chart, questionnaire: &str, now: DateT
 
 impl App {
     /// Saves a response, as JSON.
-    pub(super) async fn save(&self, grant: &mut Grant, response: Value, target: &Target, now: DateTime<Utc>) -> Outcome {
+    pub(super) async fn save(&self, grant: &mut Grant, response: Value, target: &Target, now: DateTime<Utc>) -> SaveOutcome {
         let first = self.put(grant, &response, target).await;
         let existed = matches!(&first, Ok(written) if written.existed);
         let replaced = match first {
             // It was there already, of an attempt that seemed to fail.
-            Ok(Written { id: Some(id), existed: true, .. }) => self.put(grant, &with_id(&response, &id), target).await,
-            Ok(Written { id: None, existed: true, .. }) => Err(WriteError::Refused),
+            Ok(WrittenResource { id: Some(id), existed: true, .. }) => self.put(grant, &with_id(&response, &id), target).await,
+            Ok(WrittenResource { id: None, existed: true, .. }) => Err(WriteError::Refused),
             written => written,
         };
         let (response, written) = match replaced {
@@ -79,32 +79,32 @@ impl App {
             written => (response, written),
         };
         match written {
-            Ok(Written { id, version, .. }) => {
+            Ok(WrittenResource { id, version, .. }) => {
                 info!(ehr = grant.ehr.name(), replaced = existed || target.id.is_some(), "answers saved");
                 let response = id.as_deref().map_or_else(|| response.clone(), |id| with_id(&response, id));
-                Outcome::Saved(Saved { response, id, version, at: now, is_recorded: false })
+                SaveOutcome::Saved(Saved { response, id, version, at: now, is_recorded: false })
             }
             Err(error) => {
                 warn!(ehr = grant.ehr.name(), reason = error.label(), "answers not saved");
-                Outcome::NotSaved(response)
+                SaveOutcome::NotSaved(response)
             }
         }
     }
 
     /// Writes a resource; again with a new token where the old one is not accepted any more.
-    async fn put(&self, grant: &mut Grant, json: &Value, target: &Target) -> Result<Written, WriteError> {
+    async fn put(&self, grant: &mut Grant, json: &Value, target: &Target) -> Result<WrittenResource, WriteError> {
         let server = self.registry.server(grant.ehr.base_url().as_str()).ok_or(WriteError::Unreachable)?;
         let (id, text) = (json.get("id").and_then(Value::as_str), json.to_string());
         let search = format!("identifier={IDENTIFIERS}|{}", target.identifier);
         let unless_exists = Some(search.as_str()).filter(|_| id.is_none());
         let version = target.version.as_deref().filter(|_| id.is_some());
         let resource = Write { resource_type: RESPONSE, id, version, unless_exists, json: &text };
-        let written = write(&server, &AccessToken::new(token_of(grant)), resource, self.place.patience).await;
+        let written = write(&server, &AccessToken::new(token_of(grant)), resource, self.place.step_timeout).await;
         if written != Err(WriteError::TokenRefused) || grant.refresh_token.is_none() {
             return written;
         }
         *grant = self.smart.refresh(grant).await.map_err(|_| WriteError::TokenRefused)?;
-        write(&server, &AccessToken::new(token_of(grant)), resource, self.place.patience).await
+        write(&server, &AccessToken::new(token_of(grant)), resource, self.place.step_timeout).await
     }
 }
 

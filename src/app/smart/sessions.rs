@@ -8,18 +8,18 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
-use super::browser::{Bound, Browser, Told};
-use super::chart::Chart;
-use super::fault::Fault;
+use super::browser::{Browser, BrowserBinding, CookieDigest};
+use super::chart::SessionChart;
+use super::error::AppError;
 use crate::auth::smart::{Grant, LaunchError, random_text};
 
 /// Every app that is open, in the order in which they were opened.
 #[derive(Debug, Default)]
-pub(in crate::app) struct Sessions(Mutex<VecDeque<Kept>>);
+pub(in crate::app) struct Sessions(Mutex<VecDeque<StoredSession>>);
 
 #[derive(Debug)]
-struct Kept {
-    id: Told,
+struct StoredSession {
+    id: CookieDigest,
     session: Arc<Session>,
 }
 
@@ -32,7 +32,7 @@ pub(super) struct Session {
     pub(super) ancestors: Vec<String>,
     /// What it knows; one request at a time.
     pub(super) work: tokio::sync::Mutex<Work>,
-    browser: Mutex<Bound>,
+    browser: Mutex<BrowserBinding>,
     end: DateTime<Utc>,
 }
 
@@ -41,7 +41,7 @@ pub(super) struct Session {
 pub(super) struct Work {
     pub(super) grant: Grant,
     /// What was read of the patient.
-    pub(super) chart: Option<Chart>,
+    pub(super) chart: Option<SessionChart>,
     /// What was saved last.
     pub(super) saved: Option<Saved>,
 }
@@ -77,28 +77,28 @@ impl Sessions {
         let Opening { grant, browser, now, end, most } = opening;
         let ancestors = grant.ehr.frame_ancestors().to_vec();
         let work = tokio::sync::Mutex::new(Work { grant, chart: None, saved: None });
-        let session = Arc::new(Session { csrf, ancestors, work, browser: Mutex::new(Bound::to(browser)), end });
+        let session = Arc::new(Session { csrf, ancestors, work, browser: Mutex::new(BrowserBinding::to(browser)), end });
         let mut kept = self.lock();
         kept.retain(|kept| now < kept.session.end);
         while kept.len() >= most.get() {
             kept.pop_front();
         }
-        kept.push_back(Kept { id: Told::of(&id), session });
+        kept.push_back(StoredSession { id: CookieDigest::new(&id), session });
         Ok(id)
     }
 
     /// The session of an address, in its own browser.
-    pub(super) fn find(&self, id: &str, browser: &Browser<'_>, now: DateTime<Utc>) -> Result<Arc<Session>, Fault> {
-        let id = Told::of(id);
+    pub(super) fn find(&self, id: &str, browser: &Browser<'_>, now: DateTime<Utc>) -> Result<Arc<Session>, AppError> {
+        let id = CookieDigest::new(id);
         let mut kept = self.lock();
         kept.retain(|kept| now < kept.session.end);
-        let session = kept.iter().find(|kept| kept.id == id).map(|kept| Arc::clone(&kept.session)).ok_or(Fault::OVER)?;
+        let session = kept.iter().find(|kept| kept.id == id).map(|kept| Arc::clone(&kept.session)).ok_or(AppError::OVER)?;
         drop(kept);
         let is_own = session.browser.lock().unwrap_or_else(PoisonError::into_inner).admits(browser);
-        if is_own { Ok(session) } else { Err(Fault::OTHER_BROWSER) }
+        if is_own { Ok(session) } else { Err(AppError::OTHER_BROWSER) }
     }
 
-    fn lock(&self) -> MutexGuard<'_, VecDeque<Kept>> {
+    fn lock(&self) -> MutexGuard<'_, VecDeque<StoredSession>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -106,6 +106,6 @@ impl Sessions {
 impl Session {
     /// Whether a form is of this session.
     pub(super) fn is_own_form(&self, csrf: &str) -> bool {
-        Told::of(csrf) == Told::of(&self.csrf)
+        CookieDigest::new(csrf) == CookieDigest::new(&self.csrf)
     }
 }

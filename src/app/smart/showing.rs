@@ -4,17 +4,17 @@
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
-use super::chart::Chart;
-use super::fault::Fault;
+use super::chart::SessionChart;
+use super::error::AppError;
 use super::prefill::prefilled;
 use super::sessions::Work;
 use crate::app::App;
 use crate::app::answering::{label, unavailable};
+use crate::app::client_options::coverage_of;
 use crate::app::decision::Decision;
-use crate::app::manner::coverage_of;
 use crate::app::plans::PlanMatch;
 use crate::evidence::CoverageFound;
-use crate::page::{About, CurrentAnswers, FieldFaults, FormDefinition, OrderChoice, PageCase, PageView, Standing, Timeline, Unread};
+use crate::page::{About, CurrentAnswers, FieldFaults, FormDefinition, OrderChoice, PageCase, PageView, SaveState, Timeline, Unread};
 use crate::policy::OrderEvaluation;
 
 /// What a user has given, and how far that is.
@@ -27,7 +27,7 @@ pub(super) struct Given {
     pub(super) focus: Option<String>,
     /// The response that the answers would make.
     pub(super) draft: Option<Value>,
-    pub(super) standing: Standing,
+    pub(super) standing: SaveState,
 }
 
 /// What is shown where one order is chosen, or several are there.
@@ -38,7 +38,7 @@ pub(super) enum View {
 
 impl App {
     /// What is shown of a chart.
-    pub(super) fn view(&self, work: &Work, chart: &Chart, given: &Given, now: DateTime<Utc>) -> Result<View, Fault> {
+    pub(super) fn view(&self, work: &Work, chart: &SessionChart, given: &Given, now: DateTime<Utc>) -> Result<View, AppError> {
         let recorded = chart.call(work.saved.as_ref().map(|saved| &saved.response));
         let with_answers = given.draft.as_ref().map(|draft| chart.call(Some(draft)));
         let Some(chosen) = &chart.chosen else {
@@ -56,8 +56,8 @@ impl App {
     }
 
     /// The form of an order's policy version.
-    pub(super) fn form_of(&self, order: &OrderEvaluation<'_>) -> Result<FormDefinition, Fault> {
-        FormDefinition::read(self.policies().on(order.service_date).form.json.get()).map_err(|_| Fault::OURS)
+    pub(super) fn form_of(&self, order: &OrderEvaluation<'_>) -> Result<FormDefinition, AppError> {
+        FormDefinition::read(self.policies().on(order.service_date).form.json.get()).map_err(|_| AppError::OURS)
     }
 }
 
@@ -70,26 +70,26 @@ pub(super) fn order_of<'d, 'a>(decision: &'d Decision<'a>, chosen: &str) -> Opti
 struct Page<'p> {
     app: &'p App,
     work: &'p Work,
-    chart: &'p Chart,
+    chart: &'p SessionChart,
     chosen: &'p str,
     given: &'p Given,
     now: DateTime<Utc>,
 }
 
 impl Page<'_> {
-    fn view(&self, recorded: &Decision<'_>, preview: Option<&Decision<'_>>) -> Result<PageView, Fault> {
+    fn view(&self, recorded: &Decision<'_>, preview: Option<&Decision<'_>>) -> Result<PageView, AppError> {
         let shown = preview.unwrap_or(recorded);
-        let order = order_of(shown, self.chosen).ok_or(Fault::NO_ORDER)?;
+        let order = order_of(shown, self.chosen).ok_or(AppError::NO_ORDER)?;
         let (policy, form) = (self.app.policies().on(order.service_date), self.app.form_of(order)?);
         let saved = self.work.saved.as_ref().map(|saved| &saved.response);
-        let on_record = order_of(recorded, self.chosen).ok_or(Fault::NO_ORDER)?;
+        let on_record = order_of(recorded, self.chosen).ok_or(AppError::NO_ORDER)?;
         let prefilled = prefilled(&form, policy, self.chart, recorded, on_record, saved);
         let answers = match &self.given.answers {
             Some(answers) => answers.clone(),
             None => prefilled,
         };
-        let facts = shown.gathered.facts(shown.reading(policy));
-        let timeline = Timeline::of(&self.app.words, policy, &facts, order, self.now.date_naive());
+        let facts = shown.patient_record.facts(shown.reading(policy));
+        let timeline = Timeline::new(&self.app.words, policy, &facts, order, self.now.date_naive());
         let draft_id = self.given.draft.as_ref().and_then(|draft| draft.get("id")?.as_str()).unwrap_or_default();
         let (plan_name, policy_url) = self.plan(shown, order);
         let lists = unavailable(shown);
@@ -108,11 +108,11 @@ impl Page<'_> {
                 plan_name: &plan_name,
                 patient: &self.chart.patient,
                 policy_url: policy_url.as_deref(),
-                unread: Unread { lists: &lists, entries: shown.gathered.unreadable().len() },
+                unread: Unread { lists: &lists, entries: shown.patient_record.unreadable().len() },
             },
             standing: &self.given.standing,
         };
-        PageView::of(&case).ok_or(Fault::NO_ORDER)
+        PageView::new(&case).ok_or(AppError::NO_ORDER)
     }
 
     /// What the plan is called, and where its policy is published.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use tracing::info;
 
-use super::fault::Fault;
+use super::error::AppError;
 use crate::app::App;
 use crate::auth::VerifiedClient;
 use crate::auth::smart::random_text;
@@ -16,7 +16,7 @@ use crate::page::{Frame, RenderError, html};
 
 /// Where this service is reached, and how long its sessions last.
 #[derive(Clone, Debug)]
-pub(in crate::app) struct Place {
+pub(in crate::app) struct AppAddress {
     /// What stands before `/smart` in addresses of this service, without a slash at its end.
     base: String,
     /// What cards link to, where EHRs may open the app.
@@ -24,11 +24,11 @@ pub(in crate::app) struct Place {
     pub(super) lifetime: TimeDelta,
     pub(super) most_sessions: NonZeroUsize,
     /// Time limit of a step with an EHR.
-    pub(super) patience: Duration,
+    pub(super) step_timeout: Duration,
 }
 
-impl Place {
-    pub(in crate::app) fn of(config: &Config) -> Self {
+impl AppAddress {
+    pub(in crate::app) fn from_config(config: &Config) -> Self {
         let public_url = config.server.public_url.as_ref();
         let launch = public_url.map(|url| format!("{}/smart/launch", url.as_str().trim_end_matches('/')));
         Self {
@@ -36,7 +36,7 @@ impl Place {
             launch: launch.filter(|_| !config.smart.ehrs.is_empty()),
             lifetime: TimeDelta::from_std(config.smart.session_lifetime).unwrap_or(TimeDelta::MAX),
             most_sessions: config.smart.max_sessions,
-            patience: config.smart.timeout,
+            step_timeout: config.smart.timeout,
         }
     }
 
@@ -71,7 +71,7 @@ pub enum PageCategory {
 
 /// A page for a browser.
 #[derive(Clone, Debug)]
-pub struct Shown {
+pub struct RenderedPage {
     /// How it came about.
     pub category: PageCategory,
     /// The page.
@@ -84,16 +84,16 @@ pub struct Shown {
 
 /// What is answered.
 #[derive(Clone, Debug)]
-pub enum Next {
+pub enum BrowserAnswer {
     /// A page.
-    Page(Shown),
+    Page(RenderedPage),
     /// Where to go: an address of this service without its origin, or one of an EHR.
     To(String),
 }
 
 /// What a page is written for.
 #[derive(Clone, Copy)]
-pub(super) struct Leaf<'l> {
+pub(super) struct PageContext<'l> {
     /// The address of its session; empty where there is none.
     pub(super) action: &'l str,
     pub(super) csrf: &'l str,
@@ -134,29 +134,29 @@ impl App {
     /// A page, written with a nonce of its own.
     pub(super) fn page(
         &self,
-        leaf: Leaf<'_>,
+        leaf: PageContext<'_>,
         category: PageCategory,
         write: impl FnOnce(Frame<'_>) -> Result<String, RenderError>,
-    ) -> Result<Next, Fault> {
+    ) -> Result<BrowserAnswer, AppError> {
         let nonce = random_text()?;
         let (assets, back) = (format!("{}/smart/assets", self.place.base), format!("{}?closed", leaf.action));
         let frame = Frame { words: &self.words, nonce: &nonce, assets: &assets, action: leaf.action, back: &back, csrf: leaf.csrf };
         let html = write(frame)?;
-        Ok(Next::Page(Shown { category, html, nonce, ancestors: leaf.ancestors.to_vec() }))
+        Ok(BrowserAnswer::Page(RenderedPage { category, html, nonce, ancestors: leaf.ancestors.to_vec() }))
     }
 
     /// The page that says why there is no other.
-    pub(super) fn told(&self, leaf: Leaf<'_>, fault: Fault) -> Next {
+    pub(super) fn told(&self, leaf: PageContext<'_>, fault: AppError) -> BrowserAnswer {
         info!(cause = fault.cause, "app page without an order");
         self.page(leaf, fault.category, |frame| html::notice(frame, fault.notice, None)).unwrap_or_else(|_| {
             let (html, nonce) = (String::new(), String::new());
-            Next::Page(Shown { category: PageCategory::Ours, html, nonce, ancestors: Vec::new() })
+            BrowserAnswer::Page(RenderedPage { category: PageCategory::Ours, html, nonce, ancestors: Vec::new() })
         })
     }
 
     /// The same where no session is known: pages of every registered EHR may show it.
-    pub(super) fn told_anybody(&self, fault: Fault) -> Next {
+    pub(super) fn told_anybody(&self, fault: AppError) -> BrowserAnswer {
         let ancestors: Vec<String> = self.smart.ehrs().iter().flat_map(|ehr| ehr.frame_ancestors().to_vec()).collect();
-        self.told(Leaf { action: "", csrf: "", ancestors: &ancestors }, fault)
+        self.told(PageContext { action: "", csrf: "", ancestors: &ancestors }, fault)
     }
 }

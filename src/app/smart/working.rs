@@ -5,17 +5,17 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value;
 
 use super::browser::Browser;
-use super::entries::Told;
-use super::fault::Fault;
+use super::entries::SessionAuditEntry;
+use super::error::AppError;
 use super::prefill::prefilled;
 use super::response::Response;
-use super::saving::{Outcome, Target, target};
+use super::saving::{SaveOutcome, Target, target};
 use super::sessions::{Session, Work};
 use super::showing::{Given, View, order_of};
-use super::shown::{Leaf, Next, PageCategory};
+use super::shown::{BrowserAnswer, PageCategory, PageContext};
 use crate::app::App;
-use crate::ledger::{EntryKind, Standing as LedgerStanding};
-use crate::page::{Action, CurrentAnswers, FormDefinition, LaunchFault, Notice, Standing, Submission, html};
+use crate::ledger::{EntryKind, LedgerHealth};
+use crate::page::{Action, CurrentAnswers, FailedLaunch, FormDefinition, Notice, SaveState, Submission, html};
 
 /// A token that is over this soon is got anew before it is used.
 const SOON: TimeDelta = TimeDelta::seconds(20);
@@ -24,7 +24,7 @@ const SOON: TimeDelta = TimeDelta::seconds(20);
 const UNSAVED: &str = "unsaved-answers";
 
 /// A page of a session that is asked for.
-struct Asked<'a> {
+struct SessionRequest<'a> {
     app: &'a App,
     session: &'a Session,
     address: &'a str,
@@ -33,48 +33,48 @@ struct Asked<'a> {
 
 impl App {
     /// The page of a session; or, where the user goes back to the order, that it can be closed.
-    pub async fn smart_show(&self, id: &str, closed: bool, browser: Browser<'_>) -> Next {
+    pub async fn smart_show(&self, id: &str, closed: bool, browser: Browser<'_>) -> BrowserAnswer {
         let (now, address) = (self.ports().clock.now(), self.place.of_session(id));
         let session = match self.ports().sessions.find(id, &browser, now) {
             Ok(session) => session,
             Err(fault) => return self.told_anybody(fault),
         };
-        let asked = Asked { app: self, session: &session, address: &address, now };
-        let outcome = if closed { Err(Fault::CLOSED) } else { asked.show().await };
+        let asked = SessionRequest { app: self, session: &session, address: &address, now };
+        let outcome = if closed { Err(AppError::CLOSED) } else { asked.show().await };
         outcome.unwrap_or_else(|fault| asked.told(fault))
     }
 
     /// What comes of a form that was sent.
-    pub async fn smart_submit(&self, id: &str, fields: &[(String, String)], browser: Browser<'_>) -> Next {
+    pub async fn smart_submit(&self, id: &str, fields: &[(String, String)], browser: Browser<'_>) -> BrowserAnswer {
         let (now, address) = (self.ports().clock.now(), self.place.of_session(id));
         let session = match self.ports().sessions.find(id, &browser, now) {
             Ok(session) => session,
             Err(fault) => return self.told_anybody(fault),
         };
-        let asked = Asked { app: self, session: &session, address: &address, now };
+        let asked = SessionRequest { app: self, session: &session, address: &address, now };
         asked.submit(fields).await.unwrap_or_else(|fault| asked.told(fault))
     }
 }
 
-impl Asked<'_> {
-    fn leaf(&self) -> Leaf<'_> {
-        Leaf { action: self.address, csrf: &self.session.csrf, ancestors: &self.session.ancestors }
+impl SessionRequest<'_> {
+    fn leaf(&self) -> PageContext<'_> {
+        PageContext { action: self.address, csrf: &self.session.csrf, ancestors: &self.session.ancestors }
     }
 
     /// To the page itself, so that a form is not sent again by looking at it again.
-    fn to_page(&self) -> Next {
-        Next::To(self.address.to_owned())
+    fn to_page(&self) -> BrowserAnswer {
+        BrowserAnswer::To(self.address.to_owned())
     }
 
     /// The page that says why there is no other.
-    fn told(&self, fault: Fault) -> Next {
+    fn told(&self, fault: AppError) -> BrowserAnswer {
         self.app.told(self.leaf(), fault)
     }
 
-    async fn submit(&self, fields: &[(String, String)]) -> Result<Next, Fault> {
+    async fn submit(&self, fields: &[(String, String)]) -> Result<BrowserAnswer, AppError> {
         let field = |name: &str| fields.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str());
         if !self.session.is_own_form(field("csrf").unwrap_or_default()) {
-            return Err(Fault::FOREIGN_FORM);
+            return Err(AppError::FOREIGN_FORM);
         }
         let order = field("order").unwrap_or_default();
         let is_choice = field("action").is_none();
@@ -82,20 +82,20 @@ impl Asked<'_> {
         if is_choice { self.choose(&mut work, order).await } else { self.answer(&mut work, fields).await }
     }
 
-    async fn show(&self) -> Result<Next, Fault> {
+    async fn show(&self) -> Result<BrowserAnswer, AppError> {
         let mut work = self.session.work.lock().await;
         self.read(&mut work).await?;
         let standing = match &work.saved {
-            Some(saved) => Standing::Saved(saved.at),
-            None if work.grant.may_write_responses => Standing::Open,
-            None => Standing::ReadOnly(None),
+            Some(saved) => SaveState::Saved(saved.at),
+            None if work.grant.may_write_responses => SaveState::Open,
+            None => SaveState::ReadOnly(None),
         };
         self.page_of(&work, &Given { standing, ..Given::default() }, PageCategory::Fine)
     }
 
-    async fn choose(&self, work: &mut Work, order: &str) -> Result<Next, Fault> {
+    async fn choose(&self, work: &mut Work, order: &str) -> Result<BrowserAnswer, AppError> {
         self.read(work).await?;
-        let chart = work.chart.as_mut().ok_or(Fault::OURS)?;
+        let chart = work.chart.as_mut().ok_or(AppError::OURS)?;
         if chart.chosen.is_none() {
             let call = chart.call(None);
             let is_there = self.app.judge(&call, chart, self.now, |decision| order_of(decision, order).is_some())?;
@@ -106,12 +106,12 @@ impl Asked<'_> {
         Ok(self.to_page())
     }
 
-    async fn answer(&self, work: &mut Work, fields: &[(String, String)]) -> Result<Next, Fault> {
+    async fn answer(&self, work: &mut Work, fields: &[(String, String)]) -> Result<BrowserAnswer, AppError> {
         self.read(work).await?;
         let Some((form, on_record)) = self.form(work)? else { return Ok(self.to_page()) };
         let pairs = fields.iter().map(|(name, value)| (name.as_str(), value.as_str()));
         let submission = Submission::from_form(&form, pairs, &on_record, self.now.date_naive());
-        let chart = work.chart.as_ref().ok_or(Fault::OURS)?;
+        let chart = work.chart.as_ref().ok_or(AppError::OURS)?;
         if chart.chosen.as_deref() != Some(submission.order.as_str()) {
             // A page of another order, which this session does not show any more.
             return Ok(self.to_page());
@@ -123,44 +123,44 @@ impl Asked<'_> {
         }
         let category =
             if submission.action == Action::Save && !submission.faults.is_empty() { PageCategory::Faulty } else { PageCategory::Fine };
-        let standing = if work.grant.may_write_responses { Standing::Open } else { Standing::ReadOnly(Some(finished(&response))) };
+        let standing = if work.grant.may_write_responses { SaveState::Open } else { SaveState::ReadOnly(Some(finished(&response))) };
         self.page_of(work, &given(submission, response, standing), category)
     }
 
     /// Saves answers that can be saved; the same ones once, however often they are sent.
-    async fn save(&self, work: &mut Work, submission: Submission, response: Value, target: &Target) -> Result<Next, Fault> {
+    async fn save(&self, work: &mut Work, submission: Submission, response: Value, target: &Target) -> Result<BrowserAnswer, AppError> {
         if work.saved.as_ref().is_some_and(|saved| is_same(saved.response.get("item"), &submission.items)) {
             self.record_saved(work).await?;
             return Ok(self.to_page());
         }
         // Invariant: nothing is written that could not be recorded.
-        if self.app.ledger_standing().await == LedgerStanding::Unwritable {
-            return Err(Fault::NOT_RECORDED);
+        if self.app.ledger_standing().await == LedgerHealth::Unwritable {
+            return Err(AppError::NOT_RECORDED);
         }
         let outcome = match self.refresh(work).await {
-            Err(fault) if fault.notice == Notice::Launch(LaunchFault::OtherPatient) => return Err(fault),
+            Err(fault) if fault.notice == Notice::Launch(FailedLaunch::OtherPatient) => return Err(fault),
             // The answers are the user's to keep, though the EHR takes none any more.
-            Err(_) => Outcome::NotSaved(response),
+            Err(_) => SaveOutcome::NotSaved(response),
             Ok(()) => self.app.save(&mut work.grant, response, target, self.now).await,
         };
         match outcome {
-            Outcome::Saved(saved) => {
+            SaveOutcome::Saved(saved) => {
                 work.saved = Some(saved);
                 self.record_saved(work).await?;
                 Ok(self.to_page())
             }
-            Outcome::NotSaved(response) => {
-                let standing = Standing::NotSaved(finished(&response));
+            SaveOutcome::NotSaved(response) => {
+                let standing = SaveState::NotSaved(finished(&response));
                 self.page_of(work, &given(submission, response, standing), PageCategory::EhrFailed)
             }
         }
     }
 
     /// Records what was saved, if that could not be done before.
-    async fn record_saved(&self, work: &mut Work) -> Result<(), Fault> {
+    async fn record_saved(&self, work: &mut Work) -> Result<(), AppError> {
         if work.saved.as_ref().is_some_and(|saved| !saved.is_recorded) {
-            let chart = work.chart.as_ref().ok_or(Fault::OURS)?;
-            self.app.keep_told(Told { kind: EntryKind::AppSaved, work, chart }, self.now).await?;
+            let chart = work.chart.as_ref().ok_or(AppError::OURS)?;
+            self.app.keep_told(SessionAuditEntry { kind: EntryKind::AppSaved, work, chart }, self.now).await?;
         }
         if let Some(saved) = &mut work.saved {
             saved.is_recorded = true;
@@ -169,18 +169,18 @@ impl Asked<'_> {
     }
 
     /// Reads the chart, the first time; what is shown of it is recorded before it is.
-    async fn read(&self, work: &mut Work) -> Result<(), Fault> {
+    async fn read(&self, work: &mut Work) -> Result<(), AppError> {
         if work.chart.is_none() {
             self.refresh(work).await?;
             let chart = self.app.read_chart(&work.grant, self.now).await?;
-            self.app.keep_told(Told { kind: EntryKind::AppOpened, work, chart: &chart }, self.now).await?;
+            self.app.keep_told(SessionAuditEntry { kind: EntryKind::AppOpened, work, chart: &chart }, self.now).await?;
             work.chart = Some(chart);
         }
         Ok(())
     }
 
     /// Gets a new token where the old one is over, or about to be.
-    async fn refresh(&self, work: &mut Work) -> Result<(), Fault> {
+    async fn refresh(&self, work: &mut Work) -> Result<(), AppError> {
         if work.grant.expires_at.is_some_and(|end| end <= self.now + SOON) && work.grant.refresh_token.is_some() {
             work.grant = self.app.smart.refresh(&work.grant).await?;
         }
@@ -188,12 +188,12 @@ impl Asked<'_> {
     }
 
     /// The form of the order that is shown, and what stands in its fields; `None` while none is chosen.
-    fn form(&self, work: &Work) -> Result<Option<(FormDefinition, CurrentAnswers)>, Fault> {
-        let chart = work.chart.as_ref().ok_or(Fault::OURS)?;
+    fn form(&self, work: &Work) -> Result<Option<(FormDefinition, CurrentAnswers)>, AppError> {
+        let chart = work.chart.as_ref().ok_or(AppError::OURS)?;
         let Some(chosen) = &chart.chosen else { return Ok(None) };
         let saved = work.saved.as_ref().map(|saved| &saved.response);
         let found = self.app.judge(&chart.call(saved), chart, self.now, |decision| {
-            let order = order_of(decision, chosen).ok_or(Fault::NO_ORDER)?;
+            let order = order_of(decision, chosen).ok_or(AppError::NO_ORDER)?;
             let form = self.app.form_of(order)?;
             let policy = self.app.policies().on(order.service_date);
             let on_record = prefilled(&form, policy, chart, decision, order, saved);
@@ -202,8 +202,8 @@ impl Asked<'_> {
         found.map(Some)
     }
 
-    fn response(&self, work: &Work, form: &FormDefinition, target: &Target, items: &Value) -> Result<Value, Fault> {
-        let chart = work.chart.as_ref().ok_or(Fault::OURS)?;
+    fn response(&self, work: &Work, form: &FormDefinition, target: &Target, items: &Value) -> Result<Value, AppError> {
+        let chart = work.chart.as_ref().ok_or(AppError::OURS)?;
         let response = Response {
             grant: &work.grant,
             questionnaire: &form.canonical,
@@ -213,11 +213,11 @@ impl Asked<'_> {
             id: target.id.as_deref(),
             identifier: &target.identifier,
         };
-        response.json().ok_or(Fault::OURS)
+        response.json().ok_or(AppError::OURS)
     }
 
-    fn page_of(&self, work: &Work, given: &Given, category: PageCategory) -> Result<Next, Fault> {
-        let chart = work.chart.as_ref().ok_or(Fault::OURS)?;
+    fn page_of(&self, work: &Work, given: &Given, category: PageCategory) -> Result<BrowserAnswer, AppError> {
+        let chart = work.chart.as_ref().ok_or(AppError::OURS)?;
         match self.app.view(work, chart, given, self.now)? {
             View::Order(view) => self.app.page(self.leaf(), category, |frame| html::page(frame, &view)),
             View::Choice(choice) => self.app.page(self.leaf(), category, |frame| html::choice(frame, &choice)),
@@ -226,7 +226,7 @@ impl Asked<'_> {
 }
 
 /// What a user gave; answers that are not saved are judged under an id, and by it told from those that are.
-fn given(submission: Submission, mut draft: Value, standing: Standing) -> Given {
+fn given(submission: Submission, mut draft: Value, standing: SaveState) -> Given {
     let Submission { answers, faults, focus, .. } = submission;
     if let Some(members) = draft.as_object_mut() {
         members.entry("id").or_insert_with(|| Value::from(UNSAVED));

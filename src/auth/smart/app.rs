@@ -10,21 +10,21 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 use url::Url;
 
-use super::description::Description;
 use super::ehr::Ehr;
-use super::error::{IdentityFault, LaunchError, SmartError, SmartFault};
-use super::exchange::{Answer, Asked, Exchange};
+use super::error::{IdentityError, LaunchError, SmartError, SmartErrorKind};
+use super::exchange::{Asked, Exchange, TokenResponse};
 use super::grant::{Grant, grants_identity};
 use super::identity::Expected;
-use super::launches::{Browser, Launch, LaunchMemory, random_text};
-use super::own_key::OwnKey;
+use super::launches::{Launch, LaunchBinding, LaunchMemory, random_text};
 use super::scopes::{Beginning, requested};
+use super::signing_key::OwnKey;
+use super::smart_configuration::SmartConfiguration;
 use crate::auth::clients::span;
 use crate::clock::Clock;
 use crate::config::{Config, SmartConfig};
 
 /// The longest parameter of a launch that is read. EHRs' launch tokens and codes can be JWTs.
-const LONGEST_PARAMETER: usize = 8 * 1024;
+const MAX_PARAMETER_BYTES: usize = 8 * 1024;
 
 /// The SMART app's way in.
 #[derive(Debug)]
@@ -126,7 +126,7 @@ impl SmartApp {
             code_verifier,
             nonce: SecretString::from(nonce),
             scopes,
-            browser: Browser::of(request.browser),
+            browser: LaunchBinding::from_binding(request.browser),
             end: now + span(self.config.launch_lifetime),
         };
         self.memory.keep(&state, launch, self.config.max_sessions, now);
@@ -138,7 +138,7 @@ impl SmartApp {
     /// # Errors
     /// [`LaunchError`] for an answer that belongs to no launch of this browser, a refusal, and a token that cannot be used.
     pub async fn callback(&self, request: CallbackRequest<'_>) -> Result<Grant, LaunchError> {
-        let browsers: Vec<Browser> = request.browsers.iter().copied().map(Browser::of).collect();
+        let browsers: Vec<LaunchBinding> = request.browsers.iter().copied().map(LaunchBinding::from_binding).collect();
         let launch = self.memory.take(parameter(request.state)?, &browsers, self.clock.now())?;
         if let Some(error) = request.error {
             return Err(match error {
@@ -178,7 +178,7 @@ impl SmartApp {
         self.ehrs.iter().find(|ehr| ehr.name() == name).ok_or(LaunchError::UnknownEhr)
     }
 
-    fn exchange<'e>(&'e self, ehr: &'e Ehr, description: &'e Description) -> Result<Exchange<'e>, LaunchError> {
+    fn exchange<'e>(&'e self, ehr: &'e Ehr, description: &'e SmartConfiguration) -> Result<Exchange<'e>, LaunchError> {
         let redirect = self.redirect.as_ref().ok_or(LaunchError::Ours)?;
         Ok(Exchange { ehr, description, redirect, now: self.clock.now() })
     }
@@ -187,16 +187,16 @@ impl SmartApp {
     async fn user(
         &self,
         ehr: &Arc<Ehr>,
-        description: &Description,
-        answer: &Answer,
+        description: &SmartConfiguration,
+        answer: &TokenResponse,
         nonce: &SecretString,
     ) -> Result<Option<String>, LaunchError> {
-        let token = answer.extra_fields().id_token.as_deref().ok_or(LaunchError::UntrustedIdentity(IdentityFault::Missing))?;
+        let token = answer.extra_fields().id_token.as_deref().ok_or(LaunchError::UntrustedIdentity(IdentityError::Missing))?;
         let now = self.clock.now();
         let expected = Expected { client_id: ehr.client_id(), nonce: nonce.expose_secret(), not_over_at: now - self.leeway };
         let keys = ehr.keys(now, description).await.map_err(LaunchError::Keys)?;
         let user = match keys.check(token, &expected) {
-            Err(IdentityFault::UnknownKey) => {
+            Err(IdentityError::UnknownKey) => {
                 ehr.newer_keys(now, description, &keys).await.map_err(LaunchError::Keys)?.check(token, &expected)
             }
             checked => checked,
@@ -205,13 +205,13 @@ impl SmartApp {
     }
 }
 
-fn own_key(path: Option<&Path>) -> Result<Option<Arc<OwnKey>>, SmartFault> {
+fn own_key(path: Option<&Path>) -> Result<Option<Arc<OwnKey>>, SmartErrorKind> {
     let Some(path) = path else { return Ok(None) };
-    let key = OwnKey::read(path).map_err(|source| SmartFault::SigningKey { path: path.to_path_buf(), source })?;
+    let key = OwnKey::read(path).map_err(|source| SmartErrorKind::SigningKey { path: path.to_path_buf(), source })?;
     Ok(Some(Arc::new(key)))
 }
 
-fn taken<T>(outcome: Result<T, SmartFault>, faults: &mut Vec<SmartFault>) -> Option<T> {
+fn taken<T>(outcome: Result<T, SmartErrorKind>, faults: &mut Vec<SmartErrorKind>) -> Option<T> {
     outcome.map_err(|fault| faults.push(fault)).ok()
 }
 
@@ -222,5 +222,5 @@ fn callback_url(public_url: &Url) -> Option<RedirectUrl> {
 /// A parameter that can be what it says: not empty, not too long, visible.
 fn parameter(text: &str) -> Result<&str, LaunchError> {
     let is_visible = text.chars().all(|letter| !letter.is_control());
-    if (1..=LONGEST_PARAMETER).contains(&text.len()) && is_visible { Ok(text) } else { Err(LaunchError::Malformed) }
+    if (1..=MAX_PARAMETER_BYTES).contains(&text.len()) && is_visible { Ok(text) } else { Err(LaunchError::Malformed) }
 }

@@ -7,10 +7,10 @@ use serde_json::Value;
 use url::form_urlencoded;
 
 /// The longest text that is read.
-const MOST_BYTES: usize = 8 * 1024;
+const MAX_BYTES: usize = 8 * 1024;
 
 /// The longest id, reference or canonical that is taken.
-const LONGEST_VALUE: usize = 512;
+const MAX_VALUE_BYTES: usize = 512;
 
 /// What a card's link spoke of. All of it is as the link says, and none of it believed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -35,7 +35,7 @@ impl AppContext {
     /// Reads it from text: JSON, or a query. What is too long, or of no known form, is as if it were not there.
     #[must_use]
     pub fn parse(text: &str) -> Self {
-        if text.len() > MOST_BYTES {
+        if text.len() > MAX_BYTES {
             return Self::default();
         }
         match serde_json::from_str(text) {
@@ -55,18 +55,18 @@ impl AppContext {
     }
 
     fn of_json(value: &Value) -> Self {
-        Self::of(|names| names.iter().find_map(|name| value.get(*name)?.as_str()).map(str::to_owned))
+        Self::from_lookup(|names| names.iter().find_map(|name| value.get(*name)?.as_str()).map(str::to_owned))
     }
 
     fn of_query(text: &str) -> Self {
         let query = text.strip_prefix('?').unwrap_or(text);
-        Self::of(|names| {
+        Self::from_lookup(|names| {
             let mut pairs = form_urlencoded::parse(query.as_bytes());
             pairs.find(|(name, _)| names.contains(&name.as_ref())).map(|(_, value)| value.into_owned())
         })
     }
 
-    fn of(find: impl Fn(&[&str]) -> Option<String>) -> Self {
+    fn from_lookup(find: impl Fn(&[&str]) -> Option<String>) -> Self {
         Self {
             assertion: find(&ASSERTION).filter(|text| is_id(text)),
             order: find(&ORDER).and_then(|text| reference(&text)),
@@ -86,7 +86,7 @@ pub(super) fn is_id(text: &str) -> bool {
 /// `Type/id` of a reference, be it relative or absolute; the base of an absolute one is not kept, for nothing is read but from
 /// the EHR's own server.
 pub(super) fn reference(text: &str) -> Option<String> {
-    if text.len() > LONGEST_VALUE {
+    if text.len() > MAX_VALUE_BYTES {
         return None;
     }
     let current = text.split_once("/_history/").map_or(text, |(current, _)| current);
@@ -101,7 +101,7 @@ pub(super) fn reference(text: &str) -> Option<String> {
 }
 
 fn is_canonical(text: &str) -> bool {
-    (1..=LONGEST_VALUE).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
+    (1..=MAX_VALUE_BYTES).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
 #[cfg(test)]
@@ -155,9 +155,9 @@ mod tests {
         ] {
             assert_eq!(AppContext::parse(text), AppContext::default(), "{text}");
         }
-        let long = format!("{{\"assertion\": \"1\", \"x\": \"{}\"}}", "x".repeat(MOST_BYTES));
+        let long = format!("{{\"assertion\": \"1\", \"x\": \"{}\"}}", "x".repeat(MAX_BYTES));
         assert_eq!(AppContext::parse(&long), AppContext::default());
-        assert_eq!(AppContext::parse(&format!("questionnaire={}", "x".repeat(LONGEST_VALUE + 1))), AppContext::default());
+        assert_eq!(AppContext::parse(&format!("questionnaire={}", "x".repeat(MAX_VALUE_BYTES + 1))), AppContext::default());
     }
 
     proptest! {
@@ -165,7 +165,7 @@ mod tests {
         fn reading_an_app_context_never_panics_and_keeps_its_bounds(text in prop_oneof![".*", "[{}\\[\\]\":,a-z]{0,300}", "(order|coverage|questionnaire)=[%&=/A-Za-z0-9]{0,60}"]) {
             let context = AppContext::parse(&text);
             for value in [&context.assertion, &context.order, &context.coverage, &context.questionnaire].into_iter().flatten() {
-                prop_assert!(!value.is_empty() && value.len() <= LONGEST_VALUE && value.is_ascii());
+                prop_assert!(!value.is_empty() && value.len() <= MAX_VALUE_BYTES && value.is_ascii());
             }
         }
 

@@ -8,12 +8,12 @@ use chrono::{DateTime, Utc};
 use secrecy::SecretString;
 use url::Url;
 
-use super::description::Description;
-use super::error::{SmartFault, Trouble};
+use super::cached::Cached;
+use super::error::{ExchangeError, SmartErrorKind};
 use super::identity::IdentityKeys;
-use super::kept::Kept;
-use super::own_key::OwnKey;
 use super::requests::{Requests, TimeLimits};
+use super::signing_key::OwnKey;
+use super::smart_configuration::SmartConfiguration;
 use crate::config::{Config, EhrConfig, FhirServerConfig, SmartAuthentication};
 
 /// A registered EHR.
@@ -23,8 +23,8 @@ pub struct Ehr {
     base: Url,
     pub(super) authentication: Authentication,
     pub(super) requests: Requests,
-    description: Kept<Description>,
-    keys: Kept<IdentityKeys>,
+    description: Cached<SmartConfiguration>,
+    keys: Cached<IdentityKeys>,
 }
 
 /// How the app proves who it is.
@@ -36,8 +36,8 @@ pub(super) enum Authentication {
 }
 
 impl Ehr {
-    pub(super) fn build(config: &Config, ehr: &EhrConfig, own_key: Option<&Arc<OwnKey>>) -> Result<Self, SmartFault> {
-        let incomplete = || SmartFault::Incomplete { ehr: ehr.name.clone() };
+    pub(super) fn build(config: &Config, ehr: &EhrConfig, own_key: Option<&Arc<OwnKey>>) -> Result<Self, SmartErrorKind> {
+        let incomplete = || SmartErrorKind::Incomplete { ehr: ehr.name.clone() };
         let server = config.fhir_servers.iter().find(|server| server.name == ehr.fhir_server).ok_or_else(incomplete)?;
         let authentication = match ehr.authentication {
             SmartAuthentication::Public => Authentication::Public,
@@ -50,8 +50,8 @@ impl Ehr {
             base: server.base_url.clone(),
             authentication,
             requests: requests(config, ehr, server)?,
-            description: Kept::default(),
-            keys: Kept::default(),
+            description: Cached::default(),
+            keys: Cached::default(),
             config: ehr.clone(),
         })
     }
@@ -113,12 +113,12 @@ impl Ehr {
     }
 
     /// What it says of itself, as of a few minutes ago at most.
-    pub(super) async fn description(&self, now: DateTime<Utc>) -> Result<Arc<Description>, Trouble> {
-        self.description.get(now, Description::fetch(&self.requests, self.base())).await
+    pub(super) async fn description(&self, now: DateTime<Utc>) -> Result<Arc<SmartConfiguration>, ExchangeError> {
+        self.description.get(now, SmartConfiguration::fetch(&self.requests, self.base())).await
     }
 
     /// The keys of its identity tokens.
-    pub(super) async fn keys(&self, now: DateTime<Utc>, description: &Description) -> Result<Arc<IdentityKeys>, Trouble> {
+    pub(super) async fn keys(&self, now: DateTime<Utc>, description: &SmartConfiguration) -> Result<Arc<IdentityKeys>, ExchangeError> {
         self.keys.get(now, IdentityKeys::fetch(self, description)).await
     }
 
@@ -126,25 +126,25 @@ impl Ehr {
     pub(super) async fn newer_keys(
         &self,
         now: DateTime<Utc>,
-        description: &Description,
+        description: &SmartConfiguration,
         seen: &Arc<IdentityKeys>,
-    ) -> Result<Arc<IdentityKeys>, Trouble> {
+    ) -> Result<Arc<IdentityKeys>, ExchangeError> {
         self.keys.forget(seen).await;
         self.keys(now, description).await
     }
 }
 
-fn requests(config: &Config, ehr: &EhrConfig, server: &FhirServerConfig) -> Result<Requests, SmartFault> {
+fn requests(config: &Config, ehr: &EhrConfig, server: &FhirServerConfig) -> Result<Requests, SmartErrorKind> {
     let limits = TimeLimits { connecting: config.fhir.connect_timeout, whole: config.smart.timeout };
-    Requests::new(server, &ehr.hosts, limits).map_err(|source| SmartFault::Connections { ehr: ehr.name.clone(), source })
+    Requests::new(server, &ehr.hosts, limits).map_err(|source| SmartErrorKind::Connections { ehr: ehr.name.clone(), source })
 }
 
-fn secret(ehr: &str, path: &Path) -> Result<SecretString, SmartFault> {
+fn secret(ehr: &str, path: &Path) -> Result<SecretString, SmartErrorKind> {
     let (ehr, path) = (ehr.to_owned(), path.to_path_buf());
     match std::fs::read_to_string(&path) {
-        Ok(text) if text.trim().is_empty() => Err(SmartFault::EmptySecret { ehr, path }),
+        Ok(text) if text.trim().is_empty() => Err(SmartErrorKind::EmptySecret { ehr, path }),
         Ok(text) => Ok(SecretString::from(text.trim())),
-        Err(source) => Err(SmartFault::Secret { ehr, path, source }),
+        Err(source) => Err(SmartErrorKind::Secret { ehr, path, source }),
     }
 }
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
-use super::own_key::OwnKeyError;
+use super::signing_key::OwnKeyError;
 
 /// Why a launch did not lead to a grant. Nothing in it is secret, nor of a patient: it may be logged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
@@ -18,7 +18,7 @@ pub enum LaunchError {
     Malformed,
     /// The EHR does not say in a usable way where its addresses are.
     #[error("the EHR's SMART configuration {0}")]
-    Description(Trouble),
+    Description(ExchangeError),
     /// No launch under way has this state: it was used, forgotten, or never given.
     #[error("no launch under way has this state")]
     UnknownState,
@@ -36,7 +36,7 @@ pub enum LaunchError {
     AuthorizationFailed,
     /// No token could be had.
     #[error("the EHR's token endpoint {0}")]
-    Token(Trouble),
+    Token(ExchangeError),
     /// The EHR does not accept the code: it is used, over, or of another launch.
     #[error("the EHR refused the authorization code")]
     CodeRefused,
@@ -45,10 +45,10 @@ pub enum LaunchError {
     ClientRefused,
     /// The keys of the EHR's identity tokens could not be had.
     #[error("the EHR's identity keys {0}")]
-    Keys(Trouble),
+    Keys(ExchangeError),
     /// The identity token is no proof of who the user is.
     #[error("the identity token {0}")]
-    UntrustedIdentity(IdentityFault),
+    UntrustedIdentity(IdentityError),
     /// No patient came with the token.
     #[error("the token is for no patient")]
     NoPatient,
@@ -78,7 +78,7 @@ pub enum LaunchCategory {
 
 /// What an EHR's answer lacked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-pub enum Trouble {
+pub enum ExchangeError {
     /// No connection, or one that broke.
     #[error("cannot be reached")]
     Unreachable,
@@ -107,7 +107,7 @@ pub enum Trouble {
 
 /// Why an identity token proves nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-pub enum IdentityFault {
+pub enum IdentityError {
     /// The scope `openid` was granted, and no token came.
     #[error("is missing")]
     Missing,
@@ -171,16 +171,16 @@ impl LaunchError {
             | Self::CodeRefused
             | Self::UntrustedIdentity(_)
             | Self::OtherPatient
-            | Self::Description(Trouble::ForeignAddress)
-            | Self::Token(Trouble::ForeignAddress)
-            | Self::Keys(Trouble::ForeignAddress) => LaunchCategory::Forbidden,
+            | Self::Description(ExchangeError::ForeignAddress)
+            | Self::Token(ExchangeError::ForeignAddress)
+            | Self::Keys(ExchangeError::ForeignAddress) => LaunchCategory::Forbidden,
             Self::Description(_) | Self::Token(_) | Self::Keys(_) | Self::AuthorizationFailed => LaunchCategory::Unavailable,
             Self::ClientRefused | Self::Ours => LaunchCategory::Ours,
         }
     }
 }
 
-impl Trouble {
+impl ExchangeError {
     fn key(self) -> &'static str {
         match self {
             Self::Unreachable | Self::TooSlow | Self::Status(_) => "ehr_unreachable",
@@ -195,12 +195,12 @@ impl Trouble {
 #[error("{}", listed(faults))]
 pub struct SmartError {
     /// Every fault found, at least one.
-    pub faults: Vec<SmartFault>,
+    pub faults: Vec<SmartErrorKind>,
 }
 
 /// Why an entry cannot be used, though it reads well.
 #[derive(Debug, Error)]
-pub enum SmartFault {
+pub enum SmartErrorKind {
     /// The file with this app's key cannot be used.
     #[error("`smart.signing_key_file`: cannot use `{}`: {source}", path.display())]
     SigningKey {
@@ -243,7 +243,7 @@ pub enum SmartFault {
     },
 }
 
-fn listed(faults: &[SmartFault]) -> String {
-    let lines: Vec<String> = faults.iter().map(SmartFault::to_string).collect();
+fn listed(faults: &[SmartErrorKind]) -> String {
+    let lines: Vec<String> = faults.iter().map(SmartErrorKind::to_string).collect();
     lines.join("\n")
 }

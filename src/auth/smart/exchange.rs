@@ -15,19 +15,19 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use url::Url;
 
-use super::description::Description;
 use super::ehr::{Authentication, Ehr};
-use super::error::{LaunchError, Trouble};
+use super::error::{ExchangeError, LaunchError};
+use super::smart_configuration::SmartConfiguration;
 
 /// How an assertion says what it is (RFC 7523, section 2.2).
 const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
 /// A token endpoint's answer.
-pub(super) type Answer = StandardTokenResponse<SmartFields, BasicTokenType>;
+pub(super) type TokenResponse = StandardTokenResponse<SmartFields, BasicTokenType>;
 
 type OAuthClient = Client<
     BasicErrorResponse,
-    Answer,
+    TokenResponse,
     BasicTokenIntrospectionResponse,
     StandardRevocableToken,
     BasicRevocationErrorResponse,
@@ -55,7 +55,7 @@ impl ExtraTokenFields for SmartFields {}
 /// One EHR, as it describes itself at this moment.
 pub(super) struct Exchange<'e> {
     pub(super) ehr: &'e Ehr,
-    pub(super) description: &'e Description,
+    pub(super) description: &'e SmartConfiguration,
     pub(super) redirect: &'e RedirectUrl,
     pub(super) now: DateTime<Utc>,
 }
@@ -88,7 +88,7 @@ impl Exchange<'_> {
     }
 
     /// Gets a token for a code.
-    pub(super) async fn redeem(&self, code: &str, code_verifier: &SecretString) -> Result<Answer, LaunchError> {
+    pub(super) async fn redeem(&self, code: &str, code_verifier: &SecretString) -> Result<TokenResponse, LaunchError> {
         let client = self.client();
         let mut request = client.exchange_code(AuthorizationCode::new(code.to_owned())).set_pkce_verifier(verifier(code_verifier));
         for (name, value) in self.proof()? {
@@ -98,7 +98,7 @@ impl Exchange<'_> {
     }
 
     /// Gets a new token for a refresh token.
-    pub(super) async fn refresh(&self, token: &SecretString) -> Result<Answer, LaunchError> {
+    pub(super) async fn refresh(&self, token: &SecretString) -> Result<TokenResponse, LaunchError> {
         let (client, token) = (self.client(), RefreshToken::new(token.expose_secret().to_owned()));
         let mut request = client.exchange_refresh_token(&token);
         for (name, value) in self.proof()? {
@@ -137,16 +137,16 @@ fn verifier(secret: &SecretString) -> PkceCodeVerifier {
 }
 
 /// A token of another kind than a bearer's cannot be used.
-fn bearer(answer: Answer) -> Result<Answer, LaunchError> {
+fn bearer(answer: TokenResponse) -> Result<TokenResponse, LaunchError> {
     use oauth2::TokenResponse as _;
-    if *answer.token_type() == BasicTokenType::Bearer { Ok(answer) } else { Err(LaunchError::Token(Trouble::Unreadable)) }
+    if *answer.token_type() == BasicTokenType::Bearer { Ok(answer) } else { Err(LaunchError::Token(ExchangeError::Unreadable)) }
 }
 
 /// Invariant: nothing the EHR wrote is kept of its refusal but which of the standard's kinds it is.
-fn refused(error: RequestTokenError<Trouble, BasicErrorResponse>) -> LaunchError {
+fn refused(error: RequestTokenError<ExchangeError, BasicErrorResponse>) -> LaunchError {
     match error {
         RequestTokenError::Request(trouble) => LaunchError::Token(trouble),
-        RequestTokenError::Parse(..) | RequestTokenError::Other(_) => LaunchError::Token(Trouble::Unreadable),
+        RequestTokenError::Parse(..) | RequestTokenError::Other(_) => LaunchError::Token(ExchangeError::Unreadable),
         RequestTokenError::ServerResponse(answer) => match answer.error() {
             BasicErrorResponseType::InvalidGrant => LaunchError::CodeRefused,
             BasicErrorResponseType::InvalidClient
@@ -154,7 +154,7 @@ fn refused(error: RequestTokenError<Trouble, BasicErrorResponse>) -> LaunchError
             | BasicErrorResponseType::InvalidScope
             | BasicErrorResponseType::InvalidRequest
             | BasicErrorResponseType::UnsupportedGrantType => LaunchError::ClientRefused,
-            BasicErrorResponseType::Extension(_) => LaunchError::Token(Trouble::Refused),
+            BasicErrorResponseType::Extension(_) => LaunchError::Token(ExchangeError::Refused),
         },
     }
 }

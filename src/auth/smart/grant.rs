@@ -12,14 +12,14 @@ use serde_json::Value;
 use super::app_context::{AppContext, is_id, reference};
 use super::ehr::Ehr;
 use super::error::LaunchError;
-use super::exchange::Answer;
+use super::exchange::TokenResponse;
 use super::scopes::allow_responses;
 
 /// The most resources of a launch's context that are taken.
-const MOST_CONTEXT: usize = 50;
+const MAX_CONTEXT: usize = 50;
 
 /// No token is taken for longer, whatever its `expires_in`.
-const LONGEST_LIFE: TimeDelta = TimeDelta::days(366);
+const MAX_LIFETIME: TimeDelta = TimeDelta::days(366);
 
 /// The types of resources that a user can be.
 const USER_TYPES: [&str; 5] = ["Practitioner", "PractitionerRole", "Patient", "RelatedPerson", "Person"];
@@ -59,7 +59,7 @@ impl fmt::Debug for Grant {
 
 impl Grant {
     /// The grant of a code's answer. An EHR that names no scopes granted those that were asked for (RFC 6749, section 5.1).
-    pub(super) fn of_code(ehr: &Arc<Ehr>, answer: &Answer, asked: Vec<String>, now: DateTime<Utc>) -> Result<Self, LaunchError> {
+    pub(super) fn of_code(ehr: &Arc<Ehr>, answer: &TokenResponse, asked: Vec<String>, now: DateTime<Utc>) -> Result<Self, LaunchError> {
         let fields = answer.extra_fields();
         let scopes = scopes(answer).unwrap_or(asked);
         Ok(Self {
@@ -79,7 +79,7 @@ impl Grant {
 
     /// The same after its token was refreshed. What the answer does not say stays as it was (RFC 6749, section 6).
     /// Invariant: a grant is for one patient as long as it lasts.
-    pub(super) fn refreshed(&self, ehr: &Arc<Ehr>, answer: &Answer, now: DateTime<Utc>) -> Result<Self, LaunchError> {
+    pub(super) fn refreshed(&self, ehr: &Arc<Ehr>, answer: &TokenResponse, now: DateTime<Utc>) -> Result<Self, LaunchError> {
         let patient = answer.extra_fields().patient.as_ref();
         if patient.is_some() && id_of(patient, "Patient").as_ref() != Some(&self.patient) {
             return Err(LaunchError::OtherPatient);
@@ -104,27 +104,27 @@ impl Grant {
 }
 
 /// Whether the identity token was granted.
-pub(super) fn grants_identity(answer: &Answer, asked: &[String]) -> bool {
+pub(super) fn grants_identity(answer: &TokenResponse, asked: &[String]) -> bool {
     match answer.scopes() {
         Some(granted) => granted.iter().any(|scope| scope.as_str() == "openid"),
         None => asked.iter().any(|scope| scope == "openid"),
     }
 }
 
-fn scopes(answer: &Answer) -> Option<Vec<String>> {
+fn scopes(answer: &TokenResponse) -> Option<Vec<String>> {
     Some(answer.scopes()?.iter().map(|scope| scope.as_str().to_owned()).collect())
 }
 
-fn access_token(answer: &Answer) -> SecretString {
+fn access_token(answer: &TokenResponse) -> SecretString {
     SecretString::from(answer.access_token().secret().as_str())
 }
 
-fn refresh_token(answer: &Answer) -> Option<SecretString> {
+fn refresh_token(answer: &TokenResponse) -> Option<SecretString> {
     answer.refresh_token().map(|token| SecretString::from(token.secret().as_str()))
 }
 
-fn expires_at(answer: &Answer, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
-    let life = TimeDelta::from_std(answer.expires_in()?).unwrap_or(LONGEST_LIFE).min(LONGEST_LIFE);
+fn expires_at(answer: &TokenResponse, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    let life = TimeDelta::from_std(answer.expires_in()?).unwrap_or(MAX_LIFETIME).min(MAX_LIFETIME);
     Some(now + life)
 }
 
@@ -139,5 +139,5 @@ fn id_of(member: Option<&Value>, resource_type: &str) -> Option<String> {
 fn fhir_context(value: &Value) -> Vec<String> {
     let entries = value.as_array().map(Vec::as_slice).unwrap_or_default();
     let text = |entry: &Value| entry.as_str().or_else(|| entry.get("reference")?.as_str()).and_then(reference);
-    entries.iter().take(MOST_CONTEXT).filter_map(text).collect()
+    entries.iter().take(MAX_CONTEXT).filter_map(text).collect()
 }

@@ -11,9 +11,9 @@ use openidconnect::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::description::Description;
 use super::ehr::Ehr;
-use super::error::{IdentityFault, Trouble};
+use super::error::{ExchangeError, IdentityError};
+use super::smart_configuration::SmartConfiguration;
 
 /// Invariant: what proves a user's identity is signed with a key that the EHR alone has.
 const ALGORITHMS: [Algorithm; 8] = [
@@ -62,7 +62,7 @@ struct Issuer {
 
 impl IdentityKeys {
     /// Fetches them from where the EHR's SMART configuration says, or else its OpenID configuration.
-    pub(super) async fn fetch(ehr: &Ehr, description: &Description) -> Result<Self, Trouble> {
+    pub(super) async fn fetch(ehr: &Ehr, description: &SmartConfiguration) -> Result<Self, ExchangeError> {
         let (issuer, url) = if let (Some(issuer), Some(keys)) = (&description.issuer, &description.keys) {
             (issuer.clone(), keys.clone())
         } else {
@@ -70,13 +70,13 @@ impl IdentityKeys {
             let keys = ehr.requests.address(&found.jwks_uri)?;
             (found.issuer, keys)
         };
-        let keys = serde_json::from_slice(&ehr.requests.get(&url).await?).map_err(|_| Trouble::Unreadable)?;
-        Ok(Self { issuer: IssuerUrl::new(issuer).map_err(|_| Trouble::Unreadable)?, keys })
+        let keys = serde_json::from_slice(&ehr.requests.get(&url).await?).map_err(|_| ExchangeError::Unreadable)?;
+        Ok(Self { issuer: IssuerUrl::new(issuer).map_err(|_| ExchangeError::Unreadable)?, keys })
     }
 
     /// The user's reference that a token vouches for, if it names one.
-    pub(super) fn check(&self, token: &str, expected: &Expected<'_>) -> Result<Option<String>, IdentityFault> {
-        let token: Token = token.parse().map_err(|_| IdentityFault::Unreadable)?;
+    pub(super) fn check(&self, token: &str, expected: &Expected<'_>) -> Result<Option<String>, IdentityError> {
+        let token: Token = token.parse().map_err(|_| IdentityError::Unreadable)?;
         let client_id = ClientId::new(expected.client_id.to_owned());
         let not_over_at = expected.not_over_at;
         let verifier: IdTokenVerifier<'_, CoreJsonWebKey> =
@@ -90,23 +90,23 @@ impl IdentityKeys {
 
 impl Issuer {
     /// Invariant: an issuer's configuration is believed of that issuer alone (OpenID Connect Discovery, section 4.3).
-    async fn fetch(ehr: &Ehr, issuer: Option<&str>) -> Result<Self, Trouble> {
+    async fn fetch(ehr: &Ehr, issuer: Option<&str>) -> Result<Self, ExchangeError> {
         let base = issuer.map_or(ehr.base(), |issuer| issuer.strip_suffix('/').unwrap_or(issuer));
         let url = ehr.requests.address(&format!("{base}/.well-known/openid-configuration"))?;
-        let found: Self = serde_json::from_slice(&ehr.requests.get(&url).await?).map_err(|_| Trouble::Unreadable)?;
+        let found: Self = serde_json::from_slice(&ehr.requests.get(&url).await?).map_err(|_| ExchangeError::Unreadable)?;
         ehr.requests.address(&found.issuer)?;
-        if issuer.is_some_and(|issuer| issuer != found.issuer) { Err(Trouble::Unreadable) } else { Ok(found) }
+        if issuer.is_some_and(|issuer| issuer != found.issuer) { Err(ExchangeError::Unreadable) } else { Ok(found) }
     }
 }
 
-fn fault(error: &ClaimsVerificationError) -> IdentityFault {
+fn fault(error: &ClaimsVerificationError) -> IdentityError {
     match error {
-        ClaimsVerificationError::Expired(_) => IdentityFault::Expired,
-        ClaimsVerificationError::InvalidAudience(_) => IdentityFault::WrongAudience,
-        ClaimsVerificationError::InvalidIssuer(_) => IdentityFault::WrongIssuer,
-        ClaimsVerificationError::InvalidNonce(_) => IdentityFault::WrongNonce,
-        ClaimsVerificationError::SignatureVerification(SignatureVerificationError::NoMatchingKey) => IdentityFault::UnknownKey,
-        ClaimsVerificationError::SignatureVerification(_) => IdentityFault::WrongSignature,
-        _ => IdentityFault::Other,
+        ClaimsVerificationError::Expired(_) => IdentityError::Expired,
+        ClaimsVerificationError::InvalidAudience(_) => IdentityError::WrongAudience,
+        ClaimsVerificationError::InvalidIssuer(_) => IdentityError::WrongIssuer,
+        ClaimsVerificationError::InvalidNonce(_) => IdentityError::WrongNonce,
+        ClaimsVerificationError::SignatureVerification(SignatureVerificationError::NoMatchingKey) => IdentityError::UnknownKey,
+        ClaimsVerificationError::SignatureVerification(_) => IdentityError::WrongSignature,
+        _ => IdentityError::Other,
     }
 }

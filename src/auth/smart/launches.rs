@@ -18,10 +18,10 @@ const REMEMBERED_AFTER_END: TimeDelta = TimeDelta::hours(1);
 
 /// Launches under way, in the order in which they began.
 #[derive(Debug, Default)]
-pub struct LaunchMemory(Mutex<VecDeque<Kept>>);
+pub struct LaunchMemory(Mutex<VecDeque<StoredLaunch>>);
 
 #[derive(Debug)]
-struct Kept {
+struct StoredLaunch {
     state: Digest,
     launch: Launch,
 }
@@ -37,16 +37,16 @@ pub(super) struct Launch {
     pub(super) code_verifier: SecretString,
     pub(super) nonce: SecretString,
     pub(super) scopes: Vec<String>,
-    pub(super) browser: Browser,
+    pub(super) browser: LaunchBinding,
     pub(super) end: DateTime<Utc>,
 }
 
 /// What binds a launch to the browser it was begun in.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Browser(Digest);
+pub(super) struct LaunchBinding(Digest);
 
-impl Browser {
-    pub(super) fn of(binding: &str) -> Self {
+impl LaunchBinding {
+    pub(super) fn from_binding(binding: &str) -> Self {
         Self(digest_of(binding))
     }
 }
@@ -58,23 +58,23 @@ impl LaunchMemory {
         while kept.len() >= most.get() || kept.front().is_some_and(|oldest| oldest.launch.end + REMEMBERED_AFTER_END < now) {
             kept.pop_front();
         }
-        kept.push_back(Kept { state: digest_of(state), launch });
+        kept.push_back(StoredLaunch { state: digest_of(state), launch });
     }
 
     /// Takes the launch of a state. A browser may be known by more than one text.
     /// Invariant: a state is good once, in the browser that got it, and for a short time.
-    pub(super) fn take(&self, state: &str, browsers: &[Browser], now: DateTime<Utc>) -> Result<Launch, LaunchError> {
+    pub(super) fn take(&self, state: &str, browsers: &[LaunchBinding], now: DateTime<Utc>) -> Result<Launch, LaunchError> {
         let state = digest_of(state);
         let mut kept = self.lock();
         let place = kept.iter().position(|kept| kept.state == state).ok_or(LaunchError::UnknownState)?;
-        let Kept { launch, .. } = kept.remove(place).ok_or(LaunchError::UnknownState)?;
+        let StoredLaunch { launch, .. } = kept.remove(place).ok_or(LaunchError::UnknownState)?;
         if !browsers.contains(&launch.browser) {
             return Err(LaunchError::OtherBrowser);
         }
         if now < launch.end { Ok(launch) } else { Err(LaunchError::Expired) }
     }
 
-    fn lock(&self) -> MutexGuard<'_, VecDeque<Kept>> {
+    fn lock(&self) -> MutexGuard<'_, VecDeque<StoredLaunch>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -101,7 +101,7 @@ mod tests {
 
     fn launch(browser: &str, end: DateTime<Utc>) -> Launch {
         let secret = || SecretString::from("secret");
-        let browser = Browser::of(browser);
+        let browser = LaunchBinding::from_binding(browser);
         Launch { ehr: "ehr".to_owned(), code_verifier: secret(), nonce: secret(), scopes: Vec::new(), browser, end }
     }
 
@@ -112,7 +112,7 @@ mod tests {
         for state in ["first", "second", "third"] {
             memory.keep(state, launch("a", end), two, now);
         }
-        let take = |state| memory.take(state, &[Browser::of("a")], now).map(|launch| launch.ehr);
+        let take = |state| memory.take(state, &[LaunchBinding::from_binding("a")], now).map(|launch| launch.ehr);
         assert_eq!(take("first"), Err(LaunchError::UnknownState));
         assert_eq!(take("second"), Ok("ehr".to_owned()));
         assert_eq!(take("second"), Err(LaunchError::UnknownState));
@@ -124,8 +124,8 @@ mod tests {
         let (memory, begun, most) = (LaunchMemory::default(), DateTime::UNIX_EPOCH, NonZeroUsize::MIN.saturating_add(9));
         memory.keep("old", launch("a", begun), most, begun);
         memory.keep("new", launch("a", begun + TimeDelta::hours(2)), most, begun + REMEMBERED_AFTER_END);
-        assert_eq!(memory.take("old", &[Browser::of("a")], begun).err(), Some(LaunchError::Expired));
+        assert_eq!(memory.take("old", &[LaunchBinding::from_binding("a")], begun).err(), Some(LaunchError::Expired));
         memory.keep("newer", launch("a", begun), most, begun + TimeDelta::hours(3) + TimeDelta::seconds(1));
-        assert_eq!(memory.take("new", &[Browser::of("a")], begun).err(), Some(LaunchError::UnknownState));
+        assert_eq!(memory.take("new", &[LaunchBinding::from_binding("a")], begun).err(), Some(LaunchError::UnknownState));
     }
 }

@@ -11,22 +11,22 @@
 
 mod app;
 mod app_context;
-mod description;
+mod cached;
 mod ehr;
 mod error;
 mod exchange;
 mod grant;
 mod identity;
-mod kept;
 mod launches;
-mod own_key;
 mod requests;
 mod scopes;
+mod signing_key;
+mod smart_configuration;
 
 pub use app::{CallbackRequest, LaunchRedirect, LaunchRequest, SmartApp};
 pub use app_context::AppContext;
 pub use ehr::Ehr;
-pub use error::{IdentityFault, LaunchCategory, LaunchError, SmartError, SmartFault, Trouble};
+pub use error::{ExchangeError, IdentityError, LaunchCategory, LaunchError, SmartError, SmartErrorKind};
 pub use grant::Grant;
 pub use launches::{LaunchMemory, random_text};
-pub use own_key::OwnKeyError;
+pub use signing_key::OwnKeyError;

@@ -1,5 +1,5 @@
 //! All that is ever sent to an EHR in a launch: to the hosts its entry names, without redirects, bounded in time and size.
-//! Not here: what is asked; see [`super::description`], [`super::exchange`] and [`super::identity`].
+//! Not here: what is asked; see [`super::smart_configuration`], [`super::exchange`] and [`super::identity`].
 
 use std::pin::Pin;
 use std::time::Duration;
@@ -9,12 +9,12 @@ use reqwest::header::{ACCEPT, HeaderValue};
 use reqwest::{Client, Method, Request, Response, StatusCode};
 use url::Url;
 
-use super::error::Trouble;
+use super::error::ExchangeError;
 use crate::config::{FhirServerConfig, HostAndPort};
 use crate::outgoing::connections;
 
 /// The most bytes of an answer, unpacked. Real ones take a tenth at most.
-const MOST_BYTES: usize = 256 * 1024;
+const MAX_BYTES: usize = 256 * 1024;
 
 /// A connection that was not used for so long is not used again. What is sent here is sent once, so none may be one that the server
 /// is just closing: many close after 5 s.
@@ -47,9 +47,9 @@ impl Requests {
 
     /// An address that an EHR gives for itself.
     /// Invariant: users and secrets are sent to registered hosts alone, and not unencrypted, whatever an answer says.
-    pub(super) fn address(&self, text: &str) -> Result<Url, Trouble> {
-        let url = Url::parse(text).map_err(|_| Trouble::Unreadable)?;
-        if self.allows(&url) { Ok(url) } else { Err(Trouble::ForeignAddress) }
+    pub(super) fn address(&self, text: &str) -> Result<Url, ExchangeError> {
+        let url = Url::parse(text).map_err(|_| ExchangeError::Unreadable)?;
+        if self.allows(&url) { Ok(url) } else { Err(ExchangeError::ForeignAddress) }
     }
 
     fn allows(&self, url: &Url) -> bool {
@@ -60,26 +60,26 @@ impl Requests {
     }
 
     /// The JSON document at an address.
-    pub(super) async fn get(&self, url: &Url) -> Result<Vec<u8>, Trouble> {
+    pub(super) async fn get(&self, url: &Url) -> Result<Vec<u8>, ExchangeError> {
         let mut request = Request::new(Method::GET, url.clone());
         request.headers_mut().insert(ACCEPT, HeaderValue::from_static("application/json"));
         let answer = self.send(request).await?;
-        if answer.status() == StatusCode::OK { Ok(answer.into_body()) } else { Err(Trouble::Status(answer.status().as_u16())) }
+        if answer.status() == StatusCode::OK { Ok(answer.into_body()) } else { Err(ExchangeError::Status(answer.status().as_u16())) }
     }
 
-    async fn send(&self, request: Request) -> Result<HttpResponse, Trouble> {
+    async fn send(&self, request: Request) -> Result<HttpResponse, ExchangeError> {
         if !self.allows(request.url()) {
-            return Err(Trouble::ForeignAddress);
+            return Err(ExchangeError::ForeignAddress);
         }
-        tokio::time::timeout(self.timeout, self.answer(request)).await.unwrap_or(Err(Trouble::TooSlow))
+        tokio::time::timeout(self.timeout, self.answer(request)).await.unwrap_or(Err(ExchangeError::TooSlow))
     }
 
     /// A server's failure is told here: the OAuth library would take it for an unreadable answer.
-    async fn answer(&self, request: Request) -> Result<HttpResponse, Trouble> {
-        let response = self.client.execute(request).await.map_err(|_| Trouble::Unreachable)?;
+    async fn answer(&self, request: Request) -> Result<HttpResponse, ExchangeError> {
+        let response = self.client.execute(request).await.map_err(|_| ExchangeError::Unreachable)?;
         let (status, headers) = (response.status(), response.headers().clone());
         if status.is_server_error() || status.is_redirection() {
-            return Err(Trouble::Status(status.as_u16()));
+            return Err(ExchangeError::Status(status.as_u16()));
         }
         let mut answer = HttpResponse::new(body(response).await?);
         (*answer.status_mut(), *answer.headers_mut()) = (status, headers);
@@ -89,19 +89,19 @@ impl Requests {
 
 /// What the OAuth library sends.
 impl<'c> AsyncHttpClient<'c> for Requests {
-    type Error = Trouble;
-    type Future = Pin<Box<dyn Future<Output = Result<HttpResponse, Trouble>> + Send + 'c>>;
+    type Error = ExchangeError;
+    type Future = Pin<Box<dyn Future<Output = Result<HttpResponse, ExchangeError>> + Send + 'c>>;
 
     fn call(&'c self, request: HttpRequest) -> Self::Future {
-        Box::pin(async move { self.send(Request::try_from(request).map_err(|_| Trouble::Unreadable)?).await })
+        Box::pin(async move { self.send(Request::try_from(request).map_err(|_| ExchangeError::Unreadable)?).await })
     }
 }
 
-async fn body(mut response: Response) -> Result<Vec<u8>, Trouble> {
+async fn body(mut response: Response) -> Result<Vec<u8>, ExchangeError> {
     let mut bytes = Vec::new();
-    while let Some(chunk) = response.chunk().await.map_err(|_| Trouble::Unreachable)? {
-        if bytes.len() + chunk.len() > MOST_BYTES {
-            return Err(Trouble::TooLarge);
+    while let Some(chunk) = response.chunk().await.map_err(|_| ExchangeError::Unreachable)? {
+        if bytes.len() + chunk.len() > MAX_BYTES {
+            return Err(ExchangeError::TooLarge);
         }
         bytes.extend_from_slice(&chunk);
     }
@@ -128,10 +128,10 @@ mod tests {
             for (address, expected) in [
                 ("https://ehr.example/token", None),
                 ("https://login.ehr.example/token", None),
-                ("http://ehr.example/token", Some(Trouble::ForeignAddress)),
-                ("http://ehr.example:443/token", Some(Trouble::ForeignAddress)),
-                ("http://login.ehr.example/token", Some(Trouble::ForeignAddress)),
-                ("ftp://ehr.example/token", Some(Trouble::ForeignAddress)),
+                ("http://ehr.example/token", Some(ExchangeError::ForeignAddress)),
+                ("http://ehr.example:443/token", Some(ExchangeError::ForeignAddress)),
+                ("http://login.ehr.example/token", Some(ExchangeError::ForeignAddress)),
+                ("ftp://ehr.example/token", Some(ExchangeError::ForeignAddress)),
             ] {
                 assert_eq!(requests.address(address).err(), expected, "{address}");
             }
@@ -157,6 +157,6 @@ mod tests {
         ] {
             assert_eq!(requests.address(address).is_ok(), is_own, "{address}");
         }
-        assert_eq!(requests.address("token").err(), Some(Trouble::Unreadable));
+        assert_eq!(requests.address("token").err(), Some(ExchangeError::Unreadable));
     }
 }

@@ -10,13 +10,13 @@ use crate::policy::Policy;
 const SYSTEMS: [&str; 2] = ["http://www.ama-assn.org/go/cpt", "http://www.cms.gov/Medicare/Coding/HCPCSReleaseCodeSets"];
 
 /// One thing ordered has no more codes than this.
-const MOST_CODES: usize = 10;
+const MAX_CODES: usize = 10;
 
 /// The codings of an order's `code`, or of an Appointment's `serviceType`, as the client wrote them, each once.
 pub(super) fn billing_codes(policy: &Policy, order: &OrderJson<'_>) -> Vec<Value> {
     let mut found: Vec<Value> = Vec::new();
     for coding in ["code", "serviceType"].into_iter().flat_map(|name| codings(order, name)) {
-        if found.len() == MOST_CODES {
+        if found.len() == MAX_CODES {
             break;
         }
         if is_billed(policy, &coding) && !found.contains(&coding) {

@@ -11,7 +11,7 @@ use super::super::order_json::OrderJson;
 use super::super::policy_link::policy_link;
 use super::assertion::{CoverageAssertion, PlanContact};
 use super::billing_codes::billing_codes;
-use super::repetition::{AllowedPeriod, Authorization, Basis, Reason, Repetition};
+use super::repetition::{AllowedPeriod, Authorization, Basis, CoverageReason, Repetition};
 use super::{line, mapping, version_2_0};
 use crate::policy::{CardText, each_once};
 
@@ -23,7 +23,7 @@ const CODES: &str = "http://hl7.org/fhir/us/davinci-crd/CodeSystem/temp";
 const DETAIL_CODES: &str = "http://terminology.hl7.org/CodeSystem/crd-coverage-detail";
 
 /// More links than this are no help.
-const MOST_LINKS: usize = 3;
+const MAX_LINKS: usize = 3;
 
 /// An extension with a value, or with parts.
 #[derive(Debug)]
@@ -61,12 +61,12 @@ pub(super) fn extensions(case: &CardCase<'_, '_, '_>, assertion: &CoverageAssert
         CrdVersion::V2_0 => version_2_0::adapted(case, repetition),
         CrdVersion::V2_2 => repetition,
     };
-    let written = |repetition| Written { case, assertion, repetition }.extension(&codes);
+    let written = |repetition| ExtensionWriter { case, assertion, repetition }.extension(&codes);
     mapping::repetitions(case, assertion).into_iter().map(adapted).map(written).collect()
 }
 
 /// One repetition with what it is written with.
-struct Written<'w, 'p, 'e, 'a> {
+struct ExtensionWriter<'w, 'p, 'e, 'a> {
     case: &'w CardCase<'p, 'e, 'a>,
     assertion: &'w CoverageAssertion<'w>,
     repetition: Repetition<'w>,
@@ -76,7 +76,7 @@ struct Written<'w, 'p, 'e, 'a> {
 /// writes it, never holds beside it.
 const RETAINED: &str = "retain-doc";
 
-impl Written<'_, '_, '_, '_> {
+impl ExtensionWriter<'_, '_, '_, '_> {
     fn extension(&self, codes: &[Value]) -> Extension {
         let coverage = json!({"reference": self.assertion.coverage});
         let mut parts = vec![part("coverage", "valueReference", coverage)];
@@ -105,7 +105,7 @@ impl Written<'_, '_, '_, '_> {
     }
 
     /// The reason; a client that reads no more than its code finds that once more by itself.
-    fn reason(&self, reason: &Reason) -> impl Iterator<Item = Extension> + use<> {
+    fn reason(&self, reason: &CoverageReason) -> impl Iterator<Item = Extension> + use<> {
         let coding = reason.code.map(|code| json!({"system": CODES, "code": code.code(), "display": code.display()}));
         let concept = match &coding {
             Some(coding) => json!({"coding": [coding], "text": reason.text}),
@@ -151,7 +151,7 @@ impl Written<'_, '_, '_, '_> {
         if links.is_empty() {
             links.push(policy_link(url, None));
         }
-        links.truncate(MOST_LINKS);
+        links.truncate(MAX_LINKS);
         links
     }
 

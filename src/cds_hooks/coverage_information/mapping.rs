@@ -7,7 +7,7 @@ use chrono::NaiveDate;
 use super::super::card::CardCase;
 use super::assertion::{CoverageAssertion, CoverageState, PriorAuthorization};
 use super::reasons::{lead, of_authorization, of_coverage, of_undocumented, of_unmet, technical};
-use super::repetition::{AllowedPeriod, Authorization, Basis, Covered, Reason, ReasonCode, Repetition};
+use super::repetition::{AllowedPeriod, Authorization, Basis, CoverageReason, Covered, ReasonCode, Repetition};
 use crate::policy::{CardText, Determination, OutcomeKind, Verdict};
 
 /// The repetitions for one order and Coverage, disjoint in what they are about (CRD 2.2.1, covinfo-1).
@@ -92,7 +92,7 @@ fn stance<'p>(assertion: &CoverageAssertion<'p>, satisfied: Authorization<'p>) -
 fn conditional<'p>(
     case: &CardCase<'_, '_, '_>,
     assertion: &CoverageAssertion<'p>,
-    reasons: Vec<Reason>,
+    reasons: Vec<CoverageReason>,
     instructions: CardText,
 ) -> Repetition<'p> {
     let mut repetition = repetition(case, Covered::Conditional, while_open(assertion));
@@ -103,7 +103,7 @@ fn conditional<'p>(
     repetition
 }
 
-fn open_authorization(case: &CardCase<'_, '_, '_>, authorization: Option<Authorization<'_>>) -> Option<Reason> {
+fn open_authorization(case: &CardCase<'_, '_, '_>, authorization: Option<Authorization<'_>>) -> Option<CoverageReason> {
     (authorization == Some(Authorization::Conditional)).then(|| of_authorization(case, CardText::AuthorizationOpen))
 }
 
@@ -175,6 +175,6 @@ fn not_told<'p>(case: &CardCase<'_, '_, '_>, assertion: &CoverageAssertion<'p>) 
 
 /// The Coverage decides, whatever the policy says (CRD 2.2.1, resp-45).
 fn without_member<'p>(case: &CardCase<'_, '_, '_>, code: ReasonCode, text: CardText) -> Repetition<'p> {
-    let reason = Reason { code: Some(code), ..of_coverage(case, &case.say(text, &[])) };
+    let reason = CoverageReason { code: Some(code), ..of_coverage(case, &case.say(text, &[])) };
     Repetition { reasons: vec![reason], basis: Basis::Membership, ..repetition(case, Covered::No, None) }
 }

@@ -6,25 +6,25 @@ use std::fmt::Display;
 
 use super::super::card::CardCase;
 use super::line;
-use super::repetition::{Reason, ReasonCode};
+use super::repetition::{CoverageReason, ReasonCode};
 use crate::policy::{CardText, Criterion, CriterionId, NoteKind, SiteEvaluation, Verdict, each_once};
 
 /// Two joints have about twenty criteria between them; nobody reads that many on an order.
-const MOST_REASONS: usize = 10;
+const MAX_REASONS: usize = 10;
 
 /// A reason for what is said of coverage.
-pub(super) fn of_coverage(case: &CardCase<'_, '_, '_>, words: &dyn Display) -> Reason {
+pub(super) fn of_coverage(case: &CardCase<'_, '_, '_>, words: &dyn Display) -> CoverageReason {
     about(case, CardText::AboutCoverage, words)
 }
 
 /// A reason for what is said of prior authorization.
-pub(super) fn of_authorization(case: &CardCase<'_, '_, '_>, text: CardText) -> Reason {
+pub(super) fn of_authorization(case: &CardCase<'_, '_, '_>, text: CardText) -> CoverageReason {
     about(case, CardText::AboutAuthorization, &case.say(text, &[]))
 }
 
 /// The criteria that are not met, each as a reason for what is said of coverage; `framed` says how those that decided bear
 /// on it.
-pub(super) fn of_unmet(case: &CardCase<'_, '_, '_>, framed: Option<CardText>) -> Vec<Reason> {
+pub(super) fn of_unmet(case: &CardCase<'_, '_, '_>, framed: Option<CardText>) -> Vec<CoverageReason> {
     let reason = |found: Found| match framed.filter(|_| found.has_decided) {
         Some(frame) => of_coverage(case, &case.say(frame, &[&found.words])),
         None => of_coverage(case, &found.words),
@@ -33,12 +33,12 @@ pub(super) fn of_unmet(case: &CardCase<'_, '_, '_>, framed: Option<CardText>) ->
 }
 
 /// The criteria that are not known, each as a reason for the documentation asked for.
-pub(super) fn of_undocumented(case: &CardCase<'_, '_, '_>) -> Vec<Reason> {
+pub(super) fn of_undocumented(case: &CardCase<'_, '_, '_>) -> Vec<CoverageReason> {
     distinct(criteria(case, Verdict::Unknown).map(|found| about(case, CardText::AboutDocumentation, &found.words)))
 }
 
 /// That it could not be judged, and what could not be read.
-pub(super) fn technical(case: &CardCase<'_, '_, '_>) -> Reason {
+pub(super) fn technical(case: &CardCase<'_, '_, '_>) -> CoverageReason {
     let sources = case.presentation.unavailable.iter().map(|(reason, lists)| {
         let names: Vec<_> = lists.iter().map(|list| case.policy.wording.source(list)).collect();
         case.say(CardText::SourceUnavailable, &[&names.join(", "), reason])
@@ -47,7 +47,7 @@ pub(super) fn technical(case: &CardCase<'_, '_, '_>) -> Reason {
     let unread: Vec<_> = unreadable.chain(sources).collect();
     let unread = if unread.is_empty() { lead(case) } else { unread.join(" ") };
     let reason = of_coverage(case, &case.say(CardText::CoverageUnread, &[&unread]));
-    Reason { code: Some(ReasonCode::Technical), ..reason }
+    CoverageReason { code: Some(ReasonCode::Technical), ..reason }
 }
 
 /// The first sentence of the determination.
@@ -56,8 +56,8 @@ pub(super) fn lead(case: &CardCase<'_, '_, '_>) -> String {
     words.texts().map(|texts| texts.lead(&words.arguments())).unwrap_or_default()
 }
 
-fn about(case: &CardCase<'_, '_, '_>, aspect: CardText, words: &dyn Display) -> Reason {
-    Reason { code: None, text: line(&case.say(aspect, &[words])) }
+fn about(case: &CardCase<'_, '_, '_>, aspect: CardText, words: &dyn Display) -> CoverageReason {
+    CoverageReason { code: None, text: line(&case.say(aspect, &[words])) }
 }
 
 /// What is said of a criterion, and whether its joint decided the order.
@@ -88,8 +88,8 @@ fn words(case: &CardCase<'_, '_, '_>, site: &SiteEvaluation<'_>, criterion: &Cri
     }
 }
 
-fn distinct(reasons: impl Iterator<Item = Reason>) -> Vec<Reason> {
+fn distinct(reasons: impl Iterator<Item = CoverageReason>) -> Vec<CoverageReason> {
     let mut found = each_once(reasons);
-    found.truncate(MOST_REASONS);
+    found.truncate(MAX_REASONS);
     found
 }

@@ -78,7 +78,7 @@ impl ReasonCode {
 
 /// Why something is said, in words and, where the guide has one, by a code.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Reason {
+pub(super) struct CoverageReason {
     pub code: Option<ReasonCode>,
     pub text: String,
 }
@@ -107,7 +107,7 @@ pub(super) struct Repetition<'p> {
     pub authorization: Option<Authorization<'p>>,
     /// Whether the documentation form is to be filled in.
     pub is_to_be_documented: bool,
-    pub reasons: Vec<Reason>,
+    pub reasons: Vec<CoverageReason>,
     pub instructions: Vec<String>,
     pub period: Option<AllowedPeriod>,
     pub basis: Basis,

@@ -33,22 +33,22 @@ pub(super) enum Faults {
 }
 
 /// A fault as it is described: its status, in words, and whether it says when to try again.
-struct Fault {
+struct DocumentedError {
     status: u16,
     when: &'static str,
     waits: bool,
 }
 
-fn fault(error: &HttpError, when: &'static str) -> Fault {
-    Fault { status: error.status().as_u16(), when, waits: error.retry_after().is_some() }
+fn fault(error: &HttpError, when: &'static str) -> DocumentedError {
+    DocumentedError { status: error.status().as_u16(), when, waits: error.retry_after().is_some() }
 }
 
-fn of_category(category: Category, when: &'static str) -> Fault {
-    Fault { status: status_of(category).as_u16(), when, waits: false }
+fn of_category(category: Category, when: &'static str) -> DocumentedError {
+    DocumentedError { status: status_of(category).as_u16(), when, waits: false }
 }
 
 impl Faults {
-    fn all(self, is_authenticated: bool) -> Vec<Fault> {
+    fn all(self, is_authenticated: bool) -> Vec<DocumentedError> {
         let mut faults =
             vec![fault(&HttpError::Panicked, "A defect of the service. Its log has more under the id of the answer's `x-request-id`.")];
         match self {
@@ -87,7 +87,7 @@ impl Faults {
 
     /// Describes them at an operation.
     pub(super) fn describe(self, operation: &mut Operation, is_authenticated: bool) {
-        let mut by_status: BTreeMap<u16, Vec<Fault>> = BTreeMap::new();
+        let mut by_status: BTreeMap<u16, Vec<DocumentedError>> = BTreeMap::new();
         for fault in self.all(is_authenticated) {
             by_status.entry(fault.status).or_default().push(fault);
         }
@@ -103,7 +103,7 @@ impl Faults {
 }
 
 /// What the gate in front of calls refuses.
-fn of_gate(is_authenticated: bool) -> Vec<Fault> {
+fn of_gate(is_authenticated: bool) -> Vec<DocumentedError> {
     let mut faults = vec![
         fault(&HttpError::TooManyCalls { wait: Duration::ZERO }, "The client, or all clients together, called too often."),
         fault(&HttpError::Overloaded, "Too many calls are being worked on at this moment."),
@@ -116,12 +116,12 @@ fn of_gate(is_authenticated: bool) -> Vec<Fault> {
     faults
 }
 
-fn unknown_service() -> Fault {
+fn unknown_service() -> DocumentedError {
     fault(&HttpError::UnknownService, "There is no such service.")
 }
 
 /// What is wrong with a body.
-fn of_body() -> [Fault; 5] {
+fn of_body() -> [DocumentedError; 5] {
     [
         fault(&HttpError::BrokenBody, "The body ended early."),
         of_category(Category::Malformed, "The body is not JSON, or not as its schema says; the issue's `expression` names the member."),
@@ -131,7 +131,7 @@ fn of_body() -> [Fault; 5] {
     ]
 }
 
-fn response(status: u16, faults: &[Fault]) -> Response {
+fn response(status: u16, faults: &[DocumentedError]) -> Response {
     let when: Vec<&str> = faults.iter().map(|fault| fault.when).collect();
     let content = ContentBuilder::new().schema(Some(Ref::from_schema_name("OperationOutcome"))).build();
     let mut response = ResponseBuilder::new().description(when.join(" ")).content("application/fhir+json", content);

@@ -22,7 +22,7 @@ pub(crate) struct HookCall {
     /// The access token for it; needs `fhirServer`.
     fhir_authorization: Option<FhirAuthorization>,
     /// Who asks what for whom.
-    context: Context,
+    context: HookContext,
     /// What `prefetch` of discovery lists, each a resource, a Bundle, an OperationOutcome or null. It is not looked at where no
     /// order is in scope.
     #[schema(value_type = Option<Object>)]
@@ -41,7 +41,7 @@ pub(crate) struct FhirAuthorization {
 #[derive(ToSchema)]
 #[schema(rename_all = "camelCase")]
 #[expect(dead_code, reason = "a schema alone")]
-pub(crate) struct Context {
+pub(crate) struct HookContext {
     /// Such as `Practitioner/d1`.
     user_id: Option<String>,
     /// The patient's id.

@@ -5,23 +5,23 @@ use axum::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, LOCATION};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 
-use crate::app::{Next, PageCategory, Shown};
+use crate::app::{BrowserAnswer, PageCategory, RenderedPage};
 use crate::http::HttpError;
 
 const HTML: HeaderValue = HeaderValue::from_static("text/html; charset=utf-8");
 
 /// What is answered to a browser.
-pub(super) fn answer(next: Next) -> Response {
+pub(super) fn answer(next: BrowserAnswer) -> Response {
     match next {
-        Next::Page(shown) => page(shown),
-        Next::To(address) => match HeaderValue::try_from(address) {
+        BrowserAnswer::Page(shown) => page(shown),
+        BrowserAnswer::To(address) => match HeaderValue::try_from(address) {
             Ok(address) => (StatusCode::SEE_OTHER, [(LOCATION, address)]).into_response(),
             Err(_) => HttpError::Panicked.into_response(),
         },
     }
 }
 
-fn page(shown: Shown) -> Response {
+fn page(shown: RenderedPage) -> Response {
     let status = status_of(shown.category);
     match HeaderValue::try_from(policy(&shown)) {
         Ok(policy) => (status, [(CONTENT_TYPE, HTML), (CONTENT_SECURITY_POLICY, policy)], shown.html).into_response(),
@@ -44,7 +44,7 @@ fn status_of(category: PageCategory) -> StatusCode {
 }
 
 /// Invariant: nothing runs or is loaded but this service's own, no form leads elsewhere, and only registered pages show it in a frame.
-fn policy(shown: &Shown) -> String {
+fn policy(shown: &RenderedPage) -> String {
     let nonce = &shown.nonce;
     let ancestors = if shown.ancestors.is_empty() { "'none'".to_owned() } else { shown.ancestors.join(" ") };
     format!(

@@ -4,7 +4,7 @@
 use axum::http::HeaderMap;
 use axum::http::header::{ACCEPT_LANGUAGE, COOKIE, HeaderName, USER_AGENT};
 
-use crate::app::{Browser, MOST_COOKIES};
+use crate::app::{Browser, MAX_COOKIES};
 
 /// Where an answer goes to (Fetch Metadata); browsers set it, and pages cannot.
 const FETCH_DESTINATION: HeaderName = HeaderName::from_static("sec-fetch-dest");
@@ -33,7 +33,7 @@ pub(super) fn set_cookie(value: &str, base: &str) -> String {
     format!("{PREFIX}{name}={value}; Path={base}/smart; HttpOnly; Secure; SameSite=None; Partitioned")
 }
 
-fn cookies(headers: &HeaderMap) -> [Option<&str>; MOST_COOKIES] {
+fn cookies(headers: &HeaderMap) -> [Option<&str>; MAX_COOKIES] {
     let lines = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok());
     let pairs = lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
     let mut values = pairs.filter(|(name, _)| name.starts_with(PREFIX)).map(|(_, value)| value);

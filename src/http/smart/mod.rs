@@ -5,12 +5,12 @@
 //! - `around` is what their requests pass, `browser` reads who is asking, `answer` writes a page's headers.
 
 mod answer;
-mod around;
 pub(super) mod asset;
 mod browser;
 pub(super) mod callback;
 pub(super) mod keys;
 pub(super) mod launch;
+mod layers;
 pub(super) mod page;
 
-pub(super) use around::around_pages;
+pub(super) use layers::around_pages;

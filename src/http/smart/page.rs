@@ -11,8 +11,8 @@ use axum::response::{IntoResponse, Response};
 use url::form_urlencoded;
 
 use super::answer::answer;
-use super::around::MOST_BYTES;
 use super::browser::browser;
+use super::layers::MAX_BYTES;
 use crate::http::HttpError;
 use crate::http::router::Service;
 
@@ -51,6 +51,6 @@ fn is_form(headers: &HeaderMap) -> bool {
 }
 
 async fn fields(body: Body) -> Result<Vec<(String, String)>, HttpError> {
-    let bytes = axum::body::to_bytes(body, MOST_BYTES).await.map_err(|_| HttpError::BodyTooLarge { limit: MOST_BYTES })?;
+    let bytes = axum::body::to_bytes(body, MAX_BYTES).await.map_err(|_| HttpError::BodyTooLarge { limit: MAX_BYTES })?;
     Ok(form_urlencoded::parse(&bytes).into_owned().collect())
 }

@@ -8,7 +8,7 @@ use crate::policy::evaluation::{Criterion, Evidence};
 use crate::policy::form::Question;
 use crate::policy::phrases::Phrase;
 use crate::policy::prose::{capitalised, each_once};
-use crate::policy::response::Response;
+use crate::policy::response::InjectionResponse;
 use crate::policy::verdict::Verdict;
 
 /// More resources than anybody reads for one criterion; a chart of any size yields a result of bounded size.
@@ -83,7 +83,7 @@ impl<'a> Assessment<'a> {
     }
 
     /// What an injection did, as an assessment of it.
-    pub(crate) fn from_response(response: Response<'a>) -> Self {
+    pub(crate) fn from_response(response: InjectionResponse<'a>) -> Self {
         let whole = Self::new(response.verdict).settled_by(&response.missing).resting_on(response.evidence);
         response.found.into_iter().fold(whole, Self::found)
     }
@@ -94,7 +94,7 @@ impl<'a> Assessment<'a> {
     }
 
     /// Puts what another injection's response found and lacks behind its own; its verdict stands.
-    pub(crate) fn with_response(self, response: Response<'a>) -> Self {
+    pub(crate) fn with_response(self, response: InjectionResponse<'a>) -> Self {
         self.joined_by(response.found, response.evidence, &response.missing)
     }
 

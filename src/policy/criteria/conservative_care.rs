@@ -5,17 +5,17 @@ use chrono::NaiveDate;
 use super::assessment::{Assessment, MAX_EVIDENCE};
 use super::first_diagnostic::{MAX_NAMED, active_in, answered, condition_evidence};
 use crate::policy::case::{Answered, OrderCase, evidence};
-use crate::policy::course::{Course, DAYS_A_WEEK, Window, courses, days_written, longest};
 use crate::policy::evaluation::{Evidence, Reference};
 use crate::policy::facts::{Label, Span, Therapy};
 use crate::policy::form::Question;
 use crate::policy::phrases::Phrase;
+use crate::policy::treatment_course::{DAYS_A_WEEK, LookbackWindow, TreatmentCourse, courses, days_written, longest};
 use crate::policy::value_sets::ValueSet;
 use crate::policy::verdict::Verdict;
 
 /// A charted interval of a course, as far as it counts.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Part<'e, 'a> {
+pub(crate) struct CoursePart<'e, 'a> {
     first: NaiveDate,
     last: NaiveDate,
     reference: &'e Reference<'a>,
@@ -23,7 +23,7 @@ pub(crate) struct Part<'e, 'a> {
     prescribed: bool,
 }
 
-impl<'a> Part<'_, 'a> {
+impl<'a> CoursePart<'_, 'a> {
     /// The resource that tells of it.
     pub(crate) fn reference(&self) -> &Reference<'a> {
         self.reference
@@ -42,29 +42,29 @@ impl<'a> Part<'_, 'a> {
 }
 
 /// The time in which therapy and medication count for an order.
-fn window(case: &OrderCase<'_, '_>) -> Window {
-    Window { first: case.dates.lookback, last: case.dates.cutoff }
+fn window(case: &OrderCase<'_, '_>) -> LookbackWindow {
+    LookbackWindow { first: case.dates.lookback, last: case.dates.cutoff }
 }
 
 /// The courses of the therapies in a value set.
-pub(crate) fn therapy_courses<'e, 'a>(case: &OrderCase<'e, 'a>, set: ValueSet) -> Vec<Course<Part<'e, 'a>>> {
+pub(crate) fn therapy_courses<'e, 'a>(case: &OrderCase<'e, 'a>, set: ValueSet) -> Vec<TreatmentCourse<CoursePart<'e, 'a>>> {
     let parts = case.facts.therapies.iter().filter(|therapy| therapy.sets.has(set)).filter_map(|therapy| {
         let (first, last) = window(case).clip(therapy.span)?;
-        Some((first, last, Part { first, last, reference: &therapy.reference, label: &therapy.label, prescribed: false }))
+        Some((first, last, CoursePart { first, last, reference: &therapy.reference, label: &therapy.label, prescribed: false }))
     });
     courses(parts.collect(), case.policy.parameters.session_gap_days)
 }
 
 /// The courses of the NSAIDs taken or prescribed.
-pub(crate) fn nsaid_courses<'e, 'a>(case: &OrderCase<'e, 'a>) -> Vec<Course<Part<'e, 'a>>> {
+pub(crate) fn nsaid_courses<'e, 'a>(case: &OrderCase<'e, 'a>) -> Vec<TreatmentCourse<CoursePart<'e, 'a>>> {
     let parts = case.facts.nsaids.iter().filter_map(|taken| {
         let (first, last) = window(case).clip(taken.span)?;
-        Some((first, last, Part { first, last, reference: &taken.reference, label: &taken.label, prescribed: taken.prescribed }))
+        Some((first, last, CoursePart { first, last, reference: &taken.reference, label: &taken.label, prescribed: taken.prescribed }))
     });
     courses(parts.collect(), case.policy.parameters.medication_gap_days)
 }
 
-fn course_evidence<'a>(case: &OrderCase<'_, 'a>, course: &Course<Part<'_, 'a>>) -> Vec<Evidence<'a>> {
+fn course_evidence<'a>(case: &OrderCase<'_, 'a>, course: &TreatmentCourse<CoursePart<'_, 'a>>) -> Vec<Evidence<'a>> {
     course.parts.iter().take(MAX_EVIDENCE).map(|part| part.evidence(case)).collect()
 }
 
@@ -118,11 +118,11 @@ fn weeks_of<'a>(
     case: &OrderCase<'_, 'a>,
     rule: &WeeksRule,
     answer: Option<Answered<'_, 'a, f64>>,
-    course: Option<&Course<Part<'_, 'a>>>,
+    course: Option<&TreatmentCourse<CoursePart<'_, 'a>>>,
     spans: impl Iterator<Item = Span>,
 ) -> Assessment<'a> {
     let proved = course.filter(|course| course.days() >= i64::from(rule.weeks * DAYS_A_WEEK));
-    let proof = |course: &Course<_>| case.say(rule.proof, &[&course.days(), &course.first, &course.last, &course.parts.len()]);
+    let proof = |course: &TreatmentCourse<_>| case.say(rule.proof, &[&course.days(), &course.first, &course.last, &course.parts.len()]);
     let by_form = |weeks: f64| case.say(Phrase::WeeksByForm, &[&weeks, &rule.weeks]);
     let answer_evidence = answer.map(|answer| case.answer_evidence(answer.form, rule.question, &answer.value));
     match (answer.map(|answer| answer.value), proved) {

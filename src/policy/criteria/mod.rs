@@ -10,7 +10,7 @@ mod subsequent;
 mod visit;
 
 pub(crate) use assessment::Assessment;
-pub(crate) use conservative_care::{Part, nsaid_courses, nsaids_not_tolerated, therapy_courses};
+pub(crate) use conservative_care::{CoursePart, nsaid_courses, nsaids_not_tolerated, therapy_courses};
 pub(crate) use first_diagnostic::{active_in, earliest_onset, first_diagnostic, has_examination, latest_finding};
 pub(crate) use history_known::history_known;
 pub(crate) use neurotomy::neurotomy;

@@ -79,7 +79,7 @@ fn pain_recurred<'a>(case: &SiteCase<'_, 'a>) -> Assessment<'a> {
 fn either<'a>(
     case: &SiteCase<'_, 'a>,
     places: impl Iterator<Item = usize>,
-    did: fn(&SiteCase<'_, 'a>, usize) -> crate::policy::response::Response<'a>,
+    did: fn(&SiteCase<'_, 'a>, usize) -> crate::policy::response::InjectionResponse<'a>,
 ) -> Assessment<'a> {
     let responses: Vec<_> = places.map(|place| did(case, place)).collect();
     let verdict = responses.iter().fold(Verdict::NotMet, |verdict, response| verdict.or(response.verdict));

@@ -8,7 +8,7 @@ use sij_cds::app::{App, Ports};
 use sij_cds::clock::{Clock, FixedClock};
 use sij_cds::config::Config;
 use sij_cds::ids::RandomIds;
-use sij_cds::ledger::{Archive, Kept, Ledger, Place, Verification, Verified, Wanted, new_key_line};
+use sij_cds::ledger::{Archive, ChainPosition, Ledger, OpenedRecord, Verification, Verified, Wanted, new_key_line};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteRow};
 use sqlx::{ConnectOptions as _, Row as _, SqliteConnection};
 use tempfile::TempDir;
@@ -90,9 +90,9 @@ impl Keeping {
     }
 
     /// All records, chain by chain.
-    pub(crate) async fn records(&self) -> Vec<Kept> {
+    pub(crate) async fn records(&self) -> Vec<OpenedRecord> {
         let archive = self.archive().await;
-        let (mut place, mut records) = (Place::BEGINNING, Vec::new());
+        let (mut place, mut records) = (ChainPosition::BEGINNING, Vec::new());
         loop {
             let page = archive.page(place, &Wanted::default()).await.unwrap();
             let Some(last) = page.last() else { break };
@@ -152,11 +152,11 @@ impl Keeping {
 }
 
 /// What was sealed of a record.
-pub(crate) fn content(record: &Kept) -> Value {
+pub(crate) fn content(record: &OpenedRecord) -> Value {
     serde_json::from_slice(record.content.as_deref().expect("it has a content")).unwrap()
 }
 
 /// What a list shows of a record.
-pub(crate) fn summary(record: &Kept) -> Value {
+pub(crate) fn summary(record: &OpenedRecord) -> Value {
     serde_json::from_slice(&record.summary).unwrap()
 }

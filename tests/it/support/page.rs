@@ -5,9 +5,9 @@ use std::sync::LazyLock;
 
 use serde_json::{Value, json};
 use sij_cds::cds_hooks::{Prefetch, read};
-use sij_cds::evidence::{Gathered, Kind, PrefetchKeys, Prefetched, Reading, ReadingOptions};
+use sij_cds::evidence::{Kind, PatientRecord, PrefetchKeys, Prefetched, Reading, ReadingOptions};
 use sij_cds::page::{
-    About, CurrentAnswers, FieldFaults, FormDefinition, Frame, PageCase, PageView, Standing, Submission, Timeline, Unread, Words, html,
+    About, CurrentAnswers, FieldFaults, FormDefinition, Frame, PageCase, PageView, SaveState, Submission, Timeline, Unread, Words, html,
 };
 use sij_cds::policy::{Evaluation, Facts, Inquiry, Policy, PolicyFile, Reference, evaluate, prefill};
 
@@ -49,7 +49,7 @@ pub(crate) struct PageSample {
     pub(crate) focus: Option<String>,
     /// The items judged as not saved.
     pub(crate) items: Option<Value>,
-    pub(crate) standing: Standing,
+    pub(crate) standing: SaveState,
     pub(crate) patient: String,
     pub(crate) plan_name: String,
     pub(crate) policy_url: Option<String>,
@@ -65,7 +65,7 @@ impl PageSample {
             faults: FieldFaults::new(),
             focus: None,
             items: None,
-            standing: Standing::Open,
+            standing: SaveState::Open,
             patient: "Patient of the story, born 1961-04-02".to_owned(),
             plan_name: "Example Health Plan".to_owned(),
             policy_url: Some("https://payer.example.org/policies/sij".to_owned()),
@@ -123,7 +123,7 @@ impl PageSample {
         self
     }
 
-    pub(crate) fn standing(self, standing: Standing) -> Self {
+    pub(crate) fn standing(self, standing: SaveState) -> Self {
         Self { standing, ..self }
     }
 
@@ -150,7 +150,7 @@ impl PageSample {
 
     fn view_of(&self, recorded: &Evaluation<'_>, preview: Option<&Evaluation<'_>>, facts: &Facts<'_>) -> PageView {
         let order = preview.unwrap_or(recorded).orders.first().expect("an order in scope");
-        let timeline = Timeline::of(&WORDS, &POLICY, facts, order, day_of_the_fixtures().date_naive());
+        let timeline = Timeline::new(&WORDS, &POLICY, facts, order, day_of_the_fixtures().date_naive());
         let case = PageCase {
             words: &WORDS,
             policy: &POLICY,
@@ -170,7 +170,7 @@ impl PageSample {
             },
             standing: &self.standing,
         };
-        PageView::of(&case).expect("the order is in the evaluation")
+        PageView::new(&case).expect("the order is in the evaluation")
     }
 
     pub(crate) fn html(&self) -> String {
@@ -186,7 +186,7 @@ pub(crate) fn frame() -> Frame<'static> {
 pub(crate) fn judged<T>(request: &str, act: impl FnOnce(&Evaluation<'_>, &Facts<'_>) -> T) -> T {
     let keys: PrefetchKeys = Kind::ALL.into_iter().map(|kind| (kind.name().to_owned(), kind)).collect();
     let call = read::<Prefetched<'_>>(request, |_| true).unwrap();
-    let gathered = Gathered::of_orders(call.context.order_resources());
+    let gathered = PatientRecord::of_orders(call.context.order_resources());
     let patient = call.context.patient_id.to_string();
     let (_, prefetch) = call.without_prefetch();
     let gathered = match prefetch {

@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 use sij_cds::app::{Dialects, Policies, Services};
 use sij_cds::cds_hooks::{FormOffer, Hook, Options, Prefetch, Presentation, cards, read};
 use sij_cds::config::Dialect;
-use sij_cds::evidence::{Gathered, RawPrefetch, Reading, ReadingOptions};
+use sij_cds::evidence::{PatientRecord, RawPrefetch, Reading, ReadingOptions};
 use sij_cds::ids::{IdSource, SequentialIds};
 use sij_cds::policy::{Evaluation, Inquiry, Reference, evaluate};
 
@@ -67,7 +67,7 @@ pub(crate) fn presenting<'p, 'a>(orders: &'p [(usize, &'a RawValue)]) -> Present
         user_id: "Practitioner/d1",
         hook: Hook::OrderSign,
         options: &OPTIONS,
-        dialect: DIALECTS.of(Dialect::Standard),
+        dialect: DIALECTS.get(Dialect::Standard),
         form: None,
         therapy_order_code: None,
         coverage_note: None,
@@ -94,7 +94,7 @@ impl Showing {
             user_id: decided.user_id,
             hook: self.hook,
             options: &self.options,
-            dialect: DIALECTS.of(self.dialect),
+            dialect: DIALECTS.get(self.dialect),
             form: self.form,
             therapy_order_code: self.therapy_order_code,
             ..presenting(decided.orders)
@@ -129,7 +129,7 @@ struct Decided<'d, 'a> {
 /// The answers to a request that is decided once, as each client wants them.
 pub(crate) fn texts(request: &str, showings: &[Showing]) -> Vec<String> {
     let call = read::<RawPrefetch<'_>>(request, |_| true).expect("a call");
-    let gathered = Gathered::of_orders(call.context.order_resources());
+    let gathered = PatientRecord::of_orders(call.context.order_resources());
     let gathered = match call.prefetch {
         Prefetch::Read(prefetch) => gathered.with_each(&prefetch, &SERVICES.prefetch_keys),
         Prefetch::Raw(raw) => {

@@ -14,8 +14,8 @@ use super::application::{Answer, App};
 use super::call_error::CallError;
 use super::ports::Ports;
 use crate::auth::VerifiedClient;
-use crate::cds_hooks::{Hook, Told, read_feedback};
-use crate::ledger::{Entry, EntryKind, Standing, Underway};
+use crate::cds_hooks::{CardFeedback, Hook, read_feedback};
+use crate::ledger::{Entry, EntryKind, LedgerHealth, PendingWrite};
 
 /// Refused callers of this long are counted together.
 const MINUTE: TimeDelta = TimeDelta::minutes(1);
@@ -107,12 +107,12 @@ impl Ports {
 /// An answer that may not leave yet, because it is not kept yet.
 #[derive(Debug)]
 #[must_use]
-pub struct HeldAnswer {
+pub struct PendingAnswer {
     answer: Answer,
-    underway: Underway,
+    underway: PendingWrite,
 }
 
-impl HeldAnswer {
+impl PendingAnswer {
     /// The call's hook.
     #[must_use]
     pub fn hook(&self) -> Hook {
@@ -131,9 +131,9 @@ impl HeldAnswer {
 
 impl App {
     /// Begins to keep entries, and an answer back until they are durable.
-    pub(super) fn begin_keeping(&self, entries: Vec<Entry<'_>>, answer: Answer) -> Result<HeldAnswer, CallError> {
+    pub(super) fn begin_keeping(&self, entries: Vec<Entry<'_>>, answer: Answer) -> Result<PendingAnswer, CallError> {
         let underway = self.ports().ledger.begin_keeping(entries).map_err(|_| CallError::NotRecorded)?;
-        Ok(HeldAnswer { answer, underway })
+        Ok(PendingAnswer { answer, underway })
     }
 
     /// Keeps an entry; it is durable when this returns.
@@ -199,11 +199,11 @@ impl App {
         let calls = self.ports().ledger.calls_of_cards(&wanted).await;
         let call_of = |card: Uuid| calls.iter().flatten().find(|(known, _)| *known == card).map(|(_, call)| *call);
         let card = |id: Option<Uuid>| Card { id, about: id.and_then(call_of), can_tell: calls.is_some() };
-        let told: Vec<(Told<'_>, Card)> = told.into_iter().zip(ids.into_iter().map(card)).collect();
+        let told: Vec<(CardFeedback<'_>, Card)> = told.into_iter().zip(ids.into_iter().map(card)).collect();
         if self.ports().ledger.is_on() {
             self.keep(told.iter().map(|(told, card)| self.feedback_entry(client, told, *card, now)).collect()).await?;
         }
-        for (Told { feedback, .. }, card) in &told {
+        for (CardFeedback { feedback, .. }, card) in &told {
             self.figures().fed_back(client, feedback);
             let (is_uuid, is_known, card) = (card.id.is_some(), card.is_known(), card.id.unwrap_or_default());
             let accepted = feedback.accepted_suggestions();
@@ -213,19 +213,19 @@ impl App {
         Ok(())
     }
 
-    fn feedback_entry(&self, client: &VerifiedClient, told: &Told<'_>, card: Card, now: DateTime<Utc>) -> Entry<'static> {
+    fn feedback_entry(&self, client: &VerifiedClient, told: &CardFeedback<'_>, card: Card, now: DateTime<Utc>) -> Entry<'static> {
         let mut entry = Entry::new(self.ports().ids.new_id(), EntryKind::Feedback, now);
         entry.client = Some(client.name().to_owned());
         entry.tenant = client.tenant().map(str::to_owned);
         entry.status = Some(200);
         (entry.card, entry.about) = (card.id, card.about);
         entry.summary = json!({ "outcome": told.feedback.outcome, "cardIsKnown": card.is_known() }).to_string().into_bytes();
-        entry.content = vec![super::recording::Members::default().raw("feedback", told.raw.get().as_bytes()).finish().into()];
+        entry.content = vec![super::recording::JsonMembers::default().raw("feedback", told.raw.get().as_bytes()).finish().into()];
         entry
     }
 
     /// How the ledger stands.
-    pub async fn ledger_standing(&self) -> Standing {
+    pub async fn ledger_standing(&self) -> LedgerHealth {
         self.ports().ledger.standing().await
     }
 }

@@ -17,7 +17,7 @@ use crate::http::router::Service;
 const DEADLINE: Duration = Duration::from_mins(1);
 
 /// The largest form that is read, in bytes.
-pub(super) const MOST_BYTES: usize = 64 * 1024;
+pub(super) const MAX_BYTES: usize = 64 * 1024;
 
 /// Puts what every page passes around `pages`; users of the app take no places of hook calls.
 pub(in crate::http) fn around_pages(pages: Router<Service>, server: &ServerConfig) -> Router<Service> {

@@ -11,36 +11,36 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use super::peer::network;
 
 /// How many each address holds; none that holds none.
-type Counts = Arc<Mutex<HashMap<IpAddr, usize>>>;
+type AddressCounts = Arc<Mutex<HashMap<IpAddr, usize>>>;
 
 /// The places for connections.
 #[derive(Clone, Debug)]
-pub(super) struct Places {
+pub(super) struct ConnectionLimits {
     all: Arc<Semaphore>,
     of_one_address: usize,
-    by_address: Counts,
+    by_address: AddressCounts,
 }
 
 /// A place that a connection has as long as this is held.
 #[derive(Debug)]
-pub(super) struct Place {
+pub(super) struct ConnectionPermit {
     _place: Option<OwnedSemaphorePermit>,
-    held: Option<(IpAddr, Counts)>,
+    held: Option<(IpAddr, AddressCounts)>,
 }
 
-impl Places {
+impl ConnectionLimits {
     pub(super) fn new(all: NonZeroUsize, of_one_address: NonZeroUsize) -> Self {
         Self { all: Arc::new(Semaphore::new(all.get())), of_one_address: of_one_address.get(), by_address: Arc::default() }
     }
 
     /// The next free place.
-    pub(super) async fn next(&self) -> Place {
+    pub(super) async fn next(&self) -> ConnectionPermit {
         // The places are never closed, so there is one in the end.
-        Place { _place: Arc::clone(&self.all).acquire_owned().await.ok(), held: None }
+        ConnectionPermit { _place: Arc::clone(&self.all).acquire_owned().await.ok(), held: None }
     }
 
     /// The same place, held for an address; `None` if that has as many as it may.
-    pub(super) fn held_by(&self, mut place: Place, address: IpAddr) -> Option<Place> {
+    pub(super) fn held_by(&self, mut place: ConnectionPermit, address: IpAddr) -> Option<ConnectionPermit> {
         let address = network(address);
         let mut by_address = self.by_address.lock().unwrap_or_else(PoisonError::into_inner);
         let held = by_address.entry(address).or_default();
@@ -53,7 +53,7 @@ impl Places {
     }
 }
 
-impl Drop for Place {
+impl Drop for ConnectionPermit {
     fn drop(&mut self) {
         let Some((address, by_address)) = self.held.take() else { return };
         let mut by_address = by_address.lock().unwrap_or_else(PoisonError::into_inner);
@@ -73,7 +73,7 @@ mod tests {
     #[tokio::test]
     async fn an_address_has_so_many_places_and_gives_them_back() {
         let [all, of_one] = [4, 2].map(|places| NonZeroUsize::new(places).expect("not zero"));
-        let places = Places::new(all, of_one);
+        let places = ConnectionLimits::new(all, of_one);
         let [one, other] = ["2001:db8::1", "2001:db8:0:1::1"].map(|text| text.parse().expect("an address"));
         let first = places.held_by(places.next().await, one);
         let second = places.held_by(places.next().await, "2001:db8::2".parse().expect("an address"));

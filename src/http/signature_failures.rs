@@ -15,25 +15,25 @@ use super::peer::network;
 const WINDOW: Duration = Duration::from_mins(1);
 
 /// The most addresses remembered; when there are more, all are forgotten. Who has so many is not stopped by this.
-const MOST_ADDRESSES: usize = 10_000;
+const MAX_ADDRESSES: usize = 10_000;
 
 /// What was forged from where, lately.
 #[derive(Debug)]
-pub(super) struct Forgers {
+pub(super) struct SignatureFailures {
     /// Forged tokens in one window, after which an address is not listened to for the rest of it.
     most: u32,
-    by_address: Mutex<HashMap<IpAddr, Window>>,
+    by_address: Mutex<HashMap<IpAddr, FailureWindow>>,
 }
 
 #[derive(Debug)]
-struct Window {
+struct FailureWindow {
     since: Instant,
     forged: u32,
     /// Whether a client of ours calls from there, too: then it is listened to.
     has_client: bool,
 }
 
-impl Forgers {
+impl SignatureFailures {
     pub(super) fn new(most: NonZeroU32) -> Self {
         Self { most: most.get(), by_address: Mutex::default() }
     }
@@ -55,21 +55,21 @@ impl Forgers {
         self.with(address, |window| window.has_client = true);
     }
 
-    fn with(&self, address: IpAddr, change: impl FnOnce(&mut Window)) {
+    fn with(&self, address: IpAddr, change: impl FnOnce(&mut FailureWindow)) {
         let mut by_address = self.by_address.lock().unwrap_or_else(PoisonError::into_inner);
-        if by_address.len() >= MOST_ADDRESSES {
+        if by_address.len() >= MAX_ADDRESSES {
             by_address.clear();
         }
-        let window = by_address.entry(network(address)).or_insert_with(|| Window::begun(false));
+        let window = by_address.entry(network(address)).or_insert_with(|| FailureWindow::begun(false));
         if window.since.elapsed() >= WINDOW {
             // Who called in the last window is taken to call in this one.
-            *window = Window::begun(window.has_client && window.since.elapsed() < 2 * WINDOW);
+            *window = FailureWindow::begun(window.has_client && window.since.elapsed() < 2 * WINDOW);
         }
         change(window);
     }
 }
 
-impl Window {
+impl FailureWindow {
     fn begun(has_client: bool) -> Self {
         Self { since: Instant::now(), forged: 0, has_client }
     }
@@ -81,8 +81,8 @@ mod tests {
 
     const MOST: u32 = 3;
 
-    fn forgers() -> Forgers {
-        Forgers::new(NonZeroU32::new(MOST).expect("not zero"))
+    fn forgers() -> SignatureFailures {
+        SignatureFailures::new(NonZeroU32::new(MOST).expect("not zero"))
     }
 
     fn address(text: &str) -> IpAddr {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use metrics::Counter;
 
-use super::manner::OrderPlan;
+use super::client_options::OrderPlan;
 use super::policies::Policies;
 use crate::auth::VerifiedClient;
 use crate::cds_hooks::{Feedback, Hook, Outcome};
@@ -20,12 +20,12 @@ const OTHER_REASON: &str = "other";
 
 /// The counters that are found without a search, and the words that labels may hold.
 #[derive(Debug)]
-pub(super) struct Figures {
+pub(super) struct DecisionMetrics {
     verdicts: Vec<[Counter; 3]>,
     override_reasons: BTreeSet<String>,
 }
 
-impl Figures {
+impl DecisionMetrics {
     pub(super) fn new(policies: &Policies) -> Self {
         let counters = |id: &CriterionId| [Verdict::Met, Verdict::NotMet, Verdict::Unknown].map(|verdict| verdict_counter(*id, verdict));
         let reasons = policies.all().flat_map(|policy| &policy.wording.override_reasons);

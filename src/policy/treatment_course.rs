@@ -16,7 +16,7 @@ pub(crate) fn days_written(first: NaiveDate, last: NaiveDate) -> String {
 
 /// Intervals that belong together.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Course<T> {
+pub(crate) struct TreatmentCourse<T> {
     pub first: NaiveDate,
     pub last: NaiveDate,
     /// What it is made of, oldest first.
@@ -25,7 +25,7 @@ pub(crate) struct Course<T> {
     pub joined: bool,
 }
 
-impl<T> Course<T> {
+impl<T> TreatmentCourse<T> {
     /// Its length in days, both ends counted.
     pub(crate) fn days(&self) -> i64 {
         (self.last - self.first).num_days() + 1
@@ -34,12 +34,12 @@ impl<T> Course<T> {
 
 /// The time in which therapy and medication count.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Window {
+pub(crate) struct LookbackWindow {
     pub first: NaiveDate,
     pub last: NaiveDate,
 }
 
-impl Window {
+impl LookbackWindow {
     /// The part of a span that counts, if any; one still going on lasts to the window's end.
     pub(crate) fn clip(self, span: Span) -> Option<(NaiveDate, NaiveDate)> {
         let (first, last) = match span {
@@ -53,10 +53,10 @@ impl Window {
 }
 
 /// Joins intervals whose next begins at most `gap_days` after the last ends.
-pub(crate) fn courses<T: Ord>(mut intervals: Vec<(NaiveDate, NaiveDate, T)>, gap_days: u32) -> Vec<Course<T>> {
+pub(crate) fn courses<T: Ord>(mut intervals: Vec<(NaiveDate, NaiveDate, T)>, gap_days: u32) -> Vec<TreatmentCourse<T>> {
     intervals.sort();
     intervals.dedup();
-    let mut courses: Vec<Course<T>> = Vec::new();
+    let mut courses: Vec<TreatmentCourse<T>> = Vec::new();
     for (first, last, part) in intervals {
         match courses.last_mut() {
             Some(course) if first <= plus_days(course.last, gap_days) => {
@@ -64,14 +64,14 @@ pub(crate) fn courses<T: Ord>(mut intervals: Vec<(NaiveDate, NaiveDate, T)>, gap
                 course.last = course.last.max(last);
                 course.parts.push(part);
             }
-            Some(_) | None => courses.push(Course { first, last, parts: vec![part], joined: false }),
+            Some(_) | None => courses.push(TreatmentCourse { first, last, parts: vec![part], joined: false }),
         }
     }
     courses
 }
 
 /// The longest course; of equal ones the latest.
-pub(crate) fn longest<T>(courses: Vec<Course<T>>) -> Option<Course<T>> {
+pub(crate) fn longest<T>(courses: Vec<TreatmentCourse<T>>) -> Option<TreatmentCourse<T>> {
     courses.into_iter().max_by_key(|course| (course.days(), course.last))
 }
 
@@ -90,7 +90,7 @@ mod tests {
 
     #[test]
     fn a_length_counts_both_ends() {
-        let course = Course { first: date(0), last: date(41), parts: vec![()], joined: false };
+        let course = TreatmentCourse { first: date(0), last: date(41), parts: vec![()], joined: false };
         assert_eq!(course.days(), 42);
     }
 
@@ -107,7 +107,7 @@ mod tests {
 
     #[test]
     fn a_span_is_clipped_to_the_window_at_both_ends() {
-        let window = Window { first: date(10), last: date(20) };
+        let window = LookbackWindow { first: date(10), last: date(20) };
         assert_eq!(window.clip(Span::Days(date(0), date(30))), Some((date(10), date(20))));
         assert_eq!(window.clip(Span::Since(date(15))), Some((date(15), date(20))));
         for outside in [Span::Days(date(0), date(9)), Span::Since(date(21)), Span::Unproven, Span::Days(date(18), date(12))] {

@@ -7,23 +7,23 @@ use chrono::{DateTime, TimeDelta, Utc};
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
-use super::error::Trouble;
+use super::error::ExchangeError;
 
 /// How long it is used.
 const FRESH: TimeDelta = TimeDelta::minutes(5);
 
 /// What was fetched last.
 #[derive(Debug)]
-pub(super) struct Kept<T>(Mutex<Option<Attempt<T>>>);
+pub(super) struct Cached<T>(Mutex<Option<Attempt<T>>>);
 
 #[derive(Debug)]
 struct Attempt<T> {
     ended: Instant,
     fetched: DateTime<Utc>,
-    outcome: Result<Arc<T>, Trouble>,
+    outcome: Result<Arc<T>, ExchangeError>,
 }
 
-impl<T> Default for Kept<T> {
+impl<T> Default for Cached<T> {
     fn default() -> Self {
         Self(Mutex::new(None))
     }
@@ -37,9 +37,13 @@ impl<T> Attempt<T> {
     }
 }
 
-impl<T> Kept<T> {
+impl<T> Cached<T> {
     /// What is kept, or else what `fetch` brings.
-    pub(super) async fn get(&self, now: DateTime<Utc>, fetch: impl Future<Output = Result<T, Trouble>>) -> Result<Arc<T>, Trouble> {
+    pub(super) async fn get(
+        &self,
+        now: DateTime<Utc>,
+        fetch: impl Future<Output = Result<T, ExchangeError>>,
+    ) -> Result<Arc<T>, ExchangeError> {
         let asked = Instant::now();
         let mut last = self.0.lock().await;
         if let Some(attempt) = last.as_ref().filter(|attempt| attempt.serves(asked, now)) {

@@ -12,19 +12,19 @@ use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::chart::{Chart, ReadingOptions};
+use super::chart::{ChartReader, ReadingOptions};
 use super::coverage::Insurance;
 use super::index::id_in;
 use super::kind::Kind;
 use super::member_coverage::CoverageFound;
 use super::orders::{DraftKind, DraftOrder, Replaced, UnreadDraft};
+use super::patient_matcher::PatientMatcher;
 use super::procedures::ProcedureFacts;
 use super::record::{PrefetchKeys, Record};
-use super::referred::{self, Payors, Unresolved};
 use super::resource::{BundleView, Resource, Unreadable};
 use super::source::Sources;
-use super::subject::Subject;
 use super::text::Text;
+use super::unresolved_references::{self, PayorLookup, Unresolved};
 use crate::policy::{Facts, Order, Policy, Reference, UnreadableOrder};
 
 /// A prefetch object: each key with what it holds.
@@ -81,7 +81,7 @@ const UNREADABLE_COVERAGE: &str = "a Coverage could not be read";
 
 /// Everything a call brings about one patient.
 #[derive(Debug)]
-pub struct Gathered<'a> {
+pub struct PatientRecord<'a> {
     record: Record<'a>,
     drafts: Vec<DraftOrder<'a>>,
     unread_drafts: Vec<UnreadDraft<'a>>,
@@ -90,11 +90,11 @@ pub struct Gathered<'a> {
     replaced: OnceLock<Replaced>,
 }
 
-impl<'a> Gathered<'a> {
+impl<'a> PatientRecord<'a> {
     /// Reads the draft orders; the record is still empty.
     #[must_use]
     pub fn of_orders(entries: impl IntoIterator<Item = (Option<Cow<'a, str>>, Option<&'a RawValue>)>) -> Self {
-        let mut gathered = Self {
+        let mut patient_record = Self {
             record: Record::default(),
             drafts: Vec::new(),
             unread_drafts: Vec::new(),
@@ -104,16 +104,16 @@ impl<'a> Gathered<'a> {
         for (position, (full_url, raw)) in entries.into_iter().enumerate() {
             let Some(raw) = raw else { continue };
             let full_url = full_url.map(Text);
-            match Resource::read_single(raw, &mut gathered.unreadable).at(full_url.clone()) {
+            match Resource::read_single(raw, &mut patient_record.unreadable).at(full_url.clone()) {
                 Resource::ServiceRequest(view) => {
-                    gathered.drafts.push(DraftOrder { full_url, ..DraftOrder::new(DraftKind::ServiceRequest, *view, position, raw) });
+                    patient_record.drafts.push(DraftOrder { full_url, ..DraftOrder::new(DraftKind::ServiceRequest, *view, position, raw) });
                 }
                 Resource::Unread(view) if view.kind == "ServiceRequest" => {
-                    gathered.unread_drafts.push(UnreadDraft { view: *view, position, is_asked: true });
+                    patient_record.unread_drafts.push(UnreadDraft { view: *view, position, is_asked: true });
                 }
-                resource @ (Resource::Practitioner(_) | Resource::PractitionerRole(_)) => gathered.record.add(resource),
-                Resource::Medication(view) => gathered.record.medications.push(*view),
-                Resource::Condition(view) => gathered.record.drafted_conditions.push(*view),
+                resource @ (Resource::Practitioner(_) | Resource::PractitionerRole(_)) => patient_record.record.add(resource),
+                Resource::Medication(view) => patient_record.record.medications.push(*view),
+                Resource::Condition(view) => patient_record.record.drafted_conditions.push(*view),
                 Resource::Procedure(_)
                 | Resource::MedicationStatement(_)
                 | Resource::MedicationRequest(_)
@@ -129,7 +129,7 @@ impl<'a> Gathered<'a> {
                 | Resource::Other => {}
             }
         }
-        gathered
+        patient_record
     }
 
     pub(super) fn add_draft(&mut self, draft: DraftOrder<'a>) {
@@ -185,36 +185,41 @@ impl<'a> Gathered<'a> {
 
     /// Adds the pages a search for a type brought, and why they are not all.
     #[must_use]
-    pub fn with_fetched<'b>(self, kind: Kind, pages: &'b [Bytes], missing: Option<&'static str>) -> Gathered<'b>
+    pub fn with_fetched<'b>(self, kind: Kind, pages: &'b [Bytes], missing: Option<&'static str>) -> PatientRecord<'b>
     where
         'a: 'b,
     {
-        let mut gathered: Gathered<'b> = self;
-        let pages = gathered.bundles(pages);
-        gathered.record.add_fetched(kind, pages, missing);
-        gathered
+        let mut patient_record: PatientRecord<'b> = self;
+        let pages = patient_record.bundles(pages);
+        patient_record.record.add_fetched(kind, pages, missing);
+        patient_record
     }
 
     /// Adds what searches for resources that others refer to brought: for each search its type, its pages, and why they
     /// are not all. What is then still not in the record is noted where it is referred to.
     #[must_use]
-    pub fn with_referred<'b>(self, answers: impl IntoIterator<Item = (&'static str, &'b [Bytes], Option<&'static str>)>) -> Gathered<'b>
+    pub fn with_referred<'b>(
+        self,
+        answers: impl IntoIterator<Item = (&'static str, &'b [Bytes], Option<&'static str>)>,
+    ) -> PatientRecord<'b>
     where
         'a: 'b,
     {
-        let mut gathered: Gathered<'b> = self;
+        let mut patient_record: PatientRecord<'b> = self;
         let mut reasons = BTreeMap::new();
         for (resource_type, pages, missing) in answers {
-            let pages = gathered.bundles(pages);
-            let problem = gathered.record.add_referred(resource_type, pages);
+            let pages = patient_record.bundles(pages);
+            let problem = patient_record.record.add_referred(resource_type, pages);
             if let Some(reason) = missing.or(problem) {
                 reasons.entry(resource_type).or_insert(reason);
             }
         }
-        for Unresolved { referring, resource_type, .. } in referred::unresolved(&gathered.record, &gathered.drafts, Payors::Nameless) {
-            gathered.record.note_unresolved(referring, reasons.get(resource_type).copied().unwrap_or(NOT_THERE));
+        for Unresolved { referring, resource_type, .. } in
+            unresolved_references::unresolved(&patient_record.record, &patient_record.drafts, PayorLookup::Nameless)
+        {
+            patient_record.record.note_unresolved(referring, reasons.get(resource_type).copied().unwrap_or(NOT_THERE));
         }
-        gathered
+        patient_record
     }
 
     fn bundles(&mut self, pages: &'a [Bytes]) -> Vec<BundleView<'a>> {
@@ -226,8 +231,8 @@ impl<'a> Gathered<'a> {
     /// The ids of resources that others refer to and that are not in the record, by type: Medications of medication
     /// entries without a code, Conditions that the orders' reasons name, Organizations of payors.
     #[must_use]
-    pub fn referred(&self, payors: Payors) -> BTreeMap<&'static str, Vec<String>> {
-        referred::ids(&self.record, &self.drafts, payors)
+    pub fn referred(&self, payors: PayorLookup) -> BTreeMap<&'static str, Vec<String>> {
+        unresolved_references::ids(&self.record, &self.drafts, payors)
     }
 
     /// Why a Condition that an order names as its reason could not be had.
@@ -324,8 +329,8 @@ impl<'a> Gathered<'a> {
         }
     }
 
-    fn chart<'e>(&'e self, reading: Reading<'e>) -> Chart<'e, 'a> {
-        Chart::new(reading.policy, &self.record, Subject::new(reading.patient_id), reading.options)
+    fn chart<'e>(&'e self, reading: Reading<'e>) -> ChartReader<'e, 'a> {
+        ChartReader::new(reading.policy, &self.record, PatientMatcher::new(reading.patient_id), reading.options)
     }
 }
 

@@ -25,7 +25,7 @@ const IN_TIME: Duration = Duration::from_secs(5);
 pub(super) struct CalledHook(pub(super) Hook);
 
 /// A request, answered.
-pub(super) struct Answered<'r> {
+pub(super) struct AnsweredRequest<'r> {
     pub(super) method: &'r Method,
     /// The route that was matched, not the path as called.
     pub(super) route: &'r str,
@@ -36,7 +36,7 @@ pub(super) struct Answered<'r> {
     pub(super) latency: Duration,
 }
 
-impl Answered<'_> {
+impl AnsweredRequest<'_> {
     /// Counts it.
     pub(super) fn count(self) {
         let status = self.status.as_u16().to_string();

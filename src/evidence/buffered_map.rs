@@ -9,22 +9,22 @@ use serde_json::value::RawValue;
 use super::text::Text;
 
 /// A member that was passed.
-pub(super) type Passed<'a> = (Text<'a>, &'a RawValue);
+pub(super) type BufferedEntry<'a> = (Text<'a>, &'a RawValue);
 
 /// An object whose first members have been passed.
-pub(super) struct Replay<'a, A> {
-    passed: vec::IntoIter<Passed<'a>>,
+pub(super) struct BufferedMap<'a, A> {
+    passed: vec::IntoIter<BufferedEntry<'a>>,
     value: Option<&'a RawValue>,
     rest: A,
 }
 
-impl<'a, A> Replay<'a, A> {
-    pub(super) fn new(passed: Vec<Passed<'a>>, rest: A) -> Self {
+impl<'a, A> BufferedMap<'a, A> {
+    pub(super) fn new(passed: Vec<BufferedEntry<'a>>, rest: A) -> Self {
         Self { passed: passed.into_iter(), value: None, rest }
     }
 }
 
-impl<'de, A: MapAccess<'de>> MapAccess<'de> for Replay<'de, A> {
+impl<'de, A: MapAccess<'de>> MapAccess<'de> for BufferedMap<'de, A> {
     type Error = A::Error;
 
     fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, A::Error> {

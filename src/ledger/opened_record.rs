@@ -4,20 +4,20 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::chain::Record;
+use super::chain_position::ChainPosition;
 use super::entry::EntryKind;
 use super::error::LedgerError;
 use super::keys::KeyRing;
-use super::place::Place;
 
 /// A record, opened.
 #[derive(Clone, Debug)]
-pub struct Kept {
+pub struct OpenedRecord {
     /// Of a call, the assertion id.
     pub id: Uuid,
     /// What it tells of.
     pub kind: EntryKind,
     /// Where it stands.
-    pub place: Place,
+    pub place: ChainPosition,
     /// By which instance.
     pub instance: String,
     /// When the call arrived.
@@ -59,7 +59,7 @@ pub(super) enum Depth {
     Content,
 }
 
-impl Kept {
+impl OpenedRecord {
     pub(super) fn open(record: Record, keys: &KeyRing, depth: Depth) -> Result<Self, LedgerError> {
         let Record { chain, sequence, instance, recorded_at, sealed, .. } = record;
         let key = keys.of_id(&sealed.key_id);
@@ -70,7 +70,7 @@ impl Kept {
             content,
             id: sealed.id,
             kind: sealed.kind,
-            place: Place { chain, sequence },
+            place: ChainPosition { chain, sequence },
             instance,
             received_at: sealed.received_at(),
             recorded_at: DateTime::from_timestamp_micros(recorded_at).unwrap_or_default(),

@@ -22,7 +22,7 @@ pub(super) struct Unresolved {
 
 /// Which payors' Organizations are looked up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Payors {
+pub enum PayorLookup {
     /// Of those that have no name of their own.
     Nameless,
     /// Of all, for their identifiers.
@@ -30,7 +30,7 @@ pub enum Payors {
 }
 
 /// The ids to look up, by type.
-pub(super) fn ids(record: &Record<'_>, drafts: &[DraftOrder<'_>], payors: Payors) -> BTreeMap<&'static str, Vec<String>> {
+pub(super) fn ids(record: &Record<'_>, drafts: &[DraftOrder<'_>], payors: PayorLookup) -> BTreeMap<&'static str, Vec<String>> {
     let mut by_type: BTreeMap<&'static str, BTreeSet<String>> = BTreeMap::new();
     for Unresolved { resource_type, ids, .. } in unresolved(record, drafts, payors) {
         by_type.entry(resource_type).or_default().extend(ids);
@@ -39,8 +39,8 @@ pub(super) fn ids(record: &Record<'_>, drafts: &[DraftOrder<'_>], payors: Payors
 }
 
 /// What is lacking without the resources referred to. An insurer that the Coverage itself names is not.
-pub(super) fn unresolved(record: &Record<'_>, drafts: &[DraftOrder<'_>], wanted: Payors) -> Vec<Unresolved> {
-    let indices = Indices::of(record);
+pub(super) fn unresolved(record: &Record<'_>, drafts: &[DraftOrder<'_>], wanted: PayorLookup) -> Vec<Unresolved> {
+    let indices = Indices::new(record);
     let statements = record.medication_statements.iter();
     let statements = statements.filter_map(|view| uncoded(view.medication_codeable_concept.as_ref(), view.medication_reference.as_ref()));
     let requests = record.medication_requests.iter();
@@ -48,7 +48,7 @@ pub(super) fn unresolved(record: &Record<'_>, drafts: &[DraftOrder<'_>], wanted:
     let reasons = drafts.iter().flat_map(|draft| draft.view.reason_reference.iter().flatten()).map(reference);
     let payors = record.coverages.iter().flat_map(|coverage| coverage.payor.iter().flatten());
     let nameless = payors
-        .filter(|payor| wanted == Payors::All || text(payor.display.as_ref()).trim().is_empty())
+        .filter(|payor| wanted == PayorLookup::All || text(payor.display.as_ref()).trim().is_empty())
         .map(|payor| text(payor.reference.as_ref()));
     let list = |kind, resource_type, ids| Unresolved { referring: Referring::List(kind), resource_type, ids };
     let found = [

@@ -6,30 +6,30 @@ use serde_json::Value;
 
 /// The conditions of one item; without any it is always asked.
 #[derive(Clone, Debug)]
-pub(super) struct Enabling {
+pub(super) struct EnableWhen {
     /// Whether one condition is enough.
     pub any: bool,
-    pub conditions: Vec<Condition>,
+    pub conditions: Vec<EnableCondition>,
 }
 
 /// One condition, as the form has it.
 #[derive(Clone, Debug, Deserialize)]
-pub(super) struct Condition {
+pub(super) struct EnableCondition {
     question: String,
     operator: String,
     #[serde(flatten)]
     expected: serde_json::Map<String, Value>,
 }
 
-impl Enabling {
+impl EnableWhen {
     /// Whether the item is asked. `answer` gives the text answered to a linkId, if any.
     pub(super) fn holds<'a>(&self, answer: impl Fn(&str) -> Option<&'a str>) -> bool {
-        let holds = |condition: &Condition| condition.holds(answer(&condition.question));
+        let holds = |condition: &EnableCondition| condition.holds(answer(&condition.question));
         self.conditions.is_empty() || if self.any { self.conditions.iter().any(holds) } else { self.conditions.iter().all(holds) }
     }
 }
 
-impl Condition {
+impl EnableCondition {
     fn holds(&self, answer: Option<&str>) -> bool {
         let expected = self.expected.iter().find(|(name, _)| name.starts_with("answer")).map(|(_, value)| plain(value)).unwrap_or_default();
         let ordered = || order(answer?, &expected);
@@ -66,8 +66,8 @@ fn order(answer: &str, expected: &str) -> Option<std::cmp::Ordering> {
 mod tests {
     use super::*;
 
-    fn enabling(json: &str) -> Enabling {
-        Enabling { any: true, conditions: vec![serde_json::from_str(json).expect("a condition")] }
+    fn enabling(json: &str) -> EnableWhen {
+        EnableWhen { any: true, conditions: vec![serde_json::from_str(json).expect("a condition")] }
     }
 
     #[test]
@@ -90,6 +90,6 @@ mod tests {
 
     #[test]
     fn without_conditions_an_item_is_asked() {
-        assert!(Enabling { any: false, conditions: Vec::new() }.holds(|_| None));
+        assert!(EnableWhen { any: false, conditions: Vec::new() }.holds(|_| None));
     }
 }

@@ -11,10 +11,10 @@ use tokio::sync::Notify;
 use tokio::task::yield_now;
 use tokio::time::{Instant, timeout_at};
 
-use super::writer::MOST_RECORDS;
+use super::writer::MAX_RECORDS;
 
 /// So many are enough: more are not written together.
-const ENOUGH: usize = MOST_RECORDS;
+const ENOUGH: usize = MAX_RECORDS;
 
 /// So long more is waited for at most.
 const LONGEST: Duration = Duration::from_millis(20);
@@ -54,7 +54,7 @@ impl Gathering {
     }
 
     /// Waits until enough wait beside the first one, or until a lull after that was sent, but not long.
-    pub(super) async fn until_lull(&self) {
+    pub(super) async fn wait_for_batch(&self) {
         let (end, first) = (Instant::now() + LONGEST, self.taken.load(Ordering::SeqCst) + 1);
         while self.sent_at_lull.load(Ordering::SeqCst) < first {
             if timeout_at(end, self.lull.notified()).await.is_err() {
@@ -110,7 +110,7 @@ mod tests {
         let gathering = Arc::new(Gathering::default());
         let sender = tokio::spawn(send(Arc::clone(&gathering), ENOUGH - 1));
         let begun = Instant::now();
-        gathering.until_lull().await;
+        gathering.wait_for_batch().await;
         assert!(sender.is_finished());
         assert_eq!((gathering.sent_at_lull.load(Ordering::SeqCst), begun.elapsed()), (ENOUGH - 1, Duration::ZERO));
     }
@@ -121,7 +121,7 @@ mod tests {
         gathering.took(5);
         gathering.sent.store(5, Ordering::SeqCst);
         let sender = tokio::spawn(send(Arc::clone(&gathering), 10 * ENOUGH));
-        gathering.until_lull().await;
+        gathering.wait_for_batch().await;
         let sent = gathering.sent.load(Ordering::SeqCst);
         assert!(!sender.is_finished() && (5 + ENOUGH..5 + 2 * ENOUGH).contains(&sent), "{sent}");
     }
@@ -132,12 +132,12 @@ mod tests {
         for number in 1..4 {
             let begun = Instant::now();
             gathering.tell();
-            gathering.until_lull().await;
+            gathering.wait_for_batch().await;
             gathering.took(1);
             assert_eq!(begun.elapsed(), Duration::ZERO, "{number}");
         }
         let begun = Instant::now();
-        gathering.until_lull().await;
+        gathering.wait_for_batch().await;
         assert!((LONGEST..LONGEST * 2).contains(&begun.elapsed()), "{:?}", begun.elapsed());
     }
 

@@ -5,13 +5,13 @@
 use serde::Deserialize;
 use url::Url;
 
-use super::error::Trouble;
+use super::error::ExchangeError;
 use super::requests::Requests;
 use super::scopes::Syntax;
 
 /// An EHR's addresses, each at a registered host.
 #[derive(Debug)]
-pub(super) struct Description {
+pub(super) struct SmartConfiguration {
     pub(super) authorization: Url,
     pub(super) token: Url,
     /// The `iss` of its identity tokens, letter for letter.
@@ -21,7 +21,7 @@ pub(super) struct Description {
 }
 
 #[derive(Deserialize)]
-struct Document {
+struct SmartConfigurationJson {
     authorization_endpoint: String,
     token_endpoint: String,
     issuer: Option<String>,
@@ -30,25 +30,25 @@ struct Document {
     code_challenge_methods_supported: Option<Vec<String>>,
 }
 
-impl Description {
+impl SmartConfiguration {
     /// Asks the EHR. `base` has no slash at its end.
-    pub(super) async fn fetch(requests: &Requests, base: &str) -> Result<Self, Trouble> {
+    pub(super) async fn fetch(requests: &Requests, base: &str) -> Result<Self, ExchangeError> {
         let url = requests.address(&format!("{base}/.well-known/smart-configuration"))?;
-        let document: Document = serde_json::from_slice(&requests.get(&url).await?).map_err(|_| Trouble::Unreadable)?;
+        let document: SmartConfigurationJson = serde_json::from_slice(&requests.get(&url).await?).map_err(|_| ExchangeError::Unreadable)?;
         document.check(requests)
     }
 }
 
-impl Document {
-    fn check(self, requests: &Requests) -> Result<Description, Trouble> {
+impl SmartConfigurationJson {
+    fn check(self, requests: &Requests) -> Result<SmartConfiguration, ExchangeError> {
         let methods = self.code_challenge_methods_supported;
         if methods.is_some_and(|methods| !methods.iter().any(|method| method == "S256")) {
-            return Err(Trouble::NoCodeChallenge);
+            return Err(ExchangeError::NoCodeChallenge);
         }
         let issuer = self.issuer.map(|issuer| requests.address(&issuer).map(|_| issuer)).transpose()?;
         let capabilities = self.capabilities.unwrap_or_default();
         let is_second = capabilities.iter().any(|capability| capability == "permission-v2");
-        Ok(Description {
+        Ok(SmartConfiguration {
             authorization: requests.address(&self.authorization_endpoint)?,
             token: requests.address(&self.token_endpoint)?,
             keys: self.jwks_uri.map(|uri| requests.address(&uri)).transpose()?,

@@ -10,7 +10,7 @@ use super::keys::KEY_BYTES;
 
 /// A record by its chain and its number there: `CHAIN:SEQUENCE`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Place {
+pub struct ChainPosition {
     /// The chain.
     pub chain: Uuid,
     /// From 1.
@@ -21,33 +21,33 @@ pub struct Place {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct End {
     /// The last record.
-    pub place: Place,
+    pub place: ChainPosition,
     pub(super) hash: Hash,
 }
 
 /// A text that is no place, or no end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not a place as an earlier run printed it")]
-pub struct NoPlace;
+pub struct InvalidChainPosition;
 
-impl Place {
+impl ChainPosition {
     /// Ahead of every chain.
     pub const BEGINNING: Self = Self { chain: Uuid::nil(), sequence: 0 };
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for ChainPosition {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{}:{}", self.chain, self.sequence)
     }
 }
 
-impl FromStr for Place {
-    type Err = NoPlace;
+impl FromStr for ChainPosition {
+    type Err = InvalidChainPosition;
 
-    fn from_str(text: &str) -> Result<Self, NoPlace> {
-        let (chain, sequence) = text.split_once(':').ok_or(NoPlace)?;
-        let sequence = sequence.parse().map_err(|_| NoPlace)?;
-        Ok(Self { chain: chain.parse().map_err(|_| NoPlace)?, sequence })
+    fn from_str(text: &str) -> Result<Self, InvalidChainPosition> {
+        let (chain, sequence) = text.split_once(':').ok_or(InvalidChainPosition)?;
+        let sequence = sequence.parse().map_err(|_| InvalidChainPosition)?;
+        Ok(Self { chain: chain.parse().map_err(|_| InvalidChainPosition)?, sequence })
     }
 }
 
@@ -59,18 +59,18 @@ impl fmt::Display for End {
 }
 
 impl FromStr for End {
-    type Err = NoPlace;
+    type Err = InvalidChainPosition;
 
-    fn from_str(text: &str) -> Result<Self, NoPlace> {
-        let (place, code) = text.rsplit_once(':').ok_or(NoPlace)?;
+    fn from_str(text: &str) -> Result<Self, InvalidChainPosition> {
+        let (place, code) = text.rsplit_once(':').ok_or(InvalidChainPosition)?;
         let digits = code.as_bytes();
         if digits.len() != 2 * KEY_BYTES || !code.is_ascii() {
-            return Err(NoPlace);
+            return Err(InvalidChainPosition);
         }
         let mut hash = [0; KEY_BYTES];
         for (byte, pair) in hash.iter_mut().zip(digits.chunks(2)) {
-            let pair = std::str::from_utf8(pair).map_err(|_| NoPlace)?;
-            *byte = u8::from_str_radix(pair, 16).map_err(|_| NoPlace)?;
+            let pair = std::str::from_utf8(pair).map_err(|_| InvalidChainPosition)?;
+            *byte = u8::from_str_radix(pair, 16).map_err(|_| InvalidChainPosition)?;
         }
         Ok(Self { place: place.parse()?, hash })
     }
@@ -82,7 +82,7 @@ mod tests {
 
     #[test]
     fn a_place_and_an_end_are_read_as_they_are_written() {
-        let place = Place { chain: Uuid::from_u128(7), sequence: 12 };
+        let place = ChainPosition { chain: Uuid::from_u128(7), sequence: 12 };
         assert_eq!(place.to_string().parse(), Ok(place));
         let end = End { place, hash: [0xa5; KEY_BYTES] };
         assert_eq!(end.to_string().parse(), Ok(end));
@@ -90,10 +90,10 @@ mod tests {
 
     #[test]
     fn anything_else_is_refused() {
-        let place = Place { chain: Uuid::from_u128(7), sequence: 12 };
+        let place = ChainPosition { chain: Uuid::from_u128(7), sequence: 12 };
         for text in ["", ":", "x:1", "00000000-0000-0000-0000-000000000007:x", &format!("{place}:"), &format!("{place}:zz")] {
-            assert_eq!(text.parse::<End>(), Err(NoPlace), "{text}");
+            assert_eq!(text.parse::<End>(), Err(InvalidChainPosition), "{text}");
         }
-        assert_eq!("00000000-0000-0000-0000-000000000007:x".parse::<Place>(), Err(NoPlace));
+        assert_eq!("00000000-0000-0000-0000-000000000007:x".parse::<ChainPosition>(), Err(InvalidChainPosition));
     }
 }

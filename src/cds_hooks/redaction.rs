@@ -19,7 +19,7 @@ const SHORTEST_TOKEN: usize = 16;
 
 /// The parts of a call's text that are not kept as they are.
 #[derive(Clone, Debug, Default)]
-pub struct Unkept<'a> {
+pub struct Redactions<'a> {
     /// What the client grants: kept without the token.
     pub authorization: Option<&'a RawValue>,
     /// The prefetch of a call that asks for nothing this service decides; as often as it stands there.
@@ -43,7 +43,7 @@ struct Granted {
 
 /// A call's text without what is not to be kept, in parts; the rest is as the client wrote it.
 #[must_use]
-pub fn keepable<'a>(body: &'a str, unkept: &Unkept<'_>) -> Vec<Cow<'a, str>> {
+pub fn keepable<'a>(body: &'a str, unkept: &Redactions<'_>) -> Vec<Cow<'a, str>> {
     let mut replaced: Vec<(usize, usize, String)> = Vec::new();
     replaced.extend(unkept.authorization.and_then(|part| span(body, part).map(|(from, to)| (from, to, granted(part)))));
     let prefetch = unkept.prefetch.iter().filter_map(|part| span(body, part));
@@ -61,7 +61,7 @@ pub fn keepable<'a>(body: &'a str, unkept: &Unkept<'_>) -> Vec<Cow<'a, str>> {
 
 /// Parts of a text without the granted token, and without the text of members that are named as secrets are.
 #[must_use]
-pub fn without_secrets<'a>(parts: Vec<Cow<'a, str>>, unkept: &Unkept<'_>) -> Vec<Cow<'a, str>> {
+pub fn without_secrets<'a>(parts: Vec<Cow<'a, str>>, unkept: &Redactions<'_>) -> Vec<Cow<'a, str>> {
     let parts = each(parts, SECRET_NAME, |part| without_members(part, SECRET_NAME));
     let Some(token) = unkept.authorization.and_then(token_of) else { return parts };
     let token = token.expose_secret();
@@ -151,7 +151,7 @@ mod tests {
     fn kept(body: &str, with_prefetch: bool) -> String {
         let parts: Parts<'_> = serde_json::from_str(body).expect("a call");
         let prefetch = parts.prefetch.filter(|_| !with_prefetch).into_iter().collect();
-        keepable(body, &Unkept { authorization: parts.fhir_authorization, prefetch }).concat()
+        keepable(body, &Redactions { authorization: parts.fhir_authorization, prefetch }).concat()
     }
 
     #[test]

@@ -18,7 +18,7 @@ use crate::policy::OrderEvaluation;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[expect(clippy::struct_excessive_bools, reason = "each is a key of configuration")]
-pub(super) struct Manner {
+pub(super) struct AnswerOptions {
     pub(super) dialect: Dialect,
     /// Whether its users have an app for documentation forms.
     pub(super) has_dtr: bool,
@@ -37,8 +37,8 @@ pub(super) struct Manner {
     pub(super) default_version: CrdVersion,
 }
 
-impl Manner {
-    pub(super) fn of(client: &VerifiedClient, crd: &CrdConfig, app: Option<&str>) -> Self {
+impl AnswerOptions {
+    pub(super) fn for_client(client: &VerifiedClient, crd: &CrdConfig, app: Option<&str>) -> Self {
         Self {
             dialect: client.dialect(),
             has_dtr: client.has_dtr(),
@@ -119,9 +119,9 @@ pub(super) fn coverage_of<'a>(
     order: &OrderEvaluation<'a>,
     on: NaiveDate,
 ) -> CoverageFound<'a> {
-    let coverage = |draft: &DraftOrder<'a>| decision.gathered.coverage(draft, decision.reading(policies.on(on)), on);
+    let coverage = |draft: &DraftOrder<'a>| decision.patient_record.coverage(draft, decision.reading(policies.on(on)), on);
     let unread = || {
-        let drafts = decision.gathered.unread_drafts().iter();
+        let drafts = decision.patient_record.unread_drafts().iter();
         drafts.filter(|draft| draft.position == order.position).find_map(UnreadDraft::insured)
     };
     match decision.draft(order) {
@@ -131,7 +131,7 @@ pub(super) fn coverage_of<'a>(
 }
 
 impl<'p> KeptPlans<&'p Plan> {
-    pub(super) fn of(orders: &[OrderPlan<'p, '_>]) -> Self {
+    pub(super) fn from_orders(orders: &[OrderPlan<'p, '_>]) -> Self {
         let mut plans: Vec<&'p Plan> = Vec::new();
         let orders = orders.iter().map(|order| {
             let plan = plans.iter().position(|plan| std::ptr::eq(*plan, order.plan)).unwrap_or_else(|| {

@@ -3,8 +3,8 @@
 
 use chrono::{Datelike, Months, NaiveDate};
 
-use super::timeline::{Counted, Event, MOST_LABELLED_SCORES, Timeline, Track};
-use super::words::{Text, Words};
+use super::messages::{Text, Words};
+use super::timeline::{Counted, Event, MAX_LABELLED_SCORES, Timeline, Track};
 
 const WIDTH: f64 = 340.0;
 const MARGIN: f64 = 8.0;
@@ -17,9 +17,9 @@ const GAP: f64 = 9.0;
 /// The height of ten points of pain.
 const SCORES: f64 = 44.0;
 /// What lies longer before the service is in the table alone.
-const MOST_MONTHS_BEFORE: u32 = 30;
+const MAX_MONTHS_BEFORE: u32 = 30;
 /// So many dates fit below the picture.
-const MOST_TICKS: i64 = 4;
+const MAX_TICKS: i64 = 4;
 
 /// The picture.
 #[derive(Clone, Debug, PartialEq)]
@@ -28,7 +28,7 @@ pub(crate) struct Drawing {
     /// Where the lines and ticks end.
     pub floor: String,
     pub rows: Vec<Row>,
-    pub lines: Vec<Line>,
+    pub lines: Vec<MarkerLine>,
     pub ticks: Vec<Mark>,
 }
 
@@ -66,7 +66,7 @@ pub(crate) struct Dot {
 
 /// A day that matters, as a line from top to bottom.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Line {
+pub(crate) struct MarkerLine {
     pub x: String,
     pub baseline: String,
     pub top: String,
@@ -85,8 +85,8 @@ pub(crate) struct Mark {
 }
 
 impl Drawing {
-    pub(crate) fn of(words: &Words, timeline: &Timeline) -> Self {
-        let scale = Scale::of(timeline);
+    pub(crate) fn new(words: &Words, timeline: &Timeline) -> Self {
+        let scale = Scale::new(timeline);
         let mut y = TOP;
         let mut rows: Vec<_> = Track::ALL.into_iter().filter_map(|track| scale.track(words, timeline, track, &mut y)).collect();
         rows.extend(timeline.counted.iter().filter_map(|counted| scale.counted(counted, &mut y)));
@@ -103,15 +103,15 @@ struct Scale {
 
 impl Scale {
     /// From the first thing there is, but not too long before the service, to the last.
-    fn of(timeline: &Timeline) -> Self {
+    fn new(timeline: &Timeline) -> Self {
         let happened = timeline.events.iter().filter_map(|event| event.when);
         let days = happened.chain(timeline.counted.iter().map(|counted| (counted.first, counted.last)));
         let (mut first, mut last) = (timeline.today.min(timeline.service), timeline.today.max(timeline.service));
         for (from, until) in days {
             (first, last) = (first.min(from), last.max(until));
         }
-        let limit = timeline.service.checked_sub_months(Months::new(MOST_MONTHS_BEFORE)).unwrap_or(first);
-        let horizon = timeline.service.max(timeline.today).checked_add_months(Months::new(MOST_MONTHS_BEFORE)).unwrap_or(last);
+        let limit = timeline.service.checked_sub_months(Months::new(MAX_MONTHS_BEFORE)).unwrap_or(first);
+        let horizon = timeline.service.max(timeline.today).checked_add_months(Months::new(MAX_MONTHS_BEFORE)).unwrap_or(last);
         let first = first.max(limit).min(timeline.today.min(timeline.service));
         Self { first, last: last.min(horizon).max(first + chrono::Days::new(28)) }
     }
@@ -174,7 +174,7 @@ impl Scale {
     }
 
     fn dots(&self, events: &[&Event], top: f64) -> Vec<Dot> {
-        let is_labelled = events.len() <= MOST_LABELLED_SCORES;
+        let is_labelled = events.len() <= MAX_LABELLED_SCORES;
         let dot = |event: &&Event| {
             let ((date, _), score) = (event.when?, event.score?);
             let y = top + SCORES * (10.0 - score.clamp(0.0, 10.0)) / 10.0;
@@ -185,11 +185,11 @@ impl Scale {
     }
 
     /// Today and the service, whose names stand one below the other.
-    fn lines(&self, words: &Words, timeline: &Timeline) -> Vec<Line> {
+    fn lines(&self, words: &Words, timeline: &Timeline) -> Vec<MarkerLine> {
         let line = |date: NaiveDate, text, class, top: f64| {
             let x = self.x(date);
             let anchor = if x > WIDTH / 2.0 { "end" } else { "start" };
-            Line { x: unit(x), baseline: unit(top), top: unit(top + 3.0), anchor, words: words.fill(text, &[&date]), class }
+            MarkerLine { x: unit(x), baseline: unit(top), top: unit(top + 3.0), anchor, words: words.fill(text, &[&date]), class }
         };
         if timeline.today == timeline.service {
             return vec![line(timeline.service, Text::LineServiceToday, "service", 26.0)];
@@ -200,7 +200,7 @@ impl Scale {
     /// First days of months, as many as fit.
     fn ticks(&self, baseline: f64) -> Vec<Mark> {
         let months = (self.last - self.first).num_days() / 30 + 1;
-        let step = [1, 2, 3, 4, 6, 12, 24].into_iter().find(|step| months / step <= MOST_TICKS).unwrap_or(24);
+        let step = [1, 2, 3, 4, 6, 12, 24].into_iter().find(|step| months / step <= MAX_TICKS).unwrap_or(24);
         let mut marks = Vec::new();
         let mut month = first_of_month(self.first);
         while let Some(date) = month.filter(|date| *date <= self.last) {

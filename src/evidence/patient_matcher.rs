@@ -6,11 +6,11 @@ use super::views::ReferenceView;
 
 /// The patient of the call.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Subject<'e> {
+pub(crate) struct PatientMatcher<'e> {
     id: &'e str,
 }
 
-impl<'e> Subject<'e> {
+impl<'e> PatientMatcher<'e> {
     /// The patient of an id, which some clients write as `Patient/{id}`.
     pub(crate) fn new(patient_id: &'e str) -> Self {
         Self { id: patient_id.strip_prefix("Patient/").unwrap_or(patient_id) }
@@ -50,7 +50,7 @@ mod tests {
             ("https://ehr.example/fhir/Patient/other/_history/1", false),
         ] {
             let view = ReferenceView { reference: Some(Text(reference.into())) };
-            assert_eq!(Subject::new("Patient/p1").is(Some(&view)), is, "{reference}");
+            assert_eq!(PatientMatcher::new("Patient/p1").is(Some(&view)), is, "{reference}");
         }
     }
 }

@@ -3,19 +3,19 @@
 
 use super::shown::PageCategory;
 use crate::app::CallError;
-use crate::auth::smart::{LaunchCategory, LaunchError, Trouble};
-use crate::page::{LaunchFault, Notice, RenderError};
+use crate::auth::smart::{ExchangeError, LaunchCategory, LaunchError};
+use crate::page::{FailedLaunch, Notice, RenderError};
 
 /// Why there is no page of an order.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Fault {
+pub(super) struct AppError {
     pub(super) notice: Notice,
     pub(super) category: PageCategory,
     /// For the log.
     pub(super) cause: &'static str,
 }
 
-impl Fault {
+impl AppError {
     /// The session is over, or never was.
     pub(super) const OVER: Self = Self { notice: Notice::Expired, category: PageCategory::Over, cause: "session_over" };
     /// Another browser has the session's address.
@@ -34,7 +34,7 @@ impl Fault {
     pub(super) const CLOSED: Self = Self { notice: Notice::Closed, category: PageCategory::Fine, cause: "closed" };
 }
 
-impl From<LaunchError> for Fault {
+impl From<LaunchError> for AppError {
     fn from(error: LaunchError) -> Self {
         let category = match error.category() {
             LaunchCategory::Caller if error == LaunchError::Over => PageCategory::Over,
@@ -47,7 +47,7 @@ impl From<LaunchError> for Fault {
     }
 }
 
-impl From<CallError> for Fault {
+impl From<CallError> for AppError {
     fn from(error: CallError) -> Self {
         match error {
             CallError::NoData | CallError::OrdersNotFound => Self::UNREAD,
@@ -57,7 +57,7 @@ impl From<CallError> for Fault {
     }
 }
 
-impl From<RenderError> for Fault {
+impl From<RenderError> for AppError {
     fn from(_: RenderError) -> Self {
         Self::OURS
     }
@@ -69,27 +69,27 @@ fn notice(error: LaunchError) -> Notice {
         LaunchError::Over => return Notice::Expired,
         LaunchError::ClientRefused => return Notice::NotRegistered,
         LaunchError::Ours => return Notice::Failed,
-        LaunchError::UnknownEhr => LaunchFault::UnknownEhr,
-        LaunchError::Malformed => LaunchFault::Incomplete,
+        LaunchError::UnknownEhr => FailedLaunch::UnknownEhr,
+        LaunchError::Malformed => FailedLaunch::Incomplete,
         LaunchError::Description(trouble) | LaunchError::Token(trouble) | LaunchError::Keys(trouble) => of_trouble(trouble),
-        LaunchError::UnknownState | LaunchError::Expired | LaunchError::CodeRefused => LaunchFault::Stale,
-        LaunchError::OtherBrowser => LaunchFault::Foreign,
-        LaunchError::UntrustedIdentity(_) => LaunchFault::Unproven,
-        LaunchError::NoPatient => LaunchFault::NoPatient,
-        LaunchError::OtherPatient => LaunchFault::OtherPatient,
+        LaunchError::UnknownState | LaunchError::Expired | LaunchError::CodeRefused => FailedLaunch::Stale,
+        LaunchError::OtherBrowser => FailedLaunch::Foreign,
+        LaunchError::UntrustedIdentity(_) => FailedLaunch::Unproven,
+        LaunchError::NoPatient => FailedLaunch::NoPatient,
+        LaunchError::OtherPatient => FailedLaunch::OtherPatient,
     })
 }
 
 /// An EHR whose addresses lead elsewhere is not the one that is registered.
-fn of_trouble(trouble: Trouble) -> LaunchFault {
+fn of_trouble(trouble: ExchangeError) -> FailedLaunch {
     match trouble {
-        Trouble::ForeignAddress => LaunchFault::UnknownEhr,
-        Trouble::Unreachable
-        | Trouble::TooSlow
-        | Trouble::Status(_)
-        | Trouble::TooLarge
-        | Trouble::Unreadable
-        | Trouble::NoCodeChallenge
-        | Trouble::Refused => LaunchFault::Unreachable,
+        ExchangeError::ForeignAddress => FailedLaunch::UnknownEhr,
+        ExchangeError::Unreachable
+        | ExchangeError::TooSlow
+        | ExchangeError::Status(_)
+        | ExchangeError::TooLarge
+        | ExchangeError::Unreadable
+        | ExchangeError::NoCodeChallenge
+        | ExchangeError::Refused => FailedLaunch::Unreachable,
     }
 }

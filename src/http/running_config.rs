@@ -14,10 +14,10 @@ use crate::config::{Config, ServerConfig};
 use crate::ids::IdSource;
 
 /// The service as it is configured now.
-pub struct Live(ArcSwap<Serving>);
+pub struct Live(ArcSwap<RunningConfig>);
 
 /// One configuration's routes and connections.
-pub(super) struct Serving {
+pub(super) struct RunningConfig {
     pub(super) routes: Router,
     pub(super) tls: Option<TlsAcceptor>,
     pub(super) server: ServerConfig,
@@ -31,13 +31,13 @@ impl Live {
     /// # Errors
     /// [`TlsError`] for a certificate or key that cannot be used.
     pub fn new(app: Arc<App>, ids: Arc<dyn IdSource>, config: &Config) -> Result<Self, TlsError> {
-        Ok(Self(ArcSwap::from_pointee(Serving::of(app, ids, config)?)))
+        Ok(Self(ArcSwap::from_pointee(RunningConfig::from_app(app, ids, config)?)))
     }
 
     /// Any routes, over plain HTTP.
     #[must_use]
     pub fn of_routes(routes: Router, server: &ServerConfig) -> Self {
-        Self(ArcSwap::from_pointee(Serving { routes, tls: None, server: server.clone(), has_warned: AtomicBool::new(false) }))
+        Self(ArcSwap::from_pointee(RunningConfig { routes, tls: None, server: server.clone(), has_warned: AtomicBool::new(false) }))
     }
 
     /// Takes over another configuration for every request and connection from now on.
@@ -45,17 +45,17 @@ impl Live {
     /// # Errors
     /// As [`Live::new`]; nothing is taken over then.
     pub fn replace(&self, app: Arc<App>, ids: Arc<dyn IdSource>, config: &Config) -> Result<(), TlsError> {
-        self.0.store(Arc::new(Serving::of(app, ids, config)?));
+        self.0.store(Arc::new(RunningConfig::from_app(app, ids, config)?));
         Ok(())
     }
 
-    pub(super) fn now(&self) -> Arc<Serving> {
+    pub(super) fn now(&self) -> Arc<RunningConfig> {
         self.0.load_full()
     }
 }
 
-impl Serving {
-    fn of(app: Arc<App>, ids: Arc<dyn IdSource>, config: &Config) -> Result<Self, TlsError> {
+impl RunningConfig {
+    fn from_app(app: Arc<App>, ids: Arc<dyn IdSource>, config: &Config) -> Result<Self, TlsError> {
         let (tls, server) = (acceptor(&config.tls)?, config.server.clone());
         Ok(Self { routes: router(app, ids, config), tls, server, has_warned: AtomicBool::new(false) })
     }
