@@ -1,9 +1,8 @@
-//! How long it takes to find out who is calling: a token of each usual kind, the refused ones, and a whole authenticated
-//! call beside the same call of nobody in particular. `cargo bench --bench authentication`; what the figures mean:
-//! `docs/performance.md`.
+//! Measures authentication: a token of each usual kind, refused tokens, and a whole authenticated call compared to the same
+//! call without authentication. `cargo bench --bench authentication`; `docs/performance.md` explains the results.
 //!
-//! A token is good once, so each is signed beforehand and verified once; what is printed are medians of turns.
-//! Not here: what connections add; see `tests/e2e/load.sh`.
+//! A token is valid once, so each is signed in advance and verified once. Prints medians over rounds.
+//! Not here: the cost of connections; see `tests/e2e/load.sh`.
 
 #[path = "../tests/it/support/callers.rs"]
 #[allow(dead_code, clippy::unwrap_used, clippy::indexing_slicing, reason = "made for tests, which use the rest too")]
@@ -37,7 +36,7 @@ const TOKENS_A_TURN: u32 = 200;
 const RESOURCES: usize = 60;
 const SERVICE: &str = "/cds-services/sacroiliac-joint-interventions";
 
-/// The instant tokens are made and judged at.
+/// The instant at which tokens are issued and verified.
 fn day_of_the_fixtures() -> DateTime<Utc> {
     DateTime::UNIX_EPOCH + chrono::TimeDelta::days(20_000)
 }
@@ -97,7 +96,7 @@ async fn main() -> anyhow::Result<()> {
 fn app(change: impl FnOnce(&mut Config)) -> anyhow::Result<(App, Config)> {
     let mut config = Config::layered(Layers::default())?;
     change(&mut config);
-    // What is measured is the work of a call, not the limit on calls a second.
+    // Measure the work of a call, not the rate limits.
     config.limits.calls_per_second = NonZeroU32::MAX;
     config.limits.client_calls_per_second = NonZeroU32::MAX;
     let ports = Ports::new(&config, Arc::new(FixedClock::at(day_of_the_fixtures())), Arc::new(RandomIds))?;
@@ -124,7 +123,7 @@ async fn verification(app: &App, kind: &Kind) -> anyhow::Result<f64> {
     Ok(median(times))
 }
 
-/// The time of one call among some, in microseconds, tokens signed beforehand.
+/// The mean time of a call in a batch, in microseconds. Tokens are signed in advance.
 async fn calls(routes: &Router, body: &str, sign: Option<fn() -> String>) -> anyhow::Result<f64> {
     let request = || {
         let request = Request::post(SERVICE).header("content-type", "application/json");

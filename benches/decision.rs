@@ -1,8 +1,8 @@
-//! How long a decision takes, against parsing the same bytes into `serde_json::Value`: the whole answer, its parts,
-//! and the calls that take another way. `cargo bench --bench decision`; what the figures mean: `docs/performance.md`.
+//! Measures a decision against parsing the same bytes into `serde_json::Value`: the whole answer, its parts, and the calls that
+//! take another path. `cargo bench --bench decision`; `docs/performance.md` explains the results.
 //!
-//! Criterion times each by itself; the ratios at the end are taken with the two in turns, so that other work on the
-//! machine disturbs both alike. Not here: what HTTP adds; see `tests/e2e/load.sh`.
+//! Criterion times each separately. The ratios at the end alternate the two, so that other load on the machine affects both
+//! equally. Not here: the cost of HTTP; see `tests/e2e/load.sh`.
 
 #[path = "support/request.rs"]
 mod request;
@@ -18,9 +18,10 @@ use criterion::{BenchmarkId, Criterion, Throughput};
 use futures_util::FutureExt as _;
 use serde_json::Value;
 use sij_cds::app::{App, Credentials, Dialects, Hook, Ports, Services, VerifiedClient};
-use sij_cds::cds_hooks::{Options, Prefetch, Presentation, cards, read};
+use sij_cds::cds_hooks::{Prefetch, read};
 use sij_cds::clock::FixedClock;
 use sij_cds::config::{Config, Dialect, Layers};
+use sij_cds::crd::{Options, Presentation, cards};
 use sij_cds::evidence::{PatientRecord, Prefetched, Reading, ReadingOptions};
 use sij_cds::ids::{IdSource, RandomIds};
 use sij_cds::policy::{Inquiry, Reference, evaluate};
@@ -39,7 +40,7 @@ fn main() -> anyhow::Result<()> {
         parts(&mut criterion, &service, resources)?;
     }
     criterion.final_summary();
-    // As Criterion does: not where the benchmark is only tried out, listed or filtered.
+    // Like Criterion: skip this if the benchmark is only tested, listed or filtered.
     if std::env::args().skip(1).all(|argument| argument == "--bench") {
         ratios(&service)?;
     }
@@ -68,7 +69,7 @@ impl Service {
     }
 
     fn answer(&self, body: &str) {
-        // Without FHIR servers there is nothing to wait for.
+        // Without FHIR servers the future never waits.
         let _ = black_box(self.app.answer(&self.caller, black_box(body.as_bytes())).now_or_never());
     }
 }
@@ -77,7 +78,7 @@ fn value(body: &str) {
     let _ = black_box(serde_json::from_slice::<Value>(black_box(body.as_bytes())));
 }
 
-/// The calls that differ in what has to be read, or in how.
+/// Calls that differ in what is read, or how.
 fn calls(resources: usize) -> Vec<(&'static str, String)> {
     let usual = Call::about(resources);
     let json = usual.json();
@@ -109,7 +110,7 @@ fn variants(criterion: &mut Criterion, service: &Service, resources: usize) {
     group.finish();
 }
 
-/// The steps of the usual answer, one by one.
+/// The steps of the usual answer.
 fn parts(criterion: &mut Criterion, service: &Service, resources: usize) -> anyhow::Result<()> {
     let body = Call::about(resources).json();
     let read_all = || read::<Prefetched<'_>>(black_box(&body), |_| true);
@@ -152,7 +153,7 @@ fn parts(criterion: &mut Criterion, service: &Service, resources: usize) -> anyh
     Ok(())
 }
 
-/// Prints the ratio of each call's answer to parsing the same bytes into a `Value`, the two in turns.
+/// Prints the ratio of the time of each call's answer to that of parsing the same bytes into a `Value`, in alternation.
 fn ratios(service: &Service) -> anyhow::Result<()> {
     let mut out = std::io::stdout().lock();
     writeln!(out, "\n{:<26}{:>10}{:>10}{:>12}{:>12}{:>8}", "answer / value", "resources", "bytes", "value µs", "answer µs", "ratio")?;
@@ -166,7 +167,7 @@ fn ratios(service: &Service) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The median time of each in microseconds, over two seconds. A turn is long enough for each to have the caches to itself.
+/// The median time of each in microseconds, over two seconds. A turn is long enough that each has the caches to itself.
 fn in_turns(first: &dyn Fn(), second: &dyn Fn()) -> (f64, f64) {
     const TURN: Duration = Duration::from_millis(20);
     let mut times = [Vec::new(), Vec::new()];

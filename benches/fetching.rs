@@ -1,6 +1,6 @@
-//! How long a call takes whose prefetch is empty, where every search takes its FHIR server 50 ms: beside the slowest of
-//! the same searches alone and the call's own work, and ten calls at a time beside one. `cargo bench --bench fetching`;
-//! it ends with 1 where a target is missed. What the figures mean: `docs/performance.md`.
+//! Measures a call with an empty prefetch against a FHIR server that takes 50 ms per search: compared to the slowest of its
+//! searches plus the call's own work, and ten concurrent calls compared to one. `cargo bench --bench fetching` exits with 1 if
+//! it misses a target. `docs/performance.md` explains the results.
 
 #[path = "support/request.rs"]
 mod request;
@@ -22,17 +22,17 @@ use wiremock::{Mock, MockServer, Request, ResponseTemplate};
 
 use request::Call;
 
-/// How long the server takes for every answer.
+/// The server's delay for every response.
 const DELAY: Duration = Duration::from_millis(50);
 const TURNS: usize = 21;
 const SIZES: [usize; 2] = [60, 1_000];
 const AT_A_TIME: u8 = 10;
 
-/// Calls without prefetch, of the slowest search and their own work: the work of ten adds up, the waiting does not.
+/// Maximum ratio of a call without prefetch to its slowest search plus its own work. The work of ten calls adds up, the waiting does not.
 const MOST: f64 = 1.3;
 
 fn main() -> anyhow::Result<()> {
-    // As Criterion's: only tried out, not measured.
+    // Like Criterion: one round if the benchmark is only tested.
     let turns = if std::env::args().any(|argument| argument == "--bench") { TURNS } else { 1 };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let mut out = std::io::stdout().lock();
@@ -50,7 +50,7 @@ fn main() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Medians, in milliseconds.
+/// Medians in milliseconds.
 struct Figures {
     search: f64,
     own_work: f64,
@@ -111,7 +111,7 @@ fn app(base: &str) -> anyhow::Result<App> {
     Ok(App::build(&config, Ports::new(&config, Arc::new(SystemClock), Arc::new(RandomIds))?)?)
 }
 
-/// The searches a call without prefetch makes, from the published templates; in the call, a list it lacks becomes empty.
+/// The searches of a call without prefetch, from the published templates. Sets prefetch keys the call lacks to null.
 fn searches(app: &App, base: &str, call: &mut Value) -> anyhow::Result<Vec<String>> {
     let discovery: Value = serde_json::from_slice(app.discovery())?;
     let patient = call.pointer("/context/patientId").and_then(Value::as_str).context("a patient")?.to_owned();
@@ -126,7 +126,7 @@ fn searches(app: &App, base: &str, call: &mut Value) -> anyhow::Result<Vec<Strin
     Ok(searches)
 }
 
-/// A server that answers a search on a type with everything of that type in the call's prefetch, after a while.
+/// A server that answers a search for a type with all resources of that type in the call's prefetch, after a delay.
 async fn server(call: &Value) -> MockServer {
     let mut by_type: BTreeMap<String, Vec<Value>> = BTreeMap::new();
     let values = call.get("prefetch").and_then(Value::as_object).into_iter().flat_map(|prefetch| prefetch.values());
@@ -144,7 +144,7 @@ async fn server(call: &Value) -> MockServer {
         let page = pages.get(of_type).unwrap_or(&none);
         ResponseTemplate::new(200).set_body_raw(page.clone(), "application/fhir+json").set_delay(DELAY)
     };
-    // What was received is not looked at, and would only slow the server down.
+    // Recording requests would only slow the server down.
     let server = MockServer::builder().disable_request_recording().start().await;
     Mock::given(any()).respond_with(answer).mount(&server).await;
     server

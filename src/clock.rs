@@ -1,15 +1,15 @@
-//! The time of day, passed in: the system's in service, a frozen one in tests and for `--as-of`.
-//! Not here: time limits and latencies, which are measured with the monotonic clock.
+//! The current time, injected: the system clock in service, a fixed one in tests and for `--as-of`.
+//! Not here: timeouts and latencies, which use the monotonic clock.
 
 use chrono::{DateTime, SubsecRound as _, Utc};
 
-/// Tells the present moment.
+/// Provides the current time.
 pub trait Clock: std::fmt::Debug + Send + Sync {
-    /// The present moment, in UTC.
+    /// The current time in UTC.
     fn now(&self) -> DateTime<Utc>;
 }
 
-/// The machine's clock, to the microsecond, so that an instant that was kept is the same when it is read back.
+/// The system clock, truncated to microseconds, so that a stored instant compares equal when it is read back.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SystemClock;
 
@@ -20,12 +20,12 @@ impl Clock for SystemClock {
     }
 }
 
-/// A clock that stands still.
+/// A clock with a fixed time.
 #[derive(Clone, Copy, Debug)]
 pub struct FixedClock(DateTime<Utc>);
 
 impl FixedClock {
-    /// A clock that always tells `moment`.
+    /// Creates a clock that always returns `moment`.
     #[must_use]
     pub const fn at(moment: DateTime<Utc>) -> Self {
         Self(moment)

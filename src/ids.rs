@@ -1,17 +1,17 @@
-//! New identifiers, passed in: random ones in service, a repeatable sequence in tests.
-//! Not here: identifiers that callers give us; those are kept as text, whatever their form.
+//! New identifiers, injected: random in service, a reproducible sequence in tests.
+//! Not here: identifiers from callers, which are kept as text in any format.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use uuid::Uuid;
 
-/// Makes identifiers for cards, suggestions, assertions and requests.
+/// Generates identifiers for cards, suggestions, assertions and requests.
 pub trait IdSource: Send + Sync {
-    /// An identifier not given before by this source.
+    /// Returns an identifier that this source has not returned before.
     fn new_id(&self) -> Uuid;
 }
 
-/// Version 7 identifiers (RFC 9562, section 5.7): unique across replicas and sorted by the time they were made.
+/// Version 7 identifiers (RFC 9562, section 5.7): unique across replicas and sorted by creation time.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct RandomIds;
 
@@ -22,7 +22,7 @@ impl IdSource for RandomIds {
     }
 }
 
-/// The identifiers 1, 2, 3, … in the shape of a UUID: for tests and reproducible evaluations, never for service.
+/// The identifiers 1, 2, 3, … in the format of a UUID: for tests and reproducible evaluations, never for service.
 #[derive(Debug, Default)]
 pub struct SequentialIds(AtomicU64);
 

@@ -10,6 +10,7 @@ pub mod cds_hooks;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod crd;
 pub mod evidence;
 pub mod fhir;
 pub mod http;

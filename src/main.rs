@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-/// A call makes thousands of small strings; this allocator takes about a tenth off its time (docs/performance.md).
+/// A call allocates thousands of small strings; this allocator saves about a tenth of its time (docs/performance.md).
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

@@ -1,6 +1,6 @@
-//! The rules of every outgoing connection: no redirect is followed, no proxy of the environment used, and a name leads to
-//! public addresses only, unless configuration says otherwise.
-//! Not here: which hosts may be asked; those who ask know theirs from configuration.
+//! The rules for every outgoing connection: no redirects, no proxy from the environment, and names resolve only to public
+//! addresses unless the configuration allows otherwise.
+//! Not here: the allowed hosts, which callers take from the configuration.
 
 use std::io;
 use std::net::SocketAddr;
@@ -13,7 +13,7 @@ use url::Url;
 
 use crate::config::is_public;
 
-/// Connections to one configured host.
+/// Builds a client for connections to one configured host.
 pub fn connections(to: &Url, allow_private_addresses: bool, connect_timeout: Duration) -> ClientBuilder {
     let builder = Client::builder()
         .redirect(Policy::none())
@@ -25,8 +25,8 @@ pub fn connections(to: &Url, allow_private_addresses: bool, connect_timeout: Dur
     if allow_private_addresses { builder } else { builder.dns_resolver(PublicAddresses) }
 }
 
-/// Resolves names to public addresses alone, at every connection, so that a name cannot be re-pointed into a private
-/// network after it was checked.
+/// Resolves names only to public addresses, on every connection, so that a name cannot be re-pointed into a private network
+/// after it was checked.
 #[derive(Clone, Copy, Debug, Default)]
 struct PublicAddresses;
 

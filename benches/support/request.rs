@@ -1,7 +1,7 @@
-//! Writes an order-sign call about a synthetic patient with any number of resources, the same bytes on every run:
-//! Conditions, Procedures, `MedicationStatement`s and Observations in the proportions of a long-followed adult, each of
-//! about a kilobyte, of which the policy reads a tenth. Some codes are the policy's and most are not.
-//! Shared by the benchmark and the examples that measure. Not here: charts that mean something; see `fixtures/`.
+//! Generates an order-sign call for a synthetic patient with any number of resources, identical on every run: Conditions,
+//! Procedures, `MedicationStatement`s and Observations in the proportions of a long-followed adult. Each is about 1 kB; the
+//! policy reads a tenth. Some codes are the policy's, most are not.
+//! Shared by the benchmark and the measuring examples. Not here: realistic charts; see `fixtures/`.
 
 use std::fmt::Write as _;
 
@@ -15,21 +15,21 @@ const LOINC: &str = "http://loinc.org";
 const ICD10: &str = "http://hl7.org/fhir/sid/icd-10-cm";
 const RXNORM: &str = "http://www.nlm.nih.gov/research/umls/rxnorm";
 
-/// A call to be written.
+/// The parameters of a call.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Call {
-    /// How many resources the chart has.
+    /// Number of resources in the chart.
     pub(crate) resources: usize,
-    /// The CPT code ordered.
+    /// The ordered CPT code.
     pub(crate) code: &'static str,
-    /// Whether the prefetch stands before the context.
+    /// Whether the prefetch precedes the context.
     pub(crate) prefetch_first: bool,
-    /// Whether `resourceType` is each object's last member and not its first.
+    /// Whether `resourceType` is the last member of each object instead of the first.
     pub(crate) type_last: bool,
 }
 
 impl Call {
-    /// The usual call: an injection ordered, the members in the order the specification shows them in.
+    /// The usual call: an order for an injection, with the members in the specification's order.
     pub(crate) fn about(resources: usize) -> Self {
         Self { resources, code: INJECTION, prefetch_first: false, type_last: false }
     }
@@ -68,7 +68,7 @@ impl Call {
         ]
     }
 
-    /// An object of a type, from the members it has beside that.
+    /// An object with a `resourceType` and these other members.
     fn typed(self, kind: &str, members: &str) -> String {
         if self.type_last {
             format!(r#"{{{members},"resourceType":"{kind}"}}"#)
@@ -110,7 +110,7 @@ impl Call {
         self.typed("Coverage", &members)
     }
 
-    /// A resource of about a kilobyte, in the shape EHRs send.
+    /// A resource of about 1 kB, in the shape EHRs send.
     fn chart_entry(self, kind: Kind, place: usize, random: &mut Random) -> String {
         let day = random.day();
         let code = random.one_of(kind.codes());
@@ -234,7 +234,7 @@ fn status(system: &str, code: &str) -> String {
     format!(r#"{{"coding":[{{"system":"http://terminology.hl7.org/CodeSystem/{system}","code":"{code}"}}]}}"#)
 }
 
-/// A repeatable sequence (xorshift64*).
+/// A reproducible random sequence (xorshift64*).
 struct Random(u64);
 
 impl Random {
@@ -250,7 +250,7 @@ impl Random {
         choices.get(self.below(choices.len())).copied().unwrap_or_default()
     }
 
-    /// A day of the two and a half years before the order's.
+    /// A day in the two and a half years before the order.
     fn day(&mut self) -> String {
         let month = self.below(29);
         format!("{}-{:02}-{:02}", 2024 + month / 12, 1 + month % 12, 1 + self.below(28))

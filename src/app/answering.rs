@@ -1,5 +1,5 @@
-//! The answer to a decided call: cards, and coverage information on the orders.
-//! Not here: the decision ([`super::decision`]), and what a card or an extension says ([`crate::cds_hooks`]).
+//! Builds the response to a decided call: cards, and coverage information on the orders.
+//! Not here: the decision ([`super::decision`]), and the text of cards and extensions ([`crate::cds_hooks`]).
 
 use uuid::Uuid;
 
@@ -9,53 +9,54 @@ use super::client_options::{AnswerOptions, OrderPlan};
 use super::decision::Decision;
 use super::plans::{Payer, Plan};
 use super::policies::Policies;
-use crate::cds_hooks::{
-    Action, AppLink, CardCase, CoverageAssertion, CoverageState, DialectRules, FormOffer, PlanContact, Presentation, PriorAuthorization,
-    RequestExtension, Response, cards, coverage_information, is_billing_system,
-};
+use crate::cds_hooks::{Action, Response};
 use crate::config::Stance;
+use crate::crd::{
+    AppLink, CardCase, CoverageAssertion, CoverageState, DialectRules, FormOffer, PlanContact, Presentation, PriorAuthorization,
+    RequestExtension, cards, coverage_information, is_billing_system,
+};
 use crate::evidence::{CoverageFound, DraftOrder, Kind, MemberCoverage, NOT_ASKED_FOR, Source, by_reason};
 use crate::policy::{CardText, Determination, DiagnosisSupport, OrderEvaluation, Policy};
 
-/// What the Conditions that orders name as their reasons are called among the lists.
+/// The list name for the Conditions that orders reference as their reasons.
 const ORDERS_REASONS: &str = "reasons";
 
-/// What an answer is written from, beside the decision.
+/// The inputs for a response, besides the decision.
 pub(super) struct Answering<'p> {
     pub(super) policies: &'p Policies,
     pub(super) answer_options: &'p AnswerOptions,
     pub(super) dialect: &'p DialectRules,
-    /// What the client asks for in the call.
+    /// The CRD extension of the request: configuration options and version.
     pub(super) asked: &'p RequestExtension,
     /// The id of the call's record.
     pub(super) record: Uuid,
-    /// Whether the answer is kept, so that a number on it leads somewhere.
+    /// Whether the response is recorded; an authorization number is issued only for a recorded one.
     pub(super) is_kept: bool,
-    /// The canonical URL of the documentation form that the client's FHIR server was asked for and has not.
+    /// The canonical URL of the documentation form, if the client's FHIR server was searched and does not have it.
     pub(super) lacking_form: Option<&'p str>,
 }
 
-/// What is said of one order beside its evaluation.
+/// What the response states about one order, besides its evaluation.
 struct OrderAnswer<'p, 'a> {
     source_label: String,
     plan: &'p Plan,
-    /// The Coverage that the order is written to for, and what the plan knows of it.
+    /// The Coverage that the coverage information is written for, and its state under the plan.
     written: Option<(MemberCoverage<'a>, CoverageState)>,
-    /// Why nothing is written to it.
+    /// Why the order gets no coverage information.
     note: Option<String>,
     /// `Organization/p`
     requester: Option<String>,
-    /// What the assertion of its Coverage is called.
+    /// The `coverage-assertion-id` for the order's Coverage.
     assertion: String,
-    /// `Coverage/c`, the one it is judged by.
+    /// `Coverage/c`: the Coverage that the order is judged by.
     coverage: Option<String>,
 }
 
 impl<'p> Answering<'p> {
-    /// The cards of a decision, and the coverage information of its orders.
+    /// Builds the cards of a decision and the coverage information of its orders.
     ///
     /// # Errors
-    /// [`CallError::Coverage`] where a client that is answered strictly brings no Coverage that can be judged.
+    /// [`CallError::Coverage`] if the client is answered strictly and sends no Coverage that can be judged.
     pub(super) fn respond<'a>(
         &self,
         decision: &Decision<'a>,
@@ -96,7 +97,7 @@ impl<'p> Answering<'p> {
         self.policies.on(order.service_date)
     }
 
-    /// Whether coverage information goes with the answer at all (CRD 2.2.1, resp-26 to resp-28).
+    /// Whether the response includes coverage information at all (CRD 2.2.1, resp-26 to resp-28).
     fn writes_coverage(&self, decision: &Decision<'_>) -> bool {
         let is_read = self.answer_options.takes_system_actions && self.dialect.reads_system_actions;
         decision.hook.is_primary() && self.asked.options.coverage_info && is_read
@@ -132,7 +133,7 @@ impl<'p> Answering<'p> {
         }
     }
 
-    /// What is said of an order, by the Coverage it is judged by.
+    /// What the response states about an order, given the Coverage it is judged by.
     fn said<'a>(
         &self,
         decision: &Decision<'a>,
@@ -165,7 +166,7 @@ impl<'p> Answering<'p> {
         Ok(OrderAnswer { source_label, plan, written, note, requester, assertion: assertion_id(self.record, 0), coverage })
     }
 
-    /// One action an order whose Coverage is known, unless it bears all of it already.
+    /// One action per order with a known Coverage, unless the order already carries the same coverage information.
     fn coverage_actions<'s, 'a>(
         &'s self,
         decision: &'s Decision<'a>,
@@ -176,7 +177,7 @@ impl<'p> Answering<'p> {
         let mut actions = Vec::new();
         for (number, (order, said)) in decision.evaluation.orders.iter().zip(said).enumerate() {
             let Some((member, state)) = &said.written else { continue };
-            // By its id, however it is referred to; one that an order contains is that order's alone.
+            // A Coverage is identified by its id, however the client references it; a contained one belongs to its order only.
             let own = member.reference.starts_with('#').then_some(number);
             let coverage = (own, if member.id.is_empty() { member.reference.as_ref() } else { member.id.as_ref() });
             let place = coverages.iter().position(|known| *known == coverage).unwrap_or_else(|| {
@@ -233,7 +234,7 @@ impl<'p> Answering<'p> {
     }
 }
 
-/// What an authorization is for.
+/// The authorized service as text, from which the number's mark is derived.
 fn authorized(case: &CardCase<'_, '_, '_>, draft: Option<&DraftOrder<'_>>) -> String {
     let order = case.order;
     let sites: Vec<_> = order.sites.iter().map(|site| site.site.as_str()).collect();
@@ -242,24 +243,24 @@ fn authorized(case: &CardCase<'_, '_, '_>, draft: Option<&DraftOrder<'_>>) -> St
         .join("\n")
 }
 
-/// What comes of the Coverage that was found for an order.
+/// What to do with the Coverage found for an order.
 #[derive(Clone, Copy)]
 enum CoverageOutcome {
-    /// The order is written to.
+    /// Write coverage information to the order.
     Written(CoverageState),
-    /// It is not, and there is nothing to say of it.
+    /// Write nothing, and add no note.
     Nothing,
-    /// It is somebody else's member.
+    /// The Coverage names another payer.
     Foreign,
-    /// It does not tell whose.
+    /// The Coverage does not identify its payer.
     Untold,
     /// The Coverage is not in force.
     NotActive,
-    /// There are several.
+    /// Several Coverages are active.
     Several,
 }
 
-/// For a client that may send no Coverage, or one of its own making: cards all the same.
+/// For a client that may send no Coverage, or a non-standard one: it gets cards in any case.
 fn leniently(found: &CoverageFound<'_>, payer: Payer, plan: &Plan) -> CoverageOutcome {
     match found {
         CoverageFound::None | CoverageFound::Unavailable(_) => CoverageOutcome::Nothing,
@@ -272,13 +273,13 @@ fn leniently(found: &CoverageFound<'_>, payer: Payer, plan: &Plan) -> CoverageOu
     }
 }
 
-/// As CRD 2.2 asks (hook-13, resp-44, resp-45).
+/// Applies CRD 2.2 (hook-13, resp-44, resp-45).
 fn strictly(found: &CoverageFound<'_>, payer: Payer, plan: &Plan) -> Result<CoverageOutcome, CallError> {
     let fault = |fault| Err(CallError::Coverage(fault));
     match (found, payer) {
         (CoverageFound::None | CoverageFound::Unavailable(NOT_ASKED_FOR), _) => fault(CoverageError::Missing),
         (CoverageFound::Several(_), _) => fault(CoverageError::Several),
-        // What was asked for and did not come is no fault of the call.
+        // A failed fetch is not the caller's error.
         (CoverageFound::Unavailable(_), _) => Ok(CoverageOutcome::Nothing),
         (CoverageFound::One(_), Payer::Foreign) => fault(CoverageError::Foreign),
         (CoverageFound::One(_), Payer::NotTold) => fault(CoverageError::NoPayer),
@@ -292,7 +293,7 @@ fn strictly(found: &CoverageFound<'_>, payer: Payer, plan: &Plan) -> Result<Cove
     }
 }
 
-/// The insurer's name as the member knows it (CRD 2.2.1, resp-4), unless that is somebody else.
+/// The insurer's name as on the member's Coverage (CRD 2.2.1, resp-4), unless the payer is a foreign one.
 pub(super) fn label(decision: &Decision<'_>, plan: &Plan, payer: Payer, found: &CoverageFound<'_>) -> String {
     let insurer = match found {
         CoverageFound::One(member) if payer == Payer::Handled => member.payer_name(),
@@ -302,7 +303,7 @@ pub(super) fn label(decision: &Decision<'_>, plan: &Plan, payer: Payer, found: &
     insurer.unwrap_or(&plan.name).to_owned()
 }
 
-/// The payer's Organization, which asks for the form.
+/// The payer's Organization, as the requester of the form.
 fn requester(found: &CoverageFound<'_>, payer: Payer) -> Option<String> {
     let CoverageFound::One(member) = found else { return None };
     member.payor_reference.clone().filter(|_| payer != Payer::Foreign).map(std::borrow::Cow::into_owned)
@@ -317,7 +318,7 @@ fn prior_authorization(stance: Stance) -> PriorAuthorization {
     }
 }
 
-/// The lists that could not be read, by the reason.
+/// The lists that could not be read, grouped by reason.
 pub(super) fn unavailable(decision: &Decision<'_>) -> Vec<(&'static str, Vec<&'static str>)> {
     let missing = Kind::ALL.into_iter().filter(|kind| needed_but_missing(decision, *kind));
     let lists = by_reason(&decision.sources, missing);
@@ -327,8 +328,8 @@ pub(super) fn unavailable(decision: &Decision<'_>) -> Vec<(&'static str, Vec<&'s
     lists.chain(reasons).collect()
 }
 
-/// The lists whose absence a card must name: the three the policy cannot do without, and where a verdict is open every
-/// other that could have settled it.
+/// Whether a card must name the list as missing. The policy always needs 3 lists; if a verdict is open, so does every other list that
+/// could have settled it.
 fn needed_but_missing(decision: &Decision<'_>, kind: Kind) -> bool {
     let mut criteria = decision.evaluation.orders.iter().flat_map(|order| &order.sites).flat_map(|site| &site.criteria);
     let is_evidence = kind != Kind::Coverage;

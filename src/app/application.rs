@@ -1,4 +1,4 @@
-//! The application: built once from configuration and ports, then asked by HTTP and the command line.
+//! The application: built once from configuration and ports, then called by HTTP and the command line.
 
 use std::cell::RefCell;
 use std::num::NonZeroU32;
@@ -34,65 +34,66 @@ use super::services::{Services, ServicesError};
 use super::smart::AppAddress;
 use crate::auth::smart::{SmartApp, SmartError};
 use crate::auth::{AuthError, Authenticator, Credentials, Refused, VerifiedClient};
-use crate::cds_hooks::{DialectRules, Hook, RequestExtension, SuggestionKind, named_hook};
+use crate::cds_hooks::{Hook, named_hook};
 use crate::config::{Config, CrdConfig, Dialect};
+use crate::crd::{DialectRules, RequestExtension, SuggestionKind};
 use crate::evidence::ReadingOptions;
 use crate::fhir::{Registry, RegistryError};
 use crate::ledger::{Entry, LedgerHealth};
 use crate::page::{Words, WordsError};
 use crate::policy::PassedOver;
 
-/// Written where nothing is in scope.
+/// The response when no order is in scope.
 pub(super) const NO_CARDS: &[u8] = br#"{"cards":[]}"#;
 
 /// Why the application cannot be built.
 #[derive(Debug, thiserror::Error)]
 pub enum BuildError {
-    /// The policy cannot be used.
+    /// The policy is invalid.
     #[error(transparent)]
     Policies(#[from] PoliciesError),
-    /// Maps of local codes cannot be used.
+    /// The local code maps are invalid.
     #[error(transparent)]
     CodeMaps(#[from] CodeMapsError),
-    /// The published services cannot be used.
+    /// The published services are invalid.
     #[error(transparent)]
     Services(#[from] ServicesError),
-    /// The dialects of clients cannot be used.
+    /// The client dialects are invalid.
     #[error(transparent)]
     Dialects(#[from] DialectsError),
     /// Connections to a FHIR server cannot be set up.
     #[error(transparent)]
     Registry(#[from] RegistryError),
-    /// The clients cannot be used.
+    /// The client configuration is invalid.
     #[error(transparent)]
     Auth(#[from] AuthError),
     /// The SMART app cannot be set up.
     #[error(transparent)]
     Smart(#[from] SmartError),
-    /// The words of its page cannot be used.
+    /// The messages of the app's page are invalid.
     #[error(transparent)]
     Words(#[from] WordsError),
 }
 
-/// Whether calls can be answered, and under which policy.
+/// Whether calls can be answered, and under which policy version.
 #[derive(Clone, Debug)]
 pub struct Readiness {
     /// Whether calls can be answered.
     pub ready: bool,
     /// The policy's id.
     pub policy: String,
-    /// The newest version of it.
+    /// The policy's newest version.
     pub version: String,
-    /// How the ledger stands.
+    /// The ledger's health.
     pub ledger: LedgerHealth,
 }
 
-/// A call, answered.
+/// The response to a call.
 #[derive(Clone, Debug)]
 pub struct Answer {
     /// The call's hook.
     pub hook: Hook,
-    /// JSON.
+    /// The response body, as JSON.
     pub body: Vec<u8>,
 }
 
@@ -107,9 +108,9 @@ pub struct App {
     pub(super) plans: Plans,
     pub(super) readings: Readings,
     pub(super) smart: SmartApp,
-    /// Where this service is reached, and how long its sessions last.
+    /// The service's public address, and session limits.
     pub(super) place: AppAddress,
-    /// The words of the app's page.
+    /// The messages of the app's page.
     pub(super) words: Words,
     crd: CrdConfig,
     figures: DecisionMetrics,
@@ -119,10 +120,10 @@ pub struct App {
 }
 
 impl App {
-    /// The composition root.
+    /// Builds the application; this is the composition root.
     ///
     /// # Errors
-    /// A policy or service file that cannot be used, named with its line.
+    /// An invalid policy or service file, with the line of the error.
     pub fn build(config: &Config, ports: Ports) -> Result<Self, BuildError> {
         let services = Services::load(&config.crd.hooks.iter().filter_map(|hook| Hook::of_name(hook.as_str())).collect::<Vec<_>>())?;
         let endpoints = config.server.public_url.as_ref().map(|url| services.endpoints(url)).unwrap_or_default();
@@ -169,25 +170,25 @@ impl App {
         &self.discovery
     }
 
-    /// Whether a service of this id is offered.
+    /// Whether the service offers this service id.
     #[must_use]
     pub fn knows_service(&self, service_id: &str) -> bool {
         self.services.ids.iter().any(|id| id == service_id)
     }
 
-    /// The hooks that are offered.
+    /// The offered hooks.
     #[must_use]
     pub fn hooks(&self) -> &[Hook] {
         self.services.hooks()
     }
 
-    /// The ids of the services offered.
+    /// The ids of the offered services.
     #[must_use]
     pub fn service_ids(&self) -> &[String] {
         &self.services.ids
     }
 
-    /// Whether calls can be answered: a version of the policy has begun and judges, and what is answered can be kept.
+    /// Whether calls can be answered: a policy version is in force and passes the self-test, and the ledger is writable.
     pub async fn readiness(&self) -> Readiness {
         let (policy, ledger) = (self.policies.newest(), self.ledger_standing().await);
         let ready = ledger != LedgerHealth::Unwritable && can_decide(self, self.ports.clock.now());
@@ -200,15 +201,15 @@ impl App {
         &self.policies
     }
 
-    /// Whether calls of the client of this name may have a FHIR server asked, by the server's name.
+    /// Whether calls by the client of this name may make this service query the named FHIR server.
     pub(in crate::app) fn may_have_asked(&self, client: &str, server: &str) -> bool {
         self.authenticator.may_name(client, server)
     }
 
-    /// Who is calling. In development mode that is anybody.
+    /// Authenticates the caller. In development mode every caller is accepted.
     ///
     /// # Errors
-    /// Why the caller is refused, which is for the log alone.
+    /// Why the caller is refused; for the log only.
     pub async fn authenticate(&self, credentials: Credentials<'_>) -> Result<VerifiedClient, Refused> {
         self.authenticator.verify(credentials).await
     }
@@ -216,16 +217,16 @@ impl App {
     /// The answer to a client's hook call, as JSON.
     ///
     /// # Errors
-    /// [`CallError`] for a call that is not as the specification says, or that brings nothing to decide on.
+    /// [`CallError`] if the call violates the specification or contains nothing to decide on.
     pub async fn answer(&self, client: &VerifiedClient, body: &[u8]) -> Result<Vec<u8>, CallError> {
         Ok(self.answer_by(client, body, None).await?.kept().await?.body)
     }
 
-    /// As [`App::answer`], for a call that may be ended at an instant: fetching ends early enough before it that what did come is
-    /// answered. The answer is still to be kept, for which the body is not needed any more.
+    /// Like [`App::answer`], with a deadline for the call. Fetching stops early enough before `end` to answer with what has arrived.
+    /// The answer is pending until the ledger has recorded it; the body is not needed for that.
     ///
     /// # Errors
-    /// As [`App::answer`].
+    /// Like [`App::answer`].
     pub async fn answer_by(&self, client: &VerifiedClient, body: &[u8], end: Option<Instant>) -> Result<PendingAnswer, CallError> {
         let received_at = self.ports.clock.now();
         let (reading, body) = (self.readings.of_client(client), text(body)?);
@@ -248,20 +249,20 @@ impl App {
         self.begin_keeping(entry.into_iter().collect(), Answer { hook: asked.hook, body: answer })
     }
 
-    /// The form that a client without DTR is asked for, where a card can bring it along (CRD 2.2.1, dev-20).
+    /// The form to look up for a client without DTR, if a card can include it (CRD 2.2.1, dev-20).
     fn form_to_ask_for(&self, client: &VerifiedClient, hook: Hook) -> Option<&str> {
         let rules = self.rules(client.dialect());
         let is_offered = !client.has_dtr() && hook.is_primary() && rules.carries_out(SuggestionKind::CreateTask);
         (is_offered && !rules.one_action_a_suggestion).then_some(self.policies.newest().form.canonical.as_str())
     }
 
-    /// The hook a call names, if there is one of that name.
+    /// The hook that the body names, if it is a known one.
     #[must_use]
     pub fn hook_of(body: &[u8]) -> Option<Hook> {
         named_hook(text(body).ok()?)
     }
 
-    /// Fetches what the prefetch lacks, within `reach`, decides, and hands the decision to `read`.
+    /// Fetches what the prefetch lacks, within `scope`, makes the decision, and passes it to `read`.
     pub(super) async fn decide<T>(
         &self,
         decision_context: &DecisionContext<'_>,
@@ -302,7 +303,7 @@ impl App {
         ))
     }
 
-    /// The answer to a decided call, and what is kept of it where there is a ledger.
+    /// Builds the response to a decided call, and its ledger entry if the ledger is on.
     fn write<'r>(
         &self,
         recorder: &Recorder<'r>,
@@ -360,7 +361,7 @@ impl App {
         Ok((if answer_options.is_shadowed { NO_CARDS.to_vec() } else { answer }, entry))
     }
 
-    /// What is kept of a call of which no order was decided, where there is a ledger.
+    /// The ledger entry of a call without a decided order, if the ledger is on.
     fn entry_of_nothing<'r>(
         &self,
         recorder: &Recorder<'r>,
@@ -371,13 +372,13 @@ impl App {
         self.ports.ledger.is_on().then(|| recorder.of_nothing(self.ports.ids.new_id(), &nothing, NO_CARDS))
     }
 
-    /// A report as a text for people, at most a hundred columns wide.
+    /// Formats a report as plain text, at most 100 columns wide.
     #[must_use]
     pub fn text(&self, report: &Report<'_, '_>) -> String {
         report_text::text(report, self.policies.newest(), |order| self.policies.on(order.service_date))
     }
 
-    /// The defaults, without the settings of any one client.
+    /// The default context, without any client's settings.
     pub(super) fn decision_context(&self, as_of: DateTime<Utc>) -> DecisionContext<'_> {
         DecisionContext {
             policies: &self.policies,
@@ -388,18 +389,18 @@ impl App {
         }
     }
 
-    /// How answers are written for a dialect.
+    /// The response rules of a dialect.
     pub(super) fn rules(&self, dialect: Dialect) -> &DialectRules {
         self.dialects.get(dialect)
     }
 }
 
-/// The text of a body.
+/// The body as text, without a byte order mark.
 pub(super) fn text(body: &[u8]) -> Result<&str, CallError> {
     std::str::from_utf8(body).map(without_mark).map_err(|_| CallError::NotUtf8)
 }
 
-/// A JSON text without the byte order mark that some writers put before it, which a reader may ignore (RFC 8259, section 8.1).
+/// Strips the byte order mark that some writers put before JSON; a reader may ignore it (RFC 8259, section 8.1).
 pub(super) fn without_mark(text: &str) -> &str {
     text.strip_prefix('\u{feff}').unwrap_or(text)
 }

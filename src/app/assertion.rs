@@ -1,33 +1,33 @@
-//! What assertions and authorizations are called, so that each leads back to the record of its call.
+//! Ids of coverage assertions and numbers of authorizations. Each contains the id of its call's record.
 //! Not here: the record; see [`super::recording`].
 
 use aws_lc_rs::digest::{SHA256, digest};
 use uuid::Uuid;
 
-/// Between a record's id and the place of a further Coverage of the same call (CRD 2.2.1, resp-32).
+/// Separates a record's id from the number of a further Coverage in the same call (CRD 2.2.1, resp-32).
 const OF_COVERAGE: char = '.';
 
-/// Within an authorization's number.
+/// Separates the parts of an authorization number.
 const WITHIN_NUMBER: char = '-';
 
-/// What the assertions about the Coverage at a place among a call's are called: the record's id, for the first.
+/// The assertion id for the Coverage at `place` in a call; for the first, the record's id.
 pub(super) fn assertion_id(record: Uuid, place: usize) -> String {
     if place == 0 { record.to_string() } else { format!("{record}{OF_COVERAGE}{}", place + 1) }
 }
 
-/// The number of the authorization of an order. X12 278 leaves 50 characters for it.
+/// The authorization number of an order. X12 278 limits it to 50 characters.
 pub(super) fn authorization_number(prefix: &str, record: Uuid, mark: &str) -> String {
     format!("{prefix}{WITHIN_NUMBER}{:X}{WITHIN_NUMBER}{mark}", record.simple())
 }
 
-/// The mark of what is authorized, which ends its number: a number that was copied to another order, or whose order was changed, does not
-/// bear that order's mark. It proves nothing; the record does.
+/// The mark that ends an authorization number, derived from the authorized service. It exposes a number that was copied to another
+/// order, or whose order was changed. It proves nothing; the record does.
 pub(super) fn mark(authorized: &str) -> String {
     let digest = digest(&SHA256, authorized.as_bytes());
     digest.as_ref().iter().take(2).fold(String::new(), |mark, byte| format!("{mark}{byte:02X}"))
 }
 
-/// The record that an assertion id, an authorization's number or a card's uuid leads to.
+/// The record that an assertion id, an authorization number or a card's uuid refers to.
 #[must_use]
 pub fn record_of(text: &str) -> Option<Uuid> {
     let whole = Uuid::try_parse(text).ok();

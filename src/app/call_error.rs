@@ -1,4 +1,4 @@
-//! Why a call is not answered, by whose fault it is. What a caller is told holds no value of the call.
+//! Why a call is not answered, and who is at fault. Error messages contain no value of the call.
 
 use super::form::FormError;
 use crate::cds_hooks::RequestError;
@@ -6,72 +6,72 @@ use crate::cds_hooks::RequestError;
 /// Why a call is not answered.
 #[derive(Debug, thiserror::Error)]
 pub enum CallError {
-    /// It is not as the specification says.
+    /// The call violates the CDS Hooks specification.
     #[error(transparent)]
     Request(#[from] RequestError),
-    /// It asks for documentation, and is not as that operation says.
+    /// The input of `$questionnaire-package` violates the operation's definition.
     #[error(transparent)]
     Form(#[from] FormError),
-    /// It is not text.
+    /// The body is not UTF-8.
     #[error("the body is not UTF-8")]
     NotUtf8,
-    /// It brings nothing to decide on.
+    /// The call contains nothing to decide on.
     #[error(
         "none of Condition, Procedure and MedicationStatement is in the prefetch; send the prefetch that `GET /cds-services` lists, \
          with an empty Bundle or null where there is nothing"
     )]
     NoData,
-    /// None of the orders it names could be had.
+    /// None of the orders that the call names could be read.
     #[error(
         "none of the orders that the call names is in the prefetch, and they could not be read from `fhirServer`; send the prefetch that \
          `GET /cds-services` lists"
     )]
     OrdersNotFound,
-    /// The Coverage is not one that can be judged, and this client is told so (CRD 2.2.1, hook-13).
+    /// No Coverage can be judged, and this client is answered strictly (CRD 2.2.1, hook-13).
     #[error("{0}")]
     Coverage(CoverageError),
-    /// The answer could not be written.
+    /// The response could not be serialized.
     #[error("the answer could not be written")]
     Unwritable,
-    /// What is answered cannot be kept, so it is not answered.
+    /// The response cannot be recorded, so it is withheld.
     #[error("the call cannot be recorded at present, and nothing is answered unrecorded")]
     NotRecorded,
 }
 
-/// Why no Coverage of a call can be judged.
+/// Why a call has no Coverage that can be judged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CoverageError {
-    /// There is none.
+    /// No Coverage was found.
     #[error("no Coverage of the patient is in the prefetch, nor could one be read from `fhirServer`")]
     Missing,
-    /// There are several.
+    /// Several Coverages are active.
     #[error("several Coverages of the patient are active, and the order's `insurance` does not say which one counts")]
     Several,
-    /// Its payer is not this service's.
+    /// The payer is not one that this service answers for.
     #[error("the payer of the patient's Coverage is not one that this service answers for")]
     Foreign,
-    /// It names no payer.
+    /// The Coverage names no payer.
     #[error("the patient's Coverage names no payer that could be one this service answers for")]
     NoPayer,
 }
 
-/// Whose fault it is.
+/// Who is at fault, and how.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Category {
     /// The caller's: the call has the wrong shape.
     Malformed,
     /// The caller's: the call contradicts itself.
     Contradiction,
-    /// The data could not be had.
+    /// The required data could not be read.
     DataUnavailable,
-    /// Ours.
+    /// This service's.
     Ours,
-    /// Ours, and it passes.
+    /// This service's, and temporary.
     Unready,
 }
 
 impl CallError {
-    /// Whose fault it is.
+    /// Who is at fault, and how.
     #[must_use]
     pub fn category(&self) -> Category {
         match self {
@@ -84,7 +84,7 @@ impl CallError {
         }
     }
 
-    /// A short stable name, for records and metrics.
+    /// A short, stable name for records and metrics.
     #[must_use]
     pub fn label(&self) -> &'static str {
         match self {
@@ -102,13 +102,13 @@ impl CallError {
         }
     }
 
-    /// What to tell the caller.
+    /// The message for the caller.
     #[must_use]
     pub fn diagnostics(&self) -> String {
         self.to_string()
     }
 
-    /// The JSON path of the fault.
+    /// The JSON path of the error.
     #[must_use]
     pub fn expression(&self) -> Option<String> {
         match self {

@@ -1,11 +1,11 @@
-//! What a worked case expects, written out over what its chart expects.
+//! Expands what a worked case expects, based on what its chart expects.
 //! Not here: comparing it ([`super::policy_check`]).
 
 use serde_json::{Value, json};
 
 use super::case_patch::merge;
 
-/// The `orders` that a case expects.
+/// The `orders` that a case expects, in full.
 pub(super) fn expected_orders(expected: &Value, chart: &Value) -> Result<Vec<Value>, String> {
     let base = chart.get("orders").and_then(Value::as_array).cloned().unwrap_or_default();
     let first = base.first().ok_or_else(|| "the chart expects no order".to_owned())?;

@@ -1,12 +1,11 @@
-//! What a worked case changes in the request of its chart: resources, with codes in their short form, and answers of the
-//! form.
+//! Applies a worked case's changes to its chart's request: resources, with codes in short form, and answers to the form.
 //! Not here: reading the cases ([`super::policy_cases`]).
 
 use serde_json::{Map, Value, json};
 
 use crate::policy::Question;
 
-/// The form that a new response of a case answers.
+/// The canonical URL of the form that a case's new response answers.
 const FORM_CANONICAL: &str = "http://payer.example.org/fhir/Questionnaire/sij-injection-documentation|2.0.0";
 
 /// Applies one entry of `changes`.
@@ -41,7 +40,7 @@ pub(super) fn change(request: &mut Value, key: &str, patch: &Value) -> Result<()
     Ok(())
 }
 
-/// Removes or patches a resource that is there; `false` if it is not.
+/// Removes or patches an existing resource; `false` if there is none.
 fn change_known(request: &mut Value, is_draft: bool, (kind, id): (&str, &str), patch: &Value) -> bool {
     let mut bundles: Vec<&mut Value> = Vec::new();
     let Some(request) = request.as_object_mut() else { return false };
@@ -52,7 +51,7 @@ fn change_known(request: &mut Value, is_draft: bool, (kind, id): (&str, &str), p
             _ => {}
         }
     }
-    // The context stands before the prefetch, by the alphabet too.
+    // `context` comes before `prefetch`, alphabetically too.
     for list in bundles.into_iter().filter_map(|bundle| bundle.get_mut("entry")?.as_array_mut()) {
         let is_it = |entry: &Value| {
             let member = |name: &str| entry.pointer(&format!("/resource/{name}")).and_then(Value::as_str);
@@ -69,7 +68,7 @@ fn change_known(request: &mut Value, is_draft: bool, (kind, id): (&str, &str), p
     false
 }
 
-/// What a new resource says without being told.
+/// The default members of a new resource.
 fn implied(kind: &str, id: &str, patient: &str, is_draft: bool) -> Value {
     let mut resource = json!({"resourceType": kind, "id": id});
     let who = json!({"reference": format!("Patient/{patient}")});
@@ -125,7 +124,7 @@ fn answered(link_id: &str, value: &Value) -> Result<Vec<Value>, String> {
     repetitions.iter().map(group).collect()
 }
 
-/// An answer by the type of its question; an object is the answer itself.
+/// An answer, typed by its question; an object is used as is.
 fn answer_of(link_id: &str, value: &Value) -> Result<Value, String> {
     let number = |name: &str| json!({ name: value });
     let typed = match (link_id, value) {
@@ -144,7 +143,7 @@ fn answer_of(link_id: &str, value: &Value) -> Result<Value, String> {
 
 const TERMINOLOGY: &str = "http://terminology.hl7.org/CodeSystem";
 
-/// The code systems that a patch names in short.
+/// Short names of code systems in a patch.
 const SYSTEMS: [(&str, &str); 16] = [
     ("cpt", "http://www.ama-assn.org/go/cpt"),
     ("hcpcs", "http://www.cms.gov/Medicare/Coding/HCPCSReleaseCodeSets"),
@@ -166,10 +165,10 @@ const SYSTEMS: [(&str, &str); 16] = [
 
 const SNOMED: &str = "http://snomed.info/sct";
 
-/// The sides that a patch names in short, as SNOMED CT.
+/// Short names of sides in a patch, as SNOMED CT codes.
 const SIDES: [(&str, &str); 3] = [("left", "7771000"), ("right", "24028007"), ("both", "51440002")];
 
-/// A patch with its codes written out: `{"cpt": "97110"}` is a coding of CPT.
+/// Expands the codes of a patch: `{"cpt": "97110"}` becomes a CPT coding.
 fn codes(patch: &Value) -> Value {
     match patch {
         Value::Array(items) => items.iter().map(codes).collect(),
@@ -244,7 +243,7 @@ fn drafts(request: &mut Value) -> Result<&mut Value, String> {
     request.pointer_mut("/context/draftOrders").ok_or_else(|| "`context.draftOrders` is missing".to_owned())
 }
 
-/// The prefetch Bundle of a type, which is made where there is none.
+/// The prefetch Bundle for a resource type; created if missing.
 fn list_of<'r>(request: &'r mut Value, kind: &str) -> Result<&'r mut Value, String> {
     let key = match kind {
         "Condition" => "conditions",

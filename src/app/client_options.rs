@@ -1,6 +1,6 @@
-//! How one call is answered, beside what the policy says: the client's manner, and the plan and Coverage of each order. It is kept with
-//! the call, so that it can be answered again the same way.
-//! Not here: what is made of it; see [`super::answering`].
+//! How to answer one call, besides the policy: the client's options, and each order's plan and Coverage. All of it is recorded with the
+//! call, so that a replay answers the same way.
+//! Not here: how it shapes the response; see [`super::answering`].
 
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
@@ -9,31 +9,31 @@ use super::decision::Decision;
 use super::plans::{Payer, Plan, PlanMatch, Plans};
 use super::policies::Policies;
 use crate::auth::VerifiedClient;
-use crate::cds_hooks::CrdVersion;
 use crate::config::{CrdConfig, CrdRelease, Dialect};
+use crate::crd::CrdVersion;
 use crate::evidence::{CoverageFound, DraftOrder, MemberCoverage, UnreadDraft};
 use crate::policy::OrderEvaluation;
 
-/// How a client is answered.
+/// A client's answer options.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[expect(clippy::struct_excessive_bools, reason = "each is a key of configuration")]
 pub(super) struct AnswerOptions {
     pub(super) dialect: Dialect,
-    /// Whether its users have an app for documentation forms.
+    /// Whether the client's users have a DTR app for documentation forms.
     pub(super) has_dtr: bool,
-    /// Whether nothing of the answer is shown.
+    /// Whether the client runs in shadow mode: it is shown nothing of the response.
     pub(super) is_shadowed: bool,
-    /// Whether it carries out system actions.
+    /// Whether the client carries out system actions.
     pub(super) takes_system_actions: bool,
-    /// Whether a call without a Coverage that can be judged is refused.
+    /// Whether to refuse a call without a Coverage that can be judged.
     pub(super) is_strict: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) therapy_order_code: Option<String>,
-    /// Where its EHR launches the app, where that is registered.
+    /// Where the client's EHR launches the SMART app, if registered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) app: Option<String>,
-    /// The version of CRD where a call names none.
+    /// The CRD version for calls that name none.
     pub(super) default_version: CrdVersion,
 }
 
@@ -55,7 +55,7 @@ impl AnswerOptions {
     }
 }
 
-/// The plan that one order is answered for, and the Coverage it is judged by.
+/// The plan that applies to one order, and the Coverage it is judged by.
 #[derive(Debug)]
 pub(super) struct OrderPlan<'p, 'a> {
     pub(super) plan: &'p Plan,
@@ -63,19 +63,19 @@ pub(super) struct OrderPlan<'p, 'a> {
     pub(super) found: CoverageFound<'a>,
 }
 
-/// The same as it is kept.
+/// The recorded form of an [`OrderPlan`].
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct KeptOrderPlan {
-    /// Its place among the plans that are kept.
+    /// Index into the recorded plans.
     plan: usize,
     payer: Payer,
-    /// How the client refers to the Coverage, where one was found.
+    /// The client's reference to the Coverage, if one was found.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     coverage: Option<String>,
 }
 
-/// The plans of a call's orders, as they are kept.
+/// The plans of a call's orders, in recorded form.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct KeptPlans<P> {
@@ -83,7 +83,7 @@ pub(super) struct KeptPlans<P> {
     orders: Vec<KeptOrderPlan>,
 }
 
-/// The plan and Coverage of each order of a decision, in its order.
+/// The plan and Coverage of each order of a decision, in the decision's order.
 pub(super) fn order_plans<'p, 'a>(
     plans: &'p Plans,
     client: &VerifiedClient,
@@ -147,7 +147,7 @@ impl<'p> KeptPlans<&'p Plan> {
 }
 
 impl KeptPlans<Plan> {
-    /// As [`order_plans`], from what was kept; `None` where that does not fit the decision.
+    /// Restores the result of [`order_plans`] from the record; `None` if the record does not match the decision.
     pub(super) fn order_plans<'p, 'a>(&'p self, policies: &Policies, decision: &Decision<'a>) -> Option<Vec<OrderPlan<'p, 'a>>> {
         let plan_of = |place: usize| self.orders.get(place).and_then(|kept| self.plans.get(kept.plan));
         if self.orders.len() != decision.evaluation.orders.len() || (0..self.orders.len()).any(|place| plan_of(place).is_none()) {

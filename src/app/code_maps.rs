@@ -1,5 +1,5 @@
-//! Reading a client's map of local codes: a CSV file, each row a local code and what it stands for.
-//! Not here: what a mapped code changes ([`crate::evidence`]), and whose map it is ([`super::readings`]).
+//! Reads a client's map of local codes: a CSV file in which each row maps one local code to its meaning.
+//! Not here: how a mapped code changes evidence ([`crate::evidence`]), and which client uses the map ([`super::readings`]).
 
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -14,13 +14,13 @@ use super::digest::digest_of;
 use crate::evidence::{LocalCodes, Mapped};
 use crate::policy::{Policy, Side, ValueSet};
 
-/// The largest file that is read, in bytes.
+/// Maximum file size, in bytes.
 const MAX_BYTES: u64 = 4 * 1024 * 1024;
 
-/// The most rows behind the header.
+/// Maximum number of rows after the header.
 const MAX_ROWS: usize = 50_000;
 
-/// The most faults of a file that are listed.
+/// Maximum number of errors to report per file.
 const MAX_FAULTS: usize = 100;
 
 const SYSTEM: &str = "system";
@@ -30,29 +30,29 @@ const STANDARD_CODE: &str = "standard_code";
 const SIDE: &str = "side";
 const VALUE_SET: &str = "value_set";
 
-/// The columns that a header can name.
+/// The allowed header columns.
 const COLUMNS: [&str; 6] = [SYSTEM, CODE, STANDARD_SYSTEM, STANDARD_CODE, SIDE, VALUE_SET];
 
-/// What a local code must stand for, one of these at least.
+/// A local code needs at least one of these meanings.
 const NO_MEANING: &str = "no standard code, side or value set: one of them must be there";
 
-/// Code maps that cannot be used.
+/// Invalid code maps.
 #[derive(Debug, Error)]
 #[error("{}", listed(faults))]
 pub struct CodeMapsError {
-    /// Every fault found, at least one.
+    /// Every error found; at least one.
     pub faults: Vec<CodeMapError>,
 }
 
-/// What is wrong with a code map.
+/// An error in a code map.
 #[derive(Debug, Error)]
 #[error("{key}: `{}`{}: {problem}", path.display(), in_words(*line))]
 pub struct CodeMapError {
-    /// The key that names the file, and whose it is.
+    /// The configuration key that names the file, and its client.
     pub key: String,
     /// The file.
     pub path: PathBuf,
-    /// From 1; `None` where it is the whole file.
+    /// From 1; `None` if the error concerns the whole file.
     pub line: Option<u64>,
     /// What is wrong.
     pub problem: String,
@@ -67,18 +67,18 @@ fn in_words(line: Option<u64>) -> String {
     line.map(|line| format!(", line {line}")).unwrap_or_default()
 }
 
-/// A code map that was read.
+/// A parsed code map.
 #[derive(Debug)]
 pub(super) struct CodeMap {
     pub(super) codes: LocalCodes,
-    /// SHA-256 of its entries, whatever their order in the file.
+    /// SHA-256 of the entries, independent of their order in the file.
     pub(super) digest: String,
 }
 
-/// Reads the file of a code map and checks each row by a policy's code systems and value sets.
+/// Reads a code map file and validates each row against a policy's code systems and value sets.
 ///
 /// # Errors
-/// Every fault of the file, with its line.
+/// Every error in the file, with its line.
 pub(super) fn read(key: &str, path: &Path, policy: &Policy) -> Result<CodeMap, Vec<CodeMapError>> {
     let at = |(line, problem)| CodeMapError { key: key.to_owned(), path: path.to_owned(), line, problem };
     let text = text_of(path).map_err(|problem| vec![at((None, problem))])?;
@@ -87,7 +87,7 @@ pub(super) fn read(key: &str, path: &Path, policy: &Policy) -> Result<CodeMap, V
     Ok(CodeMap { codes, digest })
 }
 
-/// A line, if it is about one, and what is wrong.
+/// The line, if the error concerns one, and the message.
 type Problem = (Option<u64>, String);
 
 fn text_of(path: &Path) -> Result<String, String> {
@@ -124,7 +124,7 @@ fn parse(text: &str, policy: &Policy) -> Result<LocalCodes, Vec<Problem>> {
     if problems.is_empty() { Ok(codes) } else { Err(problems) }
 }
 
-/// Where each column stands.
+/// The position of each column, and the row width.
 struct Columns([Option<usize>; COLUMNS.len()], usize);
 
 impl Columns {
@@ -144,13 +144,13 @@ impl Columns {
         if problems.is_empty() { Ok(Self(places, header.len())) } else { Err(problems) }
     }
 
-    /// What a row has in a column; nothing where it is empty.
+    /// The value of a row's column; `None` if empty.
     fn value<'r>(&self, record: &'r StringRecord, column: &str) -> Option<&'r str> {
         let place = COLUMNS.iter().position(|known| *known == column)?;
         record.get((*self.0.get(place)?)?).filter(|value| !value.is_empty())
     }
 
-    /// Adds the code of a row, or says what is wrong with it.
+    /// Adds a row's code, or returns the row's errors.
     fn add(&self, record: &StringRecord, policy: &Policy, codes: &mut LocalCodes) -> Vec<String> {
         let Self(_, width) = self;
         if record.len() != *width {
@@ -182,7 +182,7 @@ impl Columns {
         problems
     }
 
-    /// The standard coding of a row.
+    /// A row's standard coding.
     fn standard(&self, record: &StringRecord, policy: &Policy) -> Result<Option<(String, String)>, String> {
         let (system, code) = match (self.value(record, STANDARD_SYSTEM), self.value(record, STANDARD_CODE)) {
             (None, None) => return Ok(None),
@@ -212,7 +212,7 @@ fn in_backticks(names: &[&str]) -> String {
     quoted.join(", ")
 }
 
-/// SHA-256 of the entries in hexadecimal, each part with its length.
+/// SHA-256 of the entries in hexadecimal; each part is hashed with its length.
 fn digest(codes: &LocalCodes) -> String {
     let parts = codes.entries().into_iter().map(|(system, code, mapped)| {
         let (standard_system, standard_code) = mapped.coding.as_ref().map_or(("", ""), |(system, code)| (system.as_str(), code.as_str()));

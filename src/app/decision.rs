@@ -1,5 +1,5 @@
-//! The steps of one decision: the orders in scope, the evidence gathered, the policy applied.
-//! Not here: reading the call; see [`super::read_request`].
+//! The steps of one decision: find the orders in scope, gather the evidence, apply the policy.
+//! Not here: parsing the call; see [`super::read_request`].
 
 use std::borrow::Cow;
 
@@ -18,20 +18,20 @@ use crate::evidence::{
 };
 use crate::policy::{Evaluation, Facts, Inquiry, OrderEvaluation, OrderKind, PassedOver, Policy, Reference, evaluate, kind, passed_over};
 
-/// What a decision is made with.
+/// The inputs of a decision, besides the call.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct DecisionContext<'e> {
     pub policies: &'e Policies,
     pub prefetch_keys: &'e PrefetchKeys,
-    /// Those that are answered.
+    /// The hooks that are answered.
     pub hooks: &'e [Hook],
     pub as_of: DateTime<Utc>,
-    /// What the client's configuration says of reading its charts.
+    /// The client's configuration for reading charts.
     pub options: &'e ReadingOptions,
 }
 
 impl<'e> DecisionContext<'e> {
-    /// A patient's record by a policy version.
+    /// Reads a patient's record under a policy version.
     pub(crate) fn reading<'r>(&self, policy: &'r Policy, patient_id: &'r str) -> Reading<'r>
     where
         'e: 'r,
@@ -40,7 +40,7 @@ impl<'e> DecisionContext<'e> {
     }
 }
 
-/// A call, decided.
+/// The decision on a call.
 #[derive(Debug)]
 pub(crate) struct Decision<'a> {
     pub hook: Hook,
@@ -48,83 +48,83 @@ pub(crate) struct Decision<'a> {
     pub evaluation: Evaluation<'a>,
     pub insurance: Insurance<'a>,
     pub sources: Sources,
-    /// `Practitioner/d1`; empty where the call does not say.
+    /// `Practitioner/d1`; empty if the call names no user.
     pub user_id: String,
-    /// `Encounter/e1`, where the call names one.
+    /// `Encounter/e1`, if the call names one.
     pub encounter: Option<String>,
     patient_id: String,
     options: ReadingOptions,
 }
 
-/// An evaluation with where its evidence came from, as the contract has it.
+/// An evaluation and the sources of its evidence, in the form of the evaluation contract.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Report<'d, 'a> {
-    /// What the policy says.
+    /// The policy's evaluation.
     #[serde(flatten)]
     pub evaluation: &'d Evaluation<'a>,
-    /// Where each type came from.
+    /// The source of each resource type.
     pub sources: &'d Sources,
-    /// What could not be read.
+    /// The resources that could not be read.
     #[serde(skip_serializing_if = "<[Unreadable]>::is_empty")]
     pub unreadable: &'d [Unreadable],
 }
 
 impl<'a> Decision<'a> {
-    /// The patient's record by a policy version.
+    /// Reads the patient's record under a policy version.
     pub(crate) fn reading<'r>(&'r self, policy: &'r Policy) -> Reading<'r> {
         Reading { policy, patient_id: &self.patient_id, options: &self.options }
     }
 
-    /// The order that an evaluation is of.
+    /// The draft order that an evaluation belongs to.
     pub(crate) fn draft(&self, order: &OrderEvaluation<'a>) -> Option<&DraftOrder<'a>> {
         self.patient_record.drafts().iter().find(|draft| draft.position == order.position)
     }
 
-    /// The decision as the contract has it.
+    /// The decision in the form of the evaluation contract.
     pub(crate) fn report(&self) -> Report<'_, 'a> {
         Report { evaluation: &self.evaluation, sources: &self.sources, unreadable: self.patient_record.unreadable() }
     }
 }
 
-/// More orders for one joint than anybody signs at once; each is judged against the whole chart.
+/// Exceeds any real set of orders for one joint. Each order is judged against the whole chart, so the number is limited.
 const MAX_ORDERS: usize = 20;
 
-/// How much of a call is read.
+/// How much of a call to read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ReadScope {
-    /// Nothing beyond the orders where none is in scope.
+    /// Only the orders, unless one is in scope.
     InScope,
-    /// Everything, whatever the orders.
+    /// Everything, whether or not an order is in scope.
     Everything,
 }
 
-/// A call, read and checked.
+/// A parsed and validated call.
 #[derive(Debug)]
 pub(crate) struct Call<'a> {
     pub asked: CallMetadata<'a>,
-    /// `None` where no order is in scope and no more was to be read.
+    /// `None` if no order is in scope and the scope is [`ReadScope::InScope`].
     pub scoped_request: Option<ScopedRequest<'a>>,
-    /// The orders that get no determination, where nothing was opened.
+    /// The orders without a determination, if there is no scoped request.
     pub passed_over: Vec<PassedOver<'a>>,
 }
 
-/// What is kept of a call beside its text.
+/// Metadata to record with a call's text.
 #[derive(Debug)]
 pub(crate) struct CallMetadata<'a> {
     pub hook: Hook,
     pub hook_instance: Cow<'a, str>,
     /// `Practitioner/d1`
     pub user_id: Cow<'a, str>,
-    /// Without its type.
+    /// Without the type prefix.
     pub patient_id: Cow<'a, str>,
     pub extension: Option<&'a RawValue>,
-    /// The prefetch, where it is not to be kept if no order turns out to be in scope.
+    /// The prefetch, which is left out of the record if no order turns out to be in scope.
     pub prefetch: Option<&'a RawValue>,
     pub unkept: Redactions<'a>,
 }
 
-/// A call with what its prefetch holds.
+/// A call and the contents of its prefetch.
 #[derive(Debug)]
 pub(crate) struct ScopedRequest<'a> {
     pub patient_record: PatientRecord<'a>,
@@ -132,24 +132,24 @@ pub(crate) struct ScopedRequest<'a> {
     pub token: Option<SecretString>,
     pub(super) hook: Hook,
     pub(super) context: Context<'a>,
-    /// The orders it names and does not bring in its context.
+    /// The orders that the call names but does not include in its context.
     pub(super) named: NamedOrders<'a>,
-    /// Whether all is read, whatever the orders.
+    /// How much of the call to read.
     pub(super) scope: ReadScope,
 }
 
 impl<'a> ScopedRequest<'a> {
-    /// The patient's id, without its type.
+    /// The patient's id, without the type prefix.
     pub(crate) fn patient_id(&self) -> &str {
         self.context.patient_id.strip_prefix("Patient/").unwrap_or(&self.context.patient_id)
     }
 
-    /// The ids of the orders it names that are not there yet.
+    /// The ids of the named orders that have not been read yet.
     pub(crate) fn missing_orders(&self) -> Vec<String> {
         self.named.missing(&self.patient_record)
     }
 
-    /// The same call with more evidence.
+    /// Extends the patient's record with more evidence.
     pub(crate) fn with<'b>(self, more: impl FnOnce(PatientRecord<'b>) -> PatientRecord<'b>) -> ScopedRequest<'b>
     where
         'a: 'b,
@@ -158,7 +158,7 @@ impl<'a> ScopedRequest<'a> {
         ScopedRequest { patient_record: more(patient_record), fhir_server, token, hook, context, named, scope }
     }
 
-    /// The same call with the orders it names, as far as they are among resources.
+    /// Adds the named orders that are among these resources.
     pub(crate) fn with_orders<'b>(self, resources: impl IntoIterator<Item = &'b RawValue>) -> ScopedRequest<'b>
     where
         'a: 'b,
@@ -169,20 +169,20 @@ impl<'a> ScopedRequest<'a> {
     }
 }
 
-/// Checks the orders that are judged.
+/// Validates the orders to judge.
 ///
 /// # Errors
-/// That they are too many, or another patient's.
+/// Too many orders, or an order of another patient.
 pub(crate) fn check_orders(decision_context: &DecisionContext<'_>, scoped_request: &ScopedRequest<'_>) -> Result<(), RequestError> {
     scoped(decision_context, &scoped_request.patient_record, &scoped_request.context, scoped_request.hook).map(drop)
 }
 
-/// Whether an order of a call is in scope.
+/// Whether any order of the call is in scope.
 pub(crate) fn has_scope(decision_context: &DecisionContext<'_>, scoped_request: &ScopedRequest<'_>) -> bool {
     has_orders_in_scope(decision_context, &scoped_request.patient_record, &scoped_request.context)
 }
 
-/// Whether an order asked about is in scope, be it one that cannot be read.
+/// Whether any order under review is in scope, including orders that cannot be parsed.
 pub(super) fn has_orders_in_scope(
     decision_context: &DecisionContext<'_>,
     patient_record: &PatientRecord<'_>,
@@ -194,14 +194,13 @@ pub(super) fn has_orders_in_scope(
 
 /// The draft orders of a call.
 pub(super) enum Drafts<'a> {
-    /// More is to be read.
+    /// The rest of the call must be read.
     Read(Box<PatientRecord<'a>>),
-    /// None is in scope, and no more is to be read.
+    /// No order is in scope, so nothing more needs to be read.
     PassedOver(Vec<PassedOver<'a>>),
 }
 
-/// The draft orders, checked. `seen` are the orders, if they were
-/// read on the way.
+/// Validates and returns the draft orders. `seen` holds the orders if they were already read.
 pub(super) fn gather<'a, P>(
     decision_context: &DecisionContext<'_>,
     request: &HookRequest<'a, P>,
@@ -223,7 +222,7 @@ pub(super) fn gather<'a, P>(
     })
 }
 
-/// The orders asked about that get no determination, where no order of the call does.
+/// The orders under review that get no determination, for a call without an order in scope.
 pub(super) fn all_passed_over<'a>(
     decision_context: &DecisionContext<'_>,
     patient_record: &PatientRecord<'a>,
@@ -236,7 +235,7 @@ pub(super) fn all_passed_over<'a>(
     .collect()
 }
 
-/// Whether calls of a hook are about orders at all; to any other there is nothing to say.
+/// Whether a hook concerns orders at all; calls of the others get no cards.
 fn asks_about_orders(hook: Hook) -> bool {
     match hook {
         Hook::OrderSign | Hook::OrderSelect | Hook::OrderDispatch | Hook::AppointmentBook => true,
@@ -244,14 +243,14 @@ fn asks_about_orders(hook: Hook) -> bool {
     }
 }
 
-/// Whether any order is in scope, where those that are do not contradict the call.
+/// Whether any order is in scope. Fails if an in-scope order contradicts the call.
 fn scoped(
     decision_context: &DecisionContext<'_>,
     patient_record: &PatientRecord<'_>,
     context: &Context<'_>,
     hook: Hook,
 ) -> Result<bool, RequestError> {
-    // Those not asked about are judged against the others, so they count as well.
+    // Orders not under review count as well, because the others are judged against them.
     let unreadable = unreadable_in_scope(decision_context, patient_record, context);
     if decided(decision_context, patient_record, context).nth(MAX_ORDERS).is_some() || unreadable.len() > MAX_ORDERS {
         return Err(RequestError::TooManyOrders { limit: MAX_ORDERS, path: orders_path(hook) });
@@ -281,7 +280,7 @@ fn subject_path(hook: Hook, draft: &DraftOrder<'_>) -> String {
     }
 }
 
-/// The orders asked about that the version of the policy for their service date decides.
+/// The orders under review that are decided by the policy version for their service date.
 pub(super) fn in_scope<'g, 'a>(
     decision_context: &DecisionContext<'_>,
     patient_record: &'g PatientRecord<'a>,
@@ -302,7 +301,7 @@ fn unreadable_in_scope<'g, 'a>(
     patient_record.unread_drafts().iter().filter(|draft| draft.is_asked).filter(is_decided).collect()
 }
 
-/// The orders that the version of the policy for their service date decides.
+/// The orders that are decided by the policy version for their service date.
 fn decided<'g, 'a>(
     decision_context: &DecisionContext<'_>,
     patient_record: &'g PatientRecord<'a>,
@@ -314,12 +313,12 @@ fn decided<'g, 'a>(
     patient_record.drafts().iter().filter(is_decided)
 }
 
-/// The version of the policy for a draft order's service date.
+/// The policy version for a draft order's service date.
 pub(super) fn version<'e>(decision_context: &DecisionContext<'e>, draft: &DraftOrder<'_>) -> &'e Policy {
     decision_context.policies.on(draft.service_date(decision_context.as_of.date_naive()))
 }
 
-/// Applies to each order the version of the policy its service date asks for.
+/// Applies to each order the policy version for its service date.
 pub(crate) fn conclude<'a>(decision_context: &DecisionContext<'_>, scoped_request: ScopedRequest<'a>) -> Decision<'a> {
     let _span = info_span!("evaluate").entered();
     let unread = scoped_request.missing_orders().len();
@@ -335,7 +334,7 @@ pub(crate) fn conclude<'a>(decision_context: &DecisionContext<'_>, scoped_reques
             versions.push(policy);
         }
     }
-    // What cannot be read is answered by the version in force where the call has no other.
+    // An unreadable order uses the version nearest today within its service window, or today's version.
     for order in patient_record.unread_drafts().iter().filter(|draft| places.contains(&draft.position)) {
         let today = decision_context.as_of.date_naive();
         let current = decision_context.policies.on(today);
@@ -370,7 +369,7 @@ pub(crate) fn conclude<'a>(decision_context: &DecisionContext<'_>, scoped_reques
     }
 }
 
-/// The orders that one version of the policy is for.
+/// Evaluates only the orders whose service date selects this policy version.
 fn evaluate_with<'a>(
     decision_context: &DecisionContext<'_>,
     policy: &Policy,
@@ -388,7 +387,7 @@ fn inquiry<'a>(decision_context: &DecisionContext<'_>, context: &Context<'a>) ->
     Inquiry { patient: Reference::new("Patient", without_type(context.patient_id.clone())), as_of: decision_context.as_of }
 }
 
-/// CRD found-32: a call that brings none of the data an injection is decided on cannot be answered.
+/// CRD found-32: a call cannot be answered without any of the data that an injection is decided on.
 pub(super) fn require_data(decision: &Decision<'_>) -> Result<(), CallError> {
     let injection = decision.evaluation.orders.iter().any(|order| order.kind == OrderKind::Injection);
     let missing = |kind: Kind| decision.sources.get(kind.name()).is_none_or(Source::is_missing);
@@ -396,14 +395,14 @@ pub(super) fn require_data(decision: &Decision<'_>) -> Result<(), CallError> {
     if injection && nothing { Err(CallError::NoData) } else { Ok(()) }
 }
 
-/// A call whose orders could not be had cannot be answered: it may be about what the policy decides.
+/// A call whose orders could not be read cannot be answered, because the policy might decide one of them.
 pub(super) fn require_orders(scoped_request: &ScopedRequest<'_>) -> Result<(), CallError> {
     let is_empty = scoped_request.patient_record.drafts().is_empty() && scoped_request.patient_record.unread_drafts().is_empty();
     let nothing = is_empty && !scoped_request.missing_orders().is_empty();
     if nothing && scoped_request.scope == ReadScope::InScope { Err(CallError::OrdersNotFound) } else { Ok(()) }
 }
 
-/// A patient's id without its type, which some clients write before it.
+/// A patient id without the type prefix that some clients send.
 pub(super) fn without_type(patient_id: Cow<'_, str>) -> Cow<'_, str> {
     match patient_id {
         Cow::Borrowed(id) => Cow::Borrowed(id.strip_prefix("Patient/").unwrap_or(id)),

@@ -1,17 +1,17 @@
-//! The dialects of clients, as `cds-hooks/dialects/*.toml` has them: one for each that configuration can name.
-//! Not here: what a rule means ([`crate::cds_hooks`]).
+//! The client dialects from `cds-hooks/dialects/*.toml`: one for each dialect that configuration can name.
+//! Not here: the meaning of a rule ([`crate::cds_hooks`]).
 
 use rust_embed::RustEmbed;
 use thiserror::Error;
 
-use crate::cds_hooks::DialectRules;
 use crate::config::Dialect;
+use crate::crd::DialectRules;
 
 #[derive(RustEmbed)]
 #[folder = "cds-hooks/dialects/"]
 struct EmbeddedDialects;
 
-/// A dialect that cannot be used.
+/// An invalid dialect file.
 #[derive(Debug, Error)]
 #[error("cds-hooks/dialects/{file} cannot be used")]
 pub struct DialectsError {
@@ -29,10 +29,10 @@ pub struct Dialects {
 }
 
 impl Dialects {
-    /// Reads them all.
+    /// Loads every dialect.
     ///
     /// # Errors
-    /// The first one that is missing or is no dialect.
+    /// The first file that is missing or invalid.
     pub fn load() -> Result<Self, DialectsError> {
         Ok(Self {
             standard: rules("standard.toml")?,
@@ -54,7 +54,7 @@ impl Dialects {
     }
 }
 
-/// A file that is missing is an empty one, which lacks every rule.
+/// Reads a dialect file. A missing file counts as empty and therefore lacks every rule.
 fn rules(file: &'static str) -> Result<DialectRules, DialectsError> {
     let data = EmbeddedDialects::get(file).map(|file| file.data).unwrap_or_default();
     DialectRules::read(&String::from_utf8_lossy(&data)).map_err(|source| DialectsError { file, source })

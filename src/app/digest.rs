@@ -1,11 +1,11 @@
-//! One digest of several texts, by which an operator and a replay tell versions of a file apart.
-//! Not here: which texts are digested ([`super::policies`], [`super::code_maps`]).
+//! One digest over several texts. Operators and replays use it to tell versions of a file apart.
+//! Not here: the choice of texts ([`super::policies`], [`super::code_maps`]).
 
 use std::fmt::Write as _;
 
 use aws_lc_rs::digest;
 
-/// SHA-256 of texts in hexadecimal, each with its length in bytes.
+/// SHA-256 of the texts in hexadecimal; each text is hashed with its length in bytes.
 pub(super) fn digest_of<'t>(texts: impl IntoIterator<Item = &'t str>) -> String {
     let mut context = digest::Context::new(&digest::SHA256);
     for text in texts {

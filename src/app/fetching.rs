@@ -1,4 +1,4 @@
-//! Getting what a call's prefetch did not bring: the lists that are missing, then what they refer to, within one budget.
+//! Fetches what a call's prefetch lacks, within one time budget: first the missing lists, then the resources they reference.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -17,59 +17,59 @@ use crate::config::KEPT_FOR_ANSWERING;
 use crate::evidence::{Kind, PatientRecord, Text};
 use crate::fhir::{AccessToken, AnswerTo, Query, Reason, Registry, SearchAnswer, Server, judge, searches};
 
-/// The most ids of one search.
+/// Maximum number of ids per search.
 const MAX_IDS: usize = 100;
-/// The most characters of them; servers refuse addresses above some thousands.
+/// Maximum length of the ids in characters; servers reject URLs longer than a few thousand.
 const MAX_ID_CHARS: usize = 3_000;
-/// The most such searches for one type; what a chart refers to beyond them is said to be missing.
+/// Maximum number of such searches per type; references beyond them are reported as missing.
 const MAX_BATCHES: usize = 3;
 
-/// The type of the orders that are looked up.
+/// The resource type of the orders to look up.
 pub(crate) const ORDER: &str = "ServiceRequest";
 
-/// What a call may have fetched.
+/// Limits on fetching for a call.
 pub(crate) struct FetchScope<'a> {
-    /// Whether a registered server, by its name, may be asked.
+    /// Whether a registered server, given by name, may be queried.
     pub(crate) allowed: &'a (dyn Fn(&str) -> bool + Sync),
-    /// When the call is ended.
+    /// The call's deadline.
     pub(crate) end: Option<Instant>,
-    /// The canonical URL of a form that the client is to be asked for (CRD 2.2.1, dev-20).
+    /// The canonical URL of a form to look up at the client (CRD 2.2.1, dev-20).
     pub(crate) form: Option<&'a str>,
 }
 
-/// What was fetched for a call, kept to decide it again.
+/// The pages fetched for a call, kept so that it can be decided again.
 #[derive(Clone, Debug, Default)]
 pub(super) struct FetchedPages {
     /// The orders that the call names.
     pub(super) orders: Vec<AnswerTo<&'static str>>,
     pub(super) lists: Vec<AnswerTo<Kind>>,
     pub(super) referred: Vec<AnswerTo<&'static str>>,
-    /// Whether the client has the documentation form, where it was asked.
+    /// Whether the client has the documentation form, if it was looked up.
     pub(super) form: Option<SearchAnswer>,
 }
 
 impl FetchedPages {
-    /// A copy of what was fetched; the pages themselves are shared.
+    /// Copies the result; the pages themselves are shared.
     pub(super) fn from_fetched(fetched: Fetched<'_>) -> Self {
         let Fetched { orders, lists, referred, form } = fetched;
         Self { orders: orders.to_vec(), lists: lists.concat(), referred: referred.to_vec(), form: form.cloned() }
     }
 }
 
-/// Access to the FHIR server of one call, until its budget is spent.
+/// Access to a call's FHIR server until the time budget is spent.
 #[derive(Debug)]
 pub(crate) struct Fetching {
     server: Arc<Server>,
     token: Option<AccessToken>,
-    /// When look-ups by id begin, even if a list is not there yet.
+    /// When lookups by id start, even if some lists have not arrived.
     look_up_from: Instant,
     deadline: Instant,
-    /// Whether the call left less time than the budget.
+    /// Whether the call's deadline left less time than the budget.
     is_shortened: bool,
 }
 
 impl Fetching {
-    /// Access to the server a call names; `None` if it names none, or none that is registered and within reach.
+    /// Access to the server that the call names; `None` if it names none, or one that is not registered or not allowed.
     pub(crate) fn of_call(registry: &Registry, scoped_request: &mut ScopedRequest<'_>, scope: &FetchScope<'_>) -> Option<Self> {
         let server = registry.server(scoped_request.fhir_server.as_deref()?).filter(|server| (scope.allowed)(server.name()))?;
         let token = scoped_request.token.take().map(AccessToken::new);
@@ -80,7 +80,7 @@ impl Fetching {
         Some(Self { server, token, look_up_from: begun + budget * 2 / 3, deadline: begun + budget, is_shortened })
     }
 
-    /// Searches for the lists that cannot be relied on yet, all side by side.
+    /// Searches concurrently for the lists that are missing or unreliable.
     pub(crate) fn lists<'s>(
         &'s self,
         services: &Services,
@@ -91,7 +91,7 @@ impl Fetching {
         searches(&self.server, self.token.as_ref(), queries, self.deadline)
     }
 
-    /// Looks up the orders that a call names and does not bring.
+    /// Looks up the orders that a call names but does not include.
     pub(crate) async fn orders(&self, scoped_request: &ScopedRequest<'_>) -> Vec<AnswerTo<&'static str>> {
         let ids = scoped_request.missing_orders();
         if ids.is_empty() { Vec::new() } else { self.look_up(&IdsByType::from([(ORDER, ids)])).await }
@@ -104,8 +104,7 @@ impl Fetching {
         answers.into_iter().next().map(|AnswerTo { answer, .. }| answer)
     }
 
-    /// The lists that are there in time for a look-up of what they refer to, so that one slow list does not cost the
-    /// quick ones theirs.
+    /// The lists that arrive in time for a lookup of their references, so that one slow list does not delay the others' lookups.
     pub(crate) async fn in_time(&self, lists: &mut (impl Stream<Item = AnswerTo<Kind>> + Unpin)) -> Vec<AnswerTo<Kind>> {
         let mut answers = Vec::new();
         while let Ok(Some(answer)) = timeout_at(self.look_up_from, lists.next()).await {
@@ -114,12 +113,12 @@ impl Fetching {
         in_order(answers)
     }
 
-    /// The rest of the lists.
+    /// The remaining lists.
     pub(crate) async fn late(&self, lists: impl Stream<Item = AnswerTo<Kind>>) -> Vec<AnswerTo<Kind>> {
         in_order(lists.collect().await)
     }
 
-    /// Tells the server's breaker what became of the call's searches; not if they had less time than is fair.
+    /// Reports the results of the call's searches to the server's circuit breaker, unless their time budget was shortened.
     pub(crate) fn judge(&self, lists: [&[AnswerTo<Kind>]; 2], referred: &[AnswerTo<&'static str>]) {
         if self.is_shortened {
             return;
@@ -128,7 +127,7 @@ impl Fetching {
         judge(&self.server, lists.chain(referred.iter().map(|AnswerTo { answer, .. }| answer)));
     }
 
-    /// Searches by id: one search a type, or a few where the ids are so many or so long that an address could not hold them.
+    /// Searches by id: one search per type, or a few if the ids would make the URL too long.
     pub(crate) async fn look_up(&self, ids: &IdsByType) -> Vec<AnswerTo<&'static str>> {
         let mut queries = Vec::new();
         let mut beyond = Vec::new();
@@ -146,10 +145,10 @@ impl Fetching {
     }
 }
 
-/// What is looked up by id, by type.
+/// The ids to look up, by resource type.
 type IdsByType = BTreeMap<&'static str, Vec<String>>;
 
-/// The ids that were not asked for yet.
+/// The ids that have not been requested yet.
 pub(crate) fn not_asked_yet(mut ids: IdsByType, asked: &IdsByType) -> IdsByType {
     for (resource_type, ids) in &mut ids {
         let asked = asked.get(resource_type).map_or(&[][..], Vec::as_slice);
@@ -159,13 +158,13 @@ pub(crate) fn not_asked_yet(mut ids: IdsByType, asked: &IdsByType) -> IdsByType 
     ids
 }
 
-/// Answers come when they are there; what is made of them must not hang on that.
+/// Sorts the answers, so that the result does not depend on their order of arrival.
 fn in_order(mut answers: Vec<AnswerTo<Kind>>) -> Vec<AnswerTo<Kind>> {
     answers.sort_by_key(|answer| answer.key);
     answers
 }
 
-/// As many ids together as one search takes.
+/// Splits the ids into batches that fit into one search.
 fn batches(ids: &[String]) -> Vec<&[String]> {
     let mut batches = Vec::new();
     let mut rest = ids;
@@ -182,7 +181,7 @@ fn batches(ids: &[String]) -> Vec<&[String]> {
     batches
 }
 
-/// The canonical URL of the form, if the client was asked for it and has it not.
+/// The canonical URL of the form, if it was looked up and the client does not have it.
 pub(crate) fn lacking_form<'p>(policies: &'p Policies, answer: Option<&SearchAnswer>) -> Option<&'p str> {
     #[derive(Deserialize)]
     struct FetchedPage<'a> {
@@ -215,13 +214,13 @@ pub(crate) fn with_orders<'b>(scoped_request: ScopedRequest<'b>, answers: &'b [A
     scoped_request.with_orders(pages.filter_map(|page| serde_json::from_slice::<&'b RawValue>(page).ok()))
 }
 
-/// Adds what was referred to.
+/// Adds the referenced resources that were looked up.
 pub(crate) fn with_referred<'b>(patient_record: PatientRecord<'b>, answers: &'b [AnswerTo<&'static str>]) -> PatientRecord<'b> {
     let parts = |AnswerTo { key, answer }: &'b AnswerTo<&'static str>| (*key, answer.pages.as_slice(), answer.missing.map(Reason::as_str));
     patient_record.with_referred(answers.iter().map(parts))
 }
 
-/// Adds fetched lists to the evidence.
+/// Adds the fetched lists.
 pub(crate) fn with_lists<'b>(patient_record: PatientRecord<'b>, lists: &'b [AnswerTo<Kind>]) -> PatientRecord<'b> {
     lists.iter().fold(patient_record, |patient_record, AnswerTo { key, answer: SearchAnswer { pages, missing } }| {
         patient_record.with_fetched(*key, pages, missing.map(Reason::as_str))

@@ -1,5 +1,5 @@
-//! What is counted of decisions and of feedback.
-//! Not here: what the figures mean; see [`crate::telemetry`].
+//! Counts decisions and feedback.
+//! Not here: what the metrics mean; see [`crate::telemetry`].
 
 use std::collections::BTreeSet;
 
@@ -11,14 +11,14 @@ use crate::auth::VerifiedClient;
 use crate::cds_hooks::{Feedback, Hook, Outcome};
 use crate::policy::{CriterionId, Evaluation, OrderKind, PassedOver, SiteEvaluation, Verdict};
 
-/// In place of a plan's id where it is the default one.
+/// The `plan` label of the default plan.
 const DEFAULT_PLAN: &str = "default";
 
-/// In place of an override reason's code: no reason was given, or none of the policy's.
+/// The `reason` labels for feedback without an override reason, and for one that the policy does not list.
 const NO_REASON: &str = "none";
 const OTHER_REASON: &str = "other";
 
-/// The counters that are found without a search, and the words that labels may hold.
+/// The pre-registered counters, and the allowed label values.
 #[derive(Debug)]
 pub(super) struct DecisionMetrics {
     verdicts: Vec<[Counter; 3]>,
@@ -49,7 +49,7 @@ impl DecisionMetrics {
         }
     }
 
-    /// Counts the orders of a call that got no determination, by the reason.
+    /// Counts a call's orders without a determination, by reason.
     pub(super) fn passed_over(hook: Hook, client: &VerifiedClient, passed_over: &[PassedOver<'_>]) {
         for order in passed_over {
             metrics::counter!("sij_cds_orders_passed_over_total", "hook" => hook.as_str(), "client" => client.name().to_owned(),
@@ -70,7 +70,7 @@ impl DecisionMetrics {
         }
     }
 
-    /// Counts an entry of feedback. A reason's code is counted as such only if the policy has it: any other is the caller's word.
+    /// Counts a feedback entry. Only reason codes that the policy lists become labels, because any other value is the caller's choice.
     pub(super) fn fed_back(&self, client: &VerifiedClient, feedback: &Feedback<'_>) {
         let reason = match feedback.override_reason_code() {
             Some(code) => self.override_reasons.get(code.as_ref()).map_or(OTHER_REASON, String::as_str),

@@ -1,4 +1,4 @@
-//! The only orchestrator: the steps of one decision and of one feedback, and the composition root.
+//! Orchestrates decisions and feedback, and contains the composition root. No other module orchestrates.
 
 mod answering;
 mod application;

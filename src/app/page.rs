@@ -1,9 +1,9 @@
-//! A page of plain text: lines of at most a hundred columns, broken between words and indented below their beginning.
-//! What comes from a chart stays in its line and cannot move a terminal's cursor. Not here: what is written.
+//! A plain-text page: lines of at most 100 columns, wrapped between words with a hanging indent. Control characters from a chart cannot
+//! move a terminal's cursor. Not here: the content.
 
-use crate::cds_hooks::one_line;
+use crate::crd::one_line;
 
-/// Columns of a line; a longer word stands out.
+/// Line width in columns; a longer word overflows.
 const WIDTH: usize = 100;
 
 /// A page being written.
@@ -13,7 +13,7 @@ pub(super) struct TextPage {
 }
 
 impl TextPage {
-    /// Writes a text behind `mark`, which stands `indent` columns in; the lines below begin where the text did.
+    /// Writes a text after `mark`, which is indented by `indent` columns; wrapped lines align with the text.
     pub(super) fn write(&mut self, indent: usize, mark: &str, text: &str) {
         let start = indent + mark.chars().count();
         self.text.push_str(&" ".repeat(indent));
@@ -35,19 +35,19 @@ impl TextPage {
         self.text.push('\n');
     }
 
-    /// Leaves a line empty.
+    /// Writes an empty line.
     pub(super) fn gap(&mut self) {
         self.text.push('\n');
     }
 
-    /// Underlines what was written last.
+    /// Underlines the last line.
     pub(super) fn rule(&mut self) {
         let last = self.text.lines().last().map_or(0, |line| line.chars().count());
         self.text.push_str(&"─".repeat(last));
         self.text.push('\n');
     }
 
-    /// The page.
+    /// Returns the page.
     pub(super) fn finish(self) -> String {
         self.text
     }

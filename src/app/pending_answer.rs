@@ -1,6 +1,6 @@
-//! Keeping what the ledger is to hold: calls, faults, refused callers and feedback.
-//! Invariant: no answer leaves before it is kept.
-//! Not here: what is kept of an answered call; see [`super::recording`].
+//! Records calls, faults, refused callers and feedback in the ledger.
+//! Invariant: no response leaves before it is recorded.
+//! Not here: the contents of a call's record; see [`super::recording`].
 
 use std::num::NonZeroU32;
 use std::sync::{Mutex, PoisonError};
@@ -17,10 +17,10 @@ use crate::auth::VerifiedClient;
 use crate::cds_hooks::{CardFeedback, Hook, read_feedback};
 use crate::ledger::{Entry, EntryKind, LedgerHealth, PendingWrite};
 
-/// Refused callers of this long are counted together.
+/// The window in which refused callers are limited and counted.
 const MINUTE: TimeDelta = TimeDelta::minutes(1);
 
-/// Says which refused callers leave a record of their own, so that nobody fills the disk by being refused.
+/// Limits how many refused callers get a record of their own, so that refused requests cannot fill the disk.
 #[derive(Debug, Default)]
 pub(super) struct Refusals {
     minute: Mutex<Minute>,
@@ -33,35 +33,35 @@ struct Minute {
     beyond: u32,
 }
 
-/// What becomes of the record of one refused caller.
+/// How to record one refused caller.
 #[derive(Debug, PartialEq, Eq)]
 struct Turn {
-    /// It leaves one.
+    /// Whether this caller gets a record of its own.
     is_recorded: bool,
-    /// So many of the last minute left none, since that instant.
+    /// The number of unrecorded refusals in the previous window, and the window's start.
     beyond: Option<(u32, DateTime<Utc>)>,
 }
 
-/// The card of a feedback, as far as it is known.
+/// The card of a feedback entry, if known.
 #[derive(Clone, Copy)]
 struct Card {
-    /// `None` where what the client sent is no UUID.
+    /// `None` if the client's value is not a UUID.
     id: Option<Uuid>,
-    /// The call that showed it.
+    /// The call that returned the card.
     about: Option<Uuid>,
-    /// Whether it could be found out.
+    /// Whether the ledger could be searched.
     can_tell: bool,
 }
 
 impl Card {
-    /// Whether a call here showed it, where that could be found out.
+    /// Whether a call of this service returned the card; `None` if the ledger could not be searched.
     fn is_known(&self) -> Option<bool> {
         self.can_tell.then_some(self.about.is_some())
     }
 }
 
 impl Refusals {
-    /// Of at most `most` a minute.
+    /// Counts a refusal; at most `most` per minute get a record of their own.
     fn turn(&self, most: NonZeroU32, now: DateTime<Utc>) -> Turn {
         let mut minute = self.minute.lock().unwrap_or_else(PoisonError::into_inner);
         let mut beyond = None;
@@ -78,7 +78,7 @@ impl Refusals {
         Turn { is_recorded, beyond }
     }
 
-    /// Those that left no record yet, when nobody more is to come.
+    /// The refusals not recorded yet, at shutdown.
     fn rest(&self) -> Option<(u32, DateTime<Utc>)> {
         let mut minute = self.minute.lock().unwrap_or_else(PoisonError::into_inner);
         let rest = (minute.beyond > 0).then_some((minute.beyond, minute.since));
@@ -88,7 +88,7 @@ impl Refusals {
 }
 
 impl Ports {
-    /// Keeps what is not kept yet, and closes the ledger: nothing is answered any more.
+    /// Records the remaining refusals and closes the ledger. No more calls are answered after that.
     pub async fn close(&self) {
         if let Some(beyond) = self.refusals.rest() {
             self.ledger.keep_unwaited(self.many_refusals(beyond));
@@ -104,7 +104,7 @@ impl Ports {
     }
 }
 
-/// An answer that may not leave yet, because it is not kept yet.
+/// A response that must not leave until it is recorded.
 #[derive(Debug)]
 #[must_use]
 pub struct PendingAnswer {
@@ -119,7 +119,7 @@ impl PendingAnswer {
         self.answer.hook
     }
 
-    /// The answer, as soon as it is kept.
+    /// The response, as soon as it is recorded.
     ///
     /// # Errors
     /// [`CallError::NotRecorded`].
@@ -130,21 +130,21 @@ impl PendingAnswer {
 }
 
 impl App {
-    /// Begins to keep entries, and an answer back until they are durable.
+    /// Starts to record entries. The answer stays pending until they are durable.
     pub(super) fn begin_keeping(&self, entries: Vec<Entry<'_>>, answer: Answer) -> Result<PendingAnswer, CallError> {
         let underway = self.ports().ledger.begin_keeping(entries).map_err(|_| CallError::NotRecorded)?;
         Ok(PendingAnswer { answer, underway })
     }
 
-    /// Keeps an entry; it is durable when this returns.
+    /// Records entries; they are durable when this returns.
     pub(super) async fn keep(&self, entries: Vec<Entry<'_>>) -> Result<(), CallError> {
         self.ports().ledger.keep(entries).await.map_err(|_| CallError::NotRecorded)
     }
 
-    /// Keeps that a known caller's call was answered with a fault, by its fixed name.
+    /// Records that an authenticated client's call failed, under a fixed cause name.
     ///
     /// # Errors
-    /// [`CallError::NotRecorded`]: then the fault is not told either.
+    /// [`CallError::NotRecorded`]; the fault must then not be reported either.
     pub async fn keep_fault(&self, client: &VerifiedClient, cause: &'static str, status: Option<u16>) -> Result<(), CallError> {
         if !self.ports().ledger.is_on() {
             return Ok(());
@@ -152,7 +152,7 @@ impl App {
         self.keep(vec![self.fault(client, cause, status)]).await
     }
 
-    /// The same, where nobody waits for it.
+    /// Like [`App::keep_fault`], without waiting for durability.
     pub fn keep_fault_unwaited(&self, client: &VerifiedClient, cause: &'static str, status: Option<u16>) {
         if self.ports().ledger.is_on() {
             self.ports().ledger.keep_unwaited(self.fault(client, cause, status));
@@ -168,7 +168,7 @@ impl App {
         entry
     }
 
-    /// Keeps that a caller was not let in: one of a configured name, if its token at least says so.
+    /// Records a refused caller; `says_it_is` is the configured client that its token claims, unverified.
     pub fn keep_refusal(&self, says_it_is: Option<&str>, cause: &'static str, status: u16) {
         if !self.ports().ledger.is_on() {
             return;
@@ -187,10 +187,10 @@ impl App {
         }
     }
 
-    /// Takes feedback: each entry is kept, and counted in the log by card and without any word of the clinician's.
+    /// Accepts feedback. Each entry is recorded, and logged by card without the clinician's free text.
     ///
     /// # Errors
-    /// [`CallError`] for feedback that is not as the specification says, or that cannot be kept.
+    /// [`CallError`] if the feedback violates the specification or cannot be recorded.
     pub async fn feedback(&self, client: &VerifiedClient, body: &[u8]) -> Result<(), CallError> {
         let now = self.ports().clock.now();
         let told = read_feedback(super::application::text(body)?)?;
@@ -224,7 +224,7 @@ impl App {
         entry
     }
 
-    /// How the ledger stands.
+    /// The ledger's health.
     pub async fn ledger_standing(&self) -> LedgerHealth {
         self.ports().ledger.standing().await
     }

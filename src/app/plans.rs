@@ -1,4 +1,4 @@
-//! The plans that calls are answered for, as configuration names them: whose payers they are, and what they ask for.
+//! The health plans that calls are answered for, from configuration: their payers and their requirements.
 //! Not here: which Coverage an order is judged by; see [`crate::evidence`].
 
 use serde::{Deserialize, Serialize};
@@ -8,37 +8,37 @@ use crate::config::{Config, LineOfBusiness, PlanConfig, PlanContact, PriorAuthor
 use crate::evidence::{Identifier, MemberCoverage, PayorLookup};
 use crate::policy::Plan as Line;
 
-/// What an answer says of the plan it comes from, and by what it was found.
+/// A plan's data for responses, and the payers that match it.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Plan {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) id: Option<String>,
-    /// The source's label, when no Coverage names the insurer.
+    /// The card's source label if no Coverage names the insurer.
     pub(super) name: String,
-    /// The published policy, in which `{section}` stands for one of its sections.
+    /// The URL of the published policy; `{section}` is a placeholder for a section.
     pub(super) policy_url: Option<String>,
     /// `system|value`
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     payer_identifiers: Vec<String>,
-    /// As they are compared.
+    /// In normalized form.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     payer_names: Vec<String>,
-    /// `None`: all.
+    /// `None` means all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     lines_of_business: Option<Vec<LineOfBusiness>>,
-    /// `None`: nothing is said of it.
+    /// `None` means that nothing is stated.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     prior_authorization: Option<PriorAuthorization>,
-    /// What the authorization numbers it issues begin with.
+    /// The prefix of the authorization numbers that the plan issues.
     #[serde(default)]
     pub(super) authorization_prefix: String,
-    /// Whom to ask about an answer.
+    /// The contact for questions about a response.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) contact: Option<PlanContact>,
 }
 
-/// `[plan]`, and the others by their ids in the order of the file.
+/// `[plan]`, and the other plans by id in file order.
 #[derive(Debug)]
 pub(super) struct Plans {
     default: Plan,
@@ -46,23 +46,23 @@ pub(super) struct Plans {
     others: Vec<(String, Plan)>,
 }
 
-/// Whose payer a Coverage names.
+/// How a Coverage's payer relates to the plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum Payer {
-    /// The plan's.
+    /// The plan's own payer.
     Handled,
-    /// Somebody else's.
+    /// Another payer.
     Foreign,
-    /// Nothing that the plan's payers are known by is told of it.
+    /// The Coverage lacks the data that the plan's payers are matched by.
     NotTold,
 }
 
-/// The plan that an order is answered for.
+/// The plan that applies to an order.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct PlanMatch<'p> {
     pub(super) plan: &'p Plan,
-    /// Where it is not handled, the plan is the client's or the default one.
+    /// Unless the payer is handled, the plan is the client's or the default one.
     pub(super) payer: Payer,
 }
 
@@ -72,19 +72,19 @@ impl Plans {
         Self { default: Plan::from(&config.plan), default_id: config.plan.id.clone(), others: others.collect() }
     }
 
-    /// Whose Organizations tell a plan's payer: an identifier may stand there alone.
+    /// Which payors' Organizations to look up: all if any plan lists identifiers, because an identifier may appear only there.
     pub(super) fn payors_to_look_up(&self) -> PayorLookup {
         let knows_some = |plan: &Plan| !plan.payer_identifiers.is_empty();
         let any = knows_some(&self.default) || self.others.iter().any(|(_, plan)| knows_some(plan));
         if any { PayorLookup::All } else { PayorLookup::Nameless }
     }
 
-    /// The plan a client is answered for, where no Coverage says which.
+    /// The plan for a client's orders without a deciding Coverage.
     pub(super) fn of_client(&self, client: &VerifiedClient) -> &Plan {
         client.plan().and_then(|id| self.pinned(id)).unwrap_or(&self.default)
     }
 
-    /// The plan that is answered for where no Coverage says which.
+    /// The plan for orders without a deciding Coverage, given a pinned plan id.
     pub(super) fn without_coverage(&self, pinned: Option<&str>) -> PlanMatch<'_> {
         PlanMatch { plan: pinned.and_then(|id| self.pinned(id)).unwrap_or(&self.default), payer: Payer::NotTold }
     }
@@ -95,19 +95,19 @@ impl Plans {
         if is_default { Some(&self.default) } else { others.next() }
     }
 
-    /// The plan that an order with this Coverage is answered for: the client's own, else the one whose payer it names.
+    /// The plan for an order with this Coverage: the client's own plan, else the one whose payer the Coverage names.
     pub(super) fn of_coverage(&self, client: &VerifiedClient, coverage: &MemberCoverage<'_>) -> PlanMatch<'_> {
         self.found(client.plan(), coverage)
     }
 
-    /// The same for a plan that is pinned by its id, or for none.
+    /// Like [`Plans::of_coverage`], given a pinned plan id.
     pub(super) fn found(&self, pinned: Option<&str>, coverage: &MemberCoverage<'_>) -> PlanMatch<'_> {
         let told = CoveragePayers::by(coverage);
         if let Some(plan) = pinned.and_then(|id| self.pinned(id)) {
             return PlanMatch { plan, payer: told.payer_of(plan) };
         }
         let plans: Vec<&Plan> = std::iter::once(&self.default).chain(self.others.iter().map(|(_, plan)| plan)).collect();
-        // An identifier says more than a name.
+        // An identifier takes precedence over a name.
         let by_identifier = plans.iter().find(|plan| told.has_identifier_of(plan));
         match by_identifier.or_else(|| plans.iter().find(|plan| told.has_name_of(plan))) {
             Some(plan) => PlanMatch { plan, payer: Payer::Handled },
@@ -118,12 +118,12 @@ impl Plans {
 }
 
 impl Plan {
-    /// What the plan asks for before a service with these billing codes; `None` where nothing is said of it.
+    /// The plan's prior-authorization requirement for these billing codes; `None` if nothing is stated.
     pub(super) fn stance<'c>(&self, codes: impl Iterator<Item = &'c str>) -> Option<Stance> {
         self.prior_authorization.as_ref()?.stance(codes)
     }
 
-    /// Whether it answers for a line of business. One that the Coverage does not tell is not held against it.
+    /// Whether the plan covers a line of business. An unknown line counts as covered.
     pub(super) fn covers_line(&self, line: Line) -> bool {
         let has = |line| self.lines_of_business.as_ref().is_none_or(|lines| lines.contains(&line));
         match line {
@@ -135,7 +135,7 @@ impl Plan {
         }
     }
 
-    /// Without payers of its own it has everybody's.
+    /// A plan without payers of its own matches every payer.
     fn is_everybodys(&self) -> bool {
         self.payer_identifiers.is_empty() && self.payer_names.is_empty()
     }
@@ -157,10 +157,10 @@ impl From<&PlanConfig> for Plan {
     }
 }
 
-/// What a Coverage tells of its payers.
+/// The payer data in a Coverage.
 struct CoveragePayers<'m> {
     identifiers: Vec<&'m Identifier<'m>>,
-    /// As they are compared.
+    /// In normalized form.
     names: Vec<String>,
 }
 
@@ -170,13 +170,13 @@ impl<'m> CoveragePayers<'m> {
         Self { identifiers: coverage.payors.iter().flat_map(|payor| &payor.identifiers).collect(), names: names.collect() }
     }
 
-    /// Whose payer it is, as far as one plan knows.
+    /// How the payer relates to this plan.
     fn payer_of(&self, plan: &Plan) -> Payer {
         let is_its_own = plan.is_everybodys() || self.has_identifier_of(plan) || self.has_name_of(plan);
         if is_its_own { Payer::Handled } else { self.payer_of_none(&[plan]) }
     }
 
-    /// The same where it is none of these plans'. What only one of the two sides tells cannot be compared.
+    /// How the payer relates to plans that do not match it. Data that only one side has cannot be compared.
     fn payer_of_none(&self, plans: &[&Plan]) -> Payer {
         let by_identifier = !self.identifiers.is_empty() && plans.iter().any(|plan| !plan.payer_identifiers.is_empty());
         let by_name = !self.names.is_empty() && plans.iter().any(|plan| !plan.payer_names.is_empty());
@@ -203,7 +203,7 @@ mod tests {
     use crate::config::Layers;
     use crate::evidence::Payor;
 
-    /// A plan's entry with more keys.
+    /// A plan configuration with additional keys.
     fn plan(more: &Value) -> PlanConfig {
         let mut entry = json!({"name": "Health plan"});
         entry.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
@@ -217,7 +217,7 @@ mod tests {
         Plans::new(&config)
     }
 
-    /// A Coverage that tells these identifiers, `system|value`, and names of its payor.
+    /// A Coverage whose payor has these identifiers, `system|value`, and names.
     fn coverage(identifiers: &[&'static str], names: &[&'static str]) -> MemberCoverage<'static> {
         let identifiers = identifiers.iter().filter_map(|text| text.split_once('|'));
         let payor = Payor {

@@ -1,4 +1,4 @@
-//! The policy versions of this service, embedded in the binary or read from a folder, side by side by date.
+//! The policy versions of this service, embedded in the binary or read from a folder, and selected by date.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -17,42 +17,42 @@ struct EmbeddedPolicies;
 
 const POLICY_FILE: &str = "policy.toml";
 
-/// Policies that cannot be loaded.
+/// Why policies cannot be loaded.
 #[derive(Debug, Error)]
 pub enum PoliciesError {
-    /// A file that cannot be used.
+    /// An invalid file.
     #[error("{folder}/{fault}")]
     Policy {
         /// The version's folder.
         folder: String,
-        /// What is wrong, with file and line.
+        /// The error, with file and line.
         fault: PolicyError,
     },
-    /// A file or folder that cannot be read.
+    /// An unreadable file or folder.
     #[error("cannot read `{}`", path.display())]
     Unreadable {
         /// The path.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: std::io::Error,
     },
     /// A folder without a policy.
     #[error("`{0}` holds no policy.toml")]
     None(String),
-    /// Two folders with one version or one first day.
+    /// Two folders contain the same version or the same first day.
     #[error("version `{version}` of policy `{id}`, or its `effective_from`, stands in more than one folder")]
     Twice {
-        /// The policy.
+        /// The policy id.
         id: String,
-        /// Its version.
+        /// The version.
         version: String,
     },
 }
 
-/// A version's files, by its folder.
+/// A version's folder and its files.
 #[derive(Debug)]
 pub struct PolicyFolder {
-    /// The folder's path, as it stands in messages.
+    /// The folder's path, as shown in messages.
     pub name: String,
     /// Its files.
     pub files: Vec<PolicyFile>,
@@ -65,7 +65,7 @@ pub struct Policies {
     later: Vec<Arc<Version>>,
 }
 
-/// A version, with what names it and its very files.
+/// A version with its name, digest and published resources.
 #[derive(Debug)]
 struct Version {
     policy: Policy,
@@ -77,15 +77,15 @@ struct Version {
 }
 
 impl Policies {
-    /// The versions below `directory`, or the embedded ones.
+    /// Loads the versions below `directory`, or the embedded ones.
     ///
     /// # Errors
-    /// The first file that cannot be read or used, named with its line.
+    /// The first unreadable or invalid file, with the line of the error.
     pub fn load(directory: Option<&Path>) -> Result<Self, PoliciesError> {
         Self::read(&folders(directory)?, &shown(directory))
     }
 
-    /// The versions in these folders, which stand below `root`.
+    /// Reads the versions in these folders, which are below `root`.
     pub(super) fn read(folders: &[PolicyFolder], root: &str) -> Result<Self, PoliciesError> {
         let mut versions: Vec<Arc<Version>> = Vec::new();
         for folder in folders {
@@ -108,7 +108,7 @@ impl Policies {
         Some(Self { first: versions.next()?, later: versions.collect() })
     }
 
-    /// Those of these versions that are there, by their names; `None` where none is.
+    /// The versions with these names; `None` if there is none.
     pub(super) fn only(&self, names: &[&str]) -> Option<Self> {
         let wanted = self.versions().filter(|version| names.contains(&version.name.as_str())).map(Arc::clone);
         Self::from_versions(wanted.collect())
@@ -129,7 +129,7 @@ impl Policies {
         self.versions().find(|version| version.name == name).map(|version| version.digest.as_str())
     }
 
-    /// The version for a service date: the latest that holds, else the latest that had begun, else the first.
+    /// The version for a service date: the latest in force, else the latest that had begun, else the first.
     #[must_use]
     pub fn on(&self, service_date: NaiveDate) -> &Policy {
         &self.version_on(service_date).policy
@@ -172,7 +172,7 @@ impl Policies {
     }
 }
 
-/// A policy whose version, or whose first day, another one has too: nothing could tell them apart by date.
+/// A policy version that shares its version or first day with another, so that a date could not select between them.
 fn repeated(versions: &[Arc<Version>]) -> Option<&Policy> {
     let same = |left: &Policy, right: &Policy| left.version == right.version || left.effective_from == right.effective_from;
     let earlier = |place| versions.get(..place).unwrap_or_default();
@@ -181,12 +181,12 @@ fn repeated(versions: &[Arc<Version>]) -> Option<&Policy> {
     found.map(|(_, version)| &version.policy)
 }
 
-/// SHA-256 of files, in hexadecimal: each with its name, and the lengths of both.
+/// SHA-256 of the files in hexadecimal; each file is hashed with its name and the lengths of both.
 fn digest(files: &[PolicyFile]) -> String {
     digest_of(files.iter().flat_map(|file| [file.name.as_str(), file.text.as_str()]))
 }
 
-/// The root of the versions, as it stands in messages.
+/// The root folder of the versions, as shown in messages.
 pub(super) fn shown(directory: Option<&Path>) -> String {
     directory.map_or_else(|| "cds-hooks/policies".to_owned(), |directory| directory.display().to_string())
 }
@@ -194,7 +194,7 @@ pub(super) fn shown(directory: Option<&Path>) -> String {
 /// Each version's folder with its files.
 ///
 /// # Errors
-/// A file or folder that cannot be read.
+/// An unreadable file or folder.
 pub fn folders(directory: Option<&Path>) -> Result<Vec<PolicyFolder>, PoliciesError> {
     let files = match directory {
         Some(directory) => files_below(directory)?,
@@ -221,7 +221,7 @@ fn embedded_files() -> Vec<PolicyFile> {
     EmbeddedPolicies::iter().filter_map(read).collect()
 }
 
-/// Every .toml and .json file below a folder, by its path within it.
+/// Every .toml and .json file below a folder, named by its relative path.
 fn files_below(directory: &Path) -> Result<Vec<PolicyFile>, PoliciesError> {
     let mut files = Vec::new();
     let mut open = vec![directory.to_owned()];

@@ -1,5 +1,5 @@
-//! The worked cases of a policy version: base charts, and the few lines that each case changes in one. The format is
-//! described in `docs/policy.md`, "Worked cases".
+//! The worked cases of a policy version: base charts, and each case's few changes to one of them. `docs/policy.md`, "Worked cases",
+//! describes the format.
 //! Not here: running them ([`super::policy_check`]).
 
 use std::collections::{BTreeMap, HashSet};
@@ -18,36 +18,36 @@ use crate::policy::PolicyFile;
 const CASES: &str = "cases/";
 const CHARTS: &str = "cases/charts/";
 
-/// A case with its whole request and everything that is expected of it.
+/// A case with its complete request and expected result.
 #[derive(Clone, Debug)]
 pub struct PolicyCase {
     /// The file, within the version's folder.
     pub file: String,
     /// Unique among all cases.
     pub name: String,
-    /// What it is about.
+    /// What the case tests.
     pub title: String,
-    /// The instant it is judged at.
+    /// The instant of the decision.
     pub as_of: DateTime<Utc>,
     /// A CDS Hooks request.
     pub request: Value,
-    /// `orders`, as the evaluation contract has them, without words.
+    /// The expected `orders` of the evaluation contract, without texts.
     pub expected: Value,
 }
 
-/// A case that cannot be used.
+/// An invalid case.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 #[error("{problem}")]
 pub struct CaseError {
     /// The file, within the version's folder.
     pub file: String,
-    /// The case's name; empty where the whole file is meant.
+    /// The case's name; empty if the error concerns the whole file.
     pub name: String,
     /// What is wrong.
     pub problem: String,
 }
 
-/// The cases of a policy version's files, by file: base charts first, each of which is a case itself.
+/// The cases in a policy version's files, by file. Base charts come first; each is itself a case.
 #[must_use]
 pub fn policy_cases(files: &[PolicyFile]) -> Vec<Result<PolicyCase, CaseError>> {
     let is_case = |file: &&PolicyFile| {
@@ -99,7 +99,7 @@ struct Section {
     cases: Vec<Members>,
 }
 
-/// The members of an object in the order they are written in.
+/// The members of an object, in source order.
 #[derive(Clone, Debug, Default)]
 struct Members(Vec<(String, Value)>);
 
@@ -146,7 +146,7 @@ fn as_case((name, chart): &(String, BaseChart)) -> PolicyCase {
     }
 }
 
-/// The members that every case has, and what is to be done to its chart.
+/// The members that every case has, and the changes to its chart.
 #[derive(Default)]
 struct Parts<'c> {
     name: &'c str,
@@ -154,7 +154,7 @@ struct Parts<'c> {
     chart: &'c str,
     has_reason: bool,
     changes: Option<&'c Value>,
-    /// By the form's id.
+    /// Keyed by the form's id.
     answers: Vec<(&'c str, &'c Value)>,
     expected: Option<&'c Value>,
 }

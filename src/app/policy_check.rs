@@ -1,6 +1,6 @@
-//! The worked cases of each policy version, run against the engine: what is expected, what came.
-//! Cases stand in the version's `cases/` and are decided by that version alone, whatever their service date.
-//! Not here: reading them ([`super::policy_cases`]); printing, which the command line does.
+//! Runs each policy version's worked cases against the engine and compares expected with actual results.
+//! Cases are in the version's `cases/`. Only that version decides them, whatever their service date.
+//! Not here: reading cases ([`super::policy_cases`]), and printing results, which the command line does.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -18,7 +18,7 @@ use crate::cds_hooks::Hook;
 use crate::evidence::{PrefetchKeys, ReadingOptions};
 use crate::policy::{Evaluation, OrderEvaluation, SiteEvaluation, ValueSet};
 
-/// One policy version, its size, and how its cases went.
+/// A policy version, its size, and the results of its cases.
 #[derive(Debug)]
 pub struct VersionCheck {
     /// The version's folder.
@@ -27,65 +27,65 @@ pub struct VersionCheck {
     pub id: String,
     /// `2019-08`
     pub version: String,
-    /// The first service date it holds for.
+    /// The first service date that the version applies to.
     pub effective_from: NaiveDate,
-    /// How many value sets it has.
+    /// Number of value sets.
     pub value_sets: usize,
-    /// How many codes they name, each once.
+    /// Number of distinct codes in the value sets.
     pub codes: usize,
-    /// How many criteria it has.
+    /// Number of criteria.
     pub criteria: usize,
-    /// Its cases, by file name.
+    /// The cases, by file name.
     pub cases: Vec<CaseCheck>,
 }
 
-/// How one case went.
+/// The result of one case.
 #[derive(Debug)]
 pub struct CaseCheck {
     /// The file, within the version's folder.
     pub file: String,
-    /// The case's name; empty where the file cannot be read.
+    /// The case's name; empty if the file cannot be parsed.
     pub name: String,
-    /// What it is about; empty where it cannot be read.
+    /// What the case tests; empty if the file cannot be parsed.
     pub title: String,
-    /// What came of it.
+    /// The outcome.
     pub outcome: CaseOutcome,
 }
 
-/// What came of a case.
+/// The outcome of a case.
 #[derive(Debug, PartialEq, Eq)]
 pub enum CaseOutcome {
-    /// The engine says what the case expects.
+    /// The engine's result matches the expectation.
     Agrees,
-    /// It says something else.
+    /// The engine's result differs.
     Disagrees(Vec<Disagreement>),
-    /// The file is no case, or its request is refused.
+    /// The case is invalid, or its request is refused.
     Unusable(String),
 }
 
-/// A place where the engine says something else.
+/// One difference between expectation and result.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Disagreement {
-    /// The order, the joint and what of it, as `ServiceRequest/sr1 left I.A.4.b`.
+    /// The order, the joint and the criterion, for example `ServiceRequest/sr1 left I.A.4.b`.
     pub place: String,
-    /// What the case expects; `None` where it expects nothing.
+    /// The expected value; `None` if nothing is expected.
     pub expected: Option<String>,
-    /// What the engine says; `None` where it says nothing.
+    /// The engine's value; `None` if there is none.
     pub found: Option<String>,
 }
 
 impl CaseCheck {
-    /// Whether the engine says what the case expects.
+    /// Whether the engine's result matches the expectation.
     #[must_use]
     pub fn agrees(&self) -> bool {
         self.outcome == CaseOutcome::Agrees
     }
 }
 
-/// Loads every version below `directory`, or the embedded ones, and runs their cases; the oldest version first.
+/// Loads every version below `directory`, or the embedded ones, and runs their cases, oldest version first.
 ///
 /// # Errors
-/// A policy or service file that cannot be used, named with its line.
+/// An invalid policy or service file, with the line of the error.
 pub fn check_policies(directory: Option<&Path>) -> Result<Vec<VersionCheck>, BuildError> {
     let prefetch_keys = Services::load(&Hook::ALL)?.prefetch_keys;
     let folders = folders(directory)?;
@@ -131,7 +131,7 @@ fn check_case(case: &PolicyCase, policies: &Policies, prefetch_keys: &PrefetchKe
     CaseCheck { file: case.file.clone(), name: case.name.clone(), title: case.title.clone(), outcome }
 }
 
-/// What a case says of an evaluation: every decision, no words.
+/// The decisions of an evaluation that a case compares, without texts.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct DecidedCase {
@@ -165,7 +165,7 @@ impl DecidedCase {
         Self { orders: evaluation.orders.iter().map(OrderOutcome::from_evaluation).collect() }
     }
 
-    /// Every decision by its place.
+    /// Every decision, keyed by its place.
     fn decisions(&self) -> BTreeMap<String, String> {
         let orders: Vec<_> = self.orders.iter().map(|order| order.order.as_str()).collect();
         let mut decisions = BTreeMap::from([("orders".to_owned(), orders.join(", "))]);
@@ -217,7 +217,7 @@ impl SiteOutcome {
     }
 }
 
-/// The contract's word for something it writes as one word.
+/// The contract's string for a value that serializes as one string.
 fn word(value: &impl Serialize) -> String {
     serde_json::to_value(value).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
 }

@@ -1,5 +1,5 @@
-//! What the application is given from outside; it outlives an application that a reload replaces.
-//! Not here: what is made with it; see [`super::application`].
+//! The application's external dependencies. They outlive an application that a configuration reload replaces.
+//! Not here: their use; see [`super::application`].
 
 use std::sync::Arc;
 
@@ -12,30 +12,30 @@ use crate::config::Config;
 use crate::ids::IdSource;
 use crate::ledger::{Ledger, LedgerError};
 
-/// What the application is given from outside.
+/// The application's external dependencies.
 #[derive(Clone)]
 pub struct Ports {
     /// The time of day.
     pub clock: Arc<dyn Clock>,
     /// New identifiers.
     pub ids: Arc<dyn IdSource>,
-    /// What is remembered of callers; it outlives this application when the configuration is reloaded.
+    /// State kept about callers; it survives a configuration reload.
     pub callers: Arc<CallerMemory>,
-    /// Where calls are kept; it outlives this application, too.
+    /// The ledger of calls; it survives a configuration reload as well.
     pub ledger: Arc<Ledger>,
-    /// Refused callers of the current minute.
+    /// Counts of refused callers in the current minute.
     pub(super) refusals: Arc<Refusals>,
-    /// Launches of the SMART app under way.
+    /// SMART app launches in progress.
     pub(super) launches: Arc<LaunchMemory>,
-    /// The apps that are open.
+    /// Open SMART app sessions.
     pub(super) sessions: Arc<Sessions>,
 }
 
 impl Ports {
-    /// Ports with a memory of callers as configuration has it, and without a ledger.
+    /// Creates ports with the configured caller memory and without a ledger.
     ///
     /// # Errors
-    /// [`AuthError`] when the memory's database cannot be set up.
+    /// [`AuthError`] if the memory's database cannot be set up.
     pub fn new(config: &Config, clock: Arc<dyn Clock>, ids: Arc<dyn IdSource>) -> Result<Self, AuthError> {
         Ok(Self {
             clock,
@@ -48,10 +48,10 @@ impl Ports {
         })
     }
 
-    /// The same ports with the ledger that configuration names, which is opened to write.
+    /// The same ports with the configured ledger, opened for writing.
     ///
     /// # Errors
-    /// [`LedgerError`] where it cannot be.
+    /// [`LedgerError`] if the ledger cannot be opened.
     pub async fn with_ledger(self, config: &Config) -> Result<Self, LedgerError> {
         let ledger = Ledger::open(&config.ledger, Arc::clone(&self.clock), Arc::clone(&self.ids)).await?;
         Ok(Self { ledger: Arc::new(ledger), ..self })

@@ -1,5 +1,5 @@
-//! A call, read: its context, and its prefetch only where an order is in scope.
-//! Not here: what is made of it ([`super::decision`]), and fetching what it lacks ([`super::fetching`]).
+//! Parses a call: its context, and its prefetch only if an order is in scope.
+//! Not here: the decision ([`super::decision`]), and fetching missing data ([`super::fetching`]).
 
 use std::cell::RefCell;
 
@@ -14,10 +14,10 @@ use crate::cds_hooks::{Context, Hook, HookRequest, Prefetch, RequestError, fault
 use crate::evidence::{NamedOrders, PatientRecord, Prefetched, RawPrefetch};
 use crate::policy::PassedOver;
 
-/// More orders or appointments than one call is about; each is looked for.
+/// Maximum number of orders or appointments per call; each is looked up.
 const MAX_NAMED: usize = 100;
 
-/// Reads a call.
+/// Parses a call.
 pub(crate) fn read_request<'a>(decision_context: &DecisionContext<'_>, body: &'a str, scope: ReadScope) -> Result<Call<'a>, RequestError> {
     let seen = RefCell::new(None);
     let wanted = |context: &Context<'a>| {
@@ -47,7 +47,7 @@ pub(crate) fn read_request<'a>(decision_context: &DecisionContext<'_>, body: &'a
     Ok(scoped_request(request, hook, patient_record, NamedOrders::default(), scope))
 }
 
-/// The same for a call in which something cannot be read in one pass: each resource is read on its own.
+/// Like [`read_request`], for a call that cannot be parsed in one pass: each resource is parsed on its own.
 fn open_piecewise<'a>(decision_context: &DecisionContext<'_>, body: &'a str, scope: ReadScope) -> Result<Call<'a>, RequestError> {
     let is_in_scope =
         |context: &Context<'a>| has_orders_in_scope(decision_context, &PatientRecord::of_orders(context.order_resources()), context);
@@ -70,7 +70,7 @@ fn open_piecewise<'a>(decision_context: &DecisionContext<'_>, body: &'a str, sco
     Ok(scoped_request(request, hook, patient_record, NamedOrders::default(), scope))
 }
 
-/// The same for a call that names its orders: they are looked for in the prefetch, where each stays as it was written.
+/// Like [`read_request`], for a call that names its orders. They are looked up in the prefetch, which keeps their original text.
 fn open_named<'a>(decision_context: &DecisionContext<'_>, body: &'a str, scope: ReadScope) -> Result<Call<'a>, RequestError> {
     let request = read::<&'a RawValue>(body, |_| true).map_err(|_| fault(body))?;
     let hook = request.check(decision_context.hooks)?;
@@ -106,7 +106,7 @@ fn open_named<'a>(decision_context: &DecisionContext<'_>, body: &'a str, scope: 
     Ok(call)
 }
 
-/// Whether the orders are not in the context of such a call, but named by it.
+/// Whether calls of the hook only name their orders instead of including them in the context.
 fn names_its_orders(hook: Hook) -> bool {
     match hook {
         Hook::OrderDispatch | Hook::AppointmentBook => true,
@@ -142,7 +142,7 @@ fn prefetch_of<'a>(raw: &'a RawValue, body: &str) -> Result<RawPrefetch<'a>, Req
     serde_json::from_str(raw.get()).map_err(|_| fault(body))
 }
 
-/// A call of which no more is read, nor kept of its prefetch: nothing asks for it, wherever it stands.
+/// A call without an order in scope. Its prefetch is neither read nor recorded, wherever it occurs in the body.
 fn closed<'a>(body: &'a str, hook: Hook, passed_over: Vec<PassedOver<'a>>) -> Result<Call<'a>, RequestError> {
     let request = read::<&'a RawValue>(body, |_| false).map_err(|_| fault(body))?;
     let (mut request, prefetch) = request.without_prefetch();

@@ -1,5 +1,5 @@
-//! How each client's charts are read: its map of local codes, and its own canonical URLs of the documentation form.
-//! Not here: reading a map's file ([`super::code_maps`]), and what a reading changes ([`crate::evidence`]).
+//! How to read each client's charts: with its map of local codes, and its own canonical URLs of the documentation form.
+//! Not here: parsing a map's file ([`super::code_maps`]), and the effect on evidence ([`crate::evidence`]).
 
 use std::sync::Arc;
 
@@ -11,18 +11,18 @@ use crate::auth::VerifiedClient;
 use crate::config::{AuthMode, Config};
 use crate::evidence::{LocalCodes, ReadingOptions};
 
-/// How one client's charts are read.
+/// How to read one client's charts.
 #[derive(Debug, Default)]
 pub(super) struct ClientReading {
     client: String,
-    /// The FHIR servers that its calls may name; `None`: every one.
+    /// The FHIR servers that the client's calls may name; `None` means any.
     servers: Option<Vec<String>>,
     options: ReadingOptions,
     /// The digest of its code map.
     code_map: Option<String>,
 }
 
-/// What is kept with a call, so that it can be read again the same way.
+/// The part recorded with a call, so that a replay reads it the same way.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct KeptReading {
@@ -33,11 +33,11 @@ pub(super) struct KeptReading {
     pub(super) code_map: Option<String>,
 }
 
-/// How the charts of all clients are read, in the order of configuration.
+/// How to read every client's charts, in configuration order.
 #[derive(Debug)]
 pub(super) struct Readings {
     clients: Vec<ClientReading>,
-    /// Of a client that has nothing of its own.
+    /// For a client without settings of its own.
     none: ClientReading,
 }
 
@@ -46,7 +46,7 @@ impl ClientReading {
         &self.options
     }
 
-    /// What is kept of it with a call; `None` where there is nothing to keep.
+    /// The part to record with a call; `None` if there is nothing to record.
     pub(super) fn kept(&self) -> Option<KeptReading> {
         let kept = KeptReading { form_canonicals: self.options.form_canonicals.to_vec(), code_map: self.code_map.clone() };
         (kept != KeptReading::default()).then_some(kept)
@@ -58,10 +58,10 @@ impl ClientReading {
 }
 
 impl Readings {
-    /// Reads the code maps of a configuration and checks them by the newest version of the policy.
+    /// Loads the configured code maps and validates them against the newest policy version.
     ///
     /// # Errors
-    /// Every fault of every map, with its file and line.
+    /// Every error in every map, with its file and line.
     pub(super) fn load(config: &Config, policies: &Policies) -> Result<Self, CodeMapsError> {
         let (mut clients, mut faults) = (Vec::new(), Vec::new());
         match config.auth_mode() {
@@ -69,7 +69,7 @@ impl Readings {
                 let own = &config.development;
                 let map = own.code_map.as_deref().map(|path| read("`development.code_map`", path, policies.newest()));
                 let reading = reading(map, own.form_canonicals.as_deref().unwrap_or_default(), &mut faults);
-                // The only one there is: found by whatever name a caller goes by.
+                // The only entry, which matches every caller name.
                 clients.push(reading);
             }
             AuthMode::Required => {
@@ -84,30 +84,29 @@ impl Readings {
         if faults.is_empty() { Ok(Self { clients, none: ClientReading::default() }) } else { Err(CodeMapsError { faults }) }
     }
 
-    /// How a caller's charts are read.
+    /// How to read a caller's charts.
     pub(super) fn of_client(&self, client: &VerifiedClient) -> &ClientReading {
         let is_its = |reading: &&ClientReading| reading.servers.is_none() || reading.client == client.name();
         self.clients.iter().find(is_its).unwrap_or(&self.none)
     }
 
-    /// How charts of a registered FHIR server are read: as those of the first client whose calls may name it.
+    /// How to read charts from a registered FHIR server: as for the first client whose calls may name it.
     pub(super) fn of_server(&self, server: &str) -> Option<&ClientReading> {
         self.clients.iter().find(|reading| reading.may_name(server))
     }
 
-    /// How charts are read without an authenticated caller: as for the first client that may name the server, else for the only
-    /// client.
+    /// How to read charts without an authenticated caller: as for the first client that may name the server, else for the only client.
     pub(super) fn of_request(&self, server: Option<&str>) -> &ClientReading {
         let only = if let [only] = self.clients.as_slice() { Some(only) } else { None };
         server.and_then(|server| self.of_server(server)).or(only).unwrap_or(&self.none)
     }
 
-    /// Whether it makes a difference which client it is.
+    /// Whether the result depends on the client.
     pub(super) fn differ(&self) -> bool {
         self.clients.len() > 1 && self.clients.iter().any(|reading| reading.kept().is_some())
     }
 
-    /// How charts were read when this was kept; `None` where the code map is not among those configured any more.
+    /// Restores the recorded options; `None` if the code map is no longer configured.
     pub(super) fn restored(&self, kept: &KeptReading) -> Option<ReadingOptions> {
         let local_codes = match &kept.code_map {
             Some(digest) => Some(self.code_map(digest)?),

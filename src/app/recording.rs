@@ -1,5 +1,5 @@
-//! What is kept of a call that was answered: what a list shows, and all that a replay needs.
-//! Not here: keeping it ([`crate::ledger`]), and replaying it ([`super::replay`]).
+//! Builds the record of an answered call: the summary for lists, and everything a replay needs.
+//! Not here: storage ([`crate::ledger`]), and replay ([`super::replay`]).
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,75 +15,76 @@ use super::plans::Plan;
 use super::policies::Policies;
 use super::readings::KeptReading;
 use crate::auth::VerifiedClient;
-use crate::cds_hooks::{Redactions, RequestExtension, keepable, without_secrets};
+use crate::cds_hooks::{Redactions, keepable, without_secrets};
+use crate::crd::RequestExtension;
 use crate::evidence::Kind;
 use crate::fhir::{AnswerTo, Reason, SearchAnswer};
 use crate::ledger::{Entry, EntryKind, PROGRAM};
 use crate::policy::{Determination, Evaluation, OrderKind, PassedOver, Pathway, Site, Verdict};
 
-/// What is decided of a call is about so long, in bytes.
+/// Typical size of a serialized evaluation, in bytes.
 const EVALUATION: usize = 16 * 1024;
 
-/// HTTP's status of every answer.
+/// The HTTP status of every answered call.
 const OK: u16 = 200;
 
-/// What was fetched for a call; `None` where nothing could be.
+/// What was fetched for a call; `None` if nothing could be fetched.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Fetched<'f> {
     /// The orders that the call names.
     pub(super) orders: &'f [AnswerTo<&'static str>],
     pub(super) lists: [&'f [AnswerTo<Kind>]; 2],
     pub(super) referred: &'f [AnswerTo<&'static str>],
-    /// Whether the client has the documentation form, where it was asked.
+    /// Whether the client has the documentation form, if it was looked up.
     pub(super) form: Option<&'f SearchAnswer>,
 }
 
-/// A call that is being answered.
+/// The metadata of a call that is being answered.
 pub(super) struct Recorder<'r> {
     pub(super) client: &'r VerifiedClient,
     pub(super) received_at: DateTime<Utc>,
     pub(super) body: &'r str,
     pub(super) asked: &'r CallMetadata<'r>,
-    /// How the client's charts are read, where that is its own.
+    /// How the client's charts are read, if the client has settings of its own.
     pub(super) reading: Option<KeptReading>,
 }
 
-/// What there is to keep of a call of which no order was decided.
+/// The data to record for a call without a decided order.
 pub(super) struct Nothing<'d, 'a> {
     pub(super) policies: &'d Policies,
     pub(super) fetched: Option<Fetched<'d>>,
     pub(super) passed_over: &'d [PassedOver<'a>],
 }
 
-/// What was answered to a call with orders in scope.
+/// The response to a call with orders in scope.
 pub(super) struct DecidedCall<'d, 'a> {
     pub(super) decision: &'d Decision<'a>,
     pub(super) fetched: Option<Fetched<'d>>,
     pub(super) answer_options: &'d AnswerOptions,
-    /// What the client asked for.
+    /// The CRD extension of the request.
     pub(super) asked: &'d RequestExtension,
     pub(super) plans: &'d KeptPlans<&'d Plan>,
     pub(super) policies: &'d Policies,
-    /// Those of the answer, in the order they were drawn.
+    /// The ids in the response, in the order they were generated.
     pub(super) ids: &'d [Uuid],
     pub(super) cards: Vec<Uuid>,
 }
 
-/// What a list shows of a call.
+/// A call's summary in lists.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct CallSummary<'s> {
     hook_instance: &'s str,
     patient: &'s str,
     user: &'s str,
-    /// Epic's number of what the user did.
+    /// Epic's number of the user action that triggered the call.
     #[serde(skip_serializing_if = "Option::is_none")]
     trigger: Option<u32>,
-    /// Codes of the call's configuration that were ignored (CRD 2.2.1, dev-6).
+    /// Configuration codes of the call that were ignored (CRD 2.2.1, dev-6).
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     ignored: &'s [String],
     orders: Vec<OrderSummary>,
-    /// How many orders got no determination, by the reason.
+    /// The number of orders without a determination, by reason.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     passed_over: BTreeMap<&'static str, usize>,
 }
@@ -118,7 +119,7 @@ pub(super) struct PolicyFiles<'p> {
 }
 
 impl<'r> Recorder<'r> {
-    /// The entry of a call that nothing here decides.
+    /// The entry of a call without a decided order.
     pub(super) fn of_nothing(&self, id: Uuid, nothing: &Nothing<'_, '_>, answer: &[u8]) -> Entry<'r> {
         let Nothing { policies, fetched, passed_over } = *nothing;
         let mut entry = self.entry_of(id, Vec::new(), passed_over, None);
@@ -135,7 +136,7 @@ impl<'r> Recorder<'r> {
         entry
     }
 
-    /// The entry of a call that was decided.
+    /// The entry of a decided call.
     pub(super) fn entry(&self, id: Uuid, answered: DecidedCall<'_, '_>, answer: &[u8]) -> Entry<'r> {
         let DecidedCall { decision, fetched, answer_options, asked, plans, policies, ids, cards } = answered;
         let evaluation = &decision.evaluation;
@@ -153,7 +154,7 @@ impl<'r> Recorder<'r> {
             .json("ids", ids)
             .json("evaluation", &decision.report())
             .raw("fetched", &fetched.map_or_else(|| b"null".to_vec(), fetched_json));
-        // Nobody saw what was withheld.
+        // In shadow mode the response is withheld, and the client gets no cards.
         let members = if answer_options.is_shadowed {
             members.raw("withheld", answer).raw("answer", NO_CARDS)
         } else {
@@ -163,7 +164,7 @@ impl<'r> Recorder<'r> {
         entry
     }
 
-    /// The members with how the client's charts are read.
+    /// Adds how the client's charts are read.
     fn with_reading(&self, members: JsonMembers) -> JsonMembers {
         match &self.reading {
             Some(reading) => members.json("reading", reading),
@@ -184,7 +185,7 @@ impl<'r> Recorder<'r> {
             orders,
             passed_over: by_reason(passed_over),
         };
-        // Texts and numbers: nothing of it can fail to be written.
+        // The summary contains only strings and numbers, so serialization cannot fail.
         entry.summary = serde_json::to_vec(&summary).unwrap_or_else(|_| b"{}".to_vec());
         entry.client = Some(self.client.name().to_owned());
         entry.tenant = self.client.tenant().map(str::to_owned);
@@ -194,9 +195,9 @@ impl<'r> Recorder<'r> {
         entry
     }
 
-    /// The members and the request, which is large and not copied here.
+    /// Adds the request, which is large and therefore not copied.
     fn with_request(&self, members: JsonMembers, unkept: &Redactions<'_>) -> Vec<Cow<'r, [u8]>> {
-        // An order that is sent back could hold the token, too.
+        // The response may repeat the token in an order that it returns.
         let head = String::from_utf8(members.raw("request", b"").0).unwrap_or_default();
         let mut parts = without_secrets(vec![Cow::Owned(head)], unkept);
         parts.extend(keepable(self.body, unkept));
@@ -216,7 +217,7 @@ fn by_reason(passed_over: &[PassedOver<'_>]) -> BTreeMap<&'static str, usize> {
     })
 }
 
-/// Every version that was there to be chosen from.
+/// Every policy version that was available.
 pub(super) fn in_force(policies: &Policies) -> Vec<PolicyFiles<'_>> {
     policies.names_and_digests().map(|(policy, digest)| PolicyFiles { policy, digest }).collect()
 }
@@ -256,7 +257,7 @@ pub(super) fn fetched_json(fetched: Fetched<'_>) -> Vec<u8> {
 }
 
 fn answer_json(name: &str, answer: &SearchAnswer) -> Vec<u8> {
-    // A page that is no JSON is not read either: it was refused when it came.
+    // A page that is not JSON was refused on arrival and never read.
     let pages = array(answer.pages.iter().map(|page| page.to_vec()));
     JsonMembers::default().json("type", name).raw("pages", &pages).json("missing", &answer.missing.map(Reason::label)).finish()
 }
@@ -273,17 +274,17 @@ fn array(items: impl Iterator<Item = Vec<u8>>) -> Vec<u8> {
     array
 }
 
-/// A JSON object, put together from what is JSON already: a request is not read again to be kept.
+/// A JSON object assembled from serialized values, so that a request is not parsed again.
 #[derive(Default)]
 pub(super) struct JsonMembers(Vec<u8>);
 
 impl JsonMembers {
-    /// With room for so many bytes: what grows is copied again and again.
+    /// Preallocates this many bytes to avoid copying on growth.
     fn with_room(bytes: usize) -> Self {
         Self(Vec::with_capacity(bytes))
     }
 
-    /// A member whose value is JSON.
+    /// Adds a member whose value is already JSON.
     pub(super) fn raw(mut self, name: &str, json: &[u8]) -> Self {
         self.name(name);
         self.0.extend_from_slice(json);

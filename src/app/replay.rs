@@ -1,5 +1,5 @@
-//! Answering a kept call again: at its own instant, from what was fetched then, by the policy versions that decided it.
-//! Not here: what is kept; see [`super::recording`].
+//! Replays a recorded call: at its original instant, with the data fetched then, under the policy versions that decided it.
+//! Not here: the contents of the record; see [`super::recording`].
 
 use std::borrow::Cow;
 
@@ -18,58 +18,59 @@ use super::fetching::{FetchedPages, ORDER, lacking_form, with_lists, with_orders
 use super::plans::Plan;
 use super::read_request::read_request;
 use super::readings::KeptReading;
-use crate::cds_hooks::{Hook, RequestExtension};
+use crate::cds_hooks::Hook;
+use crate::crd::RequestExtension;
 use crate::evidence::{Kind, REFERRED_TYPES, ReadingOptions};
 use crate::fhir::{AnswerTo, Reason, SearchAnswer};
 use crate::ledger::{EntryKind, OpenedRecord, PROGRAM};
 
-/// The longest that a value is shown in a difference, in letters.
+/// Maximum length of a value in a difference, in characters.
 const MAX_SHOWN_CHARS: usize = 120;
 
-/// The most differences that are told apart.
+/// Maximum number of differences to report.
 const MAX_DIFFERENCES: usize = 50;
 
-/// Why a record cannot be answered again.
+/// Why a record cannot be replayed.
 #[derive(Debug, thiserror::Error)]
 pub enum ReplayError {
-    /// It is of no call that was answered.
+    /// The record is not of an answered call.
     #[error("the record is of no call that was answered")]
     NotACall,
-    /// This program did not write it, or another version did.
+    /// The content is not in this program's format; another program or version wrote it.
     #[error("the record's content is not as this program keeps it")]
     Unreadable,
-    /// The policies of this process lack one.
+    /// A policy version that decided the call is not loaded.
     #[error("policy version `{0}`, which decided, is not among the policies; `--policy-dir` names a folder of policies")]
     NoPolicy(String),
-    /// The code map of that time is not configured any more.
+    /// The code map that the call was read with is no longer configured.
     #[error(
         "the code map that the call was read with is not configured any more; `--config` names a configuration whose `code_map` has the same entries"
     )]
     NoCodeMap,
-    /// The call is refused now.
+    /// The call is now refused.
     #[error("the call is refused now: {0}")]
     Refused(#[from] CallError),
 }
 
-/// Something that is not as it was.
+/// A difference from the record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Difference {
     /// Where, as a JSON pointer (RFC 6901) below `evaluation` or `answer`.
     pub at: String,
-    /// What the record says; `None` where it says nothing.
+    /// The recorded value; `None` if there is none.
     pub recorded: Option<String>,
-    /// What comes out now.
+    /// The value computed now.
     pub now: Option<String>,
 }
 
-/// What came of answering again.
+/// The result of a replay.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Replay {
-    /// The first differences; none where all is identical.
+    /// The first differences; empty if everything is identical.
     pub differences: Vec<Difference>,
-    /// The policy versions whose files are not those that decided.
+    /// The policy versions whose files have changed since the decision.
     pub changed_policies: Vec<String>,
-    /// The program that answered then, if it is another.
+    /// The program that answered originally, if different.
     pub other_program: Option<String>,
 }
 
@@ -92,7 +93,7 @@ struct CallContent<'a> {
     #[serde(default, borrow)]
     fetched: Option<StoredFetched<'a>>,
     answer: Value,
-    /// What a client in shadow mode was not told.
+    /// The response withheld from a client in shadow mode.
     #[serde(default)]
     withheld: Option<Value>,
     #[serde(borrow)]
@@ -127,7 +128,7 @@ struct StoredAnswer<'a> {
     missing: Option<Cow<'a, str>>,
 }
 
-/// Nothing was fetched.
+/// An empty fetch result.
 static NOTHING: FetchedPages = FetchedPages { orders: Vec::new(), lists: Vec::new(), referred: Vec::new(), form: None };
 
 impl StoredFetched<'_> {
@@ -163,10 +164,10 @@ impl StoredAnswer<'_> {
 }
 
 impl App {
-    /// Answers a kept call again and compares. Nothing is fetched, and nothing is kept.
+    /// Replays a recorded call and compares the results. It fetches and records nothing.
     ///
     /// # Errors
-    /// [`ReplayError`] where it cannot be answered at all.
+    /// [`ReplayError`] if the call cannot be replayed.
     pub fn replay(&self, kept: &OpenedRecord) -> Result<Replay, ReplayError> {
         if kept.kind != EntryKind::Call {
             return Err(ReplayError::NotACall);
@@ -194,7 +195,7 @@ impl App {
         if let Some(missing) = decided.into_iter().find(|name| self.policies().digest_of(name).is_none()) {
             return Err(ReplayError::NoPolicy(missing.to_owned()));
         }
-        // Those that were there to be chosen from, and no later one.
+        // Use only the versions that were available then, not later ones.
         let names: Vec<&str> = content.policies.iter().map(|used| used.policy.as_str()).collect();
         let policies = self.policies().only(&names);
         let options = match &content.reading {

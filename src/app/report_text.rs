@@ -1,5 +1,5 @@
-//! A report as a text for people: what is decided and what to do about it, then why, criterion by criterion.
-//! The words are the policy's (`cards.toml`). Not here: the layout of lines ([`super::page`]).
+//! Formats a report as plain text: the decision and what to do, then the reasons by criterion.
+//! The texts are the policy's (`cards.toml`). Not here: line layout ([`super::page`]).
 
 use super::decision::Report;
 use super::page::TextPage;
@@ -9,10 +9,10 @@ use crate::policy::{
     Verdict, capitalised, each_once,
 };
 
-/// Of a criterion's evidence, this many resources are named and the rest is counted.
+/// How many resources to name per criterion; the rest are only counted.
 const EVIDENCE_LIMIT: usize = 5;
 
-/// The whole text. `policy_of` gives the policy version of each order; `policy` is for what is of no order.
+/// The complete text. `policy_of` returns the policy version of each order; `policy` applies to everything else.
 pub(super) fn text<'a, 'p>(report: &Report<'_, 'a>, policy: &'p Policy, policy_of: impl Fn(&OrderEvaluation<'a>) -> &'p Policy) -> String {
     let mut page = TextPage::default();
     for order in &report.evaluation.orders {
@@ -28,7 +28,7 @@ pub(super) fn text<'a, 'p>(report: &Report<'_, 'a>, policy: &'p Policy, policy_o
     page.finish()
 }
 
-/// What holds for the whole call.
+/// The notes on the whole call.
 fn notes(page: &mut TextPage, report: &Report<'_, '_>, policy: &Policy) {
     let say = |text, arguments: &[&dyn std::fmt::Display]| policy.wording.card(text, arguments);
     let unread = by_reason(report.sources, Kind::ALL).into_iter().map(|(reason, kinds)| {
@@ -44,7 +44,7 @@ fn notes(page: &mut TextPage, report: &Report<'_, '_>, policy: &Policy) {
     page.write(0, "", &say(CardText::Disclaimer, &[&policy.title, &policy.version]));
 }
 
-/// A heading with its lines; nothing without lines.
+/// A heading and its lines; nothing if there are no lines.
 fn list(page: &mut TextPage, indent: usize, heading: &str, lines: &[String]) {
     if lines.is_empty() {
         return;
@@ -128,13 +128,13 @@ impl<'a> OrderText<'_, '_, 'a> {
         self.say(CardText::EarlierInjection, &[&date, &injection.resource, &improved, &sustained])
     }
 
-    /// What would settle the joint's open criteria, each once.
+    /// What would settle the joint's open criteria, without duplicates.
     fn to_document(&self, site: &SiteEvaluation<'a>) -> Vec<String> {
         let missing = site.criteria.iter().flat_map(|criterion| &criterion.missing);
         each_once(missing.map(|question| self.words.policy.wording.ask(*question).to_owned()))
     }
 
-    /// What could change it, diagnosis, coding and assumptions.
+    /// Notes on what could change the decision, then the diagnosis, coding notes and assumptions.
     fn notes(&self) -> Vec<String> {
         let order = self.words.order;
         let diagnosis = match order.diagnosis {
@@ -147,21 +147,21 @@ impl<'a> OrderText<'_, '_, 'a> {
             self.say(CardText::Assumed, &[&assumption.effect, &assumption.parameter, &assumption.value])
         };
         let coding = order.coding_notes.iter().map(|note| format!("{note}."));
-        // What is wrong with an order that cannot be read is said as what to do; its diagnosis is not known.
+        // An unreadable order's problem already appears as a step to take, and its diagnosis is unknown.
         let notes = order.notes.iter().filter(|note| note.kind != NoteKind::OrderUnreadable).map(|note| note.text.clone());
         let diagnosis = (!order.sites.is_empty()).then_some(diagnosis);
         notes.chain(diagnosis).chain(coding).chain(order.assumptions.iter().map(assumed)).collect()
     }
 }
 
-/// One line a resource: when, what it shows, and which it is.
+/// One line per resource: its date, its findings and its id.
 fn evidence_lines(evidence: &[Evidence<'_>]) -> Vec<String> {
     let alike = |left: &Evidence<'_>, right: &Evidence<'_>| left.resource == right.resource && left.date == right.date;
     let line = |group: &[Evidence<'_>]| {
         let first = group.first()?;
         let shown: Vec<_> = group.iter().map(|evidence| evidence.what.as_str()).collect();
         let date = first.date.as_ref().map(|date| format!("{date}: ")).unwrap_or_default();
-        // Where a date tells which entry it is, its id is noise.
+        // The date identifies the entry, so the id is noise.
         let which = if date.is_empty() { format!(" ({})", first.resource) } else { String::new() };
         Some(format!("{date}{}{which}", shown.join("; ")))
     };

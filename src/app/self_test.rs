@@ -1,5 +1,5 @@
-//! Whether decisions can be made at all: a version of the policy has begun, and judges the call that is published as an example.
-//! Not here: whether what is decided can be kept.
+//! Self-test: a policy version is in force and decides the published example call.
+//! Not here: whether decisions can be recorded.
 
 use chrono::{DateTime, Utc};
 
@@ -10,13 +10,13 @@ use crate::cds_hooks::Hook;
 
 const EXAMPLE: &str = include_str!("../../cds-hooks/examples/order-sign.json");
 
-/// Whether a call of this moment could be decided. It costs as much as deciding a small one.
+/// Whether a call could be decided now. This costs as much as deciding a small call.
 pub(super) fn can_decide(app: &App, as_of: DateTime<Utc>) -> bool {
     let today = as_of.date_naive();
     app.policies().on(today).effective_from <= today && decides(app, as_of)
 }
 
-/// Whether the example is decided, whichever hooks are offered.
+/// Whether the example is decided, regardless of the offered hooks.
 fn decides(app: &App, as_of: DateTime<Utc>) -> bool {
     let decision_context = DecisionContext { hooks: &Hook::ALL, ..app.decision_context(as_of) };
     let scoped_request = read_request(&decision_context, EXAMPLE, ReadScope::InScope).ok().and_then(|call| call.scoped_request);

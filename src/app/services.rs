@@ -1,4 +1,4 @@
-//! The services this one offers, as `cds-hooks/services/*.json` publishes them: discovery and prefetch templates.
+//! The services that `cds-hooks/services/*.json` publishes: discovery and prefetch templates.
 
 use std::collections::BTreeMap;
 
@@ -14,14 +14,14 @@ use crate::cds_hooks::Hook;
 use crate::config::{AuthMode, Dialect};
 use crate::evidence::{Kind, PrefetchKeys};
 
-/// Ends every description in development mode.
+/// The suffix of every description in development mode.
 const DEVELOPMENT: &str = "Development mode: callers are not authenticated.";
 
 #[derive(RustEmbed)]
 #[folder = "cds-hooks/services/"]
 struct EmbeddedServices;
 
-/// A published service that cannot be used.
+/// An invalid service file.
 #[derive(Debug, Error)]
 #[error("cds-hooks/services/{file} cannot be used")]
 pub struct ServicesError {
@@ -29,7 +29,7 @@ pub struct ServicesError {
     source: serde_json::Error,
 }
 
-/// Discovery, and what our own prefetch keys ask for.
+/// The discovery entries, and what this service's own prefetch keys request.
 #[derive(Debug)]
 pub struct Services {
     entries: Vec<PublishedService>,
@@ -37,9 +37,9 @@ pub struct Services {
     pub ids: Vec<String>,
     hooks: Vec<Hook>,
     epics_hooks: Vec<Hook>,
-    /// Which key asks for which type.
+    /// The type that each prefetch key requests.
     pub prefetch_keys: PrefetchKeys,
-    /// The search for each type, which is the same for prefetch and for fetching.
+    /// The search for each type, used for both prefetch and fetching.
     pub searches: BTreeMap<Kind, String>,
 }
 
@@ -61,10 +61,10 @@ struct Service {
 }
 
 impl Services {
-    /// Reads the published services, of which those of the hooks that are offered are listed. What a prefetch key means does not hang on that.
+    /// Loads the published services. Only services of offered hooks are listed; the meaning of prefetch keys does not depend on that.
     ///
     /// # Errors
-    /// The first file that is not a service.
+    /// The first invalid service file.
     pub fn load(offered: &[Hook]) -> Result<Self, ServicesError> {
         let mut entries = Vec::new();
         let mut ids = Vec::new();
@@ -106,8 +106,8 @@ impl Services {
         &self.hooks
     }
 
-    /// The hooks that clients of a dialect are answered. Epic sends triggers by another name than the one that is registered, and is told
-    /// that there is nothing to say.
+    /// The hooks that are answered for clients of a dialect. Epic may send a trigger under a different name than the registered hook; the
+    /// response then has no cards.
     pub(super) fn hooks_of(&self, dialect: Dialect) -> &[Hook] {
         match dialect {
             Dialect::Epic => &self.epics_hooks,
@@ -121,7 +121,7 @@ impl Services {
         format!("{{\"services\":[{}]}}", entries.join(","))
     }
 
-    /// The URLs of discovery, calls and feedback (CDS Hooks, "Endpoints") and of what DTR clients ask for, where this service is reached at `base`.
+    /// The URLs of discovery, calls and feedback (CDS Hooks, "Endpoints"), and of the DTR operations, for a service at `base`.
     pub(super) fn endpoints(&self, base: &Url) -> Vec<String> {
         let base = base.as_str().trim_end_matches('/');
         let discovery = format!("{base}/cds-services");
@@ -132,7 +132,7 @@ impl Services {
 }
 
 impl PublishedService {
-    /// As it is published. Whoever connects an EHR must see that nobody is asked who they are.
+    /// The entry as published. In development mode it warns whoever connects an EHR that callers are not authenticated.
     fn published(&self, mode: AuthMode) -> String {
         let member = |text: &str| format!("\"description\":{}", Value::from(text));
         match mode {
@@ -144,12 +144,12 @@ impl PublishedService {
     }
 }
 
-/// The type a query searches for.
+/// The type that a query searches for.
 fn kind(query: &str) -> Option<Kind> {
     Kind::from_resource_type(query.split(['?', '/']).next()?)
 }
 
-/// The same JSON without white space, its members in their order.
+/// The same JSON without whitespace, with members in the same order.
 pub(super) fn compact(json: &[u8]) -> Result<String, serde_json::Error> {
     let raw: Box<RawValue> = serde_json::from_slice(json)?;
     let mut text = String::with_capacity(raw.get().len());

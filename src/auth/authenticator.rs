@@ -1,6 +1,6 @@
-//! The checks of a caller, the cheapest first: the token's size and structure, its client, its signature, its claims, and
-//! last that it was not used before.
-//! Not here: what a refusal is answered with; the caller learns nothing of its cause.
+//! Verifies a caller, cheapest checks first: the token's size and structure, its client, its signature, its claims, and last
+//! that it is not a replay.
+//! Not here: the response to a refused caller, which does not disclose the cause.
 
 use std::sync::Arc;
 
@@ -18,16 +18,16 @@ use super::verified::{Profile, VerifiedClient};
 use crate::clock::Clock;
 use crate::config::{AuthMode, Config};
 
-/// What a caller brings along.
+/// What a caller presents to authenticate.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Credentials<'c> {
     /// The values of its `Authorization` headers.
     pub authorization: &'c [&'c [u8]],
-    /// The certificate of its TLS connection (DER), which an authority of `tls.client_ca_file` vouches for.
+    /// The client certificate of its TLS connection (DER), issued by an authority of `tls.client_ca_file`.
     pub certificate: Option<&'c [u8]>,
 }
 
-/// Tells who is calling.
+/// Authenticates callers.
 #[derive(Debug)]
 pub struct Authenticator {
     rule: Rule,
@@ -50,11 +50,11 @@ struct Registered {
 }
 
 impl Authenticator {
-    /// The authenticator of a configuration. `endpoints` are this service's own URLs, the audiences of clients that have
-    /// none of their own.
+    /// Builds the authenticator from the configuration. `endpoints` are this service's own URLs, the audiences of clients that
+    /// configure none.
     ///
     /// # Errors
-    /// [`AuthError`] for a key file that cannot be used.
+    /// [`AuthError`] if a key file cannot be used.
     pub fn build(config: &Config, endpoints: &[String], memory: Arc<CallerMemory>, clock: Arc<dyn Clock>) -> Result<Self, AuthError> {
         let rule = match config.auth_mode() {
             AuthMode::Development => Rule::Anybody(Arc::new(Profile::development(&config.development))),
@@ -67,7 +67,7 @@ impl Authenticator {
         Ok(Self { rule, rates: Rates::new(config), memory, clock })
     }
 
-    /// Who is calling.
+    /// Authenticates the caller.
     ///
     /// # Errors
     /// The first check that fails.
@@ -86,7 +86,7 @@ impl Authenticator {
         }
     }
 
-    /// Whether calls of the client of this name may have a FHIR server asked, by the server's name.
+    /// Whether calls of the named client may use the named FHIR server.
     #[must_use]
     pub fn may_name(&self, client: &str, server: &str) -> bool {
         let profile = match &self.rule {
@@ -116,7 +116,7 @@ impl Authenticator {
         client.check_certificate(certificate)?;
         let jti = claims.jti.as_deref().filter(|jti| !jti.is_empty()).ok_or(Refusal::NoTokenId)?;
         let used = UsedToken { issuer: &client.issuer, jti, end };
-        // A used token that somebody else got hold of is nothing to charge its client for.
+        // Check for a replay before counting the call: a stolen, already used token must not consume its client's rate limit.
         self.memory.replays.refuse_known(used, now)?;
         self.rates.take(&client.name)?;
         self.memory.replays.take(used, now).await?;
@@ -125,7 +125,7 @@ impl Authenticator {
     }
 }
 
-/// The token of one header `Authorization: Bearer …` (RFC 6750, section 2.1). The scheme's case does not matter.
+/// Extracts the token from a single `Authorization: Bearer …` header (RFC 6750, section 2.1). The scheme is case-insensitive.
 fn bearer_token<'c>(values: &'c [&'c [u8]]) -> Result<&'c str, Refusal> {
     let value = match values {
         [] => return Err(Refusal::NoToken),
@@ -137,7 +137,7 @@ fn bearer_token<'c>(values: &'c [&'c [u8]]) -> Result<&'c str, Refusal> {
 }
 
 impl Client {
-    /// Invariant: a token is for this service and for no other, or the other could use it here.
+    /// Invariant: every audience of a token is this service. A token shared with another service could be replayed here.
     fn check_audience(&self, claims: &Claims) -> Result<(), Refusal> {
         let audience = &claims.aud.0;
         if audience.is_empty() || !audience.iter().all(|value| self.audiences.contains(value)) {
@@ -152,7 +152,7 @@ impl Client {
         if accepted.is_empty() || accepted.contains(tenant) { Ok(()) } else { Err(Refusal::UnknownTenant) }
     }
 
-    /// The connection's certificate must bear one of the client's names, if it has any.
+    /// The connection's certificate must be valid for one of the client's configured names, if there are any.
     fn check_certificate(&self, certificate: Option<&[u8]>) -> Result<(), Refusal> {
         if self.certificate_names.is_empty() {
             return Ok(());
@@ -164,7 +164,7 @@ impl Client {
     }
 }
 
-/// The present, and how tokens' times are judged by it, in seconds.
+/// The current time and the limits that token times are checked against, in seconds.
 struct Times {
     now: i64,
     leeway: i64,
@@ -172,7 +172,7 @@ struct Times {
 }
 
 impl Times {
-    /// The second after which the token is over for good.
+    /// Checks the time claims. Returns the second after which the token has expired, leeway included.
     fn check(&self, claims: &Claims) -> Result<i64, Refusal> {
         let Moment(expiry) = claims.exp.ok_or(Refusal::NoExpiry)?;
         let end = expiry.saturating_add(self.leeway);

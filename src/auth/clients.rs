@@ -1,5 +1,5 @@
-//! The clients that configuration names, found by what a token says of itself.
-//! Not here: whether what it says is true; see [`super::authenticator`].
+//! The configured clients, looked up by a token's unverified claims.
+//! Not here: verifying those claims; see [`super::authenticator`].
 
 use std::collections::{BTreeSet, HashMap};
 use std::path::PathBuf;
@@ -18,13 +18,13 @@ use super::token::{SignedClaims, UnverifiedToken};
 use super::verified::Profile;
 use crate::config::{AuthConfig, ClientConfig, JwksUri, SigningAlgorithm, TenantRule};
 
-/// Why callers cannot be told apart as configured.
+/// Why callers cannot be authenticated as configured.
 #[derive(Debug, Error)]
 pub enum AuthError {
-    /// Entries of clients cannot be used.
+    /// Client entries that cannot be used.
     #[error("{}", listed(faults))]
     Clients {
-        /// Every fault found, at least one.
+        /// All faults found; never empty.
         faults: Vec<ClientError>,
     },
     /// The database of used tokens cannot be set up.
@@ -32,7 +32,7 @@ pub enum AuthError {
     ReplayDatabase,
 }
 
-/// Why an entry of a client cannot be used, though it reads well.
+/// Why a client entry that parses cannot be used.
 #[derive(Debug, Error)]
 pub enum ClientError {
     /// A file with keys cannot be read.
@@ -42,7 +42,7 @@ pub enum ClientError {
         client: String,
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The underlying error.
         source: std::io::Error,
     },
     /// A file with keys cannot be used.
@@ -52,10 +52,10 @@ pub enum ClientError {
         client: String,
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The underlying error.
         source: KeysError,
     },
-    /// A name in a client's certificates is none.
+    /// A certificate name is not a DNS name.
     #[error("`clients.certificate_names` of `{client}`: `{name}` is not a DNS name")]
     BadCertificateName {
         /// The client.
@@ -68,7 +68,7 @@ pub enum ClientError {
     Connections {
         /// The client.
         client: String,
-        /// Why.
+        /// The underlying error.
         source: reqwest::Error,
     },
 }
@@ -94,7 +94,7 @@ pub(super) struct Client {
     keys: KeySource,
 }
 
-/// How a client's tenants are told apart.
+/// How a client's tenants are distinguished.
 #[derive(Debug)]
 pub(super) enum Tenants {
     ByFhirServer,
@@ -112,7 +112,7 @@ enum KeySource {
 pub(super) struct Clients(HashMap<String, Vec<Client>>);
 
 impl Clients {
-    /// The clients of a configuration. `endpoints` are this service's own URLs.
+    /// Builds the clients of a configuration. `endpoints` are this service's own URLs.
     pub(super) fn build(
         config: &AuthConfig,
         clients: &[ClientConfig],
@@ -130,8 +130,8 @@ impl Clients {
         if faults.is_empty() { Ok(Self(by_issuer)) } else { Err(AuthError::Clients { faults }) }
     }
 
-    /// The client a token says it is of. A `jku` must be the one registered, byte for byte; without one, the issuer
-    /// must have one client only, or one that publishes no keys.
+    /// Finds the client a token claims to be from. A `jku` must equal the registered one, byte for byte. A token without `jku`
+    /// needs an issuer with a single client, or a client that publishes no keys.
     pub(super) fn named_by(&self, token: &UnverifiedToken<'_>) -> Result<&Client, Refusal> {
         let issuer = token.claims.iss.as_deref().ok_or(Refusal::UnknownIssuer)?;
         let clients = self.0.get(issuer).ok_or(Refusal::UnknownIssuer)?;
@@ -142,7 +142,7 @@ impl Clients {
         client.ok_or(Refusal::UnknownKeySet)
     }
 
-    /// What configuration says of the client of a name.
+    /// The configured profile of the named client.
     pub(super) fn profile_of(&self, name: &str) -> Option<&Arc<Profile>> {
         self.0.values().flatten().find(|client| client.name == name).map(|client| &client.profile)
     }
@@ -170,7 +170,7 @@ impl Client {
         })
     }
 
-    /// The token's claims, if it is signed by the key it names.
+    /// Returns the token's claims if the key it names verifies its signature.
     pub(super) async fn verify_signature(&self, token: UnverifiedToken<'_>, asking: &KeyRequest<'_>) -> Result<SignedClaims, Refusal> {
         match &self.keys {
             KeySource::File(keys) => keys.verify(token),
@@ -184,7 +184,7 @@ impl KeySource {
         match (&entry.jwks_file, &entry.jwks_uri) {
             (Some(path), _) => Ok(Self::File(keys_of_file(entry, path)?)),
             (None, Some(uri)) => Ok(Self::Published(key_set(config, entry, uri, memory)?)),
-            // Configuration without either is refused before.
+            // Validation rejects a configuration without either.
             (None, None) => Ok(Self::File(Keys::default())),
         }
     }
@@ -206,7 +206,7 @@ fn server_name(entry: &ClientConfig, name: &str) -> Result<ServerName<'static>, 
     ServerName::try_from(name.to_owned()).map_err(|_| ClientError::BadCertificateName { client: entry.name.clone(), name: name.to_owned() })
 }
 
-/// Longer than any token lives is as long as a token may live.
+/// Converts a duration, saturating at the maximum.
 pub(super) fn span(duration: Duration) -> TimeDelta {
     TimeDelta::from_std(duration).unwrap_or(TimeDelta::MAX)
 }

@@ -1,5 +1,5 @@
-//! Fetching a key set from where a client publishes it: bounded in time and size, from the registered address alone.
-//! Not here: when that is done; see [`super::key_set`].
+//! Fetches a client's published key set: only from the registered address, with limits on time and size.
+//! Not here: when to fetch; see [`super::key_set`].
 
 use std::time::Duration;
 
@@ -11,10 +11,10 @@ use url::Url;
 use super::keys::{Keys, KeysError};
 use crate::outgoing::connections;
 
-/// The most bytes of a key set, unpacked. A hundred keys take less.
+/// Maximum size of a key set in bytes, after decompression. 100 keys need less.
 const MAX_BYTES: usize = 256 * 1024;
 
-/// Why a key set could not be fetched. It names no address and holds nothing the server said.
+/// Why a key set could not be fetched. It contains no address and nothing the server sent.
 #[derive(Debug, Error)]
 pub(super) enum FetchError {
     #[error("the key server cannot be reached, or broke off")]
@@ -29,7 +29,7 @@ pub(super) enum FetchError {
     Unusable(#[from] KeysError),
 }
 
-/// A place where a client publishes its keys.
+/// A server that publishes a client's keys.
 #[derive(Debug)]
 pub(super) struct KeyServer {
     url: Url,
@@ -37,7 +37,7 @@ pub(super) struct KeyServer {
     timeout: Duration,
 }
 
-/// What was fetched, and how long its server says it may be kept.
+/// A fetched key set, and how long its server allows it to be cached.
 pub(super) struct FetchedKeySet {
     pub(super) keys: Keys,
     pub(super) max_age: Option<Duration>,
@@ -73,7 +73,7 @@ async fn body(mut response: Response) -> Result<Vec<u8>, FetchError> {
     Ok(bytes)
 }
 
-/// `Cache-Control` (RFC 9111, section 5.2.2): `max-age`; one that must not be stored has no age at all.
+/// The `max-age` of `Cache-Control` (RFC 9111, section 5.2.2); zero if the response must not be stored.
 fn max_age(headers: &HeaderMap) -> Option<Duration> {
     let directives = headers.get_all(CACHE_CONTROL).iter().filter_map(|value| value.to_str().ok());
     let directives: Vec<String> = directives.flat_map(|value| value.split(',')).map(|text| text.trim().to_ascii_lowercase()).collect();

@@ -1,6 +1,6 @@
-//! A client's key set, kept: fresh within bounds, fetched by one call for all, and used a while longer when its server is
-//! down.
-//! Not here: the fetching itself, which is [`super::key_fetch`]; and reading what came, which is [`super::keys`].
+//! A client's cached key set. Its freshness is bounded, concurrent calls share one fetch, and a stale set stays usable for a
+//! while when its server is down.
+//! Not here: fetching it ([`super::key_fetch`]), and parsing it ([`super::keys`]).
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
@@ -19,7 +19,7 @@ use super::token::{SignedClaims, UnverifiedToken};
 use crate::clock::Clock;
 use crate::config::AuthConfig;
 
-/// How long key sets are kept.
+/// How long key sets are cached.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct KeySetLimits {
     min_age: Duration,
@@ -40,7 +40,7 @@ impl From<&AuthConfig> for KeySetLimits {
 }
 
 impl KeySetLimits {
-    /// When a set stops being fresh, and when it is not to be used any more.
+    /// When a set stops being fresh, and when it stops being usable.
     fn ends(&self, fetched: DateTime<Utc>, max_age: Option<Duration>) -> (DateTime<Utc>, DateTime<Utc>) {
         let fresh_until = fetched + max_age.unwrap_or(self.min_age).clamp(self.min_age, self.max_age);
         (fresh_until, fresh_until + self.max_stale)
@@ -51,12 +51,12 @@ impl KeySetLimits {
     }
 }
 
-/// Who asks for a key, and when.
+/// The context of a key lookup.
 #[derive(Clone, Copy)]
 pub(super) struct KeyRequest<'a> {
     pub(super) clock: &'a Arc<dyn Clock>,
     pub(super) limits: KeySetLimits,
-    /// Names the set in the log.
+    /// Identifies the set in the log.
     pub(super) client: &'a str,
 }
 
@@ -65,12 +65,12 @@ pub(super) struct KeyRequest<'a> {
 pub(super) struct KeySet {
     server: KeyServer,
     known: ArcSwapOption<CachedKeys>,
-    /// When the last fetch failed, in seconds since 1970; 0 if it did not. Soon after, nobody waits for the next one who can do
-    /// without.
+    /// When the last fetch failed, in seconds since 1970; 0 if it succeeded. Soon after a failure, calls that can use the stale
+    /// set do not wait for the next fetch.
     failed_at: AtomicI64,
-    /// How often the set was asked to be fetched again before its time.
+    /// How often an early refetch was requested.
     doubts: AtomicU64,
-    /// Held while the set is fetched, so that all calls that wait for it wait for the same fetch.
+    /// Locked during a fetch, so that all waiting calls share it.
     attempts: Arc<Mutex<Attempts>>,
 }
 
@@ -79,11 +79,11 @@ struct CachedKeys {
     keys: Keys,
     fresh_until: DateTime<Utc>,
     usable_until: DateTime<Utc>,
-    /// How often it had been doubted when its fetch began.
+    /// The number of requested refetches when its fetch began.
     doubts: u64,
 }
 
-/// When a fetch was last attempted in vain, and when for the sake of an unknown key.
+/// When a fetch last failed, and when an unknown key last caused one.
 #[derive(Debug, Default)]
 struct Attempts {
     failed: Option<DateTime<Utc>>,
@@ -95,7 +95,7 @@ impl KeySet {
         Self { server, known: ArcSwapOption::empty(), failed_at: AtomicI64::new(0), doubts: AtomicU64::new(0), attempts: Arc::default() }
     }
 
-    /// Has the set fetched again by the next call, which waits for that. What is known serves on if it fails.
+    /// Makes the next call refetch the set and wait for it. If that fails, the known set stays in use.
     pub(super) fn doubt(&self) {
         self.doubts.fetch_add(1, Ordering::SeqCst);
         self.failed_at.store(0, Ordering::SeqCst);
@@ -105,7 +105,7 @@ impl KeySet {
         now < known.fresh_until && known.doubts == self.doubts.load(Ordering::SeqCst)
     }
 
-    /// The token's claims, if it is signed by the key it names.
+    /// Returns the token's claims if the key it names verifies its signature.
     pub(super) async fn verify(self: &Arc<Self>, token: UnverifiedToken<'_>, asking: &KeyRequest<'_>) -> Result<SignedClaims, Refusal> {
         let key_id = token.key_id.as_deref().ok_or(Refusal::NoKeyId)?;
         let now = asking.clock.now();
@@ -120,14 +120,14 @@ impl KeySet {
         known.keys.verify(token)
     }
 
-    /// Whether an old set serves because its server is down, and has the key.
+    /// Whether the stale set has the key and may be used, because its server is down.
     fn is_done_without(&self, known: &CachedKeys, key_id: &str, asking: &KeyRequest<'_>) -> bool {
         let now = asking.clock.now();
         let failed = DateTime::from_timestamp(self.failed_at.load(Ordering::SeqCst), 0).unwrap_or_default();
         now < failed + 2 * asking.limits.cooldown && now < known.usable_until && known.keys.holds(key_id)
     }
 
-    /// Tries the server again beside the call, unless that is under way or was done a moment ago.
+    /// Refetches in the background, unless a fetch is in progress or failed recently.
     fn refresh_beside(self: &Arc<Self>, asking: &KeyRequest<'_>) {
         let now = asking.clock.now();
         let Ok(attempts) = Arc::clone(&self.attempts).try_lock_owned() else { return };
@@ -136,7 +136,7 @@ impl KeySet {
         }
     }
 
-    /// The set as new as it may be had now.
+    /// Returns the newest set available, fetching it if necessary.
     async fn refreshed(
         self: &Arc<Self>,
         key_id: &str,
@@ -160,10 +160,10 @@ impl KeySet {
         usable(self.known.load_full(), now)
     }
 
-    /// Fetches the set, in a task of its own: a caller that goes away does not take the others' keys with it.
+    /// Fetches the set in a separate task, so that a caller that disconnects does not cancel the fetch for others.
     fn begin_fetch(self: &Arc<Self>, attempts: OwnedMutexGuard<Attempts>, asking: &KeyRequest<'_>) -> JoinHandle<()> {
         let (set, now, limits, client) = (Arc::clone(self), asking.clock.now(), asking.limits, asking.client.to_owned());
-        // In the span of the call that begins it, whose id the log's line then has.
+        // Runs in the span of the call that starts it, so that log lines carry that call's id.
         tokio::spawn(async move { set.fetch(attempts, now, limits, &client).await }.in_current_span())
     }
 

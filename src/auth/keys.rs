@@ -1,4 +1,4 @@
-//! Key sets (RFC 7517) as far as they can verify a signature: what else they hold is left out.
+//! Key sets (RFC 7517): the keys that can verify signatures; everything else in a set is ignored.
 //! Not here: where they come from; see [`super::key_set`].
 
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED, ECDSA_P384_SHA384_FIXED, ParsedPublicKey, VerificationAlgorithm};
@@ -13,10 +13,10 @@ use super::refusal::Refusal;
 use super::token::{SignedClaims, UnverifiedToken};
 use crate::config::SigningAlgorithm;
 
-/// The most keys taken of one set.
+/// Maximum number of keys read from one set.
 const MAX_KEYS: usize = 100;
 
-/// RSA keys shorter than this are no protection (NIST SP 800-131A), longer ones cost a caller nothing and us much.
+/// RSA keys below 2048 bits are insecure (NIST SP 800-131A); above 8192 bits, verifying is costly for us and free for the caller.
 const RSA_BYTES: std::ops::RangeInclusive<usize> = 256..=1024;
 
 /// The keys of one client.
@@ -28,7 +28,7 @@ pub(super) struct Keys(Vec<Key>);
 struct Key {
     id: String,
     family: Family,
-    /// The only algorithm it is for, if its set says so.
+    /// The only algorithm the key may be used with, if its set restricts it.
     algorithm: Option<String>,
     public: DecodingKey,
 }
@@ -43,7 +43,7 @@ enum Family {
 /// Why a key set cannot be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum KeysError {
-    /// It is not a JSON object with a list `keys`.
+    /// It is not a JSON object with a `keys` list.
     #[error("is not a JWK Set, an object with a list `keys`")]
     NotASet,
     /// None of its keys can verify a signature.
@@ -74,15 +74,15 @@ struct Jwk {
 }
 
 impl Keys {
-    /// Reads a key set. A key that cannot be used is left out: a set may hold keys for other uses, and of later kinds. A set
-    /// without any is one too: by that a client takes all its keys back.
+    /// Reads a key set. Skips unusable keys: a set may hold keys for other uses or of newer types. An empty set is valid: with
+    /// it a client revokes all its keys.
     pub(super) fn read(json: &[u8]) -> Result<Self, KeysError> {
         let set: Set<'_> = serde_json::from_slice(json).map_err(|_| KeysError::NotASet)?;
         let keys: Vec<Key> = set.keys.iter().take(MAX_KEYS).filter_map(|raw| serde_json::from_str::<Jwk>(raw.get()).ok()?.key()).collect();
         Ok(Self(keys))
     }
 
-    /// The same, if there is anything in it.
+    /// Refuses an empty set.
     pub(super) fn not_empty(self) -> Result<Self, KeysError> {
         if self.0.is_empty() { Err(KeysError::NoKey) } else { Ok(self) }
     }
@@ -95,7 +95,7 @@ impl Keys {
         self.0.iter().any(|key| key.id == key_id)
     }
 
-    /// The token's claims, if it is signed by the key it names. A `kid` is compared byte for byte.
+    /// Returns the token's claims if the key it names verifies its signature. A `kid` is compared byte for byte.
     pub(super) fn verify(&self, token: UnverifiedToken<'_>) -> Result<SignedClaims, Refusal> {
         let key_id = token.key_id.as_ref().ok_or(Refusal::NoKeyId)?;
         let mut named = self.0.iter().filter(|key| key.id == *key_id).peekable();
@@ -113,7 +113,7 @@ impl Key {
 }
 
 impl Jwk {
-    /// A key that is published with its private part is anybody's, so it is no key.
+    /// Rejects a key published with its private part: anyone could sign with it.
     fn key(self) -> Option<Key> {
         let is_for_signatures = self.usage.as_ref().is_none_or(|usage| usage == "sig");
         let verifies = self.key_ops.as_ref().is_none_or(|operations| operations.iter().any(|operation| operation == "verify"));
@@ -130,7 +130,7 @@ impl Jwk {
     }
 }
 
-/// A point of the curve, in coordinates that have its length (RFC 7518, section 6.2.1.2).
+/// An uncompressed point, with coordinates of the curve's exact length (RFC 7518, section 6.2.1.2).
 fn point(x: &str, y: &str, curve: (usize, &'static dyn VerificationAlgorithm)) -> Option<DecodingKey> {
     let (length, algorithm) = curve;
     let [whole_x, whole_y] = [x, y].map(|part| URL_SAFE_NO_PAD.decode(part).ok().filter(|bytes| bytes.len() == length));

@@ -1,4 +1,4 @@
-//! What is remembered from call to call, and from one configuration to the next: used tokens and key sets.
+//! State that outlives calls and configuration reloads: used tokens and key sets.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -14,22 +14,22 @@ use super::postgres::SharedTokens;
 use super::replay::{Replays, UsedTokens};
 use crate::config::AuthConfig;
 
-/// Used tokens and key sets. It outlives a reload of the configuration, so that no token is taken twice for it, and key sets
-/// serve on whose servers are down.
+/// Used tokens and key sets. They survive a configuration reload, so that a token cannot be replayed after it, and cached key
+/// sets stay usable while their servers are down.
 #[derive(Debug)]
 pub struct CallerMemory {
     pub(super) replays: Replays,
     key_sets: Mutex<HashMap<KeySetPlace, Weak<KeySet>>>,
 }
 
-/// Where a key set is fetched, and on what terms.
+/// Identifies a key set: its URL, whether private addresses are allowed, and the timeout.
 type KeySetPlace = (Url, bool, Duration);
 
 impl CallerMemory {
-    /// Memory as configuration has it: in this process, or in PostgreSQL. Nothing is connected to yet.
+    /// Creates the store that the configuration asks for: in this process, or in PostgreSQL. Does not connect yet.
     ///
     /// # Errors
-    /// [`AuthError::ReplayDatabase`] when the database's URL cannot be used.
+    /// [`AuthError::ReplayDatabase`] if the database URL cannot be used.
     pub fn build(config: &AuthConfig) -> Result<Self, AuthError> {
         let shared = config.replay_url.as_ref().map(|url| SharedTokens::new(url.expose_secret())).transpose();
         let shared = shared.map_err(|_| AuthError::ReplayDatabase)?;
@@ -37,13 +37,13 @@ impl CallerMemory {
         Ok(Self { replays, key_sets: Mutex::default() })
     }
 
-    /// Has every key set fetched again by its next call: whoever asks for a reload may know that a key is not to be trusted.
+    /// Makes the next call for each key set refetch it: the reload may have been requested because a key was compromised.
     pub fn doubt_key_sets(&self) {
         let key_sets = self.key_sets.lock().unwrap_or_else(PoisonError::into_inner);
         key_sets.values().filter_map(Weak::upgrade).for_each(|set| set.doubt());
     }
 
-    /// The key set of a place: the one known already, if there is one.
+    /// Returns the key set of a URL, reusing the known one.
     pub(super) fn key_set(&self, url: &Url, allow_private_addresses: bool, timeout: Duration) -> Result<Arc<KeySet>, reqwest::Error> {
         let mut key_sets = self.key_sets.lock().unwrap_or_else(PoisonError::into_inner);
         let place = (url.clone(), allow_private_addresses, timeout);

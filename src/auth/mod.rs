@@ -1,15 +1,15 @@
-//! Who is calling (CDS Hooks, "Trusting CDS Clients"; protocol section 5): from the bytes of an `Authorization` header to a
-//! [`VerifiedClient`], the only thing the rest of the program takes for a caller.
+//! Caller authentication (CDS Hooks, "Trusting CDS Clients"; protocol section 5): turns the bytes of an `Authorization` header
+//! into a [`VerifiedClient`], the only type the rest of the program accepts as a caller.
 //!
-//! - `token` takes a token apart without believing it, `keys` reads key sets, `key_set` keeps them fresh;
-//! - `clients` knows who is configured, `authenticator` puts the checks in their order, the cheapest first;
-//! - `smart` is the other way round: this service as an app of EHRs, which say who their user is;
-//! - `rates` counts calls, `replay` remembers used tokens, in this process or in PostgreSQL.
+//! - `token` parses a token without trusting it, `keys` reads key sets, `key_set` keeps them fresh;
+//! - `clients` holds the configured clients, `authenticator` orders the checks, cheapest first;
+//! - `smart` is the reverse direction: this service as an app of EHRs, which authenticate the user;
+//! - `rates` limits call rates, `replay` remembers used tokens, in this process or in PostgreSQL.
 //!
-//! The seam for what else will be asked for with a token: `http`'s gate goes around any routes, and finds the same clients by the
-//! same registry; a route of another audience has its URL among `App`'s endpoints.
+//! To protect other routes with tokens, wrap them in the gate of `http`, which finds the same clients in the same registry. A
+//! route with another audience adds its URL to `App`'s endpoints.
 //!
-//! Not here: how a refusal is answered, which is HTTP's and tells the caller nothing.
+//! Not here: the response to a refused caller, which belongs to HTTP and does not disclose the cause.
 
 mod authenticator;
 mod clients;

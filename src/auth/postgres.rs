@@ -1,12 +1,12 @@
-//! Used tokens in PostgreSQL, where several instances remember them together.
+//! Used tokens in PostgreSQL, shared by several instances.
 
-use std::borrow::Cow;
 use std::str::FromStr as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::Duration;
 
-use sqlx::migrate::{MigrateError, Migrator};
+use sqlx::SqlStr;
+use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions, Postgres};
 use tokio::sync::Mutex;
 use tokio::time::timeout;
@@ -15,24 +15,24 @@ use tracing::warn;
 use super::refusal::Refusal;
 use super::replay::{REMEMBERED_AFTER_END, UsedToken};
 
-/// How long a call waits for the database.
+/// Timeout of a call's database access.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// How long making the table may take, other instances' turns included.
+/// Timeout for creating the table, including the wait for other instances' migrations.
 const MIGRATION_PATIENCE: Duration = Duration::from_secs(30);
 
-/// How often tokens that are over are removed, in seconds.
+/// Interval between removals of expired tokens, in seconds.
 const REMOVED_EVERY: i64 = 60;
 
 const MAX_CONNECTIONS: u32 = 16;
 
-/// One atomic statement: of two instances that take a token at the same moment, one affects a row and the other none.
+/// One atomic statement: if two instances take the same token at once, it affects a row for only one of them.
 const TAKE: &str = "INSERT INTO used_token (token, ends_at) VALUES ($1, $2) \
     ON CONFLICT (token) DO UPDATE SET ends_at = EXCLUDED.ends_at WHERE used_token.ends_at < $3";
 
 const REMOVE: &str = "DELETE FROM used_token WHERE token IN (SELECT token FROM used_token WHERE ends_at < $1 LIMIT 5000)";
 
-/// Why the database did not do what it should.
+/// Why a database operation failed.
 #[derive(Debug, thiserror::Error)]
 enum DatabaseError {
     #[error("the database took too long")]
@@ -45,21 +45,21 @@ enum DatabaseError {
     Migrate(#[from] MigrateError),
 }
 
-/// The memory of several instances.
+/// The used tokens that several instances share.
 #[derive(Clone, Debug)]
 pub(super) struct SharedTokens(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
     pool: PgPool,
-    /// The table is made by the first call that reaches the database, so that the service starts without it.
+    /// The first call that reaches the database creates the table, so that the service starts without a database.
     is_migrated: AtomicBool,
     migrating: Arc<Mutex<()>>,
     removed_at: AtomicI64,
 }
 
 impl SharedTokens {
-    /// A memory in the database of a URL. Nothing is connected to yet.
+    /// Creates a store in the database at `url`. Does not connect yet.
     pub(super) fn new(url: &str) -> Result<Self, sqlx::Error> {
         let limit = PATIENCE.as_millis().to_string();
         let options = PgConnectOptions::from_str(url)?.options([("statement_timeout", limit.as_str())]);
@@ -74,7 +74,7 @@ impl SharedTokens {
 
     pub(super) async fn take(&self, token: UsedToken<'_>, now: i64) -> Result<(), Refusal> {
         let (shared, id, end) = (Arc::clone(&self.0), token.id(), token.end);
-        // In a task of its own: a caller that goes away must not leave a connection amid a statement.
+        // Runs in a separate task, so that a caller that disconnects does not leave a connection in the middle of a statement.
         let taking = tokio::spawn(async move { shared.take(id.as_slice(), end, now).await });
         match taking.await.unwrap_or(Err(DatabaseError::Ended)) {
             Ok(true) => {
@@ -89,7 +89,7 @@ impl SharedTokens {
         }
     }
 
-    /// Removes what is over, now and then and beside the call.
+    /// Removes expired tokens in the background, at most once per interval.
     fn remove_old(&self, now: i64) {
         let removed_at = self.0.removed_at.load(Ordering::Relaxed);
         let is_due = now >= removed_at.saturating_add(REMOVED_EVERY);
@@ -119,14 +119,14 @@ impl Shared {
         }
         let take = || self.in_time(sqlx::query(TAKE).bind(id).bind(end).bind(now - REMEMBERED_AFTER_END));
         match take().await {
-            // A connection that broke while nobody used it, as all do when the database was started anew.
+            // An idle connection broke, as all do when the database restarts: retry once.
             Err(DatabaseError::Sql(sqlx::Error::Io(_))) => Ok(take().await? == 1),
             taken => Ok(taken? == 1),
         }
     }
 
-    /// The rows a statement affects. A connection that does not answer in time is closed, not given back: the pool would wait
-    /// for it until TCP gives up.
+    /// Returns the number of rows a statement affects. Closes a connection that does not answer in time instead of returning
+    /// it: the pool would wait for it until TCP times out.
     async fn in_time(&self, statement: Statement<'_>) -> Result<u64, DatabaseError> {
         let mut connection = self.pool.acquire().await?;
         let done = timeout(PATIENCE, statement.execute(&mut *connection)).await;
@@ -136,7 +136,7 @@ impl Shared {
         Ok(done.map_err(|_| DatabaseError::TooSlow)??.rows_affected())
     }
 
-    /// One task at a time makes the table; who waits for it and gives up leaves it to go on.
+    /// Creates the table, one task at a time. The task continues if its caller gives up.
     async fn migrate(self: &Arc<Self>) -> Result<(), DatabaseError> {
         let migrating = Arc::clone(&self.migrating).lock_owned().await;
         if self.is_migrated.load(Ordering::Acquire) {
@@ -154,11 +154,14 @@ impl Shared {
     }
 }
 
-/// The connection is closed afterwards, however that ends, and with it the lock that migrations hold goes.
+/// Always closes the connection afterwards, which also releases the migration lock.
 async fn make_table(mut connection: PgConnection) -> Result<(), DatabaseError> {
-    // Other migrations of this database, with a table of their own, are not these.
-    let migrator = Migrator { table_name: Cow::Borrowed("used_token_migrations"), ..sqlx::migrate!("src/auth/migrations") };
-    // The server's own limit as well: it does not notice a client that hung up while it waits for the lock.
+    // A separate migrations table keeps these apart from other migrations in the same database.
+    let sql = SqlStr::from_static(include_str!("migrations/20261124000001_used_token.sql"));
+    let mut migrator =
+        Migrator::with_migrations(vec![Migration::new(20_261_124_000_001, "used token".into(), MigrationType::Simple, sql, false)]);
+    migrator.dangerous_set_table_name("used_token_migrations");
+    // Also set a limit on the server: while it waits for the lock, it does not notice that the client disconnected.
     sqlx::query("SET statement_timeout = '30s'").execute(&mut connection).await?;
     migrator.run_direct(None, &mut connection, false).await?;
     Ok(())

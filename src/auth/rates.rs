@@ -1,6 +1,6 @@
-//! How many calls a second are taken: of each client, and of all together. Counted once a caller is known, so that nobody uses
-//! up what is another's, and before its token is taken, so that what is refused here is not remembered.
-//! Not here: how many at one time, which is HTTP's.
+//! Limits on calls per second: per client, and over all clients. A call is counted after its caller is verified, so that no caller
+//! can use up another client's limit, and before its token is recorded, so that a refused call can be retried with the same token.
+//! Not here: the limit on concurrent calls, which belongs to HTTP.
 
 use std::collections::HashMap;
 use std::num::NonZeroU32;
@@ -11,7 +11,7 @@ use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use super::refusal::Refusal;
 use crate::config::Config;
 
-/// The rates of one configuration.
+/// The rate limiters of one configuration.
 #[derive(Debug)]
 pub(super) struct Rates {
     clock: DefaultClock,
@@ -30,7 +30,7 @@ impl Rates {
         }
     }
 
-    /// Counts a call of a client, or says how long it has to wait for one.
+    /// Counts a call of a client, or reports how long the client has to wait.
     pub(super) fn take(&self, client: &str) -> Result<(), Refusal> {
         self.by_client.get(client).map_or(Ok(()), |limiter| self.check(limiter))?;
         self.check(&self.all)

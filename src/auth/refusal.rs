@@ -1,4 +1,4 @@
-//! Why a caller is refused. It goes to the log, and never to the caller.
+//! Why a caller is refused. The cause is logged, and never sent to the caller.
 
 use std::time::Duration;
 
@@ -8,103 +8,103 @@ pub enum Refusal {
     /// There is no `Authorization` header.
     #[error("there is no token")]
     NoToken,
-    /// The header is given twice, is not text, or is not of the scheme `Bearer`.
+    /// There is more than one header, or it is not text, or its scheme is not `Bearer`.
     #[error("the `Authorization` header is not one bearer token")]
     NotBearer,
-    /// It is longer than any client's token.
+    /// The token is longer than any client's.
     #[error("the token is too long")]
     TooLong,
-    /// It is not three parts of unpadded base64url (RFC 7515, section 3.1).
+    /// The token is not three parts of unpadded base64url (RFC 7515, section 3.1).
     #[error("the token is not three parts of unpadded base64url")]
     Malformed,
-    /// Its header is not a JSON object, or a member has the wrong type or stands twice.
+    /// Its header is not a JSON object, or a member has the wrong type or occurs twice.
     #[error("the token's header cannot be read")]
     UnreadableHeader,
     /// Its `typ` is not `JWT`.
     #[error("the token is of another type than `JWT`")]
     WrongType,
-    /// It demands an extension (RFC 7515, section 4.1.11).
+    /// It requires an extension (RFC 7515, section 4.1.11).
     #[error("the token's header has `crit`")]
     CriticalExtension,
-    /// It brings its own key, or says where to get one: `jwk`, `x5c`, `x5u`.
+    /// It contains its own key or a reference to one: `jwk`, `x5c`, `x5u`.
     #[error("the token brings its own key")]
     BroughtKey,
-    /// It is not signed by a key pair: `none`, a shared secret, or nothing known.
+    /// Its algorithm is not an asymmetric signature: `none`, a shared secret, or unknown.
     #[error("the token's algorithm is not one that is ever accepted")]
     ForbiddenAlgorithm,
-    /// Its claims are not a JSON object, or one has the wrong type or stands twice.
+    /// Its claims are not a JSON object, or a claim has the wrong type or occurs twice.
     #[error("the token's claims cannot be read")]
     UnreadableClaims,
     /// No configured client has its `iss`.
     #[error("no client has the token's `iss`")]
     UnknownIssuer,
-    /// Its `jku` is not the one registered.
+    /// Its `jku` is not the registered one.
     #[error("the token's `jku` is not the one registered")]
     UnknownKeySet,
-    /// The client does not sign with this algorithm.
+    /// The client may not sign with this algorithm.
     #[error("the token's algorithm is not one of the client's")]
     UnacceptedAlgorithm,
-    /// It does not say which key.
+    /// It has no `kid`.
     #[error("the token has no `kid`")]
     NoKeyId,
-    /// The key set cannot be had, and none is remembered.
+    /// The key set cannot be fetched, and none is cached.
     #[error("the client's key set cannot be had")]
     NoKeySet,
-    /// The key set does not have this key.
+    /// The key set does not contain this key.
     #[error("the client's key set has no such `kid`")]
     UnknownKey,
-    /// The key is of another kind than the algorithm takes.
+    /// The key's type does not match the algorithm.
     #[error("the key does not fit the token's algorithm")]
     WrongKey,
-    /// The signature is not by this key.
+    /// The key does not verify the signature.
     #[error("the signature is not by the client's key")]
     WrongSignature,
-    /// It is for another service.
+    /// Its `aud` is another service.
     #[error("the token's `aud` is not this service")]
     WrongAudience,
-    /// It is about another subject than the client's own.
+    /// Its `sub` is not the client's.
     #[error("the token's `sub` is not the client's")]
     WrongSubject,
-    /// It does not end.
+    /// It has no `exp`.
     #[error("the token has no `exp`")]
     NoExpiry,
-    /// It is over.
+    /// It has expired.
     #[error("the token is expired")]
     Expired,
-    /// It has not begun.
+    /// Its `nbf` is in the future.
     #[error("the token's `nbf` is in the future")]
     NotYetValid,
-    /// It does not say when it was made.
+    /// It has no `iat`.
     #[error("the token has no `iat`")]
     NoIssueTime,
-    /// It was made in the future.
+    /// Its `iat` is in the future.
     #[error("the token's `iat` is in the future")]
     IssuedInFuture,
-    /// It lives longer than tokens may.
+    /// Its lifetime exceeds the limit, or is not positive.
     #[error("the token's lifetime is longer than the limit, or not positive")]
     TooLongLived,
-    /// The client's tenants are told apart by a claim that is absent.
+    /// It lacks the claim that identifies the client's tenant.
     #[error("the token has no `tenant`")]
     NoTenant,
-    /// The tenant is none of the client's.
+    /// The tenant is not one of the client's.
     #[error("the token's `tenant` is not one of the client's")]
     UnknownTenant,
-    /// The connection bears no certificate of the client's.
+    /// The connection has no certificate of the client.
     #[error("the connection has no certificate of the client's")]
     WrongCertificate,
-    /// It cannot be told from any other.
+    /// It has no `jti`, so replays cannot be detected.
     #[error("the token has no `jti`")]
     NoTokenId,
-    /// Its client, or all clients together, called too often.
+    /// The client, or all clients together, exceeded the rate limit.
     #[error("more calls a second than the limit")]
     TooManyCalls {
-        /// How long there is no call to be had.
+        /// How long to wait before the next call.
         wait: Duration,
     },
     /// It was used before.
     #[error("the token was used before")]
     Replayed,
-    /// Used tokens cannot be remembered now. The caller is not at fault.
+    /// Used tokens cannot be recorded at present. The caller is not at fault.
     #[error("used tokens cannot be remembered at present")]
     NoReplayMemory,
 }
@@ -151,12 +151,12 @@ impl Refusal {
     }
 }
 
-/// A caller that is refused.
+/// A refused caller.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refused {
-    /// Why.
+    /// Why it is refused.
     pub cause: Refusal,
-    /// The configured client it says it is, whether or not that is true.
+    /// The configured client it claims to be, whether or not that is true.
     pub says_it_is: Option<String>,
 }
 

@@ -1,5 +1,5 @@
-//! Tokens that were used, each remembered until it would be refused as expired anyway.
-//! Not here: the memory that several instances share; see [`super::postgres`].
+//! Used tokens, each remembered until it would be refused as expired anyway.
+//! Not here: the store that several instances share; see [`super::postgres`].
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, HashSet};
@@ -11,17 +11,17 @@ use aws_lc_rs::digest::{SHA256, digest};
 use super::postgres::SharedTokens;
 use super::refusal::Refusal;
 
-/// Stands for a token: a digest of its issuer and its `jti`, so that no caller decides how much is remembered.
+/// Identifies a token by a digest of its issuer and `jti`, so that callers cannot control how much memory an entry takes.
 pub(super) type TokenId = [u8; 32];
 
-/// How long after its end a token is forgotten, in seconds. Clocks differ, and one that was ahead and is put right must not
-/// have forgotten what is good still.
+/// How long a token is remembered after it expires, in seconds. Clocks differ: if a fast clock is set back, tokens that become
+/// valid again must still be known.
 pub(super) const REMEMBERED_AFTER_END: i64 = 10 * 60;
 
-/// A token that is about to be taken.
+/// A token about to be recorded as used.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct UsedToken<'t> {
-    /// Its `iss`: a `jti` is unique among the tokens of one issuer (RFC 7519, section 4.1.7), whatever its entry here is called.
+    /// Its `iss`. A `jti` is unique among the tokens of one issuer (RFC 7519, section 4.1.7), whichever configured client it belongs to.
     pub(super) issuer: &'t str,
     pub(super) jti: &'t str,
     /// The second since 1970 after which it is refused as expired.
@@ -37,7 +37,7 @@ impl UsedToken<'_> {
     }
 }
 
-/// Where used tokens are remembered: in this instance, and if there are several, also together.
+/// The stores of used tokens: this instance's, and optionally one shared with other instances.
 #[derive(Debug)]
 pub(super) struct Replays {
     own: UsedTokens,
@@ -49,27 +49,27 @@ impl Replays {
         Self { own, shared }
     }
 
-    /// Refuses a token that this instance knows was taken.
+    /// Refuses a token that this instance knows is used.
     pub(super) fn refuse_known(&self, token: UsedToken<'_>, now: i64) -> Result<(), Refusal> {
         if self.own.knows(token, now) { Err(Refusal::Replayed) } else { Ok(()) }
     }
 
-    /// Takes a token, which must not have been taken before. `now` is in seconds since 1970.
+    /// Records a token as used, and refuses it if it already is. `now` is in seconds since 1970.
     pub(super) async fn take(&self, token: UsedToken<'_>, now: i64) -> Result<(), Refusal> {
         let Some(shared) = &self.shared else { return self.own.take(token, now) };
         let answer = shared.take(token, now).await;
         if matches!(answer, Ok(()) | Err(Refusal::Replayed)) {
-            // Only to know it without asking; the shared memory decides.
+            // The shared store decides; the local one only saves later queries.
             _ = self.own.take(token, now);
         }
         answer
     }
 }
 
-/// The memory of one instance.
+/// The used tokens of one instance.
 #[derive(Debug)]
 pub(super) struct UsedTokens {
-    /// Of one issuer, so that none takes the room of another.
+    /// Tokens per issuer, so that no issuer can use up the capacity of another.
     capacity: usize,
     by_issuer: Mutex<HashMap<String, Used>>,
 }
@@ -93,7 +93,7 @@ impl UsedTokens {
         })
     }
 
-    /// Invariant: a token is never forgotten to make room for another; rather no more are taken.
+    /// Invariant: no token is evicted to make room; when the capacity is reached, new tokens are refused.
     fn take(&self, token: UsedToken<'_>, now: i64) -> Result<(), Refusal> {
         let mut by_issuer = self.by_issuer.lock().unwrap_or_else(PoisonError::into_inner);
         by_issuer.entry(token.issuer.to_owned()).or_default().take(token, now, self.capacity)

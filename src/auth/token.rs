@@ -1,5 +1,5 @@
-//! A token taken apart (RFC 7515, section 3.1; RFC 7519). Nothing here is believed yet.
-//! Not here: whether any of it is true; see [`super::authenticator`].
+//! Parses a token (RFC 7515, section 3.1; RFC 7519). Nothing here is verified.
+//! Not here: verification; see [`super::authenticator`].
 
 use std::fmt;
 
@@ -11,16 +11,16 @@ use serde::de::{Deserializer, IgnoredAny, SeqAccess, Visitor};
 use super::refusal::Refusal;
 use crate::config::SigningAlgorithm;
 
-/// Invariant: what is taken apart before anything is known of the caller is small. Clients' tokens are under 2 kB.
+/// Invariant: what is parsed before the caller is known is small. Clients' tokens are under 2 kB.
 const MAX_BYTES: usize = 8 * 1024;
 
-/// The latest second taken for one: the end of the year 9999. Anything later is no moment a client means.
+/// The latest accepted time in seconds: the end of the year 9999. No client means a later one.
 const LATEST: f64 = 253_402_300_799.0;
 
-/// A token of the right structure, signed with an algorithm that could be accepted.
+/// A well-formed token, signed with an algorithm that could be accepted.
 #[derive(Debug)]
 pub(super) struct UnverifiedToken<'t> {
-    /// What is signed: header and claims as they were sent.
+    /// The signed part: header and claims as sent.
     pub(super) message: &'t str,
     pub(super) signature: &'t str,
     pub(super) algorithm: SigningAlgorithm,
@@ -29,12 +29,12 @@ pub(super) struct UnverifiedToken<'t> {
     pub(super) claims: Claims,
 }
 
-/// Claims whose signature was verified: the client did say so. Whether they are good enough is another matter.
+/// Claims whose signature was verified: they do come from the client. Their values are not checked yet.
 /// Only [`super::keys`] makes one.
 #[derive(Debug)]
 pub(super) struct SignedClaims(pub(super) Claims);
 
-/// The claims, as the token has them.
+/// The claims as the token states them.
 #[derive(Debug, Deserialize)]
 pub(super) struct Claims {
     pub(super) iss: Option<String>,
@@ -48,7 +48,7 @@ pub(super) struct Claims {
     pub(super) tenant: Option<String>,
 }
 
-/// The members of the header that matter. `alg` is text here, so that an unknown one is told from an unreadable header.
+/// The header members that are used. `alg` is a string here, so that an unknown one is distinguished from an unreadable header.
 #[derive(Deserialize)]
 struct Header {
     alg: String,
@@ -66,7 +66,7 @@ struct Header {
 }
 
 impl<'t> UnverifiedToken<'t> {
-    /// Takes a token apart, the cheapest checks first.
+    /// Parses a token, cheapest checks first.
     pub(super) fn parse(token: &'t str) -> Result<Self, Refusal> {
         if token.len() > MAX_BYTES {
             return Err(Refusal::TooLong);
@@ -99,14 +99,14 @@ impl Header {
     }
 }
 
-/// A member that is there at all, whatever it holds; null, too.
+/// Marks a member as present, whatever its value, even null.
 struct Present;
 
 fn is_there<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Present>, D::Error> {
     IgnoredAny::deserialize(deserializer).map(|_| Some(Present))
 }
 
-/// Invariant: an algorithm is a name of this list, letter for letter. `none` and those with a shared secret have none.
+/// Invariant: an algorithm is one of these names, matched exactly. `none` and algorithms with a shared secret are not among them.
 fn algorithm(name: &str) -> Option<SigningAlgorithm> {
     match name {
         "ES256" => Some(SigningAlgorithm::ES256),
@@ -121,18 +121,18 @@ fn algorithm(name: &str) -> Option<SigningAlgorithm> {
     }
 }
 
-/// Without padding, and with no bits left over: every part has one writing only.
+/// Decodes unpadded base64url and rejects stray trailing bits, so that every part has exactly one encoding.
 fn decoded(part: &str) -> Result<Vec<u8>, Refusal> {
     URL_SAFE_NO_PAD.decode(part).map_err(|_| Refusal::Malformed)
 }
 
-/// serde reads a list for a struct as well; only an object has names, and names that stand once.
+/// Parses a JSON object. serde would also accept an array for a struct; only an object has names, and only its duplicates are detected.
 fn object<T: for<'de> Deserialize<'de>>(json: &[u8]) -> Option<T> {
     let is_object = json.trim_ascii_start().first() == Some(&b'{');
     serde_json::from_slice(json).ok().filter(|_| is_object)
 }
 
-/// A moment in seconds since 1970 (RFC 7519, `NumericDate`).
+/// A time in seconds since 1970 (RFC 7519, `NumericDate`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Moment(pub(super) i64);
 
@@ -147,7 +147,7 @@ impl<'de> Deserialize<'de> for Moment {
     }
 }
 
-/// Whom the token is for.
+/// The `aud` claim.
 #[derive(Debug, Default)]
 pub(super) struct Audience(pub(super) Vec<String>);
 

@@ -1,19 +1,19 @@
-//! A caller that proved who it is.
-//! Not here: the proof; a value of this type is made by [`super::authenticator`] alone.
+//! An authenticated caller.
+//! Not here: authentication; only [`super::authenticator`] creates a value of this type.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::config::{ClientConfig, DevelopmentConfig, Dialect};
 
-/// A caller that proved who it is, or anybody where the service runs in development mode.
+/// An authenticated caller, or in development mode any caller.
 #[derive(Clone, Debug)]
 pub struct VerifiedClient {
     profile: Arc<Profile>,
     tenant: Option<String>,
 }
 
-/// What configuration says of a client.
+/// The configured properties of a client.
 #[derive(Debug)]
 pub(super) struct Profile {
     name: String,
@@ -27,7 +27,7 @@ pub(super) struct Profile {
     plan: Option<String>,
 }
 
-/// The FHIR servers a client's calls may name.
+/// The FHIR servers a client's calls may use.
 #[derive(Debug)]
 enum Servers {
     All,
@@ -39,25 +39,25 @@ impl VerifiedClient {
         Self { profile, tenant }
     }
 
-    /// What it is called in logs and metrics.
+    /// Its name in logs and metrics.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.profile.name
     }
 
-    /// The tenant its token names, where tenants are told apart by that.
+    /// The tenant its token names, if tenants are distinguished by a claim.
     #[must_use]
     pub fn tenant(&self) -> Option<&str> {
         self.tenant.as_deref()
     }
 
-    /// Whether its calls may have this FHIR server asked, by the server's name.
+    /// Whether its calls may use the named FHIR server.
     #[must_use]
     pub fn may_name(&self, server: &str) -> bool {
         self.profile.may_name(server)
     }
 
-    /// How answers are written for it.
+    /// The dialect of its responses.
     #[must_use]
     pub fn dialect(&self) -> Dialect {
         self.profile.dialect
@@ -69,25 +69,25 @@ impl VerifiedClient {
         self.profile.dtr
     }
 
-    /// Whether its calls are judged and kept, and answered with no card at all.
+    /// Whether its calls are evaluated and recorded, but answered without cards.
     #[must_use]
     pub fn is_shadowed(&self) -> bool {
         self.profile.shadow
     }
 
-    /// Whether it carries out system actions.
+    /// Whether it executes system actions.
     #[must_use]
     pub fn takes_system_actions(&self) -> bool {
         self.profile.system_actions
     }
 
-    /// Whether its calls are judged strictly, if that is said for it alone; else it is as `crd.strict` says.
+    /// Whether its calls are handled strictly, if configured for this client; otherwise `crd.strict` applies.
     #[must_use]
     pub fn strict(&self) -> Option<bool> {
         self.profile.strict
     }
 
-    /// What it knows the order for conservative therapy by, where that is not the policy's code.
+    /// Its code for the conservative therapy order, if not the policy's.
     #[must_use]
     pub fn therapy_order_code(&self) -> Option<&str> {
         self.profile.therapy_order_code.as_deref()
@@ -112,7 +112,7 @@ impl Profile {
         }
     }
 
-    /// Anybody on this machine.
+    /// Any caller on this machine.
     pub(super) fn development(config: &DevelopmentConfig) -> Self {
         Self {
             name: "development".to_owned(),

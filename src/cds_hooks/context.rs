@@ -1,5 +1,5 @@
-//! What a call is about: the contexts of the hooks (HL7/cds-hooks-library, one page a hook), read as one.
-//! Members that a call's own hook does not have are ignored; those it must have are checked once the hook is known.
+//! The context of a call: one type for the contexts of all hooks (HL7/cds-hooks-library, one page per hook).
+//! Members that belong to other hooks are ignored; required members are checked once the hook is known.
 //! Not here: the orders themselves; see [`crate::evidence`].
 
 use std::borrow::Cow;
@@ -11,7 +11,7 @@ use super::hook::Hook;
 use super::request::{Borrowed, optional_object, optional_objects};
 use super::request_error::RequestError;
 
-/// The context of a call, whatever its hook.
+/// The context of a call to any hook.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Context<'a> {
@@ -26,15 +26,15 @@ pub struct Context<'a> {
     selections: Option<&'a RawValue>,
     #[serde(borrow, default)]
     dispatched_orders: Option<&'a RawValue>,
-    /// The dispatched order as version 1.0 of order-dispatch has it, which CRD 2.0.1 asks for.
+    /// The dispatched order in order-dispatch version 1.0, which CRD 2.0.1 requires.
     #[serde(borrow, default)]
     order: Option<&'a RawValue>,
     #[serde(borrow, default)]
     fulfillment_tasks: Option<&'a RawValue>,
-    /// What the example of the hook's page calls them.
+    /// The member's name in the example on the hook's page.
     #[serde(borrow, default, rename = "fulfillment-tasks")]
     hyphenated_tasks: Option<&'a RawValue>,
-    /// The Task as version 1.0 of order-dispatch has it.
+    /// The Task in order-dispatch version 1.0.
     #[serde(borrow, default)]
     task: Option<&'a RawValue>,
     #[serde(borrow, default)]
@@ -43,7 +43,7 @@ pub struct Context<'a> {
     encounter_id: Option<&'a RawValue>,
 }
 
-/// A Bundle of orders or appointments, its entries still raw.
+/// A Bundle of orders or appointments with unparsed entries.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct OrderBundle<'a> {
@@ -62,7 +62,7 @@ struct OrderEntry<'a> {
     resource: Option<&'a RawValue>,
 }
 
-/// A resource of a Bundle, and its address where the client gives one.
+/// A resource of a Bundle, with its `fullUrl` if the client gives one.
 pub type Addressed<'a> = (Option<Cow<'a, str>>, Option<&'a RawValue>);
 
 impl<'a> OrderBundle<'a> {
@@ -72,21 +72,21 @@ impl<'a> OrderBundle<'a> {
 }
 
 impl<'a> Context<'a> {
-    /// `Practitioner/d1`; nothing where the call does not say.
+    /// `Practitioner/d1`; empty if the call does not say.
     #[must_use]
     pub fn user_id(&self) -> Cow<'a, str> {
         self.user_id.as_ref().map(|user| user.0.clone()).unwrap_or_default()
     }
 
-    /// The resources among the draft orders with their addresses, by place.
+    /// The draft orders with their `fullUrl`, by position.
     pub fn order_resources(&self) -> impl Iterator<Item = Addressed<'a>> {
         self.draft_orders.iter().flat_map(OrderBundle::entries)
     }
 
-    /// The resources among the appointments with their addresses, by place.
+    /// The appointments with their `fullUrl`, by position.
     ///
     /// # Errors
-    /// That they are no Bundle.
+    /// If `appointments` is missing or not a Bundle.
     pub fn appointment_resources(&self) -> Result<Vec<Addressed<'a>>, RequestError> {
         let bundle: OrderBundle<'a> = member(self.appointments, "context.appointments")?;
         if bundle.resource_type != "Bundle" {
@@ -95,19 +95,19 @@ impl<'a> Context<'a> {
         Ok(bundle.entries().collect())
     }
 
-    /// What order-select's newly chosen orders are called: `ServiceRequest/{id}`.
+    /// References to the orders newly selected in order-select: `ServiceRequest/{id}`.
     ///
     /// # Errors
-    /// That they are missing, or no list of texts.
+    /// If they are missing or not a list of strings.
     pub fn selections(&self) -> Result<Vec<Cow<'a, str>>, RequestError> {
         texts(self.selections, "context.selections")
     }
 
-    /// What the dispatched orders are called: `ServiceRequest/{id}`. Version 1.0 of the hook has one, as `order`; `dispatchedOrders` of
-    /// version 1.1 goes before it.
+    /// References to the dispatched orders: `ServiceRequest/{id}`. Version 1.0 of the hook has a single `order`; `dispatchedOrders` of
+    /// version 1.1 takes precedence.
     ///
     /// # Errors
-    /// That they are missing under either name, no list of texts, or no text.
+    /// If both members are missing, or the one present has the wrong type.
     pub fn dispatched_orders(&self) -> Result<Vec<Cow<'a, str>>, RequestError> {
         if present(self.dispatched_orders).is_some() {
             return texts(self.dispatched_orders, "context.dispatchedOrders");
@@ -116,7 +116,7 @@ impl<'a> Context<'a> {
         member(Some(order), "context.order").map(|Borrowed(order)| vec![order])
     }
 
-    /// The Tasks of the dispatched orders, the one of version 1.0 included; none where there are none, or not as the hook's page has them.
+    /// The Tasks of the dispatched orders, including the one of version 1.0; empty if there are none or they do not match the hook's page.
     #[must_use]
     pub fn fulfillment_tasks(&self) -> Vec<&'a RawValue> {
         match present(self.fulfillment_tasks).or(present(self.hyphenated_tasks)) {
@@ -125,14 +125,14 @@ impl<'a> Context<'a> {
         }
     }
 
-    /// The encounter's id, where the call names one.
+    /// The encounter's id, if the call names one.
     #[must_use]
     pub fn encounter_id(&self) -> Option<Cow<'a, str>> {
         let id: Option<Borrowed<'a>> = serde_json::from_str(self.encounter_id?.get()).ok()?;
         id.map(|id| id.0).filter(|id| !id.is_empty())
     }
 
-    /// Checks that what a hook must bring is there.
+    /// Checks that the hook's required members are present.
     pub(super) fn check(&self, hook: Hook) -> Result<(), RequestError> {
         if self.patient_id.is_empty() {
             return Err(missing("context.patientId"));
@@ -160,7 +160,7 @@ impl<'a> Context<'a> {
     }
 }
 
-/// order-dispatch has no user in its context.
+/// order-dispatch has no user in its context; all other hooks require one.
 fn needs_user(hook: Hook) -> bool {
     match hook {
         Hook::OrderDispatch => false,
@@ -177,7 +177,7 @@ fn missing(path: &str) -> RequestError {
     RequestError::Missing { path: path.to_owned() }
 }
 
-/// A member that is not null.
+/// The member, unless it is `null`.
 fn present(raw: Option<&RawValue>) -> Option<&RawValue> {
     raw.filter(|raw| raw.get() != "null")
 }

@@ -1,4 +1,4 @@
-//! Feedback on cards: CDS Hooks 2.0.1, "Feedback". Epic's spelling `overrideReasons` and its `extension` are taken too.
+//! Feedback on cards: CDS Hooks 2.0.1, "Feedback". Also accepts Epic's spelling `overrideReasons` and its `extension`.
 //! <https://cds-hooks.hl7.org/2.0/#feedback>
 
 use std::borrow::Cow;
@@ -10,23 +10,23 @@ use serde_json::value::RawValue;
 use super::request::Object;
 use super::request_error::{RequestError, path_fault};
 
-/// What a client tells of one card.
+/// A client's feedback on one card.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Feedback<'a> {
     /// The card's uuid.
     #[serde(borrow)]
     pub card: Cow<'a, str>,
-    /// What became of it.
+    /// What the user did with the card.
     pub outcome: Outcome,
-    /// The suggestions that were taken.
+    /// The suggestions that the user accepted.
     #[serde(default)]
     accepted_suggestions: Option<Vec<IgnoredAny>>,
     #[serde(borrow, default, alias = "overrideReasons")]
     override_reason: Option<&'a RawValue>,
 }
 
-/// Why a card was not followed, as far as it is read.
+/// The part of an override reason that this service uses.
 #[derive(Deserialize)]
 struct OverrideReason<'a> {
     #[serde(borrow)]
@@ -40,42 +40,42 @@ struct OverrideReasonCode<'a> {
 }
 
 impl Feedback<'_> {
-    /// How many suggestions were taken.
+    /// How many suggestions the user accepted.
     #[must_use]
     pub fn accepted_suggestions(&self) -> usize {
         self.accepted_suggestions.as_ref().map_or(0, Vec::len)
     }
 
-    /// The code of the reason for not following the card, where it has one. It is the caller's word.
+    /// The code of the override reason, if any. The client supplies it, so it is untrusted.
     #[must_use]
     pub fn override_reason_code(&self) -> Option<Cow<'_, str>> {
         let given: OverrideReason<'_> = serde_json::from_str(self.override_reason?.get()).ok()?;
         Some(given.reason.code)
     }
 
-    /// Whether a reason was given for not following the card.
+    /// Whether the feedback has an override reason.
     #[must_use]
     pub fn has_override_reason(&self) -> bool {
         self.override_reason.is_some()
     }
 }
 
-/// What became of a card.
+/// What the user did with a card.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Outcome {
-    /// A suggestion was taken.
+    /// The user accepted a suggestion.
     Accepted,
-    /// It was not followed.
+    /// The user overrode the card.
     Overridden,
 }
 
-/// What a client tells of one card, with its own words for it.
+/// The feedback on one card, parsed and as received.
 #[derive(Debug)]
 pub struct CardFeedback<'a> {
-    /// As far as it is read.
+    /// The members this service uses.
     pub feedback: Feedback<'a>,
-    /// All of it, as the client wrote it.
+    /// The complete entry, as the client wrote it.
     pub raw: &'a RawValue,
 }
 
@@ -84,13 +84,13 @@ struct FeedbackBody<F> {
     feedback: Vec<F>,
 }
 
-/// The most entries of one call. Each leaves a line in the log; EHRs that send in batches send fewer.
+/// Maximum entries per call. Each one produces a log line; EHRs that send in batches stay well below this.
 const MAX_ENTRIES: usize = 1_000;
 
 /// Reads a feedback call.
 ///
 /// # Errors
-/// The first member that does not fit, by its JSON path, or that there are too many entries.
+/// If a member is invalid, with its JSON path, or if there are too many entries.
 pub fn read_feedback(body: &str) -> Result<Vec<CardFeedback<'_>>, RequestError> {
     let feedback = entries::<Object<Feedback<'_>>>(body)?;
     if feedback.len() > MAX_ENTRIES {

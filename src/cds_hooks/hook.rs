@@ -1,5 +1,5 @@
-//! The hooks that are answered: HL7/cds-hooks-library, and Da Vinci CRD 2.2.1, "Supported Hooks".
-//! Not here: what a call of each brings; see [`super::request`].
+//! The supported hooks: HL7/cds-hooks-library, and Da Vinci CRD 2.2.1, "Supported Hooks".
+//! Not here: the data in a call; see [`super::request`].
 
 use serde::{Deserialize, Serialize};
 
@@ -9,9 +9,9 @@ use serde::{Deserialize, Serialize};
 pub enum Hook {
     /// Orders are about to be signed.
     OrderSign,
-    /// Orders are being chosen; those not chosen are context alone.
+    /// Orders are being selected; the other draft orders are only context.
     OrderSelect,
-    /// Signed orders are sent to who is to carry them out.
+    /// Signed orders are sent to the performer.
     OrderDispatch,
     /// Appointments are being booked.
     AppointmentBook,
@@ -19,7 +19,7 @@ pub enum Hook {
     EncounterStart,
     /// A patient leaves.
     EncounterDischarge,
-    /// A chart is opened; and whatever else Epic's native triggers are, all of which it sends by this name.
+    /// A chart is opened. Epic also sends its other native triggers under this name.
     PatientView,
 }
 
@@ -35,7 +35,7 @@ impl Hook {
         Self::PatientView,
     ];
 
-    /// Its name on the wire.
+    /// The hook's name in requests.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -49,13 +49,13 @@ impl Hook {
         }
     }
 
-    /// The hook of a name.
+    /// The hook with this name.
     #[must_use]
     pub fn of_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|hook| hook.as_str() == name)
     }
 
-    /// The names of hooks, in a sentence.
+    /// The hooks' names, as a list for a sentence.
     #[must_use]
     pub fn names(hooks: &[Self]) -> String {
         let names: Vec<_> = hooks.iter().map(|hook| hook.as_str()).collect();
@@ -66,7 +66,7 @@ impl Hook {
         }
     }
 
-    /// Whether coverage information is written to its orders (CRD 2.2.1, "Hook Categories").
+    /// Whether its orders get coverage information (CRD 2.2.1, "Hook Categories").
     #[must_use]
     pub fn is_primary(self) -> bool {
         match self {

@@ -1,5 +1,5 @@
-//! An order we send back: the client's own JSON, member for member as it was written, with one change put in.
-//! It is never read into typed structs, which would drop what they do not know.
+//! An order to send back: the client's own JSON, with every member as received except for the changes.
+//! It is never parsed into typed structs, because they would drop unknown members.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -9,7 +9,7 @@ use serde::ser::{SerializeMap, Serializer};
 use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
 
-/// The members of an order, in their order, each still as the client wrote it.
+/// The members of an order in their original order, each as the client wrote it.
 #[derive(Debug)]
 pub struct OrderJson<'a> {
     members: Vec<(Cow<'a, str>, Member<'a>)>,
@@ -22,7 +22,7 @@ enum Member<'a> {
 }
 
 impl<'a> OrderJson<'a> {
-    /// The order's members; `None` if it is no JSON object.
+    /// The order's members; `None` if it is not a JSON object.
     #[must_use]
     pub fn read(raw: &'a RawValue) -> Option<Self> {
         serde_json::from_str(raw.get()).ok()
@@ -37,13 +37,13 @@ impl<'a> OrderJson<'a> {
         })
     }
 
-    /// Whether it has a member that is not `null`.
+    /// Whether the order has this member with a value other than `null`.
     #[must_use]
     pub fn has(&self, name: &str) -> bool {
         self.get(name).is_some_and(|value| value != "null")
     }
 
-    /// Puts a member in the place of one of its name, or last.
+    /// Replaces the member with this name, or appends it.
     #[must_use]
     pub fn with(mut self, name: &'static str, value: &impl Serialize) -> Option<Self> {
         let changed = Member::Changed(to_raw_value(value).ok()?);
@@ -54,15 +54,14 @@ impl<'a> OrderJson<'a> {
         Some(self)
     }
 
-    /// Takes a member out.
+    /// Removes a member.
     #[must_use]
     pub fn without(mut self, name: &str) -> Self {
         self.members.retain(|(member, _)| member != name);
         self
     }
 
-    /// The elements of a list, each as it was written, none where there is no list. `None` if the member is something else,
-    /// or stands there twice.
+    /// The elements of a list, each as received; empty if there is no list. `None` if the member is not a list or occurs twice.
     #[must_use]
     pub fn elements(&self, name: &str) -> Option<Vec<Box<RawValue>>> {
         let mut members = self.members.iter().filter(|(member, _)| member == name);
@@ -74,7 +73,7 @@ impl<'a> OrderJson<'a> {
         }
     }
 
-    /// Puts an element at the end of a list, keeping the others as they are.
+    /// Appends an element to a list and keeps the others as they are.
     #[must_use]
     pub fn with_element(self, name: &'static str, element: &impl Serialize) -> Option<Self> {
         let mut list = self.elements(name)?;

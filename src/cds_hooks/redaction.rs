@@ -1,5 +1,5 @@
-//! What of a call's text may be kept: all of it, but no token, and no prefetch that nothing asked for.
-//! Not here: keeping it.
+//! Redacts a call's text for storage: removes tokens and any prefetch that the call did not need.
+//! Not here: storing it.
 
 use std::borrow::Cow;
 
@@ -11,22 +11,22 @@ use serde_json::value::RawValue;
 
 use super::request::Authorization;
 
-/// How the names of members end whose text gives access, wherever they stand.
+/// Suffix of the names of members whose value grants access, anywhere in the text.
 const SECRET_NAME: &str = "_token\"";
 
-/// A shorter text is no token, and may stand anywhere.
+/// Minimum length of a token; a shorter string could occur anywhere in ordinary text.
 const SHORTEST_TOKEN: usize = 16;
 
-/// The parts of a call's text that are not kept as they are.
+/// The parts of a call's text to redact.
 #[derive(Clone, Debug, Default)]
 pub struct Redactions<'a> {
-    /// What the client grants: kept without the token.
+    /// `fhirAuthorization`, which is stored without the token.
     pub authorization: Option<&'a RawValue>,
-    /// The prefetch of a call that asks for nothing this service decides; as often as it stands there.
+    /// The prefetch of a call that asks for no decision of this service; one entry per occurrence.
     pub prefetch: Vec<&'a RawValue>,
 }
 
-/// The grant of access, without the access (CDS Hooks, "Passing the Access Token to the CDS Service").
+/// `fhirAuthorization` without the token (CDS Hooks, "Passing the Access Token to the CDS Service").
 #[derive(Serialize)]
 struct Granted {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -41,7 +41,7 @@ struct Granted {
     patient: Option<Value>,
 }
 
-/// A call's text without what is not to be kept, in parts; the rest is as the client wrote it.
+/// A call's text in parts, redacted; the rest is as the client wrote it.
 #[must_use]
 pub fn keepable<'a>(body: &'a str, unkept: &Redactions<'_>) -> Vec<Cow<'a, str>> {
     let mut replaced: Vec<(usize, usize, String)> = Vec::new();
@@ -59,7 +59,7 @@ pub fn keepable<'a>(body: &'a str, unkept: &Redactions<'_>) -> Vec<Cow<'a, str>>
     without_secrets(parts, unkept)
 }
 
-/// Parts of a text without the granted token, and without the text of members that are named as secrets are.
+/// The parts of a text without the granted token, and without the values of members whose name marks a secret.
 #[must_use]
 pub fn without_secrets<'a>(parts: Vec<Cow<'a, str>>, unkept: &Redactions<'_>) -> Vec<Cow<'a, str>> {
     let parts = each(parts, SECRET_NAME, |part| without_members(part, SECRET_NAME));
@@ -68,14 +68,14 @@ pub fn without_secrets<'a>(parts: Vec<Cow<'a, str>>, unkept: &Redactions<'_>) ->
     each(parts, token, |part| part.replace(token, ""))
 }
 
-/// Changes the parts that hold a text.
+/// Applies a change to the parts that contain a string.
 fn each<'a>(parts: Vec<Cow<'a, str>>, text: &str, change: impl Fn(&str) -> String) -> Vec<Cow<'a, str>> {
     let finder = memmem::Finder::new(text);
     let changed = parts.into_iter().map(|part| if finder.find(part.as_bytes()).is_some() { Cow::Owned(change(&part)) } else { part });
     changed.collect()
 }
 
-/// Where a part of a text stands in it.
+/// The byte range of a part in its text.
 fn span(body: &str, part: &RawValue) -> Option<(usize, usize)> {
     let part = part.get();
     let from = part.as_ptr().addr().checked_sub(body.as_ptr().addr())?;
@@ -96,7 +96,7 @@ fn granted(part: &RawValue) -> String {
     serde_json::to_string(&granted).unwrap_or_else(|_| "null".to_owned())
 }
 
-/// A text with the text of each member emptied whose name ends so.
+/// The text with the value emptied in each member whose name ends in `name`.
 fn without_members(part: &str, name: &str) -> String {
     let mut cleared = String::with_capacity(part.len());
     let mut end = 0;
@@ -110,7 +110,7 @@ fn without_members(part: &str, name: &str) -> String {
     cleared
 }
 
-/// What stands between the quotes of a member's value, if that is a text; `after_name` is where its name ends.
+/// The byte range of a member's string value, without quotes; `after_name` is the end of its name.
 fn text_of_member(json: &str, after_name: usize) -> Option<(usize, usize)> {
     let rest = json.get(after_name..)?;
     let value = rest.trim_start().strip_prefix(':')?.trim_start().strip_prefix('"')?;
@@ -124,8 +124,8 @@ fn text_of_member(json: &str, after_name: usize) -> Option<(usize, usize)> {
     Some((from, from + length))
 }
 
-/// The granted token, if there is one, and it is made of what tokens are made of (RFC 6750, section 2.1): then it can be taken out of
-/// a text without breaking that.
+/// The granted token, if it is long enough and has only token characters (RFC 6750, section 2.1), so that removing it leaves the
+/// JSON valid.
 fn token_of(part: &RawValue) -> Option<SecretString> {
     let token = serde_json::from_str::<Authorization>(part.get()).ok()?.access_token?;
     let text = token.expose_secret();

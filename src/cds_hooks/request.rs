@@ -1,7 +1,7 @@
-//! Reading a hook call: CDS Hooks 2.0.1 / 3.0.0-ballot, "HTTP Request".
-//! Lenient outside, strict inside: unknown members are ignored, required ones are checked, and a fault names its
-//! JSON path and never a value. <https://cds-hooks.hl7.org/2.0/#calling-a-cds-service>
-//! Not here: what the hooks' contexts hold; see [`super::context`].
+//! Parses a hook call: CDS Hooks 2.0.1 / 3.0.0-ballot, "HTTP Request".
+//! Unknown members are ignored, required members are checked, and an error gives the JSON path but never a
+//! value. <https://cds-hooks.hl7.org/2.0/#calling-a-cds-service>
+//! Not here: the content of the hooks' contexts; see [`super::context`].
 
 use std::borrow::Cow;
 use std::fmt;
@@ -18,33 +18,33 @@ use super::hook::Hook;
 use super::redaction::Redactions;
 use super::request_error::{RequestError, not_json, path_fault};
 
-/// A hook call; `P` is what its prefetch is read as.
+/// A hook call; `P` is the type of its prefetch.
 #[derive(Debug)]
 pub struct HookRequest<'a, P> {
-    /// `order-sign`
+    /// The hook's name, such as `order-sign`.
     pub hook: Cow<'a, str>,
-    /// Identifies the call for the client; never used to cache or to tell calls apart.
+    /// The client's id for the call; never used for caching or to tell calls apart.
     pub hook_instance: Cow<'a, str>,
-    /// The client's FHIR server, if it offers one.
+    /// The client's FHIR server, if the call offers access to it.
     pub fhir_server: Option<Cow<'a, str>>,
-    /// The access token the client offers for it.
+    /// The access token for that server.
     pub authorization: Option<Authorization>,
-    /// Who, whom and what.
+    /// The user, the patient and the orders.
     pub context: Context<'a>,
-    /// The data the client brought along.
+    /// The data that the client sent along.
     pub prefetch: Prefetch<'a, P>,
-    /// What is said beyond CDS Hooks.
+    /// Extensions to CDS Hooks.
     pub extension: Option<&'a RawValue>,
-    /// What of its text is not to be kept.
+    /// The parts of the call's text to redact before storage.
     pub unkept: Redactions<'a>,
 }
 
-/// The client's grant of access to its FHIR server. Only the token is read; scopes are not: a client in the field sends
-/// names with spaces in them, so what may be read shows when it is asked for.
+/// The client's grant of access to its FHIR server. Only the token is used. Scopes are ignored, because a client in the field sends
+/// scope names with spaces; the FHIR server's responses show what may be read.
 #[derive(Debug, Deserialize)]
 #[serde(from = "Object<Granted>")]
 pub struct Authorization {
-    /// Shown nowhere; this copy of it is wiped when the call ends.
+    /// Never displayed; this copy is wiped when the call ends.
     pub access_token: Option<SecretString>,
 }
 
@@ -63,21 +63,21 @@ impl From<Object<Granted>> for Authorization {
 /// The prefetch of a call.
 #[derive(Debug)]
 pub enum Prefetch<'a, P> {
-    /// The call has none.
+    /// The call has no prefetch.
     Absent,
-    /// Nothing in the call asks for it, so it was not read.
+    /// The call does not need it, so it was not parsed.
     Unwanted(&'a RawValue),
-    /// It stood before the context, and is still raw.
+    /// It came before the context and is still unparsed.
     Raw(&'a RawValue),
-    /// It was read.
+    /// It was parsed.
     Read(P),
 }
 
-/// Reads a call. The prefetch is read as it streams by if `wanted` says so of the context; a prefetch that stands
-/// before the context stays raw.
+/// Parses a call. The prefetch is parsed in the same pass if `wanted` accepts the context; a prefetch before the context
+/// stays unparsed.
 ///
 /// # Errors
-/// The first member that does not fit, prefetch included.
+/// If a member is invalid, prefetch included.
 pub fn read<'a, P: Deserialize<'a>>(body: &'a str, wanted: impl Fn(&Context<'a>) -> bool) -> Result<HookRequest<'a, P>, serde_json::Error> {
     let mut json = serde_json::Deserializer::from_str(body);
     let request = RequestSeed { wanted, prefetch: PhantomData }.deserialize(&mut json)?;
@@ -85,7 +85,7 @@ pub fn read<'a, P: Deserialize<'a>>(body: &'a str, wanted: impl Fn(&Context<'a>)
     Ok(request)
 }
 
-/// What is wrong with a body that [`read`] refuses.
+/// The reason why [`read`] refuses a body.
 #[must_use]
 pub fn fault(body: &str) -> RequestError {
     let mut json = serde_json::Deserializer::from_str(body);
@@ -98,7 +98,7 @@ pub fn fault(body: &str) -> RequestError {
     }
 }
 
-/// The hook a call names, whatever else it holds.
+/// The hook that a call names; ignores everything else.
 #[must_use]
 pub fn named_hook(body: &str) -> Option<Hook> {
     #[derive(Deserialize)]
@@ -109,7 +109,7 @@ pub fn named_hook(body: &str) -> Option<Hook> {
     Hook::of_name(&serde_json::from_str::<Named<'_>>(body).ok()?.hook.0)
 }
 
-/// The FHIR server a call names, whatever else it holds.
+/// The FHIR server that a call names; ignores everything else.
 #[must_use]
 pub fn named_server(body: &str) -> Option<Cow<'_, str>> {
     #[derive(Deserialize)]
@@ -121,7 +121,7 @@ pub fn named_server(body: &str) -> Option<Cow<'_, str>> {
     Some(serde_json::from_str::<Named<'_>>(body).ok()?.fhir_server.0)
 }
 
-/// The members a call must have, to name the path of a fault.
+/// The required members of a call, parsed only to find the path of an error.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[expect(dead_code, reason = "read for the faults alone")]
@@ -138,7 +138,7 @@ struct Strict<'a> {
     prefetch: Option<AnyObject>,
 }
 
-/// An object of whatever members.
+/// An object with any members.
 #[derive(Deserialize)]
 struct AnyObject {}
 
@@ -169,12 +169,12 @@ impl<'de, P: Deserialize<'de>, W: Fn(&Context<'de>) -> bool> Visitor<'de> for Re
                 "hook" => members.hook = Some(map.next_value::<Borrowed<'de>>()?.0),
                 "hookInstance" => members.hook_instance = Some(map.next_value::<Borrowed<'de>>()?.0),
                 "fhirServer" => members.fhir_server = map.next_value::<Option<Borrowed<'de>>>()?.map(|server| server.0),
-                // What is kept of the call is kept without the one that was read.
+                // Redaction removes only one `fhirAuthorization`, so a second one is refused.
                 "fhirAuthorization" if members.unkept.authorization.is_some() => {
                     return Err(A::Error::duplicate_field("fhirAuthorization"));
                 }
                 "fhirAuthorization" => members.take_authorization(map.next_value()?)?,
-                // What the prefetch was read for must be what is decided.
+                // The context that selected the prefetch must be the one that is decided.
                 "context" if members.context.is_some() => return Err(A::Error::duplicate_field("context")),
                 "context" => members.context = Some(map.next_value::<Object<Context<'de>>>()?.0),
                 "extension" => members.extension = map.next_value()?,
@@ -202,7 +202,7 @@ impl<P, W> RequestSeed<P, W> {
     }
 }
 
-/// A JSON object. For a struct alone serde would take a list as well, its elements for the members in their order.
+/// A JSON object. For a plain struct, serde also accepts an array with the members in order.
 pub(super) struct Object<T>(pub(super) T);
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
@@ -238,7 +238,7 @@ pub(super) fn optional_objects<'de, D: Deserializer<'de>, T: Deserialize<'de>>(d
     Ok(objects.map(|objects| objects.into_iter().map(|object| object.0).collect()))
 }
 
-/// A string borrowed from the body where it holds no escape.
+/// A string, borrowed from the body unless it has escapes.
 #[derive(Debug, Deserialize)]
 #[serde(transparent)]
 pub(super) struct Borrowed<'a>(#[serde(borrow)] pub(super) Cow<'a, str>);
@@ -292,7 +292,7 @@ impl<'a, P> Members<'a, P> {
 }
 
 impl<'a, P> HookRequest<'a, P> {
-    /// The call and its prefetch, apart.
+    /// Separates the call from its prefetch.
     #[must_use]
     pub fn without_prefetch(self) -> (HookRequest<'a, ()>, Prefetch<'a, P>) {
         let Self { hook, hook_instance, fhir_server, authorization, context, prefetch, extension, unkept } = self;
@@ -300,10 +300,10 @@ impl<'a, P> HookRequest<'a, P> {
         (HookRequest { hook, hook_instance, fhir_server, authorization, context, prefetch: absent, extension, unkept }, prefetch)
     }
 
-    /// Checks what the shape alone does not show. `offered` are the hooks that are answered.
+    /// Checks the rules that the types do not enforce. `offered` are the hooks this service answers.
     ///
     /// # Errors
-    /// The first contradiction to the specification.
+    /// The first violation of the specification.
     pub fn check(&self, offered: &[Hook]) -> Result<Hook, RequestError> {
         let hook = Hook::of_name(&self.hook).filter(|hook| offered.contains(hook));
         let hook = hook.ok_or_else(|| RequestError::UnknownHook { offered: Hook::names(offered) })?;

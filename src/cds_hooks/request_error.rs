@@ -1,8 +1,8 @@
-//! What is wrong with a call: a fault names its JSON path and never a value.
+//! Errors in a call: each gives a JSON path, and never a value.
 
 use thiserror::Error;
 
-/// A call that is not as the specification says.
+/// A call that violates the specification or a limit.
 #[derive(Debug, Error, PartialEq, Eq)]
 pub enum RequestError {
     /// Not JSON at all.
@@ -40,35 +40,35 @@ pub enum RequestError {
          orders, or this service's URL differs from the registered endpoint"
     )]
     NoOrders,
-    /// order-dispatch without its orders, as either version of the hook has them.
+    /// order-dispatch without its orders, in either version of the hook.
     #[error("`context.dispatchedOrders` is missing, and so is `context.order` of hook version 1.0")]
     NoDispatchedOrders,
-    /// More orders than one person signs.
+    /// More orders than one person would sign.
     #[error("more than {limit} orders in `{path}` are for the sacroiliac joint")]
     TooManyOrders {
-        /// How many are taken.
+        /// The limit.
         limit: usize,
-        /// Where they stand.
+        /// JSON path of the list.
         path: &'static str,
     },
-    /// More orders or appointments than one call is about.
+    /// More orders or appointments than one call may have.
     #[error("more than {limit} entries in `{path}`")]
     TooManyEntries {
-        /// How many are taken.
+        /// The limit.
         limit: usize,
-        /// Where they stand.
+        /// JSON path of the list.
         path: &'static str,
     },
-    /// More entries of feedback than clinicians give in a batch.
+    /// More feedback entries than clinicians would give in a batch.
     #[error("more than {limit} entries in `feedback`; send them in several calls")]
     TooMuchFeedback {
-        /// How many are taken.
+        /// The limit.
         limit: usize,
     },
-    /// An order of somebody else.
+    /// An order for another patient.
     #[error("`context.patientId` and the patient of `{path}` are not the same")]
     OtherPatient {
-        /// Where the other patient is named.
+        /// JSON path of the other patient.
         path: String,
     },
 }
@@ -91,7 +91,7 @@ impl RequestError {
         }
     }
 
-    /// The JSON path of the fault.
+    /// The JSON path of the error.
     #[must_use]
     pub fn expression(&self) -> Option<String> {
         match self {
@@ -106,7 +106,7 @@ impl RequestError {
         }
     }
 
-    /// Whether the call has the right shape but contradicts itself.
+    /// Whether the call is well-formed but contradicts itself or exceeds a limit.
     #[must_use]
     pub fn is_contradiction(&self) -> bool {
         match self {
@@ -122,7 +122,7 @@ impl RequestError {
     }
 }
 
-/// A fault by its JSON path, without any value.
+/// An error with its JSON path, without any value.
 pub(super) fn path_fault(error: &serde_path_to_error::Error<serde_json::Error>) -> RequestError {
     if !error.inner().is_data() {
         return not_json(error.inner());

@@ -1,5 +1,5 @@
-//! The answer to a hook call: CDS Hooks 2.0.1, "HTTP Response" and "Card Attributes".
-//! Absent rather than null or empty, everywhere but `cards`. <https://cds-hooks.hl7.org/2.0/#cds-service-response>
+//! The response to a hook call: CDS Hooks 2.0.1, "HTTP Response" and "Card Attributes".
+//! Empty members are omitted, except for `cards`. <https://cds-hooks.hl7.org/2.0/#cds-service-response>
 
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -7,14 +7,14 @@ use uuid::Uuid;
 
 use super::order_json::OrderJson;
 
-/// The answer to a hook call.
+/// The response to a hook call.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = HookResponse)]
 pub struct Response<'a> {
-    /// At most one card an in-scope order.
+    /// At most one card per in-scope order.
     pub cards: Vec<Card<'a>>,
-    /// What the client does without asking anybody: coverage information put on orders.
+    /// Actions that the client carries out without asking the user: coverage information on orders.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub system_actions: Vec<Action<'a>>,
 }
@@ -23,41 +23,41 @@ pub struct Response<'a> {
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Card<'a> {
-    /// Names the card in feedback.
+    /// Identifies the card in feedback.
     pub uuid: Uuid,
     /// Under 140 characters.
     #[schema(max_length = 140)]
     pub summary: String,
-    /// Legible as GitHub Markdown and as plain text.
+    /// Readable as GitHub Markdown and as plain text.
     pub detail: String,
     /// Info or warning.
     pub indicator: Indicator,
-    /// Who says so.
+    /// Where the card comes from.
     pub source: Source,
-    /// What can be done with one click.
+    /// Suggestions that the user can accept with one click.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub suggestions: Vec<Suggestion<'a>>,
-    /// How many of them can be taken together.
+    /// How many of them can be accepted together.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub selection_behavior: Option<SelectionBehavior>,
-    /// Why it may not be followed.
+    /// Reasons the user can give for overriding the card.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub override_reasons: Vec<Coding>,
-    /// Where to read more.
+    /// Links to more information.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub links: Vec<Link>,
-    /// What CRD and a client's own dialect add.
+    /// Extensions from CRD and from the client's dialect.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub extension: Option<CardExtension>,
 }
 
-/// What is said of a card beyond CDS Hooks.
+/// Extensions to a CDS Hooks card.
 #[derive(Debug, Default, Serialize, ToSchema)]
 pub struct CardExtension {
     /// The orders or appointments the card is about (CRD 2.2.1, "Linking responses to requests").
     #[serde(rename = "davinci-crd.associated-resource", skip_serializing_if = "Vec::is_empty")]
     pub associated_resource: Vec<ResourceReference>,
-    /// What Epic reads the detail as.
+    /// The content type that Epic uses for the detail.
     #[serde(rename = "com.epic.cdshooks.card.detail.content-type", skip_serializing_if = "Option::is_none")]
     pub detail_content_type: Option<String>,
 }
@@ -65,7 +65,7 @@ pub struct CardExtension {
 /// A reference to a resource of the call.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ResourceReference {
-    /// `ServiceRequest/{id}`
+    /// The reference, such as `ServiceRequest/{id}`.
     pub reference: String,
 }
 
@@ -73,18 +73,18 @@ pub struct ResourceReference {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Indicator {
-    /// Nothing to do.
+    /// The user need not act.
     Info,
-    /// Something to do.
+    /// The user should act.
     Warning,
 }
 
-/// Who a card comes from.
+/// The source of a card.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Source {
     /// The insurer's name, else the plan's.
     pub label: String,
-    /// What kind of card it is.
+    /// The kind of card.
     pub topic: Coding,
 }
 
@@ -95,68 +95,68 @@ pub struct Coding {
     pub system: String,
     /// The code.
     pub code: String,
-    /// Its words.
+    /// The display text.
     pub display: String,
 }
 
-/// How many suggestions can be taken together.
+/// How many suggestions can be accepted together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum SelectionBehavior {
-    /// Any of them.
+    /// Any number of them.
     Any,
-    /// One, because they change the same order.
+    /// At most one, because they change the same order.
     AtMostOne,
 }
 
-/// Something that can be done with one click.
+/// A suggestion that the user can accept with one click.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Suggestion<'a> {
-    /// What it does, in a few words.
+    /// A short description.
     pub label: String,
-    /// Names it in feedback.
+    /// Identifies the suggestion in feedback.
     pub uuid: Uuid,
-    /// What the client does.
+    /// The actions that the client carries out.
     pub actions: Vec<Action<'a>>,
 }
 
-/// What the client does when a suggestion is taken.
+/// An action that the client carries out when the user accepts a suggestion.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(tag = "type", rename_all = "kebab-case")]
 pub enum Action<'a> {
-    /// Makes a new resource.
+    /// Creates a resource.
     Create {
-        /// What it does.
+        /// What the action does.
         description: String,
         /// The new resource.
         #[schema(value_type = Object)]
         resource: serde_json::Value,
-        /// What CRD adds.
+        /// Extensions from CRD.
         #[serde(skip_serializing_if = "Option::is_none")]
         extension: Option<ActionExtension>,
     },
-    /// Replaces an order by the client's own JSON with one change.
+    /// Replaces an order with a changed copy of the client's own JSON.
     Update {
-        /// What it does.
+        /// What the action does.
         description: String,
         /// The changed order.
         #[schema(value_type = Object)]
         resource: OrderJson<'a>,
     },
-    /// Removes an order.
+    /// Deletes an order.
     Delete {
-        /// What it does.
+        /// What the action does.
         description: String,
-        /// `ServiceRequest/{id}`
+        /// The order's reference, such as `ServiceRequest/{id}`.
         #[serde(rename = "resourceId")]
         resource_id: String,
     },
 }
 
-/// What is said of an action beyond CDS Hooks (CRD 2.2.1, "if-none-exist").
+/// Extensions to a CDS Hooks action (CRD 2.2.1, "if-none-exist").
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ActionExtension {
-    /// The search that must find nothing, or the resource is not made.
+    /// A search query; the client creates the resource only if it finds nothing.
     #[serde(rename = "davinci-crd.if-none-exist")]
     pub if_none_exist: String,
 }
@@ -164,14 +164,14 @@ pub struct ActionExtension {
 /// A link.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Link {
-    /// Its words.
+    /// The text.
     pub label: String,
-    /// Its address.
+    /// The URL.
     pub url: String,
-    /// `absolute`: without a SMART launch.
+    /// `absolute` links open without a SMART launch.
     #[serde(rename = "type")]
     pub kind: LinkKind,
-    /// What the EHR hands over to the app it launches.
+    /// The context that the EHR passes to the app at launch.
     #[serde(rename = "appContext", skip_serializing_if = "Option::is_none")]
     pub app_context: Option<String>,
 }
@@ -180,8 +180,8 @@ pub struct Link {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum LinkKind {
-    /// As it is.
+    /// Opened as it is.
     Absolute,
-    /// By a SMART launch.
+    /// Opened with a SMART launch.
     Smart,
 }

@@ -1,5 +1,5 @@
 //! The commands and their options.
-//! Not here: what they do.
+//! Not here: their implementation.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -27,11 +27,11 @@ pub(super) enum Command {
     /// The configuration.
     #[command(subcommand)]
     Config(ConfigCommand),
-    /// Evaluate a CDS Hooks request from its prefetch and context alone, or with `--fetch` as the service would.
+    /// Evaluate a CDS Hooks request from its prefetch and context only, or with `--fetch` as the service would.
     ///
-    /// One request is answered with JSON that people can read, or with text. With `--ndjson`, every line of the input is a
-    /// request and gives one line: its result, or `{"error":{"line":N,"problem":"…"}}`, in the order of the input. Empty
-    /// lines give none. A line may have 64 MiB. A bad line stops nothing; the exit code is then 1.
+    /// Prints one result as indented JSON or as text. With `--ndjson`, every input line is a request and yields one output
+    /// line, in input order: its result, or `{"error":{"line":N,"problem":"…"}}`. Empty lines yield none. A line may have
+    /// 64 MiB. A bad line does not stop the run; the exit code is then 1.
     #[command(verbatim_doc_comment)]
     Evaluate(EvaluateArguments),
     /// The clinical policies.
@@ -65,7 +65,7 @@ pub(super) struct EvaluateArguments {
     /// How to print the result.
     #[arg(long, value_enum, default_value = "json")]
     pub(super) format: ReportFormat,
-    /// Read one request a line and print one line of JSON for each.
+    /// Read one request per line and print one line of JSON for each.
     #[arg(long, conflicts_with = "format")]
     pub(super) ndjson: bool,
     /// Fetch what the prefetch lacks from the request's `fhirServer`, if the configuration names it.
@@ -93,11 +93,11 @@ pub(super) fn instant(text: &str) -> Result<DateTime<Utc>, String> {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum PolicyCommand {
-    /// Load every policy version and run its worked cases; each disagreement is printed, and the exit code is then 1.
+    /// Load every policy version and run its worked cases; prints each disagreement, and the exit code is then 1.
     Check(PolicyDirectory),
 }
 
-/// Which policies a command works with.
+/// The policies a command uses.
 #[derive(Debug, Args)]
 pub(super) struct PolicyDirectory {
     /// Directory of policies, in place of `policy.directory`.
@@ -106,7 +106,7 @@ pub(super) struct PolicyDirectory {
 }
 
 impl PolicyDirectory {
-    /// The configuration of the process, and of a file if one is given, with this directory laid over it.
+    /// Loads the configuration from the environment and an optional file, overridden with this directory.
     pub(super) fn config(self, file: Option<&Path>) -> Result<Config, ConfigError> {
         let overrides = Overrides { policy_directory: self.policy_dir, ..Overrides::default() };
         Config::layered(Layers::of_process(file, overrides))
@@ -115,7 +115,7 @@ impl PolicyDirectory {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum ConfigCommand {
-    /// Read every layer of the configuration and name each fault with its key and source.
+    /// Read every layer of the configuration and report each error with its key and source.
     Check(ConfigFile),
 }
 

@@ -12,12 +12,12 @@ use crate::config::Config;
 use crate::http::Live;
 use crate::ids::RandomIds;
 
-/// Reads the configuration and every file it names as `serve` would, and says that they are valid; each fault is in the error.
+/// Loads the configuration and every file it names as `serve` would, and prints that they are valid. The error lists every fault.
 #[expect(clippy::print_stdout, reason = "this command's output")]
 pub(super) fn check(file: &ConfigFile) -> anyhow::Result<()> {
     let config = Config::load(file.path.as_deref())?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start the runtime")?;
-    // Nothing is connected to, but what will be is set up within a runtime.
+    // Nothing is connected yet, but clients must be constructed inside a runtime.
     let _within = runtime.enter();
     let app = App::build(&config, Ports::new(&config, Arc::new(SystemClock), Arc::new(RandomIds))?)?;
     Ledger::check_keys(&config.ledger)?;

@@ -1,4 +1,4 @@
-//! From arguments to a command, and from its end to an exit code.
+//! Maps arguments to a command, and its result to an exit code.
 //! Not here: the commands.
 
 use std::process::ExitCode;
@@ -14,9 +14,9 @@ use crate::http::TlsError;
 const FAILED: u8 = 1;
 const USAGE_OR_CONFIGURATION: u8 = 2;
 
-/// Runs the command that the process's arguments name.
+/// Runs the command given by the process's arguments.
 ///
-/// Exits at once, with 2 or 0, when the arguments are wrong or ask for help.
+/// Exits immediately, with 2 or 0, if the arguments are wrong or ask for help.
 #[must_use]
 pub fn run() -> ExitCode {
     let outcome = match Arguments::parse().command {
@@ -35,7 +35,7 @@ fn report(error: &anyhow::Error) -> ExitCode {
     ExitCode::from(if is_of_configuration(error) { USAGE_OR_CONFIGURATION } else { FAILED })
 }
 
-/// Whether a key of the configuration, or a file one names, is at fault.
+/// Whether the error is in a configuration key, or in a file one names.
 fn is_of_configuration(error: &anyhow::Error) -> bool {
     let of_clients = matches!(error.downcast_ref(), Some(BuildError::Auth(_)));
     let of_ledger = matches!(error.downcast_ref(), Some(LedgerError::Keys { .. } | LedgerError::Unusable { .. } | LedgerError::Off));

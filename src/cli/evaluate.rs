@@ -1,5 +1,5 @@
-//! `sij-cds evaluate`: one request, or one a line.
-//! Not here: reading a request and deciding it ([`crate::app`]), and the lines of a stream ([`super::lines`]).
+//! `sij-cds evaluate`: evaluates one request, or one per line.
+//! Not here: reading and deciding a request ([`crate::app`]), and reading lines ([`super::lines`]).
 
 use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Read, Write};
@@ -19,7 +19,7 @@ use crate::app::{App, CallError, Ports, Report};
 use crate::clock::{Clock, SystemClock};
 use crate::ids::RandomIds;
 
-/// The longest line of a stream; a longer one is a bad line, and memory stays within this.
+/// Maximum length of a line. A longer one is a bad line, so memory is bounded.
 const MAX_LINE_BYTES: usize = 64 * 1024 * 1024;
 
 /// Evaluates one request, or every line of a stream.
@@ -51,7 +51,7 @@ pub(super) fn run(arguments: EvaluateArguments) -> anyhow::Result<ExitCode> {
 struct Evaluator<'s> {
     app: &'s App,
     as_of: DateTime<Utc>,
-    /// Where what a prefetch lacks is fetched, if it is.
+    /// Runs the fetches for missing prefetch, if enabled.
     runtime: Option<&'s Runtime>,
 }
 
@@ -96,7 +96,7 @@ impl Input {
     }
 }
 
-/// What stands in the place of a line that cannot be evaluated.
+/// The output for a line that cannot be evaluated.
 #[derive(Serialize)]
 struct BadLine {
     error: LineError,
@@ -104,27 +104,27 @@ struct BadLine {
 
 #[derive(Serialize)]
 struct LineError {
-    /// From 1; empty lines count.
+    /// Counted from 1, including empty lines.
     line: usize,
     problem: String,
 }
 
-/// The results of a stream, written as they come.
+/// Writes the results of a stream as they are produced.
 struct Results<'s, W> {
     evaluator: Evaluator<'s>,
     output: W,
-    /// How many lines could not be evaluated.
+    /// The number of lines that could not be evaluated.
     bad: usize,
 }
 
 impl<W: Write> Results<'_, W> {
-    /// One result a line, in the order of the input. Empty lines are skipped, a bad one stops nothing.
+    /// Writes one result per line, in input order. Skips empty lines and continues after a bad one.
     fn write_all(&mut self, input: &Input) -> anyhow::Result<()> {
         let mut lines = BufReader::new(input.open()?);
         let mut buffer = Vec::new();
         for number in 1.. {
             if !lines.buffer().contains(&b'\n') {
-                // The next line is not here yet: whoever waits for the results so far gets them.
+                // Reading the next line may block, so flush the results so far.
                 self.output.flush()?;
             }
             match next_line(&mut lines, &mut buffer, MAX_LINE_BYTES).with_context(|| format!("cannot read {}", input.name()))? {
@@ -155,7 +155,7 @@ impl<W: Write> Results<'_, W> {
     }
 }
 
-/// What is wrong, with its JSON path if the words do not name it.
+/// The error message, with the JSON path if the message does not contain it.
 fn problem(error: &CallError) -> String {
     let words = error.to_string();
     match error.expression() {

@@ -1,5 +1,5 @@
-//! `sij-cds ledger …`: the short commands. The long ones are in [`super::ledger_runs`].
-//! Not here: how a record is written for people ([`super::ledger_text`]) and for programs ([`super::ledger_json`]).
+//! `sij-cds ledger …`: the short commands. The long-running ones are in [`super::ledger_runs`].
+//! Not here: formatting a record as text ([`super::ledger_text`]) and as JSON ([`super::ledger_json`]).
 
 use std::io::{self, Write};
 use std::path::Path;
@@ -17,7 +17,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
 use crate::ids::RandomIds;
 
-/// Runs a command of the ledger.
+/// Runs a `ledger` command.
 pub(super) fn run(command: LedgerCommand) -> anyhow::Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start the runtime")?;
     match command {
@@ -37,7 +37,7 @@ pub(super) fn run(command: LedgerCommand) -> anyhow::Result<ExitCode> {
     }
 }
 
-/// Opens the ledger of the configuration to read it.
+/// Opens the configured ledger for reading.
 pub(super) async fn archive(file: Option<&Path>) -> anyhow::Result<Archive> {
     let config = Config::load(file)?;
     Ok(Archive::open(&config.ledger).await?)

@@ -1,5 +1,5 @@
-//! The commands of the ledger and their options.
-//! Not here: what they do; see [`super::ledger`].
+//! The `ledger` commands and their options.
+//! Not here: their implementation; see [`super::ledger`].
 
 use std::path::PathBuf;
 
@@ -12,25 +12,25 @@ use crate::app::{ChainPosition, Determination, End, EntryKind, Wanted, record_of
 
 #[derive(Debug, Subcommand)]
 pub(super) enum LedgerCommand {
-    /// Make or change the ledger's tables; `serve` does the same when it starts.
+    /// Create or update the ledger's tables; `serve` does so when it starts.
     Migrate(ConfigFile),
-    /// List the newest records, the newest first.
+    /// List the latest records, newest first.
     List(ListArguments),
-    /// Show what was asked, decided and why, what was answered, and the feedback on it.
+    /// Show a request, the decision and its reasons, the response, and the feedback on it.
     Show(ShowArguments),
-    /// Answer a kept call again, at its own instant and by the policy version that decided it. 0: identical; 1: it differs.
+    /// Answer a recorded call again, at its own instant and by the policy version that decided it. 0: identical; 1: different.
     Replay(ReplayArguments),
-    /// Write records out, chain by chain.
+    /// Export records, chain by chain.
     Export(ExportArguments),
-    /// Remove the records that were written before an instant. What is left can still be verified.
+    /// Remove records written before an instant. The rest can still be verified.
     Purge(PurgeArguments),
-    /// Prove that no record was altered or is missing. 0: the ledger holds; 1: it names the first defect of each chain.
+    /// Verify that no record was altered or is missing. 0: verified; 1: prints the first defect of each chain.
     Verify(VerifyArguments),
     /// Print a new key as a line for `ledger.keys_file`.
     NewKey(NewKeyArguments),
 }
 
-/// Which records.
+/// Filters records.
 #[derive(Debug, Args)]
 pub(super) struct RecordSelection {
     /// Received at this instant (RFC 3339) or later.
@@ -74,17 +74,17 @@ fn kind(text: &str) -> Result<EntryKind, String> {
 pub(super) struct ListArguments {
     #[command(flatten)]
     pub(super) selection: RecordSelection,
-    /// The most records.
+    /// Maximum number of records.
     #[arg(long, default_value_t = 50)]
     pub(super) limit: u32,
-    /// Text for people, or one line of JSON a record.
+    /// Text for people, or one line of JSON per record.
     #[arg(long, value_enum, default_value = "text")]
     pub(super) format: ShownFormat,
     #[command(flatten)]
     pub(super) file: ConfigFile,
 }
 
-/// How records are shown.
+/// The output format of records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(super) enum ShownFormat {
     /// Text for people.
@@ -95,7 +95,7 @@ pub(super) enum ShownFormat {
 
 #[derive(Debug, Args)]
 pub(super) struct ShowArguments {
-    /// The assertion id, an authorization's number, or the uuid of a card.
+    /// The assertion id, an authorization number, or the uuid of a card.
     #[arg(value_name = "ASSERTION", value_parser = assertion)]
     pub(super) id: Uuid,
     /// Text for people, or the whole record as JSON.
@@ -107,7 +107,7 @@ pub(super) struct ShowArguments {
 
 #[derive(Debug, Args)]
 pub(super) struct ReplayArguments {
-    /// The assertion id, an authorization's number, or the uuid of a card.
+    /// The assertion id, an authorization number, or the uuid of a card.
     #[arg(value_name = "ASSERTION", value_parser = assertion)]
     pub(super) id: Uuid,
     #[command(flatten)]
@@ -120,23 +120,23 @@ pub(super) struct ReplayArguments {
 pub(super) struct ExportArguments {
     #[command(flatten)]
     pub(super) selection: RecordSelection,
-    /// One JSON object a line with all that is kept, or a table without requests and answers.
+    /// One JSON object per line with all recorded data, or a table without requests and responses.
     #[arg(long, value_enum, default_value = "ndjson")]
     pub(super) format: ExportFormat,
-    /// File to write, made anew; with --resume, gone on with. Absent: standard output.
+    /// File to write: overwritten, or appended to with --resume. Default: standard output.
     #[arg(long, value_name = "FILE")]
     pub(super) output: Option<PathBuf>,
-    /// Go on behind this place, as an interrupted export printed it.
+    /// Resume after this position, as an interrupted export printed it.
     #[arg(long, value_name = "CHAIN:SEQUENCE")]
     pub(super) resume: Option<ChainPosition>,
     #[command(flatten)]
     pub(super) file: ConfigFile,
 }
 
-/// How records are written out.
+/// The format of an export.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(super) enum ExportFormat {
-    /// One JSON object a line (<https://github.com/ndjson/ndjson-spec>).
+    /// One JSON object per line (<https://github.com/ndjson/ndjson-spec>).
     Ndjson,
     /// A table (RFC 4180).
     Csv,
@@ -144,10 +144,10 @@ pub(super) enum ExportFormat {
 
 #[derive(Debug, Args)]
 pub(super) struct PurgeArguments {
-    /// Remove what was written before this instant (RFC 3339).
+    /// Remove records written before this instant (RFC 3339).
     #[arg(long, value_name = "INSTANT", value_parser = instant)]
     pub(super) before: DateTime<Utc>,
-    /// Remove records that do not verify, too; else the first of them stops the purge.
+    /// Also remove records that fail verification; otherwise the first of them stops the purge.
     #[arg(long)]
     pub(super) unverified: bool,
     #[command(flatten)]
@@ -156,10 +156,10 @@ pub(super) struct PurgeArguments {
 
 #[derive(Debug, Args)]
 pub(super) struct VerifyArguments {
-    /// Go on behind this place, as an interrupted run printed it.
+    /// Resume after this position, as an interrupted run printed it.
     #[arg(long, value_name = "CHAIN:SEQUENCE")]
     pub(super) resume: Option<ChainPosition>,
-    /// An end that an earlier run printed: its record must still be there. Can be given several times.
+    /// A chain end printed by an earlier run, whose record must still exist. Can be given several times.
     #[arg(long, value_name = "CHAIN:SEQUENCE:CODE")]
     pub(super) expect: Vec<End>,
     #[command(flatten)]
@@ -168,7 +168,7 @@ pub(super) struct VerifyArguments {
 
 #[derive(Debug, Args)]
 pub(super) struct NewKeyArguments {
-    /// What the key is called in records, and on its line.
+    /// The key's id, in records and on its line.
     #[arg(long, value_name = "ID")]
     pub(super) id: Option<String>,
 }

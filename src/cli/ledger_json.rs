@@ -1,4 +1,4 @@
-//! A record for programs: one line of JSON, or a row of a table.
+//! Formats a record for programs: one line of JSON, or a row of a table.
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -33,7 +33,7 @@ pub(super) const HEADINGS: [&str; 23] = [
     "count",
 ];
 
-/// What stands in the clear, in the ledger's order.
+/// The unencrypted fields, in the ledger's order.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Clear<'k> {
@@ -89,31 +89,31 @@ impl<'k> Clear<'k> {
     }
 }
 
-/// An instant, to the microsecond, as the ledger has it.
+/// An instant with the ledger's microsecond precision.
 pub(super) fn instant(instant: &chrono::DateTime<chrono::Utc>) -> String {
     instant.to_rfc3339_opts(chrono::SecondsFormat::Micros, true)
 }
 
-/// A record as one line of JSON: what is in the clear, then what was sealed, as it was written.
+/// A record as one line of JSON: the unencrypted fields, then the decrypted content as it was written.
 pub(super) fn line(record: &OpenedRecord) -> Vec<u8> {
     let mut line = serde_json::to_vec(&Clear::from_record(record)).unwrap_or_else(|_| b"{}".to_vec());
     for part in [Some(&record.summary), record.content.as_ref()].into_iter().flatten() {
         let members = part.strip_prefix(b"{").and_then(|part| part.strip_suffix(b"}")).unwrap_or_default();
         if !members.is_empty() {
-            // Without the brace.
+            // Remove the closing brace.
             line.pop();
             line.push(b',');
             line.extend_from_slice(members);
             line.push(b'}');
         }
     }
-    // Within a JSON string a line feed is escaped: these stand between its parts.
+    // JSON strings escape line breaks, so these are only white space between tokens.
     line.iter_mut().filter(|byte| matches!(**byte, b'\n' | b'\r')).for_each(|byte| *byte = b' ');
     line.push(b'\n');
     line
 }
 
-/// A record with the feedback on it, as JSON that people can read.
+/// A record and its feedback as indented JSON.
 pub(super) fn pretty(record: &OpenedRecord, feedback: &[OpenedRecord]) -> anyhow::Result<String> {
     let mut whole: Value = serde_json::from_slice(&line(record))?;
     let feedback: Vec<Value> = feedback.iter().map(|feedback| serde_json::from_slice(&line(feedback))).collect::<Result<_, _>>()?;
@@ -123,7 +123,7 @@ pub(super) fn pretty(record: &OpenedRecord, feedback: &[OpenedRecord]) -> anyhow
     Ok(serde_json::to_string_pretty(&whole)? + "\n")
 }
 
-/// What a summary says, as far as a table or a list shows it.
+/// The parts of a record's summary that a table or a list shows.
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub(super) struct Summary {
@@ -144,12 +144,12 @@ pub(super) struct SummaryOrder {
     pub(super) reference: String,
 }
 
-/// What a record's summary says.
+/// Parses a record's summary.
 pub(super) fn summary(record: &OpenedRecord) -> Summary {
     harmless_json(&record.summary).unwrap_or_default()
 }
 
-/// Reads JSON whose texts are a caller's, without the control characters that would forge lines or command a terminal.
+/// Parses JSON with untrusted strings, removing control characters that could forge lines or control a terminal.
 pub(super) fn harmless_json<T: DeserializeOwned>(json: &[u8]) -> serde_json::Result<T> {
     let mut value: Value = serde_json::from_slice(json)?;
     clean(&mut value);
@@ -165,7 +165,7 @@ fn clean(value: &mut Value) {
     }
 }
 
-/// A record as a row under [`HEADINGS`].
+/// A record as a row with the columns of [`HEADINGS`].
 pub(super) fn row(record: &OpenedRecord) -> Vec<String> {
     let (clear, summary) = (Clear::from_record(record), summary(record));
     let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
@@ -198,7 +198,7 @@ pub(super) fn row(record: &OpenedRecord) -> Vec<String> {
     row.into_iter().map(harmless).collect()
 }
 
-/// A cell that no spreadsheet takes for a formula (OWASP, "CSV Injection").
+/// Quotes a cell that a spreadsheet would treat as a formula (OWASP, "CSV Injection").
 fn harmless(cell: String) -> String {
     if cell.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{cell}") } else { cell }
 }

@@ -1,5 +1,5 @@
-//! The long commands of the ledger: export, purge, verify. Each shows how far it is, and when it is interrupted says how to go on.
-//! Not here: the work on records; see [`crate::app`].
+//! The long-running ledger commands: export, purge, verify. Each shows its progress, and prints how to resume when interrupted.
+//! Not here: processing records; see [`crate::app`].
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufWriter, Write};
@@ -16,10 +16,10 @@ use super::ledger_json::{HEADINGS, line, row};
 use super::output::quiet_when_closed;
 use crate::app::{Archive, ChainPosition, LedgerError, OpenedRecord, Proof, Purge, Purged, Verification, Verified, Wanted};
 
-/// Interrupted, as a shell has it for SIGINT.
+/// The exit code after an interrupt, as shells report SIGINT.
 const INTERRUPTED: u8 = 130;
 
-/// Where a run is, and whether it is to end.
+/// A run's progress and its interrupt signal.
 struct Run {
     bar: ProgressBar,
     interrupts: Signal,
@@ -35,7 +35,7 @@ impl Run {
         Ok(Self { bar, interrupts: signal(SignalKind::interrupt()).context("cannot listen for signals")? })
     }
 
-    /// Does some of the work; `None` if it is interrupted, and then what was not done yet is not begun.
+    /// Runs one step of the work; `None` on an interrupt, which cancels the step if it is pending.
     async fn step<T>(&mut self, work: impl Future<Output = T>) -> Option<T> {
         tokio::select! {
             biased;
@@ -63,7 +63,7 @@ fn interrupted(go_on: &str) -> ExitCode {
     ExitCode::from(INTERRUPTED)
 }
 
-/// Writes records out, page by page.
+/// Exports records, page by page.
 pub(super) async fn export(arguments: ExportArguments) -> anyhow::Result<ExitCode> {
     let ExportArguments { selection, format, output, resume, file } = arguments;
     let archive = archive(file.path.as_deref()).await?;
@@ -72,7 +72,7 @@ pub(super) async fn export(arguments: ExportArguments) -> anyhow::Result<ExitCod
         None => Box::new(io::stdout().lock()),
         Some(path) => {
             let mut options = OpenOptions::new();
-            // A record holds what nobody else is to read.
+            // A record is confidential, so only the owner may read the file.
             options.write(true).create(true).mode(0o600).append(resume.is_some()).truncate(resume.is_none());
             let file: File = options.open(path).with_context(|| format!("cannot write `{}`", path.display()))?;
             Box::new(file)
@@ -99,7 +99,7 @@ struct Exporter {
 }
 
 impl Exporter {
-    /// Writes all, or up to a place where it was interrupted.
+    /// Writes all records, or those up to the position where it was interrupted.
     async fn export(
         &mut self,
         archive: &Archive,
@@ -166,7 +166,7 @@ pub(super) async fn purge(arguments: PurgeArguments) -> anyhow::Result<ExitCode>
             }
         }
     };
-    // What is interrupted here goes on with the next purge.
+    // If interrupted here, the next purge continues this.
     while code == ExitCode::SUCCESS && run.step(archive.give_room_back()).await.transpose()?.unwrap_or(false) {}
     run.end();
     archive.close().await;
@@ -174,7 +174,7 @@ pub(super) async fn purge(arguments: PurgeArguments) -> anyhow::Result<ExitCode>
     Ok(code)
 }
 
-/// Goes along all chains.
+/// Verifies all chains.
 pub(super) async fn verify(arguments: VerifyArguments) -> anyhow::Result<ExitCode> {
     let VerifyArguments { resume, expect, file } = arguments;
     let archive = archive(file.path.as_deref()).await?;
@@ -210,7 +210,7 @@ pub(super) async fn verify(arguments: VerifyArguments) -> anyhow::Result<ExitCod
     Ok(if findings.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// What is kept and cannot be looked up yet.
+/// Describes the spooled or journaled records that have no database rows yet.
 async fn waiting_words(archive: &Archive) -> Result<Vec<String>, LedgerError> {
     let mut words = Vec::new();
     let (spooled, without_rows) = (archive.spooled().await?, archive.without_rows().await?);

@@ -1,4 +1,4 @@
-//! A record for people: one line in a list, or all that was asked, decided and why.
+//! Formats a record for people: one line in a list, or the full request, decision and reasons.
 
 use std::fmt::Write as _;
 
@@ -35,7 +35,7 @@ struct Content {
     program: String,
     #[serde(default)]
     evaluation: Option<Evaluation>,
-    /// Of a call without any decided order.
+    /// For a call without a decided order.
     #[serde(default)]
     passed_over: Vec<PassedOver>,
     #[serde(default)]
@@ -44,7 +44,7 @@ struct Content {
     request: Value,
 }
 
-/// The parts of an opened app's content that are shown.
+/// The parts of an app session's content that are shown.
 #[derive(Deserialize)]
 struct AppContent {
     #[serde(default)]
@@ -74,7 +74,7 @@ struct Order {
     sites: Vec<Site>,
 }
 
-/// An order that got no determination.
+/// An order without a determination.
 #[derive(Deserialize)]
 struct PassedOver {
     order: String,
@@ -142,7 +142,7 @@ struct Suggestion {
     uuid: String,
 }
 
-/// All that is kept of a record, and the feedback on it.
+/// All recorded data of a record, and the feedback on it.
 pub(super) fn whole(record: &OpenedRecord, feedback: &[OpenedRecord]) -> anyhow::Result<String> {
     let mut text = head(record)?;
     if record.kind == EntryKind::Call
@@ -206,7 +206,7 @@ fn head(record: &OpenedRecord) -> Result<String, std::fmt::Error> {
     Ok(text)
 }
 
-/// The call that showed the card of a feedback, or that none did.
+/// The call that showed the card of this feedback, or a note that none did.
 fn about(record: &OpenedRecord, card_is_known: Option<bool>) -> String {
     match (record.about, card_is_known) {
         (Some(call), _) => call.to_string(),

@@ -1,20 +1,20 @@
-//! The lines of a stream, one at a time and none longer than a limit, so that memory is bounded whatever comes.
-//! Not here: what a line holds.
+//! Reads a stream line by line, with a limit on line length, so that memory is bounded for any input.
+//! Not here: parsing a line.
 
 use std::io::{self, BufRead, Read};
 
-/// What a stream gives next.
+/// The next item of a stream.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum StreamLine<'b> {
     /// A line, without its line feed.
     Text(&'b [u8]),
-    /// A line beyond the limit, which has been skipped.
+    /// A line longer than the limit, which was skipped.
     TooLong,
-    /// No more.
+    /// The end of the stream.
     End,
 }
 
-/// Reads the next line of at most `limit` bytes into `buffer`; the last may lack its line feed.
+/// Reads the next line of at most `limit` bytes into `buffer`. The last line may lack its line feed.
 pub(super) fn next_line<'b>(input: &mut impl BufRead, buffer: &'b mut Vec<u8>, limit: usize) -> io::Result<StreamLine<'b>> {
     buffer.clear();
     let most = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);

@@ -1,12 +1,12 @@
-//! The command line: what people and service managers start.
+//! The command line, for people and service managers.
 //!
 //! | exit code | meaning |
 //! |---|---|
 //! | 0 | done |
 //! | 1 | the work failed |
-//! | 2 | wrong usage, or a configuration that cannot be used |
+//! | 2 | wrong usage or invalid configuration |
 //!
-//! Not here: the work itself. Each command is a file with a `run`, listed in `arguments` and dispatched in `dispatch`.
+//! Not here: the work itself. Each command is a file with a `run` function, listed in `arguments` and dispatched in `dispatch`.
 
 mod arguments;
 mod config;

@@ -8,7 +8,7 @@ use super::arguments::PolicyDirectory;
 use super::output::quiet_when_closed;
 use crate::app::{CaseCheck, CaseOutcome, VersionCheck, check_policies};
 
-/// Loads every policy version, runs its cases, and prints each disagreement. 1 if there is any.
+/// Loads every policy version, runs its worked cases, and prints each disagreement. The exit code is 1 if there is any.
 pub(super) fn check(directory: PolicyDirectory) -> anyhow::Result<ExitCode> {
     let config = directory.config(None)?;
     let versions = check_policies(config.policy.directory.as_deref())?;
@@ -32,7 +32,7 @@ fn print(out: &mut impl Write, versions: &[VersionCheck]) -> io::Result<()> {
 
 fn print_case(out: &mut impl Write, folder: &str, case: &CaseCheck) -> io::Result<()> {
     let CaseCheck { file, name, .. } = case;
-    // A file that cannot be read has no case to name.
+    // A file that cannot be read has no case name.
     let place = if name.is_empty() { format!("{folder}/{file}") } else { format!("{folder}/{file}: {name}") };
     match &case.outcome {
         CaseOutcome::Agrees => Ok(()),

@@ -1,5 +1,5 @@
-//! Taking over a changed configuration on SIGHUP: all of it, or nothing.
-//! Not here: how calls in flight go on; see [`crate::http`].
+//! Reloads the configuration on SIGHUP: all of it, or nothing.
+//! Not here: the effect on calls in flight; see [`crate::http`].
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use crate::config::{Config, ConfigError, Layers, Overrides};
 use crate::http::Live;
 use crate::ids::RandomIds;
 
-/// Reads the configuration as the process was started with it, as often as wanted.
+/// Reloads the configuration with the arguments the process was started with.
 pub(super) struct Reloading {
     file: Option<PathBuf>,
     overrides: Overrides,
@@ -29,7 +29,7 @@ impl Reloading {
         Config::layered(Layers::of_process(self.file.as_deref(), self.overrides.clone()))
     }
 
-    /// Takes over the configuration at every SIGHUP. One that cannot be used changes nothing.
+    /// Reloads the configuration on every SIGHUP. If it is invalid, the old one stays in force.
     pub(super) async fn on_every(self, mut reload: Reload, mut current: Config, ports: Ports, live: Arc<Live>) {
         while reload.asked().await {
             let taken_over = self.take_over(&current, &ports, &live);
@@ -62,7 +62,7 @@ impl Reloading {
     }
 }
 
-/// The keys that differ and that only a new process takes over.
+/// The changed keys that take effect only in a new process.
 fn fixed_changes(current: &Config, changed: &Config) -> Vec<&'static str> {
     let (old, new) = (&current.server, &changed.server);
     let replay_url = |config: &Config| config.auth.replay_url.as_ref().map(|url| url.expose_secret().to_owned());
@@ -72,9 +72,9 @@ fn fixed_changes(current: &Config, changed: &Config) -> Vec<&'static str> {
         ("`server.max_connections_per_address`", old.max_connections_per_address != new.max_connections_per_address),
         ("`server.header_timeout`", old.header_timeout != new.header_timeout),
         ("`server.shutdown_grace`", old.shutdown_grace != new.shutdown_grace),
-        // Invariant: nobody who was refused is let in because a file lost its clients.
+        // Invariant: losing clients from a file never disables authentication.
         ("whether callers are authenticated (`auth.mode`, `[[clients]]`)", current.auth_mode() != changed.auth_mode()),
-        // Invariant: a token that was used is not good again. One is forgotten by the leeway it was taken with.
+        // Invariant: a used token stays unusable. How long it is remembered depends on the leeway it was accepted with.
         ("`auth.leeway`", current.auth.leeway != changed.auth.leeway),
         ("`auth.replay_capacity`", current.auth.replay_capacity != changed.auth.replay_capacity),
         ("`auth.replay_url`", replay_url(current) != replay_url(changed)),

@@ -18,7 +18,7 @@ use crate::ids::RandomIds;
 use crate::telemetry::Metrics;
 use crate::{http, telemetry};
 
-/// Serves until told to stop.
+/// Serves until a shutdown signal.
 pub(super) fn run(arguments: ServeArguments) -> anyhow::Result<()> {
     let overrides = Overrides { listen: arguments.listen, policy_directory: arguments.policy_dir };
     let reloading = Reloading::new(arguments.file.path, overrides);
@@ -32,7 +32,7 @@ pub(super) fn run(arguments: ServeArguments) -> anyhow::Result<()> {
 }
 
 async fn serve(config: Config, reloading: Reloading) -> anyhow::Result<()> {
-    // Before anything else: until then SIGHUP would end the process.
+    // Listen first: until then, SIGHUP would terminate the process.
     let reload = signals::Reload::listen().context("cannot listen for signals")?;
     let shutdown = signals::shutdown().context("cannot listen for signals")?;
     let ports = Ports::new(&config, Arc::new(SystemClock), Arc::new(RandomIds))?.with_ledger(&config).await?;

@@ -1,11 +1,11 @@
-//! The signals that ask the service to stop, or to read its configuration again.
-//! Not here: how it does; see [`crate::http`] and [`super::reload`].
+//! The signals that stop the service or reload its configuration.
+//! Not here: their handling; see [`crate::http`] and [`super::reload`].
 
 use std::io;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// Resolves at the first SIGTERM or Ctrl-C (SIGINT). Listening begins with this call, not with the first poll.
+/// Resolves on the first SIGTERM or Ctrl-C (SIGINT). Listening starts with this call, not with the first poll.
 pub(super) fn shutdown() -> io::Result<impl Future<Output = ()>> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
@@ -17,16 +17,16 @@ pub(super) fn shutdown() -> io::Result<impl Future<Output = ()>> {
     })
 }
 
-/// SIGHUP, by which service managers ask for a reload.
+/// SIGHUP, which service managers send to request a reload.
 pub(super) struct Reload(Signal);
 
 impl Reload {
-    /// Listening begins with this call.
+    /// Starts listening immediately.
     pub(super) fn listen() -> io::Result<Self> {
         Ok(Self(signal(SignalKind::hangup())?))
     }
 
-    /// Waits for the next one; `false` when there will be none any more.
+    /// Waits for the next signal; `false` if there can be no more.
     pub(super) async fn asked(&mut self) -> bool {
         self.0.recv().await.is_some()
     }

@@ -1,11 +1,11 @@
-//! Which addresses lie outside: everything else is refused to outgoing requests unless configuration names it.
+//! Classifies addresses as public. Outgoing requests to all other addresses are refused unless the configuration allows them.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use url::{Host, Url};
 
-/// Whether an address is a public one: not private, loopback, link-local, shared, multicast, documentation or reserved
-/// (IANA special-purpose registries; RFC 6890).
+/// Whether an address is public: not private, loopback, link-local, shared, multicast, documentation or reserved (IANA
+/// special-purpose registries; RFC 6890).
 #[must_use]
 pub fn is_public(address: IpAddr) -> bool {
     match address {
@@ -43,8 +43,8 @@ fn is_public_v6(address: Ipv6Addr) -> bool {
     is_global_unicast && !is_documentation && !is_teredo_or_benchmark
 }
 
-/// What speaks against sending requests to a configured URL.
-/// Invariant: what is sent travels encrypted, and to an address outside, unless its entry says otherwise.
+/// The errors of a configured URL for outgoing requests.
+/// Invariant: requests are encrypted and go to public addresses, unless the URL's entry allows otherwise.
 pub(super) fn outgoing_faults(url: &Url, allow_private_addresses: bool) -> Vec<&'static str> {
     let mut faults = Vec::new();
     if url.scheme() != "https" && !(url.scheme() == "http" && allow_private_addresses) {
@@ -68,7 +68,7 @@ pub(super) fn outgoing_faults(url: &Url, allow_private_addresses: bool) -> Vec<&
     faults
 }
 
-/// The IPv4 address inside a mapped, translated (`64:ff9b::/96`) or 6to4 (`2002::/16`) one.
+/// The IPv4 address embedded in a mapped, translated (`64:ff9b::/96`) or 6to4 (`2002::/16`) address.
 fn embedded_v4(address: Ipv6Addr) -> Option<Ipv4Addr> {
     let segments = address.segments();
     let joined = |high: u16, low: u16| Ipv4Addr::from((u32::from(high) << 16) | u32::from(low));

@@ -1,5 +1,5 @@
-//! `[auth]`: whether callers must say who they are, and how strictly that is checked.
-//! Not here: the callers themselves, which are [`super::clients`]; and the checking, which is [`crate::auth`].
+//! `[auth]`: whether callers must authenticate, and how strictly tokens are checked.
+//! Not here: the callers ([`super::clients`]), and the checks ([`crate::auth`]).
 
 use std::time::Duration;
 
@@ -15,49 +15,49 @@ use super::error::SectionError;
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AuthConfig {
-    /// Whether callers must authenticate; absent: as soon as a client is configured.
+    /// Whether callers must authenticate. Default: required if a client is configured.
     pub mode: Option<AuthMode>,
-    /// Whether discovery too takes a token.
+    /// Whether discovery also requires a token.
     pub protect_discovery: bool,
-    /// How far a caller's clock may be off.
+    /// Tolerance for a caller's clock.
     #[serde(deserialize_with = "duration::deserialize")]
     pub leeway: Duration,
-    /// The longest time between a token's `iat` and its `exp`.
+    /// Maximum time between a token's `iat` and its `exp`.
     #[serde(deserialize_with = "duration::deserialize")]
     pub max_token_lifetime: Duration,
-    /// The most used tokens of one issuer remembered in memory.
+    /// Maximum number of used tokens per issuer kept in memory.
     pub replay_capacity: std::num::NonZeroUsize,
-    /// PostgreSQL database that several instances remember used tokens in; absent: in memory.
+    /// PostgreSQL database where several instances share used tokens. Default: in memory.
     pub replay_url: Option<SecretString>,
-    /// Time limit of fetching a key set.
+    /// Timeout for fetching a key set.
     #[serde(deserialize_with = "duration::deserialize")]
     pub key_set_timeout: Duration,
-    /// The shortest time a key set is taken for fresh, whatever its server says.
+    /// Minimum time a key set counts as fresh, whatever its server says.
     #[serde(deserialize_with = "duration::deserialize")]
     pub key_set_min_age: Duration,
-    /// The longest.
+    /// Maximum time a key set counts as fresh.
     #[serde(deserialize_with = "duration::deserialize")]
     pub key_set_max_age: Duration,
-    /// How long after that it is used while its server is down.
+    /// How long a stale key set may be used while its server is down.
     #[serde(deserialize_with = "duration::deserialize")]
     pub key_set_max_stale: Duration,
-    /// The shortest time between two fetches that an unknown key or a failure causes.
+    /// Minimum interval between fetches caused by an unknown key or a failure.
     #[serde(deserialize_with = "duration::deserialize")]
     pub key_set_cooldown: Duration,
 }
 
-/// Whether callers must say who they are.
+/// Whether callers must authenticate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum AuthMode {
-    /// Every call brings a token of a configured client.
+    /// Every call needs a token of a configured client.
     Required,
-    /// Nobody is asked; the service then listens on a loopback address only.
+    /// Callers are not authenticated; the service then listens only on a loopback address.
     Development,
 }
 
 impl AuthConfig {
-    /// The mode, given the clients.
+    /// The effective mode for these clients.
     #[must_use]
     pub fn mode(&self, clients: &[ClientConfig]) -> AuthMode {
         self.mode.unwrap_or(if clients.is_empty() { AuthMode::Development } else { AuthMode::Required })
@@ -79,7 +79,7 @@ impl AuthConfig {
             faults.push(SectionError::new("key_set_min_age", "must not be longer than `auth.key_set_max_age`"));
         }
         if self.replay_url.as_ref().is_some_and(|url| !is_postgres(url.expose_secret())) {
-            // The URL may hold a password, so it is not quoted.
+            // The URL may contain a password, so it is not quoted.
             faults.push(SectionError::new("replay_url", "is not a URL such as `postgres://user@host/database`"));
         }
         faults

@@ -1,5 +1,5 @@
-//! `[[clients]]`: who may call, by which keys, and what is theirs.
-//! Not here: checking what a caller brings; see [`crate::auth`].
+//! `[[clients]]`: which clients may call, their keys, and their settings.
+//! Not here: authentication; see [`crate::auth`].
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -19,15 +19,15 @@ use super::{FhirServerConfig, PlanConfig, duration};
 #[serde(deny_unknown_fields)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a key of its own")]
 pub struct ClientConfig {
-    /// What it is called in logs and metrics.
+    /// Its name in logs and metrics.
     pub name: String,
     /// The `iss` of its tokens, byte for byte.
     pub iss: String,
-    /// The `sub` of its tokens, if that is to be checked.
+    /// The `sub` of its tokens, if it is to be checked.
     pub sub: Option<String>,
-    /// Where its keys are published, and the only `jku` accepted.
+    /// The URL of its key set, and the only `jku` accepted.
     pub jwks_uri: Option<JwksUri>,
-    /// A file with its keys, for a client that publishes none or cannot be reached. `jwks_uri` is then never asked.
+    /// A file with its keys, for a client whose key set is not published or not reachable. `jwks_uri` is then never fetched.
     pub jwks_file: Option<PathBuf>,
     /// Whether the host of `jwks_uri` may have a private, loopback or link-local address.
     #[serde(default)]
@@ -38,49 +38,49 @@ pub struct ClientConfig {
     /// The `aud` values accepted; empty: this service's own URLs.
     #[serde(default)]
     pub audiences: Vec<String>,
-    /// What tells its tenants apart.
+    /// What distinguishes its tenants.
     #[serde(default)]
     pub tenant: TenantRule,
-    /// The tenants accepted by the claim; empty: any.
+    /// The accepted values of the tenant claim; empty: any.
     #[serde(default)]
     pub tenants: Vec<String>,
-    /// The names of the `[[fhir_servers]]` that its calls may name.
+    /// The names of the `[[fhir_servers]]` that its calls may use.
     #[serde(default)]
     pub fhir_servers: Vec<String>,
-    /// How answers are to be written for it.
+    /// The dialect of its responses.
     #[serde(default)]
     pub dialect: Dialect,
     /// Whether its users have an app for documentation forms (Da Vinci DTR).
     #[serde(default = "yes")]
     pub dtr: bool,
-    /// Whether its calls are judged and kept, and answered with no card at all.
+    /// Whether its calls are evaluated and recorded, but answered without cards.
     #[serde(default)]
     pub shadow: bool,
-    /// Whether it carries out system actions.
+    /// Whether it executes system actions.
     #[serde(default = "yes")]
     pub system_actions: bool,
-    /// In place of `crd.strict`.
+    /// Overrides `crd.strict`.
     pub strict: Option<bool>,
-    /// What it knows the order for conservative therapy by, where that is not the policy's code.
+    /// Its code for the conservative therapy order, if not the policy's.
     pub therapy_order_code: Option<String>,
-    /// A CSV file of its local codes, each with what it stands for.
+    /// A CSV file that maps its local codes to standard ones.
     pub code_map: Option<PathBuf>,
-    /// Canonical URLs that its EHR keeps the documentation form under, beside the policy's own.
+    /// Canonical URLs of the documentation form in its EHR, in addition to the policy's own.
     #[serde(default)]
     pub form_canonicals: Vec<String>,
-    /// The id of the plan it is answered for; absent: the one of the member's Coverage.
+    /// The id of the plan it is answered for. Default: the plan of the member's Coverage.
     pub plan: Option<String>,
-    /// In place of `auth.max_token_lifetime`.
+    /// Overrides `auth.max_token_lifetime`.
     #[serde(default, deserialize_with = "duration::deserialize_optional")]
     pub max_token_lifetime: Option<Duration>,
-    /// In place of `limits.client_calls_per_second`.
+    /// Overrides `limits.client_calls_per_second`.
     pub calls_per_second: Option<NonZeroU32>,
-    /// The DNS names of which its TLS client certificate must bear one; empty: none is asked for.
+    /// DNS names, one of which its TLS client certificate must be valid for; empty: no certificate is required.
     #[serde(default)]
     pub certificate_names: Vec<String>,
 }
 
-/// The algorithms a token may be signed with: none that shares a secret (RFC 7518, section 3).
+/// The accepted signature algorithms; none uses a shared secret (RFC 7518, section 3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 pub enum SigningAlgorithm {
     /// ECDSA, P-256 and SHA-256.
@@ -101,33 +101,33 @@ pub enum SigningAlgorithm {
     PS512,
 }
 
-/// What tells a client's tenants apart.
+/// What distinguishes a client's tenants.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum TenantRule {
-    /// The FHIR server that a call names.
+    /// The FHIR server of a call.
     #[default]
     FhirServer,
-    /// The token's `tenant` claim, which must be there.
+    /// The token's `tenant` claim, which is required.
     Claim,
 }
 
-/// How answers are written for a client.
+/// How responses are written for a client.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Dialect {
-    /// As the specification says.
+    /// According to the specification.
     #[default]
     Standard,
-    /// As Epic shows cards.
+    /// For Epic's display of cards.
     Epic,
-    /// As HL7's br-provider reads answers.
+    /// For HL7's br-provider, as it parses responses.
     BrProvider,
-    /// As the CDS Hooks sandbox shows cards.
+    /// For the CDS Hooks sandbox's display of cards.
     Sandbox,
 }
 
-/// The address of a key set, with the text it was written as: a `jku` is compared with that byte for byte.
+/// The URL of a key set, with its original text: a `jku` is compared with that byte for byte.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct JwksUri {
     text: String,
@@ -135,13 +135,13 @@ pub struct JwksUri {
 }
 
 impl JwksUri {
-    /// As it was written.
+    /// The original text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.text
     }
 
-    /// As it is fetched.
+    /// The parsed URL.
     #[must_use]
     pub fn url(&self) -> &Url {
         &self.url
@@ -173,7 +173,7 @@ pub(super) struct Surroundings<'c> {
     pub(super) client_certificates: bool,
 }
 
-/// The faults of every entry, by its place.
+/// The errors of every entry, by its index.
 pub(super) fn validate_clients(clients: &[ClientConfig], around: &Surroundings<'_>) -> Vec<SectionError> {
     let mut faults = Vec::new();
     let (mut names, mut issuers) = (BTreeSet::new(), BTreeSet::new());
@@ -205,7 +205,7 @@ impl ClientConfig {
             }
             return;
         };
-        // With a file the address is compared and never asked.
+        // With a file, the URL is only compared and never fetched.
         if self.jwks_file.is_some() {
             return;
         }
@@ -249,7 +249,7 @@ impl ClientConfig {
     }
 }
 
-/// What is wrong with canonical URLs of the form: they are compared as text, so one that is no URL would never match.
+/// The errors of the form's canonical URLs. They are compared as text, so an invalid URL would never match.
 pub(super) fn canonical_faults(canonicals: &[String]) -> impl Iterator<Item = String> {
     let bad = canonicals.iter().filter(|canonical| Url::parse(canonical).is_err() || canonical.trim() != canonical.as_str());
     bad.map(|canonical| format!("`{canonical}` is not an absolute URL"))

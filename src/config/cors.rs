@@ -1,12 +1,12 @@
 //! `[cors]`: which web origins may call from a browser.
-//! Not here: the headers that say so; see [`crate::http`].
+//! Not here: the CORS headers; see [`crate::http`].
 
 use serde::Deserialize;
 use url::Url;
 
 use super::error::SectionError;
 
-/// Who may call from a browser.
+/// Which origins may call from a browser.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CorsConfig {

@@ -1,5 +1,5 @@
-//! `[crd]`: what of Da Vinci CRD is a plan's own choice.
-//! Not here: how answers are written ([`crate::cds_hooks`]), nor what a single client can do ([`super::clients`]).
+//! `[crd]`: the choices that Da Vinci CRD leaves to a plan.
+//! Not here: writing responses ([`crate::crd`]), and the capabilities of a client ([`super::clients`]).
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -9,13 +9,13 @@ use serde::{Deserialize, Deserializer};
 
 use super::error::SectionError;
 
-/// How Da Vinci CRD is spoken.
+/// The settings for Da Vinci CRD.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CrdConfig {
-    /// Whether a call without a Coverage that can be judged is refused, as CRD 2.2 asks, instead of answered with cards alone.
+    /// Whether to refuse a call without a usable Coverage, as CRD 2.2 requires, instead of answering with cards only.
     pub strict: bool,
-    /// The version of the guide for a call that names none.
+    /// The version of the guide for a call that states none.
     pub default_version: CrdRelease,
     /// The hooks offered in discovery.
     pub hooks: Vec<HookName>,
@@ -35,7 +35,7 @@ impl CrdConfig {
     }
 }
 
-/// A version of the guide, by its first two parts.
+/// A version of the guide, major and minor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CrdRelease {
     /// CRD 2.0.1.
@@ -62,7 +62,7 @@ impl<'de> Deserialize<'de> for CrdRelease {
     }
 }
 
-/// A variable of the environment that holds `2.2` is a number by the time it is read.
+/// Also accepts a number: `2.2` from an environment variable arrives as one.
 struct ReleaseVisitor;
 
 impl Visitor<'_> for ReleaseVisitor {
@@ -81,7 +81,7 @@ impl Visitor<'_> for ReleaseVisitor {
     }
 }
 
-/// A hook that can be offered.
+/// A hook that the service can offer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum HookName {
@@ -89,18 +89,18 @@ pub enum HookName {
     OrderSign,
     /// Orders are being chosen.
     OrderSelect,
-    /// Signed orders are sent to who is to carry them out.
+    /// Signed orders are sent to the performer.
     OrderDispatch,
     /// Appointments are being booked.
     AppointmentBook,
-    /// A patient arrives: answered with nothing to say.
+    /// A patient arrives; answered without cards.
     EncounterStart,
-    /// A patient leaves: answered with nothing to say.
+    /// A patient leaves; answered without cards.
     EncounterDischarge,
 }
 
 impl HookName {
-    /// Its name on the wire.
+    /// Its name in requests and discovery.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {

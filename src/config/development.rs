@@ -1,4 +1,4 @@
-//! `[development]`: how answers are written where nobody is asked who they are, with the keys of `[[clients]]`.
+//! `[development]`: the client settings used when callers are not authenticated, with the keys of `[[clients]]`.
 //! Not here: what each key means; see [`super::clients`].
 
 use std::path::PathBuf;
@@ -9,7 +9,7 @@ use super::clients::{Dialect, canonical_faults, no_such_plan};
 use super::error::SectionError;
 use super::{AuthMode, PlanConfig};
 
-/// What stands in for a client's entry in development mode. An absent key is as in an entry of `[[clients]]`.
+/// Replaces a client's entry in development mode. An absent key has the same default as in `[[clients]]`.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DevelopmentConfig {

@@ -1,20 +1,20 @@
-//! Spans of time as people write them: `"250ms"`, `"4s"`, `"2m"`, `"24h"`.
-//! Not here: calendar lengths (weeks, months), which belong to the policy.
+//! Durations in text form: `"250ms"`, `"4s"`, `"2m"`, `"24h"`.
+//! Not here: calendar periods (weeks, months), which belong to the policy.
 
 use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, de::Error};
 
-/// No time of this program is longer, and none reaches past what a date can hold.
+/// Upper bound for every duration, so that adding one to a date cannot overflow.
 const LONGEST: Duration = Duration::from_hours(366 * 24);
 
-/// For `#[serde(deserialize_with)]`: a whole, positive number directly followed by `ms`, `s`, `m` or `h`.
+/// For `#[serde(deserialize_with)]`: parses a positive integer directly followed by `ms`, `s`, `m` or `h`.
 pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
     let text = String::deserialize(deserializer)?;
     parse(&text).ok_or_else(|| D::Error::custom(format_args!("`{text}` is not a time such as \"250ms\", \"4s\", \"2m\" or \"24h\"")))
 }
 
-/// As [`deserialize`], for a key that may be absent.
+/// Like [`deserialize`], for a key that may be absent.
 pub(super) fn deserialize_optional<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
     deserialize(deserializer).map(Some)
 }

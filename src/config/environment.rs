@@ -1,10 +1,10 @@
-//! The environment as a layer: `SIJ_CDS__SECTION__KEY`. The variables are passed in, so that tests need no process state.
-//! Not here: any other use of the environment; there is none.
+//! The environment layer: `SIJ_CDS__SECTION__KEY`. The variables are passed in, so that tests need no process state.
+//! Not here: other uses of the environment; there are none.
 
 use figment::value::{Dict, Map, Value};
 use figment::{Metadata, Profile, Provider};
 
-/// What every variable of ours begins with.
+/// The prefix of all our variables.
 pub const ENVIRONMENT_PREFIX: &str = "SIJ_CDS__";
 
 /// The variables that begin with [`ENVIRONMENT_PREFIX`], nested as sections and keys.
@@ -38,13 +38,13 @@ fn insert(sections: &mut Dict, name: &str, value: Value) {
         return;
     };
     let section = sections.entry(section.to_owned()).or_insert_with(|| Value::from(Dict::new()));
-    // Else the section itself was given as a variable: that is the fault to report.
+    // Otherwise the section itself was set as a variable, which is the error to report.
     if let Value::Dict(_, keys) = section {
         keys.insert(key.to_owned(), value);
     }
 }
 
-/// Numbers, booleans and lists are recognized as TOML writes them; anything else is text.
+/// Parses numbers, booleans and lists as in TOML; anything else is a string.
 fn value_of(text: &str) -> Value {
     match text.parse::<Value>() {
         Ok(value) => value,
@@ -52,7 +52,7 @@ fn value_of(text: &str) -> Value {
     }
 }
 
-/// The variable that sets `key`. One variable holds all that lies within a key.
+/// The variable that sets `key`. One variable contains everything nested within a key.
 pub(super) fn variable_for(key: &str) -> String {
     let outer: Vec<&str> = key.split('.').take(2).collect();
     format!("{ENVIRONMENT_PREFIX}{}", outer.join("__").to_ascii_uppercase())

@@ -1,5 +1,5 @@
-//! Why a configuration is refused, naming the key and where it was set.
-//! Not here: what each section demands; see its `validate`.
+//! Why a configuration is refused, with the key and where it was set.
+//! Not here: each section's rules; see its `validate`.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -14,26 +14,26 @@ pub enum ConfigError {
     Unreadable {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The underlying error.
         source: std::io::Error,
     },
     /// One or more keys are unknown, of the wrong type or out of range.
     #[error("{}", listed(faults))]
     Invalid {
-        /// Every fault found, at least one.
+        /// All faults found; never empty.
         faults: Vec<InvalidSetting>,
     },
 }
 
-/// One thing wrong with the configuration.
+/// One error in the configuration.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{}: {message}", .origin.in_words(key))]
 pub struct InvalidSetting {
-    /// The key, as `section.key`; empty when a file is not TOML at all.
+    /// The key, as `section.key`; empty if a file is not valid TOML.
     pub key: String,
     /// The layer that set it.
     pub origin: Origin,
-    /// What is wrong, and what would be right.
+    /// What is wrong, and what would be valid.
     pub message: String,
 }
 
@@ -51,7 +51,7 @@ pub enum Origin {
 }
 
 impl Origin {
-    /// The key and the layer it was set in. A file that is not TOML has no key.
+    /// Names the key and its layer. A file that is not valid TOML has no key.
     fn in_words(&self, key: &str) -> String {
         match self {
             Self::Default => format!("`{key}` in the defaults"),
@@ -63,7 +63,7 @@ impl Origin {
     }
 }
 
-/// What a section's `validate` finds: the key within the section, and what is wrong with it.
+/// An error found by a section's `validate`: the key within the section, and what is wrong.
 pub(super) struct SectionError {
     pub(super) key: &'static str,
     pub(super) message: String,

@@ -1,4 +1,4 @@
-//! `[fhir]` and `[[fhir_servers]]`: the only FHIR servers ever contacted, and what each may cost.
+//! `[fhir]` and `[[fhir_servers]]`: the only FHIR servers the service contacts, and the limits on fetching.
 //! Not here: fetching; see [`crate::fhir`].
 
 use std::collections::BTreeSet;
@@ -12,24 +12,24 @@ use super::addresses::outgoing_faults;
 use super::duration;
 use super::error::SectionError;
 
-/// Of a call's time, what fetching leaves for answering with what came.
+/// The part of a call's time that fetching leaves for computing the answer.
 pub const KEPT_FOR_ANSWERING: Duration = Duration::from_millis(500);
 
-/// What fetching may cost, whatever the server.
+/// The limits on fetching from any server.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FhirConfig {
-    /// Time for all queries of a call together.
+    /// Time limit for all queries of a call together.
     #[serde(deserialize_with = "duration::deserialize")]
     pub budget: Duration,
-    /// Time to connect.
+    /// Timeout for connecting.
     #[serde(deserialize_with = "duration::deserialize")]
     pub connect_timeout: Duration,
-    /// How often a query is asked in all, when the server is busy or fails.
+    /// Maximum number of attempts per query, if the server is busy or fails.
     pub attempts: NonZeroU32,
-    /// Calls in a row without any answer after which a server is left alone.
+    /// Consecutive calls without a response after which the circuit breaker opens.
     pub breaker_failures: NonZeroU32,
-    /// How long it is left alone.
+    /// How long the circuit breaker stays open.
     #[serde(deserialize_with = "duration::deserialize")]
     pub breaker_cooldown: Duration,
 }
@@ -38,25 +38,25 @@ pub struct FhirConfig {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FhirServerConfig {
-    /// What it is called in logs and metrics.
+    /// Its name in logs and metrics.
     pub name: String,
     /// Its base URL.
     pub base_url: Url,
-    /// Whether its host may have a private, loopback or link-local address, and be asked over plain http.
+    /// Whether its host may have a private, loopback or link-local address, and be contacted over plain http.
     #[serde(default)]
     pub allow_private_addresses: bool,
-    /// Entries asked for a page; absent: the server's own number.
+    /// Entries requested per page. Default: the server's own page size.
     pub page_size: Option<NonZeroU32>,
-    /// Most pages followed for one query.
+    /// Maximum number of pages read per query.
     #[serde(default = "default_pages")]
     pub max_pages: NonZeroUsize,
-    /// Most entries taken for one query.
+    /// Maximum number of entries read per query.
     #[serde(default = "default_entries")]
     pub max_entries: NonZeroUsize,
-    /// Most bytes taken for one query, after decompression.
+    /// Maximum number of bytes read per query, after decompression.
     #[serde(default = "default_bytes")]
     pub max_bytes: NonZeroUsize,
-    /// Whether it refuses every search parameter but the patient (and is then filtered here).
+    /// Whether it supports no search parameter except the patient; results are then filtered by this service.
     #[serde(default)]
     pub plain_queries: bool,
 }
@@ -78,7 +78,7 @@ fn default_bytes() -> NonZeroUsize {
 }
 
 impl FhirConfig {
-    /// Where nothing is ever fetched, the budget is not in the way of a shorter deadline.
+    /// Checks the budget only if there are servers, so that it does not limit the deadline of a service that fetches nothing.
     pub(super) fn validate(&self, deadline: Duration, servers: &[FhirServerConfig]) -> Vec<SectionError> {
         let mut faults = Vec::new();
         if self.budget.saturating_add(KEPT_FOR_ANSWERING) > deadline && !servers.is_empty() {
@@ -88,7 +88,7 @@ impl FhirConfig {
     }
 }
 
-/// The faults of every server entry, by its place.
+/// The errors of every server entry, by its index.
 pub(super) fn validate_servers(servers: &[FhirServerConfig]) -> Vec<SectionError> {
     let mut faults = Vec::new();
     let (mut names, mut bases) = (BTreeSet::new(), BTreeSet::new());

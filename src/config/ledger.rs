@@ -1,5 +1,5 @@
-//! `[ledger]`: where every call, answer and feedback is kept, and the keys it is sealed with.
-//! Not here: the keeping; see [`crate::ledger`].
+//! `[ledger]`: where every call, response and feedback is recorded, and the encryption keys.
+//! Not here: recording; see [`crate::ledger`].
 
 use std::num::NonZeroU32;
 use std::path::PathBuf;
@@ -13,7 +13,7 @@ use super::AuthMode;
 use super::duration;
 use super::error::SectionError;
 
-/// The longest name of an instance.
+/// Maximum length of an instance name.
 const MAX_INSTANCE_CHARS: usize = 100;
 
 /// The ledger.
@@ -22,28 +22,28 @@ const MAX_INSTANCE_CHARS: usize = 100;
 pub struct LedgerConfig {
     /// `sqlite:` and a file, a PostgreSQL URL, or `off`.
     pub url: SecretString,
-    /// File of keys, the one that seals first.
+    /// File of keys; the first one encrypts.
     pub keys_file: Option<PathBuf>,
     /// The same keys as text.
     pub keys: Option<SecretString>,
-    /// What this instance is called in its records.
+    /// The instance's name in its records.
     pub instance: String,
-    /// Where records go while PostgreSQL is away.
+    /// Where records are spooled while PostgreSQL is unavailable.
     pub spool_file: PathBuf,
-    /// How long an answer waits for its record.
+    /// How long a response waits for its record.
     #[serde(deserialize_with = "duration::deserialize")]
     pub write_timeout: Duration,
-    /// How long PostgreSQL may take for a batch of records.
+    /// Timeout for PostgreSQL to store a batch of records.
     #[serde(deserialize_with = "duration::deserialize")]
     pub database_timeout: Duration,
-    /// Records of refused callers a minute; more are counted together.
+    /// Records of refused callers per minute; further ones are only counted.
     pub refusals_per_minute: NonZeroU32,
 }
 
-/// Where the ledger is.
+/// The kind of ledger storage.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LedgerPlace {
-    /// Nowhere.
+    /// No ledger.
     Off,
     /// SQLite in this file.
     File(PathBuf),
@@ -52,7 +52,7 @@ pub enum LedgerPlace {
 }
 
 impl LedgerConfig {
-    /// Where the ledger is; `None` for a URL that is none of the three.
+    /// The kind of storage; `None` if the URL is none of the three.
     #[must_use]
     pub fn place(&self) -> Option<LedgerPlace> {
         let url = self.url.expose_secret();
@@ -71,9 +71,9 @@ impl LedgerConfig {
         let mut faults = Vec::new();
         let has_keys = self.keys.is_some() || self.keys_file.is_some();
         match self.place() {
-            // The URL may hold a password, so it is not quoted.
+            // The URL may contain a password, so it is not quoted.
             None => faults.push(SectionError::new("url", "is not `sqlite:FILE`, a URL such as `postgres://user@host/database`, or `off`")),
-            // Invariant: no answer to a client leaves unrecorded.
+            // Invariant: every response to a client is recorded.
             Some(LedgerPlace::Off) if mode == AuthMode::Required => {
                 faults.push(SectionError::new("url", "`off` is for development mode: where `[[clients]]` are answered, records are kept"));
             }

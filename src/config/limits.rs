@@ -1,18 +1,18 @@
-//! `[limits]`: how many calls are taken a second.
-//! Not here: how many at one time, which is [`super::ServerConfig`]; and the counting, which is [`crate::http`].
+//! `[limits]`: the rate limits.
+//! Not here: limits on concurrent calls ([`super::ServerConfig`]), and the enforcement ([`crate::http`]).
 
 use std::num::NonZeroU32;
 
 use serde::Deserialize;
 
-/// Rates of calls. Every value of these types is valid, so there is nothing to validate.
+/// The rate limits. Every value of these types is valid, so there is nothing to validate.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LimitsConfig {
-    /// Calls a second of all clients together; as many may come at once.
+    /// Calls per second of all clients together, which is also the burst size.
     pub calls_per_second: NonZeroU32,
-    /// Calls a second of one client; as many may come at once.
+    /// Calls per second of one client, which is also the burst size.
     pub client_calls_per_second: NonZeroU32,
-    /// Tokens with wrong signatures a minute from one address, after which it is not listened to for the rest of that minute.
+    /// Tokens with wrong signatures per minute from one address, after which it is blocked for the rest of that minute.
     pub wrong_signatures_per_minute: NonZeroU32,
 }

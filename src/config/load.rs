@@ -1,5 +1,5 @@
-//! The whole configuration, and what may be laid over its defaults.
-//! Not here: the sections and what each demands; nor how a fault finds its layer, which is [`super::stack`].
+//! The whole configuration, and the layers over its defaults.
+//! Not here: the sections and their rules, and attributing an error to its layer ([`super::stack`]).
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -21,23 +21,23 @@ const DEFAULTS: &str = include_str!("default.toml");
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
-    /// Where to listen, and limits.
+    /// Listen address, and limits.
     pub server: ServerConfig,
     /// The listener's certificate.
     pub tls: TlsConfig,
-    /// Rates of calls.
+    /// Rate limits.
     pub limits: LimitsConfig,
     /// Whether and how callers are authenticated.
     pub auth: AuthConfig,
-    /// Who may call.
+    /// The clients that may call.
     #[serde(default)]
     pub clients: Vec<ClientConfig>,
-    /// How everybody is answered in development mode.
+    /// The client settings of development mode.
     #[serde(default)]
     pub development: DevelopmentConfig,
     /// Browser origins.
     pub cors: CorsConfig,
-    /// How Da Vinci CRD is spoken.
+    /// Settings for Da Vinci CRD.
     pub crd: CrdConfig,
     /// The health plan.
     pub plan: PlanConfig,
@@ -46,24 +46,24 @@ pub struct Config {
     pub plans: Vec<PlanConfig>,
     /// Where policies come from.
     pub policy: PolicyConfig,
-    /// What fetching may cost.
+    /// The limits on fetching.
     pub fhir: FhirConfig,
     /// The FHIR servers that may be contacted.
     #[serde(default)]
     pub fhir_servers: Vec<FhirServerConfig>,
     /// The SMART app, and the EHRs it is registered with.
     pub smart: SmartConfig,
-    /// Where calls and answers are kept.
+    /// Where calls and responses are recorded.
     pub ledger: LedgerConfig,
     /// The log.
     pub log: LogConfig,
-    /// Who may read the figures.
+    /// Who may read the metrics.
     pub metrics: MetricsConfig,
     /// Where traces go.
     pub traces: TracesConfig,
 }
 
-/// What is laid over the embedded defaults, later fields over earlier ones.
+/// The layers over the embedded defaults; later fields override earlier ones.
 #[derive(Clone, Debug, Default)]
 pub struct Layers {
     /// The file given by `--config`.
@@ -74,7 +74,7 @@ pub struct Layers {
     pub overrides: Overrides,
 }
 
-/// The command-line options that replace keys.
+/// The command-line options that override keys.
 #[derive(Clone, Debug, Default)]
 pub struct Overrides {
     /// `--listen`, for `server.listen`.
@@ -84,20 +84,20 @@ pub struct Overrides {
 }
 
 impl Config {
-    /// Reads the defaults, the file at `path` if given, and the process's environment.
+    /// Loads the defaults, the file at `path` if given, and the process's environment.
     ///
     /// # Errors
     ///
-    /// [`ConfigError`] when the file cannot be read, or any key is unknown, of the wrong type or out of range.
+    /// [`ConfigError`] if the file cannot be read, or any key is unknown, of the wrong type or out of range.
     pub fn load(path: Option<&Path>) -> Result<Self, ConfigError> {
         Self::layered(Layers::of_process(path, Overrides::default()))
     }
 
-    /// Reads the defaults and `layers`.
+    /// Loads the defaults and `layers`.
     ///
     /// # Errors
     ///
-    /// [`ConfigError`] as for [`Config::load`], with every layer's faults.
+    /// [`ConfigError`] as for [`Config::load`], with the errors of every layer.
     pub fn layered(layers: Layers) -> Result<Self, ConfigError> {
         let mut stack = Stack::default();
         stack.add(Origin::Default, &Toml::string(DEFAULTS));
@@ -123,7 +123,7 @@ impl Layers {
     /// The layers of a running process: `file` if given, its environment, and `overrides`.
     #[must_use]
     pub fn of_process(file: Option<&Path>, overrides: Overrides) -> Self {
-        // Names and values that are not Unicode cannot be ours: no key and no value of the reference needs them.
+        // Skip names and values that are not Unicode: no key and no value of ours needs them.
         let environment = std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
         Self { file: file.map(Path::to_path_buf), environment: environment.collect(), overrides }
     }

@@ -1,4 +1,4 @@
-//! `[log]`: the form and fineness of the log.
+//! `[log]`: the format and level of the log.
 //! Not here: what is logged; see [`crate::telemetry`].
 
 use serde::Deserialize;
@@ -7,33 +7,33 @@ use serde::Deserialize;
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LogConfig {
-    /// One JSON object a line, or text.
+    /// One JSON object per line, or text.
     pub format: LogFormat,
-    /// The finest level written of this program's own messages.
+    /// The most verbose level of this program's own messages.
     pub level: LogLevel,
 }
 
-/// How a log line is written.
+/// The format of a log line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum LogFormat {
-    /// One JSON object a line.
+    /// One JSON object per line.
     Json,
     /// One line of text, for people.
     Text,
 }
 
-/// How fine a log is.
+/// The verbosity of the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum LogLevel {
-    /// Faults of ours only.
+    /// Only failures of this service.
     Error,
-    /// And refusals under load.
+    /// Also refused calls, and failures of other systems.
     Warn,
-    /// And a line a call.
+    /// Also a line per call.
     Info,
-    /// And health checks.
+    /// Also health checks and reads of `/metrics`.
     Debug,
     /// Everything.
     Trace,

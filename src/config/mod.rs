@@ -1,5 +1,5 @@
-//! Configuration: one file a section, layered from embedded defaults, a file, the environment and the command line.
-//! `default.toml` is the reference: every key, its unit and its default. Not here: what the settings do.
+//! Configuration: one file per section, layered from embedded defaults, a file, the environment and the command line.
+//! `default.toml` is the reference: every key, its unit and its default. Not here: the effect of the settings.
 
 mod addresses;
 mod auth;

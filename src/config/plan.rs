@@ -1,5 +1,5 @@
-//! `[plan]` and `[[plans]]`: who the health plan is, whom it insures, and how it presents itself.
-//! Not here: coverage rules, which are the policy's; see `cds-hooks/policies`.
+//! `[plan]` and `[[plans]]`: the health plan's identity, its members, and its presentation.
+//! Not here: coverage rules, which belong to the policy; see `cds-hooks/policies`.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -16,34 +16,34 @@ use super::prior_authorization::PriorAuthorization;
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PlanConfig {
-    /// What clients refer to it by. Each of `[[plans]]` has one.
+    /// The id that clients refer to it by. Required in `[[plans]]`.
     pub id: Option<String>,
-    /// The card's source label when no Coverage names the insurer.
+    /// The card's source label if no Coverage names the insurer.
     pub name: String,
-    /// The published policy, to link from cards.
+    /// The published policy that cards link to.
     pub policy_url: Option<PolicyUrl>,
-    /// What Coverages call its payer by.
+    /// Identifiers of its payer in Coverages.
     #[serde(default)]
     pub payer_identifiers: Vec<PayerIdentifier>,
-    /// What Coverages name its payer, compared without regard to case and spacing.
+    /// Names of its payer in Coverages, compared without regard to case and spacing.
     #[serde(default)]
     pub payer_names: Vec<String>,
-    /// The lines of business it answers for; absent: all.
+    /// The lines of business it covers. Default: all.
     pub lines_of_business: Option<Vec<LineOfBusiness>>,
-    /// Which services need prior authorization; absent: nothing is said of it.
+    /// Which services need prior authorization. Default: responses do not mention it.
     pub prior_authorization: Option<PriorAuthorization>,
-    /// What the authorization numbers it issues begin with.
+    /// The prefix of the authorization numbers it issues.
     #[serde(default = "default_prefix")]
     pub authorization_prefix: String,
-    /// Whom to ask about an answer.
+    /// Contact for questions about a response.
     pub contact: Option<PlanContact>,
 }
 
-/// The address of a published policy, an http or https URL, in which `{section}` may stand for a section of it.
+/// The URL of a published policy, http or https, in which `{section}` is a placeholder for a section.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PolicyUrl(String);
 
-/// How a Coverage calls a payer: `system|value`.
+/// A payer's identifier in a Coverage: `system|value`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct PayerIdentifier(String);
 
@@ -59,7 +59,7 @@ pub enum LineOfBusiness {
     Medicare,
 }
 
-/// Whom to ask about an answer.
+/// Contact for questions about a response.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PlanContact {
@@ -81,14 +81,14 @@ fn default_prefix() -> String {
     "SIJ".to_owned()
 }
 
-/// The longest beginning of an authorization number, in letters.
+/// Maximum length of an authorization number's prefix, in characters.
 const MAX_PREFIX_CHARS: usize = 12;
 
 impl PolicyUrl {
-    /// What stands for a section.
+    /// The placeholder for a section.
     pub const SECTION: &str = "{section}";
 
-    /// As it was written.
+    /// The original text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -114,7 +114,7 @@ impl<'de> Deserialize<'de> for PolicyUrl {
 }
 
 impl PayerIdentifier {
-    /// As it was written: the system, a bar, the value.
+    /// The original text: the system, a bar, the value.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -187,7 +187,7 @@ impl PlanContact {
     }
 }
 
-/// The faults of every entry of `[[plans]]`, by its place. `first` is `[plan]`.
+/// The errors of every entry of `[[plans]]`, by its index. `first` is `[plan]`.
 pub(super) fn validate_plans(first: &PlanConfig, plans: &[PlanConfig]) -> Vec<SectionError> {
     let mut faults = Vec::new();
     let mut ids: BTreeSet<&str> = first.id.as_deref().into_iter().collect();
@@ -208,13 +208,13 @@ pub(super) fn validate_plans(first: &PlanConfig, plans: &[PlanConfig]) -> Vec<Se
     faults
 }
 
-/// The payers a plan says are its own, each with the key that says so.
+/// The payers a plan claims, each with the key that claims it.
 fn claims(plan: &PlanConfig) -> impl Iterator<Item = (&'static str, String)> {
     let identifiers = plan.payer_identifiers.iter().map(|identifier| ("payer_identifiers", identifier.0.clone()));
     identifiers.chain(plan.payer_names.iter().map(|name| ("payer_names", comparable_name(name))))
 }
 
-/// A payer's name without regard to case and spacing.
+/// Normalizes a payer's name for comparison without regard to case and spacing.
 #[must_use]
 pub fn comparable_name(name: &str) -> String {
     name.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase()

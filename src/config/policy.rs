@@ -1,5 +1,5 @@
-//! `[policy]`: where the policies come from.
-//! Not here: reading them; [`crate::app`] does.
+//! `[policy]`: the source of the policies.
+//! Not here: loading them; see [`crate::app`].
 
 use std::path::PathBuf;
 

@@ -1,5 +1,5 @@
-//! `prior_authorization` of a plan: what it asks for before a service, by billing code.
-//! Not here: when the policy is met, which is the policy's; see `cds-hooks/policies`.
+//! A plan's `prior_authorization`: its requirement before a service, by billing code.
+//! Not here: when the criteria are met, which belongs to the policy; see `cds-hooks/policies`.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PriorAuthorization {
-    /// Of every code that is not listed; absent: nothing is said of it.
+    /// For every unlisted code. Default: responses do not mention prior authorization.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub default: Option<Stance>,
     /// By billing code, without modifiers.
@@ -17,30 +17,30 @@ pub struct PriorAuthorization {
     pub codes: BTreeMap<String, Stance>,
 }
 
-/// What a plan asks for before a service, the least strict first.
+/// A plan's requirement before a service, least strict first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Stance {
     /// No prior authorization.
     NoAuth,
-    /// Prior authorization, which a service that the policy supports has herewith.
+    /// Prior authorization, which the response itself grants if the policy supports the service.
     Satisfied,
-    /// Prior authorization if certain things hold at the time of the service.
+    /// Prior authorization if certain conditions hold at the time of the service.
     Performpa,
-    /// Prior authorization, to be asked for.
+    /// Prior authorization, which must be requested.
     AuthNeeded,
 }
 
 impl PriorAuthorization {
-    /// What is asked for a service with these codes: the strictest of those that are listed, else the default.
-    /// A modifier, which stands behind a colon, is not part of a code.
+    /// The requirement for a service with these codes: the strictest of those listed, else the default. A modifier, which
+    /// follows a colon, is not part of a code.
     #[must_use]
     pub fn stance<'c>(&self, codes: impl IntoIterator<Item = &'c str>) -> Option<Stance> {
         let listed = codes.into_iter().filter_map(|code| self.codes.get(code.split(':').next().unwrap_or(code)));
         listed.max().copied().or(self.default)
     }
 
-    /// The codes that cannot be any order's.
+    /// The codes that no order can have.
     pub(super) fn unusable_codes(&self) -> impl Iterator<Item = &String> {
         self.codes.keys().filter(|code| code.trim() != code.as_str() || code.is_empty() || code.contains(':'))
     }

@@ -1,5 +1,5 @@
-//! `[server]`: where to listen, and the limits on size, time and number of calls.
-//! Not here: the code that holds them; see [`crate::http`].
+//! `[server]`: the listen address, and the limits on size, time and number of calls.
+//! Not here: enforcing the limits; see [`crate::http`].
 
 use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroUsize;
@@ -13,7 +13,7 @@ use super::duration;
 use super::error::SectionError;
 use super::{AuthMode, TlsConfig};
 
-/// The semaphore that counts calls cannot hold more than this by far; nor can a machine.
+/// Far below the capacity of the semaphore that counts calls, and far above what a machine can handle.
 const MAX_CONCURRENT_CALLS: usize = 65_536;
 
 /// The server's address and limits.
@@ -22,27 +22,27 @@ const MAX_CONCURRENT_CALLS: usize = 65_536;
 pub struct ServerConfig {
     /// Address and port to listen on; port 0 takes any free one.
     pub listen: SocketAddr,
-    /// Largest request body, in bytes.
+    /// Maximum size of a request body, in bytes.
     pub body_limit_bytes: NonZeroUsize,
-    /// Time limit of a whole call, reading its body included.
+    /// Time limit of a whole call, including reading its body.
     #[serde(deserialize_with = "duration::deserialize")]
     pub deadline: Duration,
-    /// Time limit for a request's head, and for an idle connection.
+    /// Timeout for a request's head, and for an idle connection.
     #[serde(deserialize_with = "duration::deserialize")]
     pub header_timeout: Duration,
-    /// How long calls in flight may go on after the order to shut down.
+    /// How long calls in flight may continue after a shutdown signal.
     #[serde(deserialize_with = "duration::deserialize")]
     pub shutdown_grace: Duration,
-    /// Calls worked on at one time.
+    /// Maximum number of concurrent calls.
     pub max_concurrent_calls: NonZeroUsize,
-    /// Connections held at one time; one more waits to be accepted.
+    /// Maximum number of open connections; further ones wait to be accepted.
     pub max_connections: NonZeroUsize,
-    /// Connections held at one time from one address, this machine's and the proxies' excepted; one more is closed.
+    /// Maximum number of open connections per address, except this machine and the proxies; further ones are closed.
     pub max_connections_per_address: NonZeroUsize,
-    /// Where callers reach this service, up to and without `/cds-services`.
+    /// The URL where callers reach this service, without `/cds-services`.
     pub public_url: Option<Url>,
-    /// The proxies that end TLS in front of this service. Where it speaks plain HTTP, nobody else is served on a
-    /// non-loopback address; and only their word is taken for the address of a caller.
+    /// The proxies that terminate TLS in front of this service. With plain HTTP on a non-loopback address, only they are
+    /// served, and only they are trusted to report a caller's address.
     pub trusted_proxies: Vec<IpNet>,
 }
 
@@ -63,7 +63,7 @@ impl ServerConfig {
                 format_args!("`{}` is not a loopback address, and without `[[clients]]` callers are not authenticated", self.listen);
             faults.push(SectionError::new("listen", message));
         }
-        // Invariant: no token and no patient data cross a network unencrypted by this service's leave.
+        // Invariant: no token or patient data crosses a network unencrypted, except between this service and its trusted proxies.
         if is_reachable && mode == AuthMode::Required && !tls.is_on() && self.trusted_proxies.is_empty() {
             let message = format_args!(
                 "`{}` is not a loopback address, and there is neither `tls.certificate_file` nor one of `server.trusted_proxies`",

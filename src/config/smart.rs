@@ -1,5 +1,5 @@
-//! `[smart]` and `[[smart.ehrs]]`: the EHRs whose users may open this service's SMART app, and how it is registered with each.
-//! Not here: launching it; see [`crate::auth::smart`].
+//! `[smart]` and `[[smart.ehrs]]`: the EHRs whose users may open the SMART app, and the app's registration with each.
+//! Not here: launching the app; see [`crate::auth::smart`].
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -16,8 +16,8 @@ use super::cors::is_origin;
 use super::error::SectionError;
 use super::{FhirServerConfig, PlanConfig, duration};
 
-/// What the app asks for where its entry names nothing else: the launch's patient, who the user is, and what the policy reads
-/// (SMART App Launch 2.2, "Scopes and Launch Context").
+/// The default scopes: the launch's patient, the user's identity, and the data the policy reads (SMART App Launch 2.2, "Scopes
+/// and Launch Context").
 const DEFAULT_SCOPES: [&str; 13] = [
     "launch",
     "openid",
@@ -34,19 +34,19 @@ const DEFAULT_SCOPES: [&str; 13] = [
     "patient/ServiceRequest.rs",
 ];
 
-/// The SMART app. Without any entry of `ehrs` it is off.
+/// The SMART app. It is off if `ehrs` is empty.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SmartConfig {
     /// How long an opened app may be used.
     #[serde(deserialize_with = "duration::deserialize")]
     pub session_lifetime: Duration,
-    /// The longest time between a launch and the EHR's answer to it.
+    /// Maximum time between a launch and the EHR's response.
     #[serde(deserialize_with = "duration::deserialize")]
     pub launch_lifetime: Duration,
-    /// The most apps open at one time, and the most launches under way.
+    /// Maximum number of open apps, and of pending launches.
     pub max_sessions: NonZeroUsize,
-    /// Time limit of each step with an EHR: its description, its keys, a token.
+    /// Timeout of each exchange with an EHR: its SMART configuration, its keys, a token.
     #[serde(deserialize_with = "duration::deserialize")]
     pub timeout: Duration,
     /// The private key that `private-key-jwt` signs with (PEM, PKCS #8): EC on P-384, or RSA.
@@ -60,44 +60,44 @@ pub struct SmartConfig {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct EhrConfig {
-    /// What it is called in logs.
+    /// Its name in logs.
     pub name: String,
-    /// The name of the `[[fhir_servers]]` entry whose base is the `iss` of its launches.
+    /// The name of the `[[fhir_servers]]` entry whose base URL is the `iss` of its launches.
     pub fhir_server: String,
-    /// What the EHR calls the app.
+    /// The app's client id at the EHR.
     pub client_id: String,
-    /// How the app proves to the EHR that it is the one registered.
+    /// How the app authenticates to the EHR.
     pub authentication: SmartAuthentication,
     /// A file with the secret, for `client-secret`.
     pub client_secret_file: Option<PathBuf>,
-    /// What is asked for, in SMART's second syntax.
+    /// The scopes to request, in SMART's version 2 syntax.
     #[serde(default = "default_scopes")]
     pub scopes: Vec<String>,
-    /// The origins of pages that may show the app in a frame.
+    /// The origins of pages that may embed the app in a frame.
     #[serde(default)]
     pub frame_ancestors: Vec<String>,
-    /// Where else than at the FHIR server's own host and port its authorization, token, key and issuer addresses may be.
+    /// Hosts allowed for its authorization, token, key and issuer URLs, besides the FHIR server's own host and port.
     #[serde(default)]
     pub hosts: Vec<HostAndPort>,
-    /// The id of the `[[plans]]` entry its users are answered for; absent: `[plan]`.
+    /// The id of the `[[plans]]` entry for its users. Default: `[plan]`.
     pub plan: Option<String>,
-    /// What its users' work is filed under in the ledger and figures; absent: its name.
+    /// The client name its users' work is recorded under in the ledger and metrics. Default: its name.
     pub client: Option<String>,
 }
 
-/// How the app proves who it is (SMART App Launch 2.2, "Client Authentication").
+/// How the app authenticates (SMART App Launch 2.2, "Client Authentication").
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum SmartAuthentication {
-    /// It does not; PKCE alone binds the code to the launch.
+    /// It does not; only PKCE binds the code to the launch.
     Public,
-    /// By a JWT signed with `smart.signing_key_file` (RFC 7523).
+    /// With a JWT signed with `smart.signing_key_file` (RFC 7523).
     PrivateKeyJwt,
-    /// By a secret (RFC 6749, section 2.3.1).
+    /// With a secret (RFC 6749, section 2.3.1).
     ClientSecret,
 }
 
-/// A host, and its port if that is not the scheme's own.
+/// A host, and its port if not the scheme's default.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HostAndPort {
     host: Host,
@@ -105,7 +105,7 @@ pub struct HostAndPort {
 }
 
 impl HostAndPort {
-    /// Whether an address is at this host and port.
+    /// Whether a URL is at this host and port.
     #[must_use]
     pub fn is_of(&self, url: &Url) -> bool {
         let default = if url.scheme() == "https" { 443 } else { 80 };
@@ -129,7 +129,7 @@ impl<'de> Deserialize<'de> for HostAndPort {
     }
 }
 
-/// `host` or `host:port`; read as the authority of a URL whose scheme has no port of its own.
+/// Parses `host` or `host:port` as the authority of an https URL. The port comes from the text: `Url` drops a default port.
 fn parse_host(text: &str) -> Option<HostAndPort> {
     let url = Url::parse(&format!("https://{text}/")).ok()?;
     let is_bare = url.path() == "/" && url.username().is_empty() && url.password().is_none() && !text.contains(['/', '?', '#', '\\', '@']);
@@ -138,7 +138,7 @@ fn parse_host(text: &str) -> Option<HostAndPort> {
 }
 
 impl EhrConfig {
-    /// What its users' work is filed under.
+    /// The client name its users' work is recorded under.
     #[must_use]
     pub fn client(&self) -> &str {
         self.client.as_deref().unwrap_or(&self.name)
@@ -230,7 +230,7 @@ impl EhrConfig {
     }
 }
 
-/// A scope is visible ASCII but quote and backslash (RFC 6749, section 3.3).
+/// A scope is visible ASCII except quote and backslash (RFC 6749, section 3.3).
 fn is_scope(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'"' && byte != b'\\')
 }

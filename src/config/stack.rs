@@ -1,4 +1,4 @@
-//! Lays one layer over another and names, for every fault, the layer it comes from.
+//! Merges the layers and attributes every error to the layer it comes from.
 //! Not here: which layers there are; see [`super::load`].
 
 use figment::error::Kind;
@@ -13,7 +13,7 @@ use super::{
 };
 use super::{clients, fhir, plan, smart};
 
-/// The layers so far, and what was wrong with them.
+/// The merged layers, and the errors found so far.
 #[derive(Default)]
 pub(super) struct Stack {
     merged: Figment,
@@ -22,8 +22,8 @@ pub(super) struct Stack {
 }
 
 impl Stack {
-    /// Lays `layer` on top. All below is complete and of the right types, so whatever cannot be read now is of this layer;
-    /// such a layer is left out, so that the faults of the next ones are found too.
+    /// Adds `layer` on top. The layers below are complete and well-typed, so any error is this layer's. An invalid layer is
+    /// skipped, so that errors in later ones are found too.
     pub(super) fn add(&mut self, origin: Origin, layer: &impl Provider) {
         let layer = Figment::from(layer);
         let merged = self.merged.clone().merge(&layer);
@@ -36,7 +36,7 @@ impl Stack {
         }
     }
 
-    /// The configuration of all layers, if every section is valid and no layer was at fault.
+    /// Returns the merged configuration if every layer and section is valid.
     pub(super) fn finish(mut self) -> Result<Config, ConfigError> {
         let config: Config = match self.merged.extract() {
             Ok(config) => config,
@@ -73,7 +73,7 @@ impl Stack {
         }
     }
 
-    /// The topmost layer that sets `key`, or the list its entry is of.
+    /// The topmost layer that sets `key`, or the list that contains its entry.
     fn origin_of(&self, key: &str) -> Origin {
         let list = key.rsplit_once('.').map_or(key, |(list, _)| list);
         let sets = |layer: &Figment| layer.find_value(key).is_ok() || layer.find_value(list).is_ok_and(|value| value.as_array().is_some());
@@ -103,7 +103,7 @@ fn launch_surroundings(config: &Config) -> smart::Surroundings<'_> {
     }
 }
 
-/// The first error of each section, else of the sections' names.
+/// The first error of each section, or an error in the section names.
 fn unreadable(figment: &Figment) -> Vec<figment::Error> {
     let sections = [
         section_error::<ServerConfig>(figment, "server"),
@@ -128,7 +128,7 @@ fn unreadable(figment: &Figment) -> Vec<figment::Error> {
     let of_sections: Vec<figment::Error> = sections.into_iter().flatten().collect();
     match figment.extract::<Config>() {
         Ok(_) => Vec::new(),
-        // A layer that cannot be read at all fails in every section alike: that is told once.
+        // A layer that cannot be read at all fails the same way in every section; report that once.
         Err(whole) if of_sections.is_empty() || whole.path.is_empty() => vec![whole],
         Err(_) => of_sections,
     }
@@ -140,11 +140,11 @@ fn section_error<Section: DeserializeOwned>(figment: &Figment, name: &str) -> Op
     Some(error)
 }
 
-/// As [`section_error`], for a list of blocks that may be absent.
+/// Like [`section_error`], for a list of tables that may be absent.
 fn list_error<Block: DeserializeOwned>(figment: &Figment, name: &str) -> Option<figment::Error> {
     figment.find_value(name).ok()?;
     let mut error = figment.extract_inner::<Vec<Block>>(name).err()?;
-    // The library puts the list's name at the end.
+    // figment appends the list's name to the path.
     error.path.retain(|part| part != name);
     error.path.insert(0, name.to_owned());
     Some(error)

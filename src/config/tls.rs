@@ -1,5 +1,5 @@
-//! `[tls]`: the certificate this service shows, and the certificates it may ask callers for.
-//! Not here: reading them; see [`crate::http`].
+//! `[tls]`: the service's certificate, and the client certificates it requests.
+//! Not here: loading them; see [`crate::http`].
 
 use std::path::PathBuf;
 
@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::error::SectionError;
 
-/// TLS of the service's own listener. With nothing set it speaks plain HTTP.
+/// TLS of the service's own listener. Without settings it speaks plain HTTP.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TlsConfig {
@@ -15,7 +15,7 @@ pub struct TlsConfig {
     pub certificate_file: Option<PathBuf>,
     /// Its private key (PEM).
     pub private_key_file: Option<PathBuf>,
-    /// Authorities of the certificates that callers may show (PEM); absent: none is asked for.
+    /// CAs for client certificates (PEM). Default: no client certificate is requested.
     pub client_ca_file: Option<PathBuf>,
 }
 

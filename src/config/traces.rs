@@ -1,18 +1,18 @@
-//! `[traces]`: where the spans of calls are sent, and of how many calls.
-//! Not here: the sending; see [`crate::telemetry`].
+//! `[traces]`: where the spans of calls are exported, and for which share of calls.
+//! Not here: exporting them; see [`crate::telemetry`].
 
 use serde::Deserialize;
 use url::Url;
 
 use super::error::SectionError;
 
-/// Where traces go.
+/// The settings for exporting traces.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TracesConfig {
-    /// A collector's address for OTLP over HTTP; absent: nothing is sent.
+    /// The collector's URL for OTLP over HTTP. Default: nothing is exported.
     pub endpoint: Option<Url>,
-    /// The share of calls that are traced, 0 to 1, where the caller's own trace does not decide.
+    /// The share of calls that are traced, 0 to 1, unless the caller's own trace decides.
     pub sample_ratio: f64,
 }
 
@@ -22,7 +22,7 @@ impl TracesConfig {
         if self.endpoint.is_some() && !cfg!(feature = "opentelemetry") {
             faults.push(SectionError::new("endpoint", "this program was built without traces; build it with `--features opentelemetry`"));
         }
-        // It is not quoted: it may hold a password.
+        // The URL may contain a password, so it is not quoted.
         if self.endpoint.as_ref().is_some_and(|url| !is_plain(url)) {
             faults.push(SectionError::new("endpoint", "must be http or https, without user, query or fragment"));
         }

@@ -1,5 +1,5 @@
-//! The members of a JSON object, some of which have been passed already: those come first, from their raw text, and the
-//! rest follow as they stream by.
+//! The members of a JSON object that has been read in part: yields the buffered members first, from their raw text, then
+//! streams the rest.
 
 use std::vec;
 
@@ -8,10 +8,10 @@ use serde_json::value::RawValue;
 
 use super::text::Text;
 
-/// A member that was passed.
+/// A buffered member: its key and raw value.
 pub(super) type BufferedEntry<'a> = (Text<'a>, &'a RawValue);
 
-/// An object whose first members have been passed.
+/// An object whose first members are buffered.
 pub(super) struct BufferedMap<'a, A> {
     passed: vec::IntoIter<BufferedEntry<'a>>,
     value: Option<&'a RawValue>,

@@ -1,5 +1,5 @@
-//! Reading the chart with the value sets of one policy version: conditions and allergies, and what all facts are read
-//! by. Not here: Procedures ([`super::procedures`]), drugs ([`super::medication`]), findings and scores
+//! Reads the chart with the value sets of one policy version: conditions, allergies, and the context for reading all
+//! facts. Not here: Procedures ([`super::procedures`]), drugs ([`super::medication`]), findings and scores
 //! ([`super::observations`]), orders ([`super::orders`]) and the form ([`super::form`]).
 
 use std::borrow::Cow;
@@ -22,27 +22,27 @@ pub(crate) struct ChartReader<'e, 'a> {
     pub policy: &'e Policy,
     pub record: &'e Record<'a>,
     pub subject: PatientMatcher<'e>,
-    /// What references can name.
+    /// The resources that references can name.
     pub(super) indices: Indices<'e, 'a>,
-    /// The client's own codes, where it has any.
+    /// The client's local codes, if any.
     pub local_codes: Option<&'e LocalCodes>,
-    /// Further canonical URLs of the documentation form.
+    /// Additional canonical URLs of the documentation form.
     pub form_canonicals: &'e [String],
     /// The patient's full date of birth.
     pub birth_date: Option<NaiveDate>,
 }
 
-/// What a client's configuration says of reading its charts.
+/// A client's configuration for reading its charts.
 #[derive(Clone, Debug, Default)]
 pub struct ReadingOptions {
-    /// Its own codes, where it has any.
+    /// The client's local codes, if any.
     pub local_codes: Option<Arc<LocalCodes>>,
-    /// Further canonical URLs of the documentation form.
+    /// Additional canonical URLs of the documentation form.
     pub form_canonicals: Arc<[String]>,
 }
 
 impl ReadingOptions {
-    /// Those of a client that has no codes and forms of its own.
+    /// The options of a client without local codes or forms.
     #[must_use]
     pub fn none() -> &'static Self {
         static NONE: LazyLock<ReadingOptions> = LazyLock::new(ReadingOptions::default);
@@ -71,7 +71,7 @@ impl<'a> ChartReader<'_, 'a> {
         self.record.conditions.iter().filter_map(|condition| self.condition(condition)).collect()
     }
 
-    /// How many Conditions of this patient cannot be read.
+    /// The number of unreadable Conditions of this patient.
     pub(crate) fn unreadable_conditions(&self) -> usize {
         let unread = self.record.unread.iter().filter(|unread| unread.kind == "Condition");
         unread.filter(|unread| self.subject.is(unread.subject().as_ref())).count()
@@ -120,21 +120,21 @@ impl<'a> ChartReader<'_, 'a> {
     }
 }
 
-/// FHIR's codes of Condition.clinicalStatus, the active ones first: of several codings the first of these decides.
+/// FHIR's codes for `Condition.clinicalStatus`, active ones first. If there are several codings, the first match here decides.
 const CONDITION_STATUSES: [&str; 6] = ["active", "recurrence", "relapse", "inactive", "remission", "resolved"];
 
-/// How many of them are active.
+/// The number of active codes in [`CONDITION_STATUSES`].
 const ACTIVE_STATUSES: usize = 3;
 
-/// FHIR's codes of AllergyIntolerance.clinicalStatus.
+/// FHIR's codes for `AllergyIntolerance.clinicalStatus`.
 const ALLERGY_STATUSES: [&str; 3] = ["active", "inactive", "resolved"];
 
-/// Refuted or entered in error.
+/// Whether a verification status is refuted or entered in error.
 fn is_retracted(status: Option<&ConceptView<'_>>) -> bool {
     clinical_status(status, &["refuted", "entered-in-error"]).is_some()
 }
 
-/// Which of the known codes a status has, the first known one first. Where no coding has a code, its text is read as one.
+/// The first known code that a status has. If no coding has a code, the text is read as one.
 fn clinical_status<'k>(status: Option<&ConceptView<'_>>, known: &[&'k str]) -> Option<&'k str> {
     let status = status?;
     let codes: Vec<&str> = status.codings().map(|coding| coding.code().trim()).filter(|code| !code.is_empty()).collect();
@@ -157,7 +157,7 @@ fn is_active(condition: &ConditionView<'_>) -> bool {
     !has_abated && status.is_none_or(is_active)
 }
 
-/// Whether each of its categories, of which there is one at least, is that of a visit's diagnosis.
+/// Whether there is at least one category, and every category is `encounter-diagnosis`.
 fn is_encounter_diagnosis(condition: &ConditionView<'_>) -> bool {
     let is_one =
         |category: &ConceptView<'_>| category.codings().any(|coding| coding.code().trim().eq_ignore_ascii_case("encounter-diagnosis"));

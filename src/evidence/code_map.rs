@@ -1,47 +1,47 @@
-//! A client's own codes, each with the standard coding it stands for.
-//! Not here: reading the file that lists them ([`crate::app`]).
+//! A client's local codes, mapped to standard codings.
+//! Not here: reading the mapping file ([`crate::app`]).
 
 use std::collections::HashMap;
 
 use crate::policy::{Side, ValueSet};
 
-/// A client's local codes. A mapped coding counts as both: itself and what it stands for.
+/// A client's local codes. A mapped coding counts both as itself and as what it maps to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LocalCodes {
     by_system: HashMap<String, HashMap<String, Mapped>>,
 }
 
-/// What a local code stands for.
+/// What a local code maps to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Mapped {
     /// The standard system and code.
     pub coding: Option<(String, String)>,
-    /// The side that the local code names.
+    /// The side that the local code specifies.
     pub side: Option<Side>,
-    /// A value set of the policy that the code is in, beside those of the standard coding.
+    /// A policy value set that contains the code, in addition to those of the standard coding.
     pub value_set: Option<ValueSet>,
 }
 
 impl LocalCodes {
-    /// Adds a code; `false` if it is there already.
+    /// Adds a code, replacing an existing one. Returns `false` if the code was already present.
     pub fn add(&mut self, system: &str, code: &str, mapped: Mapped) -> bool {
         let codes = self.by_system.entry(system_key(system).to_owned()).or_default();
         codes.insert(code_key(code), mapped).is_none()
     }
 
-    /// Whether it has no code.
+    /// Whether there are no codes.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.by_system.is_empty()
     }
 
-    /// How many codes it has.
+    /// The number of codes.
     #[must_use]
     pub fn len(&self) -> usize {
         self.by_system.values().map(HashMap::len).sum()
     }
 
-    /// Every code with its system, sorted. Systems are without a slash at their end, codes in lower case.
+    /// Every code with its system, sorted. Systems have no trailing slash; codes are in lower case.
     #[must_use]
     pub fn entries(&self) -> Vec<(&str, &str, &Mapped)> {
         let of_system = |(system, codes)| {
@@ -54,7 +54,7 @@ impl LocalCodes {
         entries
     }
 
-    /// What a local code stands for. Codes are compared without case.
+    /// What a local code maps to. Codes are case-insensitive.
     #[must_use]
     pub fn find(&self, system: &str, code: &str) -> Option<&Mapped> {
         self.by_system.get(system_key(system))?.get(&code_key(code))

@@ -1,5 +1,5 @@
-//! What codes and words say: value sets, the side, the region.
-//! A code decides; words are looked at only where no code does. Not here: which resource says it.
+//! Classifies codes and words: value sets, side, region.
+//! A code takes precedence; words count only if no code decides. Not here: reading the resources that contain them.
 
 use std::borrow::Cow;
 use std::collections::{BTreeSet, HashSet};
@@ -12,35 +12,35 @@ use super::resource::view;
 use super::views::{CodingView, ConceptView, ConditionView, ExtensionView, ReferenceView};
 use crate::policy::{BillingLine, Label, Lookup, Membership, OrderKind, Phrases, Side, SystemKind, ValueSet, Words};
 
-/// What a concept is, by the policy's value sets.
+/// A concept, classified by the policy's value sets.
 #[derive(Debug, Default)]
 pub(crate) struct Coded<'a> {
     pub sets: Membership,
     pub label: Label<'a>,
-    /// The side that modifiers behind its codes name.
+    /// The side that modifiers appended to its codes name.
     pub side: Side,
     /// Whether a coding is in CPT, HCPCS, SNOMED CT or ICD-10-PCS.
     pub has_procedure_system: bool,
     /// Whether a coding is in ICD-10-CM or SNOMED CT.
     pub has_diagnosis_system: bool,
-    /// Whether a coding has a code in one of the procedure systems, or in none.
+    /// Whether a coding has a code in a procedure system, or a code without a system.
     pub has_procedure_code: bool,
 }
 
-/// Where a coding stands.
+/// The kind of element that contains a coding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum CodeUse {
-    /// The code of an order or a Procedure, which needs no system.
+    /// The code of an order or a Procedure; it needs no system.
     Procedure,
-    /// Anything else.
+    /// Any other element.
     Other,
 }
 
-/// The sides that a resource names, by where it names them.
+/// The side that a resource names.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct NamedSide {
     pub side: Side,
-    /// Whether body sites and modifiers name different ones.
+    /// Whether body sites and modifiers name different sides.
     pub is_contradictory: bool,
 }
 
@@ -50,7 +50,7 @@ pub(crate) struct SideParts<'r, 'a> {
     pub code: Option<&'r ConceptView<'a>>,
     pub body_sites: &'r [ConceptView<'a>],
     pub extensions: &'r [ExtensionView<'a>],
-    /// What the modifiers behind its codes name.
+    /// The side that modifiers appended to its codes name.
     pub by_code: Side,
 }
 
@@ -61,11 +61,11 @@ pub(crate) struct RegionParts<'r, 'a> {
     pub reason_codes: &'r [ConceptView<'a>],
     pub reason_references: &'r [ReferenceView<'a>],
     pub contained: &'r [&'a RawValue],
-    /// A drug is given for pain and inflammation wherever they are.
+    /// Whether the resource is a drug; for drugs, pain and inflammation count as an indication in any region.
     pub is_drug: bool,
 }
 
-/// The value sets whose codes name the region of the joint.
+/// The value sets whose codes name the joint's region.
 const REGION_SETS: [ValueSet; 5] = [
     ValueSet::SacroiliacJointStructure,
     ValueSet::LowBackRegion,
@@ -78,7 +78,7 @@ const SIDE_SETS: [(ValueSet, Side); 3] =
     [(ValueSet::SideLeft, Side::Left), (ValueSet::SideRight, Side::Right), (ValueSet::SideBoth, Side::Both)];
 
 impl<'a> ChartReader<'_, 'a> {
-    /// What a coding is, by itself and by the client's map of local codes.
+    /// Looks up a coding, both directly and through the client's local code map.
     pub(crate) fn lookup(&self, coding: &CodingView<'a>, code_use: CodeUse) -> Lookup {
         let sets = &self.policy.value_sets;
         let own = match code_use {
@@ -95,7 +95,7 @@ impl<'a> ChartReader<'_, 'a> {
         self.local_codes.and_then(|map: &LocalCodes| map.find(coding.system(), coding.code()))
     }
 
-    /// The value sets of a concept's codings, its words, and the side its modifiers name.
+    /// Classifies a concept: its codings' value sets, its label, and the side its modifiers name.
     pub(crate) fn coded(&self, concept: Option<&ConceptView<'a>>, code_use: CodeUse) -> Coded<'a> {
         let mut coded = Coded::default();
         let Some(concept) = concept else { return coded };
@@ -118,7 +118,7 @@ impl<'a> ChartReader<'_, 'a> {
         coded
     }
 
-    /// The side that a coding's own modifiers, or the client's map, name.
+    /// The side that a coding's own modifiers or the client's local code map name.
     fn side_of_coding(&self, coding: &CodingView<'a>, code_use: CodeUse) -> Side {
         let mapped = self.mapped(coding).and_then(|mapped| mapped.side).unwrap_or_default();
         if code_use == CodeUse::Other && coding.system().trim().is_empty() {
@@ -128,7 +128,7 @@ impl<'a> ChartReader<'_, 'a> {
         modifiers.fold(mapped, |side, modifier| side.joined(self.policy.side_of_modifier(modifier)))
     }
 
-    /// The side of an order, a Procedure or a finding: by its body sites, by modifiers, or else by words.
+    /// The side of an order, a Procedure or a finding: from body sites and modifiers or, failing both, from words.
     pub(crate) fn named_side(&self, parts: SideParts<'_, 'a>) -> NamedSide {
         let by_site = self.side_of_body_sites(parts.body_sites);
         let by_modifier = parts.by_code.joined(self.side_of_extensions(&parts));
@@ -150,7 +150,7 @@ impl<'a> ChartReader<'_, 'a> {
         })
     }
 
-    /// The side that modifiers in extensions name: of the resource, its code, or the code's codings.
+    /// The side that modifiers name in extensions of the resource, its code, or the code's codings.
     fn side_of_extensions(&self, parts: &SideParts<'_, 'a>) -> Side {
         let of_code = parts.code.into_iter().flat_map(|code| code.extension.iter().flatten());
         let of_codings = parts.code.into_iter().flat_map(ConceptView::codings).flat_map(|coding| coding.extension.iter().flatten());
@@ -176,29 +176,29 @@ impl<'a> ChartReader<'_, 'a> {
         })
     }
 
-    /// Whether one of the body sites is the sacroiliac joint, by its code.
+    /// Whether a body site's code is the sacroiliac joint.
     pub(crate) fn is_joint_site(&self, body_sites: &[ConceptView<'a>]) -> bool {
         let mut codings = body_sites.iter().flat_map(ConceptView::codings);
         codings.any(|coding| self.lookup(coding, CodeUse::Other).sets.has(ValueSet::SacroiliacJointStructure))
     }
 
-    /// Whether a text of the code or of a body site has one of the phrases.
+    /// Whether a text of the code or of a body site contains one of the phrases.
     pub(crate) fn says(phrases: &Phrases, code: Option<&ConceptView<'a>>, body_sites: &[ConceptView<'a>]) -> bool {
         code.into_iter().chain(body_sites).flat_map(words).any(|words| phrases.are_in(&words))
     }
 
-    /// Whether code or body site names the sacroiliac joint, by its code or in words.
+    /// Whether a body site's code, or the words of the code or a body site, name the sacroiliac joint.
     fn names_joint(&self, code: Option<&ConceptView<'a>>, body_sites: &[ConceptView<'a>]) -> bool {
         self.is_joint_site(body_sites) || Self::says(&self.policy.words.sacroiliac_joint, code, body_sites)
     }
 
-    /// Whether it is an injection of the joint: by its code, or by the code of a joint injection with the joint named.
+    /// Whether this is an injection of the joint, by its own code, or by a joint injection code together with the joint's name.
     pub(crate) fn is_injection(&self, sets: Membership, code: Option<&ConceptView<'a>>, body_sites: &[ConceptView<'a>]) -> bool {
         sets.has(ValueSet::SijInjection) || (sets.has(ValueSet::JointInjection) && self.names_joint(code, body_sites))
     }
 
-    /// Whether it is a radiofrequency neurotomy of the joint: by its code, or by one of nerve destruction with the joint
-    /// named, or by the code of an unlisted procedure with the joint and radiofrequency in words.
+    /// Whether this is a radiofrequency neurotomy of the joint: by its own code, by a nerve destruction code together with
+    /// the joint's name, or by an unlisted procedure code together with the joint's name and radiofrequency in words.
     pub(crate) fn is_neurotomy(&self, sets: Membership, code: Option<&ConceptView<'a>>, body_sites: &[ConceptView<'a>]) -> bool {
         sets.has(ValueSet::SijRadiofrequencyNeurotomy)
             || (sets.has(ValueSet::NerveDestruction) && self.names_joint(code, body_sites))
@@ -207,7 +207,7 @@ impl<'a> ChartReader<'_, 'a> {
                 && Self::says(&self.policy.words.radiofrequency, code, body_sites))
     }
 
-    /// What is ordered, as far as the policy decides it. What is both is a neurotomy.
+    /// The kind of order, or `None` if the policy does not decide it. An order that is both kinds is a neurotomy.
     pub(crate) fn kind(&self, sets: Membership, code: Option<&ConceptView<'a>>, body_sites: &[ConceptView<'a>]) -> Option<OrderKind> {
         if self.is_neurotomy(sets, code, body_sites) {
             Some(OrderKind::Neurotomy)
@@ -216,7 +216,7 @@ impl<'a> ChartReader<'_, 'a> {
         }
     }
 
-    /// Whether an entry says itself that it is for another region or reason.
+    /// Whether a resource states that it is for another region or reason, and not also for this one.
     pub(crate) fn is_elsewhere(&self, parts: RegionParts<'_, 'a>) -> bool {
         let mut makes_statement = false;
         let sites = parts.body_sites.iter().map(|site| self.statement(site, true, parts.is_drug));
@@ -237,7 +237,7 @@ impl<'a> ChartReader<'_, 'a> {
         makes_statement && !is_here
     }
 
-    /// Each Condition that references name: in the record, or contained in the resource that refers to it.
+    /// Calls `read` with each referenced Condition, in the record or contained in the referring resource.
     pub(crate) fn each_condition(
         &self,
         references: &[ReferenceView<'a>],
@@ -255,12 +255,12 @@ impl<'a> ChartReader<'_, 'a> {
         }
     }
 
-    /// What a Condition of this patient is.
+    /// The code of a Condition, if it belongs to this patient.
     pub(crate) fn own_code<'c>(&self, condition: &'c ConditionView<'a>) -> Option<&'c ConceptView<'a>> {
         condition.code.as_ref().filter(|_| self.subject.is(condition.subject.as_ref()))
     }
 
-    /// Whether a concept speaks of the joint's region; `None` where it says nothing of any.
+    /// Whether a concept names the joint's region; `None` if it names no region.
     fn statement(&self, concept: &ConceptView<'a>, is_site: bool, is_drug: bool) -> Option<bool> {
         let mut names_code = false;
         let mut is_side_alone = true;
@@ -290,7 +290,7 @@ impl<'a> ChartReader<'_, 'a> {
 }
 
 impl BillingLine {
-    /// Which line of an injection its codes are; with both codes it counts as the physician's.
+    /// The billing line of an injection's codes. With both codes, it is the physician's (professional) line.
     pub(crate) fn from_sets(sets: Membership) -> Option<Self> {
         if sets.has(ValueSet::ProfessionalInjection) {
             Some(Self::Professional)
@@ -300,24 +300,24 @@ impl BillingLine {
     }
 }
 
-/// The words of a concept, text by text.
+/// The words of a concept, one item per text.
 pub(crate) fn words<'c>(concept: &'c ConceptView<'_>) -> impl Iterator<Item = Words> + 'c {
     let displays = concept.codings().filter_map(|coding| coding.display.as_ref());
     concept.text.iter().chain(displays).map(|text| Words::parse(text.as_str()))
 }
 
-/// Whether `#id` names a contained resource, whose own id some clients write with the `#` as well.
+/// Whether `#id` names a contained resource. Some clients include the `#` in the resource's own id as well.
 pub(crate) fn is_contained_as(reference: &str, id: &str) -> bool {
     reference.strip_prefix('#').is_some_and(|local| !id.is_empty() && local == id.strip_prefix('#').unwrap_or(id))
 }
 
-/// The id of a contained resource, as references name it behind their `#`.
+/// The id of a contained resource, without a leading `#`.
 pub(crate) fn local_id<'i>(id: Option<&'i super::text::Text<'_>>) -> &'i str {
     let id = text(id);
     id.strip_prefix('#').unwrap_or(id)
 }
 
-/// The words of a coding, with the concept's text where it has no display of its own.
+/// The label of a coding: its code, and its display or, failing that, the concept's text.
 pub(crate) fn label<'a>(coding: &CodingView<'a>, concept: &ConceptView<'a>) -> Label<'a> {
     let display = coding.display.as_ref().or(concept.text.as_ref());
     let code: Cow<'a, str> = id(coding.code.as_ref());

@@ -1,5 +1,5 @@
-//! The member's coverages as one: line of business and insurer.
-//! Not here: which Coverage an order is judged by; see [`super::member_coverage`].
+//! The line of business and insurer that all the member's coverages together give.
+//! Not here: which Coverage applies to an order; see [`super::member_coverage`].
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -15,15 +15,15 @@ use super::text::Text;
 use super::views::{ConceptView, CoverageView, OrganizationView, PayorView};
 use crate::policy::{Phrases, Plan, ValueSet, Words};
 
-/// What the coverage of an order says.
+/// The member's insurer.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Insurance<'a> {
-    /// The insurer's name, from the reference's display or the payor's Organization.
+    /// The insurer's name, from the payor reference's display or the payor's Organization.
     pub insurer: Option<Cow<'a, str>>,
 }
 
 impl<'a> ChartReader<'_, 'a> {
-    /// The coverages that count, those the orders name first, then by id.
+    /// The member's active insurance coverages: those the orders reference first, then by id.
     fn coverages(&self, drafts: &[DraftOrder<'a>]) -> Vec<&CoverageView<'a>> {
         let insurances = drafts.iter().flat_map(|draft| draft.view.insurance.iter().flatten());
         let named: HashSet<_> = insurances.filter_map(|insurance| id_in(text(insurance.reference.as_ref()), "Coverage")).collect();
@@ -36,7 +36,7 @@ impl<'a> ChartReader<'_, 'a> {
         coverages
     }
 
-    /// The line of business of the coverages that count. One of Medicare and one of Medicaid are both.
+    /// The line of business of the member's active insurance coverages. Medicare in one and Medicaid in another give both.
     pub(crate) fn plan(&self, drafts: &[DraftOrder<'a>]) -> Plan {
         let lines: Vec<Plan> = self.coverages(drafts).into_iter().map(|coverage| self.line_of_business(coverage)).collect();
         let has = |plan| lines.contains(&plan) || lines.contains(&Plan::MedicareAndMedicaid);
@@ -46,7 +46,7 @@ impl<'a> ChartReader<'_, 'a> {
         lines.into_iter().find(|line| *line != Plan::Unknown).unwrap_or_default()
     }
 
-    /// The line of business that a coverage's type tells by its codes, or else type and class in words.
+    /// The line of business, from the codes of a coverage's type or, failing that, from the words of its type and class.
     pub(super) fn line_of_business(&self, coverage: &CoverageView<'a>) -> Plan {
         let sets = self.coded(coverage.r#type.as_ref(), CodeUse::Other).sets;
         let by_code = plan_of(sets.has(ValueSet::PlanMedicare), sets.has(ValueSet::PlanMedicaid));
@@ -64,19 +64,19 @@ impl<'a> ChartReader<'_, 'a> {
         plan_of(says(&self.policy.words.medicare), says(&self.policy.words.medicaid))
     }
 
-    /// The insurer named by the first coverage that names one.
+    /// The insurer, from the first coverage that names one.
     pub(crate) fn insurance(&self, drafts: &[DraftOrder<'a>]) -> Insurance<'a> {
         let coverages = self.coverages(drafts);
         let payors = coverages.iter().flat_map(|coverage| coverage.payor.iter().flatten().map(move |payor| (*coverage, payor)));
         Insurance { insurer: payors.into_iter().find_map(|(coverage, payor)| self.insurer(coverage, payor)) }
     }
 
-    /// The reference's own words come first, so that an insurer they name need not be looked up.
+    /// The reference's display takes precedence, so that an insurer it names needs no search.
     fn insurer(&self, coverage: &CoverageView<'a>, payor: &PayorView<'a>) -> Option<Cow<'a, str>> {
         words(payor.display.as_ref()).or_else(|| self.with_organization(coverage, payor, |found| words(found.name.as_ref())).flatten())
     }
 
-    /// What `read` makes of the Organization that a payor refers to: one contained in the coverage, or one of the record.
+    /// Applies `read` to the Organization that a payor references: one contained in the coverage, or one in the record.
     pub(super) fn with_organization<T>(
         &self,
         coverage: &CoverageView<'a>,
@@ -92,7 +92,7 @@ impl<'a> ChartReader<'_, 'a> {
     }
 }
 
-/// Whether a coverage says that the patient pays: it is no insurer's (FHIR R4, coverage-selfpay).
+/// Whether the coverage type is self-pay, so that it is not insurance (FHIR R4, coverage-selfpay).
 pub(super) fn is_self_pay(r#type: &ConceptView<'_>) -> bool {
     r#type.codings().any(|coding| coding.system().trim().trim_end_matches('/') == SELF_PAY && coding.code().trim() == "pay")
 }
@@ -108,7 +108,7 @@ fn plan_of(is_medicare: bool, is_medicaid: bool) -> Option<Plan> {
     }
 }
 
-/// A name, if it says anything.
+/// A name, unless it is blank.
 pub(super) fn words<'a>(name: Option<&Text<'a>>) -> Option<Cow<'a, str>> {
     name.filter(|name| !name.as_str().trim().is_empty()).map(|name| name.0.clone())
 }

@@ -1,4 +1,4 @@
-//! Reading a QuestionnaireResponse to the documentation form: its answers by linkId, at any depth. An answer that cannot be read is as if absent.
+//! Reads a QuestionnaireResponse to the documentation form: its answers by linkId, at any depth. An unreadable answer is treated as absent.
 
 use chrono::{DateTime, Utc};
 
@@ -12,11 +12,11 @@ use crate::policy::{
     UncountedForm,
 };
 
-/// A response with this many questions of the form is an answer to it, whatever questionnaire it names.
+/// A response with at least this many of the form's questions is a response to it, whatever questionnaire it names.
 const MIN_KNOWN_QUESTIONS: usize = 2;
 
 impl<'a> ChartReader<'_, 'a> {
-    /// The forms that are finished, and those that do not count whatever the day.
+    /// The finished forms, and the forms that do not count on any date.
     pub(crate) fn forms(&self) -> (Vec<Form<'a>>, Vec<UncountedForm<'a>>) {
         let (mut forms, mut others) = (Vec::new(), Vec::new());
         for response in self.record.responses.iter().filter(|response| self.subject.is(response.subject.as_ref())) {
@@ -29,7 +29,7 @@ impl<'a> ChartReader<'_, 'a> {
         (forms, others)
     }
 
-    /// `None` for a response to something else, and for one that was withdrawn.
+    /// `None` for a response to another questionnaire, and for one entered in error.
     fn form(&self, response: &ResponseView<'a>, reference: &Reference<'a>) -> Result<Option<Form<'a>>, FormProblem> {
         let canonical = text(response.questionnaire.as_ref());
         let items = || response.item.iter().flatten().filter_map(|item| item.0.as_ref());
@@ -63,12 +63,12 @@ fn is_version_1(canonical: &str) -> bool {
     canonical.split_once('|').is_some_and(|(_, version)| version == "1" || version.starts_with("1."))
 }
 
-/// The instant of a dateTime with time and zone.
+/// The instant of a dateTime that has a time and a zone.
 pub(super) fn instant(text: &str) -> Option<DateTime<Utc>> {
     DateTime::parse_from_rfc3339(text).ok().map(|instant| instant.to_utc())
 }
 
-/// How many questions of the form a response has, at any depth, each once.
+/// The number of distinct form questions in a response, at any depth.
 fn known_questions<'i, 'a: 'i>(items: impl Iterator<Item = &'i ItemView<'a>>) -> usize {
     let mut known = Vec::new();
     for item in items {
@@ -105,7 +105,7 @@ impl Reader {
                 is_answered |= answers(below).next().is_some();
                 read_prior_injection(below, &mut injection);
             });
-            // A repetition in which nothing is answered says nothing, not even that there was an injection.
+            // A repetition without answers is not evidence of an injection.
             if is_answered {
                 self.answers.prior_injections.push(injection);
             }
@@ -120,7 +120,7 @@ impl Reader {
         self.read_items(below(item));
     }
 
-    /// The first answer that can be read stands.
+    /// Keeps the first readable answer to each question.
     fn read_answer(&mut self, question: Question, item: &ItemView<'_>) {
         let answers = &mut self.answers;
         match question {
@@ -170,7 +170,7 @@ fn answers<'i, 'a>(item: &'i ItemView<'a>) -> impl Iterator<Item = &'i AnswerVie
     item.answer.0.iter().flatten()
 }
 
-/// The items below an item, its own and its answers'.
+/// The child items of an item and of its answers.
 fn below<'i, 'a>(item: &'i ItemView<'a>) -> impl Iterator<Item = &'i ItemView<'a>> {
     item.item.0.iter().flatten().chain(answers(item).flat_map(|answer| answer.item.0.iter().flatten()))
 }
@@ -215,7 +215,7 @@ fn boolean(item: &ItemView<'_>) -> Option<bool> {
     first(item, |answer| answer.value_boolean.0.or_else(|| code(answer).and_then(yes_or_no)).or_else(|| string(answer).and_then(yes_or_no)))
 }
 
-/// Yes and no in words, as v2-0136 writes them, and as SNOMED CT codes them.
+/// Yes and no as words, as v2-0136 codes, and as SNOMED CT codes.
 fn yes_or_no(text: &str) -> Option<bool> {
     match text.to_ascii_lowercase().as_str() {
         "yes" | "true" | "y" | "373066001" => Some(true),
@@ -243,7 +243,7 @@ fn free_text(item: &ItemView<'_>) -> Option<String> {
     first(item, |answer| string(answer).filter(|text| !text.is_empty()).map(str::to_owned))
 }
 
-/// An option of a choice by its code, or by a text that is one.
+/// The option of a choice, by its code or by a string equal to a code.
 fn choice<T>(item: &ItemView<'_>, option: impl Fn(&str) -> Option<T>) -> Option<T> {
     let read = |text: &str| option(text.to_ascii_lowercase().as_str());
     first(item, |answer| code(answer).and_then(read).or_else(|| string(answer).and_then(read)))

@@ -1,5 +1,5 @@
-//! The record's Conditions, Medications and Organizations by what references can name them by, so that a reference is
-//! looked up and not searched for.
+//! Index of the record's Conditions, Medications, Organizations, Practitioners and their roles by id and `fullUrl`, so that
+//! resolving a reference is a hash lookup.
 
 use std::cell::OnceCell;
 use std::collections::{BTreeSet, HashMap, HashSet};
@@ -13,9 +13,9 @@ use super::resource::{Resource, view};
 use super::text::Text;
 use super::views::{ConceptView, ConditionView, MedicationView, OrganizationView, PractitionerRoleView, PractitionerView, ReferenceView};
 
-/// A resource that references can name: by its id, or by the address its Bundle gives it.
+/// A resource that references can name, by its id or by its Bundle entry's `fullUrl`.
 pub(super) trait Referable<'a> {
-    /// Its FHIR type.
+    /// The FHIR resource type.
     const KIND: &'static str;
 
     fn names(&self) -> [Option<&Text<'a>>; 2];
@@ -41,7 +41,7 @@ referable! {
     PractitionerRoleView = "PractitionerRole",
 }
 
-/// Resources of one type by their names.
+/// Resources of one type by id and `fullUrl`.
 #[derive(Debug)]
 pub(super) struct Index<'e, T> {
     by_id: HashMap<&'e str, Vec<&'e T>>,
@@ -63,21 +63,21 @@ impl<'e, 'a: 'e, T: Referable<'a>> Index<'e, T> {
         Self { by_id, by_url }
     }
 
-    /// The resources a reference names: relative or absolute, versioned or not, or by the address of a Bundle's entry.
+    /// The resources a reference names. It may be relative or absolute, versioned or not, or a Bundle entry's `fullUrl`.
     pub(super) fn named(&self, reference: &str) -> &[&'e T] {
         let found = id_in(reference, T::KIND).and_then(|id| self.by_id.get(id)).or_else(|| self.by_url.get(reference));
         found.map_or(&[], Vec::as_slice)
     }
 }
 
-/// The id in a reference to a resource of that type.
+/// The id in a reference to a resource of type `kind`.
 pub(super) fn id_in<'r>(reference: &'r str, kind: &str) -> Option<&'r str> {
     let unversioned = reference.split_once("/_history/").map_or(reference, |(reference, _)| reference);
     let (rest, id) = unversioned.rsplit_once('/')?;
     (!id.is_empty() && rest.rsplit('/').next() == Some(kind)).then_some(id)
 }
 
-/// Everything in a record that references can name. A type is gone through when the first reference to it is followed.
+/// Indices of all resources in a record that references can name. Each is built on first use.
 #[derive(Debug)]
 pub(super) struct Indices<'e, 'a> {
     record: &'e Record<'a>,
@@ -112,8 +112,8 @@ impl<'e, 'a> Indices<'e, 'a> {
         self.organizations.get_or_init(|| Index::new(self.record.organizations.iter()))
     }
 
-    /// Each concept that says what the performers of references are: a role's code and specialty, a practitioner's
-    /// qualification.
+    /// Calls `read` with each concept that describes the referenced performers: a role's code and specialty, a
+    /// practitioner's qualification and specialty.
     pub(super) fn each_performer(
         &self,
         references: &[ReferenceView<'a>],
@@ -144,7 +144,7 @@ fn each_of_role<'a>(role: &PractitionerRoleView<'a>, read: &mut impl FnMut(&Conc
 
 fn each_of_practitioner<'a>(practitioner: &PractitionerView<'a>, read: &mut impl FnMut(&ConceptView<'a>)) {
     let qualifications = practitioner.qualification.iter().flatten().filter_map(|qualification| qualification.code.as_ref());
-    // R4 defines no specialty here, but some clients send one.
+    // R4 defines no `Practitioner.specialty`, but some clients send it.
     qualifications.chain(practitioner.specialty.iter().flatten()).for_each(read);
 }
 

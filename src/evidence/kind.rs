@@ -1,4 +1,4 @@
-//! The resource types that the policy reads as lists, and what they are called.
+//! The resource types that the policy reads as lists, and their names.
 //! Not here: the lists themselves ([`super::record`]).
 
 /// The resource types the policy reads, in the order they are reported.
@@ -70,13 +70,13 @@ impl Kind {
         }
     }
 
-    /// The type of a name in an evaluation's `sources`.
+    /// The type with this name in an evaluation's `sources`.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.name() == name)
     }
 
-    /// The type of a FHIR resource type's name.
+    /// The type with this FHIR resource type name.
     #[must_use]
     pub fn from_resource_type(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.resource_type() == name)

@@ -1,5 +1,5 @@
-//! Elements whose type is not what FHIR gives them: of a list the nulls are absent, and within a dosage, a dispense
-//! request or a form's items a wrong type is as if absent. Anywhere else a wrong type makes its resource unreadable.
+//! Tolerance for elements of the wrong JSON type. A `null` in a list is dropped. A [`Lenient`] element of the wrong type, such
+//! as in a dosage, a dispense request or a form's items, is treated as absent. Elsewhere, a wrong type makes the resource unreadable.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -11,7 +11,7 @@ use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use super::text::Text;
 
-/// A list without its nulls.
+/// A list with its nulls dropped.
 #[derive(Debug)]
 pub(crate) struct List<T>(Vec<T>);
 
@@ -77,33 +77,33 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for ListVisitor<T> {
     }
 }
 
-/// What is read of a value of one JSON type; a value of any other type is `None`.
+/// A value that is `None` if it has the wrong JSON type.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Lenient<T>(pub Option<T>);
 
-/// A value that one JSON type, or more, gives.
+/// A value that one or more JSON types can represent.
 pub(crate) trait FromJson<'de>: Sized {
-    /// The value of a string.
+    /// Converts a string.
     fn from_text(_text: Text<'de>) -> Option<Self> {
         None
     }
 
-    /// The value of a number.
+    /// Converts a number.
     fn from_number(_number: f64) -> Option<Self> {
         None
     }
 
-    /// The value of a boolean.
+    /// Converts a boolean.
     fn from_bool(_holds: bool) -> Option<Self> {
         None
     }
 
-    /// The value of an object.
+    /// Converts an object.
     fn from_map<A: MapAccess<'de>>(map: A) -> Result<Option<Self>, A::Error> {
         IgnoredAny::deserialize(MapAccessDeserializer::new(map)).map(|_| None)
     }
 
-    /// The value of a list.
+    /// Converts an array.
     fn from_seq<A: SeqAccess<'de>>(mut seq: A) -> Result<Option<Self>, A::Error> {
         while seq.next_element::<IgnoredAny>()?.is_some() {}
         Ok(None)
@@ -128,7 +128,7 @@ impl FromJson<'_> for bool {
     }
 }
 
-/// The items of a list that are of the type asked for.
+/// Keeps the items of an array that convert to `T`.
 impl<'de, T: FromJson<'de>> FromJson<'de> for Vec<T> {
     fn from_seq<A: SeqAccess<'de>>(mut seq: A) -> Result<Option<Self>, A::Error> {
         let mut items = Self::new();

@@ -1,6 +1,6 @@
-//! Views of dosages, dispense requests, coverage classes and answers. What is malformed in one is absent, and the rest of
-//! its resource is still read.
-//! Not here: the resources they stand in ([`super::views`]).
+//! Views of dosages, dispense requests, coverage classes and answers. A malformed element is treated as absent, and the rest
+//! of the resource is still read.
+//! Not here: the resources that contain them ([`super::views`]).
 
 use std::marker::PhantomData;
 
@@ -124,7 +124,7 @@ lenient_views! {
     }
 }
 
-/// An object that matters only by being there, within a dosage.
+/// An object in a dosage of which only the presence matters.
 #[derive(Debug, Default)]
 pub(crate) struct EmptyView<'a>(PhantomData<&'a ()>);
 

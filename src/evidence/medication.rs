@@ -1,4 +1,4 @@
-//! From `MedicationStatement`s and `MedicationRequest`s to the days on which an NSAID was taken or prescribed.
+//! Extracts the days on which an NSAID was taken or prescribed from `MedicationStatement`s and `MedicationRequest`s.
 
 use chrono::NaiveDate;
 
@@ -75,7 +75,7 @@ impl<'a> ChartReader<'_, 'a> {
         Some(NsaidUse { reference, label, span: prescribed_span(request, status), prescribed: true })
     }
 
-    /// The drug's words, if it is an NSAID: by its own code, or that of the Medication it refers to.
+    /// The drug's label, if its own code or that of the Medication it references is an NSAID.
     fn nsaid(&self, drug: &Drug<'_, 'a>) -> Option<Label<'a>> {
         let coded = self.drug(drug)?;
         coded.sets.has(ValueSet::Nsaid).then(|| coded.label.by_name())
@@ -95,7 +95,7 @@ impl<'a> ChartReader<'_, 'a> {
     }
 }
 
-/// What a medication resource says it is about.
+/// The elements of a medication resource that identify the drug.
 struct Drug<'e, 'a> {
     concept: Option<&'e ConceptView<'a>>,
     reference: Option<&'e ReferenceView<'a>>,
@@ -106,7 +106,7 @@ fn first_dosage<'d, 'a>(dosages: &'d [Lenient<DosageView<'a>>]) -> Option<&'d Do
     dosages.first()?.0.as_ref()
 }
 
-/// Taken when needed, a drug was not taken each day.
+/// Whether the drug is taken as needed, which does not show daily use.
 fn is_as_needed(dosage: Option<&DosageView<'_>>) -> bool {
     dosage.is_some_and(|dosage| dosage.as_needed_boolean.0 == Some(true) || dosage.as_needed_codeable_concept.0.is_some())
 }
@@ -155,13 +155,13 @@ fn bounds_end<'p, 'a>(period: Option<&'p LenientPeriodView<'a>>) -> Option<&'p T
     period?.end.0.as_ref()
 }
 
-/// That many days from `start` on.
+/// A span of `days` days that begins on `start`.
 fn lasting(start: NaiveDate, days: i64) -> Span {
     let last = chrono::Duration::try_days(days - 1).and_then(|days| start.checked_add_signed(days));
     last.map_or(Span::Unproven, |last| Span::Days(start, last))
 }
 
-/// How many days the quantity dispensed lasts, by the first dosage.
+/// How many days the dispensed quantity lasts at the first dosage.
 fn dispensed_days(dispense: Option<&DispenseView<'_>>, dosage: Option<&DosageView<'_>>, status: &str) -> Option<i64> {
     let dispense = dispense?;
     let quantity = dispense.quantity.0.as_ref()?.value.0?;
@@ -169,7 +169,7 @@ fn dispensed_days(dispense: Option<&DispenseView<'_>>, dosage: Option<&DosageVie
     let dose = dosage?.dose_and_rate.0.as_ref()?.first()?.dose_quantity.0.as_ref()?.value.0?;
     let a_day = dose * times_a_day(dosage?)?;
     let days = quantity * (1.0 + repeats) / a_day;
-    // What comes out at a whole number must not lose a day to the rounding of a division.
+    // Division rounding must not cost a whole number of days a day.
     whole_days(days + 1e-9).map(|days| days.max(1)).filter(|_| a_day > 0.0 && quantity > 0.0)
 }
 
@@ -204,7 +204,7 @@ fn times_of_code(code: &str) -> Option<f64> {
     }
 }
 
-/// A duration in whole days, by its code, or else by its unit.
+/// A duration in whole days, by its code or, failing that, its unit.
 fn days(duration: Option<&LenientQuantityView<'_>>) -> Option<i64> {
     let duration = duration?;
     let unit = |text: Option<&Text<'_>>| days_in(text?.as_str());
@@ -212,7 +212,7 @@ fn days(duration: Option<&LenientQuantityView<'_>>) -> Option<i64> {
     whole_days(duration.value.0? * factor)
 }
 
-/// The days in a unit of UCUM, or in one written out.
+/// The days in a time unit, given as a UCUM code or in words.
 fn days_in(unit: &str) -> Option<f64> {
     match unit.trim().to_ascii_lowercase().as_str() {
         "d" | "day" | "days" => Some(1.0),
@@ -223,7 +223,7 @@ fn days_in(unit: &str) -> Option<f64> {
     }
 }
 
-/// A century is longer than any prescription; beyond it the number is a slip.
+/// Rounds down to whole days. `None` for more than 100 years, which no prescription lasts.
 fn whole_days(days: f64) -> Option<i64> {
     let days = days.floor();
     #[expect(clippy::cast_possible_truncation, reason = "the range is checked first")]

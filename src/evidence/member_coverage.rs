@@ -1,5 +1,5 @@
-//! The Coverage that an order is judged by, and what it tells of the payer.
-//! Not here: whose payer that is, which configuration says; nor the card's label ([`super::coverage`]).
+//! The Coverage that applies to an order, and its payer.
+//! Not here: matching the payer to the configured ones; nor the card's label ([`super::coverage`]).
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
@@ -18,42 +18,42 @@ use super::views::{CoverageView, IdentifierView, PayorView};
 use super::written::date;
 use crate::policy::{DateInterval, Plan};
 
-/// The Coverage that an order is judged by.
+/// The Coverage that applies to an order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CoverageFound<'a> {
-    /// The patient has none, or none of those that the order names.
+    /// The patient has no Coverage, or none that the order references.
     None,
-    /// The list could not be had, for this reason, and what came of it has none.
+    /// The list is incomplete or missing, for this reason, and the part that arrived has no applicable Coverage.
     Unavailable(&'static str),
-    /// Several are active, and nothing says which one counts: all of them by id, or none where they are more than anybody has.
+    /// Several are active, and nothing determines which one applies: all, sorted by reference; empty above `MAX_WEIGHED`.
     Several(Vec<MemberCoverage<'a>>),
-    /// This one. It is not active where none of them is.
+    /// The applicable Coverage. It is inactive only if the patient has no active one.
     One(MemberCoverage<'a>),
 }
 
 /// A Coverage of the patient.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MemberCoverage<'a> {
-    /// As the client writes it: the order's own reference, else `Coverage/{id}`.
+    /// The reference as the client writes it in the order, else `Coverage/{id}`.
     pub reference: Cow<'a, str>,
-    /// Its id; empty where a reference names it by another address.
+    /// The resource's id; empty if it has none.
     pub id: Cow<'a, str>,
-    /// Whether its status is active, or absent, and its period holds the day of service.
+    /// Whether its status is active or absent, and its period includes the date of service.
     pub is_active: bool,
     /// The last day of its period.
     pub period_end: Option<NaiveDate>,
-    /// Who pays.
+    /// The payors.
     pub payors: Vec<Payor<'a>>,
-    /// The first of them that is a resource of the client's: `Organization/p`.
+    /// The first payor reference to an Organization, such as `Organization/p`.
     pub payor_reference: Option<Cow<'a, str>>,
-    /// The line of business its type tells.
+    /// The line of business.
     pub line: Plan,
 }
 
-/// Who pays, as far as a Coverage tells it.
+/// A payor's identifiers and names.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Payor<'a> {
-    /// Those of the reference, then those of the Organization.
+    /// The reference's identifier, then the Organization's.
     pub identifiers: Vec<Identifier<'a>>,
     /// The reference's display, then the Organization's name.
     pub names: Vec<Cow<'a, str>>,
@@ -62,21 +62,21 @@ pub struct Payor<'a> {
 /// An identifier with its system.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identifier<'a> {
-    /// The system, or an empty text.
+    /// The system, or an empty string.
     pub system: Cow<'a, str>,
-    /// The value within it.
+    /// The value within the system.
     pub value: Cow<'a, str>,
 }
 
-/// More active coverages than anybody has: they are not weighed against each other.
+/// The maximum number of active coverages to choose from, far above what any patient has.
 const MAX_WEIGHED: usize = 50;
 
-/// A Coverage has one payor, seldom two; an Organization a few identifiers.
+/// Read limits, far above real data: a Coverage has 1 or 2 payors, an Organization a few identifiers.
 const MAX_PAYORS: usize = 10;
 const MAX_IDENTIFIERS: usize = 20;
 
 impl<'a> CoverageFound<'a> {
-    /// The same, or of several the one Coverage for which `counts`, if it is the only one.
+    /// Narrows [`Self::Several`] to the Coverage for which `counts` is true, if there is exactly one.
     #[must_use]
     pub fn narrowed(self, counts: impl Fn(&MemberCoverage<'a>) -> bool) -> Self {
         match self {
@@ -93,20 +93,20 @@ impl<'a> CoverageFound<'a> {
 }
 
 impl MemberCoverage<'_> {
-    /// What the payer is called, if the Coverage says so.
+    /// The payer's name, if known.
     #[must_use]
     pub fn payer_name(&self) -> Option<&str> {
         self.payors.iter().flat_map(|payor| &payor.names).next().map(Cow::as_ref)
     }
 }
 
-/// A Coverage of the patient that is looked at, under the reference it would be written by.
+/// A Coverage under consideration, and the reference to report for it.
 struct Candidate<'c, 'a> {
     view: &'c CoverageView<'a>,
     reference: Cow<'a, str>,
 }
 
-/// The coverages that an order names.
+/// The coverages that an order references.
 struct Insurances<'d, 'a> {
     by_address: HashMap<&'d str, &'d Text<'a>>,
     by_id: HashMap<&'d str, &'d Text<'a>>,
@@ -114,7 +114,7 @@ struct Insurances<'d, 'a> {
 }
 
 impl<'a> ChartReader<'_, 'a> {
-    /// The Coverage that an order for a day is judged by. Where the order names coverages, no other counts.
+    /// The Coverage that applies to an order on a day. If the order references coverages, only those count.
     pub(crate) fn coverage(&self, draft: &DraftOrder<'a>, on: NaiveDate) -> CoverageFound<'a> {
         let insurances = Insurances::from_draft(draft);
         let mut active: BTreeMap<Cow<'a, str>, &CoverageView<'a>> = BTreeMap::new();
@@ -138,7 +138,7 @@ impl<'a> ChartReader<'_, 'a> {
         }
     }
 
-    /// The patient's coverages: those the order names, or all where it names none.
+    /// The patient's coverages: those the order references, or all if it references none.
     fn candidates<'c>(&'c self, insurances: &'c Insurances<'c, 'a>) -> impl Iterator<Item = Candidate<'c, 'a>> {
         let counts =
             |view: &&CoverageView<'a>| text(view.status.as_ref()) != "entered-in-error" && self.subject.is(view.beneficiary.as_ref());
@@ -188,13 +188,13 @@ impl<'d, 'a> Insurances<'d, 'a> {
         Self { by_address, by_id, contained }
     }
 
-    /// The reference by which the order names a coverage of the record.
+    /// The order's reference to a coverage of the record.
     fn named(&self, view: &CoverageView<'a>) -> Option<&'d Text<'a>> {
         let by_address = view.full_url.as_ref().and_then(|address| self.by_address.get(address.as_str()));
         by_address.or_else(|| self.by_id.get(text(view.id.as_ref()))).copied()
     }
 
-    /// Whether any is named: by its type, within the order, or by the address of an entry.
+    /// Whether the order references a coverage: by type and id, as a contained resource, or by an entry's `fullUrl`.
     fn names_one(&self, coverages: &[CoverageView<'a>]) -> bool {
         !self.by_id.is_empty()
             || self.by_address.keys().any(|reference| is_no_other_types(reference))
@@ -202,19 +202,19 @@ impl<'d, 'a> Insurances<'d, 'a> {
     }
 }
 
-/// Whether a reference can be a Coverage's: one that names a type names another, or it would have been found by its id.
+/// Whether a reference can name a Coverage. `by_id` has those with type `Coverage`; any other typed reference names another type.
 fn is_no_other_types(reference: &str) -> bool {
     reference.starts_with('#') || reference.starts_with("urn:")
 }
 
 impl Candidate<'_, '_> {
-    /// Of coverages that are not active the latest is the one to speak of.
+    /// The sort key of inactive coverages; the highest, which ends latest, is reported.
     fn rank(&self) -> (Option<NaiveDate>, &str) {
         (last_day(self.view), &self.reference)
     }
 }
 
-/// The coverages contained in the order that it names as `#id`.
+/// The coverages contained in the order that it references as `#id`.
 fn contained<'a>(draft: &DraftOrder<'a>, named: &HashMap<&str, &Text<'a>>) -> Vec<CoverageView<'a>> {
     if !named.keys().any(|reference| reference.starts_with('#')) {
         return Vec::new();
@@ -228,18 +228,18 @@ fn contained<'a>(draft: &DraftOrder<'a>, named: &HashMap<&str, &Text<'a>>) -> Ve
     coverages.filter(|coverage| named.contains_key(local(coverage).as_ref())).collect()
 }
 
-/// How the order that contains it names it.
+/// The reference to a contained coverage within its order.
 fn local<'a>(view: &CoverageView<'a>) -> Cow<'a, str> {
     Cow::Owned(format!("#{}", text(view.id.as_ref())))
 }
 
-/// The reference to a coverage that no order names. Without an id there is none.
+/// The reference to a coverage that the order does not reference; `None` without an id.
 fn unnamed<'a>(view: &CoverageView<'a>) -> Option<Cow<'a, str>> {
     let id = view.id.as_ref().map(Text::as_str).filter(|id| !id.is_empty())?;
     Some(Cow::Owned(format!("Coverage/{id}")))
 }
 
-/// Whether it is in force on a day; what its dates leave open is not held against it.
+/// Whether the coverage is in force on a day. Only a date that certainly excludes the day counts against it.
 fn is_active(view: &CoverageView<'_>, on: NaiveDate) -> bool {
     let starts = view.period.as_ref().and_then(|period| date(period.start.as_ref()));
     let has_begun = starts.is_none_or(|start| start.lo() <= on);

@@ -1,6 +1,6 @@
-//! From FHIR R4 JSON to the facts the policy speaks of, each with its resource.
-//! Resources are read through borrowed views of just the elements the policy needs; one that cannot be read is noted
-//! and harms nothing but itself. Pure: no I/O, no clock.
+//! Extracts the policy's facts from FHIR R4 JSON, each with a reference to its source resource.
+//! Borrowed views hold only the elements the policy needs. An unreadable resource is recorded and does not affect the
+//! others. Pure: no I/O, no clock.
 
 mod buffered_map;
 mod chart;

@@ -1,5 +1,5 @@
-//! Orders that a call names and does not bring in its context: the dispatched ones, those that appointments are for, and
-//! appointments that are for no order and say themselves what is to be done.
+//! Orders that a call references but does not include in its context: dispatched orders, orders that appointments are
+//! based on, and appointments without an order, which describe the service themselves.
 //! Not here: fetching them; see [`crate::app`].
 
 use std::borrow::Cow;
@@ -16,35 +16,35 @@ use super::resource::{Resource, view};
 use super::text::Text;
 use super::views::{AppointmentView, ConceptView, ParticipantView, ReferenceView, ServiceRequestView, TaskView};
 
-/// Bundles lie in one another at most so deep: a batch's answers hold searches.
+/// Maximum nesting of Bundles: a batch response contains searchsets.
 const DEEPEST_BUNDLE: usize = 3;
 
 const ORDER: &str = "ServiceRequest";
 
-/// The orders a call names.
+/// The orders that a call references.
 #[derive(Debug, Default)]
 pub struct NamedOrders<'a> {
     orders: Vec<NamedOrder<'a>>,
     appointments: Vec<Appointment<'a>>,
-    /// Appointments that are none as FHIR writes them.
+    /// Malformed Appointments.
     unreadable: Vec<&'a RawValue>,
 }
 
-/// An order that a call names.
+/// An order that a call references.
 #[derive(Clone, Debug)]
 struct NamedOrder<'a> {
     id: String,
     due: Due<'a>,
 }
 
-/// When the service is to be.
+/// The date of service.
 #[derive(Clone, Debug)]
 enum Due<'a> {
-    /// As the order says.
+    /// The order's own date.
     AsOrdered,
-    /// Then, where the order does not say.
+    /// This date, if the order has none.
     UnlessOrdered(Text<'a>),
-    /// Then, whatever the order says.
+    /// This date, which overrides the order's own.
     On(Text<'a>),
 }
 
@@ -57,10 +57,10 @@ struct Appointment<'a> {
 }
 
 impl<'a> NamedOrders<'a> {
-    /// The dispatched orders, by their references. A Task says when an order is to be carried out that does not say so itself.
+    /// The dispatched orders, by their references. A Task supplies the date of service of an order that has none.
     #[must_use]
     pub fn dispatched(references: &[Cow<'a, str>], tasks: &[&'a RawValue]) -> Self {
-        // One an order; more are not looked at.
+        // One Task per order; any others are ignored.
         let tasks: Vec<TaskView<'a>> = tasks.iter().take(references.len()).filter_map(|raw| view(raw)).collect();
         let mut named = Self::default();
         for reference in references {
@@ -69,8 +69,8 @@ impl<'a> NamedOrders<'a> {
         named
     }
 
-    /// What appointments are for. `resources` are those of their Bundle, by place; of their orders no more than one beyond `most` are
-    /// taken. Where an order has several, the first day counts.
+    /// The appointments and the orders they are based on. `resources` are the entries of their Bundle, in order. Takes at most
+    /// `most + 1` orders. If an order has several appointments, the earliest date counts.
     #[must_use]
     pub fn booked(resources: impl IntoIterator<Item = Option<&'a RawValue>>, most: usize) -> Self {
         let mut named = Self::default();
@@ -105,19 +105,19 @@ impl<'a> NamedOrders<'a> {
         }
     }
 
-    /// How many there are.
+    /// The number of orders and appointments.
     #[must_use]
     pub fn len(&self) -> usize {
         self.orders.len() + self.appointments.len()
     }
 
-    /// Whether there is none.
+    /// Whether there are no orders and no appointments.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// The place of the first appointment that is for another patient.
+    /// The Bundle entry position of the first appointment for another patient.
     #[must_use]
     pub fn of_another(&self, patient_id: &str) -> Option<usize> {
         let subject = PatientMatcher::new(patient_id);
@@ -128,7 +128,7 @@ impl<'a> NamedOrders<'a> {
         self.appointments.iter().find(other).map(|appointment| appointment.position)
     }
 
-    /// The ids of the orders that were not found. An order that was found and cannot be read is not missing.
+    /// The ids of the orders that were not found. An unreadable order is not missing.
     #[must_use]
     pub fn missing(&self, patient_record: &PatientRecord<'_>) -> Vec<String> {
         let missing = self.orders.iter().filter(|order| !patient_record.has_order(&order.id));
@@ -137,11 +137,11 @@ impl<'a> NamedOrders<'a> {
 }
 
 impl<'a> PatientRecord<'a> {
-    /// The appointments that are for no order, each read as one.
+    /// Reads each appointment without an order as a draft order, and returns the remaining named orders.
     #[must_use]
     pub fn of_appointments(named: NamedOrders<'a>, patient_id: &str) -> (Self, NamedOrders<'a>) {
         let NamedOrders { orders, appointments, unreadable } = named;
-        // They are noted as any other resource that cannot be read.
+        // This records the malformed Appointments as unreadable.
         let mut patient_record = Self::of_orders(unreadable.into_iter().map(|raw| (None, Some(raw))));
         let (for_orders, others): (Vec<_>, Vec<_>) = appointments.into_iter().partition(|appointment| is_for_an_order(&appointment.view));
         for Appointment { position, raw, view } in others {
@@ -150,7 +150,7 @@ impl<'a> PatientRecord<'a> {
         (patient_record, NamedOrders { orders, appointments: for_orders, unreadable: Vec::new() })
     }
 
-    /// Adds the named orders that are found among resources, which may be Bundles.
+    /// Adds the named orders found among `resources`, which may be Bundles.
     #[must_use]
     pub fn with_named(mut self, named: &NamedOrders<'a>, resources: impl IntoIterator<Item = &'a RawValue>) -> Self {
         let mut found = Vec::new();
@@ -160,7 +160,7 @@ impl<'a> PatientRecord<'a> {
         for order in &named.orders {
             let is_known = self.has_order(&order.id);
             let Some((_, raw)) = found.iter().find(|(id, _)| !is_known && id.as_str() == order.id) else { continue };
-            // After the appointments, whose places are fewer than that.
+            // Orders follow the appointments, whose positions are lower.
             let position = FIRST_NAMED_POSITION + self.drafts().len() + self.unread_drafts().len();
             let view = match self.read_single(raw) {
                 Resource::ServiceRequest(view) => view,
@@ -185,16 +185,16 @@ impl<'a> PatientRecord<'a> {
 }
 
 impl PatientRecord<'_> {
-    /// Whether an order of this id is among the drafts, readable or not.
+    /// Whether the drafts include an order with this id, readable or not.
     fn has_order(&self, id: &str) -> bool {
         self.drafts().iter().any(|draft| draft.is_order() && draft.id() == id) || self.unread_drafts().iter().any(|draft| draft.id() == id)
     }
 }
 
-/// Places of named orders among the drafts, above those of any Bundle's entries that a call could hold.
+/// The first position of named orders among the drafts, above that of any Bundle entry a call can contain.
 const FIRST_NAMED_POSITION: usize = usize::MAX / 2;
 
-/// The earlier of two appointments' days.
+/// The earlier of two appointment dates.
 fn earlier<'a>(one: Due<'a>, other: Due<'a>) -> Due<'a> {
     match (one, other) {
         (Due::On(one), Due::On(other)) => Due::On(one.min(other)),
@@ -225,12 +225,12 @@ fn due_on<'a>(view: ServiceRequestView<'a>, due: &Due<'a>) -> ServiceRequestView
     }
 }
 
-/// What is to be done, when, to whom and why, as an order says it.
+/// Converts an appointment to an order: its service, date, patient and reasons.
 fn as_order<'a>(view: AppointmentView<'a>, patient_id: &str) -> ServiceRequestView<'a> {
     let (ended, start) = (!stands(&view), start(&view));
     let mut patients: Vec<_> =
         view.participant.into_iter().flatten().filter_map(|participant| participant.actor).filter(is_patient).collect();
-    // Of a group's visit, the one it is asked about.
+    // For a group visit, use the patient of the call.
     let own = patients.iter().position(|patient| PatientMatcher::new(patient_id).is(Some(patient))).unwrap_or_default();
     let subject = (!patients.is_empty()).then(|| patients.swap_remove(own));
     let codings: Vec<_> = view.service_type.into_iter().flatten().flat_map(|concept| concept.coding.unwrap_or_default()).collect();
@@ -269,7 +269,7 @@ fn is_patient(actor: &ReferenceView<'_>) -> bool {
     id_in(text(actor.reference.as_ref()), "Patient").is_some()
 }
 
-/// What tells a resource, or a Bundle of them.
+/// The elements that identify a resource, and the entries of a Bundle.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct ResourceHeader<'a> {
@@ -291,7 +291,7 @@ fn type_of(raw: &RawValue) -> Option<Text<'_>> {
     serde_json::from_str::<ResourceHeader<'_>>(raw.get()).ok()?.resource_type
 }
 
-/// The orders of a resource, by their ids, each as it was written.
+/// Collects the orders in a resource or Bundle: id and raw JSON.
 fn collect<'a>(raw: &'a RawValue, depth: usize, found: &mut Vec<(Text<'a>, &'a RawValue)>) {
     let Ok(ResourceHeader { resource_type: Some(kind), id, entry }) = serde_json::from_str::<ResourceHeader<'a>>(raw.get()) else { return };
     match (kind.as_str(), id) {

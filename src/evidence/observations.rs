@@ -1,4 +1,4 @@
-//! From Observations to examination findings and pain scores.
+//! Extracts examination findings and pain scores from Observations.
 
 use super::chart::{ChartReader, id, text};
 use super::concepts::{CodeUse, Coded, RegionParts, SideParts};
@@ -81,7 +81,7 @@ fn pain_score<'a>(observation: &ObservationView<'a>, coded: &Coded<'a>, side: Si
     (0.0..=10.0).contains(&score).then_some(PainScore { reference, date, score, side })
 }
 
-/// A score from 0 to 10, by its code, or else by its unit.
+/// A score from 0 to 10, scaled by its unit code or, failing that, its unit text.
 fn score_of(quantity: &QuantityView<'_>) -> Option<f64> {
     let value = quantity.value?.0;
     if quantity.comparator.is_some() {
@@ -95,7 +95,7 @@ fn score_of(quantity: &QuantityView<'_>) -> Option<f64> {
     written.find_map(scale).map(|divisor| value / divisor)
 }
 
-/// What a value in a unit is divided by to be a score of ten.
+/// The divisor that scales a value in this unit to 0 to 10.
 fn scale(unit: &str) -> Option<f64> {
     match unit {
         "{score}" | "1" | "[score]" | "cm" | "/10" | "{score}/10" => Some(1.0),
@@ -104,7 +104,7 @@ fn scale(unit: &str) -> Option<f64> {
     }
 }
 
-/// When it was observed, and that date as it is written.
+/// The date of the observation, parsed and as text.
 fn observed_on<'o, 'a>(observation: &'o ObservationView<'a>) -> (Option<DateInterval>, Option<&'o Text<'a>>) {
     let period = observation.effective_period.as_ref();
     let candidates =
@@ -113,7 +113,7 @@ fn observed_on<'o, 'a>(observation: &'o ObservationView<'a>) -> (Option<DateInte
     candidates.into_iter().find_map(dated).unwrap_or_default()
 }
 
-/// Positive or negative, by the first of the boolean, the coded value and the interpretation that decides.
+/// Whether the finding is positive, by the first conclusive one of boolean value, coded value and interpretation.
 fn is_positive(observation: &ObservationView<'_>) -> Option<bool> {
     let by_code = |concept: &ConceptView<'_>| match concept.codings().next()?.code().trim().to_ascii_lowercase().as_str() {
         "10828004" | "pos" | "positive" => Some(true),

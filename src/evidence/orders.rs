@@ -1,4 +1,4 @@
-//! The call's draft orders: what each asks for, for which joint, when, and why; and the record's active orders.
+//! The call's draft orders (service, joint, date and reasons), and the record's active orders.
 
 use std::collections::HashSet;
 
@@ -17,44 +17,44 @@ use crate::policy::{
     UnreadableOrder, ValueSet,
 };
 
-/// What an order of a call is.
+/// The resource type of a draft order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum DraftKind {
-    /// An order.
+    /// A `ServiceRequest`.
     ServiceRequest,
-    /// An appointment that is for no order, and says itself what is to be done.
+    /// An `Appointment` without an order, which describes the service itself.
     Appointment,
 }
 
-/// One `ServiceRequest` among the call's orders, or an `Appointment` in its place.
+/// A draft `ServiceRequest` of the call, or an `Appointment` without an order.
 #[derive(Debug)]
 pub struct DraftOrder<'a> {
     pub(super) kind: DraftKind,
     pub(crate) view: ServiceRequestView<'a>,
-    /// The address that its Bundle gives it.
+    /// The `fullUrl` of its Bundle entry.
     pub(crate) full_url: Option<Text<'a>>,
-    /// Its place among the Bundle's entries.
+    /// Its position among the Bundle's entries.
     pub position: usize,
     /// The client's own JSON.
     pub raw: &'a RawValue,
-    /// Whether the call asks about it; another one is there for the others' sake.
+    /// Whether the call asks about this order; if not, it is only context for the others.
     pub is_asked: bool,
-    /// Whether the day it is judged for is not the order's own.
+    /// Whether the date of service comes from outside the order.
     pub is_due_elsewhere: bool,
 }
 
-/// A draft `ServiceRequest` that cannot be read.
+/// An unreadable draft `ServiceRequest`.
 #[derive(Debug)]
 pub struct UnreadDraft<'a> {
     pub(crate) view: UnreadView<'a>,
-    /// Its place among the Bundle's entries.
+    /// Its position among the Bundle's entries.
     pub position: usize,
-    /// Whether the call asks about it.
+    /// Whether the call asks about this order.
     pub is_asked: bool,
 }
 
 impl<'a> UnreadDraft<'a> {
-    /// An order that names the same insurance, to look up the Coverage it is judged by; nothing else of it is known.
+    /// An order with only the same id and insurance, to look up the Coverage that applies to it.
     pub(crate) fn insured(&self) -> Option<DraftOrder<'a>> {
         let nothing: ServiceRequestView<'a> = serde_json::from_str("{}").ok()?;
         let view = ServiceRequestView { id: self.view.id.clone(), insurance: self.view.part("insurance").read(), ..nothing };
@@ -83,25 +83,25 @@ impl<'a> DraftOrder<'a> {
 }
 
 impl DraftOrder<'_> {
-    /// When the service is due, if the order says so.
+    /// The window in which the service is due, if the order states one.
     #[must_use]
     pub fn window(&self) -> Option<ServiceWindow> {
         window(&self.view)
     }
 
-    /// The day it is judged for, seen from a day.
+    /// The date of service: the day of the window nearest to `today`, or `today` without a window.
     #[must_use]
     pub fn service_date(&self, today: chrono::NaiveDate) -> chrono::NaiveDate {
         self.window().map_or(today, |window| window.nearest_to(today))
     }
 
-    /// Whether it is for this patient; one that names nobody is.
+    /// Whether the order is for this patient. An order without a subject is.
     #[must_use]
     pub fn is_for(&self, patient_id: &str) -> bool {
         PatientMatcher::new(patient_id).is(self.view.subject.as_ref())
     }
 
-    /// Whether it is a `ServiceRequest`.
+    /// Whether the order is a `ServiceRequest`.
     #[must_use]
     pub fn is_order(&self) -> bool {
         self.kind == DraftKind::ServiceRequest
@@ -113,12 +113,12 @@ impl DraftOrder<'_> {
         text(self.view.id.as_ref())
     }
 
-    /// What is ordered: the system and code of each coding, modifiers included.
+    /// The system and code of each coding of the ordered service, modifiers included.
     pub fn codes(&self) -> impl Iterator<Item = (&str, &str)> {
         self.view.code.iter().flat_map(ConceptView::codings).map(|coding| (coding.system(), coding.code()))
     }
 
-    /// Whether it asks for anything, whatever other orders replace.
+    /// Whether the order is in effect, not considering replacement by other orders.
     fn own_standing(&self) -> Standing {
         if matches!(text(self.view.status.as_ref()), "revoked" | "completed" | "entered-in-error") {
             Standing::Ended
@@ -132,18 +132,18 @@ impl DraftOrder<'_> {
     }
 }
 
-/// The references by which standing drafts name the orders they replace.
+/// The `replaces` references of drafts that are in effect.
 #[derive(Debug, Default)]
 pub(crate) struct Replaced(HashSet<String>);
 
 impl Replaced {
-    /// By the drafts for this patient; those for another say nothing.
+    /// Collects the references of this patient's drafts; drafts for other patients do not count.
     pub(crate) fn by(drafts: &[DraftOrder<'_>], patient_id: &str) -> Self {
         let standing = drafts.iter().filter(|draft| draft.own_standing() == Standing::Stands && draft.is_for(patient_id));
         let references = standing.flat_map(|draft| {
             let own = draft.id();
             let references = draft.view.replaces.iter().flatten().map(|reference| text(reference.reference.as_ref()));
-            // No order replaces itself.
+            // An order cannot replace itself.
             references.map(|reference| id_in(reference, ORDER).unwrap_or(reference)).filter(move |reference| *reference != own)
         });
         Self(references.filter(|reference| !reference.is_empty()).map(str::to_owned).collect())
@@ -169,7 +169,7 @@ fn window(order: &ServiceRequestView<'_>) -> Option<ServiceWindow> {
     occurrence(order.occurrence_date_time.as_ref(), order.occurrence_period.as_ref(), order.occurrence_timing.as_ref())
 }
 
-/// The days on which a service may be: by its day, else its period, else the first event or the bounds of its timing.
+/// The window for a service: its date, else its period, else the first event or the bounds of its timing.
 fn occurrence(day: Option<&Text<'_>>, period: Option<&PeriodView<'_>>, timing: Option<&TimingView<'_>>) -> Option<ServiceWindow> {
     let event = || date(timing?.event.as_ref()?.first());
     let bounds = || timing?.repeat.as_ref()?.bounds_period.as_ref().and_then(window_of_period);
@@ -201,7 +201,7 @@ impl<'a> ChartReader<'_, 'a> {
         .collect()
     }
 
-    /// An order without its reasons: enough to tell whether it is in scope.
+    /// An order without its reasons, which is enough to decide whether it is in scope.
     pub(crate) fn order(&self, draft: &DraftOrder<'a>, replaced: &Replaced) -> Order<'a> {
         let order = &draft.view;
         let coded = self.coded(order.code.as_ref(), CodeUse::Procedure);
@@ -231,7 +231,7 @@ impl<'a> ChartReader<'_, 'a> {
         }
     }
 
-    /// This patient's draft orders that cannot be read and are not known not to stand.
+    /// This patient's unreadable draft orders, except those known not to be in effect.
     pub(crate) fn unreadable_orders(&self, drafts: &[UnreadDraft<'a>]) -> Vec<UnreadableOrder<'a>> {
         drafts.iter().filter_map(|draft| self.unreadable_order(draft)).collect()
     }
@@ -256,7 +256,7 @@ impl<'a> ChartReader<'_, 'a> {
         })
     }
 
-    /// What is ordered, by a code that stands as a whole string anywhere in a resource.
+    /// The kind of order, by any string value in a resource that equals a code.
     fn kind_within(&self, raw: &RawValue) -> Option<OrderKind> {
         let sets = strings_in(raw).into_iter().fold(Membership::NONE, |sets, text| {
             let found = self.policy.value_sets.find_procedure("", &text).sets;
@@ -269,7 +269,7 @@ impl<'a> ChartReader<'_, 'a> {
         }
     }
 
-    /// Whether a Condition it names as its reason was looked for and could not be had.
+    /// Whether a Condition that the order references as its reason was searched for and is unavailable.
     fn has_unread_reason(&self, order: &ServiceRequestView<'a>) -> bool {
         let mut references = order.reason_reference.iter().flatten().map(|reason| text(reason.reference.as_ref()));
         let unread = |reference: &str| id_in(reference, "Condition").is_some() && self.indices.conditions().named(reference).is_empty();
@@ -288,7 +288,7 @@ impl<'a> ChartReader<'_, 'a> {
         reasons
     }
 
-    /// The words of a reason that says disc or facet and has no code that could tell.
+    /// The label of the first reason that has disc or facet words and no diagnosis code.
     fn unclassified_reason(&self, order: &ServiceRequestView<'a>) -> Option<String> {
         let mut found = None;
         self.each_reason(order, &mut |concept| {
@@ -300,7 +300,7 @@ impl<'a> ChartReader<'_, 'a> {
         found
     }
 
-    /// Each concept that an order gives as its reason, its own and those of the Conditions it refers to.
+    /// Calls `read` with each reason of an order: its own reason codes, and the codes of the Conditions it references.
     fn each_reason(&self, order: &ServiceRequestView<'a>, read: &mut impl FnMut(&ConceptView<'a>)) {
         for concept in order.reason_code.iter().flatten() {
             read(concept);
@@ -311,7 +311,7 @@ impl<'a> ChartReader<'_, 'a> {
         });
     }
 
-    /// Active orders of the record beside the drafts, for conservative therapy or an invasive procedure.
+    /// The record's active orders, other than the drafts, for conservative therapy or an invasive procedure.
     pub(crate) fn active_orders(&self, drafts: &[DraftOrder<'a>], unread: &[UnreadDraft<'a>], replaced: &Replaced) -> Vec<ActiveOrder<'a>> {
         let known: HashSet<&str> =
             drafts.iter().map(DraftOrder::id).chain(unread.iter().map(UnreadDraft::id)).filter(|id| !id.is_empty()).collect();
@@ -347,7 +347,7 @@ impl<'a> ChartReader<'_, 'a> {
         })
     }
 
-    /// What an order says of who performs it: by its own words for that, and by the performers that are in the call.
+    /// The performer of an order, from its `performerType` and from the referenced performers that are in the call.
     fn performer(&self, order: &ServiceRequestView<'a>) -> Performer {
         let mut performer = Performer::default();
         self.add_performer(&mut performer, order.performer_type.as_ref());
@@ -388,7 +388,7 @@ fn region<'r, 'a>(order: &'r ServiceRequestView<'a>) -> RegionParts<'r, 'a> {
     }
 }
 
-/// Every string value in a JSON text. Text that nests deeper than the reader's limit has none.
+/// Every string value in a JSON text; none if it nests deeper than the parser's recursion limit.
 fn strings_in(raw: &RawValue) -> Vec<String> {
     fn collect(value: &serde_json::Value, found: &mut Vec<String>) {
         match value {

@@ -1,4 +1,4 @@
-//! Whose record it is: a resource of another patient is ignored.
+//! Matches resources to the patient of the call; resources of other patients are ignored.
 
 use super::chart::text;
 use super::index::id_in;
@@ -11,20 +11,20 @@ pub(crate) struct PatientMatcher<'e> {
 }
 
 impl<'e> PatientMatcher<'e> {
-    /// The patient of an id, which some clients write as `Patient/{id}`.
+    /// Matches the patient with this id, which some clients write as `Patient/{id}`.
     pub(crate) fn new(patient_id: &'e str) -> Self {
         Self { id: patient_id.strip_prefix("Patient/").unwrap_or(patient_id) }
     }
 
-    /// Whether a resource is of this patient. One that names no patient came in answer to a question about this one,
-    /// and counts; one that names another does not.
+    /// Whether a resource belongs to this patient. One that names no patient does, because it answers a query about this
+    /// patient; one that names another patient does not.
     pub(crate) fn is(self, reference: Option<&ReferenceView<'_>>) -> bool {
         let named = reference.map_or("", |reference| text(reference.reference.as_ref()));
-        // As nearly every resource names its patient; the rest are the other ways there are.
+        // The first test is a fast path for the usual relative reference.
         named.strip_prefix("Patient/") == Some(self.id) || id_in(named, "Patient").is_none_or(|id| id == self.id)
     }
 
-    /// Whether a Patient is this one.
+    /// Whether this is the patient's id.
     pub(crate) fn has_id(self, id: &str) -> bool {
         self.id == id
     }

@@ -1,4 +1,4 @@
-//! One call's evidence: its prefetch and draft orders read once, then turned into facts by a policy version.
+//! The evidence of one call: reads prefetch and draft orders once, then extracts the facts for a policy version.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashSet};
@@ -27,22 +27,22 @@ use super::text::Text;
 use super::unresolved_references::{self, PayorLookup, Unresolved};
 use crate::policy::{Facts, Order, Policy, Reference, UnreadableOrder};
 
-/// A prefetch object: each key with what it holds.
+/// A prefetch object: its keys and values.
 #[derive(Debug)]
 pub struct PrefetchEntries<'a, V>(Vec<(Text<'a>, V)>);
 
 impl<'a> RawPrefetch<'a> {
-    /// What its keys hold.
+    /// The values of the prefetch keys.
     pub fn values(&self) -> impl Iterator<Item = &'a RawValue> {
         self.0.iter().map(|(_, value)| *value)
     }
 }
 
-/// A prefetch read in one pass. It fails as a whole where anything in it does not fit; a [`RawPrefetch`] never does.
+/// A prefetch deserialized in one pass. One malformed resource fails the whole; a [`RawPrefetch`] tolerates them.
 #[derive(Debug)]
 pub struct Prefetched<'a>(PrefetchEntries<'a, Option<Resource<'a>>>);
 
-/// A prefetch whose values are still raw, to be read piece by piece.
+/// A prefetch with raw values, to be read one by one.
 pub type RawPrefetch<'a> = PrefetchEntries<'a, &'a RawValue>;
 
 impl<'de: 'a, 'a> Deserialize<'de> for Prefetched<'a> {
@@ -79,19 +79,19 @@ const NOT_THERE: &str = "the FHIR server does not have what it refers to";
 
 const UNREADABLE_COVERAGE: &str = "a Coverage could not be read";
 
-/// Everything a call brings about one patient.
+/// Everything known in a call about one patient.
 #[derive(Debug)]
 pub struct PatientRecord<'a> {
     record: Record<'a>,
     drafts: Vec<DraftOrder<'a>>,
     unread_drafts: Vec<UnreadDraft<'a>>,
     unreadable: Vec<Unreadable>,
-    /// Found when it is first asked for; no draft comes after that.
+    /// Computed on first use; adding a draft resets it.
     replaced: OnceLock<Replaced>,
 }
 
 impl<'a> PatientRecord<'a> {
-    /// Reads the draft orders; the record is still empty.
+    /// Reads the draft orders. The lists of the record are still empty.
     #[must_use]
     pub fn of_orders(entries: impl IntoIterator<Item = (Option<Cow<'a, str>>, Option<&'a RawValue>)>) -> Self {
         let mut patient_record = Self {
@@ -145,7 +145,7 @@ impl<'a> PatientRecord<'a> {
         Resource::read_single(raw, &mut self.unreadable)
     }
 
-    /// Leaves only the orders that are named asked about; the others stay for their sake.
+    /// Marks only the selected orders as asked about; the others remain as context.
     #[must_use]
     pub fn asking_only(mut self, selections: &[Cow<'_, str>]) -> Self {
         let selected: HashSet<&str> = selections.iter().map(|reference| id_in(reference, "ServiceRequest").unwrap_or(reference)).collect();
@@ -158,7 +158,7 @@ impl<'a> PatientRecord<'a> {
         self
     }
 
-    /// Adds a prefetch that was read in one pass.
+    /// Adds a prefetch that was deserialized in one pass.
     #[must_use]
     pub fn with(mut self, prefetch: Prefetched<'a>, keys: &PrefetchKeys) -> Self {
         for (key, value) in prefetch.0.0 {
@@ -167,7 +167,7 @@ impl<'a> PatientRecord<'a> {
         self
     }
 
-    /// Adds a prefetch piece by piece, so that what cannot be read harms nothing but itself.
+    /// Adds a prefetch value by value, so that an unreadable resource does not affect the others.
     #[must_use]
     pub fn with_each(mut self, prefetch: &RawPrefetch<'a>, keys: &PrefetchKeys) -> Self {
         for (key, raw) in &prefetch.0 {
@@ -177,13 +177,13 @@ impl<'a> PatientRecord<'a> {
         self
     }
 
-    /// The types whose lists cannot be relied on yet.
+    /// The types whose lists are still incomplete or missing.
     #[must_use]
     pub fn missing(&self) -> Vec<Kind> {
         Kind::ALL.into_iter().filter(|kind| !self.record.source(*kind).is_available()).collect()
     }
 
-    /// Adds the pages a search for a type brought, and why they are not all.
+    /// Adds the result pages of a search for a type, and why they are incomplete.
     #[must_use]
     pub fn with_fetched<'b>(self, kind: Kind, pages: &'b [Bytes], missing: Option<&'static str>) -> PatientRecord<'b>
     where
@@ -195,8 +195,8 @@ impl<'a> PatientRecord<'a> {
         patient_record
     }
 
-    /// Adds what searches for resources that others refer to brought: for each search its type, its pages, and why they
-    /// are not all. What is then still not in the record is noted where it is referred to.
+    /// Adds the results of searches for referenced resources: for each search its type, its pages, and why they are
+    /// incomplete. Records references that still do not resolve as unresolved.
     #[must_use]
     pub fn with_referred<'b>(
         self,
@@ -228,14 +228,14 @@ impl<'a> PatientRecord<'a> {
         resources.filter_map(|resource| if let Resource::Bundle(bundle) = resource { Some(bundle) } else { None }).collect()
     }
 
-    /// The ids of resources that others refer to and that are not in the record, by type: Medications of medication
-    /// entries without a code, Conditions that the orders' reasons name, Organizations of payors.
+    /// The ids of referenced resources that are not in the record, by type: Medications of medication entries without a
+    /// code, Conditions that the orders' reasons reference, Organizations of payors.
     #[must_use]
     pub fn referred(&self, payors: PayorLookup) -> BTreeMap<&'static str, Vec<String>> {
         unresolved_references::ids(&self.record, &self.drafts, payors)
     }
 
-    /// Why a Condition that an order names as its reason could not be had.
+    /// Why a Condition that an order references as its reason is unavailable.
     #[must_use]
     pub fn reasons_unresolved(&self) -> Option<&'static str> {
         self.record.reasons_unresolved
@@ -247,19 +247,19 @@ impl<'a> PatientRecord<'a> {
         &self.drafts
     }
 
-    /// The draft orders that cannot be read.
+    /// The unreadable draft orders.
     #[must_use]
     pub fn unread_drafts(&self) -> &[UnreadDraft<'a>] {
         &self.unread_drafts
     }
 
-    /// What could not be read.
+    /// The unreadable resources.
     #[must_use]
     pub fn unreadable(&self) -> &[Unreadable] {
         &self.unreadable
     }
 
-    /// Where each type came from.
+    /// The source of each type's list.
     #[must_use]
     pub fn sources(&self) -> Sources {
         self.record.sources()
@@ -271,7 +271,7 @@ impl<'a> PatientRecord<'a> {
         self.chart(reading).order(draft, self.replaced(reading))
     }
 
-    /// A draft order that cannot be read, if it is for this patient and not known not to stand.
+    /// An unreadable draft order as a fact; `None` if it is for another patient or known not to be in effect.
     #[must_use]
     pub fn unreadable_order(&self, draft: &UnreadDraft<'a>, reading: Reading<'_>) -> Option<UnreadableOrder<'a>> {
         self.chart(reading).unreadable_order(draft)
@@ -318,7 +318,7 @@ impl<'a> PatientRecord<'a> {
         self.chart(reading).insurance(&self.drafts)
     }
 
-    /// The Coverage that a draft order is judged by on a day.
+    /// The Coverage that applies to a draft order on a day.
     #[must_use]
     pub fn coverage(&self, draft: &DraftOrder<'a>, reading: Reading<'_>, on: NaiveDate) -> CoverageFound<'a> {
         match self.chart(reading).coverage(draft, on) {
@@ -334,19 +334,19 @@ impl<'a> PatientRecord<'a> {
     }
 }
 
-/// Whose record is read, by the value sets of which policy version, and what the client's configuration says of it.
+/// The context for reading a record: the policy version, the patient and the client's configuration.
 #[derive(Clone, Copy, Debug)]
 pub struct Reading<'e> {
     /// The policy version.
     pub policy: &'e Policy,
     /// The patient's id.
     pub patient_id: &'e str,
-    /// The client's own codes and forms.
+    /// The client's local codes and forms.
     pub options: &'e ReadingOptions,
 }
 
-/// Facts in the order of their resources' ids, and by what they say where ids are equal or missing, so that nothing
-/// hangs on the order in which a call lists them.
+/// Sorts facts by resource id, and by content if ids are equal or missing, so that nothing depends on the order of
+/// resources in a call.
 fn in_order<'a, T: fmt::Debug>(mut facts: Vec<T>, reference: impl Fn(&T) -> &Reference<'a>) -> Vec<T> {
     facts.sort_by(|left, right| reference(left).cmp(reference(right)));
     for alike in facts.chunk_by_mut(|left, right| reference(left) == reference(right)).filter(|alike| alike.len() > 1) {

@@ -1,4 +1,4 @@
-//! From Procedures to injections of the joint, what could be one, other pain procedures, and therapy.
+//! Extracts injections of the joint, possible injections, other pain procedures, therapies and fusions from Procedures.
 
 use super::chart::{ChartReader, id, text};
 use super::concepts::{CodeUse, Coded, RegionParts, SideParts};
@@ -10,7 +10,7 @@ use crate::policy::{
     BillingLine, ChartedInjection, DateInterval, InjectionDoubt, Membership, Named, PainProcedure, Reference, Side, Span, Therapy, ValueSet,
 };
 
-/// What the Procedures of a record come to.
+/// The facts in a record's Procedures.
 #[derive(Debug, Default)]
 pub(crate) struct ProcedureFacts<'a> {
     pub injections: Vec<ChartedInjection<'a>>,
@@ -19,7 +19,7 @@ pub(crate) struct ProcedureFacts<'a> {
     pub fusions: Vec<Named<'a>>,
 }
 
-/// A Procedure with such a status was not carried out, whatever its code.
+/// Statuses of a Procedure that was not carried out, whatever its code.
 const NOT_CARRIED_OUT: [&str; 4] = ["not-done", "entered-in-error", "preparation", "stopped"];
 
 const THERAPY_SETS: [ValueSet; 3] = [ValueSet::ConservativeTherapy, ValueSet::TherapySession, ValueSet::ActivityModification];
@@ -72,7 +72,7 @@ impl<'a> ChartReader<'_, 'a> {
         found.injections.push(ChartedInjection { reference: reference(), label: coded.label, side, billing, performed, doubt });
     }
 
-    /// One in `invasive-pain-procedure`, or a neurotomy of the joint, with a full date.
+    /// A Procedure in the value set `invasive-pain-procedure`, or a neurotomy of the joint, if it has a full date.
     fn other_pain_procedure(
         &self,
         procedure: &ProcedureView<'a>,
@@ -122,7 +122,7 @@ impl<'a> ChartReader<'_, 'a> {
         (names_joint && Self::says(&lists.injection, code, body_sites)).then_some(InjectionDoubt::Words)
     }
 
-    /// The date of a Procedure: when it was performed, else when that began, else when it ended.
+    /// The date of a Procedure: `performedDateTime`, else the start of `performedPeriod`, else its end.
     pub(crate) fn performed(&self, day: Option<&super::text::Text<'a>>, period: Option<&PeriodView<'a>>) -> Option<DateInterval> {
         let candidates = [day, period.and_then(|period| period.start.as_ref()), period.and_then(|period| period.end.as_ref())];
         candidates.into_iter().find_map(|candidate| DateElement::read_after(candidate, self.birth_date).date())
@@ -141,8 +141,8 @@ impl<'a> ChartReader<'_, 'a> {
         .unwrap_or(Span::Unproven)
     }
 
-    /// A Procedure that cannot be read whole: what can be read of it may be an injection of the joint, or another procedure
-    /// of a visit. It proves no therapy: what it would say of the region or the reason may be what cannot be read.
+    /// Adds a malformed Procedure if its readable members show a possible injection of the joint or another procedure of a
+    /// visit. It proves no therapy, because the unreadable members may name another region or reason.
     fn add_unread(&self, unread: &UnreadView<'a>, found: &mut ProcedureFacts<'a>) {
         let status = unread.part::<super::text::Text<'a>>("status").read();
         if !self.subject.is(unread.subject().as_ref()) || status.as_ref().is_some_and(|status| NOT_CARRIED_OUT.contains(&status.as_str())) {
@@ -174,7 +174,7 @@ impl<'a> ChartReader<'_, 'a> {
         found.injections.extend(doubt.map(|doubt| charted(Some(doubt))));
     }
 
-    /// Whether it is an invasive pain procedure other than an injection of the joint.
+    /// Whether this is an invasive pain procedure other than an injection of the joint.
     fn is_invasive(&self, sets: Membership, code: Option<&ConceptView<'a>>, body_sites: &[ConceptView<'a>]) -> bool {
         sets.has(ValueSet::InvasivePainProcedure) || self.is_neurotomy(sets, code, body_sites)
     }

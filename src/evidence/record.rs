@@ -1,5 +1,5 @@
-//! The patient's record as one call gives it: resources by type, and for each type whether the list can be relied on.
-//! CDS Hooks prefetch, read by what it holds and not by its keys (section "Prefetch Template").
+//! The patient's record for one call: resources by type, and whether each type's list is complete.
+//! CDS Hooks prefetch is interpreted by its contents, not by its keys (section "Prefetch Template").
 //! Not here: fetching what is missing.
 
 use std::collections::{BTreeMap, HashSet};
@@ -19,10 +19,10 @@ use super::views::{
 use super::written::date;
 use crate::policy::DateInterval;
 
-/// Which of our own prefetch keys asks for which type.
+/// The resource type that each of this service's own prefetch keys requests.
 pub type PrefetchKeys = BTreeMap<String, Kind>;
 
-/// What one type's lists said, the worst first to be found deciding.
+/// The state of a type's lists. A later variant overrides an earlier one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 enum ListState {
     #[default]
@@ -32,7 +32,7 @@ enum ListState {
     Incomplete,
 }
 
-/// Every resource of a call, by type.
+/// All resources of a call, by type.
 #[derive(Debug, Default)]
 pub(crate) struct Record<'a> {
     pub conditions: Vec<ConditionView<'a>>,
@@ -49,35 +49,35 @@ pub(crate) struct Record<'a> {
     pub patients: Vec<PatientView<'a>>,
     pub practitioners: Vec<PractitionerView<'a>>,
     pub practitioner_roles: Vec<PractitionerRoleView<'a>>,
-    /// Resources of the lists that cannot be read whole.
+    /// Malformed resources that belong to a list.
     pub unread: Vec<UnreadView<'a>>,
-    /// How many of them each list has.
+    /// The number of `unread` resources in each list.
     unread_counts: [usize; Kind::ALL.len()],
-    /// Conditions among the draft orders: an order's reasons may name them, and they are no problem list.
+    /// Conditions among the draft orders. An order's reasons may reference them, but they are not part of the problem list.
     pub drafted_conditions: Vec<ConditionView<'a>>,
     states: [ListState; Kind::ALL.len()],
     fetched: BTreeMap<Kind, FetchedList>,
-    /// Why what a list refers to could not be had.
+    /// Why resources that a list references are unavailable.
     unresolved: BTreeMap<Kind, &'static str>,
-    /// Why a Condition that an order names as its reason could not be had. The list of Conditions is whole without it.
+    /// Why a Condition that an order references as its reason is unavailable. The list of Conditions is complete without it.
     pub reasons_unresolved: Option<&'static str>,
 }
 
-/// Why a list is missing that the call did not bring and that was not fetched.
+/// Why a list is missing that was neither in the prefetch nor fetched.
 pub const NOT_ASKED_FOR: &str = "not sent by the EHR";
 
 const ERROR_IN_PART: &str = "the FHIR server answered with an error in part";
 
-/// What refers to a resource that is not in the record.
+/// The origin of a reference to a resource that is not in the record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Referring {
-    /// Resources of a list.
+    /// The resources of a list.
     List(Kind),
-    /// The orders, by their reasons.
+    /// The orders' reasons.
     Reasons,
 }
 
-/// What fetching a type came to.
+/// The result of fetching a type.
 #[derive(Clone, Copy, Debug)]
 struct FetchedList {
     entries: usize,
@@ -85,7 +85,7 @@ struct FetchedList {
 }
 
 impl<'a> Record<'a> {
-    /// Adds what one prefetch key holds; `None` is a `null`.
+    /// Adds the value of one prefetch key; `None` is `null`.
     pub(crate) fn add_prefetch(&mut self, own: Option<Kind>, value: Option<Resource<'a>>) {
         match value {
             None => self.note(own, ListState::Answered),
@@ -127,7 +127,7 @@ impl<'a> Record<'a> {
         }
     }
 
-    /// A Bundle answers for our own key's type, and for every type it holds.
+    /// Adds a Bundle. It answers for the type its prefetch key requests, and for every type it contains.
     fn add_bundle(&mut self, own: Option<Kind>, bundle: BundleView<'a>) {
         let mut partial = bundle.link.iter().flatten().any(|link| link.relation.as_ref().map(Text::as_str) == Some("next"));
         let held_before = self.counts();
@@ -157,7 +157,7 @@ impl<'a> Record<'a> {
         self.note(own, if entries > 0 { ListState::Answered } else { state });
     }
 
-    /// Adds what a search for a type brought: its resources that are not known yet, and what they refer to.
+    /// Adds the results of a search for a type: resources not yet in the record, and included resources they reference.
     pub(crate) fn add_fetched(&mut self, kind: Kind, pages: Vec<BundleView<'a>>, missing: Option<&'static str>) {
         let mut known = self.ids(kind);
         let counted = pages.iter().filter_map(|page| page.total?.get().parse::<u64>().ok()).max().unwrap_or_default();
@@ -183,7 +183,7 @@ impl<'a> Record<'a> {
         self.fetched.insert(kind, fetched);
     }
 
-    /// Adds resources of a type that others refer to; they are no list of their type. Says what is wrong with the pages.
+    /// Adds referenced resources of a type; they do not form a list of that type. Returns what is wrong with the pages.
     pub(crate) fn add_referred(&mut self, resource_type: &str, pages: Vec<BundleView<'a>>) -> Option<&'static str> {
         let mut problem = None;
         let entries = pages.into_iter().flat_map(|page| page.entry.into_iter().flatten());
@@ -198,7 +198,7 @@ impl<'a> Record<'a> {
         problem
     }
 
-    /// Notes why what a list, or the orders' reasons, refer to could not be had.
+    /// Records why resources that a list or the orders' reasons reference are unavailable.
     pub(crate) fn note_unresolved(&mut self, referring: Referring, reason: &'static str) {
         match referring {
             Referring::List(kind) => _ = self.unresolved.insert(kind, reason),
@@ -206,7 +206,7 @@ impl<'a> Record<'a> {
         }
     }
 
-    /// The patient's date of birth, where it is a full one.
+    /// The patient's date of birth, if it is a full date.
     pub(crate) fn birth_date(&self, subject: PatientMatcher<'_>) -> Option<NaiveDate> {
         let patient = self.patients.iter().find(|patient| patient.id.as_ref().is_some_and(|id| subject.has_id(id.as_str())))?;
         date(patient.birth_date.as_ref()).and_then(DateInterval::full)
@@ -251,7 +251,7 @@ impl<'a> Record<'a> {
         }
     }
 
-    /// Whether a type's list can be relied on, and where it came from.
+    /// The source of a type's list, or why it is incomplete or missing.
     pub(crate) fn source(&self, kind: Kind) -> Source {
         let source = self.source_of_list(kind);
         match self.unresolved.get(&kind) {
@@ -277,7 +277,7 @@ impl<'a> Record<'a> {
         }
     }
 
-    /// Where every type came from.
+    /// The source of every type's list.
     pub(crate) fn sources(&self) -> Sources {
         Kind::ALL.into_iter().map(|kind| (kind.name(), self.source(kind))).collect()
     }
@@ -288,19 +288,19 @@ fn push<T>(list: &mut Vec<T>, view: T, states: &mut [ListState], kind: Kind) {
     note(states, kind, ListState::Answered);
 }
 
-/// The later states outweigh the earlier ones, whatever their order in the call.
+/// Keeps the higher state, so that the order of values in the call does not matter.
 fn note(states: &mut [ListState], kind: Kind, state: ListState) {
     if let Some(known) = states.get_mut(kind as usize) {
         *known = (*known).max(state);
     }
 }
 
-/// What an outcome must not be about to say that nothing was found: these say that something was not looked for, or not
-/// shown (FHIR R4, `issue-type`).
+/// Issue codes that mean the server did not search, or withheld results (FHIR R4, `issue-type`). An OperationOutcome with one
+/// of these does not mean "none".
 const NOT_ANSWERS: [&str; 10] =
     ["security", "login", "forbidden", "suppressed", "expired", "throttled", "timeout", "incomplete", "not-supported", "too-costly"];
 
-/// An outcome says that nothing was found only if it informs, and of nothing that kept the answer back.
+/// An OperationOutcome means "none" only if every issue is informational or a warning, and none is in [`NOT_ANSWERS`].
 fn state_of(outcome: &OutcomeView<'_>) -> ListState {
     let issues: Vec<_> = outcome.issue.iter().flatten().collect();
     let informs = issues.iter().all(|issue| {

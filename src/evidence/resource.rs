@@ -1,6 +1,6 @@
-//! One FHIR resource of the record, read in a single pass by its `resourceType`.
-//! What stands before the type is kept raw until the type is known; a Bundle's entries are read as they stream by all the
-//! same. A resource that does not fit is read from its raw text by [`Resource::read`], so that it harms nothing but itself.
+//! One FHIR resource of the record, deserialized in a single pass by its `resourceType`.
+//! Members before `resourceType` are buffered as raw JSON, except `entry`, which is always deserialized as it streams.
+//! [`Resource::read`] rereads a malformed resource from its raw text, so that it does not affect the others.
 
 use std::fmt;
 
@@ -18,19 +18,19 @@ use super::views::{
     OrganizationView, OutcomeView, PatientView, PractitionerRoleView, PractitionerView, ProcedureView, ResponseView, ServiceRequestView,
 };
 
-/// How many Bundles may lie around a Bundle that cannot be read in one pass. FHIR's own lie in one at most (a batch's
-/// answers); how deep they lie is the caller's choice, and each takes stack and another look at the text.
+/// How many Bundles may enclose a Bundle that is not readable in one pass. FHIR nests at most 1 level (a batch response).
+/// The caller controls the depth, and each level costs stack and another pass over the text.
 const DEEPEST_BUNDLE: usize = 4;
 
 macro_rules! resources {
     ($($variant:ident = $name:literal ($view:ident),)*) => {
-        /// A resource the policy reads, or one it does not.
+        /// A FHIR resource, by type; [`Self::Other`] if the policy does not read its type.
         #[derive(Debug)]
         pub(crate) enum Resource<'a> {
-            // Boxed: a view is moved half a dozen times on its way into the record, and is up to half a kilobyte.
+            // Boxed: a view is up to half a kilobyte, and is moved about six times on its way into the record.
             $($variant(Box<$view<'a>>),)*
             Bundle(BundleView<'a>),
-            /// One of a type that is of interest even where it cannot be read whole.
+            /// A malformed resource of a type in [`READ_IN_PARTS`].
             Unread(Box<UnreadView<'a>>),
             Other,
         }
@@ -54,7 +54,7 @@ macro_rules! resources {
             }
         }
 
-        /// The name of a resource type the policy reads, as FHIR spells it.
+        /// The FHIR name of a resource type that the policy reads, or `None`.
         fn known(kind: &str) -> Option<&'static str> {
             match kind {
                 $($name => Some($name),)*
@@ -83,10 +83,10 @@ resources! {
     OperationOutcome = "OperationOutcome" (OutcomeView),
 }
 
-/// The types of which something is read even where the whole cannot be.
+/// The types whose malformed resources are still read, member by member.
 const READ_IN_PARTS: [&str; 3] = ["Condition", "Procedure", "ServiceRequest"];
 
-/// A Bundle of the record: its entries, and whether it is only the first page.
+/// A Bundle of the record: its entries, and the links that show whether more pages follow.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct BundleView<'a> {
@@ -118,9 +118,9 @@ pub(crate) struct EntryView<'a> {
 /// A resource that could not be read.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Unreadable {
-    /// `Condition/c9`, or the type alone where there is no id.
+    /// `Condition/c9`, or only the type if there is no id.
     pub resource: String,
-    /// What is wrong with it: the element, never its value.
+    /// What is wrong. Names the element, never its value.
     pub problem: String,
 }
 
@@ -148,7 +148,7 @@ impl<'de> Visitor<'de> for ResourceVisitor {
                     let kind = map.next_value::<Text<'de>>()?;
                     return Resource::of_map(kind.as_str(), BufferedMap::new(passed, map))?.with_entries(entries);
                 }
-                // Read now: from raw text it would be read again at each level, and past the reader's limit of nesting.
+                // Not buffered: raw text would be parsed again at each nesting level, bypassing serde_json's recursion limit.
                 "entry" if entries.is_none() => entries = Some(map.next_value::<Option<_>>()?.unwrap_or_default()),
                 _ => passed.push((key, map.next_value()?)),
             }
@@ -157,7 +157,7 @@ impl<'de> Visitor<'de> for ResourceVisitor {
     }
 }
 
-/// What every resource says of itself.
+/// The elements that identify any resource.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Identity<'a> {
@@ -167,7 +167,7 @@ struct Identity<'a> {
     id: Option<&'a RawValue>,
 }
 
-/// A Bundle whose entries are still raw.
+/// A Bundle with raw entries.
 #[derive(Deserialize)]
 struct RawBundle<'a> {
     #[serde(borrow, default)]
@@ -188,7 +188,7 @@ struct RawEntry<'a> {
 }
 
 impl<'a> Resource<'a> {
-    /// Gives a Bundle the entries that stood before its type.
+    /// Sets a Bundle's entries that preceded its `resourceType`.
     fn with_entries<E: serde::de::Error>(self, entries: Option<Vec<EntryView<'a>>>) -> Result<Self, E> {
         match (self, entries) {
             (Self::Bundle(BundleView { entry: Some(_), .. }), Some(_)) => Err(E::duplicate_field("entry")),
@@ -197,7 +197,7 @@ impl<'a> Resource<'a> {
         }
     }
 
-    /// The same resource at the address its Bundle gives it.
+    /// Sets the `fullUrl` of the resource's Bundle entry, for types that references can name by it.
     pub(crate) fn at(mut self, full_url: Option<Text<'a>>) -> Self {
         match &mut self {
             Self::Condition(view) => view.full_url = full_url,
@@ -222,7 +222,7 @@ impl<'a> Resource<'a> {
         self
     }
 
-    /// The list it belongs to.
+    /// The list the resource belongs to.
     pub(crate) fn kind(&self) -> Option<Kind> {
         match self {
             Self::Condition(_) => Some(Kind::Conditions),
@@ -246,7 +246,7 @@ impl<'a> Resource<'a> {
         }
     }
 
-    /// Its id, if it belongs to a list and has one.
+    /// The resource's id, if it belongs to a list and has one.
     pub(crate) fn id(&self) -> Option<&Text<'a>> {
         match self {
             Self::Condition(view) => view.id.as_ref(),
@@ -270,12 +270,12 @@ impl<'a> Resource<'a> {
         }
     }
 
-    /// Reads a resource that is no Bundle, or of no interest.
+    /// Reads a resource that is not expected to be a Bundle: a malformed Bundle is not read entry by entry.
     pub(crate) fn read_single(raw: &'a RawValue, unreadable: &mut Vec<Unreadable>) -> Self {
         Self::read_within(DEEPEST_BUNDLE + 1, raw, unreadable)
     }
 
-    /// Reads a resource from its raw text; if it does not fit, each entry of a Bundle on its own. What cannot be read is noted.
+    /// Reads a resource from its raw text. Reads a malformed Bundle entry by entry, and records what is unreadable.
     pub(crate) fn read(raw: &'a RawValue, unreadable: &mut Vec<Unreadable>) -> Self {
         Self::read_within(0, raw, unreadable)
     }
@@ -327,7 +327,7 @@ impl<'a> Resource<'a> {
     }
 }
 
-/// Reads `raw` as the view of a resource that stands inside another one, whatever its type says.
+/// Reads `raw`, which is nested in another resource, as the view `T`. Does not check its `resourceType`.
 pub(crate) fn view<'a, T: Deserialize<'a>>(raw: &'a RawValue) -> Option<T> {
     serde_json::from_str(raw.get()).ok()
 }

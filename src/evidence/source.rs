@@ -1,4 +1,4 @@
-//! Where each type's list came from, or why it could not be had: an evaluation's `sources`.
+//! The source of each resource type's list, or why it is unavailable: an evaluation's `sources`.
 
 use std::collections::BTreeMap;
 
@@ -6,16 +6,16 @@ use serde::{Serialize, Serializer};
 
 use super::kind::Kind;
 
-/// Where a type's list came from, or why it could not be had.
+/// The source of a resource type's list, or why it is unavailable.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Source {
-    /// The call brought it.
+    /// The call's prefetch.
     Prefetch,
-    /// It was fetched from the client's FHIR server.
+    /// The client's FHIR server.
     Fetched,
-    /// Some of it came, but not the whole: evidence for what it holds, and no proof of what it does not.
+    /// The list is incomplete: it is evidence for what it contains, but absence from it proves nothing.
     Partial(&'static str),
-    /// It could not be had.
+    /// The list is missing.
     Unavailable(&'static str),
 }
 
@@ -26,7 +26,7 @@ impl Source {
         matches!(self, Self::Prefetch | Self::Fetched)
     }
 
-    /// Why it is not whole.
+    /// Why the list is incomplete or missing.
     #[must_use]
     pub fn problem(&self) -> Option<&'static str> {
         match self {
@@ -35,7 +35,7 @@ impl Source {
         }
     }
 
-    /// Whether nothing of it came at all.
+    /// Whether no part of the list arrived.
     #[must_use]
     pub fn is_missing(&self) -> bool {
         matches!(self, Self::Unavailable(_))
@@ -52,10 +52,10 @@ impl Serialize for Source {
     }
 }
 
-/// Where each type came from.
+/// The source of each type's list, by [`Kind::name`].
 pub type Sources = BTreeMap<&'static str, Source>;
 
-/// The types among `kinds` that could not be had whole, by reason.
+/// The types among `kinds` whose lists are incomplete or missing, grouped by reason.
 #[must_use]
 pub fn by_reason(sources: &Sources, kinds: impl IntoIterator<Item = Kind>) -> Vec<(&'static str, Vec<Kind>)> {
     let mut found: Vec<(&'static str, Vec<Kind>)> = Vec::new();

@@ -1,4 +1,4 @@
-//! A JSON string borrowed from the body wherever it holds no escape.
+//! A JSON string that borrows from the body unless it contains an escape.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -6,9 +6,9 @@ use std::fmt;
 use serde::Deserialize;
 use serde::de::{Deserializer, Error, Visitor};
 
-/// A string borrowed from the body, or owned where the JSON escapes a character.
+/// A string borrowed from the body, or owned if the JSON contains an escape.
 ///
-/// `Option<Cow<str>>` would always be copied by serde's derive; this newtype never is without need.
+/// serde's derive always copies an `Option<Cow<str>>`; this newtype copies only escaped strings.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Text<'a>(pub Cow<'a, str>);
 

@@ -1,5 +1,5 @@
-//! A resource that cannot be read whole, and what can still be read of it, member by member.
-//! Not here: what is made of it; see the files named after the facts.
+//! A malformed resource, of which the readable members are still read one by one.
+//! Not here: how its members are used; see the files named after the facts.
 
 use std::collections::HashMap;
 
@@ -10,31 +10,31 @@ use super::resource::view;
 use super::text::Text;
 use super::views::ReferenceView;
 
-/// A resource with an element of another JSON type than FHIR gives it.
+/// A resource with an element whose JSON type is not the one FHIR defines.
 #[derive(Debug)]
 pub(crate) struct UnreadView<'a> {
-    /// Its FHIR type.
+    /// The FHIR resource type.
     pub kind: &'static str,
     pub id: Option<Text<'a>>,
-    /// What is wrong with it.
+    /// What is wrong with the resource.
     pub problem: String,
     pub raw: &'a RawValue,
     members: HashMap<Text<'a>, &'a RawValue>,
 }
 
-/// One member of it.
+/// One member of an unread resource.
 #[derive(Debug)]
 pub(crate) enum Part<T> {
-    /// It is not there, or null.
+    /// The member is missing or `null`.
     Absent,
-    /// It can be read.
+    /// The member is readable.
     Read(T),
-    /// It is of another type.
+    /// The member has the wrong JSON type.
     Unreadable,
 }
 
 impl<T> Part<T> {
-    /// What can be read.
+    /// The member's value, if it is readable.
     pub(crate) fn read(self) -> Option<T> {
         match self {
             Self::Read(value) => Some(value),
@@ -51,7 +51,7 @@ impl<'a> UnreadView<'a> {
         unread
     }
 
-    /// One member, as far as it can be read.
+    /// Reads one member.
     pub(crate) fn part<T: Deserialize<'a>>(&self, name: &'static str) -> Part<T> {
         match self.members.get(&Text(name.into())) {
             None => Part::Absent,
@@ -60,7 +60,7 @@ impl<'a> UnreadView<'a> {
         }
     }
 
-    /// Whose it is, if that can be read.
+    /// The `subject`, if it is readable.
     pub(crate) fn subject(&self) -> Option<ReferenceView<'a>> {
         self.part("subject").read()
     }

@@ -1,4 +1,4 @@
-//! What a record refers to and does not hold: to be looked up by id in one search a type.
+//! References to resources that are not in the record, to be searched for by id with one search per type.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,10 +9,10 @@ use super::orders::DraftOrder;
 use super::record::{Record, Referring};
 use super::views::{ConceptView, ReferenceView};
 
-/// The types of resources that are looked up by id.
+/// The resource types that are searched for by id.
 pub const REFERRED_TYPES: [&str; 3] = ["Condition", "Medication", "Organization"];
 
-/// What one list, or the orders' reasons, refer to by id and the record does not hold.
+/// The ids that one list, or the orders' reasons, reference and that are not in the record.
 #[derive(Debug)]
 pub(super) struct Unresolved {
     pub referring: Referring,
@@ -20,16 +20,16 @@ pub(super) struct Unresolved {
     pub ids: BTreeSet<String>,
 }
 
-/// Which payors' Organizations are looked up.
+/// The payors whose Organizations are searched for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PayorLookup {
-    /// Of those that have no name of their own.
+    /// Payors whose reference has no display name.
     Nameless,
-    /// Of all, for their identifiers.
+    /// All payors, for their identifiers.
     All,
 }
 
-/// The ids to look up, by type.
+/// The ids to search for, by type.
 pub(super) fn ids(record: &Record<'_>, drafts: &[DraftOrder<'_>], payors: PayorLookup) -> BTreeMap<&'static str, Vec<String>> {
     let mut by_type: BTreeMap<&'static str, BTreeSet<String>> = BTreeMap::new();
     for Unresolved { resource_type, ids, .. } in unresolved(record, drafts, payors) {
@@ -38,7 +38,7 @@ pub(super) fn ids(record: &Record<'_>, drafts: &[DraftOrder<'_>], payors: PayorL
     by_type.into_iter().map(|(of_type, ids)| (of_type, ids.into_iter().collect())).collect()
 }
 
-/// What is lacking without the resources referred to. An insurer that the Coverage itself names is not.
+/// The references that do not resolve in the record. With [`PayorLookup::Nameless`], excludes payors that the Coverage names.
 pub(super) fn unresolved(record: &Record<'_>, drafts: &[DraftOrder<'_>], wanted: PayorLookup) -> Vec<Unresolved> {
     let indices = Indices::new(record);
     let statements = record.medication_statements.iter();
@@ -60,7 +60,7 @@ pub(super) fn unresolved(record: &Record<'_>, drafts: &[DraftOrder<'_>], wanted:
     found.into_iter().filter(|unresolved| !unresolved.ids.is_empty()).collect()
 }
 
-/// The reference of a medication entry that has no code of its own.
+/// The Medication reference of a medication entry that has no code.
 fn uncoded<'r>(concept: Option<&ConceptView<'_>>, medication: Option<&'r ReferenceView<'_>>) -> Option<&'r str> {
     medication.filter(|_| concept.is_none()).map(reference)
 }

@@ -1,6 +1,6 @@
-//! Borrowed views of the FHIR R4 resources the policy reads, each with just the elements it needs.
-//! Every other element is skipped without being kept. `null` is as if absent.
-//! Not here: what the elements mean; see the files named after the facts.
+//! Borrowed views of the FHIR R4 resources the policy reads, each with only the elements it needs.
+//! Other elements are skipped and not stored. `null` is treated as absent.
+//! Not here: the meaning of the elements; see the files named after the facts.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -14,7 +14,7 @@ use super::lenient::{Lenient, List};
 use super::lenient_views::{DispenseView, DosageView, ItemView};
 use super::text::Text;
 
-/// A view that is read from the members of an object, and from nothing else.
+/// A view that deserializes only from a JSON object.
 pub(crate) trait ReadObject<'de>: Sized {
     fn read_object<A: MapAccess<'de>>(map: A) -> Result<Self, A::Error>;
 }
@@ -38,7 +38,7 @@ macro_rules! views {
         $(
             $(#[$doc])*
             #[derive(Debug, Default, Deserialize)]
-            // Read through `ObjectVisitor`: serde's own implementation takes a list for an object.
+            // Deserialized through `ObjectVisitor`, because serde's derived implementation also accepts an array.
             #[serde(rename_all = "camelCase", default, remote = "Self")]
             #[allow(clippy::struct_field_names, reason = "the names are FHIR's")]
             pub(crate) struct $name<'a> {
@@ -53,7 +53,7 @@ macro_rules! views {
 
             impl<'de: 'a, 'a> ReadObject<'de> for $name<'a> {
                 fn read_object<A: MapAccess<'de>>(map: A) -> Result<Self, A::Error> {
-                    // The derived function, which `remote` makes an inherent one.
+                    // The derived function; `remote` makes it an inherent function.
                     $name::deserialize(MapAccessDeserializer::new(map))
                 }
             }
@@ -64,7 +64,7 @@ macro_rules! views {
 views! {
     /// `Condition`
     ConditionView {
-        // Of the Bundle's entry, not of the resource: put in when the entry is read.
+        // From the Bundle entry, not the resource; `Resource::at` sets it.
         full_url: Text<'a>,
         id: Text<'a>,
         subject: ReferenceView<'a>,
@@ -271,14 +271,14 @@ views! {
         contained: List<&'a RawValue>,
     }
 
-    /// `Coverage.payor`: its identifier is read when it is asked for, so that one that does not fit harms nothing else.
+    /// `Coverage.payor`. The identifier stays raw until needed, so a malformed one does not affect the rest of the Coverage.
     PayorView {
         reference: Text<'a>,
         identifier: &'a RawValue,
         display: Text<'a>,
     }
 
-    /// `Organization`: its identifiers are read when they are asked for.
+    /// `Organization`. The identifiers stay raw until needed.
     OrganizationView {
         full_url: Text<'a>,
         id: Text<'a>,
@@ -330,7 +330,7 @@ views! {
         extension: List<ExtensionView<'a>>,
     }
 
-    /// `Extension`, as far as it can hold a code
+    /// `Extension`, only the values that can contain a code
     ExtensionView {
         value_coding: CodingView<'a>,
         value_codeable_concept: ConceptView<'a>,
@@ -352,7 +352,7 @@ views! {
     }
 }
 
-/// An object that matters only by being there.
+/// An object of which only the presence matters.
 #[derive(Debug)]
 pub(crate) struct AnyObject<'a>(PhantomData<&'a ()>);
 
@@ -389,19 +389,19 @@ impl<'de> Deserialize<'de> for Number<'_> {
 }
 
 impl<'a> ConceptView<'a> {
-    /// Its codings.
+    /// The concept's codings.
     pub(crate) fn codings(&self) -> impl Iterator<Item = &CodingView<'a>> {
         self.coding.iter().flatten()
     }
 }
 
 impl CodingView<'_> {
-    /// Its system, or an empty string.
+    /// The coding system, or an empty string.
     pub(crate) fn system(&self) -> &str {
         self.system.as_ref().map_or("", Text::as_str)
     }
 
-    /// Its code, or an empty string.
+    /// The code, or an empty string.
     pub(crate) fn code(&self) -> &str {
         self.code.as_ref().map_or("", Text::as_str)
     }

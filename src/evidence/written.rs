@@ -1,24 +1,24 @@
-//! Dates as charts write them. A placeholder for an unknown date is treated as absent.
-//! Not here: what a date is ([`crate::policy::DateInterval`]).
+//! Date elements in charts. A placeholder for an unknown date is treated as absent.
+//! Not here: parsing and comparing dates ([`crate::policy::DateInterval`]).
 
 use chrono::{Datelike, NaiveDate};
 
 use super::text::Text;
 use crate::policy::{DateInterval, Span};
 
-/// Years outside of these are no dates of a chart.
+/// A date outside these years is a placeholder.
 const MIN_YEAR: i32 = 1901;
 const MAX_YEAR: i32 = 2200;
 
-/// What systems write where they have no date.
+/// The date that some systems write for an unknown date.
 const EPOCH: Option<NaiveDate> = NaiveDate::from_ymd_opt(1970, 1, 1);
 
 /// A date element.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum DateElement {
-    /// It is not there, or a placeholder stands in its place.
+    /// The element is missing or a placeholder.
     Absent,
-    /// Its text is no FHIR date.
+    /// The text is not a FHIR date.
     NoDate,
     /// A date, full or partial.
     Date(DateInterval),
@@ -35,7 +35,7 @@ impl DateElement {
         }
     }
 
-    /// As [`Written::read`], for something that cannot precede birth: a date on or before it is a placeholder.
+    /// Like [`Self::read`], for an event that cannot precede birth: a date on or before birth is a placeholder.
     pub(crate) fn read_after(text: Option<&Text<'_>>, birth: Option<NaiveDate>) -> Self {
         match Self::read(text) {
             Self::Date(date) if birth.is_some_and(|birth| date.lo() <= birth) => Self::Absent,
@@ -43,7 +43,7 @@ impl DateElement {
         }
     }
 
-    /// The date, if it is one.
+    /// The date, if there is one.
     pub(crate) fn date(self) -> Option<DateInterval> {
         match self {
             Self::Date(date) => Some(date),
@@ -51,7 +51,7 @@ impl DateElement {
         }
     }
 
-    /// The days from this date to another. One bound that is absent is the other one.
+    /// The days from this date to `end`. If one bound is absent, both are the other one.
     pub(crate) fn span_to(self, end: Self) -> Option<Span> {
         match (self, end) {
             (Self::Absent, Self::Absent) => None,
@@ -62,12 +62,12 @@ impl DateElement {
     }
 }
 
-/// The date of an element, if it has one that counts.
+/// The date of an element, unless it is invalid or a placeholder.
 pub(crate) fn date(text: Option<&Text<'_>>) -> Option<DateInterval> {
     DateElement::read(text).date()
 }
 
-/// Whole days alone prove a span.
+/// Only full dates prove a span.
 pub(crate) fn span(first: DateInterval, last: DateInterval) -> Span {
     match (first.full(), last.full()) {
         (Some(first), Some(last)) => Span::Days(first, last),

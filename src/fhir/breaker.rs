@@ -1,18 +1,18 @@
-//! A circuit breaker: a server that fails call after call is left alone for a while, so that calls are not held up by it.
+//! A circuit breaker: after a server fails in several calls in a row, calls skip it for a while and do not wait for it.
 
 use std::sync::Mutex;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// How many failures in a row are borne, and how long the server is left alone then.
+/// The number of consecutive failures that opens the breaker, and how long it stays open.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct BreakerLimits {
     pub failures: u32,
     pub cooldown: Duration,
 }
 
-/// Counts a server's failures in a row.
+/// Counts a server's consecutive failures.
 #[derive(Debug)]
 pub(super) struct Breaker {
     limits: BreakerLimits,
@@ -30,17 +30,17 @@ impl Breaker {
         Self { limits, state: Mutex::default() }
     }
 
-    /// Whether the server may be asked now.
+    /// Whether the server may be queried now.
     pub(super) fn allows(&self, now: Instant) -> bool {
         self.with(|state| state.open_until.is_none_or(|until| until <= now))
     }
 
-    /// It answered, whatever it answered.
+    /// Records a response of any kind.
     pub(super) fn succeeded(&self) {
         self.with(|state| *state = BreakerState::default());
     }
 
-    /// It failed. After the cooldown a single further failure opens the breaker again.
+    /// Records a failure. After the cooldown, one more failure opens the breaker again.
     pub(super) fn failed(&self, now: Instant) {
         let BreakerLimits { failures, cooldown } = self.limits;
         self.with(|state| {
@@ -51,7 +51,7 @@ impl Breaker {
         });
     }
 
-    /// A thread that panicked while it held the lock left whole numbers behind, so its state stands.
+    /// Ignores lock poisoning: a panic cannot leave the counters inconsistent.
     fn with<T>(&self, change: impl FnOnce(&mut BreakerState) -> T) -> T {
         let mut state = self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         change(&mut state)

@@ -1,4 +1,4 @@
-//! All the searches of a call, side by side, within one time budget. What came by then is kept; what did not is named.
+//! Runs all searches of a call concurrently within one time budget. Keeps partial results, and reports what is missing.
 
 use bytes::Bytes;
 use futures_util::stream::FuturesUnordered;
@@ -10,25 +10,25 @@ use super::reason::Reason;
 use super::search::Search;
 use super::server::{AccessToken, Server};
 
-/// What a search brought: its pages, raw, and why they are not all.
+/// The result of a search: its raw pages, and why they are incomplete.
 #[derive(Clone, Debug, Default)]
 pub struct SearchAnswer {
-    /// The pages that came.
+    /// The pages received.
     pub pages: Vec<Bytes>,
-    /// Why there are no more, if there should be.
+    /// Why pages are missing, if any are.
     pub missing: Option<Reason>,
 }
 
-/// An answer with what was asked for.
+/// The result of a search, with the caller's key.
 #[derive(Clone, Debug)]
 pub struct AnswerTo<K> {
-    /// What the caller calls it.
+    /// The caller's key for the search.
     pub key: K,
-    /// What came.
+    /// The result.
     pub answer: SearchAnswer,
 }
 
-/// Every search, side by side until `deadline`; each answer comes when it is there.
+/// Runs the searches concurrently until `deadline`, and yields each result as it completes.
 pub fn searches<'s, K: 's>(
     server: &'s Server,
     token: Option<&'s AccessToken>,
@@ -55,9 +55,9 @@ pub fn searches<'s, K: 's>(
     queries.into_iter().map(search).collect()
 }
 
-/// Tells a server's breaker what became of a call's searches. One answer shows that the server is there; a call in which
-/// every search failed counts as one failure, so that a single moment without a connection does not cost the calls after
-/// it their evidence.
+/// Reports the outcome of a call's searches to the server's circuit breaker. One response shows that the server is up. A
+/// call in which every search failed counts as one failure, so that a brief loss of connection does not cost later
+/// calls their evidence.
 pub fn judge<'a>(server: &Server, answers: impl IntoIterator<Item = &'a SearchAnswer>) {
     let is_failure = |answer: &&SearchAnswer| answer.pages.is_empty() && answer.missing.is_some_and(Reason::is_failure_of_server);
     let asked: Vec<_> = answers.into_iter().filter(|answer| !answer.missing.is_some_and(Reason::is_unasked)).collect();
@@ -74,7 +74,7 @@ async fn one(server: &Server, token: Option<&AccessToken>, query: &Query, deadli
     SearchAnswer { pages: search.pages, missing: outcome.err() }
 }
 
-/// Counts a search; the figures name server, type and kind of failure, and nothing of a patient.
+/// Records metrics for a search: server, resource type and outcome, but no patient data.
 fn note(server: &Server, query: &Query, begun: Instant, answer: &SearchAnswer) {
     let outcome = answer.missing.map_or("ok", Reason::label);
     let elapsed = begun.elapsed();

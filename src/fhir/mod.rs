@@ -1,5 +1,5 @@
-//! Getting from the EHR's FHIR server what a call's prefetch did not bring: within a time budget, from registered
-//! servers only, and honest about what could not be had. Raw pages come back; [`crate::evidence`] reads them.
+//! FHIR client: fetches what a call's prefetch lacks, within a time budget and from registered servers only, and reports
+//! what is unavailable. Also writes single resources. Returns raw pages; [`crate::evidence`] reads them.
 
 mod breaker;
 mod fetch;

@@ -1,4 +1,4 @@
-//! One page of a searchset, as far as fetching needs to know it: is it a Bundle, how many entries, where is the next.
+//! One page of a searchset, with only what fetching needs: whether it is a Bundle, its entry count, and the next page's URL.
 
 use serde::Deserialize;
 use serde::de::IgnoredAny;
@@ -22,7 +22,7 @@ struct LinkJson {
     url: Option<String>,
 }
 
-/// What a page says of itself.
+/// A page's entry count, and the URL of the next page.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Page {
     pub entries: usize,
@@ -45,13 +45,13 @@ impl Page {
     }
 }
 
-/// The address of a next page, if it lies at the server's base.
+/// The URL of the next page, if it is below the server's base URL.
 pub(super) fn next_url(base: &Url, current: &Url, link: &str) -> Result<Url, Reason> {
     let next = current.join(link).map_err(|_| Reason::ForeignPage)?;
     if is_below(base, &next) { Ok(next) } else { Err(Reason::ForeignPage) }
 }
 
-/// Invariant: a token only ever travels to its server's origin and below its base path.
+/// Invariant: a token is sent only to its server's origin and below its base path.
 fn is_below(base: &Url, url: &Url) -> bool {
     let path = base.path().trim_end_matches('/');
     let same_origin =

@@ -1,18 +1,18 @@
-//! One search, from the same template that discovery publishes.
+//! One FHIR search: from the prefetch template that discovery publishes, by ids, or by canonical URL.
 
 use url::Url;
 
-/// A search on one resource type.
+/// A search for one resource type.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Query {
     resource_type: String,
     parameters: Vec<(String, String)>,
-    /// The parameters kept when the server refuses the others.
+    /// The parameters to keep if the server refuses the others.
     essential: &'static [&'static str],
 }
 
 impl Query {
-    /// A search from a prefetch template such as `Condition?patient={{context.patientId}}`; `None` if it is no search.
+    /// A search from a prefetch template such as `Condition?patient={{context.patientId}}`; `None` if the template is not a search.
     #[must_use]
     pub fn of_template(template: &str, patient_id: &str) -> Option<Self> {
         let (resource_type, query) = template.split_once('?')?;
@@ -30,7 +30,7 @@ impl Query {
         Self { resource_type: resource_type.to_owned(), parameters, essential: &["_id"] }
     }
 
-    /// A search for what has a canonical URL, with its version after a `|`.
+    /// A search by canonical URL, which may have a version after a `|`.
     #[must_use]
     pub fn of_canonical(resource_type: &str, canonical: &str) -> Self {
         let (url, version) = canonical.split_once('|').map_or((canonical, None), |(url, version)| (url, Some(version)));
@@ -39,20 +39,20 @@ impl Query {
         Self { resource_type: resource_type.to_owned(), parameters, essential: &["url"] }
     }
 
-    /// The type it searches.
+    /// The resource type.
     #[must_use]
     pub fn resource_type(&self) -> &str {
         &self.resource_type
     }
 
-    /// The same search with nothing but what it cannot do without; what it then brings too much is filtered here.
+    /// The same search with only the essential parameters; `None` if it has no others. This service filters the surplus results.
     pub(super) fn plainly(&self) -> Option<Self> {
         let kept = self.parameters.iter().filter(|(name, _)| self.essential.contains(&name.as_str()));
         let plain = Self { parameters: kept.cloned().collect(), ..self.clone() };
         (plain != *self && !plain.parameters.is_empty()).then_some(plain)
     }
 
-    /// The same search, asking for pages of that size.
+    /// The same search with this page size, unless it already sets one.
     pub(super) fn with_page_size(mut self, size: u32) -> Self {
         if !self.parameters.iter().any(|(name, _)| name == "_count") {
             self.parameters.push(("_count".to_owned(), size.to_string()));
@@ -60,7 +60,7 @@ impl Query {
         self
     }
 
-    /// Its address at a base, every value escaped.
+    /// The search URL at a base URL, with every value escaped.
     pub(super) fn url(&self, base: &Url) -> Option<Url> {
         let mut url = base.clone();
         url.path_segments_mut().ok()?.pop_if_empty().push(&self.resource_type);

@@ -1,45 +1,45 @@
-//! Why a query brought nothing, or not everything. The words stand in an evaluation's `sources` and on cards, so they
-//! name no patient, token or address.
+//! Why a query returned nothing, or not everything. The texts appear in an evaluation's `sources` and on cards, so they
+//! contain no patient, token or address.
 
-/// Why a list could not be had whole.
+/// Why a list is incomplete or missing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Reason {
     /// The server could not be reached.
     Unreachable,
-    /// The answer did not come, or did not end, in time.
+    /// The response did not arrive, or did not complete, in time.
     TooSlow,
     /// 401 or 403: the token does not grant this type.
     NotGranted,
-    /// 404: the server does not have this type.
+    /// 404 or 410: the server does not have this type.
     NotOffered,
-    /// 429, and still after waiting.
+    /// 429, even after retries.
     TooManyRequests,
-    /// 5xx, and still after asking again.
+    /// 408 or 5xx, even after retries.
     ServerFailed,
-    /// Another 4xx, and still after asking more plainly.
+    /// Another 4xx, even with fewer parameters.
     Refused,
     /// 3xx: redirects are not followed.
     Redirected,
-    /// The answer broke off.
+    /// The connection broke during the response.
     Broken,
-    /// The answer is not FHIR JSON.
+    /// The response is not FHIR JSON.
     NotFhir,
-    /// The answer is a resource, but no Bundle.
+    /// The response is a resource, but not a Bundle.
     NotABundle,
-    /// The server answered with an error of its own.
+    /// The response is an OperationOutcome.
     OutcomeOnly,
-    /// More pages, entries or bytes than are taken.
+    /// The response exceeds the limit on pages, entries or bytes.
     TooMuch,
-    /// The next page lies elsewhere than at the server's base.
+    /// The next page's URL is not below the server's base URL.
     ForeignPage,
-    /// The server failed so often that it is left alone for a while.
+    /// The circuit breaker is open, because the server failed repeatedly.
     LeftAlone,
-    /// The budget was spent before it could be asked.
+    /// The time budget ran out before the query was sent.
     NoTimeLeft,
 }
 
 impl Reason {
-    /// All of them.
+    /// Every reason.
     const ALL: [Self; 16] = [
         Self::Unreachable,
         Self::TooSlow,
@@ -59,13 +59,13 @@ impl Reason {
         Self::NoTimeLeft,
     ];
 
-    /// The reason of a [`Reason::label`].
+    /// The reason with this [`Reason::label`].
     #[must_use]
     pub fn of_label(label: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|reason| reason.label() == label)
     }
 
-    /// The words for it.
+    /// The text for `sources` and cards.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -111,7 +111,7 @@ impl Reason {
         }
     }
 
-    /// Whether it speaks of the server's health rather than of this query.
+    /// Whether the reason shows that the server is unhealthy, rather than a problem with this query.
     pub(super) fn is_failure_of_server(self) -> bool {
         match self {
             Self::Unreachable | Self::TooSlow | Self::ServerFailed | Self::Broken => true,
@@ -130,7 +130,7 @@ impl Reason {
         }
     }
 
-    /// Whether the server was not even asked.
+    /// Whether no query was sent.
     pub(super) fn is_unasked(self) -> bool {
         matches!(self, Self::LeftAlone | Self::NoTimeLeft)
     }

@@ -1,5 +1,5 @@
-//! The FHIR servers that may be contacted: those configuration names, compared as parsed URLs. An empty registry means
-//! that nothing is ever fetched.
+//! The registry of FHIR servers that this service may contact: those in the configuration, compared as parsed URLs. With an
+//! empty registry, nothing is fetched.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use url::Url;
 use super::server::Server;
 use crate::config::{FhirConfig, FhirServerConfig};
 
-/// A server whose connections cannot be set up.
+/// Connections to a server cannot be set up.
 #[derive(Debug, Error)]
 #[error("connections to FHIR server `{name}` cannot be set up")]
 pub struct RegistryError {
@@ -22,12 +22,12 @@ pub struct RegistryError {
 #[derive(Debug)]
 pub struct Registry {
     servers: Vec<Arc<Server>>,
-    /// Time for all queries of a call together.
+    /// The time budget for all queries of a call together.
     pub budget: Duration,
 }
 
 impl Registry {
-    /// The servers of the configuration.
+    /// Builds the registry from the configuration.
     ///
     /// # Errors
     /// The first server whose connections cannot be set up.
@@ -39,7 +39,7 @@ impl Registry {
         Ok(Self { servers: servers.iter().map(build).collect::<Result<_, _>>()?, budget: shared.budget })
     }
 
-    /// The registered server of a URL a call names.
+    /// The registered server for a URL that a call names.
     #[must_use]
     pub fn server(&self, named: &str) -> Option<Arc<Server>> {
         let named = Url::parse(named).ok()?;
@@ -47,7 +47,7 @@ impl Registry {
     }
 }
 
-/// Invariant: a call can choose among the registered servers, and never reach another.
+/// Invariant: a call can choose among the registered servers, and cannot reach any other.
 fn same_base(registered: &Url, named: &Url) -> bool {
     registered.origin() == named.origin()
         && registered.path().trim_end_matches('/') == named.path().trim_end_matches('/')

@@ -1,5 +1,5 @@
-//! One search on one server: asked, asked again when it is busy, asked more plainly when it refuses, and followed page
-//! by page. FHIR R4, "Search", "Paging". <https://hl7.org/fhir/R4/http.html#search>
+//! One search on one server: retries if the server is busy, drops optional parameters if it refuses them, and follows
+//! the pages. FHIR R4, "Search", "Paging". <https://hl7.org/fhir/R4/http.html#search>
 
 use std::time::Duration;
 
@@ -14,29 +14,29 @@ use super::query::Query;
 use super::reason::Reason;
 use super::server::{AccessToken, Server};
 
-/// EHRs answer either.
+/// EHRs respond with either media type.
 const ACCEPTED: &str = "application/fhir+json, application/json;q=0.9";
-/// The wait before asking again, doubled each time, where the server names none.
+/// The delay before the first retry, doubled for each further one, unless the server sends `Retry-After`.
 const FIRST_WAIT: Duration = Duration::from_millis(100);
 
-/// A search being run; its pages are kept, whatever happens later.
+/// A running search. It keeps the pages it has received even if a later one fails.
 pub(super) struct Search<'s> {
     server: &'s Server,
     token: Option<&'s AccessToken>,
     deadline: Instant,
-    /// The pages that came, raw.
+    /// The pages received, raw.
     pub(super) pages: Vec<Bytes>,
     bytes: usize,
     entries: usize,
 }
 
-/// Why an attempt did not succeed.
+/// Why an attempt failed.
 enum Failure {
-    /// Asking again may help, after that time.
+    /// A retry may help, after this delay if the server names one.
     Again(Option<Duration>, Reason),
-    /// Asking more plainly may help.
+    /// A query with fewer parameters may help.
     Plainer,
-    /// Nothing helps.
+    /// A retry does not help.
     Final(Reason),
 }
 
@@ -64,7 +64,7 @@ impl<'s> Search<'s> {
         Err(Reason::Refused)
     }
 
-    /// Follows the pages from an address on; `Err(None)` where the first was refused for its parameters.
+    /// Follows the pages from a URL. `Err(None)` if the server refuses the parameters of the first.
     async fn follow(&mut self, first: Url) -> Result<(), Option<Reason>> {
         let mut url = first;
         loop {
@@ -89,7 +89,7 @@ impl<'s> Search<'s> {
         }
     }
 
-    /// One page, asked for again while that may help and there is time.
+    /// Fetches one page; retries while that may help and time remains.
     async fn get(&mut self, url: &Url) -> Result<Bytes, Failure> {
         let mut wait = FIRST_WAIT;
         for attempt in 1.. {
@@ -119,7 +119,7 @@ impl<'s> Search<'s> {
         self.body(response).await
     }
 
-    /// The body, decompressed, read only as far as it is taken.
+    /// The decompressed body, read only up to the byte limit.
     async fn body(&mut self, mut response: Response) -> Result<Bytes, Failure> {
         let mut body = BytesMut::new();
         while let Some(chunk) = response.chunk().await.map_err(|_| Failure::Again(None, Reason::Broken))? {
@@ -133,7 +133,7 @@ impl<'s> Search<'s> {
     }
 }
 
-/// The header, marked as one that must not be shown.
+/// The `Authorization` header value, marked as sensitive.
 pub(super) fn bearer(token: &AccessToken) -> Option<HeaderValue> {
     let mut value = HeaderValue::try_from(format!("Bearer {}", token.expose())).ok()?;
     value.set_sensitive(true);
@@ -144,16 +144,16 @@ fn unsent(error: &reqwest::Error) -> Failure {
     if error.is_timeout() {
         Failure::Final(Reason::TooSlow)
     } else if error.is_builder() {
-        // An address that cannot be sent says nothing of the server.
+        // An invalid URL says nothing about the server.
         Failure::Final(Reason::Refused)
     } else {
-        // A kept connection that the server has closed meanwhile is the usual cause, and a new one helps.
+        // Usually the server has closed a pooled connection, and a new one helps.
         Failure::Again(None, Reason::Unreachable)
     }
 }
 
-/// The wait a server asks for: in seconds, or as a date, which is counted from the server's own, so that no clock but its
-/// own matters (RFC 9110, section 10.2.3).
+/// The delay in `Retry-After`: seconds or a date. A date is relative to the server's `Date` header, so that clock skew
+/// does not matter (RFC 9110, section 10.2.3).
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let value = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
     if let Ok(seconds) = value.parse() {
@@ -163,7 +163,7 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     Some(httpdate::parse_http_date(value).ok()?.duration_since(now).unwrap_or_default())
 }
 
-/// What a status says about asking again.
+/// Decides from the status whether a retry may help.
 fn judge(status: StatusCode, headers: &HeaderMap) -> Result<(), Failure> {
     let named = || retry_after(headers);
     match status.as_u16() {

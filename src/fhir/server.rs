@@ -1,4 +1,4 @@
-//! One registered FHIR server: its base, its limits, its connections, its breaker.
+//! One registered FHIR server: its base URL, limits, connection pool and circuit breaker.
 
 use reqwest::Client;
 use secrecy::{ExposeSecret, SecretString};
@@ -8,13 +8,12 @@ use super::breaker::{Breaker, BreakerLimits};
 use crate::config::{FhirConfig, FhirServerConfig};
 use crate::outgoing::connections;
 
-/// The token a call brings for its FHIR server. It is shown nowhere; this copy of it is wiped when the call
-/// ends.
+/// The access token that a call sends for its FHIR server. It is never displayed; this copy is wiped on drop.
 #[derive(Clone, Debug)]
 pub struct AccessToken(SecretString);
 
 impl AccessToken {
-    /// Holds a token.
+    /// Wraps a token.
     #[must_use]
     pub fn new(token: SecretString) -> Self {
         Self(token)
@@ -25,7 +24,7 @@ impl AccessToken {
     }
 }
 
-/// A FHIR server that configuration names.
+/// A FHIR server from the configuration.
 #[derive(Debug)]
 pub struct Server {
     pub(super) config: FhirServerConfig,
@@ -36,7 +35,7 @@ pub struct Server {
 }
 
 impl Server {
-    /// Its connections, pooled.
+    /// Sets up the server's connection pool.
     pub(super) fn new(config: FhirServerConfig, shared: &FhirConfig) -> Result<Self, reqwest::Error> {
         let builder = connections(&config.base_url, config.allow_private_addresses, shared.connect_timeout);
         let limits = BreakerLimits { failures: shared.breaker_failures.get(), cooldown: shared.breaker_cooldown };
@@ -49,7 +48,7 @@ impl Server {
         })
     }
 
-    /// What it is called in logs and metrics.
+    /// The server's name in logs and metrics.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.config.name

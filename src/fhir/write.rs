@@ -1,6 +1,6 @@
-//! Writing one resource to a registered FHIR server: made, or replaced. FHIR R4, "create", "update" and "conditional create".
+//! Creates or updates one resource on a registered FHIR server. FHIR R4, "create", "update" and "conditional create".
 //! <https://hl7.org/fhir/R4/http.html>
-//! Not here: what is written, and trying again; a write that may have happened is the caller's to judge.
+//! Not here: the content, and retries; the caller decides how to handle a write that may have succeeded.
 
 use std::time::Duration;
 
@@ -16,45 +16,45 @@ use super::server::{AccessToken, Server};
 
 const FHIR_JSON: &str = "application/fhir+json";
 
-/// More of an answer is not read.
+/// The maximum size of a response body.
 const MAX_BYTES: usize = 1024 * 1024;
 
-/// What is written.
+/// A resource to create or update.
 #[derive(Clone, Copy, Debug)]
 pub struct Write<'w> {
-    /// Its type.
+    /// The resource type.
     pub resource_type: &'static str,
-    /// The id of the resource it replaces; `None` makes a new one.
+    /// The id of the resource to update; `None` creates a new one.
     pub id: Option<&'w str>,
-    /// The version it must still have, where it replaces one (FHIR R4, "Managing Resource Contention").
+    /// The version that an updated resource must still have (FHIR R4, "Managing Resource Contention").
     pub version: Option<&'w str>,
-    /// A search that must find nothing, or no new one is made.
+    /// A search; the server creates the resource only if the search has no match.
     pub unless_exists: Option<&'w str>,
     /// The resource as JSON.
     pub json: &'w str,
 }
 
-/// What was written.
+/// The result of a write.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WrittenResource {
-    /// The resource's id, where the server says it.
+    /// The resource's id, if the server returns it.
     pub id: Option<String>,
-    /// Whether there was one already, so that none was made.
+    /// Whether the resource already existed, so that the server created none.
     pub existed: bool,
-    /// The version that it now has, where the server says it.
+    /// The resource's new version, if the server returns it.
     pub version: Option<String>,
 }
 
-/// Why nothing is known to be written.
+/// Why a write failed, or may have failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum WriteError {
-    /// 401: the token is not accepted.
+    /// 401: the server does not accept the token.
     #[error("the FHIR server does not accept the token")]
     TokenRefused,
-    /// 403, 404, 405 or 410: this is not to be written here.
+    /// 403, 404, 405 or 410: the server does not allow this write.
     #[error("the FHIR server does not allow the write")]
     NotAllowed,
-    /// 409 or 412: somebody else has changed what is to be replaced.
+    /// 409 or 412: someone else has changed the resource.
     #[error("the resource was changed by somebody else")]
     Changed,
     /// Another 3xx or 4xx.
@@ -63,16 +63,16 @@ pub enum WriteError {
     /// 5xx or 429.
     #[error("the FHIR server failed")]
     ServerFailed,
-    /// No connection, or one that broke.
+    /// The connection failed or broke.
     #[error("the FHIR server cannot be reached")]
     Unreachable,
-    /// No answer in time.
+    /// The server did not respond in time.
     #[error("the FHIR server took too long")]
     TooSlow,
 }
 
 impl WriteError {
-    /// A short stable name, for records and the log.
+    /// A short stable name, for records and logs.
     #[must_use]
     pub fn label(self) -> &'static str {
         match self {
@@ -87,10 +87,10 @@ impl WriteError {
     }
 }
 
-/// Writes a resource, once.
+/// Writes a resource, without retries.
 ///
 /// # Errors
-/// [`WriteError`]; after one of time or connection it may be written all the same.
+/// [`WriteError`]. After [`WriteError::TooSlow`] or [`WriteError::Unreachable`] the write may still have succeeded.
 pub async fn write(server: &Server, token: &AccessToken, write: Write<'_>, limit: Duration) -> Result<WrittenResource, WriteError> {
     let request = request(server, token, write).ok_or(WriteError::Refused)?;
     timeout(limit, sent(request, write)).await.unwrap_or(Err(WriteError::TooSlow))
@@ -174,7 +174,7 @@ fn id_in(body: &[u8], resource_type: &str) -> Option<String> {
     head.id.filter(|id| head.resource_type == resource_type && is_id(id))
 }
 
-/// Letters that can stand in a path as they are.
+/// Whether the text is short enough for an id and needs no escaping in a URL path.
 fn is_id(text: &str) -> bool {
     let is_short = (1..=200).contains(&text.len());
     is_short && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_')) && !matches!(text, "." | "..")

@@ -1,5 +1,5 @@
-//! Reading the body of a call: JSON by its media type, and never more of it in memory than the limit allows.
-//! Not here: what the JSON says.
+//! Reads the body of a call: accepts JSON by its media type, and never buffers more than the limit.
+//! Not here: parsing the JSON.
 
 use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::{FromRequest, Request};
@@ -10,17 +10,17 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 use super::HttpError;
 use super::router::Service;
 
-/// How much of a body that is too large is read and thrown away, in multiples of the limit. A caller that is still writing when the
-/// connection is closed sees a broken pipe instead of the 413.
+/// How much of an oversized body is read and discarded, in multiples of the limit. A caller that is still sending when the
+/// connection closes sees a broken pipe instead of the 413.
 const DISCARDED_LIMITS: usize = 4;
 
-/// The body of a call, whole.
+/// The complete body of a call.
 pub(super) struct CallBody(pub(super) Bytes);
 
 impl FromRequest<Service> for CallBody {
     type Rejection = HttpError;
 
-    /// The media type is judged after the body is read, for a caller that is still writing does not see the 415.
+    /// Checks the media type only after reading the body, because a caller that is still sending would not see the 415.
     async fn from_request(request: Request, service: &Service) -> Result<Self, HttpError> {
         let acceptable = is_plain_json(request.headers());
         let bytes = read(request.into_body(), service.body_limit).await?;
@@ -41,7 +41,7 @@ async fn read(mut body: Body, limit: usize) -> Result<Bytes, HttpError> {
     Err(HttpError::BodyTooLarge { limit })
 }
 
-/// Reads what is left of a body and throws it away, as much as `most` bytes of it.
+/// Reads and discards the rest of a body, up to about `most` bytes.
 pub(super) async fn discard(mut body: Body, most: usize) {
     let mut discarded = 0_usize;
     while discarded < most {
@@ -50,7 +50,7 @@ pub(super) async fn discard(mut body: Body, most: usize) {
     }
 }
 
-/// JSON by either of its names, with any parameter; a body without a media type is taken for JSON. Compressed bodies are not accepted.
+/// Accepts both JSON media types, with any parameters, and a missing media type. Rejects compressed bodies.
 fn is_plain_json(headers: &HeaderMap) -> bool {
     let encoded = headers.get(CONTENT_ENCODING).is_some_and(|encoding| !encoding.as_bytes().eq_ignore_ascii_case(b"identity"));
     let json = headers.get(CONTENT_TYPE).is_none_or(|value| {

@@ -1,6 +1,6 @@
-//! Lets a call in when its caller is known and within its rate: what is inside this gate finds a [`VerifiedClient`] among
-//! the request's extensions.
-//! Not here: how a caller is known; see [`crate::auth`] through [`crate::app`].
+//! Admits a call if its caller is authenticated and within its rate limit. Handlers behind this gate find a [`VerifiedClient`]
+//! in the request's extensions.
+//! Not here: authentication; see [`crate::auth`] through [`crate::app`].
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -25,28 +25,28 @@ use crate::telemetry::call_span;
 
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
-/// How much of a refused caller's body is read and thrown away, in bytes. A caller that is still writing when the connection
-/// is closed does not see its 401; the usual call is smaller than this.
+/// How much of a refused caller's body is read and discarded, in bytes. A caller that is still sending when the connection
+/// closes does not see its 401; a typical call is smaller than this.
 const MAX_DISCARDED: usize = 1024 * 1024;
 
-/// For how long that is done.
+/// Timeout for discarding the body.
 const DISCARDING: Duration = Duration::from_secs(1);
 
-/// What the gate works with.
+/// The state of the gate.
 #[derive(Clone)]
 pub(super) struct Gate {
     pub(super) app: Arc<App>,
     pub(super) server: Arc<ServerConfig>,
     pub(super) forgers: Arc<SignatureFailures>,
-    /// For calls that are worked on at one time.
+    /// Limits the number of concurrent calls.
     pub(super) slots: Arc<Semaphore>,
 }
 
-/// The name of the caller, kept beside the response for the log's line.
+/// The caller's name, stored in the response's extensions for the log line.
 #[derive(Clone)]
 pub(super) struct CallerName(pub(super) String);
 
-/// Lets known callers in.
+/// Admits authenticated callers.
 pub(super) async fn authenticate(State(gate): State<Gate>, mut request: Request, next: Next) -> Response {
     let client = match gate.client(&mut request).await {
         Ok(client) => client,
@@ -62,7 +62,7 @@ pub(super) async fn authenticate(State(gate): State<Gate>, mut request: Request,
     response
 }
 
-/// Runs a known caller's call within a span of its trace.
+/// Runs an authenticated call in a span of its trace.
 async fn traced(client: &str, request: Request, next: Next) -> Response {
     let route = request.extensions().get::<MatchedPath>().cloned();
     let headers = request.headers();
@@ -73,17 +73,17 @@ async fn traced(client: &str, request: Request, next: Next) -> Response {
     response
 }
 
-/// Reads some of what a refused caller is still writing; one that waits to be asked for it is not asked.
+/// Discards part of what a refused caller is still sending. Skips callers that wait for `100 Continue`.
 async fn finish(request: Request) {
     if !request.headers().contains_key(EXPECT) {
-        // A slow one is answered all the same.
+        // On timeout, answer anyway.
         _ = timeout(DISCARDING, discard(request.into_body(), MAX_DISCARDED)).await;
     }
 }
 
 impl Gate {
     async fn client(&self, request: &mut Request) -> Result<VerifiedClient, HttpError> {
-        // Taken out: nothing behind the gate has a use for the token.
+        // Remove the headers: no handler needs the token.
         let values = take_all(request.headers_mut());
         let authorization: Vec<&[u8]> = values.iter().map(HeaderValue::as_bytes).collect();
         let peer = request.extensions().get::<Peer>().cloned();
@@ -113,18 +113,18 @@ impl Gate {
     }
 }
 
-/// The address a caller called from: what the last of our proxies says, if there is one (MDN, `X-Forwarded-For`).
+/// The caller's address: the peer, or behind a trusted proxy the last untrusted `X-Forwarded-For` entry (MDN).
 pub(super) fn caller_address(server: &ServerConfig, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
     if !server.trusts(peer) {
         return peer;
     }
     let values: Vec<&str> = headers.get_all(FORWARDED_FOR).iter().map(|value| value.to_str().unwrap_or_default()).collect();
-    // Each proxy adds at the end. What stands before an entry that is none of ours, or cannot be read, is the caller's word.
+    // Each proxy appends an entry. Entries before an untrusted or unreadable one are the caller's own claims.
     let mut addresses = values.iter().rev().flat_map(|value| value.rsplit(',')).map_while(|text| address(text.trim()));
     addresses.find(|address| !server.trusts(*address)).unwrap_or(peer)
 }
 
-/// An address, with or without a port.
+/// Parses an address, with or without a port.
 fn address(text: &str) -> Option<IpAddr> {
     text.parse().ok().or_else(|| text.parse::<SocketAddr>().ok().map(|socket| socket.ip()))
 }
@@ -135,7 +135,7 @@ fn take_all(headers: &mut HeaderMap) -> Vec<HeaderValue> {
     values
 }
 
-/// The cause is for the log; the caller learns only that it is not known here, or that it calls too often.
+/// Logs the cause; the caller learns only that it is not authenticated, or that it exceeded a rate limit.
 fn answer_to(refused: Refused, address: Option<IpAddr>) -> HttpError {
     let Refused { cause, says_it_is } = refused;
     metrics::counter!("sij_cds_callers_refused_total", "cause" => cause.label()).increment(1);

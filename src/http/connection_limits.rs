@@ -1,5 +1,5 @@
-//! How many connections are held at one time: in all, and from one address.
-//! Not here: how many calls, which is [`super::limits`].
+//! Limits the number of open connections: in total, and per client address.
+//! Not here: limits on calls ([`super::limits`]).
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -10,10 +10,10 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::peer::network;
 
-/// How many each address holds; none that holds none.
+/// Open connections per client address; entries are removed at zero.
 type AddressCounts = Arc<Mutex<HashMap<IpAddr, usize>>>;
 
-/// The places for connections.
+/// The limits on open connections.
 #[derive(Clone, Debug)]
 pub(super) struct ConnectionLimits {
     all: Arc<Semaphore>,
@@ -21,7 +21,7 @@ pub(super) struct ConnectionLimits {
     by_address: AddressCounts,
 }
 
-/// A place that a connection has as long as this is held.
+/// Permission to hold one connection; dropping it frees the slot.
 #[derive(Debug)]
 pub(super) struct ConnectionPermit {
     _place: Option<OwnedSemaphorePermit>,
@@ -33,13 +33,13 @@ impl ConnectionLimits {
         Self { all: Arc::new(Semaphore::new(all.get())), of_one_address: of_one_address.get(), by_address: Arc::default() }
     }
 
-    /// The next free place.
+    /// Waits for a free slot.
     pub(super) async fn next(&self) -> ConnectionPermit {
-        // The places are never closed, so there is one in the end.
+        // The semaphore is never closed, so this always yields a permit.
         ConnectionPermit { _place: Arc::clone(&self.all).acquire_owned().await.ok(), held: None }
     }
 
-    /// The same place, held for an address; `None` if that has as many as it may.
+    /// Assigns the permit to an address; `None` if the address has reached its limit.
     pub(super) fn held_by(&self, mut place: ConnectionPermit, address: IpAddr) -> Option<ConnectionPermit> {
         let address = network(address);
         let mut by_address = self.by_address.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,5 +1,5 @@
 //! `GET /cds-services` (CDS Hooks, "Discovery").
-//! Not here: the document, which is made once when the application is built.
+//! Not here: the document, which is built once with the application.
 
 use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;

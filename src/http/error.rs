@@ -1,4 +1,4 @@
-//! The one place where a fault becomes a status and an OperationOutcome (protocol section 4; FHIR R4B, OperationOutcome).
+//! Maps every error to a status and an OperationOutcome (protocol section 4; FHIR R4B, OperationOutcome); no other module does.
 //! Not here: why a call fails; see [`crate::app`].
 
 use std::time::Duration;
@@ -11,10 +11,10 @@ use fhir_sdk::r4b::resources::{OperationOutcome, OperationOutcomeIssue};
 
 use crate::app::{CallError, Category};
 
-/// Sent if the OperationOutcome itself cannot be built, so that even then the body is one.
+/// Sent if the OperationOutcome cannot be serialized, so that the body is always one.
 const BARE_OUTCOME: &[u8] = br#"{"resourceType":"OperationOutcome","issue":[{"severity":"error","code":"exception"}]}"#;
 
-/// Why a request is not answered. The messages are the callers' diagnostics.
+/// Why a request fails. The messages are the diagnostics sent to callers.
 #[derive(Debug, thiserror::Error)]
 pub enum HttpError {
     /// The application cannot answer the call.
@@ -23,13 +23,13 @@ pub enum HttpError {
     /// No endpoint has this path.
     #[error("there is nothing at this path; the services are listed at `/cds-services`")]
     UnknownPath,
-    /// The path names a service that is not offered.
+    /// The path names an unknown service.
     #[error("there is no service of this id; the services are listed at `/cds-services`")]
     UnknownService,
     /// There is no FHIR resource of this type and id.
     #[error("there is no resource of this type and id; what there is says `/fhir/metadata`")]
     UnknownResource,
-    /// The endpoint does not have this method.
+    /// The endpoint does not support this method.
     #[error("the method is not one of those in the `Allow` header")]
     WrongMethod,
     /// The body is larger than the limit, in bytes.
@@ -38,40 +38,40 @@ pub enum HttpError {
         /// `server.body_limit_bytes`.
         limit: usize,
     },
-    /// The body is not JSON by its media type, or is compressed.
+    /// The body's media type is not JSON, or it is compressed.
     #[error("the body must be `application/json` or `application/fhir+json`, and not compressed")]
     UnsupportedMediaType,
-    /// The body ended before its time.
+    /// The body ended early.
     #[error("the body ended early, or its framing is broken")]
     BrokenBody,
-    /// The caller is not known. It is not told why (CDS Hooks, "Trusting CDS Clients").
+    /// The caller is not authenticated. The response does not say why (CDS Hooks, "Trusting CDS Clients").
     #[error("the caller is not authenticated")]
     Unauthenticated,
-    /// The caller, or all callers together, called too often.
+    /// The caller, or all callers together, exceeded the rate limit.
     #[error("too many calls; wait as long as `Retry-After` says")]
     TooManyCalls {
-        /// How long there is no call to be had.
+        /// How long to wait before the next call.
         wait: Duration,
     },
-    /// As many calls as allowed are being worked on.
+    /// The limit on concurrent calls is reached.
     #[error("too many calls at one time; try again in a moment")]
     Overloaded,
-    /// The call was not done at the deadline.
+    /// The call exceeded its deadline.
     #[error("the call took longer than its time limit")]
     DeadlineExceeded,
-    /// No call can be answered at present.
+    /// The service cannot answer calls at present.
     #[error("not ready to answer calls")]
     NotReady,
-    /// A defect of ours.
+    /// A defect of this service.
     #[error("the service failed; the `x-request-id` header names this failure in its log")]
     Panicked,
 }
 
-/// What was said to the caller, kept beside the response for the log's line.
+/// The diagnostics sent to the caller, stored in the response's extensions for the log line.
 #[derive(Clone)]
 pub(super) struct Explanation(pub(super) String);
 
-/// The status of a fault of a call.
+/// The status for a category of call errors.
 pub(super) fn status_of(category: Category) -> StatusCode {
     match category {
         Category::Malformed => StatusCode::BAD_REQUEST,
@@ -82,11 +82,11 @@ pub(super) fn status_of(category: Category) -> StatusCode {
     }
 }
 
-/// The fault's fixed name, kept beside the response for its record.
+/// The error's label, stored in the response's extensions for its ledger record.
 #[derive(Clone, Copy)]
 pub(super) struct Cause {
     pub(super) label: &'static str,
-    /// Whether it is of the moment and no fault of the call.
+    /// Whether it is temporary and not the call's fault.
     pub(super) is_passing: bool,
 }
 
@@ -147,7 +147,7 @@ impl HttpError {
         }
     }
 
-    /// In whole seconds (RFC 9110, section 10.2.3).
+    /// The value of `Retry-After` in whole seconds (RFC 9110, section 10.2.3).
     pub(super) fn retry_after(&self) -> Option<u64> {
         match self {
             Self::TooManyCalls { wait } => Some(wait.as_secs() + 1),

@@ -1,5 +1,5 @@
 //! `POST /cds-services/{id}/feedback` (CDS Hooks, "Feedback"; protocol section 6).
-//! Not here: what is kept of it; see [`crate::app`].
+//! Not here: what is recorded; see [`crate::app`].
 
 use axum::Extension;
 use axum::extract::rejection::PathRejection;

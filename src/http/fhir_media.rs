@@ -1,5 +1,5 @@
-//! The media type of FHIR answers (FHIR R4, "Content Types and encodings"): JSON under the name that the caller asks for.
-//! Not here: the media types of bodies that are read; see [`super::body`].
+//! The media type of FHIR responses (FHIR R4, "Content Types and encodings"): JSON, under the name the caller accepts.
+//! Not here: the media types of request bodies; see [`super::body`].
 
 use axum::body::Body;
 use axum::http::header::{ACCEPT, CONTENT_TYPE};
@@ -9,12 +9,12 @@ use axum::response::{IntoResponse, Response};
 const FHIR_JSON: &str = "application/fhir+json";
 const JSON: &str = "application/json";
 
-/// A FHIR resource as an answer.
+/// Builds the response for a FHIR resource.
 pub(super) fn fhir_json(headers: &HeaderMap, body: impl Into<Body>) -> Response {
     ([(CONTENT_TYPE, HeaderValue::from_static(asked_for(headers)))], body.into()).into_response()
 }
 
-/// The generic name where that is asked for and FHIR's own is not; FHIR's own for everybody else.
+/// `application/json` if the caller accepts it and not FHIR's own media type; otherwise FHIR's own.
 fn asked_for(headers: &HeaderMap) -> &'static str {
     let accepted: Vec<&str> = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok()).collect();
     let names = |name: &str| {

@@ -1,5 +1,5 @@
 //! `GET /fhir/metadata` (FHIR R4, "Capabilities").
-//! Not here: the statement, which is made once when the application is built.
+//! Not here: the statement, which is built once with the application.
 
 use axum::extract::State;
 use axum::http::HeaderMap;

@@ -1,5 +1,5 @@
 //! `POST /fhir/Questionnaire/$questionnaire-package` (Da Vinci DTR 2.2).
-//! Not here: what is asked for and what is packed; see [`crate::app`].
+//! Not here: reading the parameters and building the package; see [`crate::app`].
 
 use axum::Extension;
 use axum::extract::State;

@@ -1,5 +1,5 @@
-//! Reading and searching what is published, whichever type it is.
-//! Not here: paths and their descriptions, a file a type; and what is published, see [`crate::app`].
+//! Reads and searches the published resources, whatever their type.
+//! Not here: the routes and their documentation, one file per type; and which resources are published, see [`crate::app`].
 
 use axum::extract::Path;
 use axum::extract::rejection::PathRejection;
@@ -11,7 +11,7 @@ use super::fhir_media::fhir_json;
 use super::router::Service;
 use crate::app::{CanonicalSearch, PublishedKind};
 
-/// Answers with the resource of an id.
+/// Answers with the resource that has this id.
 pub(super) fn read_published(
     service: &Service,
     kind: PublishedKind,
@@ -23,7 +23,7 @@ pub(super) fn read_published(
     Ok(fhir_json(headers, resource.to_owned()))
 }
 
-/// Answers with the resources that are searched for.
+/// Answers with the resources that match the search.
 pub(super) fn search_published(
     service: &Service,
     kind: PublishedKind,

@@ -1,5 +1,5 @@
 //! `GET /fhir/Questionnaire/{id}` and `GET /fhir/Questionnaire?url=…&version=…`: the documentation form.
-//! Not here: what is published; see [`crate::app`].
+//! Not here: its contents; see [`crate::app`].
 
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, RawQuery, State};

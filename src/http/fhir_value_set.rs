@@ -1,5 +1,5 @@
 //! `GET /fhir/ValueSet/{id}` and `GET /fhir/ValueSet?url=…&version=…`: the policy's value sets.
-//! Not here: what is published; see [`crate::app`].
+//! Not here: their contents; see [`crate::app`].
 
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, RawQuery, State};

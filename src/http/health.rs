@@ -1,5 +1,5 @@
-//! `GET /health/live` and `GET /health/ready`, for whatever keeps the service running.
-//! Not here: what readiness takes; see [`crate::app`].
+//! `GET /health/live` and `GET /health/ready`, for orchestrators and load balancers.
+//! Not here: the readiness criteria; see [`crate::app`].
 
 use axum::Json;
 use axum::extract::State;

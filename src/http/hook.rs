@@ -1,5 +1,5 @@
 //! `POST /cds-services/{id}` (CDS Hooks, "Calling a CDS Service").
-//! Not here: what the call says and what is answered; see [`crate::app`].
+//! Not here: parsing and answering the call; see [`crate::app`].
 
 use axum::Extension;
 use axum::extract::rejection::PathRejection;
@@ -30,7 +30,7 @@ pub(super) async fn answer(
     service.known(id)?;
     let held = service.app.answer_by(&client, &body, Some(end)).await;
     let hook = held.as_ref().map_or_else(|_| App::hook_of(&body), |held| Some(held.hook()));
-    // Memory that is used again at once is warm: while this call is being kept, the next one can have it.
+    // Free the body before the ledger write, so that the next call can reuse the memory while it is still in the cache.
     drop(body);
     let answer = match held {
         Ok(held) => held.kept().await,
@@ -45,7 +45,7 @@ pub(super) async fn answer(
 }
 
 impl Service {
-    /// Refuses an id that is not offered, or not even text.
+    /// Rejects an id that is unknown or not UTF-8.
     pub(super) fn known(&self, id: Result<Path<String>, PathRejection>) -> Result<(), HttpError> {
         let known = id.is_ok_and(|Path(id)| self.app.knows_service(&id));
         if known { Ok(()) } else { Err(HttpError::UnknownService) }

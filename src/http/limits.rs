@@ -1,5 +1,5 @@
-//! The limits on how many calls run at one time, and for how long.
-//! Not here: the body's size ([`super::body`]) and the time limits of connections ([`super::serve`]).
+//! The limits on concurrent calls and on the duration of a call.
+//! Not here: the body's size ([`super::body`]) and the timeouts of connections ([`super::serve`]).
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::HttpError;
 
-/// Lets a call in if a slot is free, and refuses it at once if not: a queue would only make every caller late.
+/// Admits a call if a slot is free, and otherwise refuses it at once: queueing would only delay every caller.
 pub(super) async fn admit(State(slots): State<Arc<Semaphore>>, request: Request, next: Next) -> Response {
     let Ok(_slot) = slots.try_acquire() else {
         return HttpError::Overloaded.into_response();
@@ -20,12 +20,12 @@ pub(super) async fn admit(State(slots): State<Arc<Semaphore>>, request: Request,
     next.run(request).await
 }
 
-/// When a call is ended, kept beside its request.
+/// When a call times out, stored in the request's extensions.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Deadline(pub(super) Instant);
 
-/// Ends a call that waits past the deadline: for its body, a key server, a database or the client's FHIR server. Computing is not
-/// interrupted.
+/// Ends a call that waits past the deadline: for its body, a key server, a database or the client's FHIR server. Computation is
+/// not interrupted.
 pub(super) async fn hold_deadline(State(deadline): State<Duration>, mut request: Request, next: Next) -> Response {
     let end = Instant::now() + deadline;
     request.extensions_mut().insert(Deadline(end));

@@ -1,5 +1,5 @@
-//! `GET /metrics`, for the networks of `metrics.allowed_networks`; to anybody else there is nothing here.
-//! Not here: the figures; see [`crate::telemetry`].
+//! `GET /metrics`, for the networks of `metrics.allowed_networks`; other callers get 404.
+//! Not here: the metrics; see [`crate::telemetry`].
 
 use axum::Extension;
 use axum::extract::State;
@@ -24,7 +24,7 @@ pub(super) async fn show(
     peer: Option<Extension<Peer>>,
     headers: HeaderMap,
 ) -> Result<impl IntoResponse, HttpError> {
-    // Who cannot be told apart is nobody: a peer is put beside every request that comes through a connection.
+    // Without a known peer, deny access. Every request that arrives through a connection has one.
     let Some(Extension(peer)) = peer else { return Err(HttpError::UnknownPath) };
     let address = caller_address(&service.server, peer.address, &headers);
     if !service.metrics.allows(address) {

@@ -1,6 +1,6 @@
-//! Everything a request passes on its way to an endpoint, outermost first. Two groups: what goes around all paths, and what goes
-//! around calls only, so that health checks and discovery are answered under overload too.
-//! Not here: the body limit. It is held where the body is read, so that no endpoint can read one without it; see [`super::body`].
+//! The middleware, outermost first, in two groups: one for all routes, and one for calls only, so that health checks and
+//! discovery are answered even under overload.
+//! Not here: the body limit. It is enforced where the body is read, so that no endpoint can bypass it; see [`super::body`].
 
 use std::any::Any;
 use std::sync::Arc;
@@ -26,31 +26,31 @@ use super::recording::keep_faults;
 use super::request_log::{Observer, REQUEST_ID, observe};
 use crate::config::{Config, CorsConfig};
 
-/// Puts what every request passes around `routes`.
+/// Wraps `routes` in the middleware for every request.
 pub fn around_all(routes: Router, observer: Observer, config: &Config) -> Router {
     let stack = ServiceBuilder::new()
-        .layer(from_fn_with_state(observer, observe)) // request id, span, one log line, figures
+        .layer(from_fn_with_state(observer, observe)) // request id, span, one log line, metrics
         .layer(set_header(X_CONTENT_TYPE_OPTIONS, "nosniff"))
-        .layer(default_header(CACHE_CONTROL, "no-store")) // but for files that never change
+        .layer(default_header(CACHE_CONTROL, "no-store")) // except for immutable files
         .layer(default_header(CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'")) // pages have their own
         .layer(set_header(REFERRER_POLICY, "no-referrer"))
         .option_layer(is_encrypted(config).then(|| set_header(STRICT_TRANSPORT_SECURITY, "max-age=31536000")))
-        .layer(cross_origin(&config.cors)) // on faults too, and answers every OPTIONS
+        .layer(cross_origin(&config.cors)) // on errors too, and answers every OPTIONS
         .layer(CatchPanicLayer::custom(answer_panic));
     routes.layer(stack)
 }
 
-/// Puts what every call passes around `calls`, inside of [`around_all`]. Who has no place here is refused before it takes one.
+/// Wraps `calls` in the middleware for calls, inside [`around_all`]. Authentication runs before a call takes a slot.
 pub(super) fn around_calls<State: Clone + Send + Sync + 'static>(calls: Router<State>, gate: &Gate) -> Router<State> {
     let stack = ServiceBuilder::new()
-        .layer(from_fn_with_state(gate.server.deadline, hold_deadline)) // finding out who calls and reading the body included
+        .layer(from_fn_with_state(gate.server.deadline, hold_deadline)) // includes authentication and reading the body
         .layer(from_fn_with_state(gate.clone(), authenticate)) // 401, or 429 beyond the caller's rate
-        .layer(from_fn_with_state(gate.clone(), keep_faults)) // a record of each call that is not answered
-        .layer(from_fn_with_state(Arc::clone(&gate.slots), admit)); // quick 503 beyond the limit
+        .layer(from_fn_with_state(gate.clone(), keep_faults)) // a ledger record of each call that fails
+        .layer(from_fn_with_state(Arc::clone(&gate.slots), admit)); // immediate 503 beyond the limit
     calls.route_layer(stack)
 }
 
-/// Whether callers reach this service by https only, here or at a proxy in front.
+/// Whether callers reach this service only over https, here or at a proxy in front.
 fn is_encrypted(config: &Config) -> bool {
     config.tls.is_on() || config.server.public_url.as_ref().is_some_and(|url| url.scheme() == "https")
 }
@@ -59,7 +59,7 @@ fn set_header(name: HeaderName, value: &'static str) -> SetResponseHeaderLayer<H
     SetResponseHeaderLayer::overriding(name, HeaderValue::from_static(value))
 }
 
-/// A header that an endpoint may set itself.
+/// A header that an endpoint may override.
 fn default_header(name: HeaderName, value: &'static str) -> SetResponseHeaderLayer<HeaderValue> {
     SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value))
 }
@@ -77,7 +77,7 @@ fn cross_origin(cors: &CorsConfig) -> CorsLayer {
     layer.allow_origin(origins.collect::<Vec<_>>())
 }
 
-/// What the panic says may quote patient data: it goes neither to the caller nor to the log.
+/// The panic message may contain patient data, so it goes neither to the caller nor to the log.
 fn answer_panic(_message: Box<dyn Any + Send>) -> Response {
     HttpError::Panicked.into_response()
 }

@@ -1,12 +1,12 @@
-//! The service on the wire: HTTP/1.1 and HTTP/2, over TLS or plain. axum is known here only.
-//! Not here: what a call means ([`crate::app`]), and how a caller proves who it is ([`crate::auth`]).
+//! The HTTP interface: HTTP/1.1 and HTTP/2, with or without TLS. Only this module knows axum.
+//! Not here: what a call means ([`crate::app`]), and how a caller authenticates ([`crate::auth`]).
 //!
-//! - `router` has all routes on one screen, `middleware` everything a request passes on its way, in order;
-//! - one file an endpoint: `discovery`, `hook`, `feedback`, `fhir_…`, `health`, `metrics`, `openapi`; those of what is published share `fhir_published`;
+//! - `router` lists all routes, `middleware` all layers a request passes, in order;
+//! - one file per endpoint: `discovery`, `hook`, `feedback`, `fhir_…`, `health`, `metrics`, `openapi`; `fhir_published` serves two of them;
 //! - `smart` has the pages of the SMART app;
-//! - `error` alone turns faults into a status and an OperationOutcome.
+//! - only `error` maps errors to a status and an OperationOutcome.
 //!
-//! A request that is not HTTP at all is answered by the HTTP library itself, with a bare status and no body.
+//! If a request is not valid HTTP, the HTTP library answers it with a bare status and no body.
 
 mod body;
 mod caller;

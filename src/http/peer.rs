@@ -1,18 +1,18 @@
-//! The other end of a connection.
+//! The remote end of a connection.
 
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
 
-/// The other end of a connection, put beside every request that comes through it.
+/// The remote end of a connection, stored in the extensions of each of its requests.
 #[derive(Clone, Debug)]
 pub struct Peer {
     /// Its address.
     pub address: IpAddr,
-    /// The certificate it showed (DER), which an authority of `tls.client_ca_file` vouches for.
+    /// Its client certificate (DER), issued by an authority of `tls.client_ca_file`.
     pub certificate: Option<Arc<[u8]>>,
 }
 
-/// What counts as one address: an IPv6 address is one of 2^64 that its holder has (RFC 6177), so those count together.
+/// The unit for per-address limits. An IPv6 subscriber controls a whole /64 (RFC 6177), so its 2^64 addresses count as one.
 pub(super) fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V4(address) => address.into(),

@@ -1,5 +1,5 @@
-//! Keeps that a known caller's call was not answered. What is answered is kept by [`crate::app`] itself.
-//! Not here: callers that are not let in; see [`super::caller`].
+//! Records that an authenticated call failed. [`crate::app`] itself records successful ones.
+//! Not here: refused callers; see [`super::caller`].
 
 use std::sync::Arc;
 
@@ -12,11 +12,11 @@ use super::caller::Gate;
 use super::error::Cause;
 use crate::app::{App, VerifiedClient};
 
-/// A call whose end nobody waits for any more: its time ran out, its caller hung up, or a defect of ours ended it.
+/// The label of a call that was dropped: it timed out, its caller disconnected, or it panicked.
 const UNFINISHED: &str = "unfinished";
 
-/// Keeps a record of each fault before it leaves. One that says that there are too many calls, or that nothing can be kept, is not
-/// waited for.
+/// Records each error before its response is sent. Does not wait for the record if the error is temporary, such as overload or
+/// an unavailable ledger.
 pub(super) async fn keep_faults(State(gate): State<Gate>, request: Request, next: Next) -> Response {
     let Some(client) = request.extensions().get::<VerifiedClient>().cloned() else { return next.run(request).await };
     let mut unfinished = Unfinished { app: &gate.app, client: Some(client) };
@@ -34,7 +34,7 @@ pub(super) async fn keep_faults(State(gate): State<Gate>, request: Request, next
     }
 }
 
-/// Keeps that a call came to no end, unless that was taken away before.
+/// Records on drop that a call did not finish, unless `client` was taken before.
 struct Unfinished<'g> {
     app: &'g Arc<App>,
     client: Option<VerifiedClient>,

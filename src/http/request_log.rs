@@ -1,5 +1,5 @@
-//! The request's id, its span, and the one line a request leaves in the log.
-//! Invariant: a line holds nothing the caller wrote, but the method and a request id that is a UUID: no path parameter, query, header or body.
+//! The request id, the request's span, and its log line.
+//! Invariant: of the request, a line contains only the method, and the id if it is a UUID: no path parameter, query, header or body.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -16,24 +16,24 @@ use super::error::Explanation;
 use super::request_metrics::{AnsweredRequest, CalledHook};
 use crate::ids::IdSource;
 
-/// Carries the request's id both ways.
+/// The request id, in requests and responses.
 pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// What observing works with.
+/// The state of the logging middleware.
 #[derive(Clone)]
 pub struct Observer {
     ids: Arc<dyn IdSource>,
 }
 
 impl Observer {
-    /// Names requests by `ids`.
+    /// Creates an observer that takes request ids from `ids`.
     #[must_use]
     pub fn new(ids: Arc<dyn IdSource>) -> Self {
         Self { ids }
     }
 }
 
-/// Gives the request an id and a span, logs how it ended, and counts it.
+/// Assigns the request an id and a span, logs its outcome, and counts it.
 pub(super) async fn observe(State(observer): State<Observer>, request: Request, next: Next) -> Response {
     let began = Instant::now();
     let id = callers_id(&request).unwrap_or_else(|| observer.ids.new_id());
@@ -53,7 +53,7 @@ pub(super) async fn observe(State(observer): State<Observer>, request: Request, 
     response
 }
 
-/// A caller's own id ties its log to ours, but only a UUID is taken: any other text could hold anything.
+/// The caller's request id, to correlate its log with ours. Only a UUID is accepted: other text could contain anything.
 fn callers_id(request: &Request) -> Option<Uuid> {
     request.headers().get(REQUEST_ID).and_then(|value| Uuid::try_parse_ascii(value.as_bytes()).ok())
 }

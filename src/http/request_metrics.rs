@@ -1,5 +1,5 @@
-//! What is counted of requests: hook calls by hook, client and status with their times, and all others by route.
-//! Not here: what is counted of decisions ([`crate::app`]), and what the figures mean ([`crate::telemetry`]).
+//! Request metrics: hook calls by hook, client and status with their latency, and all other requests by route.
+//! Not here: decision metrics ([`crate::app`]), and the descriptions of metrics ([`crate::telemetry`]).
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,28 +8,28 @@ use axum::http::{Method, StatusCode};
 
 use crate::app::Hook;
 
-/// The route of hook calls, as the router has it.
+/// The route of hook calls, as in the router.
 pub(super) const HOOK_ROUTE: &str = "/cds-services/{id}";
 
-/// In place of a client's name where the caller is not known.
+/// The client label of a caller that is not authenticated.
 const STRANGER: &str = "unauthenticated";
 
-/// In place of a hook where the call does not tell one that is answered, or was not read.
+/// The hook label of a call that names no supported hook, or was not read.
 const UNKNOWN_HOOK: &str = "unknown";
 
 const SOON: Duration = Duration::from_millis(500);
 const IN_TIME: Duration = Duration::from_secs(5);
 
-/// The hook of a call, kept beside its response to be counted.
+/// The hook of a call, stored in the response's extensions for counting.
 #[derive(Clone, Copy)]
 pub(super) struct CalledHook(pub(super) Hook);
 
-/// A request, answered.
+/// An answered request.
 pub(super) struct AnsweredRequest<'r> {
     pub(super) method: &'r Method,
-    /// The route that was matched, not the path as called.
+    /// The matched route, not the requested path.
     pub(super) route: &'r str,
-    /// As far as the call was read.
+    /// Absent if the hook is unknown.
     pub(super) hook: Option<CalledHook>,
     pub(super) client: Option<&'r str>,
     pub(super) status: StatusCode,
@@ -37,7 +37,7 @@ pub(super) struct AnsweredRequest<'r> {
 }
 
 impl AnsweredRequest<'_> {
-    /// Counts it.
+    /// Updates the metrics.
     pub(super) fn count(self) {
         let status = self.status.as_u16().to_string();
         if self.route != HOOK_ROUTE || self.method != Method::POST {

@@ -1,5 +1,5 @@
 //! All routes (protocol section 1).
-//! Not here: what requests pass before they get to one; see [`super::middleware`].
+//! Not here: the middleware in front of them; see [`super::middleware`].
 
 use std::sync::Arc;
 
@@ -17,18 +17,18 @@ use crate::app::App;
 use crate::config::{Config, MetricsConfig, ServerConfig};
 use crate::ids::IdSource;
 
-/// What the endpoints work with.
+/// The state shared by the endpoints.
 #[derive(Clone)]
 pub(super) struct Service {
     pub(super) app: Arc<App>,
     pub(super) body_limit: usize,
     pub(super) server: Arc<ServerConfig>,
     pub(super) metrics: Arc<MetricsConfig>,
-    /// The description of every route.
+    /// The OpenAPI document.
     pub(super) openapi: Bytes,
 }
 
-/// The whole service, middleware included. `ids` names requests in the log and to the caller.
+/// Builds the whole service, including middleware. `ids` provides the request ids.
 pub fn router(app: Arc<App>, ids: Arc<dyn IdSource>, config: &Config) -> Router {
     let server = Arc::new(config.server.clone());
     let slots = Arc::new(Semaphore::new(server.max_concurrent_calls.get()));

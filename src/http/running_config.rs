@@ -1,4 +1,4 @@
-//! The service as it is configured now. A reload replaces it whole; a call in flight ends on what it began with.
+//! The running service. A reload replaces it as a whole; calls in flight finish with the old one.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,20 +13,20 @@ use crate::app::App;
 use crate::config::{Config, ServerConfig};
 use crate::ids::IdSource;
 
-/// The service as it is configured now.
+/// The running service, which a reload can replace.
 pub struct Live(ArcSwap<RunningConfig>);
 
-/// One configuration's routes and connections.
+/// The routes, TLS and server settings of one configuration.
 pub(super) struct RunningConfig {
     pub(super) routes: Router,
     pub(super) tls: Option<TlsAcceptor>,
     pub(super) server: ServerConfig,
-    /// Whether it was said once that somebody else than a proxy of ours speaks plain HTTP.
+    /// Whether the warning about plain HTTP from an untrusted peer was logged.
     has_warned: AtomicBool,
 }
 
 impl Live {
-    /// Begins to live.
+    /// Builds the service from a configuration.
     ///
     /// # Errors
     /// [`TlsError`] for a certificate or key that cannot be used.
@@ -34,16 +34,16 @@ impl Live {
         Ok(Self(ArcSwap::from_pointee(RunningConfig::from_app(app, ids, config)?)))
     }
 
-    /// Any routes, over plain HTTP.
+    /// Serves arbitrary routes over plain HTTP.
     #[must_use]
     pub fn of_routes(routes: Router, server: &ServerConfig) -> Self {
         Self(ArcSwap::from_pointee(RunningConfig { routes, tls: None, server: server.clone(), has_warned: AtomicBool::new(false) }))
     }
 
-    /// Takes over another configuration for every request and connection from now on.
+    /// Replaces the configuration for all new requests and connections.
     ///
     /// # Errors
-    /// As [`Live::new`]; nothing is taken over then.
+    /// As [`Live::new`]; the old configuration then stays in force.
     pub fn replace(&self, app: Arc<App>, ids: Arc<dyn IdSource>, config: &Config) -> Result<(), TlsError> {
         self.0.store(Arc::new(RunningConfig::from_app(app, ids, config)?));
         Ok(())
@@ -60,7 +60,7 @@ impl RunningConfig {
         Ok(Self { routes: router(app, ids, config), tls, server, has_warned: AtomicBool::new(false) })
     }
 
-    /// Whether this is the first time it has to be said.
+    /// Whether the warning is still to be logged. Returns true only once.
     pub(super) fn warns(&self) -> bool {
         !self.has_warned.swap(true, Ordering::Relaxed)
     }

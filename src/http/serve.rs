@@ -1,5 +1,5 @@
-//! Accepts connections, holds their number and time limits, and shuts down without cutting off calls.
-//! Not here: certificates, which are read by [`super::tls`].
+//! Accepts connections, enforces their limits and timeouts, and shuts down gracefully.
+//! Not here: certificates; see [`super::tls`].
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -28,28 +28,28 @@ use super::connection_limits::{ConnectionLimits, ConnectionPermit};
 use super::peer::Peer;
 use super::running_config::{Live, RunningConfig};
 
-/// How often an HTTP/2 peer is asked whether it is still there, and how long it may take to say so.
+/// How often an HTTP/2 peer is pinged, and how long it may take to answer.
 const PING_INTERVAL: Duration = Duration::from_secs(20);
 
-/// How long a connection without a request in work is waited for when the service stops.
+/// How long shutdown waits for an idle connection.
 const STOPPING_IDLE: Duration = Duration::from_secs(1);
 
-/// Why serving did not end well.
+/// Why the server did not shut down cleanly.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
-    /// Connections were still busy when the shutdown's grace was over.
+    /// Connections were still busy at the end of `server.shutdown_grace`.
     #[error("{connections} connections were cut off when the shutdown's grace was over")]
     CutOff {
-        /// How many.
+        /// The number of connections.
         connections: usize,
     },
 }
 
-/// Serves on `listener` until `shutdown` resolves and the calls in flight are done.
+/// Serves `listener` until `shutdown` resolves and the calls in flight finish.
 ///
 /// # Errors
 ///
-/// [`ServeError::CutOff`] when they are not done within `server.shutdown_grace`.
+/// [`ServeError::CutOff`] if they do not finish within `server.shutdown_grace`.
 pub async fn serve(live: Arc<Live>, mut listener: TcpListener, shutdown: impl Future<Output = ()>) -> Result<(), ServeError> {
     let server = live.now().server.clone();
     let protocols = Arc::new(protocols(server.header_timeout));
@@ -64,7 +64,7 @@ pub async fn serve(live: Arc<Live>, mut listener: TcpListener, shutdown: impl Fu
         };
         while connections.try_join_next().is_some() {}
         let is_ours = live.now().server.trusts(peer.ip());
-        // Else it waits in the operating system's queue, and one too many of an address is closed here.
+        // Connections beyond the total wait in the operating system's queue; those beyond an address's limit are closed here.
         let Some(place) = (if is_ours { Some(place) } else { places.held_by(place, peer.ip()) }) else { continue };
         let connection = Connection {
             live: Arc::clone(&live),
@@ -76,14 +76,14 @@ pub async fn serve(live: Arc<Live>, mut listener: TcpListener, shutdown: impl Fu
         connections.spawn(connection.run(stream, peer));
     }
     drop(listener);
-    // Without a connection there is nobody to tell.
+    // This fails only if there is no connection.
     _ = stop.send(true);
     let ended = timeout(server.shutdown_grace, async { while connections.join_next().await.is_some() {} }).await;
-    // Dropping the set ends what is left.
+    // Dropping the set aborts the remaining connections.
     ended.map_err(|_| ServeError::CutOff { connections: connections.len() })
 }
 
-/// HTTP/1.1, or HTTP/2 for a client that begins with its preface.
+/// HTTP/1.1, or HTTP/2 if the client sends its preface.
 fn protocols(header_timeout: Duration) -> Builder<TokioExecutor> {
     let mut builder = Builder::new(TokioExecutor::new());
     builder.http1().timer(TokioTimer::new()).header_read_timeout(header_timeout);
@@ -95,7 +95,7 @@ struct Connection {
     live: Arc<Live>,
     protocols: Arc<Builder<TokioExecutor>>,
     idle_at_most: Duration,
-    /// Turns true when the service stops.
+    /// Becomes true when the service shuts down.
     stopping: watch::Receiver<bool>,
     _place: ConnectionPermit,
 }
@@ -128,9 +128,9 @@ impl Connection {
         }
     }
 
-    /// The HTTP library times a request's head only once it knows the protocol, and an idle connection only in HTTP/1.1: a peer
-    /// that says nothing, or half of HTTP/2's preface, or nothing more after a request, would stay for ever. So a connection
-    /// without a request in work is asked to end after a time, and ended after as long again.
+    /// Serves a connection and enforces its idle timeout. The HTTP library times a request's head only once it knows the protocol,
+    /// and an idle connection only in HTTP/1.1, so a silent peer could stay forever. A connection that never sent a request is
+    /// dropped after the timeout; an idle one is shut down gracefully, and dropped after as long again.
     async fn answer(mut self, stream: impl AsyncRead + AsyncWrite + Unpin + 'static, peer: Peer) {
         let activity = Arc::new(Activity::default());
         let service = service_fn(answer_with(self.live, peer, Arc::clone(&activity)));
@@ -161,26 +161,26 @@ impl Connection {
     }
 }
 
-/// The requests of one connection.
+/// Counts the requests of one connection.
 #[derive(Debug, Default)]
 struct Activity {
     begun: AtomicU64,
     ended: AtomicU64,
 }
 
-/// How many requests were begun and ended so far.
+/// The numbers of requests started and finished so far.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct RequestCounts {
     begun: u64,
     ended: u64,
 }
 
-/// What became of a connection since a moment.
+/// A connection's activity since an earlier count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Since {
-    /// A request was begun, ended, or is in work.
+    /// A request started, finished, or is in progress.
     Busy,
-    /// None was.
+    /// No request did.
     Idle,
 }
 
@@ -194,7 +194,7 @@ impl Activity {
     }
 }
 
-/// Counts a request as ended however it ends.
+/// A request in progress. Dropping it counts the request as finished, whatever the outcome.
 struct InWork(Arc<Activity>);
 
 impl InWork {
@@ -210,7 +210,7 @@ impl Drop for InWork {
     }
 }
 
-/// Plain HTTP is spoken with this machine and with our proxies alone.
+/// Allows plain HTTP only from this machine and from trusted proxies.
 fn is_welcome(serving: &RunningConfig, peer: &Peer) -> bool {
     let is_welcome = serving.server.trusts(peer.address);
     if !is_welcome {

@@ -1,6 +1,6 @@
-//! Addresses that send tokens with wrong signatures. Checking a signature is the one dear thing a stranger can make this service
-//! do, and no client of ours sends a wrong one by mistake for long.
-//! Not here: tokens refused for any other cause, which cost next to nothing.
+//! Blocks addresses that send tokens with wrong signatures. Verifying a signature is the only expensive operation that an
+//! unauthenticated caller can cause, and no legitimate client keeps sending wrong ones.
+//! Not here: tokens refused for other causes, which cost almost nothing.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -14,13 +14,13 @@ use super::peer::network;
 
 const WINDOW: Duration = Duration::from_mins(1);
 
-/// The most addresses remembered; when there are more, all are forgotten. Who has so many is not stopped by this.
+/// Maximum number of addresses tracked; beyond it, all are dropped. This does not stop an attacker with more addresses.
 const MAX_ADDRESSES: usize = 10_000;
 
-/// What was forged from where, lately.
+/// Recent signature failures per address.
 #[derive(Debug)]
 pub(super) struct SignatureFailures {
-    /// Forged tokens in one window, after which an address is not listened to for the rest of it.
+    /// Failures per window after which an address is blocked for the rest of it.
     most: u32,
     by_address: Mutex<HashMap<IpAddr, FailureWindow>>,
 }
@@ -29,7 +29,7 @@ pub(super) struct SignatureFailures {
 struct FailureWindow {
     since: Instant,
     forged: u32,
-    /// Whether a client of ours calls from there, too: then it is listened to.
+    /// Whether a verified client calls from there too: then the address is not blocked.
     has_client: bool,
 }
 
@@ -38,19 +38,19 @@ impl SignatureFailures {
         Self { most: most.get(), by_address: Mutex::default() }
     }
 
-    /// How long this address is not listened to, if it is not.
+    /// How long the address remains blocked; `None` if it is not.
     pub(super) fn wait(&self, address: IpAddr) -> Option<Duration> {
         let by_address = self.by_address.lock().unwrap_or_else(PoisonError::into_inner);
         let window = by_address.get(&network(address)).filter(|window| window.forged >= self.most && !window.has_client)?;
         WINDOW.checked_sub(window.since.elapsed())
     }
 
-    /// Counts a forged token.
+    /// Counts a signature failure.
     pub(super) fn count(&self, address: IpAddr) {
         self.with(address, |window| window.forged = window.forged.saturating_add(1));
     }
 
-    /// Notes that a client of ours calls from there.
+    /// Records that a verified client calls from this address.
     pub(super) fn trust(&self, address: IpAddr) {
         self.with(address, |window| window.has_client = true);
     }
@@ -62,7 +62,7 @@ impl SignatureFailures {
         }
         let window = by_address.entry(network(address)).or_insert_with(|| FailureWindow::begun(false));
         if window.since.elapsed() >= WINDOW {
-            // Who called in the last window is taken to call in this one.
+            // A client of the previous window still counts in this one.
             *window = FailureWindow::begun(window.has_client && window.since.elapsed() < 2 * WINDOW);
         }
         change(window);

@@ -1,5 +1,5 @@
-//! TLS of the listener (rustls): the service's certificate, and certificates asked of callers.
-//! Not here: which client must show which certificate; see [`crate::auth`].
+//! TLS of the listener (rustls): the service's certificate, and client certificates.
+//! Not here: which client must present which certificate; see [`crate::auth`].
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -22,10 +22,10 @@ pub enum TlsError {
         key: &'static str,
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The underlying error.
         source: rustls::pki_types::pem::Error,
     },
-    /// A file holds no certificate.
+    /// A file contains no certificate.
     #[error("`tls.{key}`: `{}` holds no certificate", path.display())]
     Empty {
         /// The key.
@@ -33,10 +33,10 @@ pub enum TlsError {
         /// The file.
         path: PathBuf,
     },
-    /// Certificate and key do not belong together, or are of a kind that is not supported.
+    /// Certificate and key do not match, or are of an unsupported type.
     #[error("`tls.certificate_file` and `tls.private_key_file`: do not go together")]
     Mismatch(#[source] rustls::Error),
-    /// The protocol versions cannot be set up.
+    /// The protocol versions cannot be configured.
     #[error("TLS cannot be set up")]
     Versions(#[source] rustls::Error),
     /// An authority of client certificates cannot be used.
@@ -47,7 +47,7 @@ pub enum TlsError {
     Authorities(#[source] VerifierBuilderError),
 }
 
-/// Accepts TLS connections as configured; `None` for plain HTTP.
+/// Creates the TLS acceptor; `None` for plain HTTP.
 pub(super) fn acceptor(config: &TlsConfig) -> Result<Option<TlsAcceptor>, TlsError> {
     let (Some(certificate), Some(key)) = (&config.certificate_file, &config.private_key_file) else { return Ok(None) };
     let chain = certificates("certificate_file", certificate)?;
@@ -58,13 +58,13 @@ pub(super) fn acceptor(config: &TlsConfig) -> Result<Option<TlsAcceptor>, TlsErr
     Ok(Some(TlsAcceptor::from(Arc::new(server))))
 }
 
-/// TLS 1.2 and 1.3.
+/// A configuration builder for TLS 1.2 and 1.3.
 fn builder() -> Result<ConfigBuilder<ServerConfig, WantsVerifier>, TlsError> {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().map_err(TlsError::Versions)
 }
 
-/// A certificate may be left out, for clients that are known by their tokens alone; one that is shown must be good.
+/// Client certificates are optional, for clients that authenticate by token only; a presented certificate must be valid.
 fn with_client_certificates(
     builder: ConfigBuilder<ServerConfig, WantsVerifier>,
     authorities: Option<&Path>,

@@ -1,7 +1,6 @@
 //! The ledger's database: SQLite in a file, or PostgreSQL. Both take the same statements.
 //! Not here: what the statements say; see [`super::append`], [`super::reader`] and [`super::purge`].
 
-use std::borrow::Cow;
 use std::fs::File;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,10 +8,10 @@ use std::sync::{Arc, Once};
 use std::time::Duration;
 
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
-use sqlx::migrate::Migrator;
+use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::pool::PoolConnection;
 use sqlx::sqlite::{SqliteAutoVacuum, SqliteConnectOptions, SqliteJournalMode};
-use sqlx::{Any, AnyConnection, AnyPool, ConnectOptions as _, Connection as _, Executor as _, Row as _};
+use sqlx::{Any, AnyConnection, AnyPool, ConnectOptions as _, Connection as _, Executor as _, Row as _, SqlStr};
 use tokio::time::timeout;
 use url::Url;
 
@@ -136,11 +135,7 @@ impl Database {
 
     /// Makes or changes the tables, forward only.
     pub(super) async fn migrate(&self) -> Result<(), LedgerError> {
-        let migrator = match self.kind {
-            DatabaseKind::Sqlite => sqlx::migrate!("src/ledger/migrations/sqlite"),
-            DatabaseKind::Postgres => sqlx::migrate!("src/ledger/migrations/postgres"),
-        };
-        let migrator = Migrator { table_name: Cow::Borrowed(MIGRATIONS_TABLE), ..migrator };
+        let migrator = migrator(self.kind);
         // A role that may not make tables can write to them.
         if !self.is_migrated_to(&migrator).await {
             let connection = self.pool.acquire().await.map_err(LedgerError::Unopened)?.detach();
@@ -227,6 +222,23 @@ impl Drop for Transaction {
 }
 
 /// What every connection to PostgreSQL begins with: a limit, and that a record is on the disk when its transaction ends.
+/// What makes the tables of this program.
+fn migrator(kind: DatabaseKind) -> Migrator {
+    const LEDGER: i64 = 20_261_125_000_001;
+    const JOURNAL: i64 = 20_261_126_000_001;
+    let migration =
+        |version, name: &'static str, sql| Migration::new(version, name.into(), MigrationType::Simple, SqlStr::from_static(sql), false);
+    let mut migrator = Migrator::with_migrations(match kind {
+        DatabaseKind::Sqlite => vec![
+            migration(LEDGER, "ledger", include_str!("migrations/sqlite/20261125000001_ledger.sql")),
+            migration(JOURNAL, "journal", include_str!("migrations/sqlite/20261126000001_journal.sql")),
+        ],
+        DatabaseKind::Postgres => vec![migration(LEDGER, "ledger", include_str!("migrations/postgres/20261125000001_ledger.sql"))],
+    });
+    migrator.dangerous_set_table_name(MIGRATIONS_TABLE);
+    migrator
+}
+
 fn server_settings(statement_timeout: Duration) -> String {
     let durable = "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'";
     format!("SET statement_timeout = {}; {durable}", statement_timeout.as_millis())

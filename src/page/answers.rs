@@ -1,5 +1,5 @@
-//! What stands in the fields of the page, and where each value came from.
-//! A field is named by its linkId; within a repeating group by group, place and linkId: `prior-injection.0.relief-percent`.
+//! The values of the page's fields, each with its origin.
+//! A field is named by its linkId; in a repeating group by group, position and linkId: `prior-injection.0.relief-percent`.
 //! Not here: reading a submitted form ([`super::submission`]).
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -9,31 +9,31 @@ use serde_json::Value;
 use super::definition::{Field, FormDefinition, ItemKind};
 use crate::policy::Question;
 
-/// More repetitions of a group than anybody fills in.
+/// Maximum repetitions of a group, more than anyone would fill in.
 pub(super) const MAX_REPETITIONS: usize = 20;
 
-/// Where the value of a field came from.
+/// The origin of a field's value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Origin {
-    /// The chart: the list or resource, in words, and its date.
+    /// The chart: the name of the list or resource, and its date.
     Chart {
-        /// What it was read from.
+        /// The list or resource.
         source: String,
         /// Its date as FHIR writes it.
         date: Option<String>,
     },
-    /// The same, of a value that could speak against the order: it counts only once a person confirms it.
+    /// The chart, for a value that could count against the order: it counts only once a person confirms it.
     ToConfirm {
-        /// What it was read from.
+        /// The list or resource.
         source: String,
         /// Its date as FHIR writes it.
         date: Option<String>,
     },
-    /// An entry of the chart that may be an injection of the joint: it counts only once a person confirms it.
+    /// A chart entry that may be an injection of the joint; it counts only once a person confirms it.
     PossibleInjection {
-        /// What the entry is called.
+        /// The name of the entry.
         what: String,
-        /// Why it cannot be told.
+        /// Why it is unclear.
         why: String,
     },
     /// The order itself.
@@ -43,7 +43,7 @@ pub enum Origin {
         /// The day it was authored.
         date: Option<String>,
     },
-    /// The clinician, just now.
+    /// The clinician, in this form.
     Typed,
 }
 
@@ -55,16 +55,16 @@ impl Origin {
     }
 }
 
-/// One value.
+/// The value of one field.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CurrentAnswer {
     /// The text of the field: `true`, a code, a number, a date.
     pub value: String,
-    /// Where it came from.
+    /// The origin of the value.
     pub origin: Origin,
 }
 
-/// The values of all fields; a field without one is open.
+/// The values of all fields; a field without a value is unanswered.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CurrentAnswers {
     values: BTreeMap<String, CurrentAnswer>,
@@ -74,7 +74,7 @@ pub struct CurrentAnswers {
 }
 
 impl CurrentAnswers {
-    /// The values of a QuestionnaireResponse's items; `origin` says of a field's name where it came from.
+    /// The values in a QuestionnaireResponse's items; `origin` gives the origin by field name.
     pub fn of_items(form: &FormDefinition, items: &Value, origin: impl Fn(&str) -> Origin) -> Self {
         let mut answers = Self::default();
         for (group, field) in form.fields() {
@@ -99,7 +99,7 @@ impl CurrentAnswers {
         }
     }
 
-    /// Sets the value of a field; an empty one makes it open.
+    /// Sets the value of a field; an empty value makes the field unanswered.
     pub fn set(&mut self, name: impl Into<String>, value: impl Into<String>, origin: Origin) {
         let (name, value) = (name.into(), value.into());
         if let Some((group, place)) =
@@ -120,19 +120,19 @@ impl CurrentAnswers {
         self.values.get(name)
     }
 
-    /// How often a repeating group stands in the form.
+    /// How many repetitions of a group the form has.
     #[must_use]
     pub fn repetitions(&self, group: &str) -> usize {
         self.repetitions.get(group).copied().unwrap_or_default()
     }
 
-    /// Makes room for so many repetitions of a group.
+    /// Extends a group to at least this many repetitions.
     pub fn repeat_at_least(&mut self, group: &str, count: usize) {
         let known = self.repetitions.entry(group.to_owned()).or_default();
         *known = (*known).max(count.min(MAX_REPETITIONS));
     }
 
-    /// Takes a repetition out; those behind it move up.
+    /// Removes a repetition; later ones move up.
     pub(super) fn remove_repetition(&mut self, group: &str, place: usize) {
         let Some(count) = self.repetitions.get_mut(group).filter(|count| place < **count) else { return };
         *count -= 1;
@@ -146,8 +146,8 @@ impl CurrentAnswers {
         self.confirmed = std::mem::take(&mut self.confirmed).into_iter().filter_map(moved).collect();
     }
 
-    /// Takes what `other` says of fields that are open here. A repetition on the same date as one that is there adds to that one, if
-    /// the two can be of one side; any other goes behind those that are there.
+    /// Fills unanswered fields from `other`. A repetition is merged into an existing one with the same date, unless their sides differ.
+    /// All others are appended.
     pub fn fill_from(&mut self, other: &Self, takes: impl Fn(&str) -> bool) {
         let single = other.values.iter().filter(|(name, _)| place_of(name).is_none() && takes(name));
         for (name, answer) in single {
@@ -182,12 +182,12 @@ impl CurrentAnswers {
         date.is_some() && date == other_date && side.zip(other_side).is_none_or(|(side, other)| side == other)
     }
 
-    /// Notes that a person has confirmed the value of a field.
+    /// Records that a person confirmed the value of a field.
     pub fn confirm(&mut self, name: impl Into<String>) {
         self.confirmed.insert(name.into());
     }
 
-    /// Whether a person has confirmed the value of a field.
+    /// Whether a person confirmed the value of a field.
     pub(super) fn is_confirmed(&self, name: &str) -> bool {
         self.confirmed.contains(name)
     }
@@ -198,11 +198,11 @@ impl CurrentAnswers {
         self.values.iter().filter(move |(name, _)| is_of(name)).map(|(name, answer)| (name.as_str(), answer))
     }
 
-    /// Whether the value of a field counts: it was answered, or a person has confirmed what the chart has.
+    /// Whether the value of a field counts: a person entered or confirmed it, or its origin needs no confirmation.
     pub(super) fn counts(&self, name: &str) -> bool {
         let Some(answer) = self.get(name) else { return false };
         match (&answer.origin, place_of(name)) {
-            // Whoever answers anything on a possible injection takes it for one.
+            // Answering any question about a possible injection confirms it.
             (Origin::PossibleInjection { .. }, Some((group, place, _))) => {
                 self.repetition(group, place).any(|(name, answer)| self.is_confirmed(name) || !answer.origin.needs_confirmation())
             }
@@ -210,7 +210,7 @@ impl CurrentAnswers {
         }
     }
 
-    /// The same values; one that is still as it was in `earlier` keeps its origin. A repetition that has moved is found by its values.
+    /// Takes the origin of each unchanged value from `earlier`. Finds a repetition that has moved by its values.
     #[must_use]
     pub fn with_origins_of(mut self, earlier: &Self) -> Self {
         let origins: Vec<(String, Origin)> = self
@@ -234,7 +234,7 @@ impl CurrentAnswers {
         self
     }
 
-    /// The repetition of `earlier` that has most values in common with one of these.
+    /// The repetition of `earlier` that shares the most values with this one.
     fn counterpart(&self, earlier: &Self, group: &str, place: usize) -> Option<usize> {
         let in_common = |other: usize| {
             let own = self.repetition(group, place);
@@ -248,14 +248,14 @@ impl CurrentAnswers {
         all.max_by_key(|other| (in_common(*other), *other == place, std::cmp::Reverse(*other)))
     }
 
-    /// The text answered to a question, as seen from a place: its own repetition first.
+    /// The answer to a question, preferably in the same repetition, else outside of repeating groups.
     pub(super) fn near(&self, repetition: Option<(&str, usize)>, link_id: &str) -> Option<&str> {
         let own = repetition.and_then(|_| self.get(&field_name(repetition, link_id)));
         own.or_else(|| self.get(link_id)).map(|answer| answer.value.as_str())
     }
 }
 
-/// Group, place and linkId in the name of a field within a repeating group.
+/// Group, position and linkId in the name of a field of a repeating group.
 pub(super) fn place_of(name: &str) -> Option<(&str, usize, &str)> {
     let (group, rest) = name.split_once('.')?;
     let (place, link_id) = rest.split_once('.')?;
@@ -267,13 +267,13 @@ pub(super) fn field_name(repetition: Option<(&str, usize)>, link_id: &str) -> St
     repetition.map_or_else(|| link_id.to_owned(), |(group, place)| format!("{group}.{place}.{link_id}"))
 }
 
-/// The first item of a question, also under the linkId that version 1 of the form had for it.
+/// The first item of a question, also by its linkId in version 1 of the form.
 fn item_of<'v>(items: &'v Value, link_id: &str) -> Option<&'v Value> {
     let earlier = || Question::from_link_id(link_id).and_then(Question::version_1_link_id);
     below(items, link_id).first().copied().or_else(|| below(items, earlier()?).first().copied())
 }
 
-/// The items of a linkId, at any depth.
+/// The items with a linkId, at any depth.
 fn below<'v>(items: &'v Value, link_id: &str) -> Vec<&'v Value> {
     let mut found = Vec::new();
     for item in items.as_array().into_iter().flatten() {
@@ -286,7 +286,7 @@ fn below<'v>(items: &'v Value, link_id: &str) -> Vec<&'v Value> {
     found
 }
 
-/// An answer as its field shows it; one of another type is as if absent.
+/// The text of an answer for its field; `None` if the answer has another type.
 fn text(kind: &ItemKind, answer: &Value) -> Option<String> {
     match kind {
         ItemKind::Boolean => answer.get("valueBoolean")?.as_bool().map(|value| value.to_string()),

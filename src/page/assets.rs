@@ -1,4 +1,4 @@
-//! The stylesheet and the script of the page, embedded, each named by a hash of its content so that it can be kept for ever.
+//! The page's stylesheet and script, embedded. Each URL has a hash of the content, so that browsers can cache it forever.
 
 use std::borrow::Cow;
 
@@ -21,12 +21,12 @@ pub struct Asset {
     pub bytes: Cow<'static, [u8]>,
     /// Its media type.
     pub media_type: &'static str,
-    /// The first letters of its content's SHA-256; also the `v` of its address.
+    /// The first 16 hex digits of the content's SHA-256; also `v` in its URL.
     pub hash: String,
 }
 
 impl Asset {
-    /// The file of a name, if there is one.
+    /// The file with this name.
     #[must_use]
     pub fn of_name(name: &str) -> Option<Self> {
         let media_type = match name {
@@ -39,7 +39,7 @@ impl Asset {
         Some(Self { bytes: file.data, media_type, hash })
     }
 
-    /// The address of a file below a base: `{base}/page.css?v=…`.
+    /// The URL of a file below a base: `{base}/page.css?v=…`.
     #[must_use]
     pub fn address(base: &str, name: &str) -> String {
         let hash = Self::of_name(name).map(|asset| asset.hash).unwrap_or_default();

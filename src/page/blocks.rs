@@ -1,5 +1,5 @@
-//! What decides an order, criterion by criterion, each with the questions that would settle it: what is not met first, then what is not
-//! known; a question stands with the first criterion that asks it.
+//! The criteria that decide an order, each with the questions that would settle it. Unmet criteria come first, then unknown ones. A
+//! question appears only with the first criterion that asks it.
 //! Not here: the criteria that are met ([`super::decision`]), and a question's own view ([`super::form`]).
 
 use std::collections::BTreeSet;
@@ -10,50 +10,50 @@ use super::form_view::PartView;
 use super::messages::Text;
 use crate::policy::{Criterion, CriterionId, Pathway, Question, Site, SiteEvaluation, Verdict};
 
-/// What decides an order at one joint.
+/// The deciding criteria of one joint.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SiteBlocks {
-    /// The joint's name; empty where the order is for one alone.
+    /// The joint's name; empty if the order is for only one.
     pub name: String,
-    /// Its determination in a few words.
+    /// Its determination, in short.
     pub determination: String,
-    /// The determination's name; a class of the stylesheet.
+    /// The determination's name, used as a CSS class.
     pub class: &'static str,
     /// The indication that applies.
     pub pathway: String,
-    /// One for each criterion.
+    /// One per criterion.
     pub blocks: Vec<BlockView>,
 }
 
-/// A criterion that decides, with its questions.
+/// A deciding criterion with its questions.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct BlockView {
-    /// Its place on the page.
+    /// Its element id.
     pub id: String,
     /// The criterion; `None` for questions that no criterion asks any more.
     pub criterion: Option<CriterionView>,
-    /// What was found, without what the questions below ask for.
+    /// What was found, excluding what the questions below ask for.
     pub found: String,
-    /// What can be done about it.
+    /// What the clinician can do about it.
     pub act: String,
     /// Its questions.
     pub parts: Vec<PartView>,
-    /// Questions that stand elsewhere on the page.
+    /// Links to questions elsewhere on the page.
     pub elsewhere: Vec<AskView>,
 }
 
-/// What the blocks are made with.
+/// The input for the blocks.
 pub(super) struct Blocks<'b, 't> {
     pub telling: &'b DecisionText<'t>,
     pub asking: &'b Asking<'b>,
-    /// Whether the questions stand elsewhere: the form is folded away.
+    /// Whether the form is collapsed, with all questions elsewhere.
     pub is_closed: bool,
-    /// The linkIds of the questions that have a place, in the page's order.
+    /// The linkIds of the questions already placed, in page order.
     pub placed: Vec<String>,
 }
 
 impl Blocks<'_, '_> {
-    /// The blocks of all joints, and those questions that were asked before the answers and are asked no more.
+    /// The blocks of all joints, plus the questions that were open on record and that the answers have settled.
     pub(super) fn sites(&mut self) -> Vec<SiteBlocks> {
         let order = self.telling.order;
         let mut sites: Vec<_> = order.sites.iter().map(|site| self.site(site)).collect();
@@ -77,19 +77,19 @@ impl Blocks<'_, '_> {
         SiteBlocks { name, determination, class: site.determination.as_str(), pathway: telling.pathway(site), blocks }
     }
 
-    /// The same criterion as it is on record.
+    /// The same criterion in the evaluation of the record.
     fn recorded(&self, site: Site, id: CriterionId) -> Option<&Criterion<'_>> {
         let recorded = self.telling.recorded?.sites.iter().find(|known| known.site == site)?;
         recorded.criteria.iter().find(|known| known.id == id)
     }
 
-    /// Whether a criterion that is met now decided before the answers: it stays where it was while it is answered.
+    /// Whether a criterion was open on record. If it is met now, it stays in place while the user answers.
     fn was_open(&self, site: Site, criterion: &Criterion<'_>) -> bool {
         self.recorded(site, criterion.id).is_some_and(|known| known.verdict != Verdict::Met)
     }
 
-    /// What is not met before what is not known, an exception that can be claimed before all; by what is on record, so that nothing
-    /// moves while it is answered.
+    /// Sort order: an exception that can be claimed, then unmet, then unknown criteria. It follows the record, so that nothing moves while
+    /// the user answers.
     fn rank(&self, site: Site, criterion: &Criterion<'_>) -> u8 {
         let known = self.recorded(site, criterion.id).unwrap_or(criterion);
         match (known.verdict, known.id) {
@@ -133,12 +133,12 @@ impl Blocks<'_, '_> {
         self.asking.inline(&wanted, &mut self.placed)
     }
 
-    /// Whether every entry that may be an injection stands in the form, to be confirmed.
+    /// Whether the form lists every possible injection for confirmation.
     fn lists_all_possible(&self, site: &SiteEvaluation<'_>) -> bool {
         self.asking.possible_count() >= site.possible_injections.len()
     }
 
-    /// Links to questions that stand with another criterion; of what is not met, to what it rests on, so that it can be corrected.
+    /// A link to a question placed with another criterion or, for an unmet criterion, to the question that corrects its basis.
     fn elsewhere(&self, criterion: &Criterion<'_>, asks: &BTreeSet<Question>, parts: &[PartView]) -> Vec<AskView> {
         if !parts.is_empty() {
             return Vec::new();
@@ -151,7 +151,7 @@ impl Blocks<'_, '_> {
         vec![self.telling.ask(text, question)]
     }
 
-    /// What can be done about a criterion that is not met.
+    /// What the clinician can do about an unmet criterion.
     fn act(&self, site: &SiteEvaluation<'_>, criterion: &Criterion<'_>) -> String {
         let words = self.telling.words;
         let exception = criterion.id == CriterionId::WithinTwelveMonths && !criterion.missing.is_empty() && is_only_fault(site);
@@ -160,7 +160,7 @@ impl Blocks<'_, '_> {
         act.map(|act| words.say(act)).or_else(|| Some(words.fill(Text::ActFrom, &[&from?]))).unwrap_or_default()
     }
 
-    /// The history of a joint that could not be read: the form can say it.
+    /// A block for a joint whose history could not be read; the form can supply it.
     fn unread_history(&mut self, site: Site) -> BlockView {
         let words = self.telling.words;
         let criterion = self.telling.unread_history();
@@ -174,7 +174,7 @@ impl Blocks<'_, '_> {
         }
     }
 
-    /// Questions that are asked on record and, with the answers, by no criterion any more.
+    /// Questions that are open on record, but that no criterion asks once the answers count.
     fn asked_before(&mut self) -> Option<SiteBlocks> {
         let recorded = self.telling.recorded?;
         let criteria = recorded.sites.iter().flat_map(|site| &site.criteria);
@@ -188,12 +188,12 @@ impl Blocks<'_, '_> {
     }
 }
 
-/// What a criterion asks: what it names, and what belongs to that.
+/// The questions of a criterion, with their companion questions.
 fn asks<'q>(missing: impl IntoIterator<Item = &'q Question>) -> BTreeSet<Question> {
     missing.into_iter().flat_map(|question| [Some(*question), question.companion()]).flatten().collect()
 }
 
-/// The question by which what a criterion rests on can be corrected.
+/// The question that corrects the basis of a criterion.
 fn correctable(id: CriterionId) -> Option<Question> {
     match id {
         CriterionId::PainDuration => Some(Question::AdlsLimitedSince),
@@ -219,7 +219,7 @@ fn correctable(id: CriterionId) -> Option<Question> {
     }
 }
 
-/// What a clinician can do about a criterion that is not met, beside waiting and correcting the record.
+/// What a clinician can do about an unmet criterion besides waiting and correcting the record.
 fn act_on(id: CriterionId) -> Option<Text> {
     match id {
         CriterionId::ExerciseTherapy | CriterionId::Nsaids | CriterionId::ActivityModification => Some(Text::ActWeeks),
@@ -245,7 +245,7 @@ fn act_on(id: CriterionId) -> Option<Text> {
     }
 }
 
-/// Whether nothing is not met but the twelve months.
+/// Whether the 12-month limit is the only unmet criterion.
 fn is_only_fault(site: &SiteEvaluation<'_>) -> bool {
     site.criteria.iter().filter(|criterion| criterion.verdict.is_not_met()).all(|criterion| criterion.id == CriterionId::WithinTwelveMonths)
 }

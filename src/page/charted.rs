@@ -1,5 +1,5 @@
-//! What the chart says in answer to the form's questions, as values of its fields, each with its source.
-//! Not here: what the chart says ([`crate::policy`]), and the answers of earlier forms.
+//! Prefills the form's fields from the chart, each with its source.
+//! Not here: reading the chart ([`crate::policy`]), and the answers of earlier forms.
 
 use super::answers::{CurrentAnswers, Origin};
 use super::decision::list_of;

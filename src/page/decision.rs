@@ -1,5 +1,5 @@
-//! The decision on one order as the page shows it: in words, joint by joint and criterion by criterion.
-//! The words are the policy's. Not here: the questions ([`super::form`]).
+//! The wording of the decision on one order, by joint and criterion.
+//! The policy supplies the text. Not here: the questions ([`super::form`]).
 
 use super::messages::{Text, Words};
 use crate::policy::{
@@ -7,108 +7,108 @@ use crate::policy::{
     Policy, PriorInjection, Question, Site, SiteEvaluation, Verdict, capitalised,
 };
 
-/// Of a criterion's evidence, this many are shown and the rest is counted.
+/// Maximum pieces of evidence to show per criterion; the rest is only counted.
 const EVIDENCE_LIMIT: usize = 8;
 
-/// A decision in words.
+/// A decision as text.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DecisionView {
-    /// The order with its side.
+    /// The order and its side.
     pub order: String,
     /// The service date.
     pub service: String,
-    /// The determination's name, as in the contract; a class of the stylesheet.
+    /// The determination's name in the API contract, also used as a CSS class.
     pub class: &'static str,
-    /// The determination in a few words.
+    /// The determination, in short.
     pub determination: String,
-    /// Why, and what to do.
+    /// The reason, and the next step.
     pub tell: Vec<String>,
-    /// What could change it, the most urgent first.
+    /// What could change the decision, the most urgent first.
     pub notes: Vec<String>,
-    /// The criteria that are met, joint by joint.
+    /// The criteria that are met, by joint.
     pub met: Vec<MetView>,
-    /// How many are met; empty where there are no criteria.
+    /// How many criteria are met; empty if there are none.
     pub tally: String,
-    /// The diagnosis, what could not be read, what was assumed.
+    /// The diagnosis, unreadable data, and assumptions.
     pub about: Vec<String>,
 }
 
-/// What is met at one joint.
+/// The criteria that are met for one joint.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct MetView {
-    /// The joint's name; empty where the order is for one alone.
+    /// The joint's name; empty if the order is for only one.
     pub name: String,
-    /// What stands above the earlier injections.
+    /// The heading of the earlier injections.
     pub earlier_heading: String,
     /// The injections of the episode.
     pub earlier: Vec<String>,
-    /// The criteria in the policy's order.
+    /// The criteria in policy order.
     pub criteria: Vec<CriterionView>,
 }
 
 /// One criterion.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CriterionView {
-    /// Its section.
+    /// Its section in the policy.
     pub id: &'static str,
     /// Its title.
     pub title: String,
-    /// `met`, `not-met` or `unknown`; names the icon and the class.
+    /// `met`, `not-met` or `unknown`; selects the icon and the CSS class.
     pub class: &'static str,
-    /// The verdict as a word.
+    /// The verdict as text.
     pub verdict: String,
     /// What was found and what is missing.
     pub statement: String,
-    /// That the answers changed the verdict, and what it is on record.
+    /// A note that the answers changed the verdict, with the verdict on record.
     pub change: Option<String>,
-    /// What it rests on.
+    /// The evidence for the verdict.
     pub evidence: Vec<EvidenceView>,
-    /// The words that open evidence and rule.
+    /// The label that expands the evidence and the rule.
     pub evidence_words: String,
-    /// How many more there are.
+    /// How many more pieces of evidence there are.
     pub more: Option<String>,
-    /// The policy's sentence.
+    /// The policy's text.
     pub citation: String,
 }
 
-/// One resource a verdict rests on.
+/// One resource that supports a verdict.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct EvidenceView {
-    /// Its date as written, or that there is none.
+    /// Its date as written, or a text that it has none.
     pub date: String,
     /// What it shows.
     pub what: String,
-    /// The list it is from.
+    /// The chart list it comes from.
     pub source: String,
 }
 
 /// A link to a question of the form.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AskView {
-    /// Where it stands on the page.
+    /// The link's target on the page.
     pub href: String,
-    /// What it says.
+    /// The link's text.
     pub text: String,
 }
 
-/// What could not be had of the chart.
+/// Chart data that could not be read.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Unread<'u> {
-    /// The lists, by the reason.
+    /// The lists, by reason.
     pub lists: &'u [(&'static str, Vec<&'static str>)],
-    /// How many entries.
+    /// The number of entries.
     pub entries: usize,
 }
 
-/// One order of an evaluation, to be told.
+/// Writes the text for one order of an evaluation.
 pub(super) struct DecisionText<'t> {
     pub words: &'t Words,
     pub policy: &'t Policy,
     pub evaluation: &'t Evaluation<'t>,
     pub order: &'t OrderEvaluation<'t>,
-    /// The same order as it is on record, where the answers of the form are counted in.
+    /// The same order evaluated on record, if `order` includes the form's answers.
     pub recorded: Option<&'t OrderEvaluation<'t>>,
-    /// The id of the response whose answers are not saved.
+    /// The id of the response with the unsaved answers.
     pub draft_id: Option<&'t str>,
     pub unread: Unread<'t>,
 }
@@ -135,7 +135,7 @@ impl<'t> DecisionText<'t> {
         }
     }
 
-    /// Why the determination is what it is, and what to do.
+    /// The reason for the determination, and the next step.
     fn tell(&self) -> Vec<String> {
         let (words, order) = (self.words, self.order);
         let first = match (order.determination, order.earliest_date) {
@@ -148,7 +148,7 @@ impl<'t> DecisionText<'t> {
             (Determination::IndividualConsideration, _) => words.say(Text::TellByCase),
             (Determination::NotSupported, _) if order.kind == OrderKind::Neurotomy => words.say(Text::TellNotCovered),
             (Determination::NotSupported, _) => words.say(Text::TellNotSupported),
-            // What to do stands with the question.
+            // The next step appears with the question.
             (Determination::Indeterminate, _) if !order.sites.is_empty() => return Vec::new(),
             (Determination::Indeterminate, _) => words.say(Text::TellOrderUnread),
         };
@@ -156,13 +156,13 @@ impl<'t> DecisionText<'t> {
         [Some(first), late, self.ready_side()].into_iter().flatten().collect()
     }
 
-    /// Whether what may be an injection is all that the section depends on.
+    /// Whether possible injections leave the history criterion open.
     fn is_history_open(&self) -> bool {
         let criteria = self.order.sites.iter().flat_map(|site| &site.criteria);
         criteria.into_iter().any(|criterion| criterion.id == CriterionId::HistoryKnown && criterion.verdict.is_unknown())
     }
 
-    /// Of an order for two joints the one that is supported by itself.
+    /// For an order on two joints, names the one that is supported on its own.
     fn ready_side(&self) -> Option<String> {
         let ready: Vec<_> = self.order.sites.iter().filter(|site| site.determination == Determination::Supported).collect();
         match (ready.as_slice(), self.order.sites.len()) {
@@ -171,7 +171,7 @@ impl<'t> DecisionText<'t> {
         }
     }
 
-    /// What a joint is called and its determination; nothing where the order is for one alone.
+    /// The joint's name and determination; the name is empty if the order is for only one.
     pub(super) fn site_heading(&self, site: &SiteEvaluation<'_>) -> (String, String) {
         let is_one_of_two = self.order.sites.len() > 1;
         let name = if is_one_of_two { capitalised(&self.names().site(site.site)) } else { String::new() };
@@ -193,7 +193,7 @@ impl<'t> DecisionText<'t> {
         }
     }
 
-    /// The criterion of a history that could not be read.
+    /// The history criterion, if the history could not be read.
     pub(super) fn unread_history(&self) -> CriterionView {
         let text = self.policy.criterion(CriterionId::HistoryKnown);
         CriterionView {
@@ -260,7 +260,7 @@ impl<'t> DecisionText<'t> {
         EvidenceView { date: date.unwrap_or_else(|| self.words.say(Text::NoDate)), what: capitalised(&evidence.what), source }
     }
 
-    /// What could change the decision: the plan's own rules, what the policy notes, and what is wrong with the order.
+    /// What could change the decision: the plan's rules, the policy's notes, and problems with the order.
     fn notes(&self) -> Vec<String> {
         let (names, order) = (self.names(), self.order);
         let diagnosis = match order.diagnosis {
@@ -278,7 +278,7 @@ impl<'t> DecisionText<'t> {
         plan.into_iter().chain(side).chain(noted).chain(diagnosis).chain(coding).collect()
     }
 
-    /// What the decision rests on beside the criteria.
+    /// What the decision depends on besides the criteria.
     fn about(&self) -> Vec<String> {
         let (names, order) = (self.names(), self.order);
         let diagnosis = (order.diagnosis == DiagnosisSupport::OnOrder).then(|| names.say(CardText::DiagnosisOnOrder, &[]));
@@ -308,7 +308,7 @@ fn word(verdict: Verdict) -> Text {
     }
 }
 
-/// The list of the chart that holds resources of a type, by its name in an evaluation's `sources`.
+/// The chart list for a resource type, by its name in an evaluation's `sources`.
 pub(super) fn list_of(resource_type: &str) -> &str {
     match resource_type {
         "Condition" => "conditions",

@@ -1,5 +1,5 @@
-//! The documentation form as the page asks it: groups and questions in the form's order, with help, units, bounds and options,
-//! read from the Questionnaire. Not here: what was answered ([`super::answers`]).
+//! The documentation form as parsed from the Questionnaire: groups and questions in order, with help, units, bounds and options.
+//! Not here: the answers ([`super::answers`]).
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -7,29 +7,29 @@ use thiserror::Error;
 
 use super::enable_when::{EnableCondition, EnableWhen};
 
-/// A Questionnaire the page cannot ask.
+/// A Questionnaire that the page cannot render.
 #[derive(Debug, Error)]
 pub enum FormDefinitionError {
-    /// Not JSON of that shape.
+    /// The JSON is not a Questionnaire.
     #[error("the form is not a Questionnaire")]
     Json(#[from] serde_json::Error),
-    /// A type of question the page has no field for.
+    /// The page has no field for this type of question.
     #[error("`{link_id}` is of type `{kind}`, which the page cannot ask")]
     Kind {
-        /// The item.
+        /// The item's linkId.
         link_id: String,
-        /// Its type.
+        /// The item's type.
         kind: String,
     },
-    /// A choice without options of its own.
+    /// A choice without `answerOption`.
     #[error("`{0}` is a choice without answerOption")]
     NoOptions(String),
 }
 
-/// The form, read once at start.
+/// The form, parsed once at startup.
 #[derive(Clone, Debug)]
 pub struct FormDefinition {
-    /// Its canonical URL, with the version where it has one.
+    /// Its canonical URL, with the version if it has one.
     pub canonical: String,
     pub(super) items: Vec<Item>,
 }
@@ -70,7 +70,7 @@ pub(super) enum ItemKind {
 }
 
 impl Group {
-    /// The options that every question of the group has, where it is a table of choices: one row a question.
+    /// The options shared by all questions of the group, if it can be rendered as a table with one question per row.
     pub(super) fn columns(&self) -> Option<&[Choice]> {
         let choices = self.items.iter().map(|item| match item {
             Item::Field(Field { kind: ItemKind::Choice(choices), .. }) => Some(choices.as_slice()),
@@ -83,7 +83,7 @@ impl Group {
     }
 }
 
-/// Fewer questions with the same options are asked one below the other.
+/// Minimum rows of a table; fewer questions are rendered one below the other.
 const MIN_ROWS: usize = 3;
 
 /// An option of a choice.
@@ -91,22 +91,22 @@ const MIN_ROWS: usize = 3;
 pub(super) struct Choice {
     pub code: String,
     pub display: String,
-    /// The Coding as the form has it.
+    /// The Coding in the form.
     pub coding: Value,
 }
 
 impl FormDefinition {
-    /// Reads the form from its Questionnaire.
+    /// Parses the form from its Questionnaire.
     ///
     /// # Errors
-    /// That it is no Questionnaire, or asks something the page has no field for.
+    /// If it is not a Questionnaire, or the page has no field for one of its questions.
     pub fn read(questionnaire: &str) -> Result<Self, FormDefinitionError> {
         let read: QuestionnaireJson = serde_json::from_str(questionnaire)?;
         let version = read.version.map(|version| format!("|{version}")).unwrap_or_default();
         Ok(Self { canonical: format!("{}{version}", read.url), items: items(read.item)? })
     }
 
-    /// Every field with the repeating group it stands in.
+    /// Every field, with its repeating group if any.
     pub(super) fn fields(&self) -> Vec<(Option<&Group>, &Field)> {
         let mut found = Vec::new();
         collect(&self.items, None, &mut found);
@@ -195,7 +195,7 @@ impl ItemJson {
         self.extension("questionnaire-hidden").is_some_and(|hidden| hidden.value_boolean == Some(true))
     }
 
-    /// The texts of the displays below it.
+    /// The texts of its `display` items.
     fn hint(&self) -> String {
         let displays = self.item.iter().filter(|item| item.kind == "display").map(|item| item.text.as_str());
         displays.collect::<Vec<_>>().join(" ")

@@ -1,18 +1,18 @@
-//! Whether a question is asked at all, by the form's `enableWhen` (FHIR R4 Questionnaire, section 2.44).
-//! Not here: whether it would settle a criterion; the policy's evaluation says that.
+//! Decides whether a question is asked at all, by the form's `enableWhen` (FHIR R4 Questionnaire, section 2.44).
+//! Not here: whether the answer would settle a criterion; the policy's evaluation decides that.
 
 use serde::Deserialize;
 use serde_json::Value;
 
-/// The conditions of one item; without any it is always asked.
+/// The conditions of one item; an item without conditions is always asked.
 #[derive(Clone, Debug)]
 pub(super) struct EnableWhen {
-    /// Whether one condition is enough.
+    /// Whether one true condition suffices.
     pub any: bool,
     pub conditions: Vec<EnableCondition>,
 }
 
-/// One condition, as the form has it.
+/// One condition of the form.
 #[derive(Clone, Debug, Deserialize)]
 pub(super) struct EnableCondition {
     question: String,
@@ -22,7 +22,7 @@ pub(super) struct EnableCondition {
 }
 
 impl EnableWhen {
-    /// Whether the item is asked. `answer` gives the text answered to a linkId, if any.
+    /// Whether the item is asked. `answer` gives the answer text for a linkId.
     pub(super) fn holds<'a>(&self, answer: impl Fn(&str) -> Option<&'a str>) -> bool {
         let holds = |condition: &EnableCondition| condition.holds(answer(&condition.question));
         self.conditions.is_empty() || if self.any { self.conditions.iter().any(holds) } else { self.conditions.iter().all(holds) }
@@ -41,19 +41,19 @@ impl EnableCondition {
             "<" => ordered().is_some_and(std::cmp::Ordering::is_lt),
             ">=" => ordered().is_some_and(std::cmp::Ordering::is_ge),
             "<=" => ordered().is_some_and(std::cmp::Ordering::is_le),
-            // An operator of a later FHIR version hides nothing.
+            // An operator from a later FHIR version does not hide the item.
             _ => true,
         }
     }
 }
 
-/// A value as a field of the page would hold it.
+/// The text that a field of the page would hold for this value.
 fn plain(value: &Value) -> String {
     let code = value.get("code").unwrap_or(value);
     code.as_str().map_or_else(|| code.to_string(), str::to_owned)
 }
 
-/// Numbers by size, to which what is no number does not compare; dates as written sort as text.
+/// Compares numbers by value, and dates as text. A non-numeric answer does not compare with a number.
 fn order(answer: &str, expected: &str) -> Option<std::cmp::Ordering> {
     match (answer.replace(',', ".").parse::<f64>(), expected.parse::<f64>()) {
         (Ok(answer), Ok(expected)) => answer.partial_cmp(&expected),

@@ -1,5 +1,5 @@
-//! The questions as the page shows them, each with its help, unit, value, origin and fault.
-//! Not here: which of them stand with which criterion ([`super::blocks`]), and what the answers do ([`super::decision`]).
+//! Builds the views of the questions, each with its help, unit, value, origin and error.
+//! Not here: which criterion a question belongs to ([`super::blocks`]), and the effect of the answers ([`super::decision`]).
 
 use std::collections::BTreeSet;
 
@@ -9,21 +9,21 @@ use super::form_view::{ButtonView, ConfirmView, FaultView, FieldView, GroupView,
 use super::messages::{Text, Words};
 use super::submission::{FieldError, FieldFaults};
 
-/// What the questions are shown with.
+/// The input for the questions' views.
 pub(super) struct Asking<'f> {
     pub words: &'f Words,
     pub form: &'f FormDefinition,
     pub answers: &'f CurrentAnswers,
     pub faults: &'f FieldFaults,
-    /// The field to be filled in next.
+    /// The field to fill in next.
     pub focus: Option<&'f str>,
 }
 
 type Repetition<'r> = Option<(&'r str, usize)>;
 
 impl Asking<'_> {
-    /// The questions of these linkIds that stand nowhere yet, in the form's order; a repeating group and a table are asked as a whole.
-    /// `placed` are the linkIds that stand somewhere, in the page's order.
+    /// The questions with these linkIds that are not placed yet, in form order. A repeating group or a table is always shown as a whole.
+    /// `placed` has the linkIds of the questions already placed, in page order.
     pub(super) fn inline(&self, wanted: &BTreeSet<&str>, placed: &mut Vec<String>) -> Vec<PartView> {
         let mut parts = Vec::new();
         self.inline_items(&self.form.items, wanted, placed, &mut parts);
@@ -51,7 +51,7 @@ impl Asking<'_> {
         }
     }
 
-    /// All other questions, under their headings.
+    /// All remaining questions, under their headings.
     pub(super) fn others(&self, placed: &[String]) -> Vec<PartView> {
         self.parts(&self.form.items, None, placed)
     }
@@ -80,7 +80,7 @@ impl Asking<'_> {
             .then(|| PartView::Group(GroupView { id: format!("g-{}", group.link_id), legend, hint, parts, ..GroupView::default() }))
     }
 
-    /// A group that is asked as a whole.
+    /// A group that is always shown as a whole.
     fn whole(&self, group: &Group, repetition: Repetition<'_>) -> Vec<PartView> {
         match group.columns() {
             Some(columns) => vec![self.table(group, columns, repetition)],
@@ -104,7 +104,7 @@ impl Asking<'_> {
         })
     }
 
-    /// Every repetition, one at least, and the button for one more.
+    /// All repetitions, at least one, and the button that adds another.
     fn repetitions(&self, group: &Group) -> Vec<PartView> {
         let count = self.answers.repetitions(&group.link_id).max(1);
         let repetition = |place: usize| {
@@ -131,7 +131,7 @@ impl Asking<'_> {
         (0..count).map(repetition).collect()
     }
 
-    /// What is said of a repetition that may be an injection of the joint, and the box that confirms it.
+    /// The text about a repetition that may be an injection of the joint, and its checkbox for confirmation.
     fn possible(&self, group: &str, place: usize) -> Option<(String, ConfirmView)> {
         let mut values = self.answers.repetition(group, place);
         let (name, what, why) = values.find_map(|(name, answer)| match &answer.origin {
@@ -141,7 +141,7 @@ impl Asking<'_> {
         Some((self.words.fill(Text::PossibleInjection, &[what, why]), self.confirm(name, Text::ConfirmInjection)))
     }
 
-    /// How many entries that may be injections stand in the form.
+    /// How many possible injections the form lists.
     pub(super) fn possible_count(&self) -> usize {
         let groups = self.form.fields().into_iter().filter_map(|(group, _)| group.map(|group| group.link_id.as_str()));
         let groups: BTreeSet<&str> = groups.collect();
@@ -149,7 +149,7 @@ impl Asking<'_> {
         places.filter(|(group, place)| self.possible(group, *place).is_some()).count()
     }
 
-    /// Whether a question waits until a person says that the entry was an injection of the joint.
+    /// Whether a question is hidden until a person confirms that the entry is an injection of the joint.
     fn awaits_confirmation(&self, repetition: Repetition<'_>, name: &str) -> bool {
         let Some((group, place)) = repetition.filter(|_| self.answers.get(name).is_none() && self.focus != Some(name)) else {
             return false;
@@ -158,7 +158,7 @@ impl Asking<'_> {
         values.peek().is_some() && values.all(|name| !self.answers.counts(name))
     }
 
-    /// Where all values of a repetition come from, if that is one entry of the chart: said once, above them.
+    /// The common origin of all values in a repetition, if it is the same chart entry or earlier form; shown once, above them.
     fn common_origin<'s>(&'s self, group: &'s str, place: usize) -> Option<&'s CurrentAnswer> {
         let mut values = self.answers.repetition(group, place).map(|(_, answer)| answer);
         let first = values.next().filter(|first| matches!(first.origin, Origin::Chart { .. } | Origin::EarlierForm { .. }))?;
@@ -174,7 +174,7 @@ impl Asking<'_> {
     fn field(&self, field: &Field, repetition: Repetition<'_>) -> FieldView {
         let name = field_name(repetition, &field.link_id);
         let id = match repetition {
-            // The first repetition is where the criteria's links lead.
+            // Links from criteria lead to the first repetition.
             Some((_, 0)) | None => format!("q-{}", field.link_id),
             Some((_, place)) => format!("q-{}-{place}", field.link_id),
         };
@@ -249,7 +249,7 @@ impl Asking<'_> {
             Origin::Order => self.words.say(Text::FromOrder),
             Origin::EarlierForm { date: Some(date) } => self.words.fill(Text::FromFormDated, &[date]),
             Origin::EarlierForm { date: None } => self.words.say(Text::FromForm),
-            // Said once, above the repetition.
+            // The text about a possible injection appears once, above the repetition.
             Origin::PossibleInjection { .. } | Origin::Typed => String::new(),
         }
     }
@@ -281,7 +281,7 @@ impl Asking<'_> {
     }
 }
 
-/// A fault is read before the help: it is what the reader came back for.
+/// The error comes before the help, because it is why the user came back.
 fn described_by(field: &FieldView) -> String {
     let parts = [(&field.fault, "fault"), (&field.origin, "origin"), (&field.hint, "hint")];
     let ids = parts.into_iter().filter(|(text, _)| !text.is_empty()).map(|(_, name)| format!("{}-{name}", field.id));
@@ -295,7 +295,7 @@ fn any_below(items: &[Item], holds: &impl Fn(&Field) -> bool) -> bool {
     })
 }
 
-/// Whether all questions of a group stand somewhere.
+/// Whether all questions of a group are placed.
 fn is_placed(group: &Group, placed: &[String]) -> bool {
     !any_below(&group.items, &|field| !placed.contains(&field.link_id))
 }

@@ -1,46 +1,46 @@
-//! The form as its templates show it: criteria with their questions, other questions, fields, groups and faults.
-//! Not here: how it is made ([`super::form`]).
+//! View models of the form for its templates: criteria with their questions, other questions, fields, groups and errors.
+//! Not here: building them ([`super::form`]).
 
 use askama::Template;
 
 use super::blocks::SiteBlocks;
 
-/// The questions: those that would settle a criterion stand with it, all others behind them.
+/// The questions: first those that would settle a criterion, next to it, then all others.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FormView {
-    /// What decides the order, joint by joint, each with its questions.
+    /// The deciding criteria with their questions, by joint.
     pub sites: Vec<SiteBlocks>,
-    /// The questions that settle nothing at present; where the form is closed, all of them.
+    /// The questions that settle nothing at present; all of them if the form is closed.
     pub others: Vec<PartView>,
-    /// How many others there are.
+    /// The number of other questions.
     pub others_count: usize,
-    /// Whether the others are to be seen at once: one of them is answered just now, or wrongly.
+    /// Whether to expand the others, because one of them was just answered or has an error.
     pub others_open: bool,
-    /// Whether the form is folded away as a whole: the answers are saved, or nothing is asked.
+    /// Whether the whole form is collapsed: the answers are saved, or there is nothing to ask.
     pub is_closed: bool,
     /// How many questions would still settle a criterion.
     pub open_count: usize,
-    /// The linkIds of the questions that stand with a criterion, in the page's order.
+    /// The linkIds of the questions placed with a criterion, in page order.
     pub asked_links: String,
-    /// The faults, each with its field.
+    /// The errors, each with its field.
     pub faults: Vec<FaultView>,
 }
 
-/// A fault, told above the form.
+/// An error in the list above the form.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FaultView {
-    /// Where its field stands on the page.
+    /// Link to the field.
     pub href: String,
     /// The question and what is wrong with the answer.
     pub text: String,
 }
 
-/// A question, or several under one heading.
+/// A question, or several questions under one heading.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PartView {
     /// A question.
     Field(FieldView),
-    /// Several.
+    /// Several questions.
     Group(GroupView),
 }
 
@@ -48,45 +48,45 @@ pub enum PartView {
 #[derive(Clone, Debug, Default, Template, PartialEq, Eq)]
 #[template(path = "group.html")]
 pub struct GroupView {
-    /// Its place on the page.
+    /// Its element id.
     pub id: String,
     /// The heading.
     pub legend: String,
-    /// Help to all of them.
+    /// Help that applies to all of them.
     pub hint: String,
-    /// Where the values came from, where that is the same for all; empty for nothing.
+    /// The origin of the values, if they share one; otherwise empty.
     pub origin: String,
-    /// What confirms the values.
+    /// The checkbox that confirms the values.
     pub confirm: Option<ConfirmView>,
-    /// The heads of a table of choices, one row a question; empty where it is none.
+    /// The column headings of a table of choices with one question per row; empty if the group is not a table.
     pub columns: Vec<String>,
     /// The questions.
     pub parts: Vec<PartView>,
     /// The button that adds a repetition.
     pub add: Option<ButtonView>,
-    /// The button that takes this repetition out.
+    /// The button that removes this repetition.
     pub remove: Option<ButtonView>,
 }
 
-/// A box to tick that confirms a value of the chart.
+/// A checkbox that confirms a value from the chart.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ConfirmView {
-    /// Its place on the page.
+    /// Its element id.
     pub id: String,
-    /// The name of the field that it confirms.
+    /// The name of the field it confirms.
     pub value: String,
-    /// What it says.
+    /// Its label.
     pub words: String,
-    /// Whether it is ticked.
+    /// Whether it is checked.
     pub is_ticked: bool,
 }
 
-/// A button that sends the form.
+/// A button that submits the form.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ButtonView {
     /// The value of `action`.
     pub value: String,
-    /// What it says.
+    /// Its label.
     pub words: String,
 }
 
@@ -96,66 +96,66 @@ pub struct ButtonView {
 pub struct FieldView {
     /// The field's name.
     pub name: String,
-    /// Its place on the page.
+    /// Its element id.
     pub id: String,
     /// The question.
     pub label: String,
-    /// Help; empty for none.
+    /// Help; empty if there is none.
     pub hint: String,
-    /// Behind the field; empty for none.
+    /// The unit after the field; empty if there is none.
     pub unit: String,
-    /// What stands in it.
+    /// The value.
     pub value: String,
-    /// Where that came from; empty where it was typed, or nothing is there.
+    /// The origin of the value; empty if there is no value, or the clinician typed it.
     pub origin: String,
-    /// What confirms the value.
+    /// The checkbox that confirms the value.
     pub confirm: Option<ConfirmView>,
-    /// What is wrong with it; empty for nothing.
+    /// The error message; empty if there is none.
     pub fault: String,
-    /// What stands before a fault.
+    /// Text before an error message.
     pub fault_prefix: String,
-    /// The ids of hint, origin and fault, as far as there are any.
+    /// The ids of the error, the origin and the hint that exist.
     pub described_by: String,
-    /// Whether it is not asked, by the form's own rules.
+    /// Whether it is hidden: by the form's `enableWhen`, or until the repetition is confirmed.
     pub is_hidden: bool,
-    /// Whether it is the one to be filled in next.
+    /// Whether it is the field to fill in next.
     pub is_next: bool,
-    /// The options of a choice; none for a field to write in.
+    /// The options of a choice; empty for a text field.
     pub options: Vec<OptionView>,
     /// `text` or `decimal`.
     pub input_mode: &'static str,
-    /// `date`, `number`, `words` or `choice`; a class of the stylesheet.
+    /// `date`, `number`, `words` or `choice`, used as a CSS class.
     pub class: &'static str,
-    /// Whether it is a row of a table of choices.
+    /// Whether it is a row in a table of choices.
     pub is_row: bool,
 }
 
 /// An option of a choice.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OptionView {
-    /// Its place on the page.
+    /// Its element id.
     pub id: String,
-    /// Its code; empty for the option that leaves the question open.
+    /// Its code; empty for the option that leaves the question unanswered.
     pub value: String,
-    /// What it says.
+    /// Its label.
     pub words: String,
     /// Whether it is chosen.
     pub is_chosen: bool,
 }
 
 impl GroupView {
-    /// The id of its hint, if it has one.
+    /// The id of its hint; empty if it has none.
     #[must_use]
     pub fn described_by(&self) -> String {
         if self.hint.is_empty() { String::new() } else { format!("{}-hint", self.id) }
     }
 }
 
-/// Whether something in a part was typed just now, or is wrong.
+/// Whether a part has an error, was just typed, or is to be filled in next.
 pub(super) fn is_of_interest(part: &PartView) -> bool {
     match part {
         PartView::Field(field) => field.is_next || !field.fault.is_empty() || (!field.value.is_empty() && field.origin.is_empty()),
-        // Values whose source is said above them are not typed.
+        // These values have an origin, shown above them, so they were not typed.
         PartView::Group(group) if !group.origin.is_empty() => group.parts.iter().any(|part| match part {
             PartView::Field(field) => field.is_next || !field.fault.is_empty(),
             PartView::Group(_) => is_of_interest(part),

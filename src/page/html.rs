@@ -1,5 +1,5 @@
-//! View models in, HTML out. The templates are checked when the program is built and escape what they show; what would reorder the
-//! text around it is taken out here. Not here: headers, among them the policy that the nonce belongs to.
+//! Renders view models as HTML. Templates are compiled at build time and escape their values; this module also removes characters that
+//! would reorder the surrounding text. Not here: headers, including the Content-Security-Policy with the nonce.
 
 use askama::Template;
 use thiserror::Error;
@@ -11,25 +11,25 @@ use super::messages::{Text, Words};
 use super::notice::Notice;
 use super::view::{OrderChoice, PageView, SaveState};
 
-/// A page that could not be written.
+/// A page that could not be rendered.
 #[derive(Debug, Error)]
 #[error("the page could not be written")]
 pub struct RenderError(#[from] askama::Error);
 
-/// What every page is written with.
+/// What every page needs.
 #[derive(Clone, Copy, Debug)]
 pub struct Frame<'f> {
-    /// The words of the page.
+    /// The page's message catalogue.
     pub words: &'f Words,
-    /// The nonce of the answer's Content-Security-Policy.
+    /// The nonce in the response's Content-Security-Policy.
     pub nonce: &'f str,
-    /// Where the stylesheet and the script are served.
+    /// Base URL of the stylesheet and the script.
     pub assets: &'f str,
-    /// Where forms are sent.
+    /// The URL to which forms are submitted.
     pub action: &'f str,
-    /// The page that "Back to the order" leads to.
+    /// The target of "Back to the order".
     pub back: &'f str,
-    /// The token against forged requests.
+    /// The CSRF token.
     pub csrf: &'f str,
 }
 
@@ -75,15 +75,15 @@ struct ChoiceHtml<'h> {
 /// The page of an order.
 ///
 /// # Errors
-/// None that a view could cause.
+/// If rendering fails; no view causes this.
 pub fn page(frame: Frame<'_>, view: &PageView) -> Result<String, RenderError> {
     Ok(visible(&PageHtml { frame, view, decision: &view.decision }.render()?))
 }
 
-/// A page without an order; `reference` names the request to support.
+/// A page without an order; `reference` identifies the request for support.
 ///
 /// # Errors
-/// None that its arguments could cause.
+/// If rendering fails; no arguments cause this.
 pub fn notice(frame: Frame<'_>, notice: Notice, reference: Option<&str>) -> Result<String, RenderError> {
     let reference = reference.map(|reference| frame.words.fill(Text::Reference, &[&reference]));
     let (heading, paragraphs) = (notice.heading(frame.words), notice.paragraphs(frame.words));
@@ -91,15 +91,15 @@ pub fn notice(frame: Frame<'_>, notice: Notice, reference: Option<&str>) -> Resu
     Ok(visible(&NoticeHtml { frame, heading, paragraphs, reference, can_go_back }.render()?))
 }
 
-/// The page on which one of several orders is chosen.
+/// The page for choosing one of several orders.
 ///
 /// # Errors
-/// None that its arguments could cause.
+/// If rendering fails; no arguments cause this.
 pub fn choice(frame: Frame<'_>, choice: &OrderChoice) -> Result<String, RenderError> {
     Ok(visible(&ChoiceHtml { frame, choice }.render()?))
 }
 
-/// The same without characters that HTML forbids, that cannot be seen, or that change how the letters around them run.
+/// Replaces characters that HTML forbids, that are invisible, or that change the text direction.
 fn visible(html: &str) -> String {
     html.chars().map(|letter| if letter == '\n' || !is_unseen(letter) { letter } else { ' ' }).collect()
 }

@@ -1,6 +1,6 @@
-//! The catalogue: every word of the page that is not the policy's own, by key, read from `cds-hooks/words/en.toml`.
-//! Start-up fails when a text is missing, unused, or names something else than it is filled with.
-//! Not here: titles, statements, questions and determinations, which are the policy's.
+//! The message catalogue: every text of the page that is not the policy's own, by key, from `cds-hooks/words/en.toml`.
+//! Startup fails if a text is missing, unused, or has placeholders other than its arguments.
+//! Not here: titles, statements, questions and determinations, which belong to the policy.
 
 use std::collections::HashMap;
 use std::fmt::Display;
@@ -17,7 +17,7 @@ struct Embedded;
 
 const ENGLISH: &str = "en.toml";
 
-/// A catalogue that cannot be used.
+/// An invalid catalogue.
 #[derive(Debug, Error, PartialEq, Eq)]
 #[error("{file}:{line}: {problem}")]
 pub struct WordsError {
@@ -25,11 +25,11 @@ pub struct WordsError {
     pub file: String,
     /// The line, from 1.
     pub line: usize,
-    /// What is wrong with it.
+    /// What is wrong.
     pub problem: String,
 }
 
-/// The words of the page in one language.
+/// The message catalogue in one language.
 #[derive(Debug)]
 pub struct Words {
     texts: Vec<Template>,
@@ -39,16 +39,16 @@ impl Words {
     /// The embedded catalogue.
     ///
     /// # Errors
-    /// The first fault of its file.
+    /// The first error in its file.
     pub fn embedded() -> Result<Self, WordsError> {
         let file = Embedded::get(ENGLISH).map(|file| String::from_utf8_lossy(&file.data).into_owned());
         Self::read(ENGLISH, &file.unwrap_or_default())
     }
 
-    /// Reads a catalogue.
+    /// Parses a catalogue.
     ///
     /// # Errors
-    /// The first fault, with its line.
+    /// The first error, with its line.
     pub fn read(file: &str, text: &str) -> Result<Self, WordsError> {
         let source = Source { file, text };
         let sections: HashMap<String, HashMap<String, Spanned<String>>> =
@@ -64,17 +64,17 @@ impl Words {
         }
     }
 
-    /// A text in which nothing is filled in.
+    /// A text without arguments.
     pub(crate) fn say(&self, text: Text) -> String {
         self.fill(text, &[])
     }
 
-    /// A text with one place to fill in.
+    /// A text with one argument.
     pub(crate) fn fill_one(&self, text: Text, argument: &dyn Display) -> String {
         self.fill(text, &[argument])
     }
 
-    /// A text, its places filled in by position.
+    /// A text with its arguments filled in by position.
     pub(crate) fn fill(&self, text: Text, arguments: &[&dyn Display]) -> String {
         self.texts.get(text as usize).map(|template| template.fill(arguments)).unwrap_or_default()
     }
@@ -98,7 +98,7 @@ impl Source<'_> {
 }
 
 phrases! {
-    /// A text of the page.
+    /// The key of a text.
     Text {
         Language = "page.language" (),
         Title = "page.title" ("order"),

@@ -1,5 +1,5 @@
-//! The one page of the SMART app, pure: view models in, HTML out. [`PageView::new`] makes the view of an order from its evaluation, the
-//! form, the answers and the timeline; [`html`] writes it; [`Submission::from_form`] reads what comes back.
+//! The page of the SMART app, pure: view models in, HTML out. [`PageView::new`] builds the view of an order from its evaluation, the
+//! form, the answers and the timeline; [`html`] renders it; [`Submission::from_form`] parses the submitted form.
 //! Not here: sessions, evaluation, saving and routes ([`crate::app`], [`crate::http`]).
 
 mod answers;

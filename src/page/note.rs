@@ -1,5 +1,5 @@
-//! The answers as a plain text for the clinician's own note, where the app may not save or the EHR refused to.
-//! Not here: the QuestionnaireResponse, which the caller has made.
+//! The answers as plain text for the clinician's own note, if the app may not save or the EHR refused to.
+//! Not here: the QuestionnaireResponse, which the caller builds.
 
 use super::answers::field_name;
 use super::decision::DecisionView;
@@ -7,7 +7,7 @@ use super::definition::{Field, ItemKind};
 use super::messages::{Text, Words};
 use super::view::PageCase;
 
-/// The order, the decision, and every answer in the form's order.
+/// The order, the decision, and every answer in form order.
 pub(super) fn text(case: &PageCase<'_>, decision: &DecisionView) -> String {
     let mut lines = vec![decision.order.clone(), decision.service.clone(), decision.determination.clone(), String::new()];
     lines.push(format!("{}:", case.words.say(Text::NoteAnswers)));
@@ -31,7 +31,7 @@ pub(super) fn text(case: &PageCase<'_>, decision: &DecisionView) -> String {
     lines.join("\n")
 }
 
-/// A value as a reader sees it.
+/// A value as displayed to the reader.
 fn shown(words: &Words, field: &Field, value: &str) -> String {
     match &field.kind {
         ItemKind::Boolean if value == "true" => words.say(Text::Yes),

@@ -1,47 +1,47 @@
-//! The pages without an order: a session that ended, access refused, a launch that failed, nothing to decide.
-//! Each says what happened and what to do; not here: who finds that out.
+//! The pages without an order: session ended, access refused, launch failed, or nothing to decide.
+//! Each says what happened and what to do. Not here: detecting these cases.
 
 use super::messages::{Text, Words};
 
-/// What a page without an order is about.
+/// The reason for a page without an order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Notice {
-    /// The session is over, or the form came from another one.
+    /// The session ended, or the form belongs to another session.
     Expired,
-    /// The clinician, or the EHR, did not give access.
+    /// The clinician or the EHR refused access.
     Refused,
-    /// The launch did not succeed.
+    /// The launch failed.
     Launch(FailedLaunch),
     /// No order in scope was found.
     NoOrder,
-    /// The clinician goes back to the order.
+    /// The clinician returned to the order.
     Closed,
-    /// The EHR did not give the chart.
+    /// The EHR did not return the chart.
     Unread,
-    /// A fault of ours.
+    /// An internal error.
     Failed,
-    /// The EHR does not know the app by what it is registered with.
+    /// The EHR does not recognize the app's registration.
     NotRegistered,
 }
 
-/// Why a launch did not succeed.
+/// Why a launch failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FailedLaunch {
     /// The EHR is not registered.
     UnknownEhr,
-    /// The EHR does not answer.
+    /// The EHR does not respond.
     Unreachable,
-    /// The link lacks something, or has something unreadable.
+    /// The link lacks a parameter or has an invalid one.
     Incomplete,
-    /// Used before, or too old.
+    /// The launch was already used, or is too old.
     Stale,
-    /// An answer to another launch, or a forged one.
+    /// The response belongs to another launch, or is forged.
     Foreign,
-    /// The identity token did not pass its checks.
+    /// The identity token is not valid.
     Unproven,
-    /// No patient came with the token.
+    /// The token response has no patient.
     NoPatient,
-    /// Another patient came with the token.
+    /// The token response has another patient.
     OtherPatient,
 }
 

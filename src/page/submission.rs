@@ -1,5 +1,5 @@
-//! A submitted form: each field checked, what is good as QuestionnaireResponse items, what is not as a fault of its field.
-//! Not here: who may submit it, and saving.
+//! Parses and checks a submitted form: valid fields become QuestionnaireResponse items, invalid ones become field errors.
+//! Not here: access control and saving.
 
 use std::collections::BTreeMap;
 
@@ -10,26 +10,26 @@ use super::answers::{CurrentAnswers, MAX_REPETITIONS, Origin, field_name};
 use super::definition::{Field, FormDefinition, Group, Item, ItemKind};
 use crate::policy::DateInterval;
 
-/// No answer of the form that is no text is longer.
+/// Maximum characters of an answer that is not free text.
 const MAX_LETTERS: usize = 40;
 
-/// A text in words may be this long.
+/// Maximum characters of a free-text answer.
 const MAX_TEXT_LETTERS: usize = 1_000;
 
 const INFORMATION_ORIGIN: &str = "http://hl7.org/fhir/us/davinci-dtr/StructureDefinition/information-origin";
 
-/// What a submitted form asks for.
+/// The action of a submitted form.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
-    /// Judge the order with these answers; nothing is kept.
+    /// Evaluate the order with these answers, without saving anything.
     Preview,
     /// Save the answers.
     Save,
-    /// The form again, with one more, or one fewer, repetition of a group.
+    /// Show the form again with one repetition of a group added or removed.
     Reshape,
 }
 
-/// Why the text of a field is no answer.
+/// Why the text of a field is not a valid answer.
 #[derive(Clone, Debug, PartialEq)]
 pub enum FieldError {
     /// Not a number.
@@ -40,39 +40,39 @@ pub enum FieldError {
     NotDate,
     /// None of the options.
     NotOption,
-    /// Below the least value.
+    /// Below the minimum.
     TooLow(String),
-    /// Above the greatest value.
+    /// Above the maximum.
     TooHigh(String),
-    /// After today.
+    /// In the future.
     InFuture,
 }
 
-/// The faults by the names of their fields.
+/// The errors by field name.
 pub type FieldFaults = BTreeMap<String, FieldError>;
 
-/// A submitted form, read.
+/// A parsed submission.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Submission {
-    /// What is asked for.
+    /// The requested action.
     pub action: Action,
-    /// What stands in the fields, good or not, to be shown again.
+    /// The values of all fields, valid or not, to show again.
     pub answers: CurrentAnswers,
-    /// The items of a QuestionnaireResponse with what is good.
+    /// The valid answers as items of a QuestionnaireResponse.
     pub items: Value,
-    /// What is not; a form with faults is not to be saved.
+    /// The errors; a form with errors must not be saved.
     pub faults: FieldFaults,
-    /// The field that is to be filled in next: the first of a repetition that was added.
+    /// The field to fill in next: the first one of a repetition just added.
     pub focus: Option<String>,
-    /// The token against forged requests.
+    /// The CSRF token.
     pub csrf: String,
-    /// The order chosen.
+    /// The selected order.
     pub order: String,
 }
 
 impl Submission {
-    /// Reads the pairs of a submitted form. No date after `today` is an answer, and no value of `on_record` that is for a person to
-    /// confirm and was neither confirmed nor changed.
+    /// Parses the name-value pairs of a submitted form. Dates after `today` are errors. Values of `on_record` that need
+    /// confirmation are left out unless the user confirmed or changed them.
     pub fn from_form<'t>(
         form: &FormDefinition,
         pairs: impl IntoIterator<Item = (&'t str, &'t str)>,
@@ -92,7 +92,7 @@ impl Submission {
     }
 }
 
-/// The values of the form's own fields; whatever else was sent is left out.
+/// The values of the form's own fields; ignores everything else.
 fn fields(form: &FormDefinition, pairs: &[(&str, &str)]) -> CurrentAnswers {
     let known = form.fields();
     let mut answers = CurrentAnswers::default();
@@ -115,12 +115,12 @@ fn fields(form: &FormDefinition, pairs: &[(&str, &str)]) -> CurrentAnswers {
     answers
 }
 
-/// What the pressed button asks for; one that changes the number of repetitions is followed at once.
+/// The action of the pressed button. Adding or removing a repetition changes the answers immediately.
 fn act(form: &FormDefinition, action: &str, answers: &mut CurrentAnswers) -> Action {
     let repeats = |link_id: &str| form.fields().iter().any(|(group, _)| group.is_some_and(|group| group.link_id == link_id));
     match action.split_once(':') {
         Some(("add", group)) if repeats(group) => {
-            // A group with none shows one already.
+            // A group without repetitions already shows an empty one.
             answers.repeat_at_least(group, answers.repetitions(group).max(1) + 1);
             Action::Reshape
         }
@@ -151,7 +151,7 @@ struct Reading<'a> {
 }
 
 impl Reading<'_> {
-    /// The items in the form's order, without those that hold no answer or are not asked.
+    /// The items in form order, without those that are unanswered, invalid or not asked.
     fn items(&mut self, items: &[Item], repetition: Repetition<'_>) -> Vec<Value> {
         let mut found = Vec::new();
         for item in items {
@@ -196,7 +196,7 @@ impl Reading<'_> {
     }
 }
 
-/// Whether a value is as this service put it into its field.
+/// Whether a value is one that this service filled in.
 fn is_from_record(origin: &Origin) -> bool {
     match origin {
         Origin::Chart { .. } | Origin::Order => true,
@@ -204,7 +204,7 @@ fn is_from_record(origin: &Origin) -> bool {
     }
 }
 
-/// DTR 2.2, `information-origin`: the answer was filled in by software and left unchanged.
+/// DTR 2.2, `information-origin`: software filled in the answer, and it is unchanged.
 fn information_origin() -> Value {
     json!([{"url": INFORMATION_ORIGIN, "extension": [{"url": "source", "valueCode": "auto-server"}]}])
 }
@@ -226,7 +226,7 @@ fn answer(kind: &ItemKind, text: &str, today: NaiveDate) -> Result<Value, FieldE
     }
 }
 
-/// `2026`, `2026-03` or `2026-03-09`, nothing behind it.
+/// Accepts exactly `2026`, `2026-03` or `2026-03-09`.
 fn date(text: &str, earliest: Option<&str>, today: NaiveDate) -> Result<Value, FieldError> {
     let read = DateInterval::parse(text).filter(|_| text.len() <= 10).ok_or(FieldError::NotDate)?;
     if read.lo() > today {
@@ -238,7 +238,7 @@ fn date(text: &str, earliest: Option<&str>, today: NaiveDate) -> Result<Value, F
     }
 }
 
-/// With a point or a comma before its fraction.
+/// Accepts a decimal point or a decimal comma.
 fn number(text: &str, whole: bool, least: Option<f64>, most: Option<f64>) -> Result<Value, FieldError> {
     let digits = text.replace(',', ".");
     let is_number = digits.bytes().enumerate().all(|(at, byte)| byte.is_ascii_digit() || byte == b'.' || (at == 0 && byte == b'-'));
@@ -252,7 +252,7 @@ fn number(text: &str, whole: bool, least: Option<f64>, most: Option<f64>) -> Res
     if !whole {
         return Ok(json!({"valueDecimal": value}));
     }
-    // A fraction of nothing is none: 6,0 is 6.
+    // A zero fraction is allowed: 6,0 is 6.
     let integral = digits
         .split_once('.')
         .map_or(digits.as_str(), |(integral, fraction)| if fraction.trim_matches('0').is_empty() { integral } else { "" });

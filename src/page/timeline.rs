@@ -1,5 +1,5 @@
-//! What happened when, and the windows the policy counts, of one order: dates and words, from the facts and the evaluation.
-//! Not here: the picture ([`super::timeline_svg`]).
+//! The timeline of one order as dates and text: chart events and the time windows of the policy, from the facts and the evaluation.
+//! Not here: the image ([`super::timeline_svg`]).
 
 use chrono::NaiveDate;
 
@@ -8,10 +8,10 @@ use crate::policy::{
     Criterion, CriterionId, DateInterval, Facts, Form, OrderEvaluation, Policy, Side, Site, SiteEvaluation, Span, ValueSet, courses,
 };
 
-/// More scores than this are thinned out of the picture's labels.
+/// With more scores than this, the image omits all score labels.
 pub(super) const MAX_LABELLED_SCORES: usize = 8;
 
-/// What of the chart stands on one line of the picture.
+/// A row of chart events in the image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Track {
     /// Injections of the joint.
@@ -25,53 +25,53 @@ pub enum Track {
 }
 
 impl Track {
-    /// Every track, from the top.
+    /// Every track, from top to bottom.
     pub const ALL: [Self; 4] = [Self::Injections, Self::Therapy, Self::Medication, Self::PainScores];
 }
 
-/// Something that happened on a day, or over some days.
+/// Something that happened on one or more days.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Event {
-    /// Where it stands.
+    /// The event's row.
     pub track: Track,
-    /// When; a partial date is all the days it can be, and no date is `None`.
+    /// First and last day. A partial date covers all days it could mean; `None` if there is no date.
     pub when: Option<(NaiveDate, NaiveDate)>,
-    /// The date as a reader sees it.
+    /// The date as displayed.
     pub date: String,
-    /// What it is.
+    /// The description.
     pub words: String,
-    /// Whether the date is partial, so that the days are those it can be.
+    /// Whether the date is partial.
     pub is_partial: bool,
-    /// A pain score.
+    /// The score, if the event is a pain score.
     pub score: Option<f64>,
 }
 
-/// A time the policy counts.
+/// A time window of the policy.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Counted {
     /// Its first day.
     pub first: NaiveDate,
     /// Its last day.
     pub last: NaiveDate,
-    /// What is counted.
+    /// The description of the window.
     pub words: String,
 }
 
 /// The timeline of one order.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Timeline {
-    /// The day of the evaluation.
+    /// The date of the evaluation.
     pub today: NaiveDate,
     /// The service date.
     pub service: NaiveDate,
-    /// What happened.
+    /// The events.
     pub events: Vec<Event>,
-    /// What the policy counts.
+    /// The policy's time windows.
     pub counted: Vec<Counted>,
 }
 
 impl Timeline {
-    /// The timeline of an order.
+    /// Builds the timeline of an order.
     #[must_use]
     pub fn new(words: &Words, policy: &Policy, facts: &Facts<'_>, order: &OrderEvaluation<'_>, today: NaiveDate) -> Self {
         let source = TimelineSource { words, policy, facts, order, today };
@@ -96,13 +96,13 @@ impl<'a> TimelineSource<'_, 'a> {
         events
     }
 
-    /// The form whose answers count: the latest.
+    /// The form whose answers count: the latest one.
     fn form(&self) -> Option<&Form<'a>> {
         let counts = |form: &&Form<'_>| form.authored_on <= self.today;
         self.facts.forms.iter().filter(counts).max_by(|left, right| left.cmp_age(right))
     }
 
-    /// Those of the chart, and those the form alone has.
+    /// Injections in the chart, plus those that only the form has.
     fn injections(&self) -> Vec<Event> {
         let charted = self.facts.injections.iter();
         let mut events: Vec<_> =
@@ -149,7 +149,7 @@ impl<'a> TimelineSource<'_, 'a> {
         self.course_events(Track::Medication, Text::MedicationCourse, uses.collect(), self.policy.parameters.medication_gap_days)
     }
 
-    /// The days of a span up to today, where full dates prove them.
+    /// The days of a span up to today; `None` unless full dates prove them.
     fn days(&self, span: Span) -> Option<(NaiveDate, NaiveDate)> {
         let (first, last) = match span {
             Span::Days(first, last) => (first, last),
@@ -195,7 +195,7 @@ impl<'a> TimelineSource<'_, 'a> {
         scores
     }
 
-    /// What the criteria of each joint count; what is the same for both stands once.
+    /// The time windows of all criteria; a window that both joints share appears once.
     fn counted(&self) -> Vec<Counted> {
         let mut counted: Vec<Counted> = Vec::new();
         for site in &self.order.sites {
@@ -260,20 +260,20 @@ impl<'a> TimelineSource<'_, 'a> {
         Some(Counted { first: first_day, last: last_day, words: self.words.fill(text, &[&count, &last_day, &self.of_joint(site.site)]) })
     }
 
-    /// The months before the service.
+    /// The given number of months before the service.
     fn before_service(&self, months: u32) -> Option<(NaiveDate, NaiveDate)> {
         let service = self.order.service_date;
         Some((service.checked_sub_months(chrono::Months::new(months))?, service))
     }
 
-    /// When the pain began: by the form, else the earliest onset of an active diagnosis of the joint's pain.
+    /// The onset of pain: from the form, else the earliest onset among the active pain diagnoses of the joint.
     fn onset(&self) -> Option<DateInterval> {
         let diagnoses =
             self.facts.conditions.iter().filter(|condition| condition.is_active && condition.sets.has(ValueSet::SijPainDiagnoses));
         self.form().and_then(|form| form.answers.adls_limited_since).or_else(|| diagnoses.filter_map(|condition| condition.onset).min())
     }
 
-    /// Which joint it is about, where the order is for two.
+    /// The joint, if the order is for two.
     fn of_joint(&self, site: Site) -> String {
         match site {
             Site::Left if self.order.sites.len() > 1 => self.words.say(Text::OfLeft),
@@ -283,7 +283,7 @@ impl<'a> TimelineSource<'_, 'a> {
     }
 }
 
-/// The parts of a window, in one order.
+/// Puts the parts of a window into one tuple.
 fn window((first, last): (NaiveDate, NaiveDate), text: Text, count: u32) -> (NaiveDate, NaiveDate, Text, u32) {
     (first, last, text, count)
 }

@@ -1,5 +1,5 @@
-//! The timeline as a picture: everything in units of the SVG's viewBox, so that it is as readable in a narrow panel as on a wide page.
-//! Not here: colours, which are the stylesheet's.
+//! The timeline as an SVG. All lengths are in viewBox units, so that it is as readable in a narrow panel as on a wide page.
+//! Not here: colours; see the stylesheet.
 
 use chrono::{Datelike, Months, NaiveDate};
 
@@ -8,31 +8,31 @@ use super::timeline::{Counted, Event, MAX_LABELLED_SCORES, Timeline, Track};
 
 const WIDTH: f64 = 340.0;
 const MARGIN: f64 = 8.0;
-/// Room for the names of the two lines.
+/// Space for the labels of the two marker lines.
 const TOP: f64 = 36.0;
-/// A row's words, and the bar below them.
+/// Height of a row's label; the bar is below it.
 const WORDS: f64 = 15.0;
 const BAR: f64 = 10.0;
 const GAP: f64 = 9.0;
-/// The height of ten points of pain.
+/// Height of the pain scale from 0 to 10.
 const SCORES: f64 = 44.0;
-/// What lies longer before the service is in the table alone.
+/// Maximum months shown before the service date, and after the later of it and today. The table lists everything.
 const MAX_MONTHS_BEFORE: u32 = 30;
-/// So many dates fit below the picture.
+/// Approximate maximum of date labels on the axis.
 const MAX_TICKS: i64 = 4;
 
-/// The picture.
+/// The image.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Drawing {
     pub height: String,
-    /// Where the lines and ticks end.
+    /// The y coordinate where lines and ticks end.
     pub floor: String,
     pub rows: Vec<Row>,
     pub lines: Vec<MarkerLine>,
     pub ticks: Vec<Mark>,
 }
 
-/// One row: its words, and what lies below them.
+/// One row: its label, and its bars or dots.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Row {
     pub words: String,
@@ -40,11 +40,11 @@ pub(crate) struct Row {
     pub baseline: String,
     pub bars: Vec<Bar>,
     pub dots: Vec<Dot>,
-    /// The line through the dots; empty for fewer than two.
+    /// The polyline through the dots; empty if there are fewer than two.
     pub path: String,
 }
 
-/// Some days.
+/// A bar over a range of days.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Bar {
     pub x: String,
@@ -60,11 +60,11 @@ pub(crate) struct Dot {
     pub x: String,
     pub y: String,
     pub label_y: String,
-    /// Empty where there are too many to read.
+    /// Empty if there are too many labels to read.
     pub label: String,
 }
 
-/// A day that matters, as a line from top to bottom.
+/// A vertical line that marks a date.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct MarkerLine {
     pub x: String,
@@ -75,7 +75,7 @@ pub(crate) struct MarkerLine {
     pub class: &'static str,
 }
 
-/// A date below the picture.
+/// A date label on the axis.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Mark {
     pub x: String,
@@ -95,14 +95,14 @@ impl Drawing {
     }
 }
 
-/// Days to units.
+/// Converts dates to x coordinates.
 struct Scale {
     first: NaiveDate,
     last: NaiveDate,
 }
 
 impl Scale {
-    /// From the first thing there is, but not too long before the service, to the last.
+    /// Covers all events and windows, limited to `MAX_MONTHS_BEFORE` around the service date and today.
     fn new(timeline: &Timeline) -> Self {
         let happened = timeline.events.iter().filter_map(|event| event.when);
         let days = happened.chain(timeline.counted.iter().map(|counted| (counted.first, counted.last)));
@@ -162,7 +162,7 @@ impl Scale {
         Some(Row { words: counted.words.clone(), class: "counted", baseline, bars: vec![bar], dots: Vec::new(), path: String::new() })
     }
 
-    /// At least wide enough to be seen.
+    /// A bar with a minimum width, so that it stays visible.
     fn bar(&self, (first, last): (NaiveDate, NaiveDate), y: f64, class: &'static str) -> Option<Bar> {
         if !self.is_seen(first, last) {
             return None;
@@ -184,7 +184,7 @@ impl Scale {
         events.iter().filter_map(dot).collect()
     }
 
-    /// Today and the service, whose names stand one below the other.
+    /// The lines for today and the service date, with their labels at different heights.
     fn lines(&self, words: &Words, timeline: &Timeline) -> Vec<MarkerLine> {
         let line = |date: NaiveDate, text, class, top: f64| {
             let x = self.x(date);
@@ -197,7 +197,7 @@ impl Scale {
         vec![line(timeline.today, Text::LineToday, "today", 11.0), line(timeline.service, Text::LineService, "service", 26.0)]
     }
 
-    /// First days of months, as many as fit.
+    /// The first days of months, spaced to fit.
     fn ticks(&self, baseline: f64) -> Vec<Mark> {
         let months = (self.last - self.first).num_days() / 30 + 1;
         let step = [1, 2, 3, 4, 6, 12, 24].into_iter().find(|step| months / step <= MAX_TICKS).unwrap_or(24);
@@ -226,13 +226,13 @@ fn first_of_month(date: NaiveDate) -> Option<NaiveDate> {
     date.with_day(1)
 }
 
-/// Through the dots, from the left; nothing for fewer than two.
+/// The points of the polyline, from left to right; empty if there are fewer than two dots.
 fn path(dots: &[Dot]) -> String {
     let points: Vec<_> = dots.iter().map(|dot| format!("{},{}", dot.x, dot.y)).collect();
     if points.len() < 2 { String::new() } else { points.join(" ") }
 }
 
-/// A number of days that a float holds exactly.
+/// A number of days as an exact float.
 fn small(days: i64) -> f64 {
     f64::from(i32::try_from(days).unwrap_or(i32::MAX))
 }

@@ -1,5 +1,5 @@
-//! The page of one order: the decision on record, the decision with the answers, the questions, the timeline.
-//! Everything a template shows, in words; not here: HTML ([`super::html`]).
+//! The view model of an order's page: the decision on record, the decision with the answers, the questions, the timeline.
+//! It contains all text that a template displays. Not here: HTML ([`super::html`]).
 
 use std::collections::BTreeSet;
 
@@ -18,114 +18,114 @@ use super::timeline::{Event, Timeline};
 use super::timeline_svg::Drawing;
 use crate::policy::{Evaluation, OrderEvaluation, OrderWords, Pathway, Policy};
 
-/// What the page of an order is made of.
+/// The input for the page of an order.
 #[derive(Clone, Copy, Debug)]
 pub struct PageCase<'c> {
-    /// The words of the page.
+    /// The page's message catalogue.
     pub words: &'c Words,
-    /// The version of the policy the order was decided by.
+    /// The policy version that decided the order.
     pub policy: &'c Policy,
     /// The documentation form.
     pub form: &'c FormDefinition,
-    /// The evaluation of what is on record.
+    /// The evaluation of the data on record.
     pub recorded: &'c Evaluation<'c>,
-    /// The order: `ServiceRequest/o1`.
+    /// The order's reference, such as `ServiceRequest/o1`.
     pub order: &'c str,
-    /// The evaluation with the answers, and the id of the response that stands for them in it.
+    /// The evaluation with the answers, and the id of the response that represents them.
     pub preview: Option<(&'c Evaluation<'c>, &'c str)>,
-    /// What stands in the fields.
+    /// The values of the fields.
     pub answers: &'c CurrentAnswers,
-    /// What is wrong with it.
+    /// The errors in the fields.
     pub faults: &'c FieldFaults,
-    /// The field to be filled in next.
+    /// The field to fill in next.
     pub focus: Option<&'c str>,
-    /// What happened when.
+    /// The timeline.
     pub timeline: Option<&'c Timeline>,
-    /// What is said beside the decision.
+    /// Context for the decision.
     pub about: About<'c>,
-    /// How far the work is.
+    /// Whether the answers are saved.
     pub standing: &'c SaveState,
 }
 
-/// What is said beside the decision.
+/// Context for the decision.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct About<'c> {
-    /// The plan, or its insurer.
+    /// The name of the plan or its insurer.
     pub plan_name: &'c str,
-    /// The patient in a few words, so that the clinician sees whose chart it is; empty to say nothing.
+    /// A short description of the patient, so that the clinician sees whose chart it is; empty to omit it.
     pub patient: &'c str,
-    /// The published policy.
+    /// URL of the published policy.
     pub policy_url: Option<&'c str>,
-    /// What could not be read.
+    /// Chart data that could not be read.
     pub unread: Unread<'c>,
 }
 
-/// How far the work on the form is.
+/// Whether the answers are saved.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum SaveState {
-    /// Nothing is saved, and it can be.
+    /// Not saved yet, but can be.
     #[default]
     Open,
-    /// The answers were saved just now, at that time.
+    /// Saved at this time, just now.
     Saved(DateTime<Utc>),
-    /// The app may not write. With answers: the finished QuestionnaireResponse as JSON.
+    /// The app may not write. If there are answers: the completed QuestionnaireResponse as JSON.
     ReadOnly(Option<String>),
-    /// The EHR refused to save: the finished QuestionnaireResponse as JSON.
+    /// The EHR refused to save; the completed QuestionnaireResponse as JSON.
     NotSaved(String),
 }
 
-/// The page of an order.
+/// The view model of an order's page.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PageView {
     /// The page's title.
     pub title: String,
-    /// The plan, or its insurer.
+    /// The name of the plan or its insurer.
     pub plan_name: String,
-    /// The patient, or nothing.
+    /// The patient; may be empty.
     pub patient: String,
-    /// The decision that is shown: with the answers where there are any, else the one on record.
+    /// The displayed decision: with the answers if there are any, else the one on record.
     pub decision: DecisionView,
-    /// The decision on record, where another is shown.
+    /// The decision on record, if the displayed one includes the answers.
     pub on_record: Option<String>,
-    /// The decision with the answers, in a sentence.
+    /// The decision with the answers, as a sentence.
     pub with_answers: Option<String>,
-    /// When the answers were saved: as a machine and as a person reads it.
+    /// When the answers were saved: machine-readable, and as text.
     pub saved_at: Option<(String, String)>,
     /// The questions.
     pub form: FormView,
-    /// What happened when.
+    /// The timeline.
     pub timeline: Option<TimelineView>,
-    /// How far the work is.
+    /// Whether the answers are saved.
     pub standing: SaveState,
-    /// The text to copy into the note, where the answers are kept by hand.
+    /// The text to copy into the clinician's note if the app cannot save.
     pub note: String,
-    /// The published policy, where its address is one a browser may open.
+    /// URL of the published policy, if a browser can open it.
     pub policy_url: Option<String>,
-    /// The order as the form sends it back.
+    /// The order's reference, as the form submits it.
     pub order: String,
-    /// The policy, its version, and what the page is not.
+    /// The policy, its version, and the limits of the page.
     pub disclaimer: String,
 }
 
-/// The timeline as picture and table.
+/// The timeline as an image and a table.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TimelineView {
     pub(super) drawing: Drawing,
-    /// The same in words, by date.
+    /// The events and windows as text, by date.
     pub entries: Vec<EntryView>,
 }
 
-/// One line of the table.
+/// One row of the table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EntryView {
-    /// The date, or dates.
+    /// The date or date range.
     pub date: String,
     /// What happened.
     pub what: String,
 }
 
 impl PageView {
-    /// The page of an order; `None` if the evaluation does not have it.
+    /// Builds the page of an order; `None` if the evaluation does not contain it.
     #[must_use]
     pub fn new(case: &PageCase<'_>) -> Option<Self> {
         let recorded = order_of(case.recorded, case.order)?;
@@ -157,7 +157,7 @@ impl PageView {
         })
     }
 
-    /// The finished QuestionnaireResponse, where it is to be kept by hand.
+    /// The completed QuestionnaireResponse, if the user has to store it.
     #[must_use]
     pub fn finished(&self) -> Option<&str> {
         match &self.standing {
@@ -173,7 +173,7 @@ impl PageView {
         !matches!(self.standing, SaveState::ReadOnly(_))
     }
 
-    /// Whether the user has yet to save, and can.
+    /// Whether the answers still have to be saved, and can be.
     #[must_use]
     pub fn is_unsaved(&self) -> bool {
         matches!(self.standing, SaveState::Open | SaveState::NotSaved(_))
@@ -184,7 +184,7 @@ fn order_of<'e>(evaluation: &'e Evaluation<'e>, reference: &str) -> Option<&'e O
     evaluation.orders.iter().find(|order| order.order.to_string() == reference)
 }
 
-/// What decides the order with its questions, and the others.
+/// The deciding criteria with their questions, and the other questions.
 fn form_view(case: &PageCase<'_>, telling: &DecisionText<'_>, shown: &OrderEvaluation<'_>) -> FormView {
     let PageCase { words, form, answers, faults, focus, .. } = *case;
     let asking = Asking { words, form, answers, faults, focus };
@@ -209,7 +209,7 @@ fn form_view(case: &PageCase<'_>, telling: &DecisionText<'_>, shown: &OrderEvalu
     }
 }
 
-/// When the answers were saved.
+/// When the answers were saved: machine-readable, and as text.
 fn saved_at(case: &PageCase<'_>) -> Option<(String, String)> {
     let SaveState::Saved(at) = case.standing else { return None };
     let (date, time) = (at.format("%Y-%m-%d").to_string(), at.format("%H:%M").to_string());
@@ -222,13 +222,13 @@ fn telling<'c>(case: &PageCase<'c>, evaluation: &'c Evaluation<'c>, order: &'c O
 }
 
 impl<'c> DecisionText<'c> {
-    /// The same with answers that are not saved.
+    /// Adds the evaluation on record, for a text that includes unsaved answers.
     fn with(self, recorded: &'c OrderEvaluation<'c>, draft_id: &'c str) -> Self {
         Self { recorded: Some(recorded), draft_id: Some(draft_id), ..self }
     }
 }
 
-/// The linkIds that would settle a criterion.
+/// The linkIds of the questions that would settle a criterion.
 fn missing(order: &OrderEvaluation<'_>) -> BTreeSet<&'static str> {
     order.sites.iter().flat_map(|site| &site.criteria).flat_map(|criterion| &criterion.missing).map(|question| question.link_id()).collect()
 }
@@ -262,15 +262,15 @@ fn entry(event: &Event) -> EntryView {
     EntryView { date: event.date.clone(), what: event.words.clone() }
 }
 
-/// Several orders to choose from.
+/// The orders to choose from.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct OrderChoice {
-    /// Each order: as the form sends it back, and in words.
+    /// The reference of each order, as the form submits it, and its text.
     pub orders: Vec<(String, String)>,
 }
 
 impl OrderChoice {
-    /// The orders of an evaluation.
+    /// Builds the choice from the orders of an evaluation.
     pub fn of<'p>(words: &Words, evaluation: &Evaluation<'_>, policy_of: impl Fn(&OrderEvaluation<'_>) -> &'p Policy) -> Self {
         let order = |order: &OrderEvaluation<'_>| {
             let names = OrderWords { policy: policy_of(order), order, is_one_of_several: false };
@@ -281,7 +281,7 @@ impl OrderChoice {
     }
 }
 
-/// The first letter small, for the middle of a sentence.
+/// Lowercases the first letter, for use within a sentence.
 fn lowered(text: &str) -> String {
     let mut letters = text.chars();
     letters.next().map(|first| first.to_lowercase().chain(letters).collect()).unwrap_or_default()

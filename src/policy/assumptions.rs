@@ -1,4 +1,4 @@
-//! Which parameters (⚙) decided something the policy's text leaves open, and what they did.
+//! The parameters (⚙) that decided a point the policy's text leaves open, and their effect.
 
 use super::case::SiteCase;
 use super::criteria::{nsaid_courses, therapy_courses};
@@ -13,7 +13,7 @@ use super::treatment_course::TreatmentCourse;
 use super::value_sets::ValueSet;
 use super::verdict::Verdict;
 
-/// The parameters that decided something at a joint.
+/// The parameters that affected the evaluation of a joint.
 pub(crate) fn assumptions<'a>(case: &SiteCase<'_, 'a>, criteria: &[Criterion<'a>]) -> Vec<Assumption> {
     let verdict = |id| criteria.iter().find(|criterion| criterion.id == id).map(|criterion| criterion.verdict);
     let alone = [
@@ -76,7 +76,7 @@ fn attestation(case: &SiteCase<'_, '_>, effect: String) -> Assumption {
     number("attestation_valid_days", case.policy.parameters.attestation_valid_days, effect)
 }
 
-/// A form of version 1 speaks of the one joint of the order.
+/// A version 1 form is taken to describe the order's only joint.
 fn joint_of_version_1(case: &SiteCase<'_, '_>, criteria: &[Criterion<'_>]) -> Option<Assumption> {
     let of_examination = |criterion: &&Criterion<'_>| matches!(criterion.id, CriterionId::Tenderness | CriterionId::ProvocationTests);
     let mut evidence = criteria.iter().filter(of_examination).flat_map(|criterion| &criterion.evidence);
@@ -85,7 +85,7 @@ fn joint_of_version_1(case: &SiteCase<'_, '_>, criteria: &[Criterion<'_>]) -> Op
     Some(flag("version_1_form_is_of_the_ordered_joint", true, case.say(Phrase::EffectVersion1Joint, &[&rests_on.authored_on])))
 }
 
-/// A visit's diagnosis that is too old to be an active problem, where a criterion could have used it.
+/// An encounter diagnosis that is too old to count as an active problem, if a criterion could have used it.
 fn old_encounter_diagnosis(case: &SiteCase<'_, '_>, verdict: &impl Fn(CriterionId) -> Option<Verdict>) -> Option<Assumption> {
     let rests = [CriterionId::PainDuration, CriterionId::Nsaids, CriterionId::NoDiscOrFacetPain];
     rests.into_iter().any(|id| verdict(id).is_some()).then_some(())?;
@@ -98,14 +98,14 @@ fn old_encounter_diagnosis(case: &SiteCase<'_, '_>, verdict: &impl Fn(CriterionI
 }
 
 fn baseline(case: &SiteCase<'_, '_>) -> Option<Assumption> {
-    // Lasting relief rests on the relief as well.
+    // The verdict on sustained relief includes the one on relief.
     let injection =
         (0..case.injections.len().min(2)).find(|place| sustained(case, *place).by_scores).and_then(|place| case.injections.get(place))?;
     let effect = case.say(Phrase::EffectBaseline, &[&injection.when]);
     Some(number("baseline_window_days", case.policy.parameters.baseline_window_days, effect))
 }
 
-/// Two records of different days that are one injection.
+/// Two records with different dates that count as one injection.
 fn facility_record(case: &SiteCase<'_, '_>) -> Option<Assumption> {
     let mut entries = case.injections.iter().chain(case.earlier.iter().flatten()).chain(&case.open);
     let dates = entries.find_map(|entry| entry.joined_days())?;
@@ -114,7 +114,7 @@ fn facility_record(case: &SiteCase<'_, '_>) -> Option<Assumption> {
     Some(number("facility_record_days", case.policy.parameters.facility_record_days, effect))
 }
 
-/// Whether a first injection that helped counts as therapeutic, where one more or less decides.
+/// Whether a first injection that helped counts as therapeutic, if that could change the count's verdict.
 fn first_is_therapeutic(case: &SiteCase<'_, '_>, verdict: &impl Fn(CriterionId) -> Option<Verdict>) -> Option<Assumption> {
     verdict(CriterionId::FewerThanFour)?;
     let could_decide = case.injections.len() >= case.policy.thresholds.therapeutic_limit && improved(case, 0).verdict.is_met();
@@ -147,7 +147,7 @@ fn presumed_physician(case: &SiteCase<'_, '_>) -> Option<Assumption> {
     is_silent.then(|| flag("performer_presumed_physician", presumed, case.say(phrase, &[])))
 }
 
-/// Concurrent treatment proved by a Procedure rests on the window.
+/// Concurrent treatment that a Procedure proves depends on the window.
 fn adjunct(case: &SiteCase<'_, '_>, criteria: &[Criterion<'_>]) -> Option<Assumption> {
     let criterion = criteria.iter().find(|criterion| criterion.id == CriterionId::WithOtherTreatment && criterion.verdict.is_met())?;
     let given = criterion.evidence.iter().find(|evidence| evidence.resource.kind() == "Procedure")?;
@@ -158,7 +158,7 @@ fn adjunct(case: &SiteCase<'_, '_>, criteria: &[Criterion<'_>]) -> Option<Assump
     ))
 }
 
-/// Therapy and medication that ended before the time that counts, when a criterion on them is not met for it.
+/// Therapy and medication that ended before the lookback window, if a criterion on them is not met.
 fn outside_lookback(case: &SiteCase<'_, '_>, verdict: &impl Fn(CriterionId) -> Option<Verdict>) -> Option<Assumption> {
     let open = |id| verdict(id).is_some_and(|verdict| !verdict.is_met());
     let first = minus_months(case.dates.service, case.policy.parameters.evidence_lookback_months);
@@ -198,14 +198,14 @@ fn medication_gaps(case: &SiteCase<'_, '_>, criteria: &[Criterion<'_>]) -> Optio
     gap.decided(case, by_chart(criteria, CriterionId::Nsaids)?, &nsaid_courses(case))
 }
 
-/// A criterion's verdict, where the chart has a part in it: one that a form alone meets rests on no course.
+/// A criterion's verdict, unless only a form meets it: such a verdict does not depend on a course.
 fn by_chart(criteria: &[Criterion<'_>], id: CriterionId) -> Option<Verdict> {
     let criterion = criteria.iter().find(|criterion| criterion.id == id)?;
     let rests_on_chart = criterion.evidence.iter().any(|evidence| evidence.resource.kind() != "QuestionnaireResponse");
     (rests_on_chart || !criterion.verdict.is_met()).then_some(criterion.verdict)
 }
 
-/// A parameter that joins intervals or keeps them apart.
+/// A parameter that decides whether intervals form one course.
 struct Gap {
     parameter: &'static str,
     value: u32,

@@ -1,6 +1,6 @@
-//! What kind of card each determination gets, read from `[topics]` of `cards.toml`: CRD 2.2.1's response types
-//! (<https://hl7.org/fhir/us/davinci-crd/ValueSet-cardType.html>), which clients filter by and switch off.
-//! Not here: switching off ([`crate::cds_hooks`]).
+//! The card topic of each determination, read from `[topics]` of `cards.toml`. Topics are CRD 2.2.1's response types
+//! (<https://hl7.org/fhir/us/davinci-crd/ValueSet-cardType.html>), which clients filter by and can turn off.
+//! Not here: turning topics off ([`crate::cds_hooks`]).
 
 use std::collections::HashMap;
 
@@ -12,18 +12,18 @@ use super::definition_file::PolicyError;
 use super::evaluation::{Determination, OrderEvaluation};
 use super::evaluation_notes::NoteKind;
 
-/// A kind of card.
+/// A card topic.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CardTopic {
     /// Its code system.
     pub system: String,
     /// Its code.
     pub code: String,
-    /// Its words.
+    /// Its display.
     pub display: String,
 }
 
-/// Which kind of card an order gets.
+/// The card topics by determination and criterion.
 #[derive(Debug)]
 pub struct Topics {
     determinations: EachDetermination<CardTopic>,
@@ -31,7 +31,7 @@ pub struct Topics {
     ordered_already: CardTopic,
 }
 
-/// `[topics]` as it is written.
+/// The `[topics]` section as written.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct TopicsToml {
@@ -42,7 +42,7 @@ pub(super) struct TopicsToml {
     not_yet_if_any_not_met: HashMap<String, Spanned<String>>,
 }
 
-/// One for each determination.
+/// One value for each determination.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 struct EachDetermination<T> {
@@ -79,7 +79,7 @@ impl<T> EachDetermination<T> {
 }
 
 impl Topics {
-    /// Checks that every criterion and every topic that is named exists.
+    /// Checks that every named criterion and topic exists.
     pub(super) fn read(file: &str, text: &str, read: &TopicsToml) -> Result<Self, PolicyError> {
         let source = Source { file, text, read };
         Ok(Self {
@@ -89,8 +89,8 @@ impl Topics {
         })
     }
 
-    /// The kind of card an order gets. What a not-yet is about, its criteria that are not met say; what meets them all may be ordered
-    /// already.
+    /// The card topic of an order. A criterion that is not met can set the topic of a not-yet order. A supported order with another
+    /// active order has its own topic.
     #[must_use]
     pub fn for_order(&self, order: &OrderEvaluation<'_>) -> &CardTopic {
         if order.determination == Determination::Supported && order.notes.iter().any(|note| note.kind == NoteKind::OtherActiveOrder) {
@@ -102,7 +102,7 @@ impl Topics {
     }
 }
 
-/// The criteria that are not met, of the joints that decided the order.
+/// The criteria that are not met, for the joints that decided the order.
 fn not_met(order: &OrderEvaluation<'_>) -> impl Iterator<Item = CriterionId> {
     let deciding = order.sites.iter().filter(move |site| site.determination == order.determination);
     let criteria = deciding.flat_map(|site| &site.criteria);

@@ -1,5 +1,5 @@
-//! One order at one joint, with everything its criteria look at: the dates that bound the evidence, the forms that
-//! count, the injection history. Not here: the criteria themselves ([`super::criteria`]).
+//! One order at one joint, with the input of its criteria: the dates that bound the evidence, the forms that count,
+//! and the injection history. Not here: the criteria themselves ([`super::criteria`]).
 
 use std::fmt::Display;
 
@@ -22,44 +22,44 @@ pub(crate) struct Dates {
     pub today: NaiveDate,
     /// The day of service.
     pub service: NaiveDate,
-    /// The earlier of the two: nothing charted later is evidence.
+    /// The earlier of the two. Anything charted later is not evidence.
     pub cutoff: NaiveDate,
     /// The first day on which therapy and medication count.
     pub lookback: NaiveDate,
 }
 
 impl Dates {
-    /// The dates of an order that may be carried out in a window.
+    /// The dates for an order with a service window.
     pub(crate) fn within(policy: &Policy, window: Option<ServiceWindow>, today: NaiveDate) -> Self {
         Self::on(policy, window.map_or(today, |window| window.nearest_to(today)), today)
     }
 
-    /// The dates of a service on a day.
+    /// The dates for a given day of service.
     pub(crate) fn on(policy: &Policy, service: NaiveDate, today: NaiveDate) -> Self {
         Self { today, service, cutoff: today.min(service), lookback: minus_months(service, policy.parameters.evidence_lookback_months) }
     }
 
-    /// Whether something of that date can have been charted by the cutoff.
+    /// Whether something with this date can have been charted by the cutoff. A missing date can.
     pub(crate) fn charted(&self, date: Option<DateInterval>) -> bool {
         date.is_none_or(|date| date.lo() <= self.cutoff)
     }
 }
 
-/// An answer of a form, with the form it stands in.
+/// An answer with the form it comes from.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Answered<'e, 'a, T> {
     pub value: T,
     pub form: &'e Form<'a>,
 }
 
-/// What does not depend on the joint: the order, its dates and the forms that count.
+/// The part of a case that does not depend on the joint: the order, its dates and the forms that count.
 #[derive(Debug)]
 pub(crate) struct OrderCase<'e, 'a> {
     pub policy: &'e Policy,
     pub facts: &'e Facts<'a>,
     pub order: &'e Order<'a>,
     pub dates: Dates,
-    /// The forms that count, the newest first.
+    /// The forms that count, newest first.
     pub forms: Vec<&'e Form<'a>>,
 }
 
@@ -80,13 +80,13 @@ impl<'e, 'a> OrderCase<'e, 'a> {
         self.forms.iter().find_map(|form| Some(Answered { value: read(&form.answers)?, form }))
     }
 
-    /// The newest answer to a question of the examination whose own joint is the site.
+    /// The newest answer to an examination question, from forms that examined this joint.
     pub(crate) fn examined<T>(&self, site: Site, read: impl Fn(&'e Answers) -> Option<T>) -> Option<Answered<'e, 'a, T>> {
         let mut of_joint = self.forms.iter().filter(|form| self.examines(form, site));
         of_joint.find_map(|form| Some(Answered { value: read(&form.answers)?, form }))
     }
 
-    /// Whether a form speaks of the examination of a joint. Version 1 did not ask which: it takes the one joint of the order.
+    /// Whether a form records the examination of a joint. Version 1 did not ask which; it applies to a unilateral order's joint.
     pub(crate) fn examines(&self, form: &Form<'_>, site: Site) -> bool {
         match form.answers.examined_side {
             Some(examined) => site == Site::Unspecified || site.membership(examined) == Verdict::Met,
@@ -94,23 +94,23 @@ impl<'e, 'a> OrderCase<'e, 'a> {
         }
     }
 
-    /// Whether the form says that it names every earlier injection.
+    /// The newest answer on whether the form lists every earlier injection, if it is yes.
     pub(crate) fn has_complete_history(&self) -> Option<Answered<'e, 'a, bool>> {
         self.answered(|answers| answers.injection_history_complete).filter(|answer| answer.value)
     }
 
-    /// A phrase of the policy's wording.
+    /// Fills in a phrase of the policy's wording.
     pub(crate) fn say(&self, phrase: Phrase, arguments: &[&dyn Display]) -> String {
         self.policy.wording.say(phrase, arguments)
     }
 
-    /// An answer of a form as evidence.
+    /// A form's answer as evidence.
     pub(crate) fn answer_evidence(&self, form: &Form<'a>, question: Question, answer: &dyn Display) -> Evidence<'a> {
         let what = self.say(Phrase::EvidenceAnswer, &[&self.policy.wording.ask(question), answer]);
         evidence(&form.reference, Some(form.authored_on.to_string()), what)
     }
 
-    /// An answer on an injection as evidence, with the injection's date.
+    /// An answer about an injection as evidence, with the injection's date.
     pub(crate) fn injection_answer_evidence(
         &self,
         form: &Form<'a>,
@@ -122,7 +122,7 @@ impl<'e, 'a> OrderCase<'e, 'a> {
         evidence(&form.reference, Some(form.authored_on.to_string()), what)
     }
 
-    /// A yes-or-no answer of a form as evidence.
+    /// A form's yes-or-no answer as evidence.
     pub(crate) fn yes_no_evidence(&self, question: Question, answer: Answered<'_, 'a, bool>) -> Evidence<'a> {
         let word = self.say(if answer.value { Phrase::Yes } else { Phrase::No }, &[]);
         self.answer_evidence(answer.form, question, &word)
@@ -138,11 +138,11 @@ pub(crate) struct SiteCase<'e, 'a> {
     pub injections: Vec<Injection<'e, 'a>>,
     /// The episodes before it.
     pub earlier: Vec<Vec<Injection<'e, 'a>>>,
-    /// What may be an injection of the joint and leaves its history open.
+    /// Possible injections of the joint that make its history uncertain.
     pub open: Vec<Injection<'e, 'a>>,
-    /// What may be one and changes nothing.
+    /// Possible injections that cannot change the result.
     pub set_aside: Vec<Injection<'e, 'a>>,
-    /// The highest score of each day that can be of the joint, oldest first.
+    /// The highest score of each day that can apply to the joint, oldest first.
     pub scores: Vec<&'e PainScore<'a>>,
 }
 
@@ -162,12 +162,12 @@ impl<'e, 'a> std::ops::Deref for SiteCase<'e, 'a> {
     }
 }
 
-/// Evidence of a resource on a date.
+/// A resource as evidence, with its date.
 pub(crate) fn evidence<'a>(resource: &Reference<'a>, date: Option<String>, what: String) -> Evidence<'a> {
     Evidence { resource: resource.clone(), date, what }
 }
 
-/// The forms authored within their validity, the newest first.
+/// The forms that are still valid and not dated in the future, newest first.
 fn current_forms<'e, 'a>(policy: &Policy, facts: &'e Facts<'a>, today: NaiveDate) -> Vec<&'e Form<'a>> {
     let oldest = minus_days(today, policy.parameters.attestation_valid_days);
     let counts = |form: &&Form<'_>| form.authored_on >= oldest && form.authored_on <= today;
@@ -176,7 +176,7 @@ fn current_forms<'e, 'a>(policy: &Policy, facts: &'e Facts<'a>, today: NaiveDate
     forms
 }
 
-/// Of several scores on one day the highest counts; of equal ones the greater id.
+/// The highest score of each day; the greater id breaks ties.
 fn daily_scores<'e, 'a>(facts: &'e Facts<'a>, site: Site) -> Vec<&'e PainScore<'a>> {
     let can_be_of = |score: &&PainScore<'_>| !site.membership(score.side).is_not_met();
     let mut scores: Vec<_> = facts.pain_scores.iter().filter(can_be_of).collect();

@@ -1,10 +1,10 @@
-//! What a code of each system must look like, with its check digit where it has one, so that a slip of the
-//! pen in a value set is found at start. Not here: whether the code exists.
+//! The code format of each system, with its check digit if it has one, so that start-up detects a typo in a value set.
+//! Not here: whether the code exists.
 
-/// Whether a text has the form of a system's codes.
+/// A predicate: whether a text has the format of a system's codes.
 pub(crate) type CodeFormat = fn(&str) -> bool;
 
-/// The format named in `policy.toml`.
+/// The format with a name from `policy.toml`.
 pub(crate) fn of_name(name: &str) -> Option<CodeFormat> {
     match name {
         "cpt" => Some(is_cpt),
@@ -30,8 +30,8 @@ fn is_hcpcs(code: &str) -> bool {
     letter.bytes().all(|byte| matches!(byte, b'A'..=b'V')) && digits.len() == 4 && is_number(digits)
 }
 
-/// A category of three characters, then at most four more behind a point. Before a `*`, the beginning of one: down to
-/// the letter of a whole chapter.
+/// A category of three characters, then at most four more after a point. With a trailing `*`, a prefix of a code, as
+/// short as its first letter.
 fn is_icd10cm(code: &str) -> bool {
     if let Some(prefix) = code.strip_suffix('*') {
         const ANY: &str = "A00";
@@ -62,7 +62,7 @@ fn is_icd10pcs(code: &str) -> bool {
     code.len() == 7 && is_uppercase_alphanumeric(code) && !code.contains(['I', 'O'])
 }
 
-/// With a `*` at its end, the beginning of one.
+/// Letters and digits, or a prefix of them with a trailing `*`.
 fn is_alphanumeric(code: &str) -> bool {
     let code = code.strip_suffix('*').unwrap_or(code);
     !code.is_empty() && code.bytes().all(|byte| byte.is_ascii_alphanumeric())
@@ -72,12 +72,12 @@ fn is_word(code: &str) -> bool {
     !code.is_empty() && code.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
 }
 
-/// SNOMED CT: 6 to 18 digits, the last by Verhoeff's scheme.
+/// SNOMED CT: 6 to 18 digits, the last a Verhoeff check digit.
 fn is_snomed(code: &str) -> bool {
     (6..=18).contains(&code.len()) && is_number(code) && verhoeff(code) == 0
 }
 
-/// LOINC: digits, a hyphen and a check digit by Luhn's scheme.
+/// LOINC: digits, a hyphen and a Luhn check digit.
 fn is_loinc(code: &str) -> bool {
     let Some((number, check)) = code.split_once('-') else { return false };
     is_number(number) && check.parse().is_ok_and(|check: u32| check == luhn(number))
@@ -97,7 +97,7 @@ fn luhn(number: &str) -> u32 {
     (10 - sum % 10) % 10
 }
 
-/// Verhoeff's checksum in the dihedral group of order ten: 0 for a right number.
+/// Verhoeff's checksum in the dihedral group of order ten: 0 for a valid number.
 fn verhoeff(number: &str) -> u8 {
     number.bytes().rev().enumerate().fold(0, |sum, (place, byte)| dihedral_product(sum, permuted(byte.wrapping_sub(b'0'), place % 8)))
 }
@@ -112,7 +112,7 @@ fn dihedral_product(left: u8, right: u8) -> u8 {
     }
 }
 
-/// Verhoeff's permutation (1 5 8 9 4 2 7 0)(3 6), `times` over.
+/// Applies Verhoeff's permutation (1 5 8 9 4 2 7 0)(3 6) `times` times.
 fn permuted(digit: u8, times: usize) -> u8 {
     (0..times).fold(digit, |digit, _| match digit {
         0 => 1,

@@ -1,11 +1,11 @@
-//! The criteria, each named by its section of the policy.
+//! The criteria, each identified by its section of the policy.
 //! Not here: how they are decided ([`super::criteria`]).
 
 use serde::{Serialize, Serializer};
 
 macro_rules! criteria {
     ($($variant:ident = $id:literal,)*) => {
-        /// A criterion, named by its section of the policy.
+        /// A criterion, identified by its section of the policy.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         pub enum CriterionId {
             $(#[doc = concat!("Section ", $id)] $variant,)*

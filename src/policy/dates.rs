@@ -1,5 +1,5 @@
-//! Calendar dates as FHIR writes them, as closed intervals, and the three-valued comparisons on them.
-//! A date is taken as written: its first ten characters, with no zone conversion.
+//! FHIR calendar dates as closed intervals, with three-valued comparisons.
+//! A date is taken as written: its first ten characters, without time zone conversion.
 //! Not here: what the dates mean; see [`super::history`] and [`super::treatment_course`].
 
 use chrono::{Datelike, Days, Months, NaiveDate};
@@ -26,13 +26,13 @@ impl DateInterval {
         Self { lo: date, hi: date }
     }
 
-    /// What a missing date can be: any day from 1900 to the cutoff.
+    /// The interval for a missing date: any day from 1900 to the cutoff.
     #[must_use]
     pub fn missing(cutoff: NaiveDate) -> Self {
         Self { lo: EARLIEST.min(cutoff), hi: cutoff }
     }
 
-    /// Reads `YYYY`, `YYYY-MM`, `YYYY-MM-DD` or a dateTime; `None` for anything else.
+    /// Parses `YYYY`, `YYYY-MM`, `YYYY-MM-DD` or a dateTime; `None` for anything else.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let written = text.get(..10).unwrap_or(text);
@@ -57,13 +57,13 @@ impl DateInterval {
         (lo <= hi).then_some(Self { lo, hi })
     }
 
-    /// The first day it can be.
+    /// The earliest possible day.
     #[must_use]
     pub fn lo(self) -> NaiveDate {
         self.lo
     }
 
-    /// The last day it can be.
+    /// The latest possible day.
     #[must_use]
     pub fn hi(self) -> NaiveDate {
         self.hi
@@ -75,19 +75,19 @@ impl DateInterval {
         (self.lo == self.hi).then_some(self.lo)
     }
 
-    /// The same, not beyond a day; what begins after that day is as it is.
+    /// Clips the end to `day`. An interval that begins after `day` is unchanged.
     #[must_use]
     pub fn up_to(self, day: NaiveDate) -> Self {
         if self.lo <= day { Self { hi: self.hi.min(day), ..self } } else { self }
     }
 
-    /// Both ends that many calendar months later, clamped at month ends.
+    /// Shifts both ends by calendar months, clamped at month ends.
     #[must_use]
     pub fn plus_months(self, months: u32) -> Self {
         Self { lo: plus_months(self.lo, months), hi: plus_months(self.hi, months) }
     }
 
-    /// Both ends that many days later.
+    /// Shifts both ends by days.
     #[must_use]
     pub fn plus_days(self, days: u32) -> Self {
         Self { lo: plus_days(self.lo, days), hi: plus_days(self.hi, days) }
@@ -118,7 +118,7 @@ impl DateInterval {
     }
 }
 
-/// As FHIR would write it: `2026`, `2026-03` or `2026-03-09`, whichever holds both ends.
+/// The most precise of `2026-03-09`, `2026-03` and `2026` that covers both ends; else `an unrecorded date`.
 impl std::fmt::Display for DateInterval {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         if self.lo == self.hi {
@@ -133,25 +133,25 @@ impl std::fmt::Display for DateInterval {
     }
 }
 
-/// `date` that many calendar months later, clamped at the month's end.
+/// Adds calendar months, clamped at the month's end.
 #[must_use]
 pub(super) fn plus_months(date: NaiveDate, months: u32) -> NaiveDate {
     date.checked_add_months(Months::new(months)).unwrap_or(NaiveDate::MAX)
 }
 
-/// `date` that many calendar months earlier, clamped at the month's end.
+/// Subtracts calendar months, clamped at the month's end.
 #[must_use]
 pub(super) fn minus_months(date: NaiveDate, months: u32) -> NaiveDate {
     date.checked_sub_months(Months::new(months)).unwrap_or(NaiveDate::MIN)
 }
 
-/// `date` that many days later.
+/// Adds days.
 #[must_use]
 pub(super) fn plus_days(date: NaiveDate, days: u32) -> NaiveDate {
     date.checked_add_days(Days::new(days.into())).unwrap_or(NaiveDate::MAX)
 }
 
-/// `date` that many days earlier.
+/// Subtracts days.
 #[must_use]
 pub(super) fn minus_days(date: NaiveDate, days: u32) -> NaiveDate {
     date.checked_sub_days(Days::new(days.into())).unwrap_or(NaiveDate::MIN)
@@ -166,7 +166,7 @@ fn dashed(text: &str, at: usize) -> bool {
     text.as_bytes().get(at) == Some(&b'-')
 }
 
-/// Digits alone: no sign, no space.
+/// Parses digits only: no sign, no space.
 fn number(text: &str) -> Option<i32> {
     text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok()).flatten()
 }

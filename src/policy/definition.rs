@@ -13,7 +13,7 @@ use super::value_sets::ValueSets;
 use super::wording::Wording;
 use super::words::Phrases;
 
-/// One version of the policy, validated.
+/// One validated version of the policy.
 #[derive(Debug)]
 pub struct Policy {
     /// `sacroiliac-joint-interventions`
@@ -22,15 +22,15 @@ pub struct Policy {
     pub version: String,
     /// The policy's title.
     pub title: String,
-    /// The first service date it holds for.
+    /// The first service date that it applies to.
     pub effective_from: NaiveDate,
-    /// The last service date it holds for; `None` while in force.
+    /// The last service date that it applies to; `None` while in force.
     pub effective_to: Option<NaiveDate>,
-    /// The day its next review is due, where it names one; what is said by it may not hold after that.
+    /// The day its next review is due, if stated. Determinations may be outdated after that day.
     pub next_review: Option<NaiveDate>,
-    /// What the policy's text fixes.
+    /// The values that the policy's text specifies.
     pub thresholds: Thresholds,
-    /// What the policy leaves open (⚙).
+    /// The values that the policy leaves open (⚙).
     pub parameters: Parameters,
     pub(crate) criteria: HashMap<CriterionId, CriterionText>,
     pub(crate) retired_codes: Vec<RetiredCode>,
@@ -39,7 +39,7 @@ pub struct Policy {
     pub(crate) plan_notes: HashMap<Plan, String>,
     /// Its value sets.
     pub value_sets: ValueSets,
-    /// Its words.
+    /// Its wording.
     pub wording: Wording,
     /// Its documentation form.
     pub form: FormFile,
@@ -52,7 +52,7 @@ impl Policy {
         self.criteria.get(&id)
     }
 
-    /// How many criteria it has.
+    /// The number of criteria.
     #[must_use]
     pub fn criterion_count(&self) -> usize {
         self.criteria.len()
@@ -64,32 +64,32 @@ impl Policy {
         self.plan_notes.get(&plan).map(String::as_str)
     }
 
-    /// The side a CPT or HCPCS modifier names.
+    /// The side that a CPT or HCPCS modifier names.
     #[must_use]
     pub fn side_of_modifier(&self, modifier: &str) -> Side {
         let sides = self.modifier_sides.iter();
         sides.filter(|(known, _)| known.eq_ignore_ascii_case(modifier)).map(|(_, side)| *side).next().unwrap_or_default()
     }
 
-    /// Whether the policy holds on a service date.
+    /// Whether the policy applies on a service date.
     #[must_use]
     pub fn holds_on(&self, service_date: NaiveDate) -> bool {
         self.effective_from <= service_date && self.effective_to.is_none_or(|last| service_date <= last)
     }
 }
 
-/// A criterion's words.
+/// A criterion's texts.
 #[derive(Clone, Debug)]
 pub struct CriterionText {
-    /// A few words.
+    /// A short title.
     pub title: String,
-    /// How it reads when it is not met.
+    /// The text for when it is not met.
     pub not_met: String,
     /// Section and sentence of the policy, paraphrased.
     pub citation: String,
 }
 
-/// What the policy's text fixes.
+/// The values that the policy's text specifies.
 #[derive(Clone, Copy, Debug, serde::Deserialize, serde::Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Thresholds {
@@ -111,19 +111,19 @@ pub struct Thresholds {
     pub relief_months: u32,
     /// I.C.3: months between injections.
     pub interval_months: u32,
-    /// I.C.4: therapeutic injections that are too many.
+    /// I.C.4: the number of therapeutic injections at which the limit is exceeded.
     pub therapeutic_limit: usize,
-    /// I.C.4: months in which they are counted.
+    /// I.C.4: months of the counting window.
     pub therapeutic_window_months: u32,
     /// III: months after the first injection.
     pub continuation_months: u32,
 }
 
-/// What the policy leaves open; every one is named in an evaluation's `assumptions` when it decided something.
+/// The values that the policy leaves open. An evaluation's `assumptions` name each one that affected the result.
 #[derive(Clone, Copy, Debug, serde::Deserialize, serde::Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Parameters {
-    /// Days a form or finding stays valid.
+    /// Days that a form or finding stays valid.
     pub attestation_valid_days: u32,
     /// Months before the service date in which therapy and medication count.
     pub evidence_lookback_months: u32,
@@ -133,23 +133,23 @@ pub struct Parameters {
     pub medication_gap_days: u32,
     /// Months without an injection that end an episode.
     pub episode_gap_months: u32,
-    /// Days before an injection in which its baseline pain score was taken.
+    /// Days before an injection in which a pain score counts as its baseline.
     pub baseline_window_days: u32,
     /// Days before the cutoff in which therapy counts as concurrent.
     pub adjunct_window_days: u32,
-    /// Days for which the diagnosis of a visit still stands for an active problem.
+    /// Days for which an encounter diagnosis counts as an active problem.
     pub encounter_diagnosis_days: u32,
     /// Days by which the facility's record of an injection may follow the physician's.
     pub facility_record_days: u32,
     /// Whether I.C.4 counts a first injection that relieved the pain.
     pub first_injection_is_therapeutic: bool,
-    /// Whether left and right of one day are one procedure of the visit.
+    /// Whether left and right injections on one day count as one procedure of the visit.
     pub bilateral_is_one_procedure: bool,
-    /// Whether a physician performs it where nothing says who does.
+    /// Whether to presume a physician if the order does not state the performer.
     pub performer_presumed_physician: bool,
 }
 
-/// The words that are looked for in texts and displays.
+/// The words to look for in texts and displays.
 #[derive(Clone, Debug)]
 pub(crate) struct WordLists {
     pub sacroiliac_joint: Phrases,
@@ -158,7 +158,7 @@ pub(crate) struct WordLists {
     pub disc_or_facet: Phrases,
     /// Each side's words.
     pub sides: [(Side, Phrases); 3],
-    /// Those of the sides, and those that say nothing beside them.
+    /// The words of all sides, and words that add nothing to them.
     pub side_only: Phrases,
     pub region: Phrases,
     pub drug_indication: Phrases,
@@ -175,6 +175,6 @@ pub struct RetiredCode {
     pub code: String,
     /// The first day it was not billable.
     pub since: NaiveDate,
-    /// What took its place.
+    /// The codes that replace it.
     pub replaced_by: Vec<String>,
 }

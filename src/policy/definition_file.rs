@@ -1,5 +1,5 @@
-//! Reading a policy version from its files, with every fault named by file and line.
-//! Not here: finding the files; the caller hands them over as text.
+//! Reads a policy version from its files and reports errors by file and line.
+//! Not here: finding the files; the caller passes them as text.
 
 use std::collections::HashMap;
 
@@ -20,13 +20,13 @@ use super::value_sets::{SystemKind, ValueSet, ValueSets};
 use super::wording::Wording;
 use super::words::Phrases;
 
-/// A policy file that cannot be used.
+/// An error in a policy file.
 #[derive(Debug, Error, PartialEq, Eq)]
 #[error("{file}:{line}: {problem}")]
 pub struct PolicyError {
     /// The file, relative to the policy's folder.
     pub file: String,
-    /// The line, from 1.
+    /// The line, starting at 1.
     pub line: usize,
     /// What is wrong with it.
     pub problem: String,
@@ -135,7 +135,7 @@ impl Policy {
     /// Reads and validates one policy version from the files of its folder.
     ///
     /// # Errors
-    /// The first fault, with its file and line.
+    /// The first error, with its file and line.
     pub fn read(files: &[PolicyFile]) -> Result<Self, PolicyError> {
         let text = file_text(files, POLICY)?;
         let read: PolicyToml = toml::from_str(text).map_err(|error| PolicyError::of_toml(POLICY, text, &error))?;
@@ -174,7 +174,7 @@ impl Policy {
     }
 }
 
-/// What kind of system has codes of a format.
+/// The system kind for a code format.
 fn kind_of_format(format: &str) -> SystemKind {
     match format {
         "cpt" | "hcpcs" => SystemKind::Procedure,

@@ -1,4 +1,4 @@
-//! From verdicts to a determination: of one joint, then of the whole order.
+//! Derives the determination of one joint, then of the whole order, from the verdicts.
 
 use chrono::NaiveDate;
 
@@ -8,12 +8,12 @@ use super::criterion_id::CriterionId;
 use super::evaluation::{Criterion, Determination, SiteEvaluation};
 use super::verdict::Verdict;
 
-/// A determination with the day from which it would be supported.
+/// A determination with the first day on which it would be supported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct DatedDetermination {
     pub determination: Determination,
     pub earliest_date: Option<NaiveDate>,
-    /// The day from which it would be, if that were not too late.
+    /// The day from which it would be supported, if that were not beyond the continuation limit of section III.
     pub too_late: Option<NaiveDate>,
 }
 
@@ -25,7 +25,7 @@ impl From<Determination> for DatedDetermination {
 
 /// The determination of a joint from its criteria.
 pub(crate) fn for_site(case: &SiteCase<'_, '_>, criteria: &[Criterion<'_>]) -> DatedDetermination {
-    // Which section applies is not known: its criteria decide nothing.
+    // The section that applies is unknown, so its criteria cannot decide.
     if criteria.iter().any(|criterion| criterion.id == CriterionId::HistoryKnown && criterion.verdict.is_unknown()) {
         return Determination::NeedsDocumentation.into();
     }
@@ -42,7 +42,7 @@ pub(crate) fn for_site(case: &SiteCase<'_, '_>, criteria: &[Criterion<'_>]) -> D
     if not_met.iter().all(|criterion| criterion.remediable) { not_yet(case, &not_met) } else { Determination::NotSupported.into() }
 }
 
-/// Not yet; from a day on if dates alone decide, unless that day is beyond the twelve months.
+/// Not yet, with an earliest date if only dates decide. Not supported if that date is beyond the twelve months.
 fn not_yet(case: &SiteCase<'_, '_>, not_met: &[&Criterion<'_>]) -> DatedDetermination {
     let dates: Option<Vec<_>> = not_met.iter().map(|criterion| criterion.met_from).collect();
     let earliest_date = dates.and_then(|dates| dates.into_iter().max());
@@ -56,7 +56,7 @@ fn not_yet(case: &SiteCase<'_, '_>, not_met: &[&Criterion<'_>]) -> DatedDetermin
     }
 }
 
-/// The most severe of the sites; its date when every not-yet site has one.
+/// The most severe determination of the sites; it has a date only if every site with that determination has one.
 pub(crate) fn for_order(sites: &[SiteEvaluation<'_>]) -> DatedDetermination {
     let determination = sites.iter().map(|site| site.determination).max().unwrap_or(Determination::Indeterminate);
     let deciding = || sites.iter().filter(|site| site.determination == determination);

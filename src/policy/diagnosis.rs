@@ -1,5 +1,5 @@
-//! Whether the order's diagnosis is one the policy lists, and codes that are no longer billable. Neither changes
-//! the determination: the policy's list supports coverage and does not guarantee it.
+//! Checks whether the policy lists the order's diagnosis, and finds codes that are no longer billable. Neither changes
+//! the determination: the policy's list supports coverage but does not guarantee it.
 
 use std::cmp::Reverse;
 
@@ -11,7 +11,7 @@ use super::facts::Condition;
 use super::phrases::Phrase;
 use super::value_sets::ValueSet;
 
-/// The support, and a listed active Condition the order could name.
+/// Whether the diagnosis is listed, and a listed active Condition that the order could name.
 #[derive(Debug)]
 pub(crate) struct Diagnosis<'a> {
     pub support: DiagnosisSupport,

@@ -1,4 +1,4 @@
-//! One pure function from facts to an evaluation; no clock, no I/O.
+//! A pure function from facts to an evaluation: no clock, no I/O.
 
 use chrono::{DateTime, Days, NaiveDate, Utc};
 
@@ -23,7 +23,7 @@ use super::prose::extend_once;
 use super::response::{improved, sustained};
 use super::verdict::Verdict;
 
-/// Whose facts they are, and the instant they are read at.
+/// The patient whom the facts are about, and the instant of evaluation.
 #[derive(Clone, Debug)]
 pub struct Inquiry<'a> {
     /// `Patient/{id}`
@@ -32,7 +32,7 @@ pub struct Inquiry<'a> {
     pub as_of: DateTime<Utc>,
 }
 
-/// Evaluates every in-scope order of a call that this version of the policy is for.
+/// Evaluates every in-scope order of a call with this version of the policy.
 #[must_use]
 pub fn evaluate<'a>(policy: &Policy, facts: &Facts<'a>, question: Inquiry<'a>) -> Evaluation<'a> {
     let today = question.as_of.date_naive();
@@ -51,13 +51,13 @@ pub fn evaluate<'a>(policy: &Policy, facts: &Facts<'a>, question: Inquiry<'a>) -
     }
 }
 
-/// What an order asks for, if it stands and the policy decides it.
+/// The requested procedure, if the order requests a service in the policy's scope.
 #[must_use]
 pub fn kind(order: &Order<'_>) -> Option<OrderKind> {
     order.kind.filter(|_| order.standing == Standing::Stands)
 }
 
-/// Why an order gets no determination; `None` of one that does.
+/// Why an order gets no determination; `None` if it gets one.
 #[must_use]
 pub fn passed_over<'a>(order: &Order<'a>) -> Option<PassedOver<'a>> {
     let why = match (order.standing, order.kind) {
@@ -71,7 +71,7 @@ pub fn passed_over<'a>(order: &Order<'a>) -> Option<PassedOver<'a>> {
     Some(PassedOver { order: order.reference.clone(), position: order.position, why, codes: order.codes.clone() })
 }
 
-/// An order that cannot be read and has an in-scope code in it: never silence.
+/// Reports an unreadable order with an in-scope code as indeterminate, so that it never passes silently.
 fn unreadable_order<'a>(policy: &Policy, order: &UnreadableOrder<'a>, today: NaiveDate) -> Option<OrderEvaluation<'a>> {
     let text = policy.wording.say(Phrase::OrderUnreadable, &[&order.problem]);
     Some(OrderEvaluation {
@@ -93,7 +93,7 @@ fn unreadable_order<'a>(policy: &Policy, order: &UnreadableOrder<'a>, today: Nai
     })
 }
 
-/// The joints an order of a side is for.
+/// The joints that an order for a side is about.
 pub(super) fn sites(side: Side) -> &'static [Site] {
     match side {
         Side::Left => &[Site::Left],
@@ -103,7 +103,7 @@ pub(super) fn sites(side: Side) -> &'static [Site] {
     }
 }
 
-/// What the joints of an order come to, with what there is to say beside them.
+/// The evaluations of an order's joints, with their notes and assumptions.
 #[derive(Default)]
 struct Sites<'a> {
     evaluations: Vec<SiteEvaluation<'a>>,
@@ -130,8 +130,8 @@ fn evaluate_sites<'a>(case: &OrderCase<'_, 'a>, kind: OrderKind) -> Sites<'a> {
     }
 }
 
-/// The days of service, from one on, for which the order would be supported by what is known today; `None` if it would not be on that
-/// day. Longer than a year ahead is not looked: what supports it then grows old.
+/// The first and last day of service on which today's facts would support the order, starting at `first`; `None` if they would not
+/// on that day. The search ends a year ahead, because evidence expires.
 fn supported_from(case: &OrderCase<'_, '_>, kind: OrderKind, first: NaiveDate) -> Option<(NaiveDate, NaiveDate)> {
     let is_supported = |day: NaiveDate| {
         let sites = evaluate_sites(&case.moved_to(day), kind).evaluations;
@@ -140,7 +140,7 @@ fn supported_from(case: &OrderCase<'_, '_>, kind: OrderKind, first: NaiveDate) -
     if !is_supported(first) {
         return None;
     }
-    // The last day known to be, and the first known not to be.
+    // The last day known to be supported, and the first day known (or assumed) not to be.
     let (mut last, mut beyond) = (first, first + Days::new(366));
     while let Some(middle) = between(last, beyond) {
         if is_supported(middle) {
@@ -152,7 +152,7 @@ fn supported_from(case: &OrderCase<'_, '_>, kind: OrderKind, first: NaiveDate) -
     Some((first, last))
 }
 
-/// The day in the middle, if there is one.
+/// The day midway between two days; `None` if they are adjacent.
 fn between(first: NaiveDate, last: NaiveDate) -> Option<NaiveDate> {
     let half = (last - first).num_days() / 2;
     u64::try_from(half).ok().filter(|half| *half > 0).map(|half| first + Days::new(half))
@@ -186,7 +186,7 @@ fn has_unknown(sites: &[SiteEvaluation<'_>]) -> bool {
     sites.iter().flat_map(|site| &site.criteria).any(|criterion| criterion.verdict.is_unknown())
 }
 
-/// The other order of the call that surely is a second procedure of the visit.
+/// The other draft order that is definitely a second procedure of the visit.
 fn second_procedure<'a>(case: &SiteCase<'_, 'a>, others: &[OtherProcedure<'_, 'a>]) -> Option<SecondProcedure<'a>> {
     others.iter().filter(|other| other.verdict.is_not_met()).find_map(|other| {
         let OtherSource::Draft(position) = other.source else { return None };
@@ -196,7 +196,7 @@ fn second_procedure<'a>(case: &SiteCase<'_, 'a>, others: &[OtherProcedure<'_, 'a
     })
 }
 
-/// Joints whose injections do not matter.
+/// Evaluates joints whose injection history is irrelevant.
 fn all_of<'a>(sites: &[Site], pathway: Pathway, determination: Determination, criteria: impl Fn() -> Vec<Criterion<'a>>) -> Sites<'a> {
     let one = |site: &Site| SiteEvaluation {
         site: *site,

@@ -1,5 +1,5 @@
-//! The result of an evaluation, in the shape every reader of it shares: command line, ledger, app and cards.
-//! Not here: how it is reached ([`super::evaluate`]) and what a card says of it ([`crate::cds_hooks`]).
+//! The result of an evaluation, in the shape that all consumers share: command line, ledger, app and cards.
+//! Not here: how it is computed ([`super::evaluate`]) and how cards present it ([`crate::cds_hooks`]).
 
 use std::borrow::Cow;
 
@@ -50,7 +50,7 @@ impl Serialize for Reference<'_> {
     }
 }
 
-/// What an order asks for, as far as the policy decides it.
+/// A requested procedure in the policy's scope.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum OrderKind {
@@ -68,12 +68,12 @@ pub enum Site {
     Left,
     /// The right joint.
     Right,
-    /// The order names none.
+    /// The order names no side.
     Unspecified,
 }
 
 impl Site {
-    /// The word for it, as in the contract.
+    /// The site's name, as in the contract.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -93,7 +93,7 @@ pub enum Pathway {
     /// Second diagnostic injection.
     #[serde(rename = "I.B")]
     SecondDiagnostic,
-    /// Second diagnostic or subsequent: the first one's effect is not known.
+    /// Second diagnostic or subsequent: the effect of the first injection is unknown.
     #[serde(rename = "I.B-or-I.C")]
     SecondOrSubsequent,
     /// Subsequent injection.
@@ -102,7 +102,7 @@ pub enum Pathway {
     /// Radiofrequency neurotomy.
     #[serde(rename = "IV")]
     Neurotomy,
-    /// The injection history could not be had.
+    /// The injection history was not available.
     #[serde(rename = "undetermined")]
     Undetermined,
 }
@@ -122,19 +122,19 @@ impl Pathway {
     }
 }
 
-/// What the policy says of an order or a site, least severe first.
+/// The policy's decision on an order or a site, least severe first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Determination {
     /// Every criterion is met.
     Supported,
-    /// Nothing speaks against it, but something is not documented.
+    /// No criterion is unmet, but something is not documented.
     NeedsDocumentation,
-    /// A criterion is not met yet and can be.
+    /// A criterion is not met yet, but can still be met.
     NotYet,
-    /// Beyond the policy's limit, with a reason a reviewer must weigh.
+    /// Beyond the policy's limit, with a reason that a reviewer must weigh.
     IndividualConsideration,
-    /// The injection history could not be had.
+    /// The injection history was not available.
     Indeterminate,
     /// A criterion excludes it.
     NotSupported,
@@ -159,7 +159,7 @@ impl Determination {
     }
 }
 
-/// Whether the order's diagnosis is one the policy lists.
+/// Whether the policy lists the order's diagnosis.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum DiagnosisSupport {
@@ -167,9 +167,9 @@ pub enum DiagnosisSupport {
     OnOrder,
     /// An active Condition is listed, but the order does not name it.
     OnProblemList,
-    /// Neither.
+    /// Neither is listed.
     NotFound,
-    /// The order does not tell and the Conditions could not be had.
+    /// The order names no listed diagnosis, and the Conditions or a referenced reason were not available.
     Unavailable,
 }
 
@@ -181,7 +181,7 @@ pub enum Plan {
     Medicaid,
     /// Medicare: national and local determinations take precedence.
     Medicare,
-    /// Both of them.
+    /// Medicare and Medicaid.
     MedicareAndMedicaid,
     /// A private plan.
     Commercial,
@@ -190,19 +190,19 @@ pub enum Plan {
     Unknown,
 }
 
-/// A resource a verdict rests on.
+/// A resource that a verdict rests on.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Evidence<'a> {
     /// `Condition/c1`
     pub resource: Reference<'a>,
-    /// The date that counted, as FHIR writes it.
+    /// The date that counted, in FHIR format.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub date: Option<String>,
     /// What it shows, in words.
     pub what: String,
 }
 
-/// One criterion with its verdict, what it rests on and what would settle it.
+/// One criterion with its verdict, its evidence and the questions that would settle it.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Criterion<'a> {
     /// The policy's section.
@@ -211,7 +211,7 @@ pub struct Criterion<'a> {
     pub verdict: Verdict,
     /// What was found and what is missing, in one sentence.
     pub statement: String,
-    /// What of it was found, without what is missing.
+    /// The part of the statement on what was found.
     #[serde(skip)]
     pub found: String,
     /// The resources the verdict rests on.
@@ -219,13 +219,13 @@ pub struct Criterion<'a> {
     /// The form's questions that would settle it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub missing: Vec<Question>,
-    /// The day from which it would be met, when time alone settles it.
+    /// The day from which it would be met, if only time is needed.
     #[serde(skip)]
     pub met_from: Option<NaiveDate>,
-    /// Whether, being not met, it can become met.
+    /// Whether it can still become met.
     #[serde(skip)]
     pub remediable: bool,
-    /// How many weeks of a treatment are lacking, where a form says how many there were.
+    /// The number of missing treatment weeks, if a form states how many were completed.
     #[serde(skip)]
     pub lacking_weeks: Option<u32>,
 }
@@ -244,32 +244,32 @@ pub enum InjectionSource {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PriorInjection<'a> {
-    /// The date as written; absent when there is none.
+    /// The date as written; absent if none was recorded.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub date: Option<String>,
     /// The Procedure, or the response that names it.
     pub resource: Reference<'a>,
-    /// Chart or form.
+    /// Whether it was found in the chart or in a form.
     pub source: InjectionSource,
-    /// At least half of the pain relieved.
+    /// Whether it relieved at least half of the pain.
     pub improved: Verdict,
-    /// Relief for two months with better function.
+    /// Whether the relief lasted two months with better function.
     pub sustained: Verdict,
 }
 
-/// An entry of the history that may be an injection of the joint, and cannot be told.
+/// An entry of the history that may or may not be an injection of the joint.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PossibleInjection<'a> {
-    /// The date as written; absent when there is none.
+    /// The date as written; absent if none was recorded.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub date: Option<String>,
     /// The Procedure, or the response that names it.
     pub resource: Reference<'a>,
-    /// Its words, if it has any.
+    /// Its text; empty if it has none.
     #[serde(skip)]
     pub words: String,
-    /// Why it cannot be told, in a few words.
+    /// Why that is uncertain, in a few words.
     pub why: String,
 }
 
@@ -283,22 +283,22 @@ pub struct SiteEvaluation<'a> {
     pub pathway: Pathway,
     /// The determination.
     pub determination: Determination,
-    /// When not yet and dates alone decide: the first day it would be supported.
+    /// If not yet and only dates decide: the first day it would be supported.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub earliest_date: Option<NaiveDate>,
-    /// When not supported only because the day from which it would be lies beyond the twelve months: that day.
+    /// If not supported only because it would first be supported beyond the twelve months: that day.
     #[serde(skip)]
     pub too_late: Option<NaiveDate>,
     /// The injections of the current episode, oldest first.
     pub prior_injections: Vec<PriorInjection<'a>>,
-    /// Entries that may be injections of the joint and leave its history open, oldest first.
+    /// Entries that may be injections of the joint and make its history uncertain, oldest first.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub possible_injections: Vec<PossibleInjection<'a>>,
     /// The pathway's criteria, in the policy's order.
     pub criteria: Vec<Criterion<'a>>,
 }
 
-/// A resource with the words for it.
+/// A resource with its display text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Named<'a> {
     /// `Condition/c1`
@@ -307,12 +307,12 @@ pub struct Named<'a> {
     pub words: String,
 }
 
-/// Another procedure of the same visit.
+/// Another procedure at the same visit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SecondProcedure<'a> {
     /// The order for it.
     pub order: Named<'a>,
-    /// Whether this card is the one to offer its removal: of two in-scope orders only the earlier one's is.
+    /// Whether this order's card offers to remove it. Of two in-scope orders, only the earlier one's card does.
     pub is_ours_to_remove: bool,
 }
 
@@ -322,41 +322,41 @@ pub struct SecondProcedure<'a> {
 pub struct OrderEvaluation<'a> {
     /// `ServiceRequest/{id}`
     pub order: Reference<'a>,
-    /// Its place among the call's draft orders.
+    /// Its index among the call's draft orders.
     #[serde(skip)]
     pub position: usize,
     /// Injection or neurotomy.
     pub kind: OrderKind,
-    /// The day of service the policy was read for.
+    /// The day of service that the evaluation assumes.
     pub service_date: NaiveDate,
-    /// The most severe of its sites'.
+    /// The most severe determination of its sites.
     pub determination: Determination,
-    /// The latest of its sites', when every not-yet site has one.
+    /// The latest earliest date of its not-yet sites, if all of them have one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub earliest_date: Option<NaiveDate>,
-    /// When not supported only because of waits that end beyond the twelve months: the day the last one ends.
+    /// If not supported only because of waits that end beyond the twelve months: the day the last one ends.
     #[serde(skip)]
     pub too_late: Option<NaiveDate>,
-    /// When not yet and, by what is known today, supported from its earliest date on: that day, and the last one within a year.
+    /// If not yet, but supported from its earliest date on by today's facts: that day and the last such day within a year.
     #[serde(skip)]
     pub supported_from: Option<(NaiveDate, NaiveDate)>,
     /// Whether its diagnosis is listed.
     pub diagnosis: DiagnosisSupport,
-    /// A listed active Condition the order could name.
+    /// A listed active Condition that the order could name.
     #[serde(skip)]
     pub supporting_condition: Option<Named<'a>>,
-    /// The other order of the same visit, when there is one.
+    /// The other order for the same visit, if any.
     #[serde(skip)]
     pub second_procedure: Option<SecondProcedure<'a>>,
-    /// One for each joint.
+    /// One evaluation per joint.
     pub sites: Vec<SiteEvaluation<'a>>,
-    /// What else there is to know, the most urgent first.
+    /// Further notes, most urgent first.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<Note<'a>>,
-    /// Codes that are no longer billable on the service date.
+    /// Notes on codes that are not billable on the service date.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub coding_notes: Vec<String>,
-    /// Parameters that decided something.
+    /// The parameters that affected the result.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub assumptions: Vec<Assumption>,
 }
@@ -374,7 +374,7 @@ pub struct PolicyVersion {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Evaluation<'a> {
-    /// The policy and version it was read from.
+    /// The policy and version that decided.
     pub policy: PolicyVersion,
     /// The instant of evaluation.
     pub as_of: DateTime<Utc>,
@@ -382,7 +382,7 @@ pub struct Evaluation<'a> {
     pub patient: Reference<'a>,
     /// The in-scope orders, in the order of the call.
     pub orders: Vec<OrderEvaluation<'a>>,
-    /// The orders that got none, in the order of the call.
+    /// The orders without a determination, in the order of the call.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub passed_over: Vec<PassedOver<'a>>,
     /// The member's line of business.

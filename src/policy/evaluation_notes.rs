@@ -1,5 +1,5 @@
-//! What stands in an evaluation beside the criteria: notes, orders passed over, and parameters that decided something.
-//! Not here: when there is one ([`super::notes`], [`super::assumptions`]).
+//! The parts of an evaluation besides the criteria: notes, orders passed over, and assumptions.
+//! Not here: when they apply ([`super::notes`], [`super::assumptions`]).
 
 use serde::Serialize;
 
@@ -11,7 +11,7 @@ use super::evaluation::Reference;
 pub enum ParameterValue {
     /// Days, months or a count.
     Number(u32),
-    /// Whether something is so.
+    /// A yes-or-no choice.
     Flag(bool),
 }
 
@@ -24,21 +24,21 @@ impl std::fmt::Display for ParameterValue {
     }
 }
 
-/// What a note is about.
+/// The subject of a note, most urgent first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum NoteKind {
-    /// The order itself cannot be read.
+    /// The order cannot be parsed.
     OrderUnreadable,
     /// Body site and modifiers of the order name different sides.
     ContradictorySide,
     /// An active Condition that could explain the pain.
     AlternativeDiagnosis,
-    /// A form that is there and does not count.
+    /// A form on record that does not count.
     FormNotCounted,
-    /// Injections that lie too far back to belong to the episode, or to change anything.
+    /// Injections too far back to belong to the episode or to change the result.
     EarlierInjectionsSetAside,
-    /// What the last injection brought, where that was little.
+    /// Insufficient relief from the last injection.
     LastInjectionResponse,
     /// Therapy or medication that ended before the pain began.
     CourseBeforeOnset,
@@ -48,12 +48,12 @@ pub enum NoteKind {
     SijFusion,
 }
 
-/// Something beside the criteria that whoever decides should know.
+/// Information for the decision-maker, in addition to the criteria.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Note<'a> {
-    /// What it is about.
+    /// Its subject.
     pub kind: NoteKind,
-    /// What there is to say.
+    /// Its text.
     pub text: String,
     /// The resources it is about.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -64,15 +64,15 @@ pub struct Note<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum PassedOverReason {
-    /// The policy does not decide what it asks for.
+    /// The requested service is not in the policy's scope.
     NotInScope,
     /// It is revoked, completed or entered in error.
     Status,
-    /// It says what is not to be done.
+    /// It prohibits the service (`doNotPerform`).
     DoNotPerform,
-    /// It is one option among several.
+    /// It is one of several options (intent `option`).
     Option,
-    /// Another order of the call takes its place.
+    /// Another draft order replaces it.
     Replaced,
 }
 
@@ -98,23 +98,23 @@ impl PassedOverReason {
 pub struct PassedOver<'a> {
     /// `ServiceRequest/{id}`
     pub order: Reference<'a>,
-    /// Its place among the call's draft orders.
+    /// Its index among the call's draft orders.
     #[serde(skip)]
     pub position: usize,
-    /// Why.
+    /// Why it gets no determination.
     pub why: PassedOverReason,
     /// `system|code` of each coding.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub codes: Vec<String>,
 }
 
-/// A parameter that decided something the policy leaves open.
+/// A parameter that decided a point the policy leaves open.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Assumption {
     /// The parameter's name in `policy.toml`.
     pub parameter: &'static str,
     /// Its value.
     pub value: ParameterValue,
-    /// What it did.
+    /// Its effect.
     pub effect: String,
 }

@@ -1,5 +1,5 @@
-//! The facts the criteria speak of, each with the resource it comes from. [`crate::evidence`] makes them from FHIR JSON.
-//! Facts are not yet cut to any date: the cutoff belongs to an order, so the criteria apply it.
+//! The facts that the criteria use, each with its source resource. [`crate::evidence`] builds them from FHIR JSON.
+//! Facts are not filtered by date: the cutoff depends on the order, so the criteria apply it.
 //! Not here: the documentation form's answers; see [`super::form`].
 
 use std::borrow::Cow;
@@ -15,19 +15,19 @@ use super::value_sets::Membership;
 /// Everything known about one patient and the orders of one call.
 #[derive(Debug, Default)]
 pub struct Facts<'a> {
-    /// Every `ServiceRequest` among the call's orders that can be read, in the order of the call.
+    /// The call's readable draft `ServiceRequest`s, in the order of the call.
     pub orders: Vec<Order<'a>>,
-    /// Those that cannot be read and are not known not to stand.
+    /// The unreadable ones, unless known to request no service.
     pub unreadable_orders: Vec<UnreadableOrder<'a>>,
-    /// How many orders the call names that could not be had.
+    /// The number of orders that the call names but that were not available.
     pub orders_missing: usize,
-    /// Conditions that count (neither refuted nor entered in error) and that say something to the policy.
+    /// Conditions that count (neither refuted nor entered in error) and are relevant to the policy.
     pub conditions: Vec<Condition<'a>>,
     /// Whether the list of Conditions was available, so that absence from it means "none".
     pub conditions_available: bool,
-    /// How many Conditions could not be read.
+    /// The number of Conditions that could not be read.
     pub conditions_unreadable: usize,
-    /// SIJ injections, and Procedures that could be one.
+    /// SIJ injections, and Procedures that may be one.
     pub injections: Vec<ChartedInjection<'a>>,
     /// Whether the list of Procedures was available.
     pub procedures_available: bool,
@@ -43,21 +43,21 @@ pub struct Facts<'a> {
     pub findings: Vec<Finding<'a>>,
     /// Pain scores from 0 to 10 with a full date.
     pub pain_scores: Vec<PainScore<'a>>,
-    /// Documentation forms that are finished, of any date.
+    /// Finished documentation forms of any date.
     pub forms: Vec<Form<'a>>,
-    /// Documentation forms that do not count, whatever the day.
+    /// Documentation forms that do not count, regardless of the day.
     pub other_forms: Vec<UncountedForm<'a>>,
-    /// Active orders in the record, beside the call's.
+    /// Active orders in the record, apart from the call's.
     pub active_orders: Vec<ActiveOrder<'a>>,
     /// Fusions of the sacroiliac joint on record.
     pub fusions: Vec<Named<'a>>,
     /// The member's line of business.
     pub plan: Plan,
-    /// The lists that did not come whole, by their names in an evaluation's `sources`, each with the reason.
+    /// The missing or incomplete lists, by their names in an evaluation's `sources`, each with the reason.
     pub unavailable: Vec<(&'static str, &'static str)>,
 }
 
-/// A code with the words to show for it.
+/// A code with its display text.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Label<'a> {
     /// The code as charted.
@@ -67,7 +67,7 @@ pub struct Label<'a> {
 }
 
 impl Label<'_> {
-    /// The words alone, where there are any: a drug's number says nothing to a reader.
+    /// The label without its code, if it has a display: a drug's code number means nothing to a reader.
     #[must_use]
     pub fn by_name(self) -> Self {
         if self.display.is_some() { Self { code: Cow::Borrowed(""), ..self } } else { self }
@@ -99,7 +99,7 @@ pub enum Side {
 }
 
 impl Side {
-    /// What two sides named by one resource amount to: two different single sides make both.
+    /// Combines two sides that one resource names: left and right make both.
     #[must_use]
     pub fn joined(self, other: Self) -> Self {
         match (self, other) {
@@ -109,13 +109,13 @@ impl Side {
         }
     }
 
-    /// The side that a word names: `left`, `right` or `both`.
+    /// Parses `left`, `right` or `both`.
     #[must_use]
     pub fn from_word(word: &str) -> Option<Self> {
         [Self::Left, Self::Right, Self::Both].into_iter().find(|side| side.word() == Some(word))
     }
 
-    /// The word for it, if it is one.
+    /// The word for the side, if it is specified.
     #[must_use]
     pub fn word(self) -> Option<&'static str> {
         match self {
@@ -126,54 +126,54 @@ impl Side {
         }
     }
 
-    /// Whether two sides can speak of one joint.
+    /// Whether two sides can refer to the same joint.
     #[must_use]
     pub fn compatible(self, other: Self) -> bool {
         !matches!((self, other), (Self::Left, Self::Right) | (Self::Right, Self::Left))
     }
 }
 
-/// A Condition in some value set of the policy, or with a word that the policy asks about.
+/// A Condition in a value set of the policy, or with a word that the policy looks for.
 #[derive(Debug)]
 pub struct Condition<'a> {
     /// `Condition/{id}`.
     pub reference: Reference<'a>,
-    /// The value sets its code is in.
+    /// The value sets that contain its code.
     pub sets: Membership,
     /// Its code.
     pub label: Label<'a>,
-    /// Whether its status says that it is active.
+    /// Whether its status is active.
     pub is_active: bool,
-    /// Whether it is the diagnosis of a visit alone.
+    /// Whether it is only an encounter diagnosis.
     pub is_encounter_diagnosis: bool,
     /// When it began.
     pub onset: Option<DateInterval>,
-    /// The day it was recorded, as an onset: not later than birth, it is none.
+    /// The recorded date used as an onset; `None` if it is not after birth.
     pub recorded_onset: Option<DateInterval>,
     /// The day it was recorded.
     pub recorded: Option<DateInterval>,
-    /// Whether it has a disc or facet word and no coding in ICD-10-CM or SNOMED CT.
+    /// Whether it has a disc or facet word and no ICD-10-CM or SNOMED CT coding.
     pub has_unclassified_words: bool,
 }
 
-/// Why a Procedure could be an injection of the joint, and cannot be told.
+/// Why it is uncertain whether a Procedure is an injection of the joint.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum InjectionDoubt {
-    /// Nothing of its code can be read.
+    /// It has no readable code.
     NoCode,
-    /// Its words say so, and no code.
+    /// Its text indicates an injection, but no code does.
     Words,
-    /// Its status is another than completed.
+    /// Its status is not `completed`.
     Status(String),
     /// It has no status.
     NoStatus,
     /// It has no date.
     NoDate,
-    /// It cannot be read whole.
+    /// It cannot be read completely.
     Unreadable,
 }
 
-/// An SIJ injection in the chart, or what could be one.
+/// A definite or possible SIJ injection in the chart.
 #[derive(Debug)]
 pub struct ChartedInjection<'a> {
     /// `Procedure/{id}`.
@@ -182,11 +182,11 @@ pub struct ChartedInjection<'a> {
     pub label: Label<'a>,
     /// The side it names.
     pub side: Side,
-    /// Which line of the injection it is.
+    /// Whether it is the professional or the facility part of the injection.
     pub billing: Option<BillingLine>,
-    /// When it was done; `None` when the chart does not say.
+    /// When it was performed; `None` if the chart does not say.
     pub performed: Option<DateInterval>,
-    /// Why it is not known to be one.
+    /// Why it is only a possible injection.
     pub doubt: Option<InjectionDoubt>,
 }
 
@@ -201,29 +201,29 @@ pub struct PainProcedure<'a> {
     pub side: Side,
     /// Whether it is an injection of the sacroiliac joint.
     pub is_injection: bool,
-    /// Which line of an injection it is.
+    /// Whether it is the professional or the facility part of an injection.
     pub billing: Option<BillingLine>,
-    /// The day it was done.
+    /// The day it was performed.
     pub performed: NaiveDate,
 }
 
-/// The days something lasted, if full dates prove it.
+/// The days of a treatment, if full dates prove them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Span {
     /// From the first to the last day.
     Days(NaiveDate, NaiveDate),
-    /// From the first day, and still going on.
+    /// From the first day, and ongoing.
     Since(NaiveDate),
-    /// A needed date is missing or partial.
+    /// A required date is missing or partial.
     Unproven,
 }
 
-/// A completed therapy session or period.
+/// A completed therapy session or period of therapy.
 #[derive(Debug)]
 pub struct Therapy<'a> {
     /// `Procedure/{id}`.
     pub reference: Reference<'a>,
-    /// The value sets its code is in.
+    /// The value sets that contain its code.
     pub sets: Membership,
     /// Its code.
     pub label: Label<'a>,
@@ -240,7 +240,7 @@ pub struct NsaidUse<'a> {
     pub label: Label<'a>,
     /// The days it covers.
     pub span: Span,
-    /// From a prescription rather than a statement that it was taken.
+    /// Whether it comes from a prescription rather than a statement that it was taken.
     pub prescribed: bool,
 }
 
@@ -260,7 +260,7 @@ pub struct Allergy<'a> {
 pub enum Examination {
     /// Tenderness over the joint on palpation.
     Tenderness,
-    /// A provocation test, by its place in [`super::form::PROVOCATION_TESTS`].
+    /// A provocation test, by its index in [`super::form::PROVOCATION_TESTS`].
     Provocation(usize),
 }
 
@@ -273,9 +273,9 @@ pub struct Finding<'a> {
     pub examination: Examination,
     /// Whether it was positive.
     pub positive: bool,
-    /// When.
+    /// When it was made.
     pub date: Option<DateInterval>,
-    /// The instant, where time and zone are written.
+    /// The instant, if time and zone are written.
     pub instant: Option<DateTime<Utc>>,
     /// The side it names.
     pub side: Side,

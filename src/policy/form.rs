@@ -1,4 +1,4 @@
-//! The documentation form `sij-injection-documentation`: its questions by linkId, and the answers of one response.
+//! The documentation form `sij-injection-documentation`: its questions by linkId, and the answers of a response.
 //! Not here: its wording (`questionnaire.json`) and reading a QuestionnaireResponse ([`crate::evidence`]).
 
 use std::cmp::{Ordering, Reverse};
@@ -20,7 +20,7 @@ pub const PROVOCATION_TESTS: [Question; 5] =
 
 macro_rules! questions {
     ($($variant:ident = $link_id:literal,)*) => {
-        /// A question of the form, named by its linkId.
+        /// A question of the form, identified by its linkId.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum Question {
             $(#[doc = concat!("`", $link_id, "`")] $variant,)*
@@ -38,7 +38,7 @@ macro_rules! questions {
                 }
             }
 
-            /// The question of a linkId.
+            /// The question with a linkId.
             #[must_use]
             pub fn from_link_id(link_id: &str) -> Option<Self> {
                 match link_id {
@@ -82,13 +82,13 @@ questions! {
 }
 
 impl Question {
-    /// The linkId under which version 1 of the form asked the question, where that was another.
+    /// The question's linkId in version 1 of the form, if it was different.
     #[must_use]
     pub fn version_1_link_id(self) -> Option<&'static str> {
         (self == Self::AdlsLimitedSince).then_some("pain-onset-date")
     }
 
-    /// The question that its answer says something about, and that is asked with it.
+    /// A related question that is asked together with this one.
     #[must_use]
     pub fn companion(self) -> Option<Self> {
         match self {
@@ -121,20 +121,20 @@ pub enum TestAnswer {
 pub struct Form<'a> {
     /// `QuestionnaireResponse/{id}`.
     pub reference: Reference<'a>,
-    /// The instant it was authored, where time and zone are written.
+    /// The instant it was authored, if time and zone are written.
     pub instant: Option<DateTime<Utc>>,
     /// The day it was authored, as written.
     pub authored_on: NaiveDate,
     /// Whether it answers version 1 of the form, which did not ask which joint was examined.
     pub is_version_1: bool,
-    /// What it says.
+    /// Its answers.
     pub answers: Answers,
 }
 
 impl Form<'_> {
-    /// Which of two forms is newer: by day, then by instant where both have one, then by id.
+    /// Compares two forms by day, then by instant if both have one, then by id.
     ///
-    /// Of three forms each can be newer than the next where one has no instant. [`sort_newest_first`] has an order for any number.
+    /// This is not transitive if some forms have no instant. `sort_newest_first` gives a total order.
     #[must_use]
     pub fn cmp_age(&self, other: &Self) -> Ordering {
         let by_instant = self.instant.zip(other.instant).map_or(Ordering::Equal, |(own, other)| own.cmp(&other));
@@ -142,8 +142,8 @@ impl Form<'_> {
     }
 }
 
-/// Sorts whatever comes from forms, the newest form first: as [`Form::cmp_age`], and on a day on which a form has no instant by id
-/// alone. What comes from one form stays in its order.
+/// Sorts items by their form, newest first, as [`Form::cmp_age`] does. If a form of a day has no instant, forms of that day sort
+/// only by id. The sort is stable: items of one form keep their order.
 pub(crate) fn sort_newest_first<'f, 'a: 'f, T>(items: &mut [T], form: impl Fn(&T) -> &'f Form<'a>) {
     let without_instant = |item: &T| form(item).instant.is_none().then_some(form(item).authored_on);
     let untimed: HashSet<NaiveDate> = items.iter().filter_map(without_instant).collect();
@@ -154,32 +154,32 @@ pub(crate) fn sort_newest_first<'f, 'a: 'f, T>(items: &mut [T], form: impl Fn(&T
     });
 }
 
-/// Why a form that is there does not count.
+/// Why a form on record does not count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum FormProblem {
-    /// It answers another questionnaire's URL, with questions of the form.
+    /// It names another questionnaire's URL, but answers questions of the form.
     OtherQuestionnaire,
     /// It is not finished.
     NotFinished,
-    /// It does not say on which day it was authored.
+    /// It does not state the day it was authored.
     NoDate,
 }
 
-/// A response with answers to the form that does not count.
+/// A response that answers the form but does not count.
 #[derive(Clone, Debug)]
 pub struct UncountedForm<'a> {
     /// `QuestionnaireResponse/{id}`.
     pub reference: Reference<'a>,
-    /// Why.
+    /// Why it does not count.
     pub problem: FormProblem,
 }
 
-/// The answers of one response; an answer of the wrong type is as if absent.
+/// The answers of one response; an answer of the wrong type counts as absent.
 #[derive(Debug, Default, PartialEq)]
 pub struct Answers {
     /// `examined-side`
     pub examined_side: Option<Side>,
-    /// `adls-limited-since`; of version 1 `pain-onset-date`
+    /// `adls-limited-since`; in version 1 `pain-onset-date`
     pub adls_limited_since: Option<DateInterval>,
     /// `pain-interferes-adls`
     pub pain_interferes_adls: Option<bool>,
@@ -213,7 +213,7 @@ pub struct Answers {
     pub adjunct_noninvasive_treatment: Option<bool>,
     /// `definitive-therapy-not-available`
     pub definitive_therapy_not_available: Option<bool>,
-    /// `definitive-therapy-reason`: not judged, shown to the reviewer
+    /// `definitive-therapy-reason`: not evaluated, only shown to the reviewer
     pub definitive_therapy_reason: Option<String>,
 }
 

@@ -1,6 +1,6 @@
-//! The injection history of a joint: charted Procedures and the form's prior injections
-//! as acts, each once; which of them were done at the joint, which may have been, and which make the current episode.
-//! Not here: what an injection did ([`super::response`]).
+//! The injection history of a joint: merges charted Procedures and the form's prior injections into distinct injections,
+//! and determines which were at the joint, which may have been, and which make up the current episode.
+//! Not here: the response to an injection ([`super::response`]).
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -14,42 +14,42 @@ use super::form::{Form, PriorInjection, sort_newest_first};
 use super::order_facts::BillingLine;
 use super::verdict::Verdict;
 
-/// An answer of a form on an earlier injection, with the date of the injection that it belongs to.
+/// A form's answer about an earlier injection.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct HistoryAnswer<'e, 'a> {
     pub form: &'e Form<'a>,
     pub answer: &'e PriorInjection,
-    /// Its place in the form.
+    /// Its index among the form's prior injections.
     place: usize,
 }
 
-/// An act of the history: an injection, or what may be one.
+/// A definite or possible injection of the history.
 #[derive(Clone, Debug)]
 pub(crate) struct Injection<'e, 'a> {
-    /// When it was done; a missing date is any day up to the cutoff.
+    /// When it was performed; a missing date can be any day up to the cutoff.
     pub when: DateInterval,
-    /// Whether the date was recorded at all.
+    /// Whether a date was recorded.
     pub is_dated: bool,
     pub side: Side,
     pub billing: Option<BillingLine>,
     pub source: InjectionSource,
     pub reference: Reference<'a>,
     pub label: Option<&'e Label<'a>>,
-    /// Why it is only a possible one; `None` for an injection.
+    /// Why it is only a possible injection; `None` for a definite one.
     pub doubt: Option<InjectionDoubt>,
-    /// The dates of the records that it is made of.
+    /// The dates of the records merged into it.
     dates: Vec<DateInterval>,
-    /// The form's answers that belong to it, the newest form's first.
+    /// The forms' answers that belong to it, newest form first.
     pub answers: Vec<HistoryAnswer<'e, 'a>>,
 }
 
 impl Injection<'_, '_> {
-    /// The date as written, if one was.
+    /// The date as written, if recorded.
     pub(crate) fn date(&self) -> Option<String> {
         self.is_dated.then(|| self.when.to_string())
     }
 
-    /// The days of the records that it is made of, where they differ.
+    /// The dates of the merged records, if they differ.
     pub(crate) fn joined_days(&self) -> Option<&[DateInterval]> {
         (self.dates.len() > 1).then_some(self.dates.as_slice())
     }
@@ -58,20 +58,20 @@ impl Injection<'_, '_> {
         self.doubt.is_some()
     }
 
-    /// Puts the newest form's answers first, and those of one form in its order.
+    /// Sorts the answers by form, newest first, then by their order in the form.
     fn sort_answers(&mut self) {
         self.answers.sort_by_key(|answer| answer.place);
         sort_newest_first(&mut self.answers, |answer| answer.form);
     }
 }
 
-/// The acts of an order's history, whatever the joint.
+/// The definite and possible injections of an order's history, for all joints.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Acts<'e, 'a> {
-    /// Those with a date, in order.
+    /// Those with a date, sorted.
     dated: Vec<Injection<'e, 'a>>,
     undated: Vec<Injection<'e, 'a>>,
-    /// The form's answers without a date.
+    /// The forms' answers without a date.
     undated_answers: Vec<HistoryAnswer<'e, 'a>>,
 }
 
@@ -82,14 +82,14 @@ pub(crate) struct History<'e, 'a> {
     pub episode: Vec<Injection<'e, 'a>>,
     /// The episodes before it, oldest first.
     pub earlier: Vec<Vec<Injection<'e, 'a>>>,
-    /// What may be an injection of the joint, and leaves its history open.
+    /// Possible injections of the joint that make its history uncertain.
     pub open: Vec<Injection<'e, 'a>>,
-    /// What may be one, and lies too far from everything else to change anything.
+    /// Possible injections too far from all other entries to change the result.
     pub set_aside: Vec<Injection<'e, 'a>>,
 }
 
 impl Site {
-    /// Whether something done on `side` was done at this joint.
+    /// Whether a procedure on `side` was at this joint.
     pub(crate) fn membership(self, side: Side) -> Verdict {
         match (self, side) {
             (_, Side::Both) | (Self::Left, Side::Left) | (Self::Right, Side::Right) => Verdict::Met,
@@ -108,7 +108,7 @@ impl Site {
     }
 }
 
-/// The acts that charted Procedures and the form's answers come to, up to the order's cutoff.
+/// Builds the history from the charted Procedures and the forms' answers, up to the order's cutoff.
 pub(crate) fn acts<'e, 'a>(case: &OrderCase<'e, 'a>) -> Acts<'e, 'a> {
     let mut records = Records::new(case);
     let mut attached: HashMap<DateInterval, Vec<HistoryAnswer<'e, 'a>>> = HashMap::new();
@@ -134,10 +134,10 @@ pub(crate) fn acts<'e, 'a>(case: &OrderCase<'e, 'a>) -> Acts<'e, 'a> {
     acts
 }
 
-/// The charted records, and those that answers make.
+/// The charted records and the records created from answers.
 struct Records<'e, 'a> {
     all: Vec<Injection<'e, 'a>>,
-    /// Places of the charted ones with a full date, not after the cutoff for those found by a partial date.
+    /// Indices of the charted records with a full date. A partial date finds only those up to the cutoff.
     by_day: BTreeMap<NaiveDate, Vec<usize>>,
     cutoff: NaiveDate,
 }
@@ -154,15 +154,15 @@ impl<'e, 'a> Records<'e, 'a> {
         Self { all, by_day, cutoff: case.dates.cutoff }
     }
 
-    /// Adds a record that an answer makes; its date.
+    /// Adds a record created from an answer and returns its date.
     fn add(&mut self, record: Injection<'e, 'a>) -> DateInterval {
         let date = record.when;
         self.all.push(record);
         date
     }
 
-    /// Gives the records of an answer's date the answer: a possible injection becomes one, a side that is not stated
-    /// becomes the answer's. The date of those records; `None` if there is none.
+    /// Applies an answer to the records of its date: a possible injection becomes definite, and an unspecified side becomes
+    /// the answer's. Returns the records' date, or `None` if no record matches.
     fn attach(&mut self, answer: &HistoryAnswer<'_, '_>, date: DateInterval) -> Option<DateInterval> {
         let side = answer.answer.side;
         let day = date.full().or_else(|| self.only_day(side, date))?;
@@ -178,7 +178,7 @@ impl<'e, 'a> Records<'e, 'a> {
         is_found.then_some(DateInterval::day(day))
     }
 
-    /// The only day within a partial date on which there is a record that can be of that side.
+    /// The only day within a partial date that has a record compatible with `side`.
     fn only_day(&self, side: Side, within: DateInterval) -> Option<NaiveDate> {
         let last = within.hi().min(self.cutoff);
         if within.lo() > last {
@@ -191,7 +191,7 @@ impl<'e, 'a> Records<'e, 'a> {
     }
 }
 
-/// The answers on earlier injections that are not void, the newest form's first and within a form in its order.
+/// The answers about earlier injections, newest form first, then in the form's order. Skips dates after the form's own.
 fn answers<'c, 'e, 'a>(case: &'c OrderCase<'e, 'a>) -> impl Iterator<Item = HistoryAnswer<'e, 'a>> + 'c {
     let of_form = |form: &&'e Form<'a>| {
         let form = *form;
@@ -218,7 +218,7 @@ fn charted<'e, 'a>(case: &OrderCase<'e, 'a>, injection: &'e ChartedInjection<'a>
     }
 }
 
-/// An answer that belongs to no Procedure is an injection itself.
+/// Creates an injection from an answer that matches no Procedure.
 fn made_by<'e, 'a>(case: &OrderCase<'e, 'a>, answer: &HistoryAnswer<'e, 'a>) -> Injection<'e, 'a> {
     let cutoff = case.dates.cutoff;
     let when = answer.answer.date.map_or_else(|| DateInterval::missing(cutoff), |date| date.up_to(cutoff));
@@ -236,7 +236,7 @@ fn made_by<'e, 'a>(case: &OrderCase<'e, 'a>, answer: &HistoryAnswer<'e, 'a>) -> 
     }
 }
 
-/// One act, one entry: records of one date that can be of one side, and the two bills of one injection, are the same act.
+/// Merges the records of one injection: same date and compatible sides, or its professional and facility records.
 fn one_entry_each<'e, 'a>(case: &OrderCase<'e, 'a>, mut records: Vec<Injection<'e, 'a>>) -> Vec<Injection<'e, 'a>> {
     records.retain(|record| record.when.lo() <= case.dates.cutoff);
     records.sort_by(|left, right| order_key(left).cmp(&order_key(right)));
@@ -248,19 +248,19 @@ fn one_entry_each<'e, 'a>(case: &OrderCase<'e, 'a>, mut records: Vec<Injection<'
             None => entries.push(record),
         }
     }
-    // A possible injection may have taken the later date of the injection that it turned out to be.
+    // A possible injection may have taken the later date of the definite injection merged into it.
     entries.sort_by(|left, right| order_key(left).cmp(&order_key(right)));
     entries
 }
 
-/// The first entry near a record for which `is_same` holds. Entries lie in order, so that only the last ones are near.
+/// The first entry near a record for which `is_same` holds. Entries are sorted, so only the last ones can be near.
 fn first_near<'n, 'e, 'a>(
     case: &OrderCase<'_, '_>,
     entries: &'n mut [Injection<'e, 'a>],
     record: &Injection<'_, '_>,
     is_same: impl Fn(&Injection<'e, 'a>) -> bool,
 ) -> Option<&'n mut Injection<'e, 'a>> {
-    // An entry may have taken the date of a later record of the same act, so look twice as far back.
+    // An entry may have taken the date of a later record of the same injection, so look twice as far back.
     let oldest = minus_days(record.when.lo(), case.policy.parameters.facility_record_days.saturating_mul(2));
     let near = entries.iter().rposition(|entry| entry.when.lo() < oldest).map_or(0, |place| place + 1);
     entries.get_mut(near..)?.iter_mut().find(|entry| is_same(entry))
@@ -271,7 +271,7 @@ fn order_key<'i, 'a>(record: &'i Injection<'_, 'a>) -> (DateInterval, bool, Side
     (record.when, record.is_possible(), record.side, record.billing.is_none(), record.billing, is_form, &record.reference)
 }
 
-/// Of one date, or the physician's and the facility's line within the days by which they may differ.
+/// Whether two records have the same date, or are a professional and a facility record at most `facility_record_days` apart.
 fn is_one_act(case: &OrderCase<'_, '_>, earlier: &Injection<'_, '_>, later: &Injection<'_, '_>) -> bool {
     if earlier.when == later.when {
         return true;
@@ -328,13 +328,13 @@ pub(crate) fn history<'e, 'a>(case: &OrderCase<'e, 'a>, acts: &Acts<'e, 'a>, sit
     History { open, set_aside, ..history }
 }
 
-/// An answer without a date speaks of the only injection of the episode, if its form was authored after that.
+/// Whether an undated answer describes the episode's only injection: sides match, and the form is not older than it.
 fn belongs_to_only(answer: &HistoryAnswer<'_, '_>, only: &Injection<'_, '_>, site: Site) -> bool {
     let answered = answer.answer.side;
     answered.compatible(only.side) && answered.compatible(site.side()) && only.when.lo() <= answer.form.authored_on
 }
 
-/// Parts the injections where a whole gap lies between two; an episode that is itself too long ago is over.
+/// Splits the injections into episodes at gaps of `episode_gap_months`. The last one is over if such a gap follows it.
 fn cut_to_episode<'e, 'a>(case: &OrderCase<'e, 'a>, injections: Vec<Injection<'e, 'a>>) -> History<'e, 'a> {
     let gap = case.policy.parameters.episode_gap_months;
     let is_over = |last: &Injection<'_, '_>| plus_months(last.when.hi(), gap) <= case.dates.service;
@@ -351,7 +351,7 @@ fn cut_to_episode<'e, 'a>(case: &OrderCase<'e, 'a>, injections: Vec<Injection<'e
     History { episode, earlier: episodes, ..History::default() }
 }
 
-/// Parts what is a whole gap from every other entry, and from the service, from what leaves the history open.
+/// Splits off the possible injections that are a full gap away from every other entry and from the service.
 fn set_aside<'e, 'a>(
     case: &OrderCase<'e, 'a>,
     history: &History<'e, 'a>,
@@ -363,7 +363,7 @@ fn set_aside<'e, 'a>(
     let mut dates: Vec<DateInterval> = known.chain(possible.iter().filter(|act| act.is_dated).map(|act| act.when)).collect();
     dates.sort_unstable();
     let is_far = |act: &Injection<'_, '_>| {
-        // Nothing that begins earlier than this can reach to within the gap: a partial date is a year at most.
+        // No date that begins earlier can end within the gap, because a partial date spans at most a year.
         let oldest = minus_months(act.when.lo(), gap.saturating_add(13));
         let from = dates.partition_point(|date| date.lo() < oldest);
         let mut near = dates.iter().skip(from).take_while(|date| date.lo() < plus_months(act.when.hi(), gap));

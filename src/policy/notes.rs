@@ -1,4 +1,4 @@
-//! What else whoever decides should know, beside the criteria.
+//! Further information for the decision-maker, in addition to the criteria.
 
 use super::case::{OrderCase, SiteCase};
 use super::criteria::{active_in, earliest_onset, nsaid_courses, therapy_courses};
@@ -14,10 +14,10 @@ use super::response::{best_relief, stated_relief};
 use super::treatment_course::{TreatmentCourse, longest};
 use super::value_sets::ValueSet;
 
-/// More than anybody reads of one kind.
+/// The maximum number of items that a note names.
 const MAX_NAMED: usize = 5;
 
-/// The notes of an order: those of its joints, and those of the whole, the most urgent first.
+/// The notes of an order and of its joints, most urgent first.
 pub(crate) fn notes<'a>(case: &OrderCase<'_, 'a>, kind: OrderKind, of_sites: Vec<Note<'a>>, is_open: bool) -> Vec<Note<'a>> {
     let mut notes = of_sites;
     notes.extend(contradictory_side(case));
@@ -53,8 +53,8 @@ fn alternative_diagnoses<'a>(case: &OrderCase<'_, 'a>) -> Option<Note<'a>> {
     })
 }
 
-/// The forms that do not count, each with the reason. Of those of another time, the newest is of interest where it could have answered
-/// something: where no form counts, or a criterion is open.
+/// The forms that do not count, each with the reason. Of the outdated or future-dated forms, only the newest is included, and only
+/// if it could have helped: no form counts, or a criterion is unknown.
 fn forms_not_counted<'a>(case: &OrderCase<'_, 'a>, is_open: bool) -> Vec<Note<'a>> {
     let note = |text, reference: &Reference<'a>| Note { kind: NoteKind::FormNotCounted, text, resources: vec![reference.clone()] };
     let others = case.facts.other_forms.iter().take(MAX_NAMED).map(|form| {
@@ -108,7 +108,7 @@ fn earlier_injections<'a>(case: &SiteCase<'_, 'a>) -> Option<Note<'a>> {
     })
 }
 
-/// What the last injection brought, where that was less than half the pain.
+/// The relief from the last injection, if it was less than half of the pain.
 fn last_response<'a>(case: &SiteCase<'_, 'a>) -> Option<Note<'a>> {
     let place = case.injections.len().checked_sub(1)?;
     let last = case.injections.get(place)?;
@@ -118,7 +118,7 @@ fn last_response<'a>(case: &SiteCase<'_, 'a>) -> Option<Note<'a>> {
     Some(Note { kind: NoteKind::LastInjectionResponse, text, resources: vec![last.reference.clone()] })
 }
 
-/// A course of therapy or medication that was over before the pain began treated something else.
+/// A course of therapy or medication that ended before the pain began, and so treated something else.
 fn course_before_onset<'a>(case: &SiteCase<'_, 'a>) -> Option<Note<'a>> {
     let stated = case.answered(|answers| answers.adls_limited_since).map(|answer| answer.value);
     let onset: DateInterval = stated.or_else(|| earliest_onset(case).map(|(onset, _)| onset))?;

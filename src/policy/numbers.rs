@@ -1,5 +1,5 @@
-//! The policy's numbers in its texts: `{exercise_therapy_weeks}` stands for that threshold, so that a text never says
-//! another number than the one that decides.
+//! Substitutes the policy's numbers in its texts: `{exercise_therapy_weeks}` becomes that threshold, so that a text
+//! always states the number that decides.
 
 use serde_json::{Map, Value};
 
@@ -16,7 +16,7 @@ impl Numbers {
         Self(members.flatten().collect())
     }
 
-    /// A text with the numbers it names filled in; other names in braces are left as they are.
+    /// Substitutes the numbers that a text names; other names in braces stay unchanged.
     pub(crate) fn fill(&self, text: &str) -> String {
         self.0.iter().fold(text.to_owned(), |text, (name, value)| {
             let place = format!("{{{name}}}");

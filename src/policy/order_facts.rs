@@ -1,5 +1,5 @@
-//! The facts of orders: those of the call, and the active ones of the record.
-//! Not here: the facts of the chart ([`super::facts`]).
+//! Facts about orders: the call's draft orders and the record's active orders.
+//! Not here: facts from the rest of the chart ([`super::facts`]).
 
 use chrono::NaiveDate;
 
@@ -8,30 +8,30 @@ use super::evaluation::{OrderKind, Reference};
 use super::facts::{Label, Side};
 use super::value_sets::Membership;
 
-/// The days on which an order may be carried out.
+/// The days on which an order may be performed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ServiceWindow {
     /// The first day.
     pub first: NaiveDate,
-    /// The last day; `None` for an open end.
+    /// The last day; `None` if open-ended.
     pub last: Option<NaiveDate>,
 }
 
 impl ServiceWindow {
-    /// The day of the window that is nearest to a day.
+    /// The day of the window that is nearest to `day`.
     #[must_use]
     pub fn nearest_to(self, day: NaiveDate) -> NaiveDate {
         let latest = self.last.map_or(day, |last| day.min(last));
         latest.max(self.first)
     }
 
-    /// Whether a day lies in it.
+    /// Whether the window contains `day`.
     #[must_use]
     pub fn holds(self, day: NaiveDate) -> bool {
         self.first <= day && self.last.is_none_or(|last| day <= last)
     }
 
-    /// Whether it is that one day.
+    /// Whether the window is exactly `day`.
     #[must_use]
     pub fn is_day(self, day: NaiveDate) -> bool {
         self.first == day && self.last == Some(day)
@@ -44,22 +44,22 @@ impl From<DateInterval> for ServiceWindow {
     }
 }
 
-/// Whether an order of the call asks for anything.
+/// Whether a draft order requests a service, and if not, why.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Standing {
-    /// It does.
+    /// It requests a service.
     Stands,
     /// It is revoked, completed or entered in error.
     Ended,
-    /// It says what is not to be done.
+    /// It prohibits the service (`doNotPerform`).
     DoNotPerform,
-    /// It is one option among several.
+    /// It is one of several options (intent `option`).
     Option,
-    /// Another order of the call takes its place.
+    /// Another draft order replaces it.
     Replaced,
 }
 
-/// Which line of one injection a code is: each is billed for the same act.
+/// Whether a code bills the professional or the facility part of an injection. Both bill the same injection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum BillingLine {
     /// The physician's (CPT 27096).
@@ -68,31 +68,31 @@ pub enum BillingLine {
     Facility,
 }
 
-/// What is said of who performs an order.
+/// What an order states about its performer.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Performer {
-    /// Whether one of its codes is of a physician.
+    /// Whether one of the performer's codes is a physician's.
     pub is_physician: bool,
-    /// The first code of somebody who is none, in words.
+    /// The display of the first code that is not a physician's.
     pub non_physician: Option<String>,
 }
 
-/// One `ServiceRequest` among the call's orders.
+/// A draft `ServiceRequest` of the call.
 #[derive(Debug)]
 pub struct Order<'a> {
     /// `ServiceRequest/{id}`.
     pub reference: Reference<'a>,
-    /// Its place among the call's draft orders.
+    /// Its index among the call's draft orders.
     pub position: usize,
-    /// Whether it asks for anything.
+    /// Whether it requests a service.
     pub standing: Standing,
-    /// What it asks for, as far as the policy decides it.
+    /// The requested procedure, if it is in the policy's scope.
     pub kind: Option<OrderKind>,
-    /// The value sets its code is in.
+    /// The value sets that contain its code.
     pub sets: Membership,
-    /// Which line of an injection it is.
+    /// Whether it is the professional or the facility part of an injection.
     pub billing: Option<BillingLine>,
-    /// What it asks for, in words.
+    /// The requested service, as code and display.
     pub label: Label<'a>,
     /// `system|code` of each coding.
     pub codes: Vec<String>,
@@ -100,30 +100,30 @@ pub struct Order<'a> {
     pub side: Side,
     /// Whether its body site and its modifiers name different sides.
     pub has_contradictory_side: bool,
-    /// When the service is due; `None` where it does not say.
+    /// When the service is due; `None` if not stated.
     pub window: Option<ServiceWindow>,
-    /// Every coding of its reasons, its own and of the Conditions it refers to.
+    /// Every coding of its reason codes and of the Conditions it references as reasons.
     pub reasons: Vec<Reason<'a>>,
-    /// A reason without a coding in ICD-10-CM or SNOMED CT that has a disc or facet word.
+    /// A reason without an ICD-10-CM or SNOMED CT coding that contains a disc or facet word.
     pub unclassified_reason: Option<String>,
-    /// Whether a Condition it names as its reason was looked for and could not be had.
+    /// Whether a Condition that it references as a reason could not be fetched.
     pub has_unread_reason: bool,
-    /// Whether it says itself that it is for another region.
+    /// Whether the order itself states another body region or reason.
     pub is_elsewhere: bool,
-    /// Who performs it.
+    /// Its performer.
     pub performer: Performer,
 }
 
-/// A draft order that cannot be read.
+/// A draft order that cannot be parsed.
 #[derive(Debug)]
 pub struct UnreadableOrder<'a> {
     /// `ServiceRequest/{id}`.
     pub reference: Reference<'a>,
-    /// Its place among the call's draft orders.
+    /// Its index among the call's draft orders.
     pub position: usize,
-    /// What it asks for by a code that stands somewhere in it; `None` without one.
+    /// The procedure that a code anywhere in the order indicates; `None` without such a code.
     pub kind: Option<OrderKind>,
-    /// When the service is due, as far as that can be read.
+    /// When the service is due, if readable.
     pub window: Option<ServiceWindow>,
     /// What is wrong with it.
     pub problem: String,
@@ -132,11 +132,11 @@ pub struct UnreadableOrder<'a> {
 /// One coded reason of an order.
 #[derive(Debug)]
 pub struct Reason<'a> {
-    /// The value sets the code is in.
+    /// The value sets that contain the code.
     pub sets: Membership,
-    /// The code and its words.
+    /// The code and its display.
     pub label: Label<'a>,
-    /// Whether it is a code of ICD-10-CM.
+    /// Whether it is an ICD-10-CM code.
     pub is_icd10cm: bool,
 }
 
@@ -147,18 +147,18 @@ pub struct ActiveOrder<'a> {
     pub reference: Reference<'a>,
     /// Its code.
     pub label: Label<'a>,
-    /// The value sets its code is in.
+    /// The value sets that contain its code.
     pub sets: Membership,
-    /// What it asks for, as far as the policy decides it.
+    /// The requested procedure, if it is in the policy's scope.
     pub kind: Option<OrderKind>,
-    /// Which line of an injection it is.
+    /// Whether it is the professional or the facility part of an injection.
     pub billing: Option<BillingLine>,
     /// The side it names.
     pub side: Side,
-    /// When the service is due; `None` where it does not say.
+    /// When the service is due; `None` if not stated.
     pub window: Option<ServiceWindow>,
     /// The day it was written.
     pub authored: Option<DateInterval>,
-    /// Whether it says itself that it is for another region.
+    /// Whether the order itself states another body region or reason.
     pub is_elsewhere: bool,
 }

@@ -1,5 +1,5 @@
-//! What a card, the page and the text form all say of an order: its name, what it is judged as, what comes next.
-//! Not here: how either is laid out ([`crate::cds_hooks`], [`crate::app`]).
+//! The order texts that cards, the page and the text form share: its name, the indication it is judged under, the next step.
+//! Not here: the layout of these outputs ([`crate::cds_hooks`], [`crate::app`]).
 
 use std::fmt::Display;
 
@@ -17,28 +17,28 @@ use super::phrases::{CardText, Phrase};
 use super::prose::{each_once, shortened};
 use super::verdict::Verdict;
 
-/// More entries than a text names.
+/// The maximum number of entries that a text lists.
 const MAX_ENTRIES: usize = 3;
 
-/// Longer words of an entry are cut: it is found by its date.
+/// Longer entry labels are truncated; the date identifies the entry.
 const MAX_ENTRY_CHARS: usize = 70;
 
-/// An order with the policy version it was decided by.
+/// An order with the policy version that decided it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct OrderWords<'p, 'e, 'a> {
     pub policy: &'p Policy,
     pub order: &'e OrderEvaluation<'a>,
-    /// Whether the call has other orders it could be taken for, so that its date must be said.
+    /// Whether the call has similar orders, so that texts must state this one's date.
     pub is_one_of_several: bool,
 }
 
 impl<'p> OrderWords<'p, '_, '_> {
-    /// A text of the policy's cards.
+    /// Fills in a card text of the policy.
     pub(crate) fn say(&self, text: CardText, arguments: &[&dyn Display]) -> String {
         self.policy.wording.card(text, arguments)
     }
 
-    /// What a joint is called.
+    /// The joint's name.
     pub(crate) fn site(&self, site: Site) -> String {
         let text = match site {
             Site::Left => CardText::SiteLeft,
@@ -48,7 +48,7 @@ impl<'p> OrderWords<'p, '_, '_> {
         self.say(text, &[])
     }
 
-    /// The indication that applies, with its section.
+    /// The indication that applies, with its policy section.
     pub(crate) fn pathway(&self, pathway: Pathway) -> String {
         let text = match pathway {
             Pathway::FirstDiagnostic => CardText::PathwayFirstDiagnostic,
@@ -66,7 +66,7 @@ impl<'p> OrderWords<'p, '_, '_> {
         self.determination(site.determination, site.earliest_date)
     }
 
-    /// A determination in a few words, with the day from which it would be supported where there is one.
+    /// A determination in a few words, with the first day on which it would be supported, if known.
     pub(crate) fn determination(&self, determination: Determination, earliest_date: Option<NaiveDate>) -> String {
         let text = match (determination, earliest_date) {
             (Determination::NotYet, Some(date)) => return self.say(CardText::NotYetFrom, &[&date]),
@@ -80,7 +80,7 @@ impl<'p> OrderWords<'p, '_, '_> {
         self.say(text, &[])
     }
 
-    /// What an earlier injection did.
+    /// The relief from an earlier injection.
     pub(crate) fn improved(&self, injection: &PriorInjection<'_>) -> String {
         let text = match injection.improved {
             Verdict::Met => CardText::ImprovedYes,
@@ -90,7 +90,7 @@ impl<'p> OrderWords<'p, '_, '_> {
         self.say(text, &[])
     }
 
-    /// Whether that lasted. What brought no relief did not last, and what is not on record need not be said twice.
+    /// Whether the relief lasted. Empty unless there was relief: without it, duration adds nothing.
     pub(crate) fn sustained(&self, injection: &PriorInjection<'_>) -> String {
         let text = match injection.sustained {
             Verdict::Met => CardText::SustainedYes,
@@ -105,7 +105,7 @@ impl<'p> OrderWords<'p, '_, '_> {
         self.policy.criterion(id).map_or(id.as_str(), |text| text.title.as_str())
     }
 
-    /// A criterion as it reads with its verdict.
+    /// The criterion's text for a verdict.
     pub(crate) fn outcome(&self, id: CriterionId, verdict: Verdict) -> &'p str {
         match verdict {
             Verdict::NotMet => self.policy.criterion(id).map_or(id.as_str(), |text| text.not_met.as_str()),
@@ -114,7 +114,7 @@ impl<'p> OrderWords<'p, '_, '_> {
         }
     }
 
-    /// The order in words, with its side.
+    /// The order's name, with its side.
     pub(crate) fn order(&self) -> String {
         let kind = match self.order.kind {
             OrderKind::Injection => CardText::OrderInjection,
@@ -122,7 +122,7 @@ impl<'p> OrderWords<'p, '_, '_> {
         };
         let kind = self.say(kind, &[]);
         let site = match self.order.sites.as_slice() {
-            // Nothing is known of the side of an order that cannot be read.
+            // The side of an unreadable order is unknown.
             [] => return kind,
             [site] => self.site(site.site),
             [_, ..] => self.say(CardText::SiteBoth, &[]),
@@ -134,7 +134,7 @@ impl<'p> OrderWords<'p, '_, '_> {
         }
     }
 
-    /// What is said of a listed diagnosis that the problem list alone has; one under a retired code is not to be named.
+    /// The text on a listed diagnosis that is only on the problem list. It does not name a diagnosis with a retired code.
     pub(crate) fn diagnosis_on_problem_list(&self, show: impl Fn(&str) -> String) -> String {
         match &self.order.supporting_condition {
             Some(condition) => self.say(CardText::DiagnosisOnProblemList, &[&show(&condition.words)]),
@@ -142,23 +142,23 @@ impl<'p> OrderWords<'p, '_, '_> {
         }
     }
 
-    /// The criteria with one verdict of the joints that decided the order, each once.
+    /// The distinct criteria with a given verdict, across the joints that decided the order.
     pub(crate) fn criteria(&self, verdict: Verdict) -> Vec<CriterionId> {
         let criteria = self.deciding().flat_map(|site| &site.criteria).filter(|criterion| criterion.verdict == verdict);
         each_once(criteria.map(|criterion| criterion.id))
     }
 
-    /// The criterion the summary is about: the first that is not met, else the first that is not known.
+    /// The criterion that the summary is about: the first that is not met, else the first that is unknown.
     pub(crate) fn criterion(&self) -> Option<CriterionId> {
         [Verdict::NotMet, Verdict::Unknown].into_iter().find_map(|verdict| self.criteria(verdict).first().copied())
     }
 
-    /// The criteria with one verdict as they read, each title once.
+    /// The distinct texts of the criteria with a given verdict.
     fn titles(&self, verdict: Verdict) -> Vec<&'p str> {
         each_once(self.criteria(verdict).into_iter().map(|id| self.outcome(id, verdict)))
     }
 
-    /// The day waited for: the one from which the order is supported, or would be if that were not too late.
+    /// The day on which the wait ends: from then on the order is supported, or would be if that were not too late.
     fn waited_for(&self) -> Option<NaiveDate> {
         self.order.earliest_date.or(self.order.too_late)
     }
@@ -175,7 +175,7 @@ impl<'p> OrderWords<'p, '_, '_> {
         plans.iter().filter_map(|plan| self.policy.plan_note(*plan)).collect()
     }
 
-    /// What the order comes to. Without `today` it is not known whether a wait is over.
+    /// The order's outcome. Without `today`, a wait is never treated as over.
     pub(crate) fn outcome_kind(&self, today: Option<NaiveDate>) -> OutcomeKind {
         let is_over = self.order.earliest_date.zip(today).is_some_and(|(date, today)| date <= today);
         match self.order.determination {
@@ -198,22 +198,22 @@ impl<'p> OrderWords<'p, '_, '_> {
         }
     }
 
-    /// The texts of the outcome, wherever the day of reading does not matter.
+    /// The texts of the outcome, independent of the day on which they are read.
     pub(crate) fn texts(&self) -> Option<&'p OutcomeText> {
         self.policy.wording.outcome(self.outcome_kind(None))
     }
 
-    /// The texts of the outcome as they read today.
+    /// The texts of the outcome, as read on `today`.
     pub(crate) fn texts_on(&self, today: NaiveDate) -> Option<&'p OutcomeText> {
         self.policy.wording.outcome(self.outcome_kind(Some(today)))
     }
 
-    /// What the texts name; answers are entered in the documentation form.
+    /// The arguments of the texts, with the documentation form as the place to enter answers.
     pub(crate) fn arguments(&self) -> OutcomeArguments {
         self.arguments_with(self.say(CardText::PlaceForm, &[]))
     }
 
-    /// What the texts name, with the place where answers are entered.
+    /// The arguments of the texts, with the place to enter answers.
     pub(crate) fn arguments_with(&self, place: String) -> OutcomeArguments {
         let (ready, waiting) = self.ready_site().unwrap_or_default();
         let problem = self.order.notes.iter().find(|note| note.kind == NoteKind::OrderUnreadable);
@@ -232,7 +232,7 @@ impl<'p> OrderWords<'p, '_, '_> {
         }
     }
 
-    /// What is missing: the one title, or how many there are.
+    /// What is missing: the title if there is only one, else the count.
     fn missing(&self) -> String {
         match self.titles(Verdict::Unknown).as_slice() {
             [title] => self.say(CardText::OneMissing, &[title]),
@@ -245,12 +245,12 @@ impl<'p> OrderWords<'p, '_, '_> {
         self.order.sites.iter().filter(|site| site.determination == self.order.determination)
     }
 
-    /// Whether it is not known which injections came before.
+    /// Whether the injection history is uncertain.
     fn is_history_open(&self) -> bool {
         self.deciding().any(has_open_history)
     }
 
-    /// Whether section III alone is in the way, and its exception was not asked about.
+    /// Whether only section III blocks the order, and its exception question has no answer.
     fn could_be_excepted(&self) -> bool {
         let is_exception = |criterion: &Criterion<'_>| {
             criterion.id == CriterionId::WithinTwelveMonths && criterion.missing.contains(&Question::DefinitiveTherapyNotAvailable)
@@ -258,13 +258,13 @@ impl<'p> OrderWords<'p, '_, '_> {
         self.deciding().all(|site| site.criteria.iter().filter(|criterion| criterion.verdict.is_not_met()).all(is_exception))
     }
 
-    /// The side that can go ahead and the side that has to wait, in words.
+    /// The names of the side that can go ahead and of the side that has to wait.
     fn ready_site(&self) -> Option<(String, String)> {
         let waiting = self.order.sites.iter().find(|site| site.determination == Determination::NotYet)?;
         Some((self.site(self.site_ready_now()?), self.site(waiting.site)))
     }
 
-    /// The one joint of two that is supported, where the other is not.
+    /// The joint of a bilateral order that is supported while the other is not yet.
     pub(crate) fn site_ready_now(&self) -> Option<Site> {
         let [left, right] = self.order.sites.as_slice() else { return None };
         let is_ready = |ready: &SiteEvaluation<'_>, waiting: &SiteEvaluation<'_>| {
@@ -273,7 +273,7 @@ impl<'p> OrderWords<'p, '_, '_> {
         [(left, right), (right, left)].into_iter().find(|(ready, waiting)| is_ready(ready, waiting)).map(|(ready, _)| ready.site)
     }
 
-    /// What the order is judged as, each joint for itself where they differ.
+    /// The indication that the order is judged under, for each joint if they differ.
     pub(crate) fn judged_as(&self) -> String {
         let words = |site: &SiteEvaluation<'_>| self.say(judged(site.pathway), &[]);
         match self.order.sites.as_slice() {
@@ -285,7 +285,7 @@ impl<'p> OrderWords<'p, '_, '_> {
         }
     }
 
-    /// The entries that leave the history open.
+    /// The entries that make the history uncertain.
     fn possible_injections(&self) -> String {
         let open = self.deciding().filter(|site| has_open_history(site));
         let mut entries = each_once(open.flat_map(|site| &site.possible_injections).map(|entry| self.possible_injection(entry)));
@@ -303,7 +303,7 @@ impl<'p> OrderWords<'p, '_, '_> {
         wording.say(Phrase::PossibleEntry, &[&shortened(&entry.words, MAX_ENTRY_CHARS), &date, &entry.why])
     }
 
-    /// What has to be done before the order can be supported, each act once.
+    /// The distinct actions needed before the order can be supported.
     fn acts(&self) -> Vec<String> {
         let not_met = self.deciding().flat_map(|site| &site.criteria).filter(|criterion| criterion.verdict.is_not_met());
         each_once(not_met.map(|criterion| self.act(criterion)))
@@ -342,7 +342,7 @@ impl<'p> OrderWords<'p, '_, '_> {
         self.say(text, &[])
     }
 
-    /// The therapy to be ordered: the weeks that are lacking, where they are known.
+    /// The therapy to order, with the number of missing weeks if known.
     pub(crate) fn order_therapy(&self) -> String {
         match self.lacking_therapy_weeks() {
             Some(1) => self.say(CardText::OrderTherapyWeek, &[]),
@@ -351,7 +351,7 @@ impl<'p> OrderWords<'p, '_, '_> {
         }
     }
 
-    /// The weeks of therapy that section I.A.4.a still asks for, where a form says how many there were.
+    /// The weeks of therapy that section I.A.4.a still requires, if a form states how many were completed.
     pub(crate) fn lacking_therapy_weeks(&self) -> Option<u32> {
         let mut criteria = self.deciding().flat_map(|site| &site.criteria);
         criteria.find(|criterion| criterion.id == CriterionId::ExerciseTherapy && criterion.verdict.is_not_met())?.lacking_weeks

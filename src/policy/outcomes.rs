@@ -1,9 +1,9 @@
-//! How the cards of each outcome read, and what their texts can name.
+//! The card texts of each outcome and the arguments they can name.
 //! Not here: which outcome an order has ([`super::order_words`]).
 
 use super::wording::Template;
 
-/// How the cards of one outcome read.
+/// The card texts of one outcome.
 #[derive(Clone, Debug)]
 pub struct OutcomeText {
     pub(super) summary: Template,
@@ -12,33 +12,33 @@ pub struct OutcomeText {
 }
 
 impl OutcomeText {
-    /// The card's one line.
+    /// The card's summary line.
     #[must_use]
     pub fn summary(&self, arguments: &OutcomeArguments) -> String {
         arguments.fill(&self.summary)
     }
 
-    /// The first sentence below it.
+    /// The first sentence below the summary.
     #[must_use]
     pub fn lead(&self, arguments: &OutcomeArguments) -> String {
         arguments.fill(&self.lead)
     }
 
-    /// What to do next.
+    /// The next step.
     #[must_use]
     pub fn next(&self, arguments: &OutcomeArguments) -> String {
         arguments.fill(&self.next)
     }
 }
 
-/// What the texts of an outcome can name.
+/// The arguments that the texts of an outcome can name.
 #[derive(Clone, Debug, Default)]
 pub struct OutcomeArguments {
-    /// The order in words.
+    /// The order's name.
     pub order: String,
     /// The day of service.
     pub service_date: String,
-    /// The day that is waited for.
+    /// The day on which the wait ends.
     pub earliest_date: String,
     /// The first criterion that is not met.
     pub criterion: String,
@@ -46,9 +46,9 @@ pub struct OutcomeArguments {
     pub missing: String,
     /// What has to be done first.
     pub acts: String,
-    /// Where answers are entered, with a blank before it.
+    /// The place to enter answers, with a leading space.
     pub place: String,
-    /// The entries that may be earlier injections.
+    /// The possible earlier injections.
     pub entries: String,
     /// What is wrong with the order.
     pub problem: String,
@@ -81,7 +81,7 @@ impl OutcomeArguments {
 
 macro_rules! outcomes {
     ($($(#[$doc:meta])* $variant:ident = $key:literal,)*) => {
-        /// What an order comes to, as far as its texts differ: a determination, or a case of one.
+        /// The outcome of an order: a determination, or a case of one that has its own texts.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         pub enum OutcomeKind {
             $($(#[$doc])* $variant,)*
@@ -105,27 +105,27 @@ outcomes! {
     Supported = "supported",
     /// Something is not documented.
     NeedsDocumentation = "needs-documentation",
-    /// It is not known which injections came before.
+    /// The injection history is uncertain.
     HistoryOpen = "history-open",
-    /// Something has to be done first.
+    /// A further step is needed first.
     NotYet = "not-yet",
-    /// Only time is in the way.
+    /// Only a waiting period is left.
     NotYetFrom = "not-yet-from",
-    /// Only time was in the way, and it is over today.
+    /// Only a waiting period was left, and it is over today.
     WaitIsOver = "wait-is-over",
-    /// One joint can go ahead, the other only later.
+    /// One joint can go ahead; the other has to wait.
     OneSideReady = "one-side-ready",
     /// A reviewer decides.
     IndividualConsideration = "individual-consideration",
     /// A criterion excludes it.
     NotSupported = "not-supported",
-    /// The wait ends only after the limit of section III.
+    /// The wait ends after the limit of section III.
     NotSupportedLate = "not-supported-late",
-    /// Section III alone excludes it, and its exception was not asked about.
+    /// Only section III excludes it, and its exception question has no answer.
     BeyondContinuation = "beyond-continuation",
-    /// The policy excludes the procedure, whatever the chart says.
+    /// The policy excludes the procedure regardless of the chart.
     Excluded = "excluded",
-    /// The injection history could not be had.
+    /// The injection history was not available.
     Indeterminate = "indeterminate",
     /// The order cannot be read.
     OrderUnreadable = "order-unreadable",

@@ -1,5 +1,5 @@
-//! Every phrase the engine and the cards use, by key, with what it can name. The words stand in `cards.toml`;
-//! start-up fails when one is missing, unused, or names something else.
+//! The keys and arguments of every phrase that the engine and the cards use. `cards.toml` holds the texts;
+//! start-up fails if one is missing, is unused, or names an unknown argument.
 
 macro_rules! phrases {
     ($(#[$doc:meta])* $name:ident { $($variant:ident = $key:literal ($($argument:literal),*),)* }) => {
@@ -19,7 +19,7 @@ macro_rules! phrases {
                 }
             }
 
-            /// What the text can name, in the order it is filled in.
+            /// The arguments that the text can name, in the order of substitution.
             pub(crate) fn arguments(self) -> &'static [&'static str] {
                 match self {
                     $(Self::$variant => &[$($argument),*],)*
@@ -32,7 +32,7 @@ macro_rules! phrases {
 pub(crate) use phrases;
 
 phrases! {
-    /// A part of a criterion's statement, or of its evidence.
+    /// A phrase of a criterion's statement or evidence.
     Phrase {
         NotDocumented = "not-documented" (),
         StillNeeded = "still-needed" ("items"),
@@ -181,7 +181,7 @@ phrases! {
 }
 
 phrases! {
-    /// A text of a card or of the text form beside the determination's own.
+    /// A text of a card or of the text form, other than those of the determination itself.
     CardText {
         OrderInjection = "order-injection" (),
         OrderNeurotomy = "order-neurotomy" (),

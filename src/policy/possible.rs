@@ -1,4 +1,4 @@
-//! What could be an injection of the joint and cannot be told, in words.
+//! Describes the entries that may or may not be an injection of the joint.
 
 use super::case::SiteCase;
 use super::evaluation::{PossibleInjection, Site};
@@ -7,7 +7,7 @@ use super::history::Injection;
 use super::phrases::Phrase;
 use super::response::injection_words;
 
-/// The entries that leave a joint's history open.
+/// The entries that make a joint's history uncertain.
 pub(crate) fn possible_injections<'a>(case: &SiteCase<'_, 'a>) -> Vec<PossibleInjection<'a>> {
     let one = |entry: &Injection<'_, 'a>| PossibleInjection {
         date: entry.date(),
@@ -18,12 +18,12 @@ pub(crate) fn possible_injections<'a>(case: &SiteCase<'_, 'a>) -> Vec<PossibleIn
     case.open.iter().map(one).collect()
 }
 
-/// What an entry is called.
+/// The name of an entry.
 pub(crate) fn what(case: &SiteCase<'_, '_>, entry: &Injection<'_, '_>) -> String {
     if entry.doubt == Some(InjectionDoubt::NoCode) { case.say(Phrase::NamelessProcedure, &[]) } else { injection_words(case, entry) }
 }
 
-/// Why it cannot be told.
+/// Why it is uncertain whether the entry is an injection of the joint.
 pub(crate) fn why(case: &SiteCase<'_, '_>, entry: &Injection<'_, '_>) -> String {
     match &entry.doubt {
         Some(InjectionDoubt::NoCode) => case.say(Phrase::WhyNoCode, &[]),

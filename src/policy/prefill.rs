@@ -1,4 +1,4 @@
-//! What a chart answers of the documentation form's questions, each with its source: the values that the criteria compute anyway.
+//! The chart's answers to the documentation form's questions, each with its source: the values that the criteria compute anyway.
 //! Not here: merging them with the answers of earlier forms, and showing them ([`crate::app`], [`crate::page`]).
 
 use chrono::NaiveDate;
@@ -17,59 +17,59 @@ use super::response::relief_by_scores;
 use super::treatment_course::{DAYS_A_WEEK, TreatmentCourse, days_written, longest};
 use super::value_sets::ValueSet;
 
-/// A value that can stand in a field of the form.
+/// The value of a field of the form.
 #[derive(Clone, Debug, PartialEq)]
 pub enum AnswerValue {
     /// Yes or no.
     Boolean(bool),
     /// A number.
     Number(f64),
-    /// A date, whole or partial.
+    /// A full or partial date.
     Date(DateInterval),
     /// The code of an option.
     Code(&'static str),
 }
 
-/// What the chart says in answer to one question.
+/// The chart's answer to one question.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ChartedAnswer<'a> {
     /// The question.
     pub question: Question,
     /// The value.
     pub value: AnswerValue,
-    /// The resource it was read from; `None` for the order itself.
+    /// The resource it comes from; `None` for the order itself.
     pub source: Option<Reference<'a>>,
     /// What the resource shows, in words.
     pub what: String,
-    /// The day, or the first and the last, of what it rests on.
+    /// The day, or the first and last day, of the supporting data.
     pub date: Option<String>,
-    /// Whether the value, as an answer, could speak against the order: a chart never disproves, so a person has to confirm it.
+    /// Whether the value, as an answer, could count against the order. A chart never disproves, so a person has to confirm it.
     pub needs_confirmation: bool,
 }
 
-/// An injection of the chart, as one repetition of `prior-injection`.
+/// A charted injection, as one repetition of `prior-injection`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ChartedInjectionAnswers<'a> {
-    /// Why it is only a possible one; `None` for an injection.
+    /// Why it is only a possible injection; `None` for a definite one.
     pub doubt: Option<String>,
-    /// Its date, side and relief, as far as the chart has them.
+    /// Its date, side and relief, where charted.
     pub answers: Vec<ChartedAnswer<'a>>,
 }
 
-/// What is on record in answer to the form's questions about an order.
+/// The recorded answers to the form's questions about an order.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Prefill<'a> {
-    /// The forms that count, the newest first.
+    /// The forms that count, newest first.
     pub forms: Vec<Reference<'a>>,
-    /// Of these the newest whose examination is of a joint of the order.
+    /// The newest of these forms that records an examination of a joint of the order.
     pub examination: Option<Reference<'a>>,
     /// The chart's answers outside of the repeating group.
     pub answers: Vec<ChartedAnswer<'a>>,
-    /// The injections that no counted form names, and what may be one, oldest first.
+    /// The definite and possible injections that no counted form names, oldest first.
     pub injections: Vec<ChartedInjectionAnswers<'a>>,
 }
 
-/// What is on record in answer to the form's questions about an order; nothing for an order the facts do not have.
+/// Collects the recorded answers to the form's questions about an order; empty if the order is not among the facts.
 #[must_use]
 pub fn prefill<'a>(policy: &Policy, facts: &Facts<'a>, order: &Reference<'_>, today: NaiveDate) -> Prefill<'a> {
     let Some(order) = facts.orders.iter().find(|known| known.reference == *order) else { return Prefill::default() };
@@ -106,7 +106,7 @@ fn answers<'a>(case: &OrderCase<'_, 'a>, joints: &[SiteCase<'_, 'a>]) -> Vec<Cha
     found
 }
 
-/// The joint that is to be injected is the one to examine.
+/// The joint to examine is the joint to inject.
 fn examined_side<'a>(case: &OrderCase<'_, 'a>) -> Option<ChartedAnswer<'a>> {
     Some(ChartedAnswer {
         question: Question::ExaminedSide,
@@ -118,7 +118,7 @@ fn examined_side<'a>(case: &OrderCase<'_, 'a>) -> Option<ChartedAnswer<'a>> {
     })
 }
 
-/// The findings of the examination; of two joints only what is the same for both.
+/// The examination findings; for a bilateral order, only those that are equal for both joints.
 fn examinations<'a>(joints: &[SiteCase<'_, 'a>]) -> Vec<ChartedAnswer<'a>> {
     let tests = PROVOCATION_TESTS.iter().enumerate().map(|(place, question)| (Examination::Provocation(place), *question));
     let all = std::iter::once((Examination::Tenderness, Question::SijTenderness)).chain(tests);
@@ -143,7 +143,7 @@ fn examinations<'a>(joints: &[SiteCase<'_, 'a>]) -> Vec<ChartedAnswer<'a>> {
     all.filter_map(answer).collect()
 }
 
-/// Since the onset of the pain; one that is not long enough ago is for a person to confirm.
+/// The onset of the pain. A person has to confirm an onset that is not long enough ago.
 fn limited_since<'a>(case: &OrderCase<'_, 'a>) -> Option<ChartedAnswer<'a>> {
     let (onset, condition) = criteria::earliest_onset(case)?;
     let is_long = plus_months(onset.hi(), case.policy.thresholds.pain_duration_months) <= case.dates.service;
@@ -157,7 +157,7 @@ fn limited_since<'a>(case: &OrderCase<'_, 'a>) -> Option<ChartedAnswer<'a>> {
     })
 }
 
-/// The whole weeks of the longest course.
+/// The number of whole weeks of the longest course.
 fn course<'a>(question: Question, courses: Vec<TreatmentCourse<CoursePart<'_, 'a>>>, needed: u32) -> Option<ChartedAnswer<'a>> {
     let course = longest(courses)?;
     let weeks = u32::try_from(course.days() / i64::from(DAYS_A_WEEK)).ok()?;
@@ -172,13 +172,13 @@ fn course<'a>(question: Question, courses: Vec<TreatmentCourse<CoursePart<'_, 'a
     })
 }
 
-/// A yes that the evidence of a criterion gives.
+/// A yes, sourced from a criterion's first piece of evidence.
 fn assessed(question: Question, assessment: Assessment<'_>) -> Option<ChartedAnswer<'_>> {
     let Evidence { resource, date, what } = assessment.evidence.into_iter().next()?;
     Some(ChartedAnswer { question, value: AnswerValue::Boolean(true), source: Some(resource), what, date, needs_confirmation: false })
 }
 
-/// A coded diagnosis of the disc or facet joints speaks against the order, so a person has to confirm that it is what hurts.
+/// A coded disc or facet joint diagnosis counts against the order, so a person has to confirm that it causes the pain.
 fn disc_or_facet<'a>(case: &OrderCase<'_, 'a>) -> Option<ChartedAnswer<'a>> {
     let condition = criteria::active_in(case, ValueSet::DiscOrFacetPain).min_by_key(|condition| &condition.reference)?;
     Some(ChartedAnswer {
@@ -219,7 +219,7 @@ fn charted<'a>(joint: &SiteCase<'_, 'a>, place: Option<usize>, injection: &Injec
         needs_confirmation: doubt.is_some(),
     };
     let date = injection.is_dated.then(|| answer(Question::InjectionDate, AnswerValue::Date(injection.when)));
-    // An entry without a side that may be of the order's only joint is asked about as one of it.
+    // For a unilateral order, an entry without a side is offered as an injection of the order's joint.
     let asked = if injection.side == Side::Unspecified && joint.order.side != Side::Both { joint.site.side() } else { injection.side };
     let side = asked.word().map(|word| answer(Question::InjectionSide, AnswerValue::Code(word)));
     let relief = place.and_then(|place| relief_by_scores(joint, place));

@@ -1,13 +1,13 @@
-//! Small repairs of text that is put together: its first letter, its length, and lists in which nothing stands twice.
-//! Not here: what is said ([`super::wording`]).
+//! Helpers for composing text: capitalisation, truncation and lists without duplicates.
+//! Not here: the texts themselves ([`super::wording`]).
 
-/// With a capital at the beginning.
+/// Capitalises the first letter.
 pub(crate) fn capitalised(text: &str) -> String {
     let mut letters = text.chars();
     letters.next().map(|first| with_first(first.to_uppercase(), letters.as_str())).unwrap_or_default()
 }
 
-/// A text behind a first letter of another case.
+/// Joins a case-converted first letter and the rest of the text.
 pub(crate) fn with_first(first: impl Iterator<Item = char>, rest: &str) -> String {
     let mut text = String::with_capacity(rest.len() + 4);
     text.extend(first);
@@ -15,7 +15,7 @@ pub(crate) fn with_first(first: impl Iterator<Item = char>, rest: &str) -> Strin
     text
 }
 
-/// At most that many characters, the last an ellipsis if any were left out.
+/// Truncates the text to at most `limit` characters, including the ellipsis.
 pub(crate) fn shortened(text: &str, limit: usize) -> String {
     if text.len() <= limit || text.chars().count() <= limit {
         return text.to_owned();
@@ -24,14 +24,14 @@ pub(crate) fn shortened(text: &str, limit: usize) -> String {
     format!("{}…", kept.trim_end())
 }
 
-/// The items in their order, each once.
+/// Removes duplicates and keeps the order.
 pub(crate) fn each_once<T: PartialEq>(items: impl IntoIterator<Item = T>) -> Vec<T> {
     let mut found = Vec::new();
     extend_once(&mut found, items);
     found
 }
 
-/// Appends the items that a list does not have yet.
+/// Appends the items that are not in the list yet.
 pub(crate) fn extend_once<T: PartialEq>(found: &mut Vec<T>, items: impl IntoIterator<Item = T>) {
     for item in items {
         if !found.contains(&item) {

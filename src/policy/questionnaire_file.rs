@@ -1,5 +1,5 @@
-//! Reading the documentation form at start: a FHIR Questionnaire that asks every question the criteria read, with
-//! the answer types they expect. Not here: serving it.
+//! Reads and validates the documentation form at start-up: a FHIR Questionnaire that must ask every question that the
+//! criteria read, with the answer types they expect. Not here: serving it.
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -10,7 +10,7 @@ use super::form::{FORM_ID, Question};
 /// The documentation form of a policy version.
 #[derive(Clone, Debug)]
 pub struct FormFile {
-    /// Its canonical URL, with its version after a `|`.
+    /// Its canonical URL with `|` and its version.
     pub canonical: String,
     /// The FHIR Questionnaire.
     pub json: Box<RawValue>,
@@ -70,7 +70,7 @@ pub(crate) fn read(file: &str, text: &str) -> Result<FormFile, PolicyError> {
     Ok(FormFile { canonical: format!("{}|{}", form.url, form.version), json })
 }
 
-/// The first question that the asking of another rests on, and that is not there.
+/// The first question that an `enableWhen` names but the form does not have.
 fn unknown_condition<'i>(items: &'i [ItemJson], found: &[(&str, &str)]) -> Option<&'i str> {
     items.iter().find_map(|item| {
         let mut named = item.enable_when.iter().map(|condition| condition.question.as_str());

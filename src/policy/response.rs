@@ -1,5 +1,5 @@
-//! What an injection did: relief, how long it lasted, and function. The form comes first;
-//! pain scores prove relief and never disprove it.
+//! The response to an injection: relief, its duration, and function. The form takes precedence;
+//! pain scores prove relief but never disprove it.
 
 use chrono::NaiveDate;
 
@@ -12,14 +12,14 @@ use super::history::Injection;
 use super::phrases::Phrase;
 use super::verdict::Verdict;
 
-/// A verdict on an injection with what it rests on and what would settle it.
+/// A verdict on an injection, with its evidence and the questions that would settle it.
 #[derive(Clone, Debug)]
 pub(crate) struct InjectionResponse<'a> {
     pub verdict: Verdict,
     pub found: Vec<String>,
     pub evidence: Vec<Evidence<'a>>,
     pub missing: Vec<Question>,
-    /// Whether pain scores, and so the baseline window, decided it.
+    /// Whether pain scores decided it, and so the baseline window.
     pub by_scores: bool,
 }
 
@@ -39,7 +39,7 @@ impl<'a> InjectionResponse<'a> {
     }
 }
 
-/// What the newest form that answers a question says of an injection.
+/// The newest form's answer to a question about an injection.
 fn answer<'e, 'a, T>(
     case: &SiteCase<'e, 'a>,
     injection: &Injection<'e, 'a>,
@@ -49,12 +49,12 @@ fn answer<'e, 'a, T>(
     of_site.find_map(|answer| Some(Answered { value: read(answer.answer)?, form: answer.form }))
 }
 
-/// The percent of relief that a form says an injection brought.
+/// The percent of relief that a form states for an injection.
 pub(crate) fn stated_relief(case: &SiteCase<'_, '_>, injection: &Injection<'_, '_>) -> Option<f64> {
     answer(case, injection, |answer| answer.relief_percent).map(|answer| answer.value)
 }
 
-/// The scores that tell what an injection did.
+/// The pain scores before and after an injection.
 struct Scores<'e, 'a> {
     baseline: &'e PainScore<'a>,
     follow_ups: Vec<&'e PainScore<'a>>,
@@ -63,7 +63,7 @@ struct Scores<'e, 'a> {
 
 impl<'e, 'a> Scores<'e, 'a> {
     fn is_relieved(&self, follow_up: &PainScore<'_>) -> bool {
-        // Scores in millimetres are divided by ten, which must not cost the last digit.
+        // Scores in millimetres were divided by 10; the tolerance absorbs the rounding error.
         (self.baseline.score - follow_up.score) * 100.0 >= f64::from(self.relief_percent) * self.baseline.score - 1e-9
     }
 
@@ -77,7 +77,7 @@ impl<'e, 'a> Scores<'e, 'a> {
     }
 }
 
-/// At least half of the pain relieved by the injection at `place` of the episode.
+/// Whether the injection at `place` of the episode relieved at least half of the pain.
 pub(crate) fn improved<'a>(case: &SiteCase<'_, 'a>, place: usize) -> InjectionResponse<'a> {
     let Some(injection) = case.injections.get(place) else {
         return InjectionResponse::new(Verdict::Unknown, None, Vec::new(), Question::ReliefPercent);
@@ -106,7 +106,7 @@ fn improved_by_scores<'a>(case: &SiteCase<'_, 'a>, injection: &Injection<'_, 'a>
     InjectionResponse { by_scores: relieved.is_some(), ..InjectionResponse::new(verdict, Some(found), evidence, Question::ReliefPercent) }
 }
 
-/// What the best score after an injection shows, beside the baseline.
+/// The text that compares the best score after an injection with the baseline.
 fn relief_words(case: &SiteCase<'_, '_>, injection: &Injection<'_, '_>, scores: &Scores<'_, '_>, best: &PainScore<'_>) -> String {
     if scores.is_relieved(best) {
         case.say(Phrase::ReliefByScores, &[&scores.percent(best), &injection.when, &scores.baseline.score, &best.score])
@@ -115,7 +115,7 @@ fn relief_words(case: &SiteCase<'_, '_>, injection: &Injection<'_, '_>, scores: 
     }
 }
 
-/// Relief for two months with better function, after the injection at `place`.
+/// Whether the injection at `place` gave relief for two months with better function.
 pub(crate) fn sustained<'a>(case: &SiteCase<'_, 'a>, place: usize) -> InjectionResponse<'a> {
     improved(case, place).and(lasted(case, place)).and(function(case, place))
 }
@@ -143,7 +143,7 @@ fn lasted<'a>(case: &SiteCase<'_, 'a>, place: usize) -> InjectionResponse<'a> {
     InjectionResponse { by_scores: true, ..InjectionResponse::new(Verdict::Met, Some(found), evidence, Question::ReliefDurationMonths) }
 }
 
-/// The first score on or after a day, if it and every one before it show the relief.
+/// The first score on or after `day`, if it and every earlier follow-up score show the relief.
 fn held_at<'e, 'a>(scores: &Scores<'e, 'a>, day: NaiveDate) -> Option<&'e PainScore<'a>> {
     let place = scores.follow_ups.iter().position(|score| score.date >= day)?;
     let until = scores.follow_ups.get(..=place)?;
@@ -167,7 +167,7 @@ fn function<'a>(case: &SiteCase<'_, 'a>, place: usize) -> InjectionResponse<'a> 
     )
 }
 
-/// A score below half the relief after one at or above it, both after one injection of the episode: the pain came back.
+/// Recurrence of pain: a score without sufficient relief follows one with it, both after the same injection of the episode.
 pub(crate) fn recurrence<'a>(case: &SiteCase<'_, 'a>) -> Option<(Vec<Evidence<'a>>, NaiveDate)> {
     (0..case.injections.len()).find_map(|place| {
         let scores = scores(case, case.injections.get(place)?, place)?;
@@ -178,13 +178,13 @@ pub(crate) fn recurrence<'a>(case: &SiteCase<'_, 'a>) -> Option<(Vec<Evidence<'a
     })
 }
 
-/// The best that scores show after an injection, in percent of the baseline; `None` where no score tells.
+/// The best relief that scores show after an injection, in percent of the baseline; `None` without usable scores.
 pub(crate) fn best_relief(case: &SiteCase<'_, '_>, place: usize) -> Option<f64> {
     let scores = scores(case, case.injections.get(place)?, place)?;
     scores.best().map(|best| scores.percent(best))
 }
 
-/// What pain scores say of an injection's relief.
+/// An injection's relief according to pain scores.
 pub(crate) struct ScoredRelief<'e, 'a> {
     pub percent: f64,
     pub is_enough: bool,
@@ -193,21 +193,21 @@ pub(crate) struct ScoredRelief<'e, 'a> {
     pub words: String,
 }
 
-/// The relief that scores show after the injection at `place`; `None` where no score tells.
+/// The relief that scores show after the injection at `place`; `None` without usable scores.
 pub(crate) fn relief_by_scores<'e, 'a>(case: &SiteCase<'e, 'a>, place: usize) -> Option<ScoredRelief<'e, 'a>> {
     let injection = case.injections.get(place)?;
     let scores = scores(case, injection, place)?;
     let score = scores.best()?;
     let is_enough = scores.is_relieved(score);
     let words = relief_words(case, injection, &scores, score);
-    // A rounded number must fall on the side of the threshold that the scores do, and the form asks for none below 0.
+    // The rounded percentage must be on the same side of the threshold as the scores. The form accepts no value below 0.
     let threshold = f64::from(scores.relief_percent);
     let percent = scores.percent(score);
     let percent = if is_enough { percent.max(threshold) } else { percent.min(threshold - 1.0).max(0.0) };
     Some(ScoredRelief { percent, is_enough, score, words })
 }
 
-/// The latest score within the baseline window, and those until the next injection; `None` if they cannot tell.
+/// The latest score in the baseline window and the scores up to the next injection; `None` if either is missing.
 fn scores<'e, 'a>(case: &SiteCase<'e, 'a>, injection: &Injection<'_, '_>, place: usize) -> Option<Scores<'e, 'a>> {
     let lo = injection.when.lo();
     let oldest = minus_days(lo, case.policy.parameters.baseline_window_days);
@@ -228,7 +228,7 @@ pub(crate) fn injection_evidence<'a>(case: &SiteCase<'_, 'a>, injection: &Inject
     vec![evidence(&injection.reference, injection.date(), case.say(Phrase::EvidenceInjection, &[&injection_words(case, injection)]))]
 }
 
-/// What an injection is called: as charted, or as the form calls it.
+/// The injection's name: as charted, else as in the form.
 pub(crate) fn injection_words(case: &SiteCase<'_, '_>, injection: &Injection<'_, '_>) -> String {
     let label = injection.label.map(ToString::to_string).filter(|words| !words.is_empty());
     label.unwrap_or_else(|| case.policy.wording.ask(Question::PriorInjection).to_owned())

@@ -1,5 +1,5 @@
-//! Courses of therapy and medication: intervals proved by full dates, clipped to the time that counts and joined
-//! over short gaps. A course's length counts both its ends.
+//! Courses of therapy and medication: intervals with full dates, clipped to the lookback window and joined across
+//! short gaps. A course's length includes both end days.
 
 use chrono::NaiveDate;
 
@@ -9,30 +9,30 @@ use super::facts::Span;
 /// Days in a week.
 pub(crate) const DAYS_A_WEEK: u32 = 7;
 
-/// An interval as evidence has it: one day, or the first and the last.
+/// Formats an interval for evidence: one day, or the first and the last.
 pub(crate) fn days_written(first: NaiveDate, last: NaiveDate) -> String {
     if first == last { first.to_string() } else { format!("{first}/{last}") }
 }
 
-/// Intervals that belong together.
+/// Intervals that form one course.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct TreatmentCourse<T> {
     pub first: NaiveDate,
     pub last: NaiveDate,
-    /// What it is made of, oldest first.
+    /// Its intervals, oldest first.
     pub parts: Vec<T>,
-    /// Whether it was joined over a day or more without therapy or medication.
+    /// Whether it spans at least one day without therapy or medication.
     pub joined: bool,
 }
 
 impl<T> TreatmentCourse<T> {
-    /// Its length in days, both ends counted.
+    /// Its length in days, including both ends.
     pub(crate) fn days(&self) -> i64 {
         (self.last - self.first).num_days() + 1
     }
 }
 
-/// The time in which therapy and medication count.
+/// The window in which therapy and medication count.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct LookbackWindow {
     pub first: NaiveDate,
@@ -40,7 +40,7 @@ pub(crate) struct LookbackWindow {
 }
 
 impl LookbackWindow {
-    /// The part of a span that counts, if any; one still going on lasts to the window's end.
+    /// The part of a span inside the window, if any. An ongoing span lasts to the window's end.
     pub(crate) fn clip(self, span: Span) -> Option<(NaiveDate, NaiveDate)> {
         let (first, last) = match span {
             Span::Days(first, last) if first <= last => (first, last),
@@ -52,7 +52,7 @@ impl LookbackWindow {
     }
 }
 
-/// Joins intervals whose next begins at most `gap_days` after the last ends.
+/// Joins each interval to the previous one if it begins at most `gap_days` after that one ends.
 pub(crate) fn courses<T: Ord>(mut intervals: Vec<(NaiveDate, NaiveDate, T)>, gap_days: u32) -> Vec<TreatmentCourse<T>> {
     intervals.sort();
     intervals.dedup();
@@ -70,7 +70,7 @@ pub(crate) fn courses<T: Ord>(mut intervals: Vec<(NaiveDate, NaiveDate, T)>, gap
     courses
 }
 
-/// The longest course; of equal ones the latest.
+/// The longest course; the latest of equally long ones.
 pub(crate) fn longest<T>(courses: Vec<TreatmentCourse<T>>) -> Option<TreatmentCourse<T>> {
     courses.into_iter().max_by_key(|course| (course.days(), course.last))
 }

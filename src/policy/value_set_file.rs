@@ -1,5 +1,5 @@
-//! Reading the policy's FHIR R4 ValueSet files into one index, each code checked against its system's format.
-//! Only what the policy uses is read: `id` and `compose.include[].concept[].code`.
+//! Reads the policy's FHIR R4 ValueSet files into one index and checks each code against its system's format.
+//! It reads only what the policy uses: `id` and `compose.include[].concept[].code`.
 
 use std::collections::HashMap;
 
@@ -76,7 +76,7 @@ fn read_one(file: &PolicyFile, formats: &HashMap<String, CodeFormat>, sets: &mut
     Ok(set)
 }
 
-/// Where `part`, a slice of `whole`, begins in it.
+/// The offset of `part`, a slice of `whole`, in `whole`.
 fn offset(whole: &str, part: &str) -> usize {
     (part.as_ptr() as usize).saturating_sub(whole.as_ptr() as usize)
 }

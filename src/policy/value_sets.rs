@@ -1,16 +1,16 @@
-//! The policy's FHIR value sets as one index: a coding is looked up once and answers with every set it is in.
+//! The policy's FHIR value sets as one index: a single lookup finds every set that contains a coding.
 //! Not here: reading the ValueSet files ([`super::value_set_file`]).
 
 use std::collections::HashMap;
 
 use super::code_format::CodeFormat;
 
-/// The value sets a code is in, one bit each.
+/// The value sets that contain a code, one bit each.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Membership(u64);
 
 impl Membership {
-    /// In no set.
+    /// No value set.
     pub const NONE: Self = Self(0);
 
     /// Whether the code is in `set`.
@@ -19,19 +19,19 @@ impl Membership {
         self.0 & set.bit() != 0
     }
 
-    /// Whether the code is in one of the sets.
+    /// Whether the code is in any of the sets.
     #[must_use]
     pub fn has_any(self, sets: &[ValueSet]) -> bool {
         sets.iter().any(|set| self.has(*set))
     }
 
-    /// The sets of either.
+    /// The union of both memberships.
     #[must_use]
     pub fn union(self, other: Self) -> Self {
         Self(self.0 | other.0)
     }
 
-    /// Whether the code is in no set at all.
+    /// Whether the code is in no set.
     #[must_use]
     pub fn is_empty(self) -> bool {
         self.0 == 0
@@ -46,7 +46,7 @@ impl From<ValueSet> for Membership {
 
 macro_rules! value_sets {
     ($($variant:ident = $id:literal,)*) => {
-        /// A value set the policy's reading needs, named by its id.
+        /// A value set that the evaluation needs, identified by its id.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         #[repr(u8)]
         pub enum ValueSet {
@@ -112,48 +112,48 @@ value_sets! {
 }
 
 impl ValueSet {
-    /// The sets that `policy.toml` itself lists under `[code_lists]`; the others are FHIR `ValueSet`s in files of their own.
+    /// The sets that `policy.toml` lists under `[code_lists]`; the others are FHIR `ValueSet`s in their own files.
     pub const LISTED: [Self; 4] = [Self::ProfessionalInjection, Self::FacilityInjection, Self::UnlistedProcedure, Self::DrugIndication];
 
     fn bit(self) -> u64 {
         1 << (self as u8)
     }
 
-    /// The value set of an id.
+    /// The value set with an id.
     #[must_use]
     pub fn from_id(id: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|set| set.id() == id)
     }
 }
 
-/// What kind of codes a system has, as far as reading them depends on it.
+/// The kind of a code system, as far as it affects how codes are read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SystemKind {
     /// CPT and HCPCS: one namespace, whose codes take modifiers.
     Procedure,
     /// SNOMED CT.
     SnomedCt,
-    /// ICD-10-CM, whose codes are compared without dots.
+    /// ICD-10-CM. Comparison ignores the dots in its codes.
     Icd10Cm,
     /// ICD-10-PCS.
     Icd10Pcs,
-    /// Any other system of the policy.
+    /// Any other system that the policy names.
     Other,
 }
 
-/// A coding as the policy knows it.
+/// The result of looking up a coding.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Lookup {
-    /// The value sets its code is in.
+    /// The value sets that contain its code.
     pub sets: Membership,
-    /// What its system is; `None` for one that the policy does not name.
+    /// The kind of its system; `None` if the policy does not name the system.
     pub system: Option<SystemKind>,
 }
 
 /// Every code of the policy's value sets, by system.
 #[derive(Debug, Default)]
 pub struct ValueSets {
-    /// By address without its scheme: `http` and `https` are one.
+    /// By URL without its scheme: `http` and `https` are equivalent.
     by_url: HashMap<String, usize>,
     /// By OID without `urn:oid:`, or by any other name.
     by_name: HashMap<String, usize>,
@@ -164,22 +164,22 @@ pub struct ValueSets {
 #[derive(Clone, Copy, Debug)]
 struct System {
     kind: SystemKind,
-    /// What its codes look like.
+    /// The format of its codes.
     format: CodeFormat,
-    /// Its codes; CPT and HCPCS have one table together.
+    /// The index of its code table; CPT and HCPCS share one.
     table: usize,
 }
 
 #[derive(Debug, Default)]
 struct CodeTable {
     exact: HashMap<String, Membership>,
-    /// What stands before the `*`.
+    /// Code prefixes, without the trailing `*`.
     prefixes: HashMap<String, Membership>,
     prefix_lengths: Vec<usize>,
 }
 
 impl ValueSets {
-    /// Makes `uri` and each alias one system, whose codes have this form.
+    /// Registers `uri` and its aliases as one system with a code format.
     pub(crate) fn add_system(&mut self, uri: &str, aliases: &[String], kind: SystemKind, format: CodeFormat) {
         let shared = self.systems.iter().find(|system| kind == SystemKind::Procedure && system.kind == kind).map(|system| system.table);
         let table = shared.unwrap_or_else(|| {
@@ -215,13 +215,13 @@ impl ValueSets {
         true
     }
 
-    /// How many codes the sets name, each once, whatever the number of sets it is in.
+    /// The number of distinct codes in the sets.
     #[must_use]
     pub fn code_count(&self) -> usize {
         self.tables.iter().map(|table| table.exact.len() + table.prefixes.len()).sum()
     }
 
-    /// What a coding is. One without a system is of none.
+    /// Looks up a coding. A coding without a system is in no set.
     #[must_use]
     pub fn find(&self, system: &str, code: &str) -> Lookup {
         let Some(System { kind, table, .. }) = self.system(system) else { return Lookup::default() };
@@ -229,7 +229,7 @@ impl ValueSets {
         Lookup { sets, system: Some(kind) }
     }
 
-    /// What a coding of an order or a Procedure is: one without a system is looked for in CPT and HCPCS.
+    /// Looks up a coding of an order or a Procedure. A coding without a system is looked up in CPT and HCPCS.
     #[must_use]
     pub fn find_procedure(&self, system: &str, code: &str) -> Lookup {
         if !system.trim().is_empty() {
@@ -240,16 +240,16 @@ impl ValueSets {
         Lookup { sets: table.map_or(Membership::NONE, |table| table.find(SystemKind::Procedure, code)), system: None }
     }
 
-    /// What a system is, by any of its names.
+    /// The kind of a system, by any of its names.
     #[must_use]
     pub fn system_kind(&self, name: &str) -> Option<SystemKind> {
         self.system(name).map(|system| system.kind)
     }
 
-    /// Whether a code has the form of a system's codes; `None` where the system is not one of the policy's.
+    /// Whether a code has its system's format; `None` if the system is not one of the policy's.
     #[must_use]
     pub fn has_form_of(&self, system: &str, code: &str) -> Option<bool> {
-        // A beginning of codes is none itself.
+        // A code prefix is not itself a code.
         self.system(system).map(|system| (system.format)(code) && !code.ends_with('*'))
     }
 
@@ -264,15 +264,15 @@ impl ValueSets {
         self.place(name).and_then(|place| self.systems.get(place)).copied()
     }
 
-    /// Whether two system names are one system of the policy.
+    /// Whether two names refer to the same system of the policy.
     pub(crate) fn is_same_system(&self, name: &str, other: &str) -> bool {
         let place = self.place(name);
         place.is_some() && place == self.place(other)
     }
 
-    /// The modifiers behind a CPT or HCPCS code, or behind one without a system.
+    /// The modifiers after a CPT or HCPCS code, or after a code without a system.
     pub(crate) fn modifiers<'c>(&self, system: &str, code: &'c str) -> impl Iterator<Item = &'c str> {
-        // Few codes have any: the system is not looked up again for the others.
+        // Few codes have modifiers; avoid a second system lookup for the others.
         let code = code.trim();
         let takes = code.contains(MODIFIER_MARKS) && (system.trim().is_empty() || self.system_kind(system) == Some(SystemKind::Procedure));
         code.split(MODIFIER_MARKS).skip(1).filter(move |modifier| takes && !modifier.is_empty())
@@ -291,10 +291,10 @@ impl CodeTable {
     }
 }
 
-/// What sets a modifier off from its CPT or HCPCS code, and from the next one.
+/// The characters that separate a modifier from its CPT or HCPCS code and from the next modifier.
 const MODIFIER_MARKS: [char; 3] = [':', '-', ' '];
 
-/// The name of a code system, compared without what clients write differently.
+/// The name of a code system, normalised for the spellings that clients use.
 enum SystemName<'n> {
     Url(&'n str),
     Name(&'n str),
@@ -311,10 +311,10 @@ impl<'n> SystemName<'n> {
     }
 }
 
-/// The longest code that is brought to its normal form without allocating.
+/// The maximum length of a code that is normalised without allocation.
 const MAX_SHORT_CODE: usize = 24;
 
-/// A code in capitals, of ICD-10-CM without its dots.
+/// Normalises a code: upper case, and for ICD-10-CM without dots.
 fn with_normal<R>(code: &str, kind: SystemKind, read: impl FnOnce(&str) -> R) -> R {
     let drops_dots = kind == SystemKind::Icd10Cm;
     let is_normal = code.bytes().all(|byte| !(byte.is_ascii_lowercase() || drops_dots && byte == b'.'));
@@ -329,7 +329,7 @@ fn with_normal<R>(code: &str, kind: SystemKind, read: impl FnOnce(&str) -> R) ->
             *place = byte;
             length += 1;
         }
-        // Only ASCII letters were changed, so it is still UTF-8.
+        // Only ASCII bytes were changed or removed, so it is still valid UTF-8.
         return read(short.get(..length).and_then(|bytes| std::str::from_utf8(bytes).ok()).unwrap_or_default());
     }
     read(&String::from_utf8(normal.collect()).unwrap_or_default())

@@ -1,11 +1,11 @@
 //! The three-valued verdict and its truth tables (Kleene's strong logic of indeterminacy).
-//! Not here: what a verdict rests on; see [`super::evaluation::Criterion`].
+//! Not here: a verdict's evidence; see [`super::evaluation::Criterion`].
 
 use serde::{Deserialize, Serialize};
 
-/// Whether a criterion, or a part of one, holds for the chart at hand.
+/// Whether a criterion, or a part of one, is met.
 ///
-/// A chart can prove, only a person can disprove: absence is [`Verdict::Unknown`], never [`Verdict::NotMet`].
+/// A chart can prove a criterion, but only a person can disprove it: absence is [`Verdict::Unknown`], never [`Verdict::NotMet`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verdict {
@@ -24,7 +24,7 @@ impl Verdict {
         if holds { Self::Met } else { Self::NotMet }
     }
 
-    /// `Met` and `NotMet` for an answer, `Unknown` for none.
+    /// `Met` for yes, `NotMet` for no, `Unknown` for no answer.
     #[must_use]
     pub fn from_answer(answer: Option<bool>) -> Self {
         answer.map_or(Self::Unknown, Self::from_bool)

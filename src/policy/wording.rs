@@ -1,6 +1,6 @@
-//! The words of statements and cards, read from `cards.toml` so that they can be reviewed without code.
-//! A template holds `{names}`; each is checked at start against what the code fills in.
-//! Not here: which words are used when.
+//! The texts of statements and cards, read from `cards.toml` so that they can be reviewed without code.
+//! A template contains `{names}`; start-up checks each against the arguments that the code supplies.
+//! Not here: when each text is used.
 
 use std::collections::HashMap;
 use std::fmt::{Display, Write as _};
@@ -15,7 +15,7 @@ use super::form::Question;
 use super::outcomes::{OutcomeArguments, OutcomeKind, OutcomeText};
 use super::phrases::{CardText, Phrase};
 
-/// A text with places to fill in.
+/// A text with placeholders.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Template {
     pieces: Vec<Piece>,
@@ -28,7 +28,7 @@ enum Piece {
 }
 
 impl Template {
-    /// Reads a text whose `{names}` must be among `arguments`.
+    /// Parses a text whose `{names}` must be among `arguments`.
     pub(crate) fn read(text: &str, arguments: &[&str]) -> Result<Self, String> {
         let mut pieces = Vec::new();
         let mut rest = text;
@@ -48,7 +48,7 @@ impl Template {
         Ok(Self { pieces })
     }
 
-    /// The text with its places filled in, by position.
+    /// Substitutes the arguments, by position.
     pub(crate) fn fill(&self, arguments: &[&dyn Display]) -> String {
         let mut text = String::with_capacity(96);
         for piece in &self.pieces {
@@ -66,7 +66,7 @@ impl Template {
     }
 }
 
-/// The order for therapy a card can suggest.
+/// The therapy order that a card can suggest.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TherapyOrderText {
@@ -74,13 +74,13 @@ pub struct TherapyOrderText {
     pub system: String,
     /// The therapy's code, one of `conservative-therapy`.
     pub code: String,
-    /// Its words.
+    /// Its display.
     pub display: String,
-    /// What the order says it is for.
+    /// The reason stated in the order.
     pub reason: String,
 }
 
-/// The codings that a suggestion states a side with; their codes are of `side-left` and `side-right`.
+/// The codings for the side in a suggestion. Their codes are in `side-left` and `side-right`.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SideCodings {
@@ -98,9 +98,9 @@ pub struct SideCodings {
 pub struct SideCoding {
     /// The code.
     pub code: String,
-    /// Its words.
+    /// Its display.
     pub display: String,
-    /// The body site in words; it names the joint, so that the order still does.
+    /// The body site text. It names the joint, so that the changed order still does.
     pub text: String,
 }
 
@@ -108,13 +108,13 @@ pub struct SideCoding {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct OverrideReason {
-    /// Letters and digits only, stable.
+    /// A stable code of letters and digits only.
     pub code: String,
-    /// What the clinician reads.
+    /// The text shown to the clinician.
     pub display: String,
 }
 
-/// The words of one policy version.
+/// The wording of one policy version.
 #[derive(Debug)]
 pub struct Wording {
     phrases: Vec<Template>,
@@ -124,11 +124,11 @@ pub struct Wording {
     outcomes: HashMap<OutcomeKind, OutcomeText>,
     met_names: HashMap<CriterionId, String>,
     missing_names: HashMap<CriterionId, String>,
-    /// The codings that a suggestion states a side with.
+    /// The codings for the side in a suggestion.
     pub side_codings: SideCodings,
-    /// What kind of card each order gets.
+    /// The card topics.
     pub topics: Topics,
-    /// The order for therapy a card can suggest.
+    /// The therapy order that a card can suggest.
     pub therapy_order: TherapyOrderText,
     /// The reasons offered on a card that can be overridden.
     pub override_reasons: Vec<OverrideReason>,
@@ -189,23 +189,23 @@ impl Wording {
         })
     }
 
-    /// A phrase of a statement, its places filled in by position.
+    /// Fills in a phrase of a statement, by position.
     pub(crate) fn say(&self, phrase: Phrase, arguments: &[&dyn Display]) -> String {
         self.phrases.get(phrase as usize).map(|template| template.fill(arguments)).unwrap_or_default()
     }
 
-    /// A text of a card, its places filled in by position.
+    /// Fills in a card text, by position.
     pub(crate) fn card(&self, text: CardText, arguments: &[&dyn Display]) -> String {
         self.card_texts.get(text as usize).map(|template| template.fill(arguments)).unwrap_or_default()
     }
 
-    /// What a question of the form asks for, as it stands in a list.
+    /// The item that a question of the form asks for, worded for a list.
     #[must_use]
     pub fn ask(&self, question: Question) -> &str {
         self.asks.get(&question).map_or_else(|| question.link_id(), String::as_str)
     }
 
-    /// What a list of the chart is called, by its name in an evaluation's `sources`.
+    /// The display name of a chart list, by its name in an evaluation's `sources`.
     #[must_use]
     pub fn source<'s>(&'s self, name: &'s str) -> &'s str {
         self.sources.get(name).map_or(name, String::as_str)
@@ -217,13 +217,13 @@ impl Wording {
         self.outcomes.get(&kind)
     }
 
-    /// A criterion that is met, in as few words as can be.
+    /// The shortest text for a criterion that is met.
     #[must_use]
     pub fn met_name(&self, id: CriterionId) -> &str {
         self.met_names.get(&id).map_or_else(|| id.as_str(), String::as_str)
     }
 
-    /// What is missing where a criterion is open, unless its title says it.
+    /// What is missing if a criterion is unknown; `None` if its title says so.
     #[must_use]
     pub fn missing_name(&self, id: CriterionId) -> Option<&str> {
         self.missing_names.get(&id).map(String::as_str)
@@ -248,7 +248,7 @@ impl Source<'_> {
         Template::read(text.get_ref(), arguments).map_err(|problem| self.fault(text, problem))
     }
 
-    /// The templates of a section, in the order of the keys the code knows.
+    /// The templates of a section, in the order of the known keys.
     fn table<'k>(
         &self,
         section: &str,

@@ -1,13 +1,13 @@
-//! Words of a chart and the phrases of a policy that are looked for among them (`[words]` of `policy.toml`).
-//! A word is a run of letters and digits, with `/` inside of it; words are compared in lower case.
-//! Not here: where they are looked for ([`crate::evidence`]).
+//! Matches phrases of the policy (`[words]` of `policy.toml`) against the words of a chart text.
+//! A word is a run of letters and digits and may contain `/`. Comparison ignores case.
+//! Not here: which texts are searched ([`crate::evidence`]).
 
 /// The words of one text, in lower case.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Words(Vec<String>);
 
 impl Words {
-    /// The words of a text.
+    /// Splits a text into words.
     #[must_use]
     pub fn parse(text: &str) -> Self {
         let lower = text.to_lowercase();
@@ -15,49 +15,49 @@ impl Words {
         Self(runs.map(|run| run.trim_matches('/')).filter(|word| !word.is_empty()).map(str::to_owned).collect())
     }
 
-    /// Whether there is none.
+    /// Whether there are no words.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Whether every word is one of the phrases' first words and nothing else is said.
+    /// Whether every word alone matches one of the phrases.
     #[must_use]
     pub fn are_all_in(&self, phrases: &Phrases) -> bool {
         self.0.iter().all(|word| phrases.0.iter().any(|phrase| phrase.begins(std::slice::from_ref(word))))
     }
 }
 
-/// Phrases that are looked for.
+/// Phrases to look for.
 #[derive(Clone, Debug, Default)]
 pub struct Phrases(Vec<Phrase>);
 
-/// Consecutive words; where `is_open`, the last one may go on.
+/// Consecutive words. If `is_open`, the last one is a prefix.
 #[derive(Clone, Debug)]
 struct Phrase {
     words: Vec<String>,
     is_open: bool,
 }
 
-/// What ends a phrase whose last word may go on.
+/// The mark after a phrase whose last word is a prefix.
 const OPEN: char = '…';
 
 impl Phrases {
-    /// Reads phrases as `policy.toml` writes them: words with blanks between them, `…` behind a last word that may go on.
+    /// Parses phrases as written in `policy.toml`: words separated by spaces, with `…` after a last word that is a prefix.
     ///
     /// # Errors
-    /// The first one that has no word, or an `…` that is not at its end.
+    /// The first phrase without a word, or with a `…` that is not at its end.
     pub fn parse<'p>(phrases: impl IntoIterator<Item = &'p str>) -> Result<Self, String> {
         phrases.into_iter().map(Phrase::parse).collect::<Result<_, _>>().map(Self)
     }
 
-    /// Whether one of them stands among the words.
+    /// Whether one of the phrases occurs among the words.
     #[must_use]
     pub fn are_in(&self, words: &Words) -> bool {
         (0..words.0.len()).any(|place| self.is_at(words, place))
     }
 
-    /// Whether one of them begins at a place, and no word of `unless` stands right before or after it.
+    /// Whether one of the phrases begins at a word with no phrase of `unless` beginning directly before or after that word.
     #[must_use]
     pub fn are_in_unless_beside(&self, words: &Words, unless: &Self) -> bool {
         let beside = |place: usize| {
@@ -83,7 +83,7 @@ impl Phrase {
         Ok(Self { words, is_open })
     }
 
-    /// Whether the words begin with it.
+    /// Whether the words begin with the phrase.
     fn begins(&self, words: &[String]) -> bool {
         let Some((last, first)) = self.words.split_last() else { return false };
         let Some((at_last, before)) = words.get(..self.words.len()).and_then(<[String]>::split_last) else { return false };

@@ -1,5 +1,5 @@
-//! The log: its form, and from which level on.
-//! Not here: the lines themselves, which are written where the thing they tell of is handled.
+//! The log's format and level.
+//! Not here: the log statements, which are next to the code they describe.
 
 use tracing::{Metadata, Subscriber};
 use tracing_subscriber::filter::{FilterExt, FilterFn, LevelFilter, Targets, filter_fn};
@@ -9,10 +9,10 @@ use tracing_subscriber::{Layer, Registry};
 
 use crate::config::{LogConfig, LogFormat, LogLevel};
 
-/// The only span that lines show. Finer ones are for traces, and would take its place and with it the request's id.
+/// The only span that lines show. Finer spans are for traces; showing them would hide the request id.
 const SHOWN_SPAN: &str = "request";
 
-/// A log with the configured form and level that goes to `writer`: the standard error, or a buffer in tests.
+/// A log with the configured format and level that writes to `writer`: standard error, or a buffer in tests.
 pub fn subscriber<W>(log: &LogConfig, writer: W) -> Box<dyn Subscriber + Send + Sync>
 where
     W: for<'writer> MakeWriter<'writer> + Send + Sync + 'static,
@@ -32,7 +32,7 @@ where
     }
 }
 
-/// Invariant: no token and no patient data reach the log. The finer levels of HTTP libraries write headers, so they stay at warn.
+/// Invariant: no token and no patient data reach the log. HTTP libraries log headers at finer levels, so they stay at warn.
 fn levels(level: LogLevel) -> Targets {
     let level = match level {
         LogLevel::Error => LevelFilter::ERROR,
@@ -44,12 +44,12 @@ fn levels(level: LogLevel) -> Targets {
     Targets::new().with_target(env!("CARGO_CRATE_NAME"), level).with_default(level.min(LevelFilter::WARN))
 }
 
-/// Invariant: every line within a call carries its request id.
+/// Invariant: every line within a call contains its request id.
 fn shown_spans() -> FilterFn<fn(&Metadata<'_>) -> bool> {
     filter_fn(|metadata| !metadata.is_span() || metadata.name() == SHOWN_SPAN)
 }
 
-/// A panic's message may quote the data it stumbled over, so only its place is logged.
+/// Logs only a panic's location, because its message may contain the data that caused it.
 pub(super) fn log_panic(panic: &std::panic::PanicHookInfo<'_>) {
     let place = panic.location().map(ToString::to_string).unwrap_or_default();
     tracing::error!(place, "panicked");

@@ -1,41 +1,41 @@
-//! The figures of this process, in Prometheus' text format: what each means, and in which buckets times are counted.
-//! Not here: the counting, which is done where the thing counted is handled; and who may read them, see [`crate::http`].
+//! The metrics of this process, in Prometheus' text format: their descriptions and histogram buckets.
+//! Not here: updating them, which happens next to the code they measure; and access control, see [`crate::http`].
 //!
-//! Invariant: a label holds a word of this program, a name of its configuration, or an id of its policy: nothing a caller wrote.
+//! Invariant: a label's value is a constant, a configured name, or an id from the policy, never text from a caller.
 
 use std::sync::OnceLock;
 use std::time::Duration;
 
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 
-/// How often times are moved from where they are noted into their buckets, if nobody reads them.
+/// How often recorded times are moved into their buckets if the metrics are not scraped.
 const UPKEEP: Duration = Duration::from_secs(5);
 
-/// Upper bounds in seconds. 0.5 and 5 are the limits a call is judged by.
+/// Upper bounds in seconds. 0.5 and 5 are the latency targets of a call.
 const SECONDS: [f64; 14] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
 
-/// Upper bounds of the number of records that are written together.
+/// Upper bounds for the number of records in a batch.
 const RECORDS: [f64; 10] = [1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0];
 
-/// What kind of figure it is.
+/// The type of a metric.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MetricKind {
-    /// It only grows.
+    /// It only increases.
     Counter,
     /// It goes up and down.
     Gauge,
-    /// How often a value fell into each bucket.
+    /// It counts values per bucket.
     Histogram,
 }
 
-/// What a figure means.
+/// Describes a metric.
 #[derive(Clone, Copy, Debug)]
 pub struct MetricDescription {
-    /// Its name, which ends in its unit, or in `_total` for a count.
+    /// Its name, which ends in its unit, or in `_total` for a counter.
     pub name: &'static str,
-    /// Its kind.
+    /// Its type.
     pub kind: MetricKind,
-    /// One line for whoever reads it.
+    /// A one-line description.
     pub help: &'static str,
 }
 
@@ -51,7 +51,7 @@ const fn histogram(name: &'static str, help: &'static str) -> MetricDescription 
     MetricDescription { name, kind: MetricKind::Histogram, help }
 }
 
-/// Every figure there is, in the order of `docs/operations.md`.
+/// All metrics, in the order of `docs/operations.md`.
 pub const DESCRIPTIONS: [MetricDescription; 24] = [
     counter("sij_cds_calls_total", "Hook calls, by hook, client and status."),
     counter("sij_cds_calls_within_500_milliseconds_total", "Hook calls answered 200 within half a second, by hook and client."),
@@ -79,19 +79,19 @@ pub const DESCRIPTIONS: [MetricDescription; 24] = [
     counter("sij_cds_ledger_forwarded_records_total", "Records moved from this machine to the ledger's database."),
 ];
 
-/// The figures of this process. There is one recorder for all that runs in it.
+/// The metrics of this process, which has a single recorder.
 #[derive(Debug)]
 pub struct Metrics(PrometheusHandle);
 
 static INSTALLED: OnceLock<Option<Metrics>> = OnceLock::new();
 
 impl Metrics {
-    /// Begins to count, once in a process; what is counted before is lost. `None` where something else counts already.
+    /// Installs the recorder, once per process; earlier updates are lost. `None` if another recorder is installed already.
     pub fn install() -> Option<&'static Self> {
         INSTALLED.get_or_init(Self::begin).as_ref()
     }
 
-    /// The figures, if they are counted.
+    /// The metrics, if they are recorded.
     #[must_use]
     pub fn of_this_process() -> Option<&'static Self> {
         INSTALLED.get().and_then(Option::as_ref)
@@ -106,13 +106,13 @@ impl Metrics {
         Some(Self(handle))
     }
 
-    /// All figures, in Prometheus' text format.
+    /// Renders all metrics in Prometheus' text format.
     #[must_use]
     pub fn render(&self) -> String {
         self.0.render()
     }
 
-    /// Keeps the memory for times small while nobody reads them; never ends.
+    /// Runs upkeep forever, so that recorded times do not accumulate while the metrics are not scraped.
     pub async fn keep_up(&self) {
         let mut ticks = tokio::time::interval(UPKEEP);
         loop {
@@ -122,7 +122,7 @@ impl Metrics {
     }
 }
 
-/// The lists of bounds are not empty, which is all that could be wrong with them.
+/// Setting buckets fails only for an empty list of bounds, and none is empty.
 fn with_buckets(builder: PrometheusBuilder) -> PrometheusBuilder {
     let suffix = |builder: PrometheusBuilder, suffix: &str, bounds: &[f64]| {
         builder.set_buckets_for_metric(Matcher::Suffix(suffix.to_owned()), bounds).unwrap_or_default()

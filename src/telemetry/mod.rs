@@ -1,5 +1,5 @@
-//! What the running service tells of itself: the log, the figures of `/metrics`, and traces where they are built in.
-//! Not here: the lines, figures and spans themselves, which are made where the thing they tell of is handled.
+//! The service's telemetry: the log, the metrics of `/metrics`, and traces if they are built in.
+//! Not here: log statements, metric updates and spans, which are next to the code they describe.
 
 mod log;
 mod metrics;
@@ -15,29 +15,29 @@ pub use traces::{TracesError, call_span};
 use crate::config::{LogConfig, TracesConfig};
 use traces::Exporting;
 
-/// Why the log, the figures or the traces cannot be set up.
+/// Why the log, the metrics or the traces cannot be set up.
 #[derive(Debug, thiserror::Error)]
 pub enum TelemetryError {
-    /// Something in the process has set up a log already.
+    /// A log is already set up in this process.
     #[error("the log is set up already")]
     AlreadySet(#[from] TryInitError),
-    /// Traces cannot be sent.
+    /// Traces cannot be exported.
     #[error("traces cannot be set up")]
     Traces(#[from] TracesError),
 }
 
-/// What was set up, until the process ends.
+/// Active telemetry, until the process ends.
 #[must_use]
 pub struct Telemetry {
     exporting: Option<Exporting>,
 }
 
-/// Sends the log to the standard error, and panics to the log; begins to count; and sends traces, if there is an endpoint
-/// for them. Where there is one, this must be called within a tokio runtime.
+/// Sends the log to standard error, and panics to the log; installs the metrics; and exports traces, if there is an endpoint
+/// for them. With an endpoint, this must be called within a tokio runtime.
 ///
 /// # Errors
 ///
-/// [`TelemetryError::AlreadySet`] when called a second time, [`TelemetryError::Traces`] where traces cannot be sent.
+/// [`TelemetryError::AlreadySet`] if called a second time, [`TelemetryError::Traces`] if traces cannot be exported.
 pub fn init(log: &LogConfig, traces: &TracesConfig) -> Result<Telemetry, TelemetryError> {
     let mut layers = vec![log::layer(log, std::io::stderr)];
     let exporting = Exporting::begin(traces)?.map(|(exporting, layer)| {
@@ -51,7 +51,7 @@ pub fn init(log: &LogConfig, traces: &TracesConfig) -> Result<Telemetry, Telemet
 }
 
 impl Telemetry {
-    /// Sends what was not sent yet. Blocks for some seconds at most; the runtime must still run.
+    /// Exports the remaining spans. Blocks for a few seconds at most; the runtime must still be running.
     pub fn finish(self) {
         if let Some(exporting) = self.exporting {
             exporting.finish();

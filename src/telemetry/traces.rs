@@ -1,8 +1,8 @@
-//! Traces: the span of a call, and the sending of spans to a collector, which is built in with the feature `opentelemetry`.
-//! Not here: the finer spans, which are made where queries and evaluations are; and who is a known caller, see [`crate::auth`].
+//! Traces: the span of a call, and its export to a collector, which the feature `opentelemetry` builds in.
+//! Not here: finer spans, which are next to queries and evaluations; and authentication, see [`crate::auth`].
 //!
-//! Invariant: only spans of this program are sent, with the names of its configuration, and no event and no span of a library:
-//! those would hold addresses with patients' ids.
+//! Invariant: only spans of this program are exported, with names from its configuration. Events and spans of libraries are
+//! not: they would contain addresses with patients' ids.
 
 use tracing::{Span, info_span};
 use tracing_subscriber::{Layer, Registry};
@@ -15,13 +15,13 @@ pub(super) use export::{Exporting, continue_callers};
 #[cfg(not(feature = "opentelemetry"))]
 pub(super) use without::{Exporting, continue_callers};
 
-/// What takes spans up as they are made.
+/// The layer that exports spans.
 type SpanLayer = Box<dyn Layer<Registry> + Send + Sync>;
 
-/// Why traces cannot be sent.
+/// Why traces cannot be exported.
 #[derive(Debug, thiserror::Error)]
 pub enum TracesError {
-    /// There is no runtime to send them on.
+    /// There is no runtime to export them on.
     #[error("there is no runtime to send them on")]
     NoRuntime,
     /// Connections to the collector cannot be set up.
@@ -32,8 +32,8 @@ pub enum TracesError {
     Exporter(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
-/// The span of a known caller's call, within the caller's own trace where `header` gives one (W3C Trace Context, `traceparent`).
-/// What strangers say of traces is not believed, so there is no such span before the caller is known.
+/// The span of an authenticated call, within the caller's own trace if `header` provides one (W3C Trace Context,
+/// `traceparent`). Trace headers of unauthenticated callers are not trusted, so the span starts only after authentication.
 pub fn call_span<'h>(client: &str, route: &str, header: impl Fn(&str) -> Option<&'h str>) -> Span {
     let span = info_span!("call", client, http.route = route, http.response.status_code = tracing::field::Empty, otel.kind = "server");
     continue_callers(&span, header);
@@ -42,7 +42,7 @@ pub fn call_span<'h>(client: &str, route: &str, header: impl Fn(&str) -> Option<
 
 #[cfg(not(feature = "opentelemetry"))]
 mod without {
-    //! What stands in for sending where it is not built in. A configuration with an endpoint is refused then.
+    //! Replaces the export if it is not built in. A configuration with an endpoint is then refused.
 
     use tracing::Span;
 

@@ -4,15 +4,16 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// Each top-level module and those it may name.
-const ARROWS: [(&str, &[&str]); 15] = [
+const ARROWS: [(&str, &[&str]); 16] = [
     ("policy", &[]),
     ("evidence", &["policy"]),
-    ("cds_hooks", &["policy"]),
+    ("cds_hooks", &[]),
+    ("crd", &["policy", "cds_hooks"]),
     ("page", &["policy"]),
     ("fhir", &["clock", "ids", "config", "outgoing"]),
     ("auth", &["clock", "ids", "config", "outgoing"]),
     ("ledger", &["clock", "ids", "config"]),
-    ("app", &["policy", "evidence", "cds_hooks", "page", "fhir", "auth", "ledger", "clock", "ids", "config", "telemetry"]),
+    ("app", &["policy", "evidence", "cds_hooks", "crd", "page", "fhir", "auth", "ledger", "clock", "ids", "config", "telemetry"]),
     ("http", &["app", "config", "clock", "ids", "telemetry"]),
     ("cli", &["app", "http", "config", "clock", "ids", "telemetry"]),
     ("config", &[]),

@@ -1,7 +1,8 @@
 //! Which orders get a card, and of which kind: by the determination, by what the client asks for, and by what the user was about to do.
 
 use serde_json::{Value, json};
-use sij_cds::cds_hooks::{Hook, Options, RequestExtension};
+use sij_cds::cds_hooks::Hook;
+use sij_cds::crd::{Options, RequestExtension};
 
 use crate::support::call::{cpt, order};
 use crate::support::showing::{Showing, form, suggestions};

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use fhir_sdk::r4b::resources::{Questionnaire, ValueSet};
 use serde_json::{Value, json};
-use sij_cds::cds_hooks::{Options, RequestExtension};
+use sij_cds::crd::{Options, RequestExtension};
 
 use crate::support::markdown::{blocks, document, rows, unquoted};
 

@@ -5,9 +5,9 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, RngSeed};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
-use sij_cds::cds_hooks::{
-    Action, COVERAGE_INFORMATION, CardCase, CoverageAssertion, CoverageState, CrdVersion, Presentation, PriorAuthorization,
-    coverage_information,
+use sij_cds::cds_hooks::Action;
+use sij_cds::crd::{
+    COVERAGE_INFORMATION, CardCase, CoverageAssertion, CoverageState, CrdVersion, Presentation, PriorAuthorization, coverage_information,
 };
 use sij_cds::policy::{CriterionId, Determination, Evaluation};
 

@@ -1,9 +1,9 @@
 //! Which coverage information a determination gives, with every stance of the plan, for both versions of CRD.
 
 use serde_json::{Value, json};
-use sij_cds::cds_hooks::CoverageState;
-use sij_cds::cds_hooks::CrdVersion::{self, V2_0, V2_2};
-use sij_cds::cds_hooks::PriorAuthorization::{self, AuthNeeded, NoAuth, Performpa, Satisfied};
+use sij_cds::crd::CoverageState;
+use sij_cds::crd::CrdVersion::{self, V2_0, V2_2};
+use sij_cds::crd::PriorAuthorization::{self, AuthNeeded, NoAuth, Performpa, Satisfied};
 use sij_cds::policy::{CriterionId, Determination, Note, NoteKind, Plan};
 
 use crate::support::coverage_information::{

@@ -2,8 +2,8 @@
 //! Not here: what the extension says of a determination ([`super::coverage_mapping`]), and its form ([`super::coverage_information`]).
 
 use serde_json::{Value, json};
-use sij_cds::cds_hooks::{COVERAGE_INFORMATION, CrdVersion};
 use sij_cds::config::{Config, Dialect};
+use sij_cds::crd::{COVERAGE_INFORMATION, CrdVersion};
 use sij_cds::ledger::EntryKind;
 
 use crate::support::call::{bundle, cpt, order};

@@ -19,6 +19,7 @@ mod crd_answers;
 mod dialects;
 mod documentation;
 mod documentation_form;
+mod documented_configuration;
 mod entry_addresses;
 mod evaluate_command;
 mod evaluated_requests;

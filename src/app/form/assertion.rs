@@ -1,6 +1,6 @@
-//! What a package is made from when it is asked for by the id of a coverage assertion: the orders that were judged, whose they are, and
-//! what the chart said of the form's questions.
-//! Not here: where assertions are kept ([`crate::ledger`]).
+//! Input for a package that is requested by a coverage-assertion-id: the judged orders, their patient, and the chart's answers to the
+//! form's questions.
+//! Not here: where assertions are stored ([`crate::ledger`]).
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,44 +12,44 @@ use crate::app::CallError;
 use crate::auth::VerifiedClient;
 use crate::policy::Question;
 
-/// What the chart says in answer to a question.
+/// The chart's answer to a question.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ChartAnswer {
     /// To a boolean question.
     Boolean(bool),
     /// To a question for a date.
     Day(NaiveDate),
-    /// To a choice: the code of one of its options.
+    /// To a choice question: the code of one of its options.
     Choice(&'static str),
 }
 
-/// What the chart says in answer to the form's questions.
+/// The chart's answers to the form's questions.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ChartAnswers {
-    /// Those outside of the repeating group.
+    /// Answers outside the repeating group.
     pub answers: BTreeMap<Question, ChartAnswer>,
-    /// Those of each repetition of `prior-injection`.
+    /// Answers within each repetition of `prior-injection`.
     pub prior_injections: Vec<BTreeMap<Question, ChartAnswer>>,
 }
 
-/// A call that was answered, as far as a package needs it.
+/// The parts of an answered call that a package needs.
 #[derive(Debug)]
 pub struct Assertion {
-    /// The patient's id, without its type.
+    /// The patient's id, without the type prefix.
     pub patient_id: String,
-    /// The orders that were judged, each as the client wrote it.
+    /// The judged orders, each as the client sent it.
     pub orders: Vec<Box<RawValue>>,
-    /// What to put into the draft before the clinician sees it.
+    /// Answers to prefill in the draft response.
     pub chart: ChartAnswers,
-    /// The questions that the decision asked for; none where it asked for nothing.
+    /// The questions that the decision asked for; empty if it asked for nothing.
     pub asked: BTreeSet<Question>,
 }
 
-/// Finds the call that a coverage-assertion-id names.
+/// Looks up the call that a coverage-assertion-id names.
 pub trait AssertionLookup: Sync {
-    /// The assertion of this id that was made to this client; `None` where there is none.
+    /// The assertion with this id, if it was issued to this client.
     ///
     /// # Errors
-    /// [`CallError`] where it cannot be looked up at present.
+    /// [`CallError`] if the lookup fails at present.
     fn find(&self, client: &VerifiedClient, id: Uuid) -> impl Future<Output = Result<Option<Assertion>, CallError>> + Send;
 }

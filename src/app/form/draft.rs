@@ -1,4 +1,4 @@
-//! The draft of a response that goes with a form (DTR 2.2, `dtr-questionnaireresponse`): every question, and the answers the chart gives.
+//! The draft response of a form (DTR 2.2, `dtr-questionnaireresponse`): every question, with the answers that the chart gives.
 //! Not here: the answers themselves; see [`super::assertion`].
 
 use std::collections::BTreeMap;
@@ -20,14 +20,14 @@ use crate::policy::Question;
 
 const DTR: &str = "http://hl7.org/fhir/us/davinci-dtr/StructureDefinition/";
 
-/// Where the codes of CRD 2.2's value set `DocReason` are from, and of 2.0's.
+/// The code systems of the value set `DocReason` in CRD 2.2 and in CRD 2.0.
 const DOC_REASONS: &str = "http://hl7.org/fhir/us/davinci-crd/CodeSystem/coverage-information-codes";
 const OLDER_DOC_REASONS: &str = "http://hl7.org/fhir/us/davinci-crd/CodeSystem/temp";
 
-/// The clinician keeps the form as evidence of medical necessity; nobody asks for it to be sent.
+/// The clinician retains the form as evidence of medical necessity and need not send it.
 const KEPT: &str = "retain-doc";
 
-/// What a draft is made of.
+/// The inputs for a draft.
 pub(super) struct ResponseDraft<'d> {
     pub(super) id: Uuid,
     pub(super) authored: DateTime<Utc>,
@@ -37,7 +37,7 @@ pub(super) struct ResponseDraft<'d> {
 }
 
 impl ResponseDraft<'_> {
-    /// The draft as JSON; `None` if it cannot be written.
+    /// The draft as JSON; `None` if it cannot be serialized.
     pub(super) fn json(&self) -> Option<Value> {
         let meta = Meta::builder().profile(vec![Some(format!("{DTR}dtr-questionnaireresponse"))]).build().ok()?;
         let response = QuestionnaireResponse::builder()
@@ -52,7 +52,7 @@ impl ResponseDraft<'_> {
         fhir_json::to_json(&response.build().ok()?.into())
     }
 
-    /// Which coverages and orders it is for, and what it is for.
+    /// The coverages, orders and intended use of the response.
     fn extensions(&self) -> Option<Vec<Extension>> {
         let (coverage, system) = match self.request.edition {
             Edition::Current => ("qr-coverage", DOC_REASONS),
@@ -89,7 +89,7 @@ impl ResponseDraft<'_> {
     }
 }
 
-/// Which orders a response is for that is written by this service itself, and what it is for.
+/// The orders and the intended use of a response that this service writes itself.
 pub(in crate::app) fn context_extensions(orders: &[String]) -> Option<Vec<Extension>> {
     let mut extensions = named("qr-context", orders)?;
     extensions.push(kept_for(DOC_REASONS)?);
@@ -106,7 +106,7 @@ fn kept_for(system: &str) -> Option<Extension> {
     extension("intendedUse", ExtensionValue::CodeableConcept(concept))
 }
 
-/// An answer, and that the server gave it.
+/// An answer, with the server as its origin.
 fn answer_of(item: &Item, answer: &ChartAnswer) -> Option<QuestionnaireResponseItemAnswer> {
     let value = match answer {
         ChartAnswer::Boolean(answer) => QuestionnaireResponseItemAnswerValue::Boolean(*answer),
@@ -118,7 +118,7 @@ fn answer_of(item: &Item, answer: &ChartAnswer) -> Option<QuestionnaireResponseI
     QuestionnaireResponseItemAnswer::builder().extension(vec![origin]).value(value).build().ok()
 }
 
-/// The option of a code, as the form has it.
+/// The form's option with this code.
 fn option(item: &Item, code: &str) -> Option<Coding> {
     let codings = item.answer_option.iter().filter_map(|option| option.value_coding.as_ref());
     let chosen = codings.into_iter().find(|coding| coding.code.as_deref() == Some(code))?;

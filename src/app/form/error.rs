@@ -1,11 +1,11 @@
-//! What is wrong with the input of `$questionnaire-package`: a fault names its JSON path and never a value.
+//! Errors in the input of `$questionnaire-package`. Each names a JSON path, never a value.
 
 use thiserror::Error;
 
-/// An input that is not as the operation's profile says (DTR 2.2, `dtr-qpackage-input-parameters`).
+/// Why an input violates the operation's profile (DTR 2.2, `dtr-qpackage-input-parameters`).
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum FormError {
-    /// Not JSON at all.
+    /// Not JSON.
     #[error("the body is not JSON (line {line}, column {column})")]
     NotJson {
         /// From 1.
@@ -19,28 +19,28 @@ pub enum FormError {
         /// The member's JSON path.
         path: String,
     },
-    /// A member is of the wrong type.
+    /// A member has the wrong type.
     #[error("`{path}` is not of the type the specification gives it")]
     WrongType {
         /// The member's JSON path.
         path: String,
     },
-    /// No parameter `coverage`.
+    /// There is no parameter `coverage`.
     #[error("a parameter `coverage` with the member's Coverage is required")]
     NoCoverage,
-    /// Nothing that tells which form is asked for.
+    /// No parameter indicates the requested form.
     #[error("one of the parameters `order`, `questionnaire` and `context` is required")]
     NothingAsked,
-    /// More than anybody asks for at once.
+    /// There are too many parameters.
     #[error("more than {limit} parameters")]
     TooMany {
-        /// How many are taken.
+        /// The maximum number.
         limit: usize,
     },
-    /// A Coverage or an order of somebody else.
+    /// A Coverage or an order belongs to another patient.
     #[error("the beneficiary of the first `coverage` and the patient of `{path}` are not the same")]
     OtherPatient {
-        /// Where the other patient is named.
+        /// The path that names the other patient.
         path: String,
     },
 }
@@ -60,7 +60,7 @@ impl FormError {
         }
     }
 
-    /// The JSON path of the fault.
+    /// The JSON path of the error.
     #[must_use]
     pub fn expression(&self) -> Option<String> {
         match self {
@@ -70,7 +70,7 @@ impl FormError {
         }
     }
 
-    /// Whether the input has the right shape but contradicts itself, or asks for too much.
+    /// Whether the input is well formed but contradicts itself, or requests too much.
     #[must_use]
     pub fn is_contradiction(&self) -> bool {
         match self {

@@ -1,4 +1,4 @@
-//! What the FHIR side of this service can do (FHIR R4, `CapabilityStatement`).
+//! The capabilities of this service's FHIR API (FHIR R4, `CapabilityStatement`).
 //! Not here: discovery of hooks ([`crate::app::services`]).
 
 use chrono::{DateTime, SecondsFormat, Utc};
@@ -15,38 +15,38 @@ use crate::config::{AuthMode, Config};
 const PACKAGE: &str = "http://hl7.org/fhir/us/davinci-dtr/OperationDefinition/questionnaire-package";
 const STANDARD_FORM: &str = "http://hl7.org/fhir/us/davinci-dtr/StructureDefinition/dtr-std-questionnaire";
 
-/// Where FHIR resources are found below the service's address.
+/// The path of FHIR resources below the service's base URL.
 const FHIR: &str = "/fhir";
 
-/// Where the FHIR side is found, and what it can do.
+/// The base URL and capabilities of the FHIR API.
 #[derive(Debug)]
 pub(in crate::app) struct Forms {
-    /// The public address of our FHIR resources, where that is known.
+    /// The public base URL of the FHIR resources, if known.
     base: Option<String>,
     /// The `CapabilityStatement`.
     pub(super) statement: Vec<u8>,
 }
 
 impl Forms {
-    /// As configured.
+    /// Builds both from the configuration.
     pub(in crate::app) fn new(config: &Config, now: DateTime<Utc>) -> Self {
         let base = config.server.public_url.as_ref().map(|url| format!("{}{FHIR}", url.as_str().trim_end_matches('/')));
         let statement = capability_statement(config.auth_mode(), base.as_deref(), now).unwrap_or_default();
         Self { base, statement }
     }
 
-    /// The address at which a resource is served; its own URL, where ours is not known.
+    /// The URL of a resource; its canonical URL if the base URL is unknown.
     pub(super) fn address(&self, kind: PublishedKind, document: &PublishedResource) -> String {
         self.base.as_ref().map_or_else(|| document.url.clone(), |base| format!("{base}/{}/{}", kind.as_str(), document.id))
     }
 
-    /// The address of a search, as far as ours is known.
+    /// The URL of a search; a relative one if the base URL is unknown.
     pub(super) fn search_address(&self, kind: PublishedKind) -> String {
         format!("{}/{}", self.base.as_deref().unwrap_or(FHIR), kind.as_str())
     }
 }
 
-/// The statement of this very service. `base` is the public address of its FHIR resources.
+/// The statement of this service instance. `base` is the public URL of its FHIR resources.
 fn capability_statement(mode: AuthMode, base: Option<&str>, now: DateTime<Utc>) -> Option<Vec<u8>> {
     let software = CapabilityStatementSoftware::builder().name("sij-cds".to_owned()).version(env!("CARGO_PKG_VERSION").to_owned());
     let mut implementation = CapabilityStatementImplementation::builder()
@@ -83,7 +83,7 @@ fn rest(mode: AuthMode) -> Option<CapabilityStatementRest> {
     CapabilityStatementRest::builder().mode(RestfulCapabilityMode::Server).security(security).resource(resources).build().ok()
 }
 
-/// A type that can be read, and searched by URL and version.
+/// A type that supports read, and search by URL and version.
 fn resource(kind: ResourceType) -> Option<CapabilityStatementRestResource> {
     let interaction = |code: &str| CapabilityStatementRestResourceInteraction::builder().code(code.to_owned()).build().ok();
     let search = |name: &str, kind| CapabilityStatementRestResourceSearchParam::builder().name(name.to_owned()).r#type(kind).build().ok();

@@ -1,6 +1,6 @@
-//! The documentation form for DTR clients (Da Vinci DTR 2.2, <http://hl7.org/fhir/us/davinci-dtr>): what is published of it, and the
-//! packages of `$questionnaire-package`, each with a draft of a response.
-//! Not here: HTTP, and reading responses that clinicians have signed ([`crate::evidence`]).
+//! The documentation form for DTR clients (Da Vinci DTR 2.2, <http://hl7.org/fhir/us/davinci-dtr>): the published resources, and the
+//! packages of `$questionnaire-package`, each with a draft response.
+//! Not here: HTTP, and reading the responses that clinicians have signed ([`crate::evidence`]).
 
 mod assertion;
 mod draft;
@@ -24,5 +24,5 @@ pub(super) use draft::context_extensions;
 pub(super) use metadata::Forms;
 pub(super) use published::Published;
 
-/// This service's FHIR addresses below its own, beside discovery and calls: what tokens for them may have as their audience.
+/// The service's FHIR paths besides discovery and calls; each is a valid token audience.
 pub(super) const ENDPOINTS: [&str; 4] = ["/fhir", "/fhir/Questionnaire", "/fhir/Questionnaire/$questionnaire-package", "/fhir/ValueSet"];

@@ -1,19 +1,19 @@
-//! What is said beside the packages, and in their place: warnings and information (DTR 2.2, the parameter `outcome`).
-//! Not here: inputs that are refused; see [`super::error`].
+//! Warnings and information returned with packages or in place of them (DTR 2.2, the parameter `outcome`).
+//! Not here: rejected inputs; see [`super::error`].
 
 use fhir_sdk::r4b::codes::{IssueSeverity, IssueType};
 use fhir_sdk::r4b::resources::{OperationOutcome, OperationOutcomeIssue};
 use serde_json::Value;
 
-/// Something to be told. It repeats no value of the input.
+/// A message about the input. It repeats no value of the input.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Remark {
-    /// The parameter it is about.
+    /// The index of the parameter that it concerns.
     pub(super) place: Option<usize>,
     pub(super) about: OutcomeDetails,
 }
 
-/// What there is to be told.
+/// The subject of a remark.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum OutcomeDetails {
     UnknownQuestionnaire,
@@ -46,7 +46,7 @@ impl OutcomeDetails {
         }
     }
 
-    /// Whether something that was asked for could not be done.
+    /// Whether part of the request could not be fulfilled.
     pub(super) fn is_warning(self) -> bool {
         match self {
             Self::UnknownQuestionnaire | Self::UnknownContext | Self::ForAnOrder | Self::NotUnderstood => true,
@@ -64,7 +64,7 @@ impl OutcomeDetails {
     }
 }
 
-/// The OperationOutcome that says all of it; `None` where there is nothing to say.
+/// The OperationOutcome for the remarks; `None` if there are none.
 pub(super) fn outcome(remarks: &[Remark]) -> Option<Value> {
     let issues: Option<Vec<_>> = remarks.iter().map(|remark| Some(Some(issue(remark)?))).collect();
     let issues = issues.filter(|issues| !issues.is_empty())?;

@@ -1,5 +1,5 @@
-//! `$questionnaire-package` (DTR 2.2, <http://hl7.org/fhir/us/davinci-dtr/OperationDefinition/questionnaire-package>), and what is published.
-//! Not here: HTTP, and who is calling.
+//! The operation `$questionnaire-package` (DTR 2.2, <http://hl7.org/fhir/us/davinci-dtr/OperationDefinition/questionnaire-package>), and
+//! reads of published resources. Not here: HTTP and authentication.
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::Serialize;
@@ -65,41 +65,41 @@ enum Resource<'p> {
 }
 
 impl App {
-    /// The `CapabilityStatement`, as JSON.
+    /// The `CapabilityStatement` as JSON.
     #[must_use]
     pub fn capability_statement(&self) -> &[u8] {
         &self.forms().statement
     }
 
-    /// A published resource of the newest policy version, by its id, as JSON.
+    /// A resource that the newest policy version publishes, by its id, as JSON.
     #[must_use]
     pub fn published(&self, kind: PublishedKind, id: &str) -> Option<&str> {
         self.policies().published_newest().get(kind, id)
     }
 
-    /// The ids of what the newest policy version publishes.
+    /// The ids of the resources that the newest policy version publishes.
     #[must_use]
     pub fn published_ids(&self, kind: PublishedKind) -> Vec<&str> {
         self.policies().published_newest().all(kind).iter().map(|document| document.id.as_str()).collect()
     }
 
-    /// What of the newest policy version is found by URL and version, as a Bundle.
+    /// Searches the resources of the newest policy version by URL and version; the result is a Bundle.
     ///
     /// # Errors
-    /// [`CallError`] where it cannot be written.
+    /// [`CallError`] if the Bundle cannot be serialized.
     pub fn search_published(&self, kind: PublishedKind, search: &CanonicalSearch) -> Result<Vec<u8>, CallError> {
         searchset(self.policies().published_newest(), kind, search, self.forms()).ok_or(CallError::Unwritable)
     }
 
-    /// The answer to `$questionnaire-package`, as JSON.
+    /// The output of `$questionnaire-package`, as JSON.
     ///
     /// # Errors
-    /// [`CallError`] for an input that is not as the operation says.
+    /// [`CallError`] if the input violates the operation's definition.
     pub async fn questionnaire_package(&self, client: &VerifiedClient, body: &[u8]) -> Result<Vec<u8>, CallError> {
         self.package_by(client, body, &self.assertions()).await
     }
 
-    /// The same with a way to find what a context names.
+    /// The implementation, with the lookup for the assertion that a context names.
     async fn package_by(&self, client: &VerifiedClient, body: &[u8], lookup: &impl AssertionLookup) -> Result<Vec<u8>, CallError> {
         let request = PackageRequest::read(text(body)?)?;
         let id = request.context.as_ref().and_then(|(_, id)| record_of(id.as_str().trim()));
@@ -132,7 +132,7 @@ impl App {
         serde_json::to_vec(&Output { resource_type: "Parameters", parameter }).map_err(|_| CallError::Unwritable)
     }
 
-    /// A form with the value sets it names and a draft of a response.
+    /// A form with its value sets and a draft response.
     fn package(
         &self,
         request: &PackageRequest<'_>,
@@ -162,7 +162,7 @@ impl App {
     }
 }
 
-/// The names of the output's parameters. Those of 2.0 and 2.1 are told apart by upper and lower case alone.
+/// The names of the output parameters. DTR 2.0 and 2.1 differ only in letter case.
 fn names(edition: Edition) -> (&'static str, &'static str) {
     match edition {
         Edition::Current => ("packagebundle", "outcome"),
@@ -193,7 +193,7 @@ mod tests {
         App::build(&config, ports).expect("the application can be built")
     }
 
-    /// The output for a decision on these orders of this patient.
+    /// The output for a decision on these orders, which belongs to this patient.
     fn packed(patient_id: &str, orders: &[&str]) -> Value {
         let body = r#"{"resourceType":"Parameters","parameter":[{"name":"context","valueString":"x"},{"name":"coverage",
             "resource":{"resourceType":"Coverage","id":"c1","beneficiary":{"reference":"Patient/p1"}}}]}"#;

@@ -1,5 +1,5 @@
-//! The form and the value sets of a policy version as they are published: each resource as its file has it, without white space.
-//! Not here: whether they say what the policy reads, which [`crate::policy`] checks.
+//! The form and value sets that a policy version publishes: each resource as in its file, without whitespace.
+//! Not here: whether they match what the policy reads, which [`crate::policy`] checks.
 
 use chrono::{DateTime, Days, NaiveTime, Utc};
 use serde::Deserialize;
@@ -11,7 +11,7 @@ use crate::policy::{DateInterval, Policy, PolicyError, PolicyFile};
 const FORM: &str = "questionnaire.json";
 const VALUE_SETS: &str = "valuesets/";
 
-/// What is published.
+/// A kind of published resource.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PublishedKind {
     /// The documentation form.
@@ -31,7 +31,7 @@ impl PublishedKind {
     }
 }
 
-/// What a policy version publishes.
+/// The published resources of a policy version.
 #[derive(Debug)]
 pub(crate) struct Published {
     pub(super) form: PublishedResource,
@@ -40,7 +40,7 @@ pub(crate) struct Published {
     value_sets: Vec<PublishedResource>,
 }
 
-/// A resource that is published.
+/// A published resource.
 #[derive(Debug)]
 pub(super) struct PublishedResource {
     pub(super) id: String,
@@ -67,7 +67,7 @@ pub(super) struct Item {
     pub(super) below: Vec<Item>,
 }
 
-/// An answer that can be chosen.
+/// An answer option.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct AnswerOption {
@@ -75,7 +75,7 @@ pub(super) struct AnswerOption {
     pub(super) value_coding: Option<OptionCoding>,
 }
 
-/// Its coding.
+/// The option's coding.
 #[derive(Debug, Deserialize)]
 pub(super) struct OptionCoding {
     pub(super) system: Option<String>,
@@ -97,12 +97,12 @@ struct Items {
 }
 
 impl Published {
-    /// What is published of a version's files.
+    /// Reads the published resources from a version's files.
     ///
     /// # Errors
-    /// A resource without the URL by which it is asked for.
+    /// A resource without a canonical URL.
     pub(crate) fn read(files: &[PolicyFile], policy: &Policy) -> Result<Self, PolicyError> {
-        // The policy's form, in which its numbers stand already.
+        // Use the policy's form, in which the policy's numbers are already filled in.
         let form = &PolicyFile { name: FORM.to_owned(), text: policy.form.json.get().to_owned() };
         let items: Items = serde_json::from_str(&form.text).map_err(|error| PolicyError::of_json(FORM, &error))?;
         let value_sets = files.iter().filter(|file| file.name.starts_with(VALUE_SETS));
@@ -113,7 +113,7 @@ impl Published {
         })
     }
 
-    /// Everything of a kind.
+    /// Every resource of a kind.
     pub(super) fn all(&self, kind: PublishedKind) -> &[PublishedResource] {
         match kind {
             PublishedKind::Questionnaire => std::slice::from_ref(&self.form),
@@ -121,19 +121,19 @@ impl Published {
         }
     }
 
-    /// The resource of an id, as JSON.
+    /// The resource with this id, as JSON.
     pub(crate) fn get(&self, kind: PublishedKind, id: &str) -> Option<&str> {
         self.all(kind).iter().find(|document| document.id == id).map(|document| document.json.get())
     }
 
-    /// The value sets that the form's questions name.
+    /// The value sets that the form's questions reference.
     pub(super) fn named_value_sets(&self) -> Vec<&PublishedResource> {
         let mut named = Vec::new();
         collect(&self.items, &mut named);
         self.value_sets.iter().filter(|set| named.iter().any(|canonical| set.is_named_by(canonical))).collect()
     }
 
-    /// Whether the form, or a value set that it names, may have changed since.
+    /// Whether the form, or a value set that it references, may have changed since the instant.
     pub(super) fn changed_since(&self, instant: DateTime<Utc>) -> bool {
         self.form.changed_since(instant) || self.named_value_sets().iter().any(|set| set.changed_since(instant))
     }
@@ -154,23 +154,23 @@ impl PublishedResource {
         Ok(Self { id, url, version, date, json })
     }
 
-    /// Its URL, with its version where it has one.
+    /// The canonical URL, with the version if there is one.
     pub(super) fn canonical(&self) -> String {
         self.version.as_ref().map_or_else(|| self.url.clone(), |version| format!("{}|{version}", self.url))
     }
 
-    /// Whether a canonical URL, with or without a version, names it.
+    /// Whether a canonical URL, with or without a version, identifies the resource.
     pub(super) fn is_named_by(&self, canonical: &str) -> bool {
         let (url, version) = canonical.split_once('|').unwrap_or((canonical, ""));
         url == self.url && (version.is_empty() || self.has_version(version))
     }
 
-    /// Whether it is of this version.
+    /// Whether the resource has this version.
     pub(super) fn has_version(&self, version: &str) -> bool {
         self.version.as_deref() == Some(version)
     }
 
-    /// Whether it may have changed since. A day ends everywhere on Earth before the second midnight of UTC after its beginning.
+    /// Whether it may have changed since the instant. A day has ended everywhere on Earth by the second UTC midnight after its beginning.
     fn changed_since(&self, instant: DateTime<Utc>) -> bool {
         let Some(date) = &self.date else { return true };
         if let Ok(changed) = DateTime::parse_from_rfc3339(date) {

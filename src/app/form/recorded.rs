@@ -1,5 +1,5 @@
-//! The assertions that packages are asked for by, read from the ledger: each to the client alone that it was made to.
-//! Not here: whose package it is then for; see [`super::selection`].
+//! Reads the assertions for packages from the ledger. A client can read only the assertions that were issued to it.
+//! Not here: whether the package is for the same patient; see [`super::selection`].
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,10 +15,10 @@ use crate::evidence::Text;
 use crate::ledger::{EntryKind, Ledger, OpenedRecord};
 use crate::policy::{InjectionSource, Pathway, Question, Site};
 
-/// What the ledger holds of answered calls.
+/// Assertion lookup in the ledger.
 pub(super) struct Recorded<'l>(&'l Ledger);
 
-/// A call's record, as far as a package needs it.
+/// The parts of a call's record that a package needs.
 #[derive(Deserialize)]
 struct RecordedContent<'a> {
     #[serde(borrow)]
@@ -93,7 +93,7 @@ struct EntryView<'a> {
 }
 
 impl App {
-    /// The assertions on record.
+    /// The recorded assertions.
     pub(super) fn assertions(&self) -> Recorded<'_> {
         Recorded(&self.ports().ledger)
     }
@@ -109,7 +109,7 @@ impl AssertionLookup for Recorded<'_> {
     }
 }
 
-/// The patient and the orders of a call, and the injections that its chart proved; `None` for a record without orders.
+/// The patient and orders of a call, and the injections that its chart proves; `None` for a record without orders.
 fn assertion(kept: &OpenedRecord) -> Option<Assertion> {
     let content: RecordedContent<'_> = serde_json::from_slice(kept.content.as_deref()?).ok()?;
     let chart = ChartAnswers { prior_injections: charted_injections(&content.evaluation), ..ChartAnswers::default() };
@@ -121,7 +121,7 @@ fn assertion(kept: &OpenedRecord) -> Option<Assertion> {
     (!orders.is_empty()).then_some(Assertion { patient_id, orders, chart, asked })
 }
 
-/// The questions that would settle what was not known, with those that belong to them.
+/// The questions that would settle the unknown criteria, and their companion questions.
 fn asked(evaluation: &EvaluationView<'_>) -> BTreeSet<Question> {
     let sites = || evaluation.orders.iter().flat_map(|order| &order.sites);
     let missing = sites().flat_map(|site| &site.criteria).flat_map(|criterion| &criterion.missing);
@@ -136,7 +136,7 @@ fn asked(evaluation: &EvaluationView<'_>) -> BTreeSet<Question> {
     asked
 }
 
-/// Date and side of each injection of the chart whose day is known, the earliest first; what it did is for the clinician to say.
+/// Date and side of each charted injection with a known date, earliest first. The clinician documents the effect.
 fn charted_injections(evaluation: &EvaluationView<'_>) -> Vec<BTreeMap<Question, ChartAnswer>> {
     let mut known: BTreeSet<(NaiveDate, &str)> = BTreeSet::new();
     for site in evaluation.orders.iter().flat_map(|order| &order.sites) {

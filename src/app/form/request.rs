@@ -1,6 +1,6 @@
-//! Reading the input of `$questionnaire-package` (DTR 2.2, `dtr-qpackage-input-parameters`; 2.0 and 2.1 use the same names). Parameters of
-//! other names are ignored.
-//! Not here: what is made of it ([`super::package`]).
+//! Parses the input of `$questionnaire-package` (DTR 2.2, `dtr-qpackage-input-parameters`; 2.0 and 2.1 use the same names). Unknown
+//! parameters are ignored.
+//! Not here: the output ([`super::package`]).
 
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
@@ -9,28 +9,28 @@ use serde_json::value::RawValue;
 use super::error::FormError;
 use crate::evidence::Text;
 
-/// More parameters than anybody sends: each order is judged.
+/// Maximum number of parameters. It exceeds real requests, and each order is judged.
 const MAX_PARAMETERS: usize = 100;
 
-/// The profile whose version tells the edition of the guide that a client speaks.
+/// The profile whose version indicates the client's DTR edition.
 const INPUT_PROFILE: &str = "/dtr-qpackage-input-parameters|";
 
-/// An edition of the guide, as far as outputs differ.
+/// A DTR edition, where outputs differ.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Edition {
-    /// 2.2, and where nothing is said.
+    /// 2.2; the default.
     Current,
     /// 2.0 and 2.1.
     Older,
 }
 
-/// What is asked for, checked.
+/// A validated request.
 #[derive(Debug)]
 pub(super) struct PackageRequest<'a> {
     pub(super) edition: Edition,
-    /// `Coverage/{id}` of each.
+    /// `Coverage/{id}` of each Coverage.
     pub(super) coverages: Vec<String>,
-    /// The beneficiary's reference, as the first Coverage has it.
+    /// The beneficiary's reference in the first Coverage.
     pub(super) beneficiary: String,
     pub(super) orders: Vec<GivenOrder<'a>>,
     pub(super) questionnaires: Vec<(usize, Text<'a>)>,
@@ -41,7 +41,7 @@ pub(super) struct PackageRequest<'a> {
 /// An order of the input.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct GivenOrder<'a> {
-    /// Its place among the parameters; none of an order that is not of the input.
+    /// The parameter's index; `None` for an order that is not from the input.
     pub(super) place: Option<usize>,
     pub(super) raw: &'a RawValue,
 }
@@ -100,7 +100,7 @@ struct Beneficiary<'a> {
 }
 
 impl<'a> PackageRequest<'a> {
-    /// Reads an input.
+    /// Parses and validates an input.
     pub(super) fn read(body: &'a str) -> Result<Self, FormError> {
         let view: ParametersView<'a> = view(body, "")?;
         if view.resource_type.as_str() != "Parameters" {
@@ -128,7 +128,7 @@ impl<'a> PackageRequest<'a> {
         if is_asked { Ok(request) } else { Err(FormError::NothingAsked) }
     }
 
-    /// The patient's id, without its type.
+    /// The patient's id, without the type prefix.
     pub(super) fn patient_id(&self) -> &str {
         patient_id(&self.beneficiary).unwrap_or_default()
     }
@@ -180,7 +180,7 @@ impl<'a> PackageRequest<'a> {
     }
 }
 
-/// The type and id of a resource; both have to be there.
+/// The type and id of a resource; both are required.
 fn head(raw: &RawValue, place: usize) -> Result<ResourceHead<'_>, FormError> {
     let head: ResourceHead<'_> = view(raw.get(), &format!("parameter[{place}].resource"))?;
     if head.id.as_str().is_empty() { Err(wrong(place, "resource.id")) } else { Ok(head) }
@@ -199,7 +199,7 @@ fn wrong(place: usize, member: &str) -> FormError {
     FormError::WrongType { path: format!("parameter[{place}].{member}") }
 }
 
-/// Reads JSON that stands at `root`; a fault is named with its path, and without any value.
+/// Parses the JSON located at `root`. An error names the JSON path, never a value.
 fn view<'a, T: Deserialize<'a>>(json: &'a str, root: &str) -> Result<T, FormError> {
     serde_json::from_str(json).map_err(|error| {
         let mut deserializer = serde_json::Deserializer::from_str(json);
@@ -220,7 +220,7 @@ fn path_fault(fault: &serde_path_to_error::Error<serde_json::Error>, root: &str)
     }
 }
 
-/// The edition that the input says it conforms to.
+/// The DTR edition that the input claims to conform to.
 fn edition(meta: Option<MetaView<'_>>) -> Edition {
     let profiles = meta.and_then(|meta| meta.profile).unwrap_or_default();
     let version = profiles.iter().flatten().find_map(|profile| profile.as_str().split_once(INPUT_PROFILE)).map(|(_, version)| version);

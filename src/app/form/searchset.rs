@@ -1,4 +1,4 @@
-//! Searching what is published by URL and version (FHIR R4, "Search").
+//! Search of the published resources by URL and version (FHIR R4, "Search").
 //! Not here: reading one resource by its id.
 
 use serde::Serialize;
@@ -8,7 +8,7 @@ use url::form_urlencoded::{Serializer, parse};
 use super::metadata::Forms;
 use super::published::{Published, PublishedKind, PublishedResource};
 
-/// What is searched for; what is not given is not looked at.
+/// Search criteria; an absent one matches everything.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CanonicalSearch {
     /// The canonical URL, with or without a version.
@@ -18,7 +18,7 @@ pub struct CanonicalSearch {
 }
 
 impl CanonicalSearch {
-    /// Reads the query of an address. Parameters of other names are ignored, and of one given twice the first counts.
+    /// Parses a URL's query. Unknown parameters are ignored, and the first of a repeated parameter counts.
     #[must_use]
     pub fn of_query(query: &str) -> Self {
         let first = |name: &str| parse(query.as_bytes()).find(|(given, _)| given == name).map(|(_, value)| value.into_owned());
@@ -30,7 +30,7 @@ impl CanonicalSearch {
             && self.version.as_ref().is_none_or(|version| document.has_version(version))
     }
 
-    /// The query as it was understood.
+    /// The query string with only the parameters that were used.
     fn query(&self) -> String {
         let mut query = Serializer::new(String::new());
         for (name, value) in [("url", &self.url), ("version", &self.version)] {
@@ -72,7 +72,7 @@ struct Mode {
     mode: &'static str,
 }
 
-/// A Bundle of what is found.
+/// The Bundle of matching resources.
 pub(super) fn searchset(published: &Published, kind: PublishedKind, search: &CanonicalSearch, forms: &Forms) -> Option<Vec<u8>> {
     let found = published.all(kind).iter().filter(|document| search.finds(document));
     let entry: Vec<SearchsetEntry<'_>> = found

@@ -1,6 +1,6 @@
-//! Which forms are asked for, and for which orders each (DTR 2.2, `$questionnaire-package`): by a form's URL, by orders, or by the decision
-//! that was made on orders.
-//! Not here: whether they are met; no criterion is looked at.
+//! Selects the requested forms and the orders for each (DTR 2.2, `$questionnaire-package`): by a form's URL, by orders, or by an earlier
+//! decision on orders.
+//! Not here: whether the criteria are met; none is evaluated.
 
 use std::collections::BTreeSet;
 
@@ -17,7 +17,7 @@ use crate::app::Policies;
 use crate::evidence::{DraftOrder, NamedOrders, PatientRecord, Reading, ReadingOptions, Text};
 use crate::policy::{OrderKind, Question, kind};
 
-/// A form, and what it is to be filled in for.
+/// A form, and the orders to complete it for.
 #[derive(Debug)]
 pub(super) struct Selected<'p> {
     pub(super) published: &'p Published,
@@ -25,22 +25,22 @@ pub(super) struct Selected<'p> {
     pub(super) orders: Vec<String>,
 }
 
-/// What is to be packed.
+/// The contents of the packages.
 #[derive(Debug, Default)]
 pub(super) struct Selection<'p> {
     pub(super) forms: Vec<Selected<'p>>,
     pub(super) remarks: Vec<Remark>,
-    /// What the chart of the decision said.
+    /// The chart's answers, from the decision.
     pub(super) chart: ChartAnswers,
-    /// The questions that the decision asked for; where there are none, the whole form is asked.
+    /// The questions that the decision asked for; if empty, the whole form is asked.
     pub(super) asked: BTreeSet<Question>,
 }
 
-/// What forms are chosen with.
+/// The inputs for selecting forms.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Chooser<'p> {
     pub(super) policies: &'p Policies,
-    /// What the client's configuration says of reading its orders.
+    /// The client's configuration for reading orders.
     pub(super) options: &'p ReadingOptions,
     pub(super) now: DateTime<Utc>,
 }
@@ -56,7 +56,7 @@ struct OrderHead<'a> {
 }
 
 impl<'p> Chooser<'p> {
-    /// The forms an input asks for, each once. `assertion` is what its context names.
+    /// The forms that an input requests, without duplicates. `assertion` is the one that the input's context names.
     pub(super) fn choose(self, request: &PackageRequest<'_>, assertion: Option<&Assertion>) -> Result<Selection<'p>, FormError> {
         let mut selection = Selection::default();
         let patient_id = request.patient_id();
@@ -66,7 +66,7 @@ impl<'p> Chooser<'p> {
         }
         let given = references(&request.orders);
         if !request.questionnaires.is_empty() {
-            // A form that is asked for by its name needs no order to ask for it.
+            // A form that is requested by URL needs no order, so only warnings remain.
             selection.remarks.retain(|remark| remark.about.is_warning());
         }
         for (place, canonical) in &request.questionnaires {
@@ -103,7 +103,7 @@ impl<'p> Chooser<'p> {
         Ok(())
     }
 
-    /// The form of each order in scope, and a remark on every other order.
+    /// Adds the form of each order in scope, and a remark on every other order.
     fn add_orders(self, orders: &[GivenOrder<'_>], patient_id: &str, selection: &mut Selection<'p>) -> Result<(), FormError> {
         let plain = PatientRecord::of_orders(orders.iter().map(|order| (None, Some(order.raw))));
         let (booked, _) =
@@ -121,7 +121,7 @@ impl<'p> Chooser<'p> {
         Ok(())
     }
 
-    /// The form of an order, or why it asks for none.
+    /// Adds an order's form, or a remark on why it needs none.
     fn add_draft(
         self,
         patient_record: &PatientRecord<'_>,
@@ -143,7 +143,7 @@ impl<'p> Chooser<'p> {
 }
 
 impl<'p> Selection<'p> {
-    /// Adds a form for orders; one that is there already is for these, too.
+    /// Adds a form for orders. If the form is already selected, adds the orders to it.
     fn add(&mut self, published: &'p Published, orders: &[String]) {
         let known = self.forms.iter_mut().find(|form| form.published.form.canonical() == published.form.canonical());
         let Some(form) = known else {
@@ -163,14 +163,14 @@ fn reference(draft: &DraftOrder<'_>) -> String {
     format!("{kind}/{}", draft.id())
 }
 
-/// A reference to each order of the input that a response can be for.
+/// References to the input's orders that a response can be based on.
 fn references(orders: &[GivenOrder<'_>]) -> Vec<String> {
     let heads = orders.iter().filter_map(|order| serde_json::from_str::<OrderHead<'_>>(order.raw.get()).ok());
     let orders = heads.filter(|head| matches!(head.resource_type.as_str(), "ServiceRequest" | "Appointment"));
     orders.map(|head| format!("{}/{}", head.resource_type.as_str(), head.id.as_str())).collect()
 }
 
-/// Why an order of the input is none that can be judged.
+/// Why an order of the input cannot be judged.
 fn undrafted(raw: &RawValue) -> OutcomeDetails {
     let head = serde_json::from_str::<OrderHead<'_>>(raw.get()).ok();
     match head.as_ref().map_or("", |head| head.resource_type.as_str()) {

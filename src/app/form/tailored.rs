@@ -1,5 +1,5 @@
-//! The form of one decision: the questions that the decision did not ask for are hidden (FHIR extension `questionnaire-hidden`), a group in
-//! which nothing is asked as a whole. Not here: which questions were asked for; see [`super::recorded`].
+//! Tailors the form to one decision: hides the questions that the decision did not ask for (FHIR extension `questionnaire-hidden`), and
+//! groups without a visible question. Not here: which questions were asked; see [`super::recorded`].
 
 use std::collections::BTreeSet;
 
@@ -9,10 +9,10 @@ use crate::policy::Question;
 
 const HIDDEN: &str = "http://hl7.org/fhir/StructureDefinition/questionnaire-hidden";
 
-/// DTR: the form is made for one request.
+/// DTR: marks the form as made for one request.
 const REQUEST_SPECIFIC: &str = "http://hl7.org/fhir/us/davinci-dtr/StructureDefinition/request-specific";
 
-/// The Questionnaire with all questions hidden but these; `None` where it is not JSON.
+/// Hides all questions of the Questionnaire except these; `None` if it is not JSON.
 pub(super) fn tailored(questionnaire: &str, asked: &BTreeSet<Question>) -> Option<Value> {
     let mut form: Value = serde_json::from_str(questionnaire).ok()?;
     for extension in form.get_mut("extension").and_then(Value::as_array_mut).into_iter().flatten() {
@@ -30,16 +30,16 @@ fn items(element: &mut Value) -> impl Iterator<Item = &mut Value> {
     element.get_mut("item").and_then(Value::as_array_mut).into_iter().flatten()
 }
 
-/// Hides what is not asked of an item; whether it is hidden itself.
+/// Hides an item's questions that are not asked. Returns whether the item itself is hidden.
 fn hide(item: &mut Value, asked: &BTreeSet<Question>) -> bool {
     let text = |name: &str| item.get(name).and_then(Value::as_str).unwrap_or_default();
     if text("type") == "display" {
-        // A text belongs to what it lies in.
+        // Display text does not keep its group visible.
         return true;
     }
     let question = Question::from_link_id(text("linkId"));
     let is_hidden = match question {
-        // The group is asked as a whole.
+        // The group is shown or hidden as a whole.
         Some(Question::PriorInjection) => !asks_injections(asked),
         Some(question) => !asked.contains(&question),
         None => items(item).map(|below| hide(below, asked)).filter(|is_hidden| !is_hidden).count() == 0,

@@ -1,52 +1,51 @@
-//! Which browser a launch and a session belong to: by a cookie, or, where an EHR's frame lets none come back, by what the browser says
-//! of itself.
+//! Binds a launch and a session to one browser: by a cookie, or by the browser's request headers if the EHR's frame blocks cookies.
 //! Not here: the cookie's attributes; see [`crate::http`].
 
 use aws_lc_rs::digest::{SHA256, digest};
 
-/// The letters of a cookie's value: 256 bits in base64url.
+/// The length of a cookie's value in characters: 256 bits in base64url.
 const COOKIE_LETTERS: usize = 43;
 
-/// More cookies of a request are not read.
+/// Maximum number of cookies read from a request.
 pub const MAX_COOKIES: usize = 4;
 
-/// What a browser brings with a request.
+/// The parts of a request that identify the browser.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Browser<'b> {
-    /// The values of the app's cookies: one, unless launches began side by side before there was any.
+    /// The values of the app's cookies. More than one exists only if launches started concurrently before the first cookie was set.
     pub cookies: [Option<&'b str>; MAX_COOKIES],
     /// `User-Agent`.
     pub agent: &'b str,
     /// `Accept-Language`.
     pub languages: &'b str,
-    /// Whether the answer is to be a page of its own, and none in a frame: a cookie then comes back (Fetch Metadata, `Sec-Fetch-Dest`).
+    /// Whether the response is a top-level page, not in a frame; the browser then returns cookies (Fetch Metadata, `Sec-Fetch-Dest`).
     pub is_page: bool,
 }
 
 impl Browser<'_> {
-    /// Whether it brings a cookie of ours.
+    /// Whether the request carries a cookie of the app.
     pub(super) fn has_cookie(&self) -> bool {
         self.by_cookies().next().is_some()
     }
 
-    /// The cookies, each as a text that nothing else is.
+    /// The cookies, each as a string that no other identity can produce.
     fn by_cookies(&self) -> impl Iterator<Item = String> {
         self.cookies.into_iter().flatten().filter_map(as_cookie)
     }
 
-    /// What a launch is known by in it, given the cookie that it gets if it brings none.
+    /// The identity to bind a launch to; `new` is the cookie that a browser without one receives.
     pub(super) fn at_launch(&self, new: Option<&str>) -> String {
         let new = new.filter(|_| self.is_page).and_then(as_cookie);
         self.by_cookies().next().or(new).unwrap_or_else(|| self.by_agent())
     }
 
-    /// What a launch may have been known by in it.
+    /// The identities that a launch may have been bound to.
     pub(super) fn at_callback(&self) -> Vec<String> {
         let agent = (!self.is_page).then(|| self.by_agent());
         self.by_cookies().chain(agent).collect()
     }
 
-    /// What it says of itself, as a text that nothing else is.
+    /// The identity from the browser's request headers, as a string that no other identity can produce.
     pub(super) fn by_agent(&self) -> String {
         format!("agent {} {} {}", self.agent.len(), self.agent, self.languages)
     }
@@ -57,7 +56,7 @@ fn as_cookie(value: &str) -> Option<String> {
     (value.len() == COOKIE_LETTERS && value.bytes().all(is_letter)).then(|| format!("cookie {value}"))
 }
 
-/// What is kept of a text that must be told again, so that no time taken to compare tells of it.
+/// Digest of a secret, so that comparisons do not leak timing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct CookieDigest(Vec<u8>);
 
@@ -67,8 +66,8 @@ impl CookieDigest {
     }
 }
 
-/// The browser of a session.
-/// Invariant: a session that has once seen a cookie needs it from then on.
+/// The browser that a session is bound to.
+/// Invariant: once a session has seen a cookie, it requires that cookie.
 #[derive(Debug)]
 pub(super) struct BrowserBinding {
     agent: CookieDigest,
@@ -80,7 +79,7 @@ impl BrowserBinding {
         Self { agent: CookieDigest::new(&browser.by_agent()), cookie: browser.by_cookies().next().as_deref().map(CookieDigest::new) }
     }
 
-    /// Whether a request is of the same browser.
+    /// Whether a request comes from the session's browser.
     pub(super) fn admits(&mut self, browser: &Browser<'_>) -> bool {
         if let Some(cookie) = &self.cookie {
             return browser.by_cookies().any(|brought| CookieDigest::new(&brought) == *cookie);

@@ -1,5 +1,5 @@
-//! What an opened app has read of its patient, and judging it: again and again, with answers or without, and nothing fetched anew.
-//! Not here: which orders it is about ([`super::orders`]), and what is made of a judgement ([`super::showing`]).
+//! Holds what an open app has read of its patient, and judges it, with or without answers, any number of times and without fetching again.
+//! Not here: which orders it covers ([`super::orders`]), and how a judgement is shown ([`super::showing`]).
 
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value, json};
@@ -12,35 +12,36 @@ use crate::app::fetching::{FetchScope, FetchedPages, with_lists, with_referred};
 use crate::app::read_request::read_request;
 use crate::app::{App, CallError};
 use crate::auth::smart::Grant;
-use crate::cds_hooks::{Hook, one_line};
+use crate::cds_hooks::Hook;
+use crate::crd::one_line;
 use crate::fhir::Query;
 
-/// The key under which answers stand in a call's prefetch; none of those that are asked for.
+/// The prefetch key for a call's answers; no requested prefetch uses it.
 const ANSWERS: &str = "answers";
 
-/// A name longer than this is cut.
+/// Longer names are truncated.
 const MAX_NAME_CHARS: usize = 120;
 
-/// What was read of a patient.
+/// The data read for a patient.
 #[derive(Debug)]
 pub(super) struct SessionChart {
     pub(super) orders: FoundOrders,
-    /// The order that is shown; `None` where the user has to choose.
+    /// The selected order; `None` if the user has to choose.
     pub(super) chosen: Option<String>,
     pub(super) pages: FetchedPages,
-    /// The patient in a few words.
+    /// A short description of the patient.
     pub(super) patient: String,
-    /// What a new response of this session is known by.
+    /// Identifies new responses of this session.
     pub(super) identifier: Uuid,
-    /// The members of the call's context beside its orders.
+    /// The members of the call's context besides its orders.
     context: Map<String, Value>,
     server: String,
-    /// What the server is called in configuration.
+    /// The server's name in the configuration.
     server_name: String,
 }
 
 impl SessionChart {
-    /// The call that would be made for the orders, with a response to the form.
+    /// Builds the call for the orders, with a response to the form.
     pub(super) fn call(&self, response: Option<&Value>) -> String {
         let mut context = self.context.clone();
         context.insert("draftOrders".to_owned(), json!({"resourceType": "Bundle", "type": "collection", "entry": self.orders.entries}));
@@ -49,7 +50,7 @@ impl SessionChart {
         json!({"hook": hook, "hookInstance": "app", "fhirServer": self.server, "context": context, "prefetch": prefetch}).to_string()
     }
 
-    /// Chooses one of the orders.
+    /// Selects one of the orders.
     pub(super) fn choose(&mut self, order: &str) {
         self.orders.with(order);
         self.chosen = Some(order.to_owned());
@@ -57,7 +58,7 @@ impl SessionChart {
 }
 
 impl App {
-    /// Reads the chart of a grant's patient.
+    /// Reads the chart of the grant's patient.
     pub(super) async fn read_chart(&self, grant: &Grant, now: DateTime<Utc>) -> Result<SessionChart, AppError> {
         let mut chart = SessionChart {
             orders: self.orders_of(grant, now).await?,
@@ -82,7 +83,7 @@ impl App {
         Ok(chart)
     }
 
-    /// Everything that orders are decided on, and the orders that are decided.
+    /// Fetches everything that a decision needs. Also returns the orders that are decided.
     async fn fetch(&self, grant: &Grant, call: &str, now: DateTime<Utc>) -> Result<(FetchedPages, Vec<String>), AppError> {
         let decision_context = self.means_of_ehr(grant.ehr.fhir_server(), now);
         let mut scoped_request =
@@ -99,7 +100,7 @@ impl App {
         Ok(read.await??)
     }
 
-    /// What calls of an opened app are judged with: its EHR's charts are read as those of the first client that may name the server.
+    /// The context for judging calls of an open app. The EHR's charts are read as for the first client that may name its server.
     pub(super) fn means_of_ehr(&self, fhir_server: &str, now: DateTime<Utc>) -> DecisionContext<'_> {
         let decision_context = DecisionContext { hooks: &Hook::ALL, ..self.decision_context(now) };
         self.readings
@@ -107,7 +108,7 @@ impl App {
             .map_or(decision_context, |reading| DecisionContext { options: reading.options(), ..decision_context })
     }
 
-    /// Judges a call with what was read.
+    /// Judges a call with the data already read.
     pub(super) fn judge<T>(
         &self,
         call: &str,
@@ -123,7 +124,7 @@ impl App {
         Ok(read(&conclude(&decision_context, scoped_request)))
     }
 
-    /// Whose chart it is, as far as the EHR says.
+    /// The patient's description, if the EHR provides one.
     async fn patient_of(&self, grant: &Grant) -> String {
         let answers = self.ask(grant, vec![Query::of_ids("Patient", std::slice::from_ref(&grant.patient))]).await;
         let patients = resources(&answers, "Patient");
@@ -132,7 +133,7 @@ impl App {
     }
 }
 
-/// What a call of the app has in its context beside orders.
+/// The context of the app's call besides its orders.
 fn context(grant: &Grant) -> Map<String, Value> {
     let mut context = Map::new();
     context.insert("userId".to_owned(), json!(grant.fhir_user.as_deref().unwrap_or_default()));

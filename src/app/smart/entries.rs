@@ -1,5 +1,5 @@
-//! What the ledger keeps of an open app: that a chart was shown to a user, and that answers were saved to it.
-//! Not here: keeping it ([`crate::ledger`]).
+//! Ledger entries for an open app: a chart was shown to a user, or answers were saved to it.
+//! Not here: storage ([`crate::ledger`]).
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -14,18 +14,18 @@ use crate::app::decision::Decision;
 use crate::app::recording::{Fetched, JsonMembers, OrderSummary, fetched_json, in_force, order_summaries};
 use crate::ledger::{Entry, EntryKind, PROGRAM};
 
-/// What a list shows of it.
+/// An entry's summary in lists.
 #[derive(Serialize)]
 struct SessionSummary<'s> {
     patient: &'s str,
     user: &'s str,
-    /// `QuestionnaireResponse/1`, where one was saved.
+    /// `QuestionnaireResponse/1`, if one was saved.
     #[serde(skip_serializing_if = "Option::is_none")]
     response: Option<String>,
     orders: Vec<OrderSummary>,
 }
 
-/// What is kept of.
+/// The event to record.
 pub(super) struct SessionAuditEntry<'t> {
     pub(super) kind: EntryKind,
     pub(super) work: &'t Work,
@@ -33,7 +33,7 @@ pub(super) struct SessionAuditEntry<'t> {
 }
 
 impl App {
-    /// Keeps what a user was shown, or has saved, with the decision as it then is; it is durable when this returns.
+    /// Records what a user was shown or saved, with the decision at that time; the entry is durable when this returns.
     pub(super) async fn keep_told(&self, told: SessionAuditEntry<'_>, now: DateTime<Utc>) -> Result<(), AppError> {
         if !self.ports().ledger.is_on() {
             return Ok(());
@@ -67,7 +67,7 @@ impl App {
     }
 }
 
-/// Everything: what was read only when it was read, and the response when it was saved.
+/// The full content. Fetched data is included only when it was read, and the response only when it was saved.
 fn content(app: &App, told: &SessionAuditEntry<'_>, decision: &Decision<'_>, call: &str, saved: Option<&Value>) -> Vec<u8> {
     let members = JsonMembers::default()
         .json("program", &PROGRAM)

@@ -1,12 +1,12 @@
-//! Why there is no page of an order: what the user is told, whose fault it is, and a fixed name for the log.
-//! Not here: the words ([`crate::page`]) and statuses ([`crate::http`]).
+//! Why the app cannot show an order: the notice for the user, the category of the cause, and a fixed name for the log.
+//! Not here: the texts ([`crate::page`]) and statuses ([`crate::http`]).
 
 use super::shown::PageCategory;
 use crate::app::CallError;
 use crate::auth::smart::{ExchangeError, LaunchCategory, LaunchError};
 use crate::page::{FailedLaunch, Notice, RenderError};
 
-/// Why there is no page of an order.
+/// Why the app cannot show an order.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct AppError {
     pub(super) notice: Notice,
@@ -16,21 +16,21 @@ pub(super) struct AppError {
 }
 
 impl AppError {
-    /// The session is over, or never was.
+    /// The session has ended or never existed.
     pub(super) const OVER: Self = Self { notice: Notice::Expired, category: PageCategory::Over, cause: "session_over" };
-    /// Another browser has the session's address.
+    /// Another browser requests the session's page.
     pub(super) const OTHER_BROWSER: Self = Self { notice: Notice::Expired, category: PageCategory::Forbidden, cause: "other_browser" };
-    /// A form that does not come from the session's page.
+    /// The submitted form does not come from the session's page.
     pub(super) const FOREIGN_FORM: Self = Self { notice: Notice::Expired, category: PageCategory::Forbidden, cause: "foreign_form" };
     /// There is nothing to decide.
     pub(super) const NO_ORDER: Self = Self { notice: Notice::NoOrder, category: PageCategory::NotFound, cause: "no_order" };
-    /// The EHR does not give what decisions rest on.
+    /// The EHR does not provide the data that a decision needs.
     pub(super) const UNREAD: Self = Self { notice: Notice::Unread, category: PageCategory::EhrFailed, cause: "chart_unread" };
-    /// Ours.
+    /// An error of this service.
     pub(super) const OURS: Self = Self { notice: Notice::Failed, category: PageCategory::Ours, cause: "service_failed" };
     /// The ledger cannot be written or read.
     pub(super) const NOT_RECORDED: Self = Self { notice: Notice::Failed, category: PageCategory::Unready, cause: "not_recorded" };
-    /// The user goes back.
+    /// The user returns to the order.
     pub(super) const CLOSED: Self = Self { notice: Notice::Closed, category: PageCategory::Fine, cause: "closed" };
 }
 
@@ -80,7 +80,7 @@ fn notice(error: LaunchError) -> Notice {
     })
 }
 
-/// An EHR whose addresses lead elsewhere is not the one that is registered.
+/// Maps an error. An EHR whose endpoints are on a foreign address is not the registered one.
 fn of_trouble(trouble: ExchangeError) -> FailedLaunch {
     match trouble {
         ExchangeError::ForeignAddress => FailedLaunch::UnknownEhr,

@@ -1,5 +1,5 @@
-//! A launch, from the EHR's address to a session.
-//! Not here: the steps between; see [`crate::auth::smart`].
+//! Runs a launch, from the EHR's request to a session.
+//! Not here: the steps in between; see [`crate::auth::smart`].
 
 use tracing::info;
 
@@ -9,16 +9,16 @@ use super::shown::BrowserAnswer;
 use crate::app::App;
 use crate::auth::smart::{CallbackRequest, LaunchError, LaunchRequest, random_text};
 
-/// A launch that was begun, or not.
+/// The result of starting a launch, successful or not.
 #[derive(Clone, Debug)]
 pub struct Launched {
-    /// Where the user goes.
+    /// The response for the browser.
     pub next: BrowserAnswer,
-    /// A cookie's value, for a browser that brought none.
+    /// The value of the cookie to set, if the browser sent none.
     pub cookie: Option<String>,
 }
 
-/// The parameters of an EHR's answer.
+/// The parameters of the EHR's redirect.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Returned<'r> {
     /// `state`
@@ -30,7 +30,7 @@ pub struct Returned<'r> {
 }
 
 impl App {
-    /// Begins a launch.
+    /// Starts a launch.
     pub async fn smart_launch(&self, iss: &str, launch: Option<&str>, browser: Browser<'_>) -> Launched {
         let cookie = if browser.has_cookie() { None } else { random_text().ok() };
         let binding = browser.at_launch(cookie.as_deref());
@@ -41,7 +41,7 @@ impl App {
         Launched { next, cookie }
     }
 
-    /// Ends a launch.
+    /// Completes a launch.
     pub async fn smart_callback(&self, returned: Returned<'_>, browser: Browser<'_>) -> BrowserAnswer {
         match self.scoped_request(returned, browser).await {
             Ok(address) => BrowserAnswer::To(address),
@@ -49,7 +49,7 @@ impl App {
         }
     }
 
-    /// A session for what was granted; its address. A launch in a frame that saw no cookie is known by what the browser says of itself.
+    /// Opens a session for the grant and returns its address. Without a cookie in a frame, request headers identify the launch's browser.
     async fn scoped_request(&self, returned: Returned<'_>, browser: Browser<'_>) -> Result<String, LaunchError> {
         let Returned { state, code, error } = returned;
         let known_by = browser.at_callback();

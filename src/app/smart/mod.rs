@@ -1,12 +1,12 @@
-//! The SMART app, from an EHR's launch to answers saved in the patient's chart and judged (SMART App Launch 2.2).
+//! The SMART app, from an EHR's launch to answers judged and saved in the patient's chart (SMART App Launch 2.2).
 //!
-//! - `launching` ends a launch with a session, `sessions` keeps it, `browser` binds it to one browser;
-//! - `orders` finds what is decided on, `chart` holds what was read of the patient and judges it, with answers or without;
-//! - `showing` makes the page, with what `prefill` finds to stand in its fields; `working` is what a user does on it;
-//! - `response` writes the answers as FHIR, `saving` puts them into the EHR, `entries` is what the ledger keeps of all that;
-//! - `fault` and `shown` are how each of these can end.
+//! - `launching` turns a launch into a session, `sessions` stores it, `browser` binds it to one browser;
+//! - `orders` finds the orders to decide, `chart` holds what was read of the patient and judges it, with or without answers;
+//! - `showing` builds the page, with `prefill` for its fields; `working` handles the user's actions on it;
+//! - `response` writes the answers as FHIR, `saving` writes them to the EHR, `entries` records all of that in the ledger;
+//! - `error` and `shown` are the possible outcomes.
 //!
-//! Not here: the launch itself ([`crate::auth::smart`]), the page's views and words ([`crate::page`]), and routes.
+//! Not here: the launch protocol ([`crate::auth::smart`]), the page's views and texts ([`crate::page`]), and routes.
 
 mod browser;
 mod chart;

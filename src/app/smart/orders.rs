@@ -1,5 +1,5 @@
-//! Which orders an opened app is about: the one the EHR or the card's link names, else those the patient has, else those of the newest
-//! call about the patient. What a link says only chooses among what the patient's own chart and the ledger hold.
+//! Finds the orders that an open app covers: the one the EHR or the card's link names, else the patient's own, else those of the newest
+//! call for the patient. A link can only select from what the patient's chart and the ledger contain.
 //! Not here: judging them; see [`super::chart`].
 
 use std::collections::BTreeSet;
@@ -22,27 +22,27 @@ use crate::policy::kind;
 
 const ORDER: &str = "ServiceRequest";
 
-/// The patient's own orders that are, or may be, under way.
+/// The patient's draft and active orders.
 const OF_PATIENT: &str = "ServiceRequest?patient={{context.patientId}}&status=draft,active";
 
-/// So many of a patient's calls are looked through for one that this EHR made.
+/// How many of the patient's calls to search for one that this EHR made.
 const MAX_CALLS: u32 = 20;
 
-/// The orders an app is about.
+/// The orders that an app covers.
 #[derive(Clone, Debug)]
 pub(super) struct FoundOrders {
     /// The entries of a call's Bundle of draft orders.
     pub(super) entries: Vec<Value>,
-    /// Whether they are resources of the EHR; else they are as a call had them, which may be drafts alone.
+    /// Whether they are resources of the EHR; otherwise they are as sent in a call, and may exist only as drafts.
     pub(super) are_resources: bool,
-    /// The order that the link speaks of.
+    /// The order that the link names.
     pub(super) named: Option<String>,
-    /// Whether there may be others that the EHR did not give.
+    /// Whether there may be more orders that the EHR did not return.
     pub(super) are_some: bool,
 }
 
 impl FoundOrders {
-    /// The same with one order alone, where each is a resource of its own. Those of a call belong together.
+    /// Keeps only the chosen order if the orders are separate EHR resources. Orders of a call stay together.
     pub(super) fn with(&mut self, chosen: &str) {
         if self.are_resources {
             self.entries.retain(|entry| is_of(entry, chosen));
@@ -58,7 +58,7 @@ fn is_of(entry: &Value, order: &str) -> bool {
     entry.get("resource").and_then(reference).as_deref() == Some(order)
 }
 
-/// What orders are looked for with.
+/// The inputs of a search for orders.
 #[derive(Clone, Copy)]
 struct OrderSearch<'s> {
     app: &'s App,
@@ -67,7 +67,7 @@ struct OrderSearch<'s> {
 }
 
 impl App {
-    /// The orders in scope of a grant's patient.
+    /// The orders in scope for the grant's patient.
     pub(super) async fn orders_of(&self, grant: &Grant, now: DateTime<Utc>) -> Result<FoundOrders, AppError> {
         let search = OrderSearch { app: self, grant, now };
         if let Some(found) = search.named().await? {
@@ -87,7 +87,7 @@ impl App {
         }
     }
 
-    /// Searches of a grant's FHIR server, side by side, in the usual time.
+    /// Runs searches on the grant's FHIR server concurrently, within the standard time budget.
     pub(super) async fn ask(&self, grant: &Grant, queries: Vec<Query>) -> Vec<SearchAnswer> {
         let Some(server) = self.registry.server(grant.ehr.base_url().as_str()) else { return Vec::new() };
         let (token, deadline) = (AccessToken::new(token_of(grant)), Instant::now() + self.registry.budget);
@@ -102,7 +102,7 @@ pub(super) fn token_of(grant: &Grant) -> SecretString {
 }
 
 impl OrderSearch<'_> {
-    /// Those that the EHR or the link names, as the EHR has them.
+    /// The orders that the EHR or the link names, as stored in the EHR.
     async fn named(&self) -> Result<Option<FoundOrders>, AppError> {
         let named: Vec<&String> = self.grant.app_context.order.iter().chain(&self.grant.fhir_context).collect();
         let ids: Vec<String> = named.into_iter().filter_map(|named| named.strip_prefix("ServiceRequest/")).map(str::to_owned).collect();
@@ -113,7 +113,7 @@ impl OrderSearch<'_> {
         let answers = self.app.ask(self.grant, vec![Query::of_ids(ORDER, &ids)]).await;
         let mut orders = resources(&answers, ORDER);
         orders.retain(|order| order.get("id").and_then(Value::as_str).is_some_and(|id| ids.iter().any(|known| known == id)));
-        // What the EHR does not let this user see is not there for this user.
+        // An order that the EHR does not let this user read counts as absent.
         let is_answered =
             answers.first().is_some_and(|answer| matches!(answer.missing, None | Some(Reason::NotGranted | Reason::NotOffered)));
         if !is_answered && orders.len() < ids.len() {
@@ -127,7 +127,7 @@ impl OrderSearch<'_> {
         Ok(found)
     }
 
-    /// Whether an order says itself that it is this patient's: it was asked for by its id alone.
+    /// Whether the order itself names this patient; the search was by id only.
     fn names_the_patient(&self, order: &Value) -> bool {
         let subject = order.pointer("/subject/reference").and_then(Value::as_str).unwrap_or_default();
         let base = self.grant.ehr.base_url().as_str();
@@ -135,7 +135,7 @@ impl OrderSearch<'_> {
         relative.strip_prefix("Patient/") == Some(self.grant.patient.as_str())
     }
 
-    /// The patient's own; and whether the EHR gave all of them.
+    /// The patient's own orders, and whether the EHR returned all of them.
     async fn of_patient(&self) -> (Option<FoundOrders>, bool) {
         let Some(query) = Query::of_template(OF_PATIENT, &self.grant.patient) else { return (None, false) };
         let answers = self.app.ask(self.grant, vec![query]).await;
@@ -144,14 +144,14 @@ impl OrderSearch<'_> {
         (self.decided(orders), answers.first().is_some_and(|answer| answer.missing.is_none()))
     }
 
-    /// Those of the call that the link's assertion was made to.
+    /// The orders of the call that the link's assertion was issued for.
     async fn of_assertion(&self) -> Result<Option<FoundOrders>, AppError> {
         let Some(id) = self.grant.app_context.assertion.as_deref().and_then(record_of) else { return Ok(None) };
         let kept = self.app.ports().ledger.find(id).await.map_err(|_| AppError::NOT_RECORDED)?;
         Ok(kept.and_then(|kept| self.of_call(&kept)))
     }
 
-    /// Those of the newest call about the patient.
+    /// The orders of the newest call for the patient.
     async fn of_newest_call(&self) -> Result<Option<FoundOrders>, AppError> {
         let ledger = &self.app.ports().ledger;
         let calls = ledger.newest_calls(&format!("Patient/{}", self.grant.patient), MAX_CALLS).await;
@@ -164,8 +164,8 @@ impl OrderSearch<'_> {
         Ok(None)
     }
 
-    /// The orders of a call, if it is one of this EHR about this patient.
-    /// Invariant: a record is only used for the patient, and the EHR, that it is of.
+    /// The orders of a call, if this EHR made it for this patient.
+    /// Invariant: a record is used only for its own patient and its own EHR.
     fn of_call(&self, kept: &OpenedRecord) -> Option<FoundOrders> {
         let content: Value = serde_json::from_slice(kept.content.as_deref().filter(|_| kept.kind == EntryKind::Call)?).ok()?;
         let request = content.get("request")?;
@@ -176,7 +176,7 @@ impl OrderSearch<'_> {
                 let is_named = self.app.registry.server(base).is_some_and(|server| server.name() == self.grant.ehr.fhir_server());
                 is_named && kept.client.as_deref().is_some_and(|client| self.app.may_have_asked(client, self.grant.ehr.fhir_server()))
             }
-            // Ids of one tenant say nothing in another.
+            // Ids of one tenant mean nothing in another.
             None => kept.client.as_deref() == Some(self.grant.ehr.client()) && kept.tenant.is_none(),
         };
         let entries = request.pointer("/context/draftOrders/entry")?.as_array().filter(|_| is_patients && is_ehrs)?;
@@ -186,7 +186,7 @@ impl OrderSearch<'_> {
         (!in_scope.is_empty()).then(|| FoundOrders { entries: entries.clone(), are_resources: false, named, are_some: false })
     }
 
-    /// Those of the EHR's orders that the policy decides, if there are any.
+    /// The EHR's orders that the policy decides, if any.
     fn decided(&self, orders: Vec<Value>) -> Option<FoundOrders> {
         let in_scope = self.in_scope(&orders);
         let is_decided = |order: &Value| reference(order).is_some_and(|reference| in_scope.contains(&reference));
@@ -194,7 +194,7 @@ impl OrderSearch<'_> {
         (!entries.is_empty()).then_some(FoundOrders { entries, are_resources: true, named: None, are_some: false })
     }
 
-    /// The references of the orders that are this patient's and that the policy decides.
+    /// References of this patient's orders that the policy decides.
     fn in_scope(&self, orders: &[Value]) -> Vec<String> {
         let raws: Vec<Box<RawValue>> = orders.iter().filter_map(|order| to_raw_value(order).ok()).collect();
         let patient_record = PatientRecord::of_orders(raws.iter().map(|raw| (None, Some(raw.as_ref()))));
@@ -207,7 +207,7 @@ impl OrderSearch<'_> {
     }
 }
 
-/// The resources of a type in searches' pages.
+/// The resources of a type in search results.
 pub(super) fn resources(answers: &[SearchAnswer], of_type: &str) -> Vec<Value> {
     let pages = answers.iter().flat_map(|answer| &answer.pages).filter_map(|page| serde_json::from_slice::<Value>(page).ok());
     let entries = pages.flat_map(|mut page| page.get_mut("entry").map(Value::take).and_then(into_array).unwrap_or_default());
@@ -219,7 +219,7 @@ fn into_array(value: Value) -> Option<Vec<Value>> {
     if let Value::Array(items) = value { Some(items) } else { None }
 }
 
-/// `ServiceRequest/1` of an order.
+/// The order's reference, for example `ServiceRequest/1`.
 pub(super) fn reference(order: &Value) -> Option<String> {
     let part = |name| order.get(name).and_then(Value::as_str);
     Some(format!("{}/{}", part("resourceType")?, part("id")?))

@@ -1,5 +1,5 @@
-//! What stands in the fields before the user writes: question by question the newest form that counts and answers it, else what the chart
-//! says. Not here: what the chart says ([`crate::policy`]), and what is made of answers ([`crate::page`]).
+//! Prefills the form: each question from the newest valid form that answers it, else from the chart.
+//! Not here: the chart's answers ([`crate::policy`]), and processing of answers ([`crate::page`]).
 
 use serde_json::Value;
 
@@ -11,7 +11,7 @@ use crate::fhir::SearchAnswer;
 use crate::page::{CurrentAnswers, FormDefinition, Origin};
 use crate::policy::{OrderEvaluation, PROVOCATION_TESTS, Policy, Question, prefill};
 
-/// The values of a form's fields, from what is on record.
+/// The prefilled values of a form's fields.
 pub(super) fn prefilled(
     form: &FormDefinition,
     policy: &Policy,
@@ -41,13 +41,13 @@ fn of_response(form: &FormDefinition, response: &Value) -> CurrentAnswers {
     CurrentAnswers::of_items(form, &items, |_| Origin::EarlierForm { date: date.clone() })
 }
 
-/// An examination is of one joint, so its findings are taken from one form together with that joint.
+/// Whether a question belongs to the examination. It covers one joint, so its findings come from the same form as that joint.
 fn is_of_examination(name: &str) -> bool {
     let others = [Question::ExaminedSide, Question::SijTenderness];
     others.iter().chain(&PROVOCATION_TESTS).any(|question| question.link_id() == name)
 }
 
-/// Every response that was read.
+/// Every response in the chart.
 pub(super) fn responses(chart: &SessionChart) -> Vec<Value> {
     let lists = chart.pages.lists.iter().filter(|list| list.key == Kind::QuestionnaireResponses);
     let answers: Vec<SearchAnswer> = lists.map(|list| list.answer.clone()).collect();

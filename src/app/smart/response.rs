@@ -1,5 +1,5 @@
-//! The answers as a `QuestionnaireResponse` of the patient's chart (FHIR R4; DTR 2.2, `dtr-questionnaireresponse`).
-//! Not here: the answers' items, which [`crate::page`] makes, and saving; see [`super::saving`].
+//! Builds the answers as a `QuestionnaireResponse` for the patient's chart (FHIR R4; DTR 2.2, `dtr-questionnaireresponse`).
+//! Not here: the answers' items, which [`crate::page`] builds, and saving; see [`super::saving`].
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use fhir_sdk::r4b::codes::QuestionnaireResponseStatus;
@@ -10,26 +10,26 @@ use serde_json::Value;
 use crate::app::form::context_extensions;
 use crate::auth::smart::Grant;
 
-/// What responses that this app wrote are known by.
+/// The identifier system of responses that this app writes.
 pub(super) const IDENTIFIERS: &str = "urn:sij-cds:responses";
 
-/// What a response is made of.
+/// The inputs for a response.
 pub(super) struct Response<'r> {
     pub(super) grant: &'r Grant,
     /// The form's canonical URL with its version.
     pub(super) questionnaire: &'r str,
-    /// The order it is for, where that is a resource of the EHR.
+    /// The order that it documents, if that is a resource of the EHR.
     pub(super) order: Option<&'r str>,
     pub(super) authored: DateTime<Utc>,
     pub(super) items: &'r Value,
-    /// The id of the response, where there is one to be replaced.
+    /// The id of the response to replace, if any.
     pub(super) id: Option<&'r str>,
-    /// Names it among those of this app.
+    /// The value of its identifier within [`IDENTIFIERS`].
     pub(super) identifier: &'r str,
 }
 
 impl Response<'_> {
-    /// The response as JSON; `None` if it cannot be written.
+    /// The response as JSON; `None` if it cannot be serialized.
     pub(super) fn json(&self) -> Option<Value> {
         let identifier = Identifier::builder().system(IDENTIFIERS.to_owned()).value(self.identifier.to_owned()).build().ok()?;
         let orders: Vec<String> = self.order.iter().map(|order| (*order).to_owned()).collect();

@@ -1,5 +1,5 @@
-//! Saving answers to the patient's chart: a new response, or today's own for the order replaced, once for the same answers.
-//! Not here: what a response says; see [`super::response`].
+//! Saves answers to the patient's chart as a new response, or replaces today's own one for the order. The same answers are saved once.
+//! Not here: the content of a response; see [`super::response`].
 
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine as _;
@@ -20,28 +20,28 @@ use crate::fhir::{AccessToken, Write, WriteError, WrittenResource, write};
 
 const RESPONSE: &str = "QuestionnaireResponse";
 
-/// What became of saving.
+/// The result of saving.
 pub(super) enum SaveOutcome {
-    /// The EHR has it.
+    /// The EHR accepted the answers.
     Saved(Saved),
-    /// It did not take this.
+    /// The EHR did not accept this response.
     NotSaved(Value),
 }
 
-/// The response that answers are written to.
+/// The response to write the answers to.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Target {
-    /// Its id, where it is there already.
+    /// Its id, if it exists already.
     pub(super) id: Option<String>,
-    /// The version of it that the answers take the place of.
+    /// The version that the answers replace.
     version: Option<String>,
-    /// What it is known by among those of this app.
+    /// The value of its identifier among the responses of this app.
     pub(super) identifier: String,
-    /// What new responses of this session are known by.
+    /// Identifies new responses of this session.
     pub(super) session: Uuid,
 }
 
-/// The response that a user's answers of today go into: what this session saved, today's own of the chart, or a new one.
+/// The response for a user's answers: the one this session saved, today's own one in the chart, or a new one.
 pub(super) fn target(work: &Work, chart: &SessionChart, questionnaire: &str, now: DateTime<Utc>) -> Target {
     if let Some(saved) = &work.saved {
         let identifier = identifier(&saved.response).unwrap_or_default().to_owned();
@@ -59,18 +59,18 @@ pub(super) fn target(work: &Work, chart: &SessionChart, questionnaire: &str, now
 }
 
 impl App {
-    /// Saves a response, as JSON.
+    /// Saves a response, given as JSON.
     pub(super) async fn save(&self, grant: &mut Grant, response: Value, target: &Target, now: DateTime<Utc>) -> SaveOutcome {
         let first = self.put(grant, &response, target).await;
         let existed = matches!(&first, Ok(written) if written.existed);
         let replaced = match first {
-            // It was there already, of an attempt that seemed to fail.
+            // An earlier attempt that appeared to fail has already created it.
             Ok(WrittenResource { id: Some(id), existed: true, .. }) => self.put(grant, &with_id(&response, &id), target).await,
             Ok(WrittenResource { id: None, existed: true, .. }) => Err(WriteError::Refused),
             written => written,
         };
         let (response, written) = match replaced {
-            // What may not be replaced, or was changed meanwhile, is left as it is: the newest counts.
+            // A response that may not be replaced, or has changed meanwhile, stays as it is; the newest response counts.
             Err(WriteError::NotAllowed | WriteError::Changed) if existed || target.id.is_some() => {
                 let (anew, identifier) = anew(&response, target.session);
                 let written = self.put(grant, &anew, &Target { identifier, ..Target::default() }).await;
@@ -91,7 +91,7 @@ impl App {
         }
     }
 
-    /// Writes a resource; again with a new token where the old one is not accepted any more.
+    /// Writes a resource. If the token is no longer accepted, retries with a new one.
     async fn put(&self, grant: &mut Grant, json: &Value, target: &Target) -> Result<WrittenResource, WriteError> {
         let server = self.registry.server(grant.ehr.base_url().as_str()).ok_or(WriteError::Unreachable)?;
         let (id, text) = (json.get("id").and_then(Value::as_str), json.to_string());
@@ -108,7 +108,7 @@ impl App {
     }
 }
 
-/// Whether a response is one that this app wrote today for this user.
+/// Whether this app wrote the response today for this user.
 fn is_own(response: &Value, grant: &Grant, questionnaire: &str, now: DateTime<Utc>) -> bool {
     let text = |pointer: &str| response.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
     let today = now.date_naive().to_string();
@@ -120,7 +120,7 @@ fn is_own(response: &Value, grant: &Grant, questionnaire: &str, now: DateTime<Ut
         && is_of(text("/subject/reference"), &format!("Patient/{}", grant.patient))
 }
 
-/// Whether a response is for this order, or for none in particular.
+/// Whether a response is for this order, or for no particular one.
 fn is_for(response: &Value, order: Option<&str>) -> bool {
     match (response.pointer("/basedOn/0/reference").and_then(Value::as_str), order) {
         (Some(reference), Some(order)) => is_of(reference, order),
@@ -128,12 +128,12 @@ fn is_for(response: &Value, order: Option<&str>) -> bool {
     }
 }
 
-/// Whether a reference, be it absolute, names `Type/id`.
+/// Whether a relative or absolute reference names `Type/id`.
 fn is_of(reference: &str, named: &str) -> bool {
     reference == named || reference.strip_suffix(named).is_some_and(|base| base.ends_with('/'))
 }
 
-/// What a response is known by, if this app wrote it.
+/// The value of a response's identifier, if this app wrote it.
 fn identifier(response: &Value) -> Option<&str> {
     let identifier = response.get("identifier")?;
     (identifier.get("system")?.as_str()? == IDENTIFIERS).then(|| identifier.get("value")?.as_str())?
@@ -147,7 +147,7 @@ fn with_id(response: &Value, id: &str) -> Value {
     response
 }
 
-/// The response as a new one, and what that is known by: the same for the same answers of a session, so that it is made once.
+/// The response as a new one, with its identifier. Equal answers in a session get equal identifiers, so a retry creates no duplicate.
 fn anew(response: &Value, session: Uuid) -> (Value, String) {
     let items = response.get("item").map(Value::to_string).unwrap_or_default();
     let identifier = format!("{session}-{}", URL_SAFE_NO_PAD.encode(digest(&SHA256, items.as_bytes())));

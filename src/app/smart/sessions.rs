@@ -1,5 +1,5 @@
-//! The apps that are open: each in the memory of this process, for a while, in the browser it was opened in.
-//! Not here: what is done with them; see [`super::working`].
+//! The open apps, held in this process's memory for a limited time, each bound to the browser that opened it.
+//! Not here: their use; see [`super::working`].
 
 use std::collections::VecDeque;
 use std::num::NonZeroUsize;
@@ -13,7 +13,7 @@ use super::chart::SessionChart;
 use super::error::AppError;
 use crate::auth::smart::{Grant, LaunchError, random_text};
 
-/// Every app that is open, in the order in which they were opened.
+/// All open apps, in opening order.
 #[derive(Debug, Default)]
 pub(in crate::app) struct Sessions(Mutex<VecDeque<StoredSession>>);
 
@@ -23,55 +23,55 @@ struct StoredSession {
     session: Arc<Session>,
 }
 
-/// An app that is open.
+/// An open app.
 #[derive(Debug)]
 pub(super) struct Session {
-    /// The token that every form of it bears.
+    /// The CSRF token in every form of the session.
     pub(super) csrf: String,
-    /// The origins of pages that may show it in a frame.
+    /// The origins that may frame the app.
     pub(super) ancestors: Vec<String>,
-    /// What it knows; one request at a time.
+    /// The session's state; the mutex serializes requests.
     pub(super) work: tokio::sync::Mutex<Work>,
     browser: Mutex<BrowserBinding>,
     end: DateTime<Utc>,
 }
 
-/// What an open app knows.
+/// The state of an open app.
 #[derive(Debug)]
 pub(super) struct Work {
     pub(super) grant: Grant,
-    /// What was read of the patient.
+    /// The chart read for the patient.
     pub(super) chart: Option<SessionChart>,
-    /// What was saved last.
+    /// The last saved answers.
     pub(super) saved: Option<Saved>,
 }
 
-/// Answers that the EHR has.
+/// Answers saved in the EHR.
 #[derive(Clone, Debug)]
 pub(super) struct Saved {
-    /// The response's id, where the EHR says it.
+    /// The response's id, if the EHR returned it.
     pub(super) id: Option<String>,
-    /// Its version, where the EHR says it.
+    /// The response's version, if the EHR returned it.
     pub(super) version: Option<String>,
     /// The response.
     pub(super) response: Value,
     pub(super) at: DateTime<Utc>,
-    /// Whether the ledger has it.
+    /// Whether the save is recorded in the ledger.
     pub(super) is_recorded: bool,
 }
 
-/// A session that is to be opened.
+/// The data of a session to open.
 pub(super) struct Opening<'o> {
     pub(super) grant: Grant,
     pub(super) browser: &'o Browser<'o>,
     pub(super) now: DateTime<Utc>,
     pub(super) end: DateTime<Utc>,
-    /// How many there may be.
+    /// Maximum number of open sessions.
     pub(super) most: NonZeroUsize,
 }
 
 impl Sessions {
-    /// Opens a session; what it is called in its address. If there are as many already, the oldest ends.
+    /// Opens a session and returns its id for the address. At the limit, the oldest session ends.
     pub(super) fn open(&self, opening: Opening<'_>) -> Result<String, LaunchError> {
         let (id, csrf) = (random_text()?, random_text()?);
         let Opening { grant, browser, now, end, most } = opening;
@@ -87,7 +87,7 @@ impl Sessions {
         Ok(id)
     }
 
-    /// The session of an address, in its own browser.
+    /// The session with this id, if the request comes from its browser.
     pub(super) fn find(&self, id: &str, browser: &Browser<'_>, now: DateTime<Utc>) -> Result<Arc<Session>, AppError> {
         let id = CookieDigest::new(id);
         let mut kept = self.lock();
@@ -104,7 +104,7 @@ impl Sessions {
 }
 
 impl Session {
-    /// Whether a form is of this session.
+    /// Whether a form belongs to this session.
     pub(super) fn is_own_form(&self, csrf: &str) -> bool {
         CookieDigest::new(csrf) == CookieDigest::new(&self.csrf)
     }

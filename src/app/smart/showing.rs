@@ -1,5 +1,5 @@
-//! The page of an open app: what is on record, judged, and beside it what the answers would change.
-//! Not here: what a user does on it; see [`super::working`].
+//! Builds the page of an open app: the judgement of the recorded data, and next to it what the answers would change.
+//! Not here: the user's actions on it; see [`super::working`].
 
 use chrono::{DateTime, Utc};
 use serde_json::Value;
@@ -17,27 +17,27 @@ use crate::evidence::CoverageFound;
 use crate::page::{About, CurrentAnswers, FieldFaults, FormDefinition, OrderChoice, PageCase, PageView, SaveState, Timeline, Unread};
 use crate::policy::OrderEvaluation;
 
-/// What a user has given, and how far that is.
+/// The user's input and its state.
 #[derive(Debug, Default)]
 pub(super) struct Given {
-    /// What stands in the fields; `None` for what is on record.
+    /// The values of the fields; `None` for the prefilled ones.
     pub(super) answers: Option<CurrentAnswers>,
     pub(super) faults: FieldFaults,
-    /// The field that is next.
+    /// The field to focus.
     pub(super) focus: Option<String>,
-    /// The response that the answers would make.
+    /// The response that the answers would create.
     pub(super) draft: Option<Value>,
     pub(super) standing: SaveState,
 }
 
-/// What is shown where one order is chosen, or several are there.
+/// What to show: one chosen order, or a choice of several.
 pub(super) enum View {
     Order(Box<PageView>),
     Choice(OrderChoice),
 }
 
 impl App {
-    /// What is shown of a chart.
+    /// The view of a chart.
     pub(super) fn view(&self, work: &Work, chart: &SessionChart, given: &Given, now: DateTime<Utc>) -> Result<View, AppError> {
         let recorded = chart.call(work.saved.as_ref().map(|saved| &saved.response));
         let with_answers = given.draft.as_ref().map(|draft| chart.call(Some(draft)));
@@ -61,12 +61,12 @@ impl App {
     }
 }
 
-/// The order of a reference.
+/// The evaluated order with this reference.
 pub(super) fn order_of<'d, 'a>(decision: &'d Decision<'a>, chosen: &str) -> Option<&'d OrderEvaluation<'a>> {
     decision.evaluation.orders.iter().find(|order| order.order.to_string() == chosen)
 }
 
-/// A page that is made.
+/// The inputs of a page.
 struct Page<'p> {
     app: &'p App,
     work: &'p Work,
@@ -115,7 +115,7 @@ impl Page<'_> {
         PageView::new(&case).ok_or(AppError::NO_ORDER)
     }
 
-    /// What the plan is called, and where its policy is published.
+    /// The plan's name, and the URL of its published policy.
     fn plan(&self, decision: &Decision<'_>, order: &OrderEvaluation<'_>) -> (String, Option<String>) {
         let found = coverage_of(self.app.policies(), decision, order, order.service_date);
         let own = self.work.grant.ehr.plan();

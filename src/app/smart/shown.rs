@@ -1,5 +1,5 @@
-//! Where the app is reached, and what is answered to a browser: a page, or where to go.
-//! Not here: what a page says ([`crate::page`]); headers and statuses ([`crate::http`]).
+//! The app's address, and its responses to a browser: a page or a redirect.
+//! Not here: the content of a page ([`crate::page`]), and headers and statuses ([`crate::http`]).
 
 use std::num::NonZeroUsize;
 use std::time::Duration;
@@ -14,12 +14,12 @@ use crate::auth::smart::random_text;
 use crate::config::Config;
 use crate::page::{Frame, RenderError, html};
 
-/// Where this service is reached, and how long its sessions last.
+/// The service's public address, and the limits of its sessions.
 #[derive(Clone, Debug)]
 pub(in crate::app) struct AppAddress {
-    /// What stands before `/smart` in addresses of this service, without a slash at its end.
+    /// The prefix of `/smart` in this service's addresses, without a trailing slash.
     base: String,
-    /// What cards link to, where EHRs may open the app.
+    /// The address that cards link to, if EHRs can launch the app.
     pub(in crate::app) launch: Option<String>,
     pub(super) lifetime: TimeDelta,
     pub(super) most_sessions: NonZeroUsize,
@@ -46,74 +46,74 @@ impl AppAddress {
     }
 }
 
-/// How a page came about.
+/// The outcome that a page reports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PageCategory {
-    /// As it should.
+    /// Success.
     Fine,
-    /// Answers need correcting.
+    /// Answers need correction.
     Faulty,
-    /// The request cannot be used.
+    /// The request is invalid.
     Malformed,
-    /// It is refused.
+    /// The request is refused.
     Forbidden,
     /// There is nothing to decide.
     NotFound,
-    /// The session or the grant is over.
+    /// The session or the grant has ended.
     Over,
-    /// The EHR cannot be used at present, or did not do what was asked.
+    /// The EHR is unavailable, or did not do what was requested.
     EhrFailed,
-    /// A fault of ours.
+    /// An error of this service.
     Ours,
-    /// A fault of ours that passes.
+    /// A temporary error of this service.
     Unready,
 }
 
 /// A page for a browser.
 #[derive(Clone, Debug)]
 pub struct RenderedPage {
-    /// How it came about.
+    /// The outcome that the page reports.
     pub category: PageCategory,
     /// The page.
     pub html: String,
-    /// What its style and script bear: for its policy.
+    /// The nonce of its style and script, for the Content-Security-Policy.
     pub nonce: String,
-    /// The origins of pages that may show it in a frame.
+    /// The origins that may frame the page.
     pub ancestors: Vec<String>,
 }
 
-/// What is answered.
+/// A response to a browser.
 #[derive(Clone, Debug)]
 pub enum BrowserAnswer {
     /// A page.
     Page(RenderedPage),
-    /// Where to go: an address of this service without its origin, or one of an EHR.
+    /// A redirect to a path of this service, or to a URL of an EHR.
     To(String),
 }
 
-/// What a page is written for.
+/// The session data that a page needs.
 #[derive(Clone, Copy)]
 pub(super) struct PageContext<'l> {
-    /// The address of its session; empty where there is none.
+    /// The address of the session; empty if there is none.
     pub(super) action: &'l str,
     pub(super) csrf: &'l str,
     pub(super) ancestors: &'l [String],
 }
 
 impl App {
-    /// Whether any EHR may open the app.
+    /// Whether any EHR can launch the app.
     #[must_use]
     pub fn has_smart_app(&self) -> bool {
         self.smart.is_on()
     }
 
-    /// Where a client's EHR launches the app, if one of those that its calls may name is registered for that.
+    /// Where a client's EHR launches the app, if an EHR that the client's calls may name is registered.
     pub(in crate::app) fn launch_address(&self, client: &VerifiedClient) -> Option<&str> {
         let is_registered = self.smart.ehrs().iter().any(|ehr| client.may_name(ehr.fhir_server()));
         self.place.launch.as_deref().filter(|_| is_registered)
     }
 
-    /// A file of the app's page.
+    /// A static file of the app's page.
     #[must_use]
     pub fn smart_asset(name: &str) -> Option<crate::page::Asset> {
         crate::page::Asset::of_name(name)
@@ -125,13 +125,13 @@ impl App {
         self.smart.jwks().to_string().into_bytes()
     }
 
-    /// What is in front of `/smart` where this service is reached.
+    /// The prefix of `/smart` in this service's addresses.
     #[must_use]
     pub fn smart_base(&self) -> &str {
         &self.place.base
     }
 
-    /// A page, written with a nonce of its own.
+    /// Renders a page with a fresh nonce.
     pub(super) fn page(
         &self,
         leaf: PageContext<'_>,
@@ -145,7 +145,7 @@ impl App {
         Ok(BrowserAnswer::Page(RenderedPage { category, html, nonce, ancestors: leaf.ancestors.to_vec() }))
     }
 
-    /// The page that says why there is no other.
+    /// The page that says why no order is shown.
     pub(super) fn told(&self, leaf: PageContext<'_>, fault: AppError) -> BrowserAnswer {
         info!(cause = fault.cause, "app page without an order");
         self.page(leaf, fault.category, |frame| html::notice(frame, fault.notice, None)).unwrap_or_else(|_| {
@@ -154,7 +154,7 @@ impl App {
         })
     }
 
-    /// The same where no session is known: pages of every registered EHR may show it.
+    /// Like [`App::told`], without a known session: pages of every registered EHR may frame it.
     pub(super) fn told_anybody(&self, fault: AppError) -> BrowserAnswer {
         let ancestors: Vec<String> = self.smart.ehrs().iter().flat_map(|ehr| ehr.frame_ancestors().to_vec()).collect();
         self.told(PageContext { action: "", csrf: "", ancestors: &ancestors }, fault)

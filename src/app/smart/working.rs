@@ -1,5 +1,5 @@
-//! What a user does in an open app: looks at the page, chooses an order, gives answers and sees what they change, saves.
-//! Not here: how it was opened; see [`super::launching`].
+//! Handles the user's actions in an open app: view the page, choose an order, preview what answers change, save.
+//! Not here: how the app was opened; see [`super::launching`].
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value;
@@ -17,13 +17,13 @@ use crate::app::App;
 use crate::ledger::{EntryKind, LedgerHealth};
 use crate::page::{Action, CurrentAnswers, FailedLaunch, FormDefinition, Notice, SaveState, Submission, html};
 
-/// A token that is over this soon is got anew before it is used.
+/// A token that expires this soon is refreshed before use.
 const SOON: TimeDelta = TimeDelta::seconds(20);
 
-/// What stands for a response that is not saved, where there is none to be replaced.
+/// Placeholder id of an unsaved response that replaces none.
 const UNSAVED: &str = "unsaved-answers";
 
-/// A page of a session that is asked for.
+/// A request for a session's page.
 struct SessionRequest<'a> {
     app: &'a App,
     session: &'a Session,
@@ -32,7 +32,7 @@ struct SessionRequest<'a> {
 }
 
 impl App {
-    /// The page of a session; or, where the user goes back to the order, that it can be closed.
+    /// The page of a session. If the user returns to the order, a page that says the app can be closed.
     pub async fn smart_show(&self, id: &str, closed: bool, browser: Browser<'_>) -> BrowserAnswer {
         let (now, address) = (self.ports().clock.now(), self.place.of_session(id));
         let session = match self.ports().sessions.find(id, &browser, now) {
@@ -44,7 +44,7 @@ impl App {
         outcome.unwrap_or_else(|fault| asked.told(fault))
     }
 
-    /// What comes of a form that was sent.
+    /// Handles a submitted form.
     pub async fn smart_submit(&self, id: &str, fields: &[(String, String)], browser: Browser<'_>) -> BrowserAnswer {
         let (now, address) = (self.ports().clock.now(), self.place.of_session(id));
         let session = match self.ports().sessions.find(id, &browser, now) {
@@ -61,12 +61,12 @@ impl SessionRequest<'_> {
         PageContext { action: self.address, csrf: &self.session.csrf, ancestors: &self.session.ancestors }
     }
 
-    /// To the page itself, so that a form is not sent again by looking at it again.
+    /// Redirects to the page, so that a reload does not submit the form again.
     fn to_page(&self) -> BrowserAnswer {
         BrowserAnswer::To(self.address.to_owned())
     }
 
-    /// The page that says why there is no other.
+    /// The page that says why no order is shown.
     fn told(&self, fault: AppError) -> BrowserAnswer {
         self.app.told(self.leaf(), fault)
     }
@@ -113,7 +113,7 @@ impl SessionRequest<'_> {
         let submission = Submission::from_form(&form, pairs, &on_record, self.now.date_naive());
         let chart = work.chart.as_ref().ok_or(AppError::OURS)?;
         if chart.chosen.as_deref() != Some(submission.order.as_str()) {
-            // A page of another order, which this session does not show any more.
+            // The form is for another order, which this session no longer shows.
             return Ok(self.to_page());
         }
         let place = target(work, chart, &form.canonical, self.now);
@@ -127,19 +127,19 @@ impl SessionRequest<'_> {
         self.page_of(work, &given(submission, response, standing), category)
     }
 
-    /// Saves answers that can be saved; the same ones once, however often they are sent.
+    /// Saves valid answers. Resubmitting the same answers does not save them again.
     async fn save(&self, work: &mut Work, submission: Submission, response: Value, target: &Target) -> Result<BrowserAnswer, AppError> {
         if work.saved.as_ref().is_some_and(|saved| is_same(saved.response.get("item"), &submission.items)) {
             self.record_saved(work).await?;
             return Ok(self.to_page());
         }
-        // Invariant: nothing is written that could not be recorded.
+        // Invariant: nothing is written that cannot be recorded.
         if self.app.ledger_standing().await == LedgerHealth::Unwritable {
             return Err(AppError::NOT_RECORDED);
         }
         let outcome = match self.refresh(work).await {
             Err(fault) if fault.notice == Notice::Launch(FailedLaunch::OtherPatient) => return Err(fault),
-            // The answers are the user's to keep, though the EHR takes none any more.
+            // The EHR no longer accepts the answers; return them so that the user does not lose them.
             Err(_) => SaveOutcome::NotSaved(response),
             Ok(()) => self.app.save(&mut work.grant, response, target, self.now).await,
         };
@@ -156,7 +156,7 @@ impl SessionRequest<'_> {
         }
     }
 
-    /// Records what was saved, if that could not be done before.
+    /// Records the last save if it is not recorded yet.
     async fn record_saved(&self, work: &mut Work) -> Result<(), AppError> {
         if work.saved.as_ref().is_some_and(|saved| !saved.is_recorded) {
             let chart = work.chart.as_ref().ok_or(AppError::OURS)?;
@@ -168,7 +168,7 @@ impl SessionRequest<'_> {
         Ok(())
     }
 
-    /// Reads the chart, the first time; what is shown of it is recorded before it is.
+    /// Reads the chart on first use. The ledger records what is shown before it is shown.
     async fn read(&self, work: &mut Work) -> Result<(), AppError> {
         if work.chart.is_none() {
             self.refresh(work).await?;
@@ -179,7 +179,7 @@ impl SessionRequest<'_> {
         Ok(())
     }
 
-    /// Gets a new token where the old one is over, or about to be.
+    /// Refreshes the token if it has expired or is about to.
     async fn refresh(&self, work: &mut Work) -> Result<(), AppError> {
         if work.grant.expires_at.is_some_and(|end| end <= self.now + SOON) && work.grant.refresh_token.is_some() {
             work.grant = self.app.smart.refresh(&work.grant).await?;
@@ -187,7 +187,7 @@ impl SessionRequest<'_> {
         Ok(())
     }
 
-    /// The form of the order that is shown, and what stands in its fields; `None` while none is chosen.
+    /// The form of the selected order and the values of its fields; `None` while no order is selected.
     fn form(&self, work: &Work) -> Result<Option<(FormDefinition, CurrentAnswers)>, AppError> {
         let chart = work.chart.as_ref().ok_or(AppError::OURS)?;
         let Some(chosen) = &chart.chosen else { return Ok(None) };
@@ -225,7 +225,7 @@ impl SessionRequest<'_> {
     }
 }
 
-/// What a user gave; answers that are not saved are judged under an id, and by it told from those that are.
+/// The user's input. Unsaved answers are judged under a placeholder id, which distinguishes them from saved ones.
 fn given(submission: Submission, mut draft: Value, standing: SaveState) -> Given {
     let Submission { answers, faults, focus, .. } = submission;
     if let Some(members) = draft.as_object_mut() {
@@ -234,7 +234,7 @@ fn given(submission: Submission, mut draft: Value, standing: SaveState) -> Given
     Given { answers: Some(answers), faults, focus, draft: Some(draft), standing }
 }
 
-/// Whether two responses give the same answers, wherever each was from.
+/// Whether two responses contain the same answers, whatever their origin.
 fn is_same(saved: Option<&Value>, items: &Value) -> bool {
     saved.is_some_and(|saved| without_extensions(saved) == without_extensions(items))
 }
@@ -250,7 +250,7 @@ fn without_extensions(value: &Value) -> Value {
     }
 }
 
-/// A response to be copied by hand.
+/// The response as text to copy by hand.
 fn finished(response: &Value) -> String {
     serde_json::to_string_pretty(response).unwrap_or_default()
 }

@@ -1,5 +1,5 @@
-//! The steps of a launch, in their order.
-//! Not here: what a step takes; each has a file of its own.
+//! The steps of a launch, in order.
+//! Not here: the details of a step; each has its own file.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -23,10 +23,10 @@ use crate::auth::clients::span;
 use crate::clock::Clock;
 use crate::config::{Config, SmartConfig};
 
-/// The longest parameter of a launch that is read. EHRs' launch tokens and codes can be JWTs.
+/// Maximum length of a launch parameter. Launch tokens and codes of EHRs can be JWTs.
 const MAX_PARAMETER_BYTES: usize = 8 * 1024;
 
-/// The SMART app's way in.
+/// The SMART app's launch sequence.
 #[derive(Debug)]
 pub struct SmartApp {
     config: SmartConfig,
@@ -38,48 +38,48 @@ pub struct SmartApp {
     clock: Arc<dyn Clock>,
 }
 
-/// An EHR's request to open the app, or a user's.
+/// A request to open the app, from an EHR or a user.
 #[derive(Clone, Copy)]
 pub struct LaunchRequest<'r> {
-    /// The parameter `iss`: the base of the EHR's FHIR server.
+    /// The `iss` parameter: the base URL of the EHR's FHIR server.
     pub iss: &'r str,
-    /// The parameter `launch`, which an EHR sends; a user who opens the app alone has none.
+    /// The `launch` parameter of an EHR launch; absent in a standalone launch.
     pub launch: Option<&'r str>,
-    /// Text that stands for the browser, if it can be told from others; the answer must come with the same.
+    /// Identifies the browser, if it can be told from others; the callback must present the same value.
     pub browser: &'r str,
 }
 
-/// Where the user is to be sent. It is secret, so it is not shown for debugging.
+/// Where to redirect the user. It contains a secret, so it does not implement `Debug`.
 pub struct LaunchRedirect {
-    /// The EHR's authorization endpoint, with the request.
+    /// The EHR's authorization endpoint, with the authorization request.
     pub url: Url,
-    /// The launch's state: a secret of this browser.
+    /// The launch's `state`: a secret of this browser.
     pub state: String,
 }
 
-/// The EHR's answer, as the user's browser brings it.
+/// The EHR's authorization response, as the user's browser delivers it.
 #[derive(Clone, Copy)]
 pub struct CallbackRequest<'r> {
-    /// The parameter `state`.
+    /// The `state` parameter.
     pub state: &'r str,
-    /// The parameter `code`.
+    /// The `code` parameter.
     pub code: Option<&'r str>,
-    /// The parameter `error`.
+    /// The `error` parameter.
     pub error: Option<&'r str>,
-    /// Every text that can stand for the browser; one must be that of the launch.
+    /// All values that can identify the browser; one must match the launch's.
     pub browsers: &'r [&'r str],
 }
 
 impl SmartApp {
-    /// The app of a configuration. Nothing is connected to yet.
+    /// Builds the app from a configuration. Does not connect yet.
     ///
     /// # Errors
-    /// [`SmartError`] for files of keys or secrets that cannot be used.
+    /// [`SmartError`] for key or secret files that cannot be used.
     pub fn build(config: &Config, memory: Arc<LaunchMemory>, clock: Arc<dyn Clock>) -> Result<Self, SmartError> {
         let mut faults = Vec::new();
         let own_key = taken(own_key(config.smart.signing_key_file.as_deref()), &mut faults).flatten();
         let build = |ehr| Ehr::build(config, ehr, own_key.as_ref()).map(Arc::new);
-        // Without its key an entry's fault would be told twice.
+        // Skip the entries if the signing key failed, so that one fault is not reported twice.
         let entries = config.smart.ehrs.iter().filter(|_| faults.is_empty()).map(build).collect::<Vec<_>>();
         let ehrs = entries.into_iter().filter_map(|ehr| taken(ehr, &mut faults)).collect();
         let redirect = config.server.public_url.as_ref().and_then(callback_url);
@@ -89,28 +89,28 @@ impl SmartApp {
         Ok(Self { config: config.smart.clone(), leeway: span(config.auth.leeway), ehrs, redirect, own_key, memory, clock })
     }
 
-    /// Whether any EHR may open the app.
+    /// Whether any EHR can open the app.
     #[must_use]
     pub fn is_on(&self) -> bool {
         !self.ehrs.is_empty()
     }
 
-    /// The EHRs that may open it.
+    /// The registered EHRs.
     #[must_use]
     pub fn ehrs(&self) -> &[Arc<Ehr>] {
         &self.ehrs
     }
 
-    /// This app's own public keys (RFC 7517): none if it signs for no EHR.
+    /// The app's public keys as a JWK Set (RFC 7517); empty if it signs for no EHR.
     #[must_use]
     pub fn jwks(&self) -> Value {
         json!({"keys": self.own_key.iter().map(|key| key.public()).collect::<Vec<_>>()})
     }
 
-    /// Begins a launch.
+    /// Starts a launch.
     ///
     /// # Errors
-    /// [`LaunchError`] for an `iss` that is not registered, and an EHR that cannot be asked or says what cannot be used.
+    /// [`LaunchError`] for an unregistered `iss`, and for an EHR that cannot be reached or has an unusable SMART configuration.
     pub async fn launch(&self, request: LaunchRequest<'_>) -> Result<LaunchRedirect, LaunchError> {
         let ehr = self.ehrs.iter().find(|ehr| ehr.is_named(request.iss)).ok_or(LaunchError::UnknownEhr)?;
         let token = request.launch.filter(|token| !token.is_empty()).map(parameter).transpose()?;
@@ -133,10 +133,10 @@ impl SmartApp {
         Ok(LaunchRedirect { url, state })
     }
 
-    /// Ends a launch: what the EHR granted.
+    /// Completes a launch and returns what the EHR granted.
     ///
     /// # Errors
-    /// [`LaunchError`] for an answer that belongs to no launch of this browser, a refusal, and a token that cannot be used.
+    /// [`LaunchError`] for a response that matches no launch of this browser, a denial, and an unusable token.
     pub async fn callback(&self, request: CallbackRequest<'_>) -> Result<Grant, LaunchError> {
         let browsers: Vec<LaunchBinding> = request.browsers.iter().copied().map(LaunchBinding::from_binding).collect();
         let launch = self.memory.take(parameter(request.state)?, &browsers, self.clock.now())?;
@@ -158,11 +158,11 @@ impl SmartApp {
         Ok(Grant::of_code(ehr, &answer, launch.scopes, self.clock.now())?.of_user(user.as_deref()))
     }
 
-    /// The same grant with a new access token.
+    /// Returns the same grant with a new access token.
     ///
     /// # Errors
-    /// [`LaunchError::Over`] where there is no refresh token or it is accepted no longer, [`LaunchError::OtherPatient`] for a
-    /// token of another patient, and others as for [`Self::callback`].
+    /// [`LaunchError::Over`] if there is no refresh token or the EHR no longer accepts it, [`LaunchError::OtherPatient`] if the
+    /// new token is for another patient, and others as for [`Self::callback`].
     pub async fn refresh(&self, grant: &Grant) -> Result<Grant, LaunchError> {
         let token = grant.refresh_token.as_ref().ok_or(LaunchError::Over)?;
         let ehr = self.named(grant.ehr.name()).ok().filter(|ehr| ehr.base() == grant.ehr.base()).ok_or(LaunchError::UnknownEhr)?;
@@ -183,7 +183,7 @@ impl SmartApp {
         Ok(Exchange { ehr, description, redirect, now: self.clock.now() })
     }
 
-    /// Who the user is. A key that is not among the known ones may be new, so that the EHR is asked again once.
+    /// Identifies the user. An unknown key may be new, so the EHR's keys are fetched once more.
     async fn user(
         &self,
         ehr: &Arc<Ehr>,
@@ -219,7 +219,7 @@ fn callback_url(public_url: &Url) -> Option<RedirectUrl> {
     RedirectUrl::new(format!("{}/smart/callback", public_url.as_str().trim_end_matches('/'))).ok()
 }
 
-/// A parameter that can be what it says: not empty, not too long, visible.
+/// Accepts a plausible parameter value: not empty, not too long, without control characters.
 fn parameter(text: &str) -> Result<&str, LaunchError> {
     let is_visible = text.chars().all(|letter| !letter.is_control());
     if (1..=MAX_PARAMETER_BYTES).contains(&text.len()) && is_visible { Ok(text) } else { Err(LaunchError::Malformed) }

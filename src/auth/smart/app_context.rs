@@ -1,21 +1,21 @@
-//! What a card's link handed to the app by way of the EHR (CDS Hooks, "Link": `appContext`), in the forms in use: our own JSON,
-//! the names of br-provider, and br-payer's query text.
-//! Not here: whether it is true. It came through a browser's machine: it may only choose among what the patient's own chart and
-//! the ledger hold.
+//! The context a card's link passes to the app through the EHR (CDS Hooks, "Link": `appContext`), in the forms in use: our own
+//! JSON, the names of br-provider, and br-payer's query string.
+//! Not here: trusting it. It passed through a browser, so it may only select from what the patient's own chart and the ledger
+//! contain.
 
 use serde_json::Value;
 use url::form_urlencoded;
 
-/// The longest text that is read.
+/// Maximum length of a text that is read.
 const MAX_BYTES: usize = 8 * 1024;
 
-/// The longest id, reference or canonical that is taken.
+/// Maximum length of an id, reference or canonical URL.
 const MAX_VALUE_BYTES: usize = 512;
 
-/// What a card's link spoke of. All of it is as the link says, and none of it believed.
+/// The contents of a card's `appContext`. None of it is trusted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AppContext {
-    /// The coverage assertion, which is a record of the ledger.
+    /// The coverage assertion, which is a ledger record.
     pub assertion: Option<String>,
     /// The order, as `Type/id`.
     pub order: Option<String>,
@@ -25,14 +25,14 @@ pub struct AppContext {
     pub questionnaire: Option<String>,
 }
 
-/// The names of each part, ours first.
+/// The accepted names of each member, ours first.
 const ASSERTION: [&str; 3] = ["assertion", "coverageAssertionId", "coverage-assertion-id"];
 const ORDER: [&str; 2] = ["order", "orderRef"];
 const COVERAGE: [&str; 2] = ["coverage", "coverageRef"];
 const QUESTIONNAIRE: [&str; 1] = ["questionnaire"];
 
 impl AppContext {
-    /// Reads it from text: JSON, or a query. What is too long, or of no known form, is as if it were not there.
+    /// Parses JSON or a query string. Text that is too long or in an unknown form yields an empty context.
     #[must_use]
     pub fn parse(text: &str) -> Self {
         if text.len() > MAX_BYTES {
@@ -45,7 +45,7 @@ impl AppContext {
         }
     }
 
-    /// Reads it from a member of a token's JSON: an object, or text that holds one.
+    /// Reads it from a member of a token response: an object, or a string that contains one.
     #[must_use]
     pub fn of_member(member: &Value) -> Self {
         match member {
@@ -76,15 +76,15 @@ impl AppContext {
     }
 }
 
-/// Whether a text can be a resource's id. FHIR allows 64 characters; EHRs in the field have longer ones, and no others than
-/// these, so that it can stand in a path or query as it is.
+/// Whether a text can be a resource id. FHIR allows 64 characters; some EHRs use longer ids. The accepted characters need no
+/// escaping in a path or query.
 pub(super) fn is_id(text: &str) -> bool {
     let is_short = (1..=200).contains(&text.len());
     is_short && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_')) && !matches!(text, "." | "..")
 }
 
-/// `Type/id` of a reference, be it relative or absolute; the base of an absolute one is not kept, for nothing is read but from
-/// the EHR's own server.
+/// Returns `Type/id` of a relative or absolute reference. The base of an absolute one is dropped, because the app reads only
+/// from the EHR's own server.
 pub(super) fn reference(text: &str) -> Option<String> {
     if text.len() > MAX_VALUE_BYTES {
         return None;

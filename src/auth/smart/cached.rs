@@ -1,4 +1,4 @@
-//! Something fetched from an EHR, kept for five minutes and fetched by one launch for all.
+//! A value fetched from an EHR and cached for five minutes. Concurrent launches share one fetch.
 //! Not here: the fetching.
 
 use std::sync::Arc;
@@ -9,10 +9,10 @@ use tokio::time::Instant;
 
 use super::error::ExchangeError;
 
-/// How long it is used.
+/// How long a fetched value is reused.
 const FRESH: TimeDelta = TimeDelta::minutes(5);
 
-/// What was fetched last.
+/// The last attempt to fetch the value.
 #[derive(Debug)]
 pub(super) struct Cached<T>(Mutex<Option<Attempt<T>>>);
 
@@ -30,7 +30,7 @@ impl<T> Default for Cached<T> {
 }
 
 impl<T> Attempt<T> {
-    /// Whoever waited for an attempt takes what came of it, be it a failure; later ones only what is fresh.
+    /// Waiters share the in-flight result, even an error; later callers reuse only a fresh success.
     fn serves(&self, asked: Instant, now: DateTime<Utc>) -> bool {
         let is_fresh = self.outcome.is_ok() && now >= self.fetched && now < self.fetched + FRESH;
         self.ended >= asked || is_fresh
@@ -38,7 +38,7 @@ impl<T> Attempt<T> {
 }
 
 impl<T> Cached<T> {
-    /// What is kept, or else what `fetch` brings.
+    /// Returns the cached value, or runs `fetch`.
     pub(super) async fn get(
         &self,
         now: DateTime<Utc>,
@@ -54,7 +54,7 @@ impl<T> Cached<T> {
         outcome
     }
 
-    /// Has the next launch fetch anew, unless that happened since `seen` was got.
+    /// Drops the cached value if it is still `seen`, so that the next launch fetches a new one.
     pub(super) async fn forget(&self, seen: &Arc<T>) {
         let mut last = self.0.lock().await;
         if last.as_ref().is_some_and(|attempt| attempt.outcome.as_ref().is_ok_and(|kept| Arc::ptr_eq(kept, seen))) {

@@ -27,7 +27,7 @@ pub struct Ehr {
     keys: Cached<IdentityKeys>,
 }
 
-/// How the app proves who it is.
+/// How the app authenticates to the EHR.
 #[derive(Debug)]
 pub(super) enum Authentication {
     Public,
@@ -56,19 +56,19 @@ impl Ehr {
         })
     }
 
-    /// What it is called in logs.
+    /// Its name in logs.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.config.name
     }
 
-    /// What its users' work is filed under in the ledger and figures.
+    /// The client name its users' work is recorded under in the ledger and metrics.
     #[must_use]
     pub fn client(&self) -> &str {
         self.config.client()
     }
 
-    /// The id of the plan its users are answered for, if that is another than the default one.
+    /// The id of its users' plan, if not the default one.
     #[must_use]
     pub fn plan(&self) -> Option<&str> {
         self.config.plan.as_deref()
@@ -80,13 +80,13 @@ impl Ehr {
         &self.config.fhir_server
     }
 
-    /// The base of its FHIR server, which is the `iss` of its launches.
+    /// The base URL of its FHIR server, which is the `iss` of its launches.
     #[must_use]
     pub fn base_url(&self) -> &Url {
         &self.base
     }
 
-    /// The origins of pages that may show the app in a frame.
+    /// The origins of pages that may embed the app in a frame.
     #[must_use]
     pub fn frame_ancestors(&self) -> &[String] {
         &self.config.frame_ancestors
@@ -100,29 +100,29 @@ impl Ehr {
         &self.config.scopes
     }
 
-    /// The base, without a slash at its end.
+    /// The base URL without a trailing slash.
     pub(super) fn base(&self) -> &str {
         without_slash(self.base.as_str())
     }
 
     /// Whether a launch's `iss` is this EHR.
-    /// Invariant: nothing is asked, and nobody sent, where a launch says, but where configuration says. So the `iss` is
-    /// compared as text, and never parsed.
+    /// Invariant: requests and redirects go only to configured addresses, never to one a launch names. So the `iss` is compared
+    /// as text, and never parsed.
     pub(super) fn is_named(&self, iss: &str) -> bool {
         without_slash(iss) == self.base()
     }
 
-    /// What it says of itself, as of a few minutes ago at most.
+    /// Its SMART configuration, at most a few minutes old.
     pub(super) async fn description(&self, now: DateTime<Utc>) -> Result<Arc<SmartConfiguration>, ExchangeError> {
         self.description.get(now, SmartConfiguration::fetch(&self.requests, self.base())).await
     }
 
-    /// The keys of its identity tokens.
+    /// The keys that verify its identity tokens.
     pub(super) async fn keys(&self, now: DateTime<Utc>, description: &SmartConfiguration) -> Result<Arc<IdentityKeys>, ExchangeError> {
         self.keys.get(now, IdentityKeys::fetch(self, description)).await
     }
 
-    /// The same, but newer ones than `seen`.
+    /// The same, but newer than `seen`.
     pub(super) async fn newer_keys(
         &self,
         now: DateTime<Utc>,

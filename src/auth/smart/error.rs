@@ -1,5 +1,5 @@
-//! Why a launch is refused, and why the app cannot be set up.
-//! Not here: the words a person reads, which the page has by [`LaunchError::key`]; and statuses, which are HTTP's.
+//! Why a launch fails, and why the app cannot be set up.
+//! Not here: the text people read, which the page looks up by [`LaunchError::key`]; and status codes, which belong to HTTP.
 
 use std::path::PathBuf;
 
@@ -7,68 +7,68 @@ use thiserror::Error;
 
 use super::signing_key::OwnKeyError;
 
-/// Why a launch did not lead to a grant. Nothing in it is secret, nor of a patient: it may be logged.
+/// Why a launch did not lead to a grant. It contains no secret and no patient data, so it may be logged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum LaunchError {
-    /// The `iss` is not the base of a FHIR server whose EHR the app is registered with.
+    /// The `iss` is not the FHIR server of a registered EHR.
     #[error("the launch is of no registered EHR")]
     UnknownEhr,
-    /// A parameter is missing, too long, or no text.
+    /// A parameter is missing, too long, or not plain text.
     #[error("a parameter of the launch is missing, too long, or not plain text")]
     Malformed,
-    /// The EHR does not say in a usable way where its addresses are.
+    /// The EHR's SMART configuration cannot be used.
     #[error("the EHR's SMART configuration {0}")]
     Description(ExchangeError),
-    /// No launch under way has this state: it was used, forgotten, or never given.
+    /// No pending launch has this state: it was used, evicted, or never issued.
     #[error("no launch under way has this state")]
     UnknownState,
-    /// The EHR's answer came too late.
+    /// The EHR's response came too late.
     #[error("the launch took longer than `smart.launch_lifetime`")]
     Expired,
-    /// The answer came by another browser than the launch.
+    /// The response came from another browser than the launch.
     #[error("the launch was begun in another browser")]
     OtherBrowser,
-    /// The user or the EHR refused.
+    /// The user or the EHR denied access.
     #[error("the user or the EHR denied access")]
     Denied,
     /// The EHR answered the authorization request with another error.
     #[error("the EHR answered the authorization request with an error")]
     AuthorizationFailed,
-    /// No token could be had.
+    /// The token request failed.
     #[error("the EHR's token endpoint {0}")]
     Token(ExchangeError),
-    /// The EHR does not accept the code: it is used, over, or of another launch.
+    /// The EHR rejects the code: it is used, expired, or from another launch.
     #[error("the EHR refused the authorization code")]
     CodeRefused,
-    /// The EHR does not accept this app's registration or what it asks for.
+    /// The EHR rejects this app's registration or the requested scopes.
     #[error("the EHR refused this app's client id, authentication or scopes")]
     ClientRefused,
-    /// The keys of the EHR's identity tokens could not be had.
+    /// The keys of the EHR's identity tokens could not be fetched.
     #[error("the EHR's identity keys {0}")]
     Keys(ExchangeError),
-    /// The identity token is no proof of who the user is.
+    /// The identity token does not prove who the user is.
     #[error("the identity token {0}")]
     UntrustedIdentity(IdentityError),
-    /// No patient came with the token.
+    /// The token response names no patient.
     #[error("the token is for no patient")]
     NoPatient,
     /// A refreshed token is for another patient, or for none.
     #[error("the refreshed token is for another patient")]
     OtherPatient,
-    /// There is no refresh token, or the EHR accepts it no longer.
+    /// There is no refresh token, or the EHR no longer accepts it.
     #[error("the EHR's grant is over")]
     Over,
-    /// A defect of ours: no randomness, or no signature.
+    /// An internal failure: no random bytes, or no signature.
     #[error("the service cannot sign or make random values")]
     Ours,
 }
 
-/// What kind of failure it is.
+/// The kind of failure, which determines the response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LaunchCategory {
-    /// What the caller sent cannot be used; opening the app anew may help.
+    /// The request cannot be used; opening the app again may help.
     Caller,
-    /// It is refused.
+    /// Access is refused.
     Forbidden,
     /// The EHR cannot be used at present.
     Unavailable,
@@ -76,48 +76,48 @@ pub enum LaunchCategory {
     Ours,
 }
 
-/// What an EHR's answer lacked.
+/// Why an exchange with an EHR failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum ExchangeError {
-    /// No connection, or one that broke.
+    /// The connection failed or broke.
     #[error("cannot be reached")]
     Unreachable,
-    /// `smart.timeout` passed.
+    /// `smart.timeout` elapsed.
     #[error("took too long")]
     TooSlow,
-    /// Another status than the one that was to come.
+    /// An unexpected status code.
     #[error("answered {0}")]
     Status(u16),
-    /// More bytes than are taken.
+    /// The response exceeds the size limit.
     #[error("answered too much")]
     TooLarge,
-    /// It is not what the specification says.
+    /// The response does not conform to the specification.
     #[error("cannot be read")]
     Unreadable,
-    /// An address at a host that configuration does not name, or unencrypted.
+    /// An address whose host is not configured, or that is not https.
     #[error("names an address that is not at a registered host, or not https")]
     ForeignAddress,
     /// It supports code challenges, but not S256.
     #[error("does not offer code challenges by S256")]
     NoCodeChallenge,
-    /// It answered with an error that is none of a client's.
+    /// It responded with an error that the app's registration does not explain.
     #[error("refused the request")]
     Refused,
 }
 
-/// Why an identity token proves nothing.
+/// Why an identity token is rejected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum IdentityError {
-    /// The scope `openid` was granted, and no token came.
+    /// The scope `openid` was granted, but there is no identity token.
     #[error("is missing")]
     Missing,
-    /// It is no signed JWT with the claims it must have.
+    /// It is not a signed JWT with the required claims.
     #[error("cannot be read")]
     Unreadable,
     /// Its `iss` is not the EHR's.
     #[error("is of another issuer")]
     WrongIssuer,
-    /// Its `aud` is not this app alone.
+    /// Its `aud` is not exactly this app.
     #[error("is for another app")]
     WrongAudience,
     /// Its `nonce` is not the launch's.
@@ -126,19 +126,19 @@ pub enum IdentityError {
     /// Its `exp` has passed.
     #[error("is over")]
     Expired,
-    /// The EHR publishes no key such as it names.
+    /// The EHR publishes no key with the `kid` it names.
     #[error("is signed by a key that the EHR does not publish")]
     UnknownKey,
-    /// Its signature is not that key's, or by an algorithm that is not accepted.
+    /// The key does not verify its signature, or its algorithm is not accepted.
     #[error("is not signed by the EHR")]
     WrongSignature,
-    /// Something else the standard forbids.
+    /// It violates another requirement of OpenID Connect.
     #[error("is not as OpenID Connect demands")]
     Other,
 }
 
 impl LaunchError {
-    /// A short stable name: the key of its words in the page's catalogue, and its label in the log and figures.
+    /// A short stable name: the key of its message on the page, and its label in the log and metrics.
     #[must_use]
     pub fn key(self) -> &'static str {
         match self {
@@ -160,7 +160,7 @@ impl LaunchError {
         }
     }
 
-    /// What kind of failure it is.
+    /// The kind of failure.
     #[must_use]
     pub fn category(self) -> LaunchCategory {
         match self {
@@ -194,11 +194,11 @@ impl ExchangeError {
 #[derive(Debug, Error)]
 #[error("{}", listed(faults))]
 pub struct SmartError {
-    /// Every fault found, at least one.
+    /// All faults found; never empty.
     pub faults: Vec<SmartErrorKind>,
 }
 
-/// Why an entry cannot be used, though it reads well.
+/// Why an entry that parses cannot be used.
 #[derive(Debug, Error)]
 pub enum SmartErrorKind {
     /// The file with this app's key cannot be used.
@@ -206,7 +206,7 @@ pub enum SmartErrorKind {
     SigningKey {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The underlying error.
         source: OwnKeyError,
     },
     /// A file with a secret cannot be read.
@@ -216,7 +216,7 @@ pub enum SmartErrorKind {
         ehr: String,
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The underlying error.
         source: std::io::Error,
     },
     /// A file with a secret is empty.
@@ -232,10 +232,10 @@ pub enum SmartErrorKind {
     Connections {
         /// The EHR.
         ehr: String,
-        /// Why.
+        /// The underlying error.
         source: reqwest::Error,
     },
-    /// What an entry refers to is not there. A configuration that was validated has none of these.
+    /// Something an entry refers to is missing. Validation rules this out.
     #[error("`smart.ehrs` `{ehr}`: lacks its FHIR server, its key, its secret or `server.public_url`")]
     Incomplete {
         /// The EHR.

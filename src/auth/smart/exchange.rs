@@ -1,5 +1,5 @@
-//! The requests of OAuth 2.0: sending a user to the EHR, and getting tokens (RFC 6749, 7636, 7523; SMART App Launch 2.2).
-//! Not here: what is made of a token; see [`super::grant`].
+//! The OAuth 2.0 requests: redirecting a user to the EHR, and obtaining tokens (RFC 6749, 7636, 7523; SMART App Launch 2.2).
+//! Not here: interpreting a token response; see [`super::grant`].
 
 use chrono::{DateTime, Utc};
 use oauth2::basic::{
@@ -19,10 +19,10 @@ use super::ehr::{Authentication, Ehr};
 use super::error::{ExchangeError, LaunchError};
 use super::smart_configuration::SmartConfiguration;
 
-/// How an assertion says what it is (RFC 7523, section 2.2).
+/// The `client_assertion_type` of a JWT (RFC 7523, section 2.2).
 const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
-/// A token endpoint's answer.
+/// A token endpoint's response.
 pub(super) type TokenResponse = StandardTokenResponse<SmartFields, BasicTokenType>;
 
 type OAuthClient = Client<
@@ -38,7 +38,7 @@ type OAuthClient = Client<
     EndpointSet,
 >;
 
-/// What SMART adds to a token's answer. Anything may stand there until it is looked at.
+/// The parameters SMART adds to a token response. Their types are checked when they are used.
 #[derive(Debug, Deserialize, Serialize)]
 pub(super) struct SmartFields {
     pub(super) id_token: Option<String>,
@@ -52,7 +52,7 @@ pub(super) struct SmartFields {
 
 impl ExtraTokenFields for SmartFields {}
 
-/// One EHR, as it describes itself at this moment.
+/// An EHR with its current SMART configuration.
 pub(super) struct Exchange<'e> {
     pub(super) ehr: &'e Ehr,
     pub(super) description: &'e SmartConfiguration,
@@ -60,7 +60,7 @@ pub(super) struct Exchange<'e> {
     pub(super) now: DateTime<Utc>,
 }
 
-/// What an authorization request says of its launch.
+/// The parameters of an authorization request that depend on the launch.
 pub(super) struct Asked<'a> {
     pub(super) iss: &'a str,
     pub(super) launch: Option<&'a str>,
@@ -71,7 +71,7 @@ pub(super) struct Asked<'a> {
 }
 
 impl Exchange<'_> {
-    /// Where the user is sent (SMART App Launch 2.2, "Obtain authorization code").
+    /// The URL to redirect the user to (SMART App Launch 2.2, "Obtain authorization code").
     pub(super) fn authorization_url(&self, asked: &Asked<'_>) -> Url {
         let challenge = PkceCodeChallenge::from_code_verifier_sha256(&verifier(asked.code_verifier));
         let client = self.client();
@@ -87,7 +87,7 @@ impl Exchange<'_> {
         request.url().0
     }
 
-    /// Gets a token for a code.
+    /// Exchanges an authorization code for a token.
     pub(super) async fn redeem(&self, code: &str, code_verifier: &SecretString) -> Result<TokenResponse, LaunchError> {
         let client = self.client();
         let mut request = client.exchange_code(AuthorizationCode::new(code.to_owned())).set_pkce_verifier(verifier(code_verifier));
@@ -97,7 +97,7 @@ impl Exchange<'_> {
         bearer(request.request_async(&self.ehr.requests).await.map_err(refused)?)
     }
 
-    /// Gets a new token for a refresh token.
+    /// Exchanges a refresh token for a new token.
     pub(super) async fn refresh(&self, token: &SecretString) -> Result<TokenResponse, LaunchError> {
         let (client, token) = (self.client(), RefreshToken::new(token.expose_secret().to_owned()));
         let mut request = client.exchange_refresh_token(&token);
@@ -120,7 +120,7 @@ impl Exchange<'_> {
         }
     }
 
-    /// What proves in the request's body who we are.
+    /// The client authentication parameters of the request's body.
     fn proof(&self) -> Result<Vec<(&'static str, String)>, LaunchError> {
         match &self.ehr.authentication {
             Authentication::Public | Authentication::Secret(_) => Ok(Vec::new()),
@@ -136,13 +136,13 @@ fn verifier(secret: &SecretString) -> PkceCodeVerifier {
     PkceCodeVerifier::new(secret.expose_secret().to_owned())
 }
 
-/// A token of another kind than a bearer's cannot be used.
+/// Rejects a token that is not a bearer token.
 fn bearer(answer: TokenResponse) -> Result<TokenResponse, LaunchError> {
     use oauth2::TokenResponse as _;
     if *answer.token_type() == BasicTokenType::Bearer { Ok(answer) } else { Err(LaunchError::Token(ExchangeError::Unreadable)) }
 }
 
-/// Invariant: nothing the EHR wrote is kept of its refusal but which of the standard's kinds it is.
+/// Invariant: of the EHR's error response, only the standard error code is used; none of its text is kept.
 fn refused(error: RequestTokenError<ExchangeError, BasicErrorResponse>) -> LaunchError {
     match error {
         RequestTokenError::Request(trouble) => LaunchError::Token(trouble),

@@ -1,5 +1,5 @@
 //! What an EHR granted to one user for one patient.
-//! Not here: using it; nor how long a session lasts.
+//! Not here: using it, and how long a session lasts.
 
 use std::fmt;
 use std::sync::Arc;
@@ -15,39 +15,39 @@ use super::error::LaunchError;
 use super::exchange::TokenResponse;
 use super::scopes::allow_responses;
 
-/// The most resources of a launch's context that are taken.
+/// Maximum number of resources read from `fhirContext`.
 const MAX_CONTEXT: usize = 50;
 
-/// No token is taken for longer, whatever its `expires_in`.
+/// Upper bound on a token's lifetime, whatever its `expires_in`.
 const MAX_LIFETIME: TimeDelta = TimeDelta::days(366);
 
-/// The types of resources that a user can be.
+/// The resource types of a user.
 const USER_TYPES: [&str; 5] = ["Practitioner", "PractitionerRole", "Patient", "RelatedPerson", "Person"];
 
-/// What an EHR granted. Its texts come from the EHR: ids and references have no letters but those of ids.
+/// What an EHR granted. Its strings come from the EHR; ids and references contain only characters valid in ids.
 #[derive(Clone)]
 pub struct Grant {
     /// The EHR.
     pub ehr: Arc<Ehr>,
-    /// What its FHIR server is asked with.
+    /// The access token for its FHIR server.
     pub access_token: SecretString,
-    /// What a new access token is had by.
+    /// The refresh token for a new access token.
     pub refresh_token: Option<SecretString>,
-    /// When the access token is over, if the EHR says.
+    /// When the access token expires, if the EHR says so.
     pub expires_at: Option<DateTime<Utc>>,
     /// The scopes granted.
     pub scopes: Vec<String>,
-    /// The id of the only patient it is for.
+    /// The id of the only patient the grant covers.
     pub patient: String,
     /// The id of the encounter the app was opened in.
     pub encounter: Option<String>,
-    /// Who the user is, as `Type/id`, by a token the EHR signed.
+    /// The user, as `Type/id`, from an identity token the EHR signed.
     pub fhir_user: Option<String>,
-    /// What the card's link handed over, as it says.
+    /// The context of the card's link, untrusted.
     pub app_context: AppContext,
-    /// What else was open in the EHR, each as `Type/id`.
+    /// Other resources open in the EHR, each as `Type/id`.
     pub fhir_context: Vec<String>,
-    /// Whether the scopes allow QuestionnaireResponses to be made.
+    /// Whether the scopes allow creating QuestionnaireResponses.
     pub may_write_responses: bool,
 }
 
@@ -58,7 +58,7 @@ impl fmt::Debug for Grant {
 }
 
 impl Grant {
-    /// The grant of a code's answer. An EHR that names no scopes granted those that were asked for (RFC 6749, section 5.1).
+    /// Builds the grant from a token response. If the EHR names no scopes, it granted the requested ones (RFC 6749, section 5.1).
     pub(super) fn of_code(ehr: &Arc<Ehr>, answer: &TokenResponse, asked: Vec<String>, now: DateTime<Utc>) -> Result<Self, LaunchError> {
         let fields = answer.extra_fields();
         let scopes = scopes(answer).unwrap_or(asked);
@@ -77,8 +77,8 @@ impl Grant {
         })
     }
 
-    /// The same after its token was refreshed. What the answer does not say stays as it was (RFC 6749, section 6).
-    /// Invariant: a grant is for one patient as long as it lasts.
+    /// The grant after a token refresh. Values missing from the response stay unchanged (RFC 6749, section 6).
+    /// Invariant: a grant is for the same patient for its whole lifetime.
     pub(super) fn refreshed(&self, ehr: &Arc<Ehr>, answer: &TokenResponse, now: DateTime<Utc>) -> Result<Self, LaunchError> {
         let patient = answer.extra_fields().patient.as_ref();
         if patient.is_some() && id_of(patient, "Patient").as_ref() != Some(&self.patient) {
@@ -96,14 +96,14 @@ impl Grant {
         })
     }
 
-    /// The same, with the user that an identity token names.
+    /// The grant with the user that an identity token names.
     pub(super) fn of_user(self, user: Option<&str>) -> Self {
         let is_user = |reference: &String| reference.split_once('/').is_some_and(|(name, _)| USER_TYPES.contains(&name));
         Self { fhir_user: user.and_then(reference).filter(is_user), ..self }
     }
 }
 
-/// Whether the identity token was granted.
+/// Whether the scope `openid` was granted.
 pub(super) fn grants_identity(answer: &TokenResponse, asked: &[String]) -> bool {
     match answer.scopes() {
         Some(granted) => granted.iter().any(|scope| scope.as_str() == "openid"),
@@ -128,14 +128,14 @@ fn expires_at(answer: &TokenResponse, now: DateTime<Utc>) -> Option<DateTime<Utc
     Some(now + life)
 }
 
-/// The id that a member has, be it alone or behind its type.
+/// The id in a member, with or without its type.
 fn id_of(member: Option<&Value>, resource_type: &str) -> Option<String> {
     let text = member?.as_str()?;
     let id = text.strip_prefix(resource_type).and_then(|rest| rest.strip_prefix('/')).unwrap_or(text);
     is_id(id).then(|| id.to_owned())
 }
 
-/// A list of objects with a `reference` (SMART App Launch 2.2, "fhirContext"), or of references, as version 2.0 had it.
+/// Reads a list of objects with a `reference` (SMART App Launch 2.2, "fhirContext"), or of plain references, as in version 2.0.
 fn fhir_context(value: &Value) -> Vec<String> {
     let entries = value.as_array().map(Vec::as_slice).unwrap_or_default();
     let text = |entry: &Value| entry.as_str().or_else(|| entry.get("reference")?.as_str()).and_then(reference);

@@ -1,4 +1,4 @@
-//! Who the user is, by the EHR's identity token (OpenID Connect Core, section 3.1.3.7; SMART App Launch 2.2, "Scopes for
+//! Identifies the user by the EHR's identity token (OpenID Connect Core, section 3.1.3.7; SMART App Launch 2.2, "Scopes for
 //! requesting identity data").
 //! Not here: what a user may do; the access token decides that.
 
@@ -15,7 +15,7 @@ use super::ehr::Ehr;
 use super::error::{ExchangeError, IdentityError};
 use super::smart_configuration::SmartConfiguration;
 
-/// Invariant: what proves a user's identity is signed with a key that the EHR alone has.
+/// Invariant: only asymmetric algorithms, so that only the EHR can sign an identity token.
 const ALGORITHMS: [Algorithm; 8] = [
     Algorithm::RsaSsaPkcs1V15Sha256,
     Algorithm::RsaSsaPkcs1V15Sha384,
@@ -27,24 +27,24 @@ const ALGORITHMS: [Algorithm; 8] = [
     Algorithm::EcdsaP384Sha384,
 ];
 
-/// The keys of an EHR's identity tokens, and the `iss` they go with.
+/// The keys of an EHR's identity tokens, and the issuer they belong to.
 #[derive(Debug)]
 pub(super) struct IdentityKeys {
     issuer: IssuerUrl,
     keys: CoreJsonWebKeySet,
 }
 
-/// What a token must be of.
+/// The expected values of a token's claims.
 pub(super) struct Expected<'e> {
     pub(super) client_id: &'e str,
     pub(super) nonce: &'e str,
-    /// The moment after which its `exp` must lie.
+    /// The instant that `exp` must be later than.
     pub(super) not_over_at: DateTime<Utc>,
 }
 
 type Token = IdToken<SmartClaims, CoreGenderClaim, CoreJweContentEncryptionAlgorithm, Algorithm>;
 
-/// The claim SMART adds. It may be anything until it is looked at.
+/// The claim SMART adds. Its type is checked when it is used.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 struct SmartClaims {
     #[serde(rename = "fhirUser")]
@@ -53,7 +53,7 @@ struct SmartClaims {
 
 impl AdditionalClaims for SmartClaims {}
 
-/// What OpenID Connect Discovery says of an issuer, as far as it matters.
+/// The members of an OpenID provider's configuration that are used.
 #[derive(Deserialize)]
 struct Issuer {
     issuer: String,
@@ -61,7 +61,7 @@ struct Issuer {
 }
 
 impl IdentityKeys {
-    /// Fetches them from where the EHR's SMART configuration says, or else its OpenID configuration.
+    /// Fetches the keys from the `jwks_uri` of the EHR's SMART configuration, or else of its OpenID configuration.
     pub(super) async fn fetch(ehr: &Ehr, description: &SmartConfiguration) -> Result<Self, ExchangeError> {
         let (issuer, url) = if let (Some(issuer), Some(keys)) = (&description.issuer, &description.keys) {
             (issuer.clone(), keys.clone())
@@ -74,7 +74,7 @@ impl IdentityKeys {
         Ok(Self { issuer: IssuerUrl::new(issuer).map_err(|_| ExchangeError::Unreadable)?, keys })
     }
 
-    /// The user's reference that a token vouches for, if it names one.
+    /// Verifies a token and returns the user's reference, if it names one.
     pub(super) fn check(&self, token: &str, expected: &Expected<'_>) -> Result<Option<String>, IdentityError> {
         let token: Token = token.parse().map_err(|_| IdentityError::Unreadable)?;
         let client_id = ClientId::new(expected.client_id.to_owned());
@@ -89,7 +89,7 @@ impl IdentityKeys {
 }
 
 impl Issuer {
-    /// Invariant: an issuer's configuration is believed of that issuer alone (OpenID Connect Discovery, section 4.3).
+    /// Invariant: an issuer's configuration is trusted only for that issuer (OpenID Connect Discovery, section 4.3).
     async fn fetch(ehr: &Ehr, issuer: Option<&str>) -> Result<Self, ExchangeError> {
         let base = issuer.map_or(ehr.base(), |issuer| issuer.strip_suffix('/').unwrap_or(issuer));
         let url = ehr.requests.address(&format!("{base}/.well-known/openid-configuration"))?;

@@ -1,4 +1,4 @@
-//! Launches under way: what each must remember until the EHR answers. They outlive a reload of the configuration.
+//! Pending launches: the state each must keep until the EHR responds. They survive a configuration reload.
 //! Not here: sessions of opened apps.
 
 use std::collections::VecDeque;
@@ -13,10 +13,10 @@ use secrecy::SecretString;
 
 use super::error::LaunchError;
 
-/// How long it is still known of a launch that its time ran out.
+/// How long an expired launch is still reported as expired instead of unknown.
 const REMEMBERED_AFTER_END: TimeDelta = TimeDelta::hours(1);
 
-/// Launches under way, in the order in which they began.
+/// Pending launches, oldest first.
 #[derive(Debug, Default)]
 pub struct LaunchMemory(Mutex<VecDeque<StoredLaunch>>);
 
@@ -26,13 +26,13 @@ struct StoredLaunch {
     launch: Launch,
 }
 
-/// A SHA-256 digest. States are kept and compared as digests, so that no time taken tells of one.
+/// A SHA-256 digest. States are stored and compared as digests, so that comparisons do not leak timing.
 type Digest = [u8; 32];
 
-/// A launch under way.
+/// A pending launch.
 #[derive(Debug)]
 pub(super) struct Launch {
-    /// The name of its EHR, which is looked up again: it may be registered no longer.
+    /// The EHR's name. It is looked up again, because the EHR may no longer be registered.
     pub(super) ehr: String,
     pub(super) code_verifier: SecretString,
     pub(super) nonce: SecretString,
@@ -41,7 +41,7 @@ pub(super) struct Launch {
     pub(super) end: DateTime<Utc>,
 }
 
-/// What binds a launch to the browser it was begun in.
+/// Binds a launch to the browser that started it.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct LaunchBinding(Digest);
 
@@ -52,7 +52,7 @@ impl LaunchBinding {
 }
 
 impl LaunchMemory {
-    /// Remembers a launch. If there are as many already, the oldest is forgotten: most likely nobody will go on with it.
+    /// Stores a launch. If there are `most` already, evicts the oldest, which has most likely been abandoned.
     pub(super) fn keep(&self, state: &str, launch: Launch, most: NonZeroUsize, now: DateTime<Utc>) {
         let mut kept = self.lock();
         while kept.len() >= most.get() || kept.front().is_some_and(|oldest| oldest.launch.end + REMEMBERED_AFTER_END < now) {
@@ -61,8 +61,8 @@ impl LaunchMemory {
         kept.push_back(StoredLaunch { state: digest_of(state), launch });
     }
 
-    /// Takes the launch of a state. A browser may be known by more than one text.
-    /// Invariant: a state is good once, in the browser that got it, and for a short time.
+    /// Removes and returns the launch with this state. A browser may have more than one binding.
+    /// Invariant: a state can be used once, in the browser that received it, and for a short time.
     pub(super) fn take(&self, state: &str, browsers: &[LaunchBinding], now: DateTime<Utc>) -> Result<Launch, LaunchError> {
         let state = digest_of(state);
         let mut kept = self.lock();
@@ -85,10 +85,10 @@ fn digest_of(text: &str) -> Digest {
     bytes
 }
 
-/// 256 random bits, as 43 letters that may stand anywhere in a URL.
+/// 256 random bits, as 43 URL-safe characters.
 ///
 /// # Errors
-/// [`LaunchError::Ours`] where the machine gives none.
+/// [`LaunchError::Ours`] if the system provides no random bytes.
 pub fn random_text() -> Result<String, LaunchError> {
     let mut bytes = [0; 32];
     aws_lc_rs::rand::fill(&mut bytes).map_err(|_| LaunchError::Ours)?;

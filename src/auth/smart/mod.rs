@@ -1,13 +1,13 @@
-//! The SMART app's launch (SMART App Launch 2.2; RFC 6749, 7636, 7523; OpenID Connect Core): from the address an EHR opens to a
-//! [`Grant`], with which that EHR's FHIR server is read for one patient and one user.
+//! The SMART app's launch (SMART App Launch 2.2; RFC 6749, 7636, 7523; OpenID Connect Core): from the URL an EHR opens to a
+//! [`Grant`], which allows reading that EHR's FHIR server for one patient and one user.
 //!
-//! - `ehr` is a registered EHR; `requests` is all that is ever sent to it; `description` and `kept` say where its addresses
-//!   are; `scopes` puts what is asked for into its syntax;
-//! - `launches` remembers launches under way, each taken once; `app` puts the steps in their order;
-//! - `exchange` gets tokens, `own_key` proves who we are, `identity` checks who the user is, `grant` reads what was granted,
-//!   `app_context` what the card's link handed over.
+//! - `ehr` is a registered EHR; `requests` sends all requests to it; `smart_configuration` and `cached` provide its addresses;
+//!   `scopes` converts scopes to its syntax;
+//! - `launches` stores pending launches, each used once; `app` orders the steps;
+//! - `exchange` obtains tokens, `signing_key` authenticates this app, `identity` verifies the user, `grant` reads what was
+//!   granted, `app_context` reads the context of the card's link.
 //!
-//! Not here: routes, pages and sessions. No error and no line of the log holds a token, a code, a state or a patient's id.
+//! Not here: routes, pages and sessions. No error or log line contains a token, a code, a state or a patient's id.
 
 mod app;
 mod app_context;

@@ -1,5 +1,5 @@
-//! All that is ever sent to an EHR in a launch: to the hosts its entry names, without redirects, bounded in time and size.
-//! Not here: what is asked; see [`super::smart_configuration`], [`super::exchange`] and [`super::identity`].
+//! Sends all requests of a launch to an EHR: only to the hosts its entry names, without redirects, with limits on time and size.
+//! Not here: the contents of requests; see [`super::smart_configuration`], [`super::exchange`] and [`super::identity`].
 
 use std::pin::Pin;
 use std::time::Duration;
@@ -13,11 +13,11 @@ use super::error::ExchangeError;
 use crate::config::{FhirServerConfig, HostAndPort};
 use crate::outgoing::connections;
 
-/// The most bytes of an answer, unpacked. Real ones take a tenth at most.
+/// Maximum size of a response in bytes, after decompression. Real ones need at most a tenth.
 const MAX_BYTES: usize = 256 * 1024;
 
-/// A connection that was not used for so long is not used again. What is sent here is sent once, so none may be one that the server
-/// is just closing: many close after 5 s.
+/// An idle connection older than this is not reused. Requests are not retried, so they must not go out on a connection that the
+/// server is closing; many servers close after 5 s.
 const UNUSED: Duration = Duration::from_secs(3);
 
 /// Connections to one EHR.
@@ -26,12 +26,12 @@ pub(super) struct Requests {
     client: Client,
     base: Url,
     hosts: Vec<HostAndPort>,
-    /// Whether plain http is spoken: only where the FHIR server itself is registered with it.
+    /// Whether plain http is allowed: only if the FHIR server itself is registered with it.
     plain: bool,
     timeout: Duration,
 }
 
-/// How long connecting and a whole request may take.
+/// Timeouts for connecting and for a whole request.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct TimeLimits {
     pub(super) connecting: Duration,
@@ -45,8 +45,8 @@ impl Requests {
         Ok(Self { client, base: server.base_url.clone(), hosts: hosts.to_vec(), plain, timeout: limits.whole })
     }
 
-    /// An address that an EHR gives for itself.
-    /// Invariant: users and secrets are sent to registered hosts alone, and not unencrypted, whatever an answer says.
+    /// Parses and checks an address that an EHR publishes.
+    /// Invariant: users and secrets go only to registered hosts, and never unencrypted unless so registered, whatever the EHR publishes.
     pub(super) fn address(&self, text: &str) -> Result<Url, ExchangeError> {
         let url = Url::parse(text).map_err(|_| ExchangeError::Unreadable)?;
         if self.allows(&url) { Ok(url) } else { Err(ExchangeError::ForeignAddress) }
@@ -59,7 +59,7 @@ impl Requests {
         is_encrypted && is_bare && (is_own || self.hosts.iter().any(|host| host.is_of(url)))
     }
 
-    /// The JSON document at an address.
+    /// Fetches a JSON document.
     pub(super) async fn get(&self, url: &Url) -> Result<Vec<u8>, ExchangeError> {
         let mut request = Request::new(Method::GET, url.clone());
         request.headers_mut().insert(ACCEPT, HeaderValue::from_static("application/json"));
@@ -74,7 +74,7 @@ impl Requests {
         tokio::time::timeout(self.timeout, self.answer(request)).await.unwrap_or(Err(ExchangeError::TooSlow))
     }
 
-    /// A server's failure is told here: the OAuth library would take it for an unreadable answer.
+    /// Reports a server error here: the OAuth library would report it as an unreadable response.
     async fn answer(&self, request: Request) -> Result<HttpResponse, ExchangeError> {
         let response = self.client.execute(request).await.map_err(|_| ExchangeError::Unreachable)?;
         let (status, headers) = (response.status(), response.headers().clone());
@@ -87,7 +87,7 @@ impl Requests {
     }
 }
 
-/// What the OAuth library sends.
+/// Sends the OAuth library's requests.
 impl<'c> AsyncHttpClient<'c> for Requests {
     type Error = ExchangeError;
     type Future = Pin<Box<dyn Future<Output = Result<HttpResponse, ExchangeError>> + Send + 'c>>;

@@ -1,8 +1,8 @@
-//! Scopes in the syntax an EHR understands (SMART App Launch 2.2, "Scopes and Launch Context"): the second, `patient/X.rs`, or
-//! the first, `patient/X.read`.
-//! Not here: which are asked for; configuration says that.
+//! Scopes in the syntax an EHR supports (SMART App Launch 2.2, "Scopes and Launch Context"): version 2, `patient/X.rs`, or
+//! version 1, `patient/X.read`.
+//! Not here: which scopes to request; the configuration lists them.
 
-/// The syntax of an EHR's scopes.
+/// The version of the scope syntax.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Syntax {
     /// `.read` and `.write`.
@@ -11,14 +11,14 @@ pub(super) enum Syntax {
     Second,
 }
 
-/// Whether the EHR begins the launch, with a patient open, or the user does.
+/// Whether the EHR starts the launch, with a patient open, or the user does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Beginning {
     Ehr,
     Standalone,
 }
 
-/// What is asked for in a launch: `launch` or `launch/patient` stand for the launch, whichever configuration names.
+/// The scopes to request. `launch` or `launch/patient` is chosen by the kind of launch, whichever is configured.
 pub(super) fn requested(configured: &[String], beginning: Beginning, syntax: Syntax) -> Vec<String> {
     let launch = match beginning {
         Beginning::Ehr => "launch",
@@ -41,7 +41,7 @@ fn in_syntax(scope: &str, syntax: Syntax) -> Vec<String> {
     }
 }
 
-/// A scope over resources: `patient/Observation.rs?category=exam`.
+/// A scope for resources: `patient/Observation.rs?category=exam`.
 struct Resources<'s> {
     subject_and_type: &'s str,
     operations: &'s str,
@@ -56,7 +56,7 @@ impl<'s> Resources<'s> {
         is_over_resources.then_some(Self { subject_and_type, operations })
     }
 
-    /// Letters of the second syntax alone are put into the first.
+    /// Converts to version 1; operations outside `cruds` are left unchanged.
     fn in_first_syntax(&self) -> Vec<String> {
         let is_second = self.operations.bytes().all(|letter| b"cruds".contains(&letter));
         if !is_second {
@@ -67,7 +67,7 @@ impl<'s> Resources<'s> {
         words.iter().filter(|(_, wanted)| *wanted).map(|(word, _)| format!("{}.{word}", self.subject_and_type)).collect()
     }
 
-    /// Whether resources of this type may be made.
+    /// Whether it allows creating resources of this type.
     fn allows_creating(&self, resource_type: &str) -> bool {
         let of_type = self.subject_and_type.split_once('/').is_some_and(|(_, name)| name == resource_type || name == "*");
         let is_second = self.operations.bytes().all(|letter| b"cruds".contains(&letter));
@@ -75,7 +75,7 @@ impl<'s> Resources<'s> {
     }
 }
 
-/// Whether granted scopes allow QuestionnaireResponses to be made. One that is narrowed by a query does not say so.
+/// Whether the granted scopes allow creating QuestionnaireResponses. A scope narrowed by a query does not count.
 pub(super) fn allow_responses(granted: &[String]) -> bool {
     let plain = granted.iter().filter(|scope| !scope.contains('?'));
     plain.filter_map(|scope| Resources::parse(scope)).any(|resources| resources.allows_creating("QuestionnaireResponse"))

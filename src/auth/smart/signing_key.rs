@@ -1,6 +1,6 @@
-//! This app's own key: what it signs for EHRs that know it by a key (SMART App Launch 2.2, "Asymmetric authentication";
-//! RFC 7523), and how the key is published (RFC 7517, 7638).
-//! Not here: where it is sent; see [`super::exchange`].
+//! The app's own key: signs client assertions for EHRs (SMART App Launch 2.2, "Asymmetric authentication"; RFC 7523), and is
+//! published as a JWK (RFC 7517, 7638).
+//! Not here: where assertions are sent; see [`super::exchange`].
 
 use std::fmt;
 use std::path::Path;
@@ -21,24 +21,24 @@ use thiserror::Error;
 use super::error::LaunchError;
 use super::launches::random_text;
 
-/// How long an assertion is good. Five minutes are allowed; the EHR's clock may be behind ours.
+/// Lifetime of an assertion. The maximum is five minutes; the EHR's clock may be behind ours.
 const ASSERTION_LIFE: TimeDelta = TimeDelta::minutes(4);
 
-/// RSA keys shorter than this are no protection (NIST SP 800-131A).
+/// RSA keys below 2048 bits are insecure (NIST SP 800-131A).
 const SHORTEST_RSA_BYTES: usize = 256;
 
 /// Why a key cannot be used.
 #[derive(Debug, Error)]
 pub enum OwnKeyError {
-    /// The file cannot be read, or holds no private key in PKCS #8.
+    /// The file cannot be read, or contains no PKCS #8 private key.
     #[error("it has no PEM private key in PKCS #8")]
     NoKey(#[source] rustls::pki_types::pem::Error),
-    /// It is of another kind.
+    /// The key is of an unsupported type.
     #[error("its key is neither EC on P-384 nor RSA of 2048 to 8192 bits")]
     UnknownKind,
 }
 
-/// A key pair with its name.
+/// A key pair with its `kid`.
 pub(super) struct OwnKey {
     pair: Pair,
     id: String,
@@ -57,7 +57,7 @@ impl fmt::Debug for OwnKey {
 }
 
 impl OwnKey {
-    /// Reads the key of a file.
+    /// Reads the key from a file.
     pub(super) fn read(path: &Path) -> Result<Self, OwnKeyError> {
         let der = PrivatePkcs8KeyDer::from_pem_file(path).map_err(OwnKeyError::NoKey)?;
         let pair = Pair::read(der.secret_pkcs8_der()).ok_or(OwnKeyError::UnknownKind)?;
@@ -67,12 +67,12 @@ impl OwnKey {
         Ok(Self { pair, id, public: Value::Object(public) })
     }
 
-    /// The public key, as it is published.
+    /// The public key as a JWK.
     pub(super) fn public(&self) -> &Value {
         &self.public
     }
 
-    /// A JWT by which the app proves at an EHR's token endpoint that it is the one registered.
+    /// A JWT that authenticates the app at an EHR's token endpoint.
     pub(super) fn assertion(&self, client_id: &str, endpoint: &str, now: DateTime<Utc>) -> Result<String, LaunchError> {
         let header = json!({"alg": self.pair.algorithm(), "typ": "JWT", "kid": self.id});
         let claims = json!({
@@ -116,7 +116,7 @@ impl Pair {
         }
     }
 
-    /// The members that make the key, as RFC 7638 writes them to name it, and as JSON.
+    /// The required members of the JWK: as the text whose thumbprint is its `kid` (RFC 7638), and as JSON.
     fn public(&self) -> (String, Map<String, Value>) {
         match self {
             Self::Ec(key) => {

@@ -1,4 +1,4 @@
-//! What an EHR says of itself: its addresses and what it understands (SMART App Launch 2.2, "Conformance",
+//! An EHR's SMART configuration: its endpoints and capabilities (SMART App Launch 2.2, "Conformance",
 //! `.well-known/smart-configuration`).
 //! Not here: the keys of its identity tokens; see [`super::identity`].
 
@@ -9,12 +9,12 @@ use super::error::ExchangeError;
 use super::requests::Requests;
 use super::scopes::Syntax;
 
-/// An EHR's addresses, each at a registered host.
+/// The parts of an EHR's SMART configuration that are used; every address is at a registered host.
 #[derive(Debug)]
 pub(super) struct SmartConfiguration {
     pub(super) authorization: Url,
     pub(super) token: Url,
-    /// The `iss` of its identity tokens, letter for letter.
+    /// The `iss` of its identity tokens, exactly as published.
     pub(super) issuer: Option<String>,
     pub(super) keys: Option<Url>,
     pub(super) syntax: Syntax,
@@ -31,7 +31,7 @@ struct SmartConfigurationJson {
 }
 
 impl SmartConfiguration {
-    /// Asks the EHR. `base` has no slash at its end.
+    /// Fetches it from the EHR. `base` has no trailing slash.
     pub(super) async fn fetch(requests: &Requests, base: &str) -> Result<Self, ExchangeError> {
         let url = requests.address(&format!("{base}/.well-known/smart-configuration"))?;
         let document: SmartConfigurationJson = serde_json::from_slice(&requests.get(&url).await?).map_err(|_| ExchangeError::Unreadable)?;

@@ -1,5 +1,5 @@
-//! The answers that several operations share: which fault has which status and headers, as [`super::super::error`] decides it.
-//! Not here: the good answers, which stand beside their handlers.
+//! The error responses that operations share: each error's status and headers, as [`super::super::error`] maps it.
+//! Not here: the success responses, which are documented at their handlers.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -11,28 +11,28 @@ use super::super::HttpError;
 use super::super::error::status_of;
 use crate::app::Category;
 
-/// What operations can be answered beside what stands at their handlers.
+/// The error responses of an operation, by its kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Faults {
-    /// Of what needs no caller and no body.
+    /// An endpoint without authentication and body.
     Any,
-    /// Of what is shown to some alone.
+    /// An endpoint that only some networks can see.
     Hidden,
-    /// Of readiness.
+    /// Readiness.
     Readiness,
-    /// Of discovery where it is protected: as of a call, but nothing is read.
+    /// Protected discovery: the errors of a call, except those of reading a body.
     Protected,
-    /// Of reading one FHIR resource.
+    /// A read of a FHIR resource.
     Read { is_protected: bool },
-    /// Of asking for documentation.
+    /// A request for documentation.
     Package,
-    /// Of a hook call.
+    /// A hook call.
     Call,
-    /// Of feedback: as of a call, but nothing is fetched.
+    /// Feedback: the errors of a call, except those of fetching.
     Feedback,
 }
 
-/// A fault as it is described: its status, in words, and whether it says when to try again.
+/// A documented error: its status, its description, and whether it has `Retry-After`.
 struct DocumentedError {
     status: u16,
     when: &'static str,
@@ -77,7 +77,7 @@ impl Faults {
         faults
     }
 
-    /// Whether a caller is asked who they are.
+    /// Whether the operation authenticates its caller.
     pub(super) fn are_behind_the_gate(self) -> bool {
         match self {
             Self::Any | Self::Hidden | Self::Readiness | Self::Read { is_protected: false } => false,
@@ -85,7 +85,7 @@ impl Faults {
         }
     }
 
-    /// Describes them at an operation.
+    /// Adds the error responses to an operation.
     pub(super) fn describe(self, operation: &mut Operation, is_authenticated: bool) {
         let mut by_status: BTreeMap<u16, Vec<DocumentedError>> = BTreeMap::new();
         for fault in self.all(is_authenticated) {
@@ -102,7 +102,7 @@ impl Faults {
     }
 }
 
-/// What the gate in front of calls refuses.
+/// The errors of the gate in front of calls.
 fn of_gate(is_authenticated: bool) -> Vec<DocumentedError> {
     let mut faults = vec![
         fault(&HttpError::TooManyCalls { wait: Duration::ZERO }, "The client, or all clients together, called too often."),
@@ -120,7 +120,7 @@ fn unknown_service() -> DocumentedError {
     fault(&HttpError::UnknownService, "There is no such service.")
 }
 
-/// What is wrong with a body.
+/// The errors of reading a body.
 fn of_body() -> [DocumentedError; 5] {
     [
         fault(&HttpError::BrokenBody, "The body ended early."),
@@ -148,7 +148,7 @@ fn response(status: u16, faults: &[DocumentedError]) -> Response {
     response.build()
 }
 
-/// Every answer has it.
+/// The header on every response.
 fn request_id() -> utoipa::openapi::Header {
     let id = ObjectBuilder::new().schema_type(Type::String);
     HeaderBuilder::new()

@@ -1,6 +1,6 @@
-//! The bodies of requests and of answers that are not written from types of ours, as far as they are read: what a body must hold
-//! so that it is not refused as malformed. A member that is not named here is ignored.
-//! Not here: how they are read ([`crate::cds_hooks`]), which takes no schema, for speed and for the paths of its faults.
+//! Schemas of the bodies that are not serialized from our types: what a body must contain so as not to be refused as malformed.
+//! Members that are not listed are ignored.
+//! Not here: parsing ([`crate::cds_hooks`]), which does not use schemas, for speed and for the JSON paths in errors.
 
 use serde_json::Value;
 use utoipa::ToSchema;

@@ -1,5 +1,5 @@
-//! `GET /openapi.json`: every route with its requests and answers (OpenAPI 3.1), made from the handlers and the types they write.
-//! Not here: the good answers of each operation, which stand beside its handler.
+//! `GET /openapi.json`: every route with its requests and responses (OpenAPI 3.1), generated from the handlers and their types.
+//! Not here: the success responses of each operation, which are documented at its handler.
 
 mod answers;
 pub(super) mod bodies;
@@ -20,7 +20,7 @@ use crate::app::{App, Hook, PublishedKind};
 use crate::config::{AuthMode, Config};
 use answers::Faults;
 
-/// How a client's token is called in the document.
+/// The name of the client token's security scheme.
 const TOKEN: &str = "clientToken";
 
 #[derive(utoipa::OpenApi)]
@@ -53,7 +53,7 @@ const TOKEN: &str = "clientToken";
 )]
 struct Documented;
 
-/// A small call, a small feedback and a small question for documentation, as they are published.
+/// The published examples: a small call, small feedback and a small documentation request.
 const EXAMPLES: [(&str, &str); 3] = [
     ("/paths/~1cds-services~1{id}", include_str!("../../../cds-hooks/examples/order-sign.json")),
     ("/paths/~1cds-services~1{id}~1feedback", include_str!("../../../cds-hooks/examples/feedback.json")),
@@ -67,7 +67,7 @@ pub(super) async fn show(State(service): State<Service>) -> impl IntoResponse {
     ([(CONTENT_TYPE, "application/json")], service.openapi)
 }
 
-/// The document of a service that is configured so.
+/// Builds the document for a configuration.
 pub(super) fn document(app: &App, config: &Config) -> Bytes {
     let is_authenticated = config.auth_mode() == AuthMode::Required;
     let mut document = <Documented as utoipa::OpenApi>::openapi();
@@ -110,7 +110,7 @@ fn faults(path: &str, is_discovery_protected: bool) -> Faults {
     }
 }
 
-/// Which services there are, how bodies look, and that an access token needs a server to be for.
+/// Adds what types cannot express: the service ids, the body schemas, and that an access token requires a server.
 fn say_what_types_cannot(document: &mut Value, app: &App) {
     let ids = app.service_ids();
     for (path, example) in EXAMPLES {
@@ -140,7 +140,7 @@ fn say_what_types_cannot(document: &mut Value, app: &App) {
     }
 }
 
-/// What the context of each hook must hold.
+/// The required members of each hook's context.
 fn contexts() -> Value {
     let context = |hook: Hook| match hook {
         Hook::OrderSign => json!(["userId", "patientId", "draftOrders"]),
@@ -150,7 +150,7 @@ fn contexts() -> Value {
         Hook::EncounterStart | Hook::EncounterDischarge | Hook::PatientView => json!(["userId", "patientId"]),
     };
     let texts = || json!({"type": "array", "items": {"type": "string"}});
-    // Either version of the hook.
+    // For both versions of the hook.
     let orders = || {
         json!([
             {"required": ["dispatchedOrders"], "properties": {"dispatchedOrders": texts()}},

@@ -1,12 +1,12 @@
-//! The body of `$questionnaire-package`, whose members depend on a name beside them (DTR 2.2, `dtr-qpackage-input-parameters`).
-//! Not here: how it is read ([`crate::app`]).
+//! The schema of the body of `$questionnaire-package`, whose members depend on their `name` (DTR 2.2, `dtr-qpackage-input-parameters`).
+//! Not here: parsing it ([`crate::app`]).
 
 use serde_json::{Value, json};
 
-/// The parameters that are read. Those of other names are ignored.
+/// The supported parameters. Others are ignored.
 const NAMES: [&str; 5] = ["coverage", "order", "questionnaire", "context", "changedsince"];
 
-/// The schema.
+/// The schema of the body.
 pub(super) fn parameters() -> Value {
     let is_named = |names: &[&str]| json!({"required": ["name"], "properties": {"name": {"enum": names}}});
     let some = |names: &[&str]| json!({"contains": is_named(names)});
@@ -27,7 +27,7 @@ pub(super) fn parameters() -> Value {
     })
 }
 
-/// A schema for each name.
+/// The schema of each parameter.
 fn members() -> Vec<Value> {
     let member = |name: &str, member: &str, schema: &Value| json!({"type": "object", "required": ["name", member], "properties": {"name": {"const": name}, member: schema}});
     let id = json!({"type": "string", "minLength": 1});

@@ -1,4 +1,4 @@
-//! A page as an answer: its status, and what a browser may do with it (Content Security Policy Level 3).
+//! A page as a response: its status, and what a browser may do with it (Content Security Policy Level 3).
 //! Not here: the page itself; see [`crate::app`].
 
 use axum::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, LOCATION};
@@ -10,7 +10,7 @@ use crate::http::HttpError;
 
 const HTML: HeaderValue = HeaderValue::from_static("text/html; charset=utf-8");
 
-/// What is answered to a browser.
+/// Builds the response to a browser.
 pub(super) fn answer(next: BrowserAnswer) -> Response {
     match next {
         BrowserAnswer::Page(shown) => page(shown),
@@ -43,7 +43,7 @@ fn status_of(category: PageCategory) -> StatusCode {
     }
 }
 
-/// Invariant: nothing runs or is loaded but this service's own, no form leads elsewhere, and only registered pages show it in a frame.
+/// Invariant: a page runs and loads only this service's own content, submits forms only to it, and is framed only by registered pages.
 fn policy(shown: &RenderedPage) -> String {
     let nonce = &shown.nonce;
     let ancestors = if shown.ancestors.is_empty() { "'none'".to_owned() } else { shown.ancestors.join(" ") };

@@ -1,5 +1,5 @@
-//! `GET /smart/assets/{name}`: the page's stylesheet and script, each to be kept as long as its address stays the same.
-//! Not here: what is in them; see [`crate::app`].
+//! `GET /smart/assets/{name}`: the page's stylesheet and script, cached indefinitely.
+//! Not here: their contents; see [`crate::app`].
 
 use axum::extract::{Path, State};
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
@@ -9,7 +9,7 @@ use crate::app::App;
 use crate::http::HttpError;
 use crate::http::router::Service;
 
-/// The address names the content by its hash.
+/// The name contains a hash of the content, so the content never changes.
 const FOR_EVER: &str = "public, max-age=31536000, immutable";
 
 /// Answers with a file.

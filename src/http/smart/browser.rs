@@ -1,22 +1,22 @@
-//! Who is asking: the app's cookie, and what a browser says of itself.
-//! Not here: what is made of it; see [`crate::app`].
+//! Reads a browser's cookies and headers, and sets the app's cookie.
+//! Not here: their use; see [`crate::app`].
 
 use axum::http::HeaderMap;
 use axum::http::header::{ACCEPT_LANGUAGE, COOKIE, HeaderName, USER_AGENT};
 
 use crate::app::{Browser, MAX_COOKIES};
 
-/// Where an answer goes to (Fetch Metadata); browsers set it, and pages cannot.
+/// The destination of a request (Fetch Metadata). Browsers set it, and pages cannot.
 const FETCH_DESTINATION: HeaderName = HeaderName::from_static("sec-fetch-dest");
 
-/// How the names of the app's cookies begin. Each is named by its value's first letters: of two launches side by side, both of which gave
-/// the browser one, neither takes the other's away.
+/// Prefix of the app's cookie names. The start of the value completes the name, so that concurrent launches in one browser do
+/// not overwrite each other's cookies.
 const PREFIX: &str = "sij-app-";
 
-/// So many of a value's letters are in its name.
+/// How many characters of the value its name contains.
 const NAMED_BY: usize = 8;
 
-/// The browser of a request.
+/// Reads the browser's part of a request.
 pub(super) fn browser(headers: &HeaderMap) -> Browser<'_> {
     Browser {
         cookies: cookies(headers),
@@ -26,8 +26,8 @@ pub(super) fn browser(headers: &HeaderMap) -> Browser<'_> {
     }
 }
 
-/// The header that gives a browser its cookie: for this service's pages alone, unseen by scripts, and within an EHR's frame apart from
-/// those of other frames (CHIPS).
+/// The `Set-Cookie` value: only for this service's pages, hidden from scripts, and partitioned by the site that embeds the
+/// app's frame (CHIPS).
 pub(super) fn set_cookie(value: &str, base: &str) -> String {
     let name: String = value.chars().take(NAMED_BY).collect();
     format!("{PREFIX}{name}={value}; Path={base}/smart; HttpOnly; Secure; SameSite=None; Partitioned")

@@ -1,5 +1,5 @@
-//! `GET /smart/callback`: the browser comes back from the EHR (SMART App Launch 2.2, "Obtain authorization code").
-//! Not here: what the answer is worth; see [`crate::app`].
+//! `GET /smart/callback`: the EHR redirects the browser back (SMART App Launch 2.2, "Obtain authorization code").
+//! Not here: verifying the response; see [`crate::app`].
 
 use axum::extract::{RawQuery, State};
 use axum::http::HeaderMap;
@@ -11,7 +11,7 @@ use super::browser::browser;
 use crate::app::Returned;
 use crate::http::router::Service;
 
-/// Sends the browser to the page of its session.
+/// Redirects the browser to the page of its session.
 pub(in crate::http) async fn end(State(service): State<Service>, headers: HeaderMap, RawQuery(query): RawQuery) -> Response {
     let query = query.unwrap_or_default();
     let parameter = |name: &str| form_urlencoded::parse(query.as_bytes()).find(|(known, _)| known == name).map(|(_, value)| value);

@@ -1,4 +1,4 @@
-//! `GET /.well-known/jwks.json`: the keys by which EHRs know this app (RFC 7517).
+//! `GET /.well-known/jwks.json`: the app's public keys, for EHRs (RFC 7517).
 //! Not here: signing; see [`crate::auth`] through [`crate::app`].
 
 use axum::extract::State;

@@ -1,4 +1,4 @@
-//! `GET /smart/launch`: an EHR, or a user, opens the app (SMART App Launch 2.2, "Launch App").
+//! `GET /smart/launch`: an EHR or a user opens the app (SMART App Launch 2.2, "Launch App").
 //! Not here: the launch itself; see [`crate::app`].
 
 use axum::extract::{RawQuery, State};
@@ -12,7 +12,7 @@ use super::browser::{browser, set_cookie};
 use crate::app::Launched;
 use crate::http::router::Service;
 
-/// Sends the browser to the EHR.
+/// Redirects the browser to the EHR.
 pub(in crate::http) async fn begin(State(service): State<Service>, headers: HeaderMap, RawQuery(query): RawQuery) -> Response {
     let query = query.unwrap_or_default();
     let parameter = |name: &str| form_urlencoded::parse(query.as_bytes()).find(|(known, _)| known == name).map(|(_, value)| value);

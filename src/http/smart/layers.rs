@@ -1,5 +1,5 @@
-//! What requests for pages of the SMART app pass on their way.
-//! Not here: what goes around all paths; see [`crate::http::middleware`].
+//! The middleware for pages of the SMART app.
+//! Not here: the middleware for all routes; see [`crate::http::middleware`].
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,13 +13,13 @@ use crate::config::ServerConfig;
 use crate::http::limits::{admit, hold_deadline};
 use crate::http::router::Service;
 
-/// The time limit of a request, in which an EHR may be asked several times, each within a limit of its own.
+/// Time limit of a request, which may make several requests to an EHR, each with its own timeout.
 const DEADLINE: Duration = Duration::from_mins(1);
 
-/// The largest form that is read, in bytes.
+/// Maximum size of a form in bytes.
 pub(super) const MAX_BYTES: usize = 64 * 1024;
 
-/// Puts what every page passes around `pages`; users of the app take no places of hook calls.
+/// Wraps `pages` in their middleware. Users of the app do not take slots of hook calls.
 pub(in crate::http) fn around_pages(pages: Router<Service>, server: &ServerConfig) -> Router<Service> {
     let slots = Arc::new(Semaphore::new(server.max_concurrent_calls.get()));
     let stack = ServiceBuilder::new().layer(from_fn_with_state(DEADLINE, hold_deadline)).layer(from_fn_with_state(slots, admit));

@@ -1,8 +1,8 @@
-//! The pages of the SMART app: its launch, the page of an order, its files and its keys. They are there where an EHR is registered.
-//! Not here: what they say and do; see [`crate::app`].
+//! The routes of the SMART app: its launch, its page, its assets and its keys. They exist if an EHR is registered.
+//! Not here: what they do; see [`crate::app`].
 //!
-//! - one file an endpoint: `launch`, `callback`, `page`, `asset`, `keys`;
-//! - `around` is what their requests pass, `browser` reads who is asking, `answer` writes a page's headers.
+//! - one file per endpoint: `launch`, `callback`, `page`, `asset`, `keys`;
+//! - `layers` is their middleware, `browser` reads cookies and headers, `answer` writes a page's headers.
 
 mod answer;
 pub(super) mod asset;

@@ -1,5 +1,5 @@
-//! `/smart/app/{session}`: the page of an open app, and the forms that come from it.
-//! Not here: what is on it, and whose session it is; see [`crate::app`].
+//! `/smart/app/{session}`: the page of an open app, and its forms.
+//! Not here: its contents, and the session; see [`crate::app`].
 
 use std::sync::Arc;
 
@@ -29,7 +29,7 @@ pub(in crate::http) async fn show(
     answer(service.app.smart_show(&session, closed, browser(&headers)).await)
 }
 
-/// Takes a form. It is worked on to the end, though the browser may be gone: what is written to a chart is recorded, too.
+/// Processes a form. The work continues if the browser disconnects, so that a write to the chart is always recorded.
 pub(in crate::http) async fn take(
     State(service): State<Service>,
     Path(session): Path<String>,

@@ -1,4 +1,4 @@
-//! A criterion while it is being worked out: verdict, what was found, what is missing, the evidence.
+//! The builder of a criterion: its verdict, what was found, what is missing, and the evidence.
 
 use chrono::NaiveDate;
 
@@ -11,26 +11,26 @@ use crate::policy::prose::{capitalised, each_once};
 use crate::policy::response::InjectionResponse;
 use crate::policy::verdict::Verdict;
 
-/// More resources than anybody reads for one criterion; a chart of any size yields a result of bounded size.
+/// The maximum number of resources cited for one criterion. It bounds the result for a chart of any size.
 pub(crate) const MAX_EVIDENCE: usize = 200;
 
-/// A verdict in the making; it never stands without what it rests on and what is missing.
+/// A verdict under construction, together with its evidence and what is missing.
 #[derive(Debug)]
 pub(crate) struct Assessment<'a> {
     pub verdict: Verdict,
     pub found: Vec<String>,
     pub missing: Vec<Question>,
     pub evidence: Vec<Evidence<'a>>,
-    /// The day from which it would be met, when time alone settles it.
+    /// The day from which it would be met, if only time is needed.
     pub met_from: Option<NaiveDate>,
-    /// Whether, being not met, it can become met.
+    /// Whether it can still become met.
     pub remediable: bool,
-    /// How many weeks of a treatment are lacking, where a form says how many there were.
+    /// The number of missing treatment weeks, if a form states how many were completed.
     pub lacking_weeks: Option<u32>,
 }
 
 impl<'a> Assessment<'a> {
-    /// A verdict on which nothing has been found yet.
+    /// Creates an assessment with no findings yet.
     pub(crate) fn new(verdict: Verdict) -> Self {
         Self {
             verdict,
@@ -43,20 +43,20 @@ impl<'a> Assessment<'a> {
         }
     }
 
-    /// Says what was found.
+    /// Adds what was found.
     pub(crate) fn found(mut self, phrase: impl Into<Option<String>>) -> Self {
         self.found.extend(phrase.into());
         self
     }
 
-    /// Names the resources it rests on.
+    /// Adds the resources that the verdict rests on.
     pub(crate) fn resting_on(mut self, evidence: impl IntoIterator<Item = Evidence<'a>>) -> Self {
         let room = MAX_EVIDENCE.saturating_sub(self.evidence.len());
         self.evidence.extend(evidence.into_iter().take(room));
         self
     }
 
-    /// Names what would settle it, if it is open.
+    /// Adds the questions that would settle an unknown verdict.
     pub(crate) fn settled_by(mut self, questions: &[Question]) -> Self {
         if self.verdict.is_unknown() {
             self.missing.extend(questions.iter().filter(|question| !self.missing.contains(question)).copied().collect::<Vec<_>>());
@@ -64,7 +64,7 @@ impl<'a> Assessment<'a> {
         self
     }
 
-    /// Names the question whose answer could make an exception of what is not met.
+    /// Adds the question whose answer could justify an exception to a criterion that is not met.
     pub(crate) fn excepted_by(mut self, question: Question) -> Self {
         if self.verdict.is_not_met() {
             self.missing.push(question);
@@ -72,28 +72,28 @@ impl<'a> Assessment<'a> {
         self
     }
 
-    /// Marks it as one that can become met.
+    /// Sets whether it can still become met.
     pub(crate) fn remediable(self, remediable: bool) -> Self {
         Self { remediable, ..self }
     }
 
-    /// Marks it as one that time settles from that day.
+    /// Marks it as met from `date` on, without further action.
     pub(crate) fn met_from(self, date: NaiveDate) -> Self {
         Self { met_from: self.verdict.is_not_met().then_some(date), remediable: true, ..self }
     }
 
-    /// What an injection did, as an assessment of it.
+    /// Converts the response to an injection.
     pub(crate) fn from_response(response: InjectionResponse<'a>) -> Self {
         let whole = Self::new(response.verdict).settled_by(&response.missing).resting_on(response.evidence);
         response.found.into_iter().fold(whole, Self::found)
     }
 
-    /// Puts what a part found and lacks behind its own; its verdict stands.
+    /// Appends the findings and missing questions of a part; the verdict is unchanged.
     pub(crate) fn with_part(self, part: Self) -> Self {
         self.joined_by(part.found, part.evidence, &part.missing)
     }
 
-    /// Puts what another injection's response found and lacks behind its own; its verdict stands.
+    /// Appends the findings and missing questions of an injection's response; the verdict is unchanged.
     pub(crate) fn with_response(self, response: InjectionResponse<'a>) -> Self {
         self.joined_by(response.found, response.evidence, &response.missing)
     }
@@ -104,7 +104,7 @@ impl<'a> Assessment<'a> {
         self.resting_on(new).settled_by(missing)
     }
 
-    /// The finished criterion, its statement put together from what was found and what is missing.
+    /// Builds the criterion and composes its statement from what was found and what is missing.
     pub(crate) fn into_criterion(self, id: CriterionId, case: &OrderCase<'_, 'a>) -> Criterion<'a> {
         let wording = &case.policy.wording;
         let not_read = if self.verdict.is_unknown() { not_read(id, case) } else { Vec::new() };
@@ -130,13 +130,13 @@ impl<'a> Assessment<'a> {
     }
 }
 
-/// The lists that could have settled a criterion and were not read, and why.
+/// The unavailable lists that could have settled a criterion, each with the reason.
 fn not_read(id: CriterionId, case: &OrderCase<'_, '_>) -> Vec<String> {
     let lists = case.facts.unavailable.iter().filter(|(list, _)| lists_of(id).contains(list));
     lists.map(|(list, reason)| case.say(Phrase::ListUnavailable, &[&case.policy.wording.source(list), reason])).collect()
 }
 
-/// The lists beside the form that a criterion is settled by, by their names in an evaluation's `sources`.
+/// The lists, besides the form, that can settle a criterion, by their names in an evaluation's `sources`.
 fn lists_of(id: CriterionId) -> &'static [&'static str] {
     match id {
         CriterionId::PainDuration | CriterionId::NoDiscOrFacetPain => &["conditions"],
@@ -161,7 +161,7 @@ fn lists_of(id: CriterionId) -> &'static [&'static str] {
     }
 }
 
-/// A capital at the beginning and a full stop at the end.
+/// Adds a leading capital and a full stop.
 fn sentence(text: &str) -> String {
     let stop = if text.is_empty() || text.ends_with('.') { "" } else { "." };
     format!("{}{stop}", capitalised(text))

@@ -1,4 +1,4 @@
-//! Section I.A.4: conservative therapy that failed — exercise therapy, NSAIDs, activity modification.
+//! Section I.A.4: failed conservative therapy (exercise therapy, NSAIDs, activity modification).
 
 use chrono::NaiveDate;
 
@@ -13,7 +13,7 @@ use crate::policy::treatment_course::{DAYS_A_WEEK, LookbackWindow, TreatmentCour
 use crate::policy::value_sets::ValueSet;
 use crate::policy::verdict::Verdict;
 
-/// A charted interval of a course, as far as it counts.
+/// A charted interval of a course, clipped to the lookback window.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct CoursePart<'e, 'a> {
     first: NaiveDate,
@@ -24,12 +24,12 @@ pub(crate) struct CoursePart<'e, 'a> {
 }
 
 impl<'a> CoursePart<'_, 'a> {
-    /// The resource that tells of it.
+    /// The resource that records it.
     pub(crate) fn reference(&self) -> &Reference<'a> {
         self.reference
     }
 
-    /// What it is called.
+    /// The label of the treatment.
     pub(crate) fn label(&self) -> &Label<'a> {
         self.label
     }
@@ -41,7 +41,7 @@ impl<'a> CoursePart<'_, 'a> {
     }
 }
 
-/// The time in which therapy and medication count for an order.
+/// The window in which therapy and medication count for an order.
 fn window(case: &OrderCase<'_, '_>) -> LookbackWindow {
     LookbackWindow { first: case.dates.lookback, last: case.dates.cutoff }
 }
@@ -68,22 +68,22 @@ fn course_evidence<'a>(case: &OrderCase<'_, 'a>, course: &TreatmentCourse<Course
     course.parts.iter().take(MAX_EVIDENCE).map(|part| part.evidence(case)).collect()
 }
 
-/// I.A.4: that the pain still limits, for all that was done.
+/// I.A.4: the pain is still limiting despite conservative care.
 pub(super) fn conservative_care_failed<'a>(case: &OrderCase<'_, 'a>) -> Assessment<'a> {
     let answer = case.answered(|answers| answers.conservative_care_failed);
     let assessment = Assessment::new(Verdict::from_answer(answer.map(|answer| answer.value)));
     answered(case, assessment, Question::ConservativeCareFailed, answer, (Phrase::CareFailed, Phrase::CareHelped))
 }
 
-/// Weeks of a treatment by the form, else by a charted course.
+/// A required number of treatment weeks, shown by the form or else by a charted course.
 struct WeeksRule {
     question: Question,
     weeks: u32,
-    /// A course that is long enough, and one that is not.
+    /// The phrase for a course that is long enough; `short` is for one that is not.
     proof: Phrase,
     short: Phrase,
     undated: Phrase,
-    /// Whether a course that is too short is named before the form that says how many weeks there were.
+    /// Whether the evidence cites a course that is too short before the form that states the weeks.
     course_first: bool,
 }
 
@@ -113,7 +113,7 @@ fn therapy<'a>(
     weeks_of(case, &rule, answer, longest(therapy_courses(case, set)).as_ref(), spans)
 }
 
-/// The form first; against its answer, a charted course that is long enough leaves it open. `spans` are all that the chart has.
+/// The form takes precedence. If it states too few weeks but a charted course is long enough, the verdict is unknown.
 fn weeks_of<'a>(
     case: &OrderCase<'_, 'a>,
     rule: &WeeksRule,
@@ -136,7 +136,7 @@ fn weeks_of<'a>(
             .resting_on(course_evidence(case, course))
             .settled_by(&[rule.question]),
         (None, Some(course)) => Assessment::new(Verdict::Met).found(proof(course)).resting_on(course_evidence(case, course)),
-        // Less than what is needed, by the form or because the chart proves no more.
+        // Fewer weeks than required, by the form or because the chart proves no more.
         (weeks, None) => {
             let verdict = if weeks.is_some() { Verdict::NotMet } else { Verdict::Unknown };
             let short = course.map(|course| case.say(rule.short, &[&Days(course.days()), &course.first, &course.last]));
@@ -155,12 +155,12 @@ fn weeks_of<'a>(
     }
 }
 
-/// The whole weeks that fill up what there were.
+/// The number of whole weeks still missing.
 fn lacking(needed: u32, weeks: f64) -> Option<u32> {
     (1..=needed).find(|lacking| f64::from(*lacking) >= f64::from(needed) - weeks)
 }
 
-/// Days as they are counted in words.
+/// Displays a number of days with its unit.
 struct Days(i64);
 
 impl std::fmt::Display for Days {
@@ -172,16 +172,16 @@ impl std::fmt::Display for Days {
     }
 }
 
-/// How many lack the full dates that would prove a course, if any do.
+/// The number of spans without the full dates that prove a course; `None` if zero.
 fn undated(spans: impl Iterator<Item = Span>) -> Option<usize> {
     Some(spans.filter(|span| *span == Span::Unproven).count()).filter(|count| *count > 0)
 }
 
-/// I.A.4.b: contraindicated or not tolerated, OR taken long enough.
+/// I.A.4.b: contraindicated or not tolerated, OR taken for long enough.
 pub(super) fn nsaids<'a>(case: &OrderCase<'_, 'a>) -> Assessment<'a> {
     let (contraindicated, taken) = (nsaids_contraindicated(case), nsaids_taken(case));
     let verdict = contraindicated.verdict.or(taken.verdict);
-    // What does not decide need not be said where something else does.
+    // If one part is met, omit the other part unless it is met too.
     let deciding = [contraindicated, taken].into_iter().filter(|part| !verdict.is_met() || part.verdict.is_met());
     let mut whole = deciding.fold(Assessment::new(verdict), Assessment::with_part).remediable(true);
     if !verdict.is_met() {
@@ -193,7 +193,7 @@ pub(super) fn nsaids<'a>(case: &OrderCase<'_, 'a>) -> Assessment<'a> {
     whole
 }
 
-/// The form first; against its no, what the chart says leaves it open.
+/// The form takes precedence, but a charted contraindication makes its no unknown.
 fn nsaids_contraindicated<'a>(case: &OrderCase<'_, 'a>) -> Assessment<'a> {
     let question = Question::NsaidContraindicated;
     let charted = nsaids_not_tolerated(case);
@@ -237,7 +237,7 @@ fn nsaids_taken<'a>(case: &OrderCase<'_, 'a>) -> Assessment<'a> {
     weeks_of(case, &rule, answer, longest(nsaid_courses(case)).as_ref(), case.facts.nsaids.iter().map(|taken| taken.span))
 }
 
-/// A therapy just given as evidence.
+/// A recent therapy as evidence.
 pub(super) fn active_therapy_evidence<'a>(therapy: &Therapy<'a>, date: Option<String>) -> Evidence<'a> {
     evidence(&therapy.reference, date, therapy.label.to_string())
 }

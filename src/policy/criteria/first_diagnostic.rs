@@ -1,4 +1,4 @@
-//! Section I.A: the first diagnostic injection (I.A.1–3, 5, 6; I.A.4 stands in [`super::conservative_care`]).
+//! Section I.A: the first diagnostic injection (I.A.1–3, 5, 6; I.A.4 is in [`super::conservative_care`]).
 
 use std::cmp::Ordering;
 
@@ -14,7 +14,7 @@ use crate::policy::phrases::Phrase;
 use crate::policy::value_sets::ValueSet;
 use crate::policy::verdict::Verdict;
 
-/// More Conditions than a statement names.
+/// The maximum number of Conditions that a statement names.
 pub(super) const MAX_NAMED: usize = 10;
 
 /// I.A.1 to I.A.6, in the policy's order.
@@ -51,7 +51,7 @@ fn pain<'a>(case: &OrderCase<'_, 'a>) -> Assessment<'a> {
     answered(case, whole, Question::PainBelowL5Nonradicular, location, (Phrase::LocationFits, Phrase::LocationDoesNotFit))
 }
 
-/// Adds a yes-or-no answer of the form to an assessment, or asks for it.
+/// Adds the form's yes-or-no answer to an assessment, or asks for it.
 pub(super) fn answered<'a>(
     case: &OrderCase<'_, 'a>,
     assessment: Assessment<'a>,
@@ -83,8 +83,8 @@ fn duration<'a>(case: &OrderCase<'_, 'a>) -> Assessment<'a> {
     Assessment::new(verdict).found(found).resting_on([case.answer_evidence(form, Question::AdlsLimitedSince, &since)]).met_from(from)
 }
 
-/// From the active Conditions of the joint, or where none of those has an onset of the region: any one long enough proves
-/// it, none disproves it.
+/// The duration from the active Conditions of the joint or, if none has an onset, of the region. An early enough onset
+/// proves the duration; a later one does not disprove it.
 fn charted_duration<'a>(case: &OrderCase<'_, 'a>, months: u32) -> Assessment<'a> {
     let Some((onset, condition)) = earliest_onset(case) else { return Assessment::new(Verdict::Unknown) };
     let long_enough = plus_months(onset.hi(), months) <= case.dates.service;
@@ -92,7 +92,7 @@ fn charted_duration<'a>(case: &OrderCase<'_, 'a>, months: u32) -> Assessment<'a>
     Assessment::new(verdict).found(case.say(phrase, &[&onset])).resting_on([onset_evidence(case, condition)])
 }
 
-/// The onset that counts and its Condition.
+/// The onset that counts, and its Condition.
 pub(crate) fn earliest_onset<'e, 'a>(case: &OrderCase<'e, 'a>) -> Option<(DateInterval, &'e Condition<'a>)> {
     let earliest = |set| {
         let dated = active_in(case, set).filter_map(|condition| Some((onset(condition)?, condition)));
@@ -101,7 +101,7 @@ pub(crate) fn earliest_onset<'e, 'a>(case: &OrderCase<'e, 'a>) -> Option<(DateIn
     earliest(ValueSet::SijSpecificDiagnoses).or_else(|| earliest(ValueSet::SijPainDiagnoses))
 }
 
-/// When a Condition began; the day a visit's diagnosis was recorded says nothing of that.
+/// When a Condition began. The recorded date of an encounter diagnosis is not an onset.
 fn onset(condition: &Condition<'_>) -> Option<DateInterval> {
     condition.onset.or(condition.recorded_onset.filter(|_| !condition.is_encounter_diagnosis))
 }
@@ -131,13 +131,13 @@ pub(crate) fn active_in<'e, 'a>(case: &OrderCase<'e, 'a>, set: ValueSet) -> impl
     active_conditions(case).filter(move |condition| condition.sets.has(set))
 }
 
-/// A Condition as evidence that it is there.
+/// A Condition as evidence that it is on record.
 pub(super) fn condition_evidence<'a>(case: &OrderCase<'_, 'a>, condition: &Condition<'a>) -> Evidence<'a> {
     let date = onset(condition).map(|onset| onset.to_string());
     evidence(&condition.reference, date, case.say(Phrase::EvidenceRecorded, &[&condition.label]))
 }
 
-/// The latest finding of an examination within its window that can be of the joint.
+/// The latest finding of an examination that is within its window and can apply to the joint.
 pub(crate) fn latest_finding<'e, 'a>(case: &SiteCase<'e, 'a>, examination: Examination) -> Option<&'e Finding<'a>> {
     let oldest = minus_days(case.dates.today, case.policy.parameters.attestation_valid_days);
     let can_be_of_joint = |finding: &Finding<'_>| !case.site.membership(finding.side).is_not_met();
@@ -149,7 +149,7 @@ pub(crate) fn latest_finding<'e, 'a>(case: &SiteCase<'e, 'a>, examination: Exami
         .max_by(|left, right| later(left, right))
 }
 
-/// Which of two findings is later: by date, then by instant where both have one, then by id.
+/// Orders findings by date, then by instant if both have one, then by id.
 fn later(left: &Finding<'_>, right: &Finding<'_>) -> Ordering {
     let by_instant = left.instant.zip(right.instant).map_or(Ordering::Equal, |(left, right)| left.cmp(&right));
     left.date.cmp(&right.date).then(by_instant).then_with(|| left.reference.id().cmp(right.reference.id()))
@@ -176,7 +176,7 @@ fn tenderness<'a>(case: &SiteCase<'_, 'a>) -> Assessment<'a> {
     }
 }
 
-/// Asks for findings, and for the joint that was examined; says so where a form tells of another joint.
+/// Asks for findings and for the examined joint, and reports if a form examined another joint.
 fn examination_open<'a>(case: &SiteCase<'_, 'a>, assessment: Assessment<'a>, questions: &[Question]) -> Assessment<'a> {
     if case.examined(case.site, |_| Some(())).is_some() {
         return assessment.settled_by(questions);
@@ -186,7 +186,7 @@ fn examination_open<'a>(case: &SiteCase<'_, 'a>, assessment: Assessment<'a>, que
     assessment.settled_by(&[Question::ExaminedSide]).settled_by(questions)
 }
 
-/// Whether a form tells of an examination at all.
+/// Whether a form records any examination.
 pub(crate) fn has_examination(answers: &Answers) -> Option<()> {
     (answers.sij_tenderness.is_some() || answers.tests.iter().any(Option::is_some)).then_some(())
 }
@@ -194,7 +194,7 @@ pub(crate) fn has_examination(answers: &Answers) -> Option<()> {
 /// The outcome of one provocation test.
 struct TestOutcome<'a> {
     question: Question,
-    /// Positive or negative; `None` if it was not done or nothing tells.
+    /// Positive or negative; `None` if not done or unknown.
     positive: Option<bool>,
     is_answered: bool,
     evidence: Option<Evidence<'a>>,
@@ -244,7 +244,7 @@ fn provocation_tests<'a>(case: &SiteCase<'_, 'a>) -> Assessment<'a> {
     if verdict.is_unknown() { examination_open(case, assessment, &open) } else { assessment }
 }
 
-/// I.A.5: the form, else nothing on the problem list or the order that is, or could be, a disc or facet diagnosis.
+/// I.A.5: the form, else no possible disc or facet diagnosis on the problem list or the order.
 fn no_disc_or_facet_pain<'a>(case: &OrderCase<'_, 'a>) -> Assessment<'a> {
     let question = Question::DiscOrFacetEvidence;
     if let Some(answer) = case.answered(|answers| answers.disc_or_facet_evidence) {
@@ -276,7 +276,7 @@ fn no_disc_or_facet_pain<'a>(case: &OrderCase<'_, 'a>) -> Assessment<'a> {
     open.found((unreadable > 0).then(|| case.say(Phrase::ConditionsUnreadable, &[&unreadable])))
 }
 
-/// I.A.6: the form alone; alternative diagnoses of the chart are named.
+/// I.A.6: only the form decides; the statement names the chart's alternative diagnoses.
 fn no_likelier_diagnosis<'a>(case: &OrderCase<'_, 'a>) -> Assessment<'a> {
     let answer = case.answered(|answers| answers.other_diagnosis_more_likely);
     let assessment = Assessment::new(!Verdict::from_answer(answer.map(|answer| answer.value)));

@@ -1,4 +1,4 @@
-//! Whether the injections of the joint are all known: which section applies depends on it.
+//! Whether all injections of the joint are known. This decides which section applies.
 
 use super::Assessment;
 use crate::policy::case::{SiteCase, evidence};
@@ -10,10 +10,10 @@ use crate::policy::phrases::Phrase;
 use crate::policy::possible::{what, why};
 use crate::policy::verdict::Verdict;
 
-/// More entries than a statement names.
+/// The maximum number of entries that a statement names.
 const MAX_NAMED: usize = 10;
 
-/// `history`: nothing on record could be a further injection, or the form names all of them.
+/// `history`: no entry could be a further injection, or the form names all injections.
 pub(crate) fn history_known<'a>(case: &SiteCase<'_, 'a>) -> Criterion<'a> {
     let named = case.open.iter().take(MAX_NAMED);
     let entries = named.clone().map(|entry| evidence(&entry.reference, entry.date(), what(case, entry)));

@@ -1,4 +1,4 @@
-//! The criteria of each pathway. One file a section of the policy; each criterion yields an [`Assessment`].
+//! The criteria of each pathway, one file per section of the policy. Each criterion yields an [`Assessment`].
 
 mod assessment;
 mod conservative_care;
@@ -20,5 +20,5 @@ pub(crate) use visit::{OtherProcedure, OtherSource, one_procedure_per_visit, oth
 
 use crate::policy::form::Question;
 
-/// What settles an injection whose date is missing or partial.
+/// The question that resolves a missing or partial injection date.
 const INJECTION_DATE: Question = Question::InjectionDate;

@@ -1,4 +1,4 @@
-//! Sections I.C, II and III: subsequent injections, the diagnostic response, the twelve months.
+//! Sections I.C, II and III: subsequent injections, the diagnostic response, the limit of twelve months.
 
 use chrono::NaiveDate;
 
@@ -31,11 +31,11 @@ pub(crate) fn subsequent<'a>(case: &SiteCase<'_, 'a>) -> Vec<Criterion<'a>> {
     .into()
 }
 
-/// How many injections of an episode are initial ones: those whose response decides what comes after.
+/// The number of initial injections of an episode: their response decides what may follow.
 const INITIAL_INJECTIONS: usize = 2;
 
-/// II: a diagnostic injection of this episode relieved half the pain, and of each earlier one as far as a form says that
-/// neither did. `None` where no episode has two injections.
+/// II: a diagnostic injection of this episode relieved half the pain. An earlier episode counts against the order only
+/// if forms state that neither of its first two injections did. `None` if no episode has two injections.
 pub(crate) fn diagnostic_response<'a>(case: &SiteCase<'_, 'a>) -> Option<Criterion<'a>> {
     let is_long = |injections: &[Injection<'_, '_>]| injections.len() >= INITIAL_INJECTIONS;
     let earlier: Vec<_> = case.earlier.iter().filter(|episode| is_long(episode)).collect();
@@ -61,7 +61,7 @@ fn with_earlier_episode<'a>(case: &SiteCase<'_, 'a>, assessment: Assessment<'a>,
     Assessment { verdict, ..assessment }.found(case.say(phrase, &[&dates.join(", ")])).resting_on(evidence.collect::<Vec<_>>())
 }
 
-/// I.C: the pain came back, by the form, or by scores after one injection.
+/// I.C: the pain recurred, according to the form, or to scores after one injection.
 fn pain_recurred<'a>(case: &SiteCase<'_, 'a>) -> Assessment<'a> {
     let question = Question::PainRecurred;
     match (case.answered(|answers| answers.pain_recurred), recurrence(case)) {
@@ -75,7 +75,7 @@ fn pain_recurred<'a>(case: &SiteCase<'_, 'a>) -> Assessment<'a> {
     }
 }
 
-/// The OR of what several injections did.
+/// The OR of the responses to several injections.
 fn either<'a>(
     case: &SiteCase<'_, 'a>,
     places: impl Iterator<Item = usize>,
@@ -87,13 +87,13 @@ fn either<'a>(
     deciding.fold(Assessment::new(verdict), Assessment::with_response)
 }
 
-/// I.C.1: lasting relief from the first injection, or from the second when the first is not known to have helped.
+/// I.C.1: sustained relief from the first injection, or from the second if the first is not known to have helped.
 fn sustained_relief<'a>(case: &SiteCase<'_, 'a>) -> Assessment<'a> {
     let second = case.injections.len() > 1 && !improved(case, 0).verdict.is_met();
     either(case, 0..if second { 2 } else { 1 }, sustained)
 }
 
-/// I.C.2: the form, another order, an active order in the record, or therapy just given.
+/// I.C.2: the form, another order, an active order in the record, or recent therapy.
 fn with_other_treatment<'a>(case: &SiteCase<'_, 'a>) -> Assessment<'a> {
     let question = Question::AdjunctNoninvasiveTreatment;
     let answer = case.answered(|answers| answers.adjunct_noninvasive_treatment);
@@ -120,12 +120,12 @@ fn with_other_treatment<'a>(case: &SiteCase<'_, 'a>) -> Assessment<'a> {
     }
 }
 
-/// Other treatment that the call or the chart shows, whatever the form says.
+/// Other treatment that the call or the chart shows, regardless of the form.
 pub(crate) fn charted_other_treatment<'a>(case: &SiteCase<'_, 'a>) -> Option<Assessment<'a>> {
     drafted_treatment(case).or_else(|| charted_treatment(case))
 }
 
-/// Another order of the call for conservative therapy.
+/// Another draft order for conservative therapy.
 fn drafted_treatment<'a>(case: &SiteCase<'_, 'a>) -> Option<Assessment<'a>> {
     let is_one = |order: &&Order<'_>| {
         order.standing == Standing::Stands
@@ -137,7 +137,7 @@ fn drafted_treatment<'a>(case: &SiteCase<'_, 'a>) -> Option<Assessment<'a>> {
     Some(ordered(case, &order.reference, &order.label, None))
 }
 
-/// An active order in the record for conservative therapy, or such therapy given lately.
+/// An active order in the record for conservative therapy, or recent conservative therapy.
 fn charted_treatment<'a>(case: &SiteCase<'_, 'a>) -> Option<Assessment<'a>> {
     let is_one = |order: &&ActiveOrder<'_>| {
         order.sets.has(ValueSet::ConservativeTherapy) && case.dates.charted(order.authored) && !order.is_elsewhere
@@ -189,8 +189,8 @@ fn two_months_apart<'a>(case: &SiteCase<'_, 'a>) -> Assessment<'a> {
     Assessment::new(verdict).found(found).resting_on(injection_evidence(case, last)).met_from(from).settled_by(&[super::INJECTION_DATE])
 }
 
-/// The episode's therapeutic injections: surely so, and possibly so. The first ones are diagnostic: the first always, unless
-/// the parameter has it that it counts where it helped; the second where the first one did not help.
+/// The episode's definite and possible therapeutic injections. The first injection is diagnostic, unless it helped and the
+/// parameter counts it; the second is diagnostic if the first did not help.
 fn therapeutic<'c, 'e, 'a>(case: &'c SiteCase<'e, 'a>) -> (Vec<&'c Injection<'e, 'a>>, Vec<&'c Injection<'e, 'a>>) {
     let mut definite: Vec<_> = case.injections.iter().skip(INITIAL_INJECTIONS).collect();
     let mut possible = Vec::new();
@@ -267,7 +267,7 @@ pub(crate) fn continuation(case: &SiteCase<'_, '_>, first: &Injection<'_, '_>, d
     first.when.plus_months(case.policy.thresholds.continuation_months).on_or_after(date)
 }
 
-/// Names the form's ground for an exception, when the twelve months are over, or asks for it.
+/// Once the twelve months are over, adds the form's ground for an exception or asks for it.
 fn exception<'a>(case: &SiteCase<'_, 'a>, assessment: Assessment<'a>) -> Assessment<'a> {
     if !assessment.verdict.is_not_met() {
         return assessment;

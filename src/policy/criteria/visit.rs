@@ -1,4 +1,4 @@
-//! The policy's opening paragraph: one procedure a visit, as criterion V, and performed by a physician, as VI.
+//! The policy's opening paragraph: one procedure per visit (criterion V), performed by a physician (criterion VI).
 
 use super::Assessment;
 use crate::policy::case::{SiteCase, evidence};
@@ -13,7 +13,7 @@ use crate::policy::verdict::Verdict;
 /// Where another procedure was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum OtherSource {
-    /// Another order of the call, by its place.
+    /// Another draft order, by its index.
     Draft(usize),
     /// An active order in the record.
     ActiveOrder,
@@ -21,16 +21,16 @@ pub(crate) enum OtherSource {
     Procedure,
 }
 
-/// Another invasive pain procedure that may be of the same visit.
+/// Another invasive pain procedure that is, or may be, at the same visit.
 pub(crate) struct OtherProcedure<'f, 'a> {
     pub reference: &'f Reference<'a>,
     pub label: &'f Label<'a>,
     pub source: OtherSource,
-    /// Whether it is of the same visit: not met, or unknown.
+    /// `NotMet` if it is at the same visit, `Unknown` if it may be.
     pub verdict: Verdict,
 }
 
-/// What tells whether another procedure is one beside the injection of the joint.
+/// The data that decides whether a procedure is distinct from the injection of the joint.
 struct Candidate<'f, 'a> {
     reference: &'f Reference<'a>,
     label: &'f Label<'a>,
@@ -42,7 +42,7 @@ struct Candidate<'f, 'a> {
     window: Option<ServiceWindow>,
 }
 
-/// The other procedures of the visit, those that surely are first.
+/// The other procedures of the visit, definite ones first.
 pub(crate) fn other_procedures<'e, 'a>(case: &SiteCase<'e, 'a>) -> Vec<OtherProcedure<'e, 'a>> {
     let candidates = drafts(case).chain(active_orders(case)).chain(procedures(case));
     let mut found: Vec<_> = candidates.filter(|other| is_another(case, other)).filter_map(|other| of_visit(case, &other)).collect();
@@ -97,8 +97,8 @@ fn procedures<'c, 'e, 'a>(case: &'c SiteCase<'e, 'a>) -> impl Iterator<Item = Ca
     })
 }
 
-/// Whether it is an invasive pain procedure, and neither the other joint's part of one bilateral procedure nor the other
-/// line of the same injection's bill.
+/// Whether it is an invasive pain procedure, and neither the other side of a bilateral procedure nor the other billing
+/// line of the same injection.
 fn is_another(case: &SiteCase<'_, '_>, other: &Candidate<'_, '_>) -> bool {
     let is_invasive = other.sets.has(ValueSet::InvasivePainProcedure) || other.kind.is_some();
     is_invasive && !is_other_joint(case, other) && !is_other_line(case, other)
@@ -118,7 +118,7 @@ fn is_other_line(case: &SiteCase<'_, '_>, other: &Candidate<'_, '_>) -> bool {
     is_pair && other.side.compatible(case.site.side())
 }
 
-/// On the day of service, surely or possibly; `None` where it is not.
+/// Whether it is, or may be, on the day of service; `None` if it is not.
 fn of_visit<'f, 'a>(case: &SiteCase<'_, 'a>, other: &Candidate<'f, 'a>) -> Option<OtherProcedure<'f, 'a>> {
     let verdict = match other.window {
         Some(window) if window.is_day(case.dates.service) => Verdict::NotMet,

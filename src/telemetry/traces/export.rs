@@ -1,4 +1,4 @@
-//! Sends spans to a collector by OTLP over HTTP, in the background, and lets a call go on in its caller's trace.
+//! Exports spans to a collector by OTLP over HTTP, in the background, and continues the caller's trace.
 //! <https://opentelemetry.io/docs/specs/otlp/#otlphttp> <https://www.w3.org/TR/trace-context/>
 //! Not here: which spans there are.
 
@@ -24,25 +24,25 @@ use super::{SpanLayer, TracesError};
 use crate::config::TracesConfig;
 use crate::outgoing;
 
-/// Names this program among others in a trace.
+/// The service name in traces.
 const SERVICE: &str = env!("CARGO_PKG_NAME");
 
-/// The spans that are sent; that of a request is the log's.
+/// The exported spans; the request span is only for the log.
 const SENT: [&str; 3] = ["call", "fhir_search", "evaluate"];
 
 const CONNECTING: Duration = Duration::from_secs(2);
 const SENDING: Duration = Duration::from_secs(5);
 const FINISHING: Duration = Duration::from_secs(3);
 
-/// What a caller's trace is known by.
+/// The headers of a caller's trace context.
 const HEADERS: [&str; 2] = ["traceparent", "tracestate"];
 
-/// Spans being sent.
+/// The active span export.
 #[derive(Debug)]
 pub(crate) struct Exporting(SdkTracerProvider);
 
 impl Exporting {
-    /// Begins to send, if there is an endpoint. Spans that do not get there are dropped: no call waits for them.
+    /// Starts exporting, if there is an endpoint. Spans that cannot be delivered are dropped: no call waits for them.
     pub(crate) fn begin(traces: &TracesConfig) -> Result<Option<(Self, SpanLayer)>, TracesError> {
         let Some(endpoint) = &traces.endpoint else { return Ok(None) };
         let runtime = Handle::try_current().map_err(|_| TracesError::NoRuntime)?;
@@ -69,7 +69,7 @@ impl Exporting {
         Ok(Some((Self(provider), layer.boxed())))
     }
 
-    /// Sends what is left.
+    /// Exports the remaining spans.
     pub(crate) fn finish(self) {
         if let Err(error) = self.0.shutdown_with_timeout(FINISHING) {
             tracing::warn!(%error, "the last traces were not sent");
@@ -81,7 +81,7 @@ fn is_sent(metadata: &Metadata<'_>) -> bool {
     metadata.is_span() && metadata.target().starts_with(env!("CARGO_CRATE_NAME")) && SENT.contains(&metadata.name())
 }
 
-/// Has a call's span go on in its caller's trace, if the caller names one.
+/// Makes a call's span continue its caller's trace, if the caller sends one.
 pub(crate) fn continue_callers<'h>(span: &Span, header: impl Fn(&str) -> Option<&'h str>) {
     let carrier: HashMap<String, String> = HEADERS.iter().filter_map(|name| Some(((*name).to_owned(), header(name)?.to_owned()))).collect();
     if carrier.is_empty() || span.is_disabled() {
@@ -89,12 +89,12 @@ pub(crate) fn continue_callers<'h>(span: &Span, header: impl Fn(&str) -> Option<
     }
     let parent = TraceContextPropagator::new().extract(&carrier);
     if parent.span().span_context().is_valid() {
-        // It fails where no spans are sent: then there is nothing to tie.
+        // This fails only if no spans are exported; then there is nothing to link.
         _ = span.set_parent(parent);
     }
 }
 
-/// The connections to the collector. The exporter has a thread of its own, without a runtime.
+/// The connections to the collector. The exporter runs on its own thread, without a runtime.
 #[derive(Debug)]
 struct Collector {
     connections: reqwest::Client,

@@ -7,8 +7,9 @@ use super::showing::presenting;
 use chrono::NaiveDate;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
-use sij_cds::cds_hooks::{
-    Action, COVERAGE_INFORMATION, CardCase, CoverageAssertion, CoverageState, CrdVersion, PlanContact, Presentation, PriorAuthorization,
+use sij_cds::cds_hooks::Action;
+use sij_cds::crd::{
+    COVERAGE_INFORMATION, CardCase, CoverageAssertion, CoverageState, CrdVersion, PlanContact, Presentation, PriorAuthorization,
     coverage_information,
 };
 use sij_cds::policy::{

@@ -2,7 +2,7 @@
 //! types and required value sets, for CRD 2.2.1 and 2.0.1; and what our own protocol asks beside.
 
 use serde_json::Value;
-use sij_cds::cds_hooks::CrdVersion;
+use sij_cds::crd::CrdVersion;
 
 use super::coverage_information::{codes, instructions, parts, reasons, value, values};
 

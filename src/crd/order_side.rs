@@ -1,22 +1,22 @@
-//! A side put on an order: a body site that states it, and modifiers behind CPT and HCPCS codes that say the same.
+//! Sets the side of an order: the body site, and the matching modifiers of CPT and HCPCS codes.
 //! The rest of the order stays as the client wrote it.
 
 use serde_json::json;
 use serde_json::value::{RawValue, to_raw_value};
 
-use super::order_json::OrderJson;
+use crate::cds_hooks::OrderJson;
 use crate::policy::{Policy, Side, SideCoding, Site};
 
-/// What stands between a procedure code and its modifier.
+/// Separators between a procedure code and its modifier.
 const BEFORE_MODIFIER: [char; 3] = [':', '-', ' '];
 
-/// The order with a body site more that states a side.
+/// Adds a body site for the side to the order.
 pub(super) fn with_side<'a>(policy: &Policy, order: OrderJson<'a>, site: Site) -> Option<OrderJson<'a>> {
     order.with_element("bodySite", &body_site(policy, site)?)
 }
 
-/// The order for one side alone: this body site in the place of all others, and its modifiers changed to that side. `None` where a
-/// modifier for another side stands elsewhere.
+/// Restricts the order to one side: replaces all body sites, and changes the modifiers to that side. `None` if a modifier for another
+/// side remains elsewhere.
 pub(super) fn on_side_alone<'a>(policy: &Policy, order: OrderJson<'a>, site: Site) -> Option<OrderJson<'a>> {
     let modifier = modifier(policy, side(site)?)?;
     let order = match order.get("code") {
@@ -53,7 +53,7 @@ fn modifier(policy: &Policy, side: Side) -> Option<&str> {
     policy.modifier_sides.iter().find(|(_, known)| **known == side).map(|(modifier, _)| modifier.as_str())
 }
 
-/// A `CodeableConcept` with the modifiers behind its codes changed.
+/// A `CodeableConcept` with the side modifiers of its codes replaced.
 fn on_side_in_code(policy: &Policy, code: &str, modifier: &str) -> Option<Box<RawValue>> {
     let raw: &RawValue = serde_json::from_str(code).ok()?;
     let concept = OrderJson::read(raw)?;
@@ -82,7 +82,7 @@ fn is_side(policy: &Policy, modifier: &str) -> bool {
     policy.side_of_modifier(modifier) != Side::Unspecified
 }
 
-/// Whether an extension of the order or of its code names another side.
+/// Whether an extension of the order or of its code has another side's modifier.
 fn has_other_modifier(policy: &Policy, order: &OrderJson<'_>, modifier: &str) -> bool {
     let parts = ["code", "extension"].into_iter().filter_map(|name| order.get(name));
     let others = policy.modifier_sides.keys().filter(|known| *known != modifier).map(|known| format!("\"{known}\""));

@@ -1,5 +1,5 @@
-//! What CRD 2.0.1 says otherwise: it has no `indeterminate` and none of our reasons' codes, and `pa-needed` is always there
-//! (its crd-ci-q2, which cannot be true without).
+//! The differences in CRD 2.0.1: it lacks `indeterminate` and all our reason codes, and it always requires `pa-needed`
+//! (its crd-ci-q2, which cannot hold without it).
 //! Not here: how its JSON differs ([`super::extension`]).
 
 use super::super::card::CardCase;
@@ -7,7 +7,7 @@ use super::reasons::of_authorization;
 use super::repetition::{Authorization, Covered, Repetition};
 use crate::policy::CardText;
 
-/// A repetition as 2.0.1 can say it.
+/// Adapts a repetition to what 2.0.1 can express.
 pub(super) fn adapted<'p>(case: &CardCase<'_, '_, '_>, mut repetition: Repetition<'p>) -> Repetition<'p> {
     for reason in &mut repetition.reasons {
         reason.code = None;

@@ -1,13 +1,13 @@
-//! The address of the published policy, and of a section of it where the plan's pages have one each.
-//! Not here: which criterion a link is about ([`crate::policy`]).
+//! The URL of the published policy, or of one of its sections if the plan's pages have such links.
+//! Not here: which criterion a link refers to ([`crate::policy`]).
 
 use crate::policy::CriterionId;
 
-/// Where an address names the section; a configured address is kept with its braces encoded.
+/// Placeholders for the section; a parsed URL has its braces percent-encoded.
 const PLACES: [&str; 3] = ["{section}", "%7Bsection%7D", "%7bsection%7d"];
 
-/// The address with `{section}` replaced by the criterion's section, such as `I.A.4.a`; without a criterion it leads to
-/// the policy as a whole.
+/// Replaces `{section}` in the URL with the criterion's section, such as `I.A.4.a`; without a criterion, the URL leads to
+/// the whole policy.
 #[must_use]
 pub fn policy_link(url: &str, criterion: Option<CriterionId>) -> String {
     if !PLACES.iter().any(|place| url.contains(place)) {

@@ -1,6 +1,6 @@
-//! The detail of a card: what the order is judged as and what to do next, then what could change it, what is not met and what is
-//! missing, and what is met in one line. Short lines and lists alone, no tables and no HTML: as GitHub Markdown, or in the same words as
-//! plain text, whose lists are seen even where line breaks are lost.
+//! The detail of a card: how the order was judged and the next step, then what could change the decision, the unmet and missing
+//! criteria, and one line on those that are met. It uses only short lines and lists, no tables and no HTML. GitHub Markdown and plain text
+//! share the same wording; plain-text lists remain recognizable even if line breaks are lost.
 
 use chrono::NaiveDate;
 
@@ -13,27 +13,27 @@ use crate::policy::{
     CardText, Criterion, CriterionId, Determination, OutcomeKind, Phrase, Site, SiteEvaluation, Verdict, capitalised, shortened, with_first,
 };
 
-/// A card is read in seconds, and a panel is not taller. The whole evaluation stands in the record.
+/// Clinicians read a card in seconds, and the panel is small. The record has the whole evaluation.
 const MAX_DETAIL_CHARS: usize = 1200;
-/// Of these, what line breaks and the words before what is offered may take. How much is said does not depend on the client's layout.
+/// The share for line breaks and the words around offers, so that a client's layout does not change how much content fits.
 const LAYOUT_CHARS: usize = 80;
 
-/// How much a detail says, in characters and entries.
+/// Limits on the length of a detail, in characters and entries.
 #[derive(Clone, Copy, Debug)]
 struct Room {
-    /// Of a criterion's statement.
+    /// Maximum characters of a criterion's statement.
     statement: usize,
-    /// Of a note.
+    /// Maximum characters of a note.
     note: usize,
-    /// Notes.
+    /// Maximum number of notes.
     notes: usize,
-    /// Lines of a list.
+    /// Maximum lines of a list.
     lines: usize,
-    /// Whether what is met is named.
+    /// Whether to name the criteria that are met.
     names_met: bool,
 }
 
-/// Less and less: evidence, the names of what is met, then notes; never the decision and what to do.
+/// From generous to tight. Drops evidence first, then the names of met criteria, then notes; never the decision or the next step.
 const ROOMS: [Room; 7] = [
     Room { statement: 240, note: 300, notes: 12, lines: 26, names_met: true },
     Room { statement: 120, note: 200, notes: 8, lines: 26, names_met: true },
@@ -44,14 +44,14 @@ const ROOMS: [Room; 7] = [
     Room { statement: 0, note: 90, notes: 1, lines: 5, names_met: false },
 ];
 
-/// The whole detail, with what is offered, for a client that shows the text alone.
+/// The complete detail, including the offers, for clients that show only the text.
 pub(super) fn detail(case: &CardCase<'_, '_, '_>, offer: &Offer<'_>) -> String {
     let detail = Detail { case, offer };
     let parts = detail.parts();
     let limit = MAX_DETAIL_CHARS - LAYOUT_CHARS;
     let mut last = String::new();
     for room in ROOMS {
-        // Most cards have room for less than all of it: that is seen before it is written.
+        // Usually not everything fits. The minimum length shows this before any text is written.
         if room.statement > 0 && parts.least(room, case.is_choosing()) > limit {
             continue;
         }
@@ -64,10 +64,10 @@ pub(super) fn detail(case: &CardCase<'_, '_, '_>, offer: &Offer<'_>) -> String {
     last
 }
 
-/// A detail as it is written.
+/// A rendered detail.
 struct SizedDetail {
     text: String,
-    /// The characters of it that are layout.
+    /// How many of its characters are layout.
     layout: usize,
 }
 
@@ -76,18 +76,18 @@ struct Detail<'d, 'c, 'p, 'e, 'a> {
     offer: &'d Offer<'c>,
 }
 
-/// What a detail is made of, before it is cut to a room.
+/// The content of a detail, before it is shortened.
 struct Parts<'p> {
     plan_notes: Vec<String>,
     judged_as: String,
-    /// What is to be done, without what is offered.
+    /// The next step, without the offers.
     next: String,
     notes: Vec<String>,
     sites: Vec<SiteLines<'p>>,
 }
 
 impl Parts<'_> {
-    /// The characters that the criteria of one joint take at least.
+    /// Minimum length in characters of one joint's criteria.
     fn least(&self, room: Room, is_choosing: bool) -> usize {
         let is_listed = |line: &&CriterionLine<'_>| line.verdict.is_not_met() || !is_choosing;
         let of_site = |site: &SiteLines<'_>| site.lines.iter().filter(is_listed).take(room.lines).map(|line| line.least(room)).sum();
@@ -95,32 +95,32 @@ impl Parts<'_> {
     }
 }
 
-/// The criteria of a joint that are not met or not known.
+/// The criteria of a joint that are not met or unknown.
 struct SiteLines<'p> {
     site: Site,
     lines: Vec<CriterionLine<'p>>,
 }
 
-/// A criterion, as a list names it.
+/// A criterion as a list entry.
 struct CriterionLine<'p> {
     verdict: Verdict,
     title: &'p str,
     /// What was found.
     found: String,
-    /// What is still needed, with a blank before it; empty where nothing is.
+    /// What is still needed, with a leading space; empty if nothing is.
     needed: String,
-    /// The section of the policy, where it is not met.
+    /// The section of the policy, if the criterion is not met.
     section: String,
 }
 
 impl CriterionLine<'_> {
-    /// The characters that it takes at least.
+    /// Its minimum length in characters.
     fn least(&self, room: Room) -> usize {
         let [title, found, needed] = [self.title, &self.found, &self.needed].map(|text| text.chars().count());
         title + found.min(room.statement) + needed.min(room.statement)
     }
 
-    /// What was found, and behind it what is still needed: a long finding does not push that out.
+    /// What was found, then what is still needed. Each is shortened separately, so that a long finding does not displace the need.
     fn statement(&self, limit: usize) -> String {
         if limit == 0 {
             return String::new();
@@ -160,24 +160,24 @@ impl<'p> Detail<'_, '_, 'p, '_, '_> {
         SizedDetail { text, layout }
     }
 
-    /// What takes precedence over the policy.
+    /// The rules that take precedence over the policy.
     fn plan_notes(&self) -> Vec<String> {
         self.case.words().plan_notes(self.case.evaluation.plan).into_iter().map(plain).collect()
     }
 
-    /// What it is judged as; which order, where it could be taken for another (CRD 2.2.1, dev-24).
+    /// How the order was judged, and which order it is if there are several (CRD 2.2.1, dev-24).
     fn judged_as(&self) -> String {
         let case = self.case;
         let words = case.words();
         let date = case.order.service_date;
         let outcome = self.outcome();
         let judged = if matches!(outcome, OutcomeKind::Indeterminate | OutcomeKind::OrderUnreadable) {
-            // Nothing is judged.
+            // Nothing was judged.
             String::new()
         } else if outcome == OutcomeKind::HistoryOpen {
             case.say(CardText::JudgedAsFarAsKnown, &[&words.judged_as(), &date])
         } else if words.is_one_of_several {
-            // The order is named with its day.
+            // The order's own text includes the date.
             case.say(CardText::JudgedAsWhat, &[&words.judged_as()])
         } else {
             case.say(CardText::JudgedAs, &[&words.judged_as(), &date])
@@ -194,11 +194,11 @@ impl<'p> Detail<'_, '_, 'p, '_, '_> {
         self.case.evaluation.as_of.date_naive()
     }
 
-    /// What is to be done.
+    /// The next step.
     fn next(&self) -> String {
         let case = self.case;
         let mut sentences: Vec<String> = Vec::new();
-        // While orders are being chosen nothing is asked for that a reviewer would want to see.
+        // While the user selects orders, the card does not ask for what a reviewer would need.
         if !(case.is_choosing() && case.order.determination == Determination::IndividualConsideration) {
             let words = case.words();
             let place = answer_place(case);
@@ -209,8 +209,8 @@ impl<'p> Detail<'_, '_, 'p, '_, '_> {
         sentences.join(" ")
     }
 
-    /// What is to be done, with whatever is offered that the text does not name otherwise (CRD 2.2.1, resp-11); and how many characters it
-    /// takes to say how that is done.
+    /// The next step, plus the offers that the text does not already name (CRD 2.2.1, resp-11), and the number of characters used to
+    /// introduce them.
     fn with_offers(&self, next: &str, notes: &str) -> (String, usize) {
         let case = self.case;
         let mut sentences = vec![next.to_owned()];
@@ -231,7 +231,7 @@ impl<'p> Detail<'_, '_, 'p, '_, '_> {
         (sentences.join(" "), around)
     }
 
-    /// A move or a removal alone does not settle what is still to be documented.
+    /// Moving or removing an order does not replace the missing documentation.
     fn also_document(&self) -> Option<String> {
         let case = self.case;
         let open = case.order.determination == Determination::NotYet && case.has_unknown() && !case.is_choosing();
@@ -242,14 +242,14 @@ impl<'p> Detail<'_, '_, 'p, '_, '_> {
         self.case.lacks_side().then(|| self.case.say(CardText::StateSide, &[]))
     }
 
-    /// The joints that are spoken of. One that lacks documentation alone is left out while orders are chosen.
+    /// The joints to describe. While the user selects orders, a joint that only lacks documentation is omitted.
     fn sites(&self) -> Vec<&SiteEvaluation<'_>> {
         let is_left_out = |site: &SiteEvaluation<'_>| self.case.is_choosing() && site.determination == Determination::NeedsDocumentation;
         self.case.order.sites.iter().filter(|site| !is_left_out(site)).collect()
     }
 
-    /// The criteria of a joint that are not met or not known. The entries that may be earlier injections are asked about as what to do
-    /// next.
+    /// The criteria of a joint that are not met or unknown. The next step already asks about possible earlier injections, so the history
+    /// criterion is omitted then.
     fn lines(&self, site: &SiteEvaluation<'_>) -> Vec<CriterionLine<'p>> {
         let is_history_open = self.outcome() == OutcomeKind::HistoryOpen;
         let is_said = |criterion: &Criterion<'_>| is_history_open && criterion.id == CriterionId::HistoryKnown;
@@ -275,7 +275,7 @@ impl<'p> Detail<'_, '_, 'p, '_, '_> {
         }
     }
 
-    /// The criteria with a verdict, each a line. What is the same of both joints stands once.
+    /// The criteria with a verdict, one per line. A line that both joints share appears once.
     fn items(&self, parts: &Parts<'_>, verdict: Verdict, room: Room) -> Vec<String> {
         let of_site = |site: &SiteLines<'_>| -> Vec<String> {
             site.lines.iter().filter(|line| line.verdict == verdict).map(|line| self.text(line, room)).collect()
@@ -309,13 +309,13 @@ impl<'p> Detail<'_, '_, 'p, '_, '_> {
         if line.verdict.is_not_met() { self.case.say(CardText::InSection, &[&text, &line.section]) } else { text }
     }
 
-    /// The section of the policy, without its sentence.
+    /// The section number of the policy, without its text.
     fn section(&self, id: CriterionId) -> String {
         let citation = self.case.policy.criterion(id).map_or(id.as_str(), |text| text.citation.as_str());
         lower(citation.split_once(':').map_or(citation, |(section, _)| section))
     }
 
-    /// How many criteria are met, and which; each joint for itself where they differ.
+    /// How many criteria are met, and which; per joint if they differ.
     fn met(&self, room: Room) -> Option<String> {
         let sites = self.sites();
         let lines: Vec<String> = sites.iter().filter_map(|site| self.met_at(site, room)).collect();
@@ -356,7 +356,7 @@ impl<'p> Detail<'_, '_, 'p, '_, '_> {
     }
 }
 
-/// What a list is made of.
+/// The markers of a list.
 struct Marks {
     below_heading: &'static str,
     item: &'static str,
@@ -371,7 +371,7 @@ impl Marks {
     }
 }
 
-/// Without the capital that begins a sentence; an abbreviation or a code keeps its own.
+/// Lowercases the first letter of a sentence, unless it starts with an abbreviation or a code.
 fn lower(text: &str) -> String {
     let mut letters = text.chars();
     match (letters.next(), letters.clone().next()) {

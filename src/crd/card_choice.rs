@@ -1,13 +1,13 @@
-//! Which orders get a card: what the hook calls for, what the client wants to see (CRD 2.2.1, dev-14), and, where it wants no more than
-//! so many, the most severe. Not here: what a card says ([`super::card`]).
+//! Selects the orders that get a card: those the hook calls for and the client wants to see (CRD 2.2.1, dev-14), and, if the client
+//! limits the number of cards, the most severe. Not here: what a card says ([`super::card`]).
 
 use std::cmp::Reverse;
 
 use super::card::Presentation;
-use super::hook::Hook;
+use crate::cds_hooks::Hook;
 use crate::policy::{Determination, Evaluation, OrderEvaluation, Policy};
 
-/// The orders that get a card, in their order.
+/// The orders that get a card, in request order.
 pub(super) fn chosen<'e, 'a, 'p>(
     evaluation: &'e Evaluation<'a>,
     presentation_of: &impl Fn(&OrderEvaluation<'a>) -> &'e Presentation<'p, 'a>,
@@ -24,7 +24,7 @@ where
     most_severe(shown, most)
 }
 
-/// While orders are being chosen, what is not documented yet is no news.
+/// While the user selects orders, missing documentation is not worth a card.
 fn is_told(hook: Hook, determination: Determination) -> bool {
     match hook {
         Hook::OrderSign | Hook::OrderDispatch | Hook::AppointmentBook => true,
@@ -36,7 +36,7 @@ fn is_told(hook: Hook, determination: Determination) -> bool {
     }
 }
 
-/// Of equally severe ones the first; what is left stays in its order.
+/// Among equally severe orders the first ones win; the result keeps the original order.
 fn most_severe<'e, 'a>(orders: Vec<&'e OrderEvaluation<'a>>, most: Option<usize>) -> Vec<&'e OrderEvaluation<'a>> {
     let mut ranked: Vec<_> = orders.into_iter().enumerate().collect();
     ranked.sort_by_key(|(_, order)| Reverse(order.determination));

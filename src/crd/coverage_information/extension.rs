@@ -1,5 +1,5 @@
-//! Coverage information as FHIR has it, in the form of CRD 2.2.1 or of 2.0.1.
-//! Not here: what is said ([`super::mapping`]), and how it comes into the order ([`super::existing`]).
+//! Writes coverage information as FHIR extensions, in the form of CRD 2.2.1 or 2.0.1.
+//! Not here: what is asserted ([`super::mapping`]), and how it gets into the order ([`super::existing`]).
 
 use chrono::NaiveDate;
 use serde::ser::{Serialize, SerializeMap, Serializer};
@@ -7,25 +7,25 @@ use serde_json::{Value, json};
 
 use super::super::card::CardCase;
 use super::super::crd_version::CrdVersion;
-use super::super::order_json::OrderJson;
 use super::super::policy_link::policy_link;
 use super::assertion::{CoverageAssertion, PlanContact};
 use super::billing_codes::billing_codes;
 use super::repetition::{AllowedPeriod, Authorization, Basis, CoverageReason, Repetition};
 use super::{line, mapping, version_2_0};
+use crate::cds_hooks::OrderJson;
 use crate::policy::{CardText, each_once};
 
-/// The extension's address, the same in every version.
+/// The extension's URL, the same in every version.
 pub const COVERAGE_INFORMATION: &str = "http://hl7.org/fhir/us/davinci-crd/StructureDefinition/ext-coverage-information";
 
-/// The guide's own codes; those of details have a second system since 2.2.
+/// The guide's own code systems; 2.2 has a second one for details.
 const CODES: &str = "http://hl7.org/fhir/us/davinci-crd/CodeSystem/temp";
 const DETAIL_CODES: &str = "http://terminology.hl7.org/CodeSystem/crd-coverage-detail";
 
-/// More links than this are no help.
+/// Maximum number of policy links; more would not help the reader.
 const MAX_LINKS: usize = 3;
 
-/// An extension with a value, or with parts.
+/// An extension with either a value or nested extensions.
 #[derive(Debug)]
 pub(super) struct Extension {
     url: &'static str,
@@ -34,7 +34,7 @@ pub(super) struct Extension {
 
 #[derive(Debug)]
 enum Content {
-    /// By the name of its member, such as `valueCode`.
+    /// The name of the value member, such as `valueCode`, and the value.
     Value(&'static str, Value),
     Parts(Vec<Extension>),
 }
@@ -42,7 +42,7 @@ enum Content {
 impl Serialize for Extension {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut members = serializer.serialize_map(Some(2))?;
-        // In alphabetical order, as everything else that is written.
+        // Members are in alphabetical order, as in all JSON this service writes.
         if let Content::Parts(parts) = &self.content {
             members.serialize_entry("extension", parts)?;
         }
@@ -54,7 +54,7 @@ impl Serialize for Extension {
     }
 }
 
-/// The extensions for one order and Coverage, one a repetition.
+/// The extensions for one order and Coverage, one per repetition.
 pub(super) fn extensions(case: &CardCase<'_, '_, '_>, assertion: &CoverageAssertion<'_>, order: &OrderJson<'_>) -> Vec<Extension> {
     let codes = billing_codes(case.policy, order);
     let adapted = |repetition| match assertion.version {
@@ -65,15 +65,15 @@ pub(super) fn extensions(case: &CardCase<'_, '_, '_>, assertion: &CoverageAssert
     mapping::repetitions(case, assertion).into_iter().map(adapted).map(written).collect()
 }
 
-/// One repetition with what it is written with.
+/// One repetition with the context needed to write it.
 struct ExtensionWriter<'w, 'p, 'e, 'a> {
     case: &'w CardCase<'p, 'e, 'a>,
     assertion: &'w CoverageAssertion<'w>,
     repetition: Repetition<'w>,
 }
 
-/// What the form is filled in for: it stays in the chart. `withpa` would be truer where a reviewer decides, but crd-ci-q4, as the guide
-/// writes it, never holds beside it.
+/// Purpose of the documentation: it stays in the chart. `withpa` would be more accurate if a reviewer decides, but invariant crd-ci-q4, as
+/// the guide writes it, never holds when `withpa` is present.
 const RETAINED: &str = "retain-doc";
 
 impl ExtensionWriter<'_, '_, '_, '_> {
@@ -104,7 +104,7 @@ impl ExtensionWriter<'_, '_, '_, '_> {
         .flatten()
     }
 
-    /// The reason; a client that reads no more than its code finds that once more by itself.
+    /// The reason, plus a separate `reasonCode` for clients that read only the code.
     fn reason(&self, reason: &CoverageReason) -> impl Iterator<Item = Extension> + use<> {
         let coding = reason.code.map(|code| json!({"system": CODES, "code": code.code(), "display": code.display()}));
         let concept = match &coding {
@@ -129,7 +129,7 @@ impl ExtensionWriter<'_, '_, '_, '_> {
         period.into_iter().chain(instructions).chain(links).collect()
     }
 
-    /// 2.0.1 has no category, and of these codes the first alone.
+    /// 2.0.1 has no category, and of these codes only the first.
     fn detail(&self, code: DetailCode, kind: &'static str, value: impl Into<Value>) -> Extension {
         let category = (!self.is_2_0()).then(|| part("category", "valueCode", code.category()));
         let systems: &[&str] = match (self.assertion.version, code) {
@@ -144,7 +144,7 @@ impl ExtensionWriter<'_, '_, '_, '_> {
         Extension { url: "detail", content: Content::Parts(category.into_iter().chain(parts).collect()) }
     }
 
-    /// One for each page the criteria that decided stand on.
+    /// One link per page that contains a deciding criterion.
     fn links(&self) -> Vec<String> {
         let (Some(url), Basis::Policy(criteria)) = (self.assertion.policy_url, &self.repetition.basis) else { return Vec::new() };
         let mut links = each_once(criteria.iter().map(|criterion| policy_link(url, Some(*criterion))));
@@ -155,7 +155,7 @@ impl ExtensionWriter<'_, '_, '_, '_> {
         links
     }
 
-    /// When it was said, how it is named, whom to ask, and until when it holds.
+    /// Date, id, contact and expiry of the assertion.
     fn about_the_assertion(&self) -> Vec<Extension> {
         let date = part("date", "valueDate", json!(self.today()));
         let mut parts = vec![date, part("coverage-assertion-id", "valueString", self.assertion.assertion_id)];
@@ -167,7 +167,7 @@ impl ExtensionWriter<'_, '_, '_, '_> {
         parts
     }
 
-    /// In 2.2 one contact with its ways to reach it; in 2.0.1 each way for itself, which leaves no place for a name.
+    /// 2.2 has one contact with several contact points. 2.0.1 has one contact point per entry and no place for a name.
     fn contact(&self, contact: &PlanContact) -> Vec<Extension> {
         let telecom = telecom(contact);
         if self.is_2_0() {
@@ -179,8 +179,8 @@ impl ExtensionWriter<'_, '_, '_, '_> {
         if members.is_empty() { Vec::new() } else { vec![part("contact", "valueContactDetail", members)] }
     }
 
-    /// The earlier of the Coverage's last day and the policy's next review, of those not past. What the plan knows of a
-    /// member is as old as the call; 2.0.1 has no such day.
+    /// The earlier of the Coverage's last day and the policy's next review, ignoring past dates. None if the basis is membership, which is
+    /// known only as of the call, and none in 2.0.1, which has no expiry date.
     fn expiry(&self) -> Option<NaiveDate> {
         if self.is_2_0() || self.repetition.basis == Basis::Membership {
             return None;
@@ -198,7 +198,7 @@ impl ExtensionWriter<'_, '_, '_, '_> {
     }
 }
 
-/// What a detail is.
+/// The kind of a detail.
 #[derive(Clone, Copy, Debug)]
 enum DetailCode {
     AllowedPeriod,

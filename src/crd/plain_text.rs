@@ -1,6 +1,6 @@
-//! Text from a chart, made safe to show: one line, no markup of HTML or Markdown that a client could act on.
+//! Makes text from a chart safe to display: one line, without HTML or Markdown markup that a client could interpret.
 
-/// A text in one line, without characters that open a tag, a link or a code span.
+/// The text on one line, without characters that open a tag, a link or a code span.
 pub(super) fn plain(text: &str) -> String {
     if is_plain(text) {
         return text.to_owned();
@@ -15,17 +15,17 @@ pub(super) fn plain(text: &str) -> String {
         letter => visible(letter),
     });
     let text: String = letters.collect();
-    // An address in a chart's text would be made a link by itself.
+    // Prevents clients from turning a URL in the text into a link.
     text.replace("://", ": //").replace("www.", "www .")
 }
 
-/// Whether nothing needs to be changed, as is usual.
+/// Whether the text can stay as it is, which is the usual case.
 fn is_plain(text: &str) -> bool {
     let is_harmless = |byte: u8| matches!(byte, b' '..=b'~') && !matches!(byte, b'<' | b'>' | b'[' | b']' | b'`' | b'|');
     text.bytes().all(is_harmless) && !text.contains("://") && !text.contains("www.")
 }
 
-/// A text in one line, without characters that move a terminal's cursor or reorder what stands around them.
+/// The text on one line, without characters that move a terminal's cursor or reorder the surrounding text.
 pub(crate) fn one_line(text: &str) -> String {
     text.chars().map(visible).collect()
 }
@@ -34,7 +34,7 @@ fn visible(letter: char) -> char {
     if letter.is_control() || is_invisible(letter) { ' ' } else { letter }
 }
 
-/// Marks that change how the letters around them run, or cannot be seen.
+/// Invisible characters, and those that change the text direction.
 fn is_invisible(letter: char) -> bool {
     matches!(letter, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }

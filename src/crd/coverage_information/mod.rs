@@ -1,12 +1,12 @@
-//! What the plan says of an order's coverage, put on the order itself: the coverage-information system action.
+//! The coverage-information system action: writes the plan's assertions about coverage onto the order itself.
 //! Da Vinci CRD 2.2.1, "Coverage Information Response Type" and the extension's page
-//! (<https://hl7.org/fhir/us/davinci-crd/STU2.2/StructureDefinition-ext-coverage-information.html>), and the same of 2.0.1.
+//! (<https://hl7.org/fhir/us/davinci-crd/STU2.2/StructureDefinition-ext-coverage-information.html>), and their counterparts in 2.0.1.
 //!
-//! In three steps: the determination becomes repetitions, which know no FHIR ([`mapping`], in the words of [`reasons`]; for
-//! 2.0.1 adapted by [`version_2_0`]); the repetitions become extensions ([`extension`]); these take the place of what the
-//! order bears for the same Coverage ([`existing`]). Nothing else of the order changes, and where nothing is new there is no action.
+//! Three steps: [`mapping`] turns the determination into repetitions, independent of FHIR ([`reasons`] supplies the wording and
+//! [`version_2_0`] adapts them to 2.0.1); [`extension`] turns them into FHIR extensions; [`existing`] replaces the order's extensions
+//! for the same Coverage. The rest of the order stays unchanged, and without new content there is no action.
 //!
-//! Not here: which Coverage it is, what the plan asks of prior authorization, and the naming of authorizations; all are given.
+//! Not here: choosing the Coverage, the plan's prior authorization rules, and issuing authorization numbers; the caller supplies them.
 
 mod assertion;
 mod billing_codes;
@@ -22,19 +22,19 @@ pub use billing_codes::is_billing_system;
 pub use extension::COVERAGE_INFORMATION;
 
 use super::card::{CardCase, is_named};
-use super::order_json::OrderJson;
 use super::plain_text::plain;
-use super::response::Action;
+use crate::cds_hooks::Action;
+use crate::cds_hooks::OrderJson;
 use crate::policy::{CardText, shortened};
 
-/// A text on an order is no longer than this.
+/// Maximum length of a text on an order.
 const TEXT_LIMIT: usize = 500;
 
-/// The order with its coverage information; `None` where that says nothing new, where the client named no Coverage or the order has no id, and
-/// where the order's JSON cannot be used.
+/// The order with its coverage information. `None` if there is no new content, the client named no Coverage, the order has no id, or the
+/// order's JSON cannot be used.
 #[must_use]
 pub fn coverage_information<'a>(case: &CardCase<'_, '_, 'a>, assertion: &CoverageAssertion<'_>) -> Option<Action<'a>> {
-    // What has no id cannot be updated.
+    // A resource without an id cannot be updated.
     if assertion.coverage.trim().is_empty() || !is_named(&case.order.order) {
         return None;
     }
@@ -45,7 +45,7 @@ pub fn coverage_information<'a>(case: &CardCase<'_, '_, 'a>, assertion: &Coverag
     Some(Action::Update { description, resource })
 }
 
-/// A text in one line, of bounded length.
+/// A text on one line, of limited length.
 fn line(text: &str) -> String {
     shortened(plain(text).trim(), TEXT_LIMIT)
 }

@@ -1,6 +1,6 @@
-//! What a clinician can do with one click: move, change or remove an order, order therapy, or take the documentation form along.
-//! Whatever is suggested stands in the card's text as well, and what the client cannot carry out stands there alone.
-//! Not here: the Task of the form ([`super::form_completion`]).
+//! The suggestions on a card: reschedule, change or remove an order, order therapy, or complete the documentation form.
+//! The card's text also names every suggestion; those that the client cannot carry out appear only there.
+//! Not here: the form's Task ([`super::form_completion`]).
 
 use chrono::{Duration, NaiveDate, SecondsFormat};
 use fhir_sdk::r4b::codes::{RequestIntent, RequestStatus};
@@ -14,35 +14,35 @@ use uuid::Uuid;
 use super::card::{CardCase, is_named};
 use super::dialect::{ActionDescription, DialectRules, SelectionRule, SuggestionKind, TherapyOrder};
 use super::form_completion;
-use super::hook::Hook;
-use super::order_json::OrderJson;
 use super::order_side::{on_side_alone, with_side};
 use super::plain_text::plain;
-use super::response::{Action, SelectionBehavior, Suggestion};
+use crate::cds_hooks::Hook;
+use crate::cds_hooks::OrderJson;
+use crate::cds_hooks::{Action, SelectionBehavior, Suggestion};
 use crate::policy::{CardText, CriterionId, Determination, DiagnosisSupport, NoteKind, Site, TherapyOrderText, shortened};
 
-/// The type of an order.
+/// Resource type of an order.
 const ORDER: &str = "ServiceRequest";
 
-/// A button's words.
+/// Maximum length of a button's text.
 const LABEL_LIMIT: usize = 100;
 
-/// The system of the keys of Epic's preference lists.
+/// Code system of the keys of Epic's preference lists.
 const PREFERENCE_LIST: &str = "urn:com.epic.cdshooks.action.code.system.preference-list-item";
 
-/// What can be done about an order.
+/// The possible actions on an order.
 #[derive(Default)]
 pub(super) struct Offer<'a> {
-    /// With one click, the most useful first.
+    /// Suggestions to accept with one click, the most useful first.
     pub suggestions: Vec<Suggestion<'a>>,
-    /// By hand, for the client does not carry it out.
+    /// Steps to do by hand, because the client does not carry them out.
     pub by_hand: Vec<String>,
-    /// How many suggestions change the order the card is about.
+    /// How many suggestions change the card's order.
     changes: usize,
 }
 
 impl<'a> Offer<'a> {
-    /// How many suggestions can be taken together; `None` without any.
+    /// How many suggestions can be accepted together; `None` if there are none.
     pub(super) fn behavior(&self, dialect: &DialectRules) -> Option<SelectionBehavior> {
         let behavior = match dialect.selection_behavior {
             SelectionRule::AsNeeded if self.changes > 1 => SelectionBehavior::AtMostOne,
@@ -64,19 +64,19 @@ impl<'a> Offer<'a> {
     }
 }
 
-/// A suggestion before the client's dialect has had its say.
+/// A suggestion before the client's dialect applies.
 struct SuggestionDraft<'a> {
     kind: SuggestionKind,
     label: String,
-    /// None where there is nothing the client could be told to do.
+    /// Empty if there is no action that the client could carry out.
     actions: Vec<Action<'a>>,
-    /// Whether it changes the order the card is about.
+    /// Whether it changes the card's order.
     changes_order: bool,
-    /// Whether it is one of two that exclude each other, so that neither may be offered without saying so.
+    /// Whether it is one of two mutually exclusive suggestions; offering either requires saying so.
     has_alternative: bool,
 }
 
-/// What can be done about an order.
+/// The possible actions on an order.
 pub(super) fn offer<'a>(case: &CardCase<'_, '_, 'a>, new_id: &mut impl FnMut() -> Uuid) -> Offer<'a> {
     let sides = [state_side(case, Site::Left), state_side(case, Site::Right), order_ready_side(case)];
     let others = [reschedule(case), complete_form(case), order_therapy(case), remove_second(case), remove(case), add_diagnosis(case)];
@@ -87,7 +87,7 @@ pub(super) fn offer<'a>(case: &CardCase<'_, '_, 'a>, new_id: &mut impl FnMut() -
     offer
 }
 
-/// No side, or two that contradict each other: the order with this side.
+/// The order states no side, or contradictory sides: set this side.
 fn state_side<'a>(case: &CardCase<'_, '_, 'a>, site: Site) -> Option<SuggestionDraft<'a>> {
     let text = match site {
         Site::Left => CardText::SuggestLeft,
@@ -105,7 +105,7 @@ fn state_side<'a>(case: &CardCase<'_, '_, 'a>, site: Site) -> Option<SuggestionD
     Some(SuggestionDraft { kind: SuggestionKind::UpdateOrder, label, actions, changes_order: true, has_alternative: true })
 }
 
-/// One joint of two can go ahead: the order for that joint alone.
+/// One joint of two is supported: restrict the order to it.
 fn order_ready_side<'a>(case: &CardCase<'_, '_, 'a>) -> Option<SuggestionDraft<'a>> {
     let site = case.words().site_ready_now().filter(|_| is_unsigned(case) && case.order.order.kind() == ORDER)?;
     let label = case.say(CardText::SuggestOneSide, &[&case.words().site(site)]);
@@ -115,7 +115,7 @@ fn order_ready_side<'a>(case: &CardCase<'_, '_, 'a>) -> Option<SuggestionDraft<'
     Some(SuggestionDraft { kind: SuggestionKind::UpdateOrder, label, actions, changes_order: true, has_alternative: false })
 }
 
-/// Not yet, but from a day on: the order moved to that day, or to today where that is over.
+/// Supported only from a date: move the order to that date, or to today if it has passed.
 fn reschedule<'a>(case: &CardCase<'_, '_, 'a>) -> Option<SuggestionDraft<'a>> {
     let date = case.order.earliest_date.filter(|_| is_unsigned(case))?.max(case.evaluation.as_of.date_naive());
     if case.order.supported_from.is_some_and(|(_, last)| last < date) {
@@ -127,8 +127,8 @@ fn reschedule<'a>(case: &CardCase<'_, '_, 'a>) -> Option<SuggestionDraft<'a>> {
     Some(SuggestionDraft { kind: SuggestionKind::UpdateOrder, label, actions, changes_order: true, has_alternative: false })
 }
 
-/// The order on a day. A period is moved at its beginning; a timing is the clinician's to change, so nothing is offered
-/// for one. FHIR allows one `occurrence[x]`, so no other is left.
+/// The order on a new day. A period keeps its form and gets a new start. There is no suggestion for a timing, which only the clinician
+/// should change. FHIR allows one `occurrence[x]`, so all others are removed.
 fn moved(order: OrderJson<'_>, date: NaiveDate) -> Option<OrderJson<'_>> {
     let day = date.to_string();
     if order.has("occurrenceTiming") {
@@ -142,7 +142,7 @@ fn moved(order: OrderJson<'_>, date: NaiveDate) -> Option<OrderJson<'_>> {
     order.without("occurrenceDateTime").without("_occurrenceDateTime").with("occurrencePeriod", &period)
 }
 
-/// A period from a day on; its end goes where it would lie before that.
+/// A period with a new start; its end is removed if it would come before the start.
 fn moved_period(period: &str, day: &str) -> Option<Box<RawValue>> {
     let raw: &RawValue = serde_json::from_str(period).ok()?;
     let period = OrderJson::read(raw)?.without("_start").with("start", &day)?;
@@ -152,7 +152,7 @@ fn moved_period(period: &str, day: &str) -> Option<Box<RawValue>> {
     to_raw_value(&period).ok()
 }
 
-/// Something is to be documented: the form for it as a task.
+/// Documentation is missing: complete the form as a Task.
 fn complete_form<'a>(case: &CardCase<'_, '_, 'a>) -> Option<SuggestionDraft<'a>> {
     let form = case.presentation.form.as_ref().filter(|_| form_completion::is_called_for(case))?;
     let label = case.say(CardText::SuggestForm, &[]);
@@ -163,7 +163,7 @@ fn complete_form<'a>(case: &CardCase<'_, '_, 'a>) -> Option<SuggestionDraft<'a>>
     Some(SuggestionDraft { kind: SuggestionKind::CreateTask, label, actions, changes_order: false, has_alternative: false })
 }
 
-/// Therapy is what is missing: an order for it.
+/// Therapy is missing: order it.
 fn order_therapy<'a>(case: &CardCase<'_, '_, 'a>) -> Option<SuggestionDraft<'a>> {
     let open = match case.order.determination {
         Determination::NotYet | Determination::NeedsDocumentation => true,
@@ -194,7 +194,7 @@ fn order_therapy<'a>(case: &CardCase<'_, '_, 'a>) -> Option<SuggestionDraft<'a>>
     })
 }
 
-/// The code that therapy is ordered by, with its system; none where the site's own is needed and not known.
+/// System and code for ordering therapy; `None` if the site's own code is required but unknown.
 fn therapy_code<'c>(case: &CardCase<'c, '_, '_>, text: &'c TherapyOrderText) -> Option<(&'c str, &'c str)> {
     match case.presentation.dialect.therapy_order {
         TherapyOrder::PolicyCode => Some((&text.system, &text.code)),
@@ -202,7 +202,7 @@ fn therapy_code<'c>(case: &CardCase<'c, '_, '_>, text: &'c TherapyOrderText) -> 
     }
 }
 
-/// A draft order for therapy, from today on.
+/// A draft order for therapy, starting today.
 fn therapy(case: &CardCase<'_, '_, '_>) -> Option<Value> {
     let text = &case.policy.wording.therapy_order;
     let today = case.evaluation.as_of.date_naive();
@@ -228,7 +228,7 @@ fn therapy(case: &CardCase<'_, '_, '_>) -> Option<Value> {
     fhir_json::to_json(&order.build().ok()?.into())
 }
 
-/// Who asks for therapy: who was about to sign, else who ordered the injection.
+/// The requester of the therapy: the signing user, else the requester of the injection.
 fn requester(case: &CardCase<'_, '_, '_>) -> Option<String> {
     #[derive(Deserialize)]
     struct Requester {
@@ -242,12 +242,12 @@ fn requester(case: &CardCase<'_, '_, '_>) -> Option<String> {
     Some(user.to_owned()).filter(|user| may_order(user)).or_else(orders)
 }
 
-/// Patients and their relatives book appointments; they order nothing.
+/// Patients and their relatives can book appointments but cannot order.
 fn may_order(user: &str) -> bool {
     !user.is_empty() && !["Patient/", "RelatedPerson/"].iter().any(|kind| user.contains(kind))
 }
 
-/// Whether the order can still be changed: it is neither signed already, nor an appointment.
+/// Whether the order can still be changed: it is neither signed nor an appointment.
 fn is_unsigned(case: &CardCase<'_, '_, '_>) -> bool {
     match case.presentation.hook {
         Hook::OrderSign | Hook::OrderSelect => true,
@@ -255,7 +255,7 @@ fn is_unsigned(case: &CardCase<'_, '_, '_>) -> bool {
     }
 }
 
-/// Two procedures in one visit: the other one removed.
+/// Two procedures in one visit: remove the other one.
 fn remove_second<'a>(case: &CardCase<'_, '_, 'a>) -> Option<SuggestionDraft<'a>> {
     let second = case.order.second_procedure.as_ref().filter(|_| case.order.determination == Determination::NotYet && is_unsigned(case))?;
     let order = Some(&second.order).filter(|order| second.is_ours_to_remove && is_named(&order.reference))?;
@@ -264,7 +264,7 @@ fn remove_second<'a>(case: &CardCase<'_, '_, 'a>) -> Option<SuggestionDraft<'a>>
     Some(SuggestionDraft { kind: SuggestionKind::DeleteOrder, label, actions, changes_order: false, has_alternative: false })
 }
 
-/// Not supported: the order removed.
+/// Not supported: remove the order.
 fn remove<'a>(case: &CardCase<'_, '_, 'a>) -> Option<SuggestionDraft<'a>> {
     (case.order.determination == Determination::NotSupported && is_named(&case.order.order) && is_unsigned(case)).then(|| {
         let label = case.say(CardText::SuggestRemove, &[]);
@@ -273,7 +273,7 @@ fn remove<'a>(case: &CardCase<'_, '_, 'a>) -> Option<SuggestionDraft<'a>> {
     })
 }
 
-/// A listed diagnosis the order does not name: named.
+/// The order lacks a listed diagnosis that is on the problem list: add it.
 fn add_diagnosis<'a>(case: &CardCase<'_, '_, 'a>) -> Option<SuggestionDraft<'a>> {
     let useful = case.order.diagnosis == DiagnosisSupport::OnProblemList && case.order.determination != Determination::NotSupported;
     let condition = case.order.supporting_condition.as_ref().filter(|condition| useful && is_named(&condition.reference))?;

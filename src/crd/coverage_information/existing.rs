@@ -1,24 +1,24 @@
-//! What an order bears already: whether new coverage information says anything else (CRD 2.2.1, resp-35), and its place in
-//! the order, all else of which stays as the client wrote it (resp-37).
+//! Compares new coverage information with what the order already has (CRD 2.2.1, resp-35), and puts it into the order, leaving
+//! everything else as the client wrote it (resp-37).
 
 use std::borrow::Cow;
 
 use serde_json::Value;
 use serde_json::value::{RawValue, to_raw_value, to_value};
 
-use super::super::order_json::OrderJson;
 use super::extension::{COVERAGE_INFORMATION, Extension};
+use crate::cds_hooks::OrderJson;
 
-/// What differs in each assertion though it says the same; and the Coverage, which is compared by type and id.
+/// Parts excluded from the comparison: they differ in every assertion. The Coverage is compared by type and id instead.
 const PASSING: [&str; 3] = ["coverage", "date", "coverage-assertion-id"];
 
-/// The order with these extensions in the place of those for the same Coverage, or behind all others. `None` if they say
-/// nothing new, or the order's extensions are no list.
+/// Replaces the order's extensions for the same Coverage with the new ones, or appends them. `None` if the content is unchanged, or if the
+/// order's `extension` is not a list.
 pub(super) fn put_on<'a>(order: OrderJson<'a>, coverage: &str, new: &[Extension]) -> Option<OrderJson<'a>> {
     let present = order.elements("extension")?;
     let ours: Vec<Option<Value>> = present.iter().map(|element| of_coverage(element, coverage)).collect();
     let says_nothing_new = match ours.iter().flatten().count() {
-        // As is usual.
+        // The usual case: the order has none for this Coverage.
         0 => new.is_empty(),
         _ => essences(ours.iter().flatten()) == essences(&new.iter().map(to_value).collect::<Result<Vec<_>, _>>().ok()?),
     };
@@ -46,7 +46,7 @@ fn of_coverage(element: &RawValue, coverage: &str) -> Option<Value> {
     is_for_it.then_some(extension)
 }
 
-/// The Coverage an extension names.
+/// The Coverage references in an extension.
 fn references(extension: &Value) -> impl Iterator<Item = &str> {
     let named = parts(extension).filter(|part| text(part, "url") == Some("coverage"));
     named.filter_map(|part| text(part.get("valueReference")?, "reference"))
@@ -60,7 +60,7 @@ fn parts(extension: &Value) -> impl Iterator<Item = &Value> {
     extension.get("extension").and_then(Value::as_array).into_iter().flatten()
 }
 
-/// Type and id of a reference, whatever its base and version; one of another form whole.
+/// Type and id of a reference, without base URL and version; any other form is returned unchanged.
 fn resource(reference: &str) -> Cow<'_, str> {
     let reference = reference.trim();
     let unversioned = reference.split_once("/_history/").map_or(reference, |(before, _)| before);
@@ -71,19 +71,19 @@ fn resource(reference: &str) -> Cow<'_, str> {
     }
 }
 
-/// What extensions say, in an order of its own.
+/// The content of the extensions, sorted for comparison.
 fn essences<'v>(extensions: impl IntoIterator<Item = &'v Value>) -> Vec<String> {
     sorted(extensions.into_iter().map(essence))
 }
 
-/// What an extension says, without what is passing.
+/// The content of one extension, without the parts that always differ.
 fn essence(extension: &Value) -> String {
     let lasting = parts(extension).filter(|part| text(part, "url").is_none_or(|url| !PASSING.contains(&url)));
     sorted(lasting.map(|part| number_for_the_same(part).unwrap_or_else(|| settled(part).to_string()))).join(",")
 }
 
-/// An authorization's number without the record it leads to: what stands before that and behind it says whose number it is, and for what.
-/// So a new number for the same is nothing new, and a number copied from another order is not confirmed by silence.
+/// An authorization number without its record id. The text around the id says whose number it is and for what. A new number for
+/// the same service is not a change, but a number copied from another order is, and gets replaced.
 fn number_for_the_same(part: &Value) -> Option<String> {
     let number = text(part, "valueString").filter(|_| text(part, "url") == Some("satisfied-pa-id"))?;
     let (rest, mark) = number.rsplit_once('-')?;
@@ -91,7 +91,7 @@ fn number_for_the_same(part: &Value) -> Option<String> {
     Some(format!("{prefix}-{mark}"))
 }
 
-/// An extension with the parts of it in an order of their own, and without the ids a client gave them.
+/// An extension with its parts sorted, and without element ids from the client.
 fn settled(value: &Value) -> Value {
     let Value::Object(members) = value else { return value.clone() };
     let lasting = members.iter().filter(|(name, _)| *name != "id");

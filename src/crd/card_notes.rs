@@ -1,23 +1,23 @@
-//! What a card says beside the criteria: what could change the decision or has to be known.
-//! Not here: how much of it there is room for ([`super::detail`]).
+//! The notes on a card beyond the criteria: what could change the decision, and what the clinician must know.
+//! Not here: how many notes fit ([`super::detail`]).
 
 use serde_json::Value;
 
 use super::card::CardCase;
-use super::order_json::OrderJson;
 use super::plain_text::plain;
+use crate::cds_hooks::OrderJson;
 use crate::policy::{CardText, Determination, DiagnosisSupport, NoteKind};
 
-/// The system of the diagnoses a policy lists.
+/// Code system of the diagnoses that a policy lists.
 const ICD_10_CM: &str = "http://hl7.org/fhir/sid/icd-10-cm";
 
-/// Codes of an order that a note names.
+/// Maximum number of the order's codes in a note.
 const MAX_CODES: usize = 4;
 
-/// What could change it or has to be known, the most urgent first.
+/// The notes, the most urgent first.
 pub(super) fn notes(case: &CardCase<'_, '_, '_>) -> Vec<String> {
     let order = case.order;
-    // While orders are being chosen nothing is said of documentation; what is wrong with the order is said as what to do next.
+    // While the user selects orders, notes do not mention documentation. The next step already covers problems with the order.
     let is_shown = |kind: NoteKind| kind != NoteKind::OrderUnreadable && !(case.is_choosing() && kind == NoteKind::FormNotCounted);
     let of_order = order.notes.iter().filter(|note| is_shown(note.kind)).map(|note| plain(&note.text));
     let is_contradictory = order.notes.iter().any(|note| note.kind == NoteKind::ContradictorySide);
@@ -33,7 +33,7 @@ pub(super) fn notes(case: &CardCase<'_, '_, '_>) -> Vec<String> {
     side.into_iter().chain(of_order).chain(sources).chain(diagnosis(case)).chain(coverage).chain(entries).chain(coding).collect()
 }
 
-/// Whether the diagnosis is listed. It changes no determination, so it is nothing to say where the policy does not cover.
+/// Whether the diagnosis is listed. It does not change the determination, so the note is omitted if the order is not supported.
 fn diagnosis(case: &CardCase<'_, '_, '_>) -> Option<String> {
     if case.order.determination == Determination::NotSupported || case.order.sites.is_empty() {
         return None;
@@ -46,7 +46,7 @@ fn diagnosis(case: &CardCase<'_, '_, '_>) -> Option<String> {
     }
 }
 
-/// The codes the order has and those the policy lists.
+/// The diagnosis codes on the order and those the policy lists.
 fn diagnosis_not_found(case: &CardCase<'_, '_, '_>) -> String {
     let listed = case.say(CardText::ListedDiagnoses, &[]);
     let reasons = reason_codes(case);
@@ -59,7 +59,7 @@ fn diagnosis_not_found(case: &CardCase<'_, '_, '_>) -> String {
     }
 }
 
-/// System and code of each reason that the order itself gives.
+/// System and code of each reason on the order itself.
 fn reason_codes(case: &CardCase<'_, '_, '_>) -> Vec<(String, String)> {
     let order = case.presentation.order(case.order.position).and_then(OrderJson::read);
     let reasons = order.and_then(|order| serde_json::from_str::<Value>(order.get("reasonCode")?).ok());

@@ -1,26 +1,26 @@
-//! What coverage information is made from, beside the evaluation: all that the plan and the call decide.
-//! Not here: where it comes from ([`crate::app`]).
+//! The input to coverage information besides the evaluation: everything that depends on the plan and the call.
+//! Not here: where the input comes from ([`crate::app`]).
 
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
 use super::super::crd_version::CrdVersion;
 
-/// What the plan asks of prior authorization for an order's codes.
+/// The plan's prior authorization rule for an order's codes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum PriorAuthorization {
-    /// None.
+    /// No prior authorization is needed.
     NoAuth,
-    /// The one who orders asks for it.
+    /// The ordering clinician requests it.
     AuthNeeded,
-    /// What the policy supports counts as authorized.
+    /// An order that the policy supports counts as authorized.
     Satisfied,
-    /// The one who performs asks for it.
+    /// The performing clinician requests it.
     Performpa,
 }
 
-/// Whom to ask about an assertion.
+/// Contact for questions about an assertion.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct PlanContact {
@@ -33,47 +33,47 @@ pub struct PlanContact {
     /// An e-mail address.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub email: Option<String>,
-    /// A page.
+    /// A web page.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub url: Option<String>,
 }
 
-/// What the plan knows of the Coverage the client named.
+/// What the plan knows about the Coverage in the client's request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CoverageState {
-    /// It is a member's, and in force.
+    /// It belongs to a member and is in force.
     Active,
-    /// It is a member's, and not in force for the service.
+    /// It belongs to a member but is not in force on the day of service.
     Inactive,
-    /// It is no member's, or not one alone.
+    /// It matches no member, or more than one.
     NotFound,
 }
 
 /// One assertion about one Coverage.
 #[derive(Clone, Copy, Debug)]
 pub struct CoverageAssertion<'p> {
-    /// The client's version of CRD.
+    /// The client's CRD version.
     pub version: CrdVersion,
-    /// The reference to the Coverage, as the client writes it.
+    /// The reference to the Coverage, as written by the client.
     pub coverage: &'p str,
-    /// What the plan knows of it.
+    /// What the plan knows about the Coverage.
     pub state: CoverageState,
-    /// The day of service it was judged for, where the order does not say that day itself.
+    /// The assumed day of service, if the order itself does not state one.
     pub judged_for: Option<NaiveDate>,
-    /// The last day of the Coverage, where it tells.
+    /// The last day of the Coverage, if known.
     pub period_end: Option<NaiveDate>,
-    /// The plan's stance for the order's codes; none where it has not published one.
+    /// The plan's rule for the order's codes; `None` if the plan has not published one.
     pub prior_authorization: Option<PriorAuthorization>,
-    /// The authorization's number, where one is issued; used for what the policy supports alone.
+    /// The authorization number, if one is issued; used only if the policy supports the order.
     pub authorization_number: Option<&'p str>,
-    /// Whom to ask.
+    /// Contact for questions.
     pub contact: Option<&'p PlanContact>,
-    /// The published policy; `{section}` stands for a criterion's section.
+    /// URL of the published policy; `{section}` is replaced by the criterion's section.
     pub policy_url: Option<&'p str>,
     /// The documentation form, `url|version`.
     pub questionnaire: &'p str,
-    /// Names the assertion in our own records.
+    /// Identifies the assertion in our own records.
     pub assertion_id: &'p str,
-    /// Whether a reason's code is said once more as `reasonCode`, for clients that read only that.
+    /// Whether to repeat a reason's code as `reasonCode`, for clients that read only that.
     pub with_reason_code: bool,
 }

@@ -1,54 +1,54 @@
-//! How a client in the field wants a decision said, as rules read from `cds-hooks/dialects/*.toml`. The decision is the same in each.
-//! Not here: which client has which dialect, and where the files lie ([`crate::app`]).
+//! Rules for how a particular client wants decisions presented, read from `cds-hooks/dialects/*.toml`. They do not change the decision.
+//! Not here: which client uses which dialect, and the location of the files ([`crate::app`]).
 
 use serde::Deserialize;
 
-/// CDS Hooks sets no limit; Epic does.
+/// Epic's limit; CDS Hooks sets none.
 const MAX_TOPIC_CODE_CHARS: usize = 100;
 
 /// The rules of one dialect.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DialectRules {
-    /// How the detail is laid out.
+    /// The layout of the detail.
     pub detail: DetailFormat,
-    /// What the client is told to read the detail as, by Epic's extension.
+    /// The content type of the detail, sent in Epic's extension.
     pub detail_content_type: Option<String>,
-    /// How it is said which suggestions go together.
+    /// How the response states which suggestions can be combined.
     pub selection_behavior: SelectionRule,
-    /// Whether a suggestion holds one action at most.
+    /// Whether a suggestion has at most one action.
     pub one_action_a_suggestion: bool,
-    /// What the client carries out when a suggestion is taken; anything else is said to be done by hand.
+    /// The suggestions that the client carries out; the card describes all others as steps to do by hand.
     pub carries_out: Vec<SuggestionKind>,
-    /// How a topic's code is written.
+    /// The format of a topic's code.
     pub topic_code: TopicCode,
-    /// What an action's description says.
+    /// The content of an action's description.
     pub action_description: ActionDescription,
-    /// By which code therapy is ordered.
+    /// The code used to order therapy.
     pub therapy_order: TherapyOrder,
-    /// Whether `reasonCode` goes beside `reason` in coverage information.
+    /// Whether coverage information has `reasonCode` in addition to `reason`.
     pub reason_code_beside_reason: bool,
-    /// Whether system actions are carried out.
+    /// Whether the client carries out system actions.
     pub reads_system_actions: bool,
 }
 
-/// How a detail is laid out.
+/// The layout of a detail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum DetailFormat {
     /// GitHub Markdown.
     Markdown,
-    /// Plain text; it can be read even where its line breaks are lost.
+    /// Plain text, readable even if line breaks are lost.
     Plain,
 }
 
-/// How it is said which suggestions go together.
+/// How the response states which suggestions can be combined.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum SelectionRule {
-    /// `at-most-one` where two would overwrite each other, else `any`.
+    /// `at-most-one` if two suggestions would overwrite each other, else `any`.
     AsNeeded,
-    /// `any`; of two that would overwrite each other the first alone is offered.
+    /// Always `any`; suggestions that would overwrite another one are described in the text instead.
     Any,
 }
 
@@ -56,43 +56,43 @@ pub enum SelectionRule {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum SuggestionKind {
-    /// Makes an order.
+    /// Creates an order.
     CreateOrder,
     /// Changes an order.
     UpdateOrder,
     /// Removes an order.
     DeleteOrder,
-    /// Makes a Task.
+    /// Creates a Task.
     CreateTask,
 }
 
-/// How a topic's code is written.
+/// The format of a topic's code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum TopicCode {
-    /// As the code system has it.
+    /// As in the code system.
     AsIs,
-    /// Its letters and digits.
+    /// Only its letters and digits.
     LettersAndDigits,
 }
 
-/// What an action's description says.
+/// The content of an action's description.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ActionDescription {
     /// What the action does.
     Action,
-    /// All there is to say of the suggestion, for its label is not shown.
+    /// Everything about the suggestion, because the client does not show its label.
     WholeSuggestion,
 }
 
-/// By which code therapy is ordered.
+/// The code used to order therapy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum TherapyOrder {
-    /// The policy's own.
+    /// The policy's own code.
     PolicyCode,
-    /// The key of an item on the site's preference list; without one, therapy is ordered by hand.
+    /// The key of an item on the site's preference list; without a key, therapy is ordered by hand.
     PreferenceList,
 }
 
@@ -100,18 +100,18 @@ impl DialectRules {
     /// Reads the rules.
     ///
     /// # Errors
-    /// The first member that is missing, unknown or of another kind, with its line.
+    /// If a member is missing, unknown or of the wrong type; the error has its line.
     pub fn read(text: &str) -> Result<Self, toml::de::Error> {
         toml::from_str(text)
     }
 
-    /// Whether a suggestion of this kind does something.
+    /// Whether the client carries out suggestions of this kind.
     #[must_use]
     pub fn carries_out(&self, kind: SuggestionKind) -> bool {
         self.carries_out.contains(&kind)
     }
 
-    /// A topic's code. The same code always gives the same, for a client may remember an override by it.
+    /// A topic's code. It is stable, because a client may store an override by it.
     pub(super) fn topic_code(&self, code: &str) -> String {
         match self.topic_code {
             TopicCode::AsIs => code.to_owned(),

@@ -1,6 +1,6 @@
-//! The documentation form as a task of its own, for clients without DTR: CRD 2.2.1, "Request Form Completion Response Type", and its
-//! profile CRD Questionnaire Task over that of SDC (<https://hl7.org/fhir/us/davinci-crd/cards.html>).
-//! Not here: whether a client has DTR, and whether it has the form already; the caller asks (dev-20).
+//! Offers the documentation form as a Task, for clients without DTR: CRD 2.2.1, "Request Form Completion Response Type", and its
+//! profile CRD Questionnaire Task, based on SDC's (<https://hl7.org/fhir/us/davinci-crd/cards.html>).
+//! Not here: whether a client has DTR, and whether it already has the form; the caller checks both (dev-20).
 
 use chrono::SecondsFormat;
 use fhir_sdk::r4b::codes::TaskStatus;
@@ -12,34 +12,34 @@ use url::form_urlencoded::Serializer;
 
 use super::card::{CardCase, is_named};
 use super::plain_text::plain;
-use super::response::{Action, ActionExtension};
+use crate::cds_hooks::{Action, ActionExtension};
 use crate::policy::{CardText, Determination, OutcomeKind};
 
-/// SDC's temporary codes, which the profiles of Task ask for.
+/// SDC's temporary codes, which the Task profiles require.
 const SDC_SYSTEM: &str = "http://hl7.org/fhir/uv/sdc/CodeSystem/temp";
 const COMPLETE_QUESTIONNAIRE: &str = "complete-questionnaire";
 const QUESTIONNAIRE: &str = "questionnaire";
 
-/// CRD's own.
+/// CRD's own temporary codes.
 const CRD_SYSTEM: &str = "http://hl7.org/fhir/us/davinci-crd/CodeSystem/temp";
 const AFTER_COMPLETION: &str = "after-completion-action";
 
-/// The documentation form as it is offered.
+/// The documentation form to offer.
 #[derive(Clone, Copy, Debug)]
 pub struct FormOffer<'p> {
-    /// Its canonical URL, with its version after a `|`.
+    /// Its canonical URL, followed by `|` and its version.
     pub questionnaire: &'p str,
-    /// The Questionnaire itself, for a client whose FHIR server was asked and has it not.
+    /// The Questionnaire itself, if the client's FHIR server was queried and does not have it.
     pub resource: Option<&'p RawValue>,
-    /// The payer's Organization among the client's resources.
+    /// Reference to the payer's Organization in the client's data.
     pub requester: Option<&'p str>,
     /// The payer's name.
     pub requester_name: &'p str,
-    /// `Encounter/e1`, of the call.
+    /// `Encounter/e1`, from the call.
     pub encounter: Option<&'p str>,
 }
 
-/// Whether something is left to document, which a form can hold: also what could make an exception, and earlier injections that could
+/// Whether documentation is missing that the form can capture. That includes grounds for an exception, and earlier injections that could
 /// not be read.
 pub(super) fn is_called_for(case: &CardCase<'_, '_, '_>) -> bool {
     let is_open = match case.order.determination {
@@ -52,7 +52,7 @@ pub(super) fn is_called_for(case: &CardCase<'_, '_, '_>) -> bool {
     is_open && !case.is_choosing() && is_named(&case.order.order)
 }
 
-/// The Questionnaire made, unless the client has it; `None` if it need not be, or cannot be read.
+/// Creates the Questionnaire unless the client has it; `None` if that is unnecessary or the form cannot be parsed.
 pub(super) fn create_questionnaire<'a>(case: &CardCase<'_, '_, 'a>, form: &FormOffer<'_>) -> Option<Action<'a>> {
     let resource = serde_json::from_str(form.resource?.get()).ok()?;
     let (url, version) = form.questionnaire.split_once('|').map_or((form.questionnaire, None), |(url, version)| (url, Some(version)));
@@ -65,7 +65,7 @@ pub(super) fn create_questionnaire<'a>(case: &CardCase<'_, '_, 'a>, form: &FormO
     Some(Action::Create { description, resource, extension: Some(ActionExtension { if_none_exist: query.finish() }) })
 }
 
-/// The task of completing it made, unless the patient has it for this order.
+/// Creates the Task to complete the form, unless the patient already has one for this order.
 pub(super) fn create_task<'a>(case: &CardCase<'_, '_, 'a>, form: &FormOffer<'_>, description: String) -> Option<Action<'a>> {
     let query = Serializer::new(String::new())
         .append_pair("patient", &case.evaluation.patient.to_string())
@@ -99,7 +99,7 @@ fn task(case: &CardCase<'_, '_, '_>, form: &FormOffer<'_>) -> Option<Value> {
     fhir_json::to_json(&task.build().ok()?.into())
 }
 
-/// What is done with the form once it is completed, which CRD 2.0.1 asks to be said. Its codes are for forms that go to the payer.
+/// What happens to the completed form, which CRD 2.0.1 requires. Its codes cover only forms that go to the payer.
 fn after_completion(case: &CardCase<'_, '_, '_>) -> Option<TaskInput> {
     let keep = CodeableConcept::builder().text(case.say(CardText::FormKept, &[])).build().ok()?;
     TaskInput::builder()
@@ -109,7 +109,7 @@ fn after_completion(case: &CardCase<'_, '_, '_>) -> Option<TaskInput> {
         .ok()
 }
 
-/// The payer; by its name alone where the client has no Organization of it.
+/// The payer; by name only if the client has no Organization for it.
 fn requester(organization: Option<&str>, name: String) -> Option<FhirReference> {
     let mut payer = FhirReference::builder().r#type("Organization".to_owned()).display(name);
     if let Some(organization) = organization {
@@ -118,7 +118,7 @@ fn requester(organization: Option<&str>, name: String) -> Option<FhirReference> 
     payer.build().ok()
 }
 
-/// Which form it is. CRD 2.0.1 knows it by the type's text, SDC by its code.
+/// The form to complete. CRD 2.0.1 recognizes this input by the text of its type, SDC by the code.
 fn input(questionnaire: TaskInputValue) -> Option<TaskInput> {
     let kind = CodeableConcept::builder().coding(vec![Some(sdc(QUESTIONNAIRE)?)]).text(QUESTIONNAIRE.to_owned()).build().ok()?;
     TaskInput::builder().r#type(kind).value(questionnaire).build().ok()

@@ -1,6 +1,6 @@
-//! From an order's determination to what is asserted of its coverage. Covered is said only where every criterion is met, or
-//! will be on a day that is named.
-//! Not here: the words ([`super::reasons`]), what 2.0.1 cannot say ([`super::version_2_0`]), and FHIR ([`super::extension`]).
+//! Maps an order's determination to assertions about coverage. It asserts `covered` only if every criterion is met, or will be
+//! met on a stated date.
+//! Not here: wording ([`super::reasons`]), the limits of 2.0.1 ([`super::version_2_0`]), and FHIR ([`super::extension`]).
 
 use chrono::NaiveDate;
 
@@ -10,7 +10,7 @@ use super::reasons::{lead, of_authorization, of_coverage, of_undocumented, of_un
 use super::repetition::{AllowedPeriod, Authorization, Basis, CoverageReason, Covered, ReasonCode, Repetition};
 use crate::policy::{CardText, Determination, OutcomeKind, Verdict};
 
-/// The repetitions for one order and Coverage, disjoint in what they are about (CRD 2.2.1, covinfo-1).
+/// The repetitions for one order and Coverage; their scopes are disjoint (CRD 2.2.1, covinfo-1).
 pub(super) fn repetitions<'p>(case: &CardCase<'_, '_, '_>, assertion: &CoverageAssertion<'p>) -> Vec<Repetition<'p>> {
     match assertion.state {
         CoverageState::Inactive => vec![without_member(case, ReasonCode::NoActiveCoverage, CardText::CoverageInactive)],
@@ -25,13 +25,13 @@ fn of_determination<'p>(case: &CardCase<'_, '_, '_>, assertion: &CoverageAsserti
         repetitions = repetitions.into_iter().map(|repetition| subordinate(case, repetition)).collect();
     }
     if let (Some(day), [only]) = (assertion.judged_for, repetitions.as_mut_slice()) {
-        // The order itself does not say so (CRD 2.2.1, resp-30).
+        // The order itself does not state the day (CRD 2.2.1, resp-30).
         only.period = Some(AllowedPeriod::Within(day, day));
     }
     repetitions
 }
 
-/// Other rules take precedence over the policy, so nothing is covered, and no authorization given, by the policy alone.
+/// Other rules take precedence, so the policy alone can neither assert coverage nor grant an authorization.
 fn subordinate<'p>(case: &CardCase<'_, '_, '_>, mut repetition: Repetition<'p>) -> Repetition<'p> {
     if repetition.covered == Covered::Yes {
         repetition.covered = Covered::Conditional;
@@ -62,19 +62,19 @@ fn repetition<'p>(case: &CardCase<'_, '_, '_>, covered: Covered, authorization: 
     Repetition { covered, authorization, is_to_be_documented: false, reasons: Vec::new(), instructions: Vec::new(), period: None, basis }
 }
 
-/// The criteria in the way; where none is not met, those not known.
+/// The criteria that are not met; if there are none, those that are unknown.
 fn deciding(case: &CardCase<'_, '_, '_>) -> Vec<crate::policy::CriterionId> {
     let unmet = case.words().criteria(Verdict::NotMet);
     if unmet.is_empty() { case.words().criteria(Verdict::Unknown) } else { unmet }
 }
 
-/// The plan's stance, where every criterion is met: satisfied needs the number of an authorization.
+/// The plan's rule if every criterion is met; `satisfied` requires an authorization number.
 fn when_proved<'p>(assertion: &CoverageAssertion<'p>) -> Option<Authorization<'p>> {
     let number = assertion.authorization_number.filter(|number| !number.trim().is_empty());
     stance(assertion, number.map_or(Authorization::Needed, Authorization::Satisfied))
 }
 
-/// The plan's stance, where it is still open whether the criteria are met.
+/// The plan's rule while it is open whether the criteria are met.
 fn while_open<'p>(assertion: &CoverageAssertion<'p>) -> Option<Authorization<'p>> {
     stance(assertion, Authorization::Conditional)
 }
@@ -88,7 +88,7 @@ fn stance<'p>(assertion: &CoverageAssertion<'p>, satisfied: Authorization<'p>) -
     })
 }
 
-/// Conditional on what the form asks for; `reasons` say what that is.
+/// Conditional on the answers to the form; `reasons` say which.
 fn conditional<'p>(
     case: &CardCase<'_, '_, '_>,
     assertion: &CoverageAssertion<'p>,
@@ -120,11 +120,11 @@ fn to_be_settled<'p>(case: &CardCase<'_, '_, '_>, assertion: &CoverageAssertion<
     conditional(case, assertion, reasons, CardText::InstructSettle)
 }
 
-/// Covered, or open, from a day on; not covered before it.
+/// Covered, or open, from a date on; not covered before it.
 fn from_a_day_on<'p>(case: &CardCase<'_, '_, '_>, assertion: &CoverageAssertion<'p>, date: NaiveDate) -> Vec<Repetition<'p>> {
     let ends = assertion.period_end.unwrap_or(NaiveDate::MAX);
     let covered = case.order.supported_from.map(|(first, last)| (first, last.min(ends))).filter(|(first, last)| first <= last);
-    // A day that is past is not proposed.
+    // Do not propose a date in the past.
     let proposed = date.max(case.evaluation.as_of.date_naive());
     let covered = covered.map(|(first, last)| (first.max(proposed), last)).filter(|(first, last)| first <= last);
     let mut later = if covered.is_some() { covered_later(case, assertion, proposed) } else { to_be_documented(case, assertion) };
@@ -134,7 +134,7 @@ fn from_a_day_on<'p>(case: &CardCase<'_, '_, '_>, assertion: &CoverageAssertion<
     [later].into_iter().chain(before).collect()
 }
 
-/// Time alone is in the way. No authorization is issued ahead of its day.
+/// Only time is missing. No authorization is issued before its date.
 fn covered_later<'p>(case: &CardCase<'_, '_, '_>, assertion: &CoverageAssertion<'p>, date: NaiveDate) -> Repetition<'p> {
     let mut repetition = repetition(case, Covered::Yes, while_open(assertion));
     repetition.reasons.extend(open_authorization(case, repetition.authorization));
@@ -144,7 +144,7 @@ fn covered_later<'p>(case: &CardCase<'_, '_, '_>, assertion: &CoverageAssertion<
     repetition
 }
 
-/// A reviewer decides, so prior authorization is needed whatever the plan's stance.
+/// A reviewer decides, so prior authorization is needed whatever the plan's rule.
 fn case_by_case<'p>(case: &CardCase<'_, '_, '_>) -> Repetition<'p> {
     let mut repetition = repetition(case, Covered::Conditional, Some(Authorization::Needed));
     repetition.is_to_be_documented = true;
@@ -164,7 +164,7 @@ fn not_covered<'p>(case: &CardCase<'_, '_, '_>) -> Repetition<'p> {
     repetition
 }
 
-/// What decides could not be read (CRD 2.2.1, resp-43).
+/// Data needed for the decision could not be read (CRD 2.2.1, resp-43).
 fn not_told<'p>(case: &CardCase<'_, '_, '_>, assertion: &CoverageAssertion<'p>) -> Repetition<'p> {
     let mut repetition = repetition(case, Covered::Indeterminate, stance(assertion, Authorization::Indeterminate));
     repetition.reasons.push(technical(case));
@@ -173,7 +173,7 @@ fn not_told<'p>(case: &CardCase<'_, '_, '_>, assertion: &CoverageAssertion<'p>) 
     repetition
 }
 
-/// The Coverage decides, whatever the policy says (CRD 2.2.1, resp-45).
+/// The Coverage is decisive, whatever the policy says (CRD 2.2.1, resp-45).
 fn without_member<'p>(case: &CardCase<'_, '_, '_>, code: ReasonCode, text: CardText) -> Repetition<'p> {
     let reason = CoverageReason { code: Some(code), ..of_coverage(case, &case.say(text, &[])) };
     Repetition { reasons: vec![reason], basis: Basis::Membership, ..repetition(case, Covered::No, None) }

@@ -1,4 +1,4 @@
-//! The versions of Da Vinci CRD that are spoken (CRD 2.2.1, dev-1 to dev-3): the first two parts of the guide's version.
+//! The supported versions of Da Vinci CRD (CRD 2.2.1, dev-1 to dev-3), named by the first two parts of the guide's version.
 
 use serde::{Deserialize, Serialize};
 

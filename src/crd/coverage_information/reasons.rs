@@ -1,5 +1,5 @@
-//! The words of coverage information: each reason names the aspect it is about (CRD 2.2.1, covinfo-2), with the criterion's own
-//! statement. All from `cards.toml`.
+//! The wording of coverage information, from `cards.toml`. Each reason names its aspect (CRD 2.2.1, covinfo-2) and quotes the
+//! criterion's own statement.
 //! Not here: which reasons a determination gives ([`super::mapping`]).
 
 use std::fmt::Display;
@@ -9,21 +9,21 @@ use super::line;
 use super::repetition::{CoverageReason, ReasonCode};
 use crate::policy::{CardText, Criterion, CriterionId, NoteKind, SiteEvaluation, Verdict, each_once};
 
-/// Two joints have about twenty criteria between them; nobody reads that many on an order.
+/// Two joints have about twenty criteria together, which is too many to read on an order.
 const MAX_REASONS: usize = 10;
 
-/// A reason for what is said of coverage.
+/// A reason for the coverage assertion.
 pub(super) fn of_coverage(case: &CardCase<'_, '_, '_>, words: &dyn Display) -> CoverageReason {
     about(case, CardText::AboutCoverage, words)
 }
 
-/// A reason for what is said of prior authorization.
+/// A reason for the prior authorization assertion.
 pub(super) fn of_authorization(case: &CardCase<'_, '_, '_>, text: CardText) -> CoverageReason {
     about(case, CardText::AboutAuthorization, &case.say(text, &[]))
 }
 
-/// The criteria that are not met, each as a reason for what is said of coverage; `framed` says how those that decided bear
-/// on it.
+/// One reason for the coverage assertion per unmet criterion. `framed` is the wording that explains how the deciding criteria affect
+/// coverage.
 pub(super) fn of_unmet(case: &CardCase<'_, '_, '_>, framed: Option<CardText>) -> Vec<CoverageReason> {
     let reason = |found: Found| match framed.filter(|_| found.has_decided) {
         Some(frame) => of_coverage(case, &case.say(frame, &[&found.words])),
@@ -32,12 +32,12 @@ pub(super) fn of_unmet(case: &CardCase<'_, '_, '_>, framed: Option<CardText>) ->
     distinct(criteria(case, Verdict::NotMet).map(reason))
 }
 
-/// The criteria that are not known, each as a reason for the documentation asked for.
+/// One reason for the requested documentation per unknown criterion.
 pub(super) fn of_undocumented(case: &CardCase<'_, '_, '_>) -> Vec<CoverageReason> {
     distinct(criteria(case, Verdict::Unknown).map(|found| about(case, CardText::AboutDocumentation, &found.words)))
 }
 
-/// That it could not be judged, and what could not be read.
+/// The reason for a missing decision: what could not be read.
 pub(super) fn technical(case: &CardCase<'_, '_, '_>) -> CoverageReason {
     let sources = case.presentation.unavailable.iter().map(|(reason, lists)| {
         let names: Vec<_> = lists.iter().map(|list| case.policy.wording.source(list)).collect();
@@ -60,20 +60,20 @@ fn about(case: &CardCase<'_, '_, '_>, aspect: CardText, words: &dyn Display) -> 
     CoverageReason { code: None, text: line(&case.say(aspect, &[words])) }
 }
 
-/// What is said of a criterion, and whether its joint decided the order.
+/// The statement of a criterion, and whether its joint decided the order.
 struct Found {
     words: String,
     has_decided: bool,
 }
 
-/// The criteria with a verdict, those of the joints that decided first.
+/// The criteria with a verdict; those of the deciding joints come first.
 fn criteria(case: &CardCase<'_, '_, '_>, verdict: Verdict) -> impl Iterator<Item = Found> {
     let has_decided = |site: &SiteEvaluation<'_>| site.determination == case.order.determination;
     let mut sites: Vec<_> = case.order.sites.iter().collect();
     sites.sort_by_key(|site| !has_decided(site));
     let found = sites.into_iter().flat_map(|site| site.criteria.iter().map(move |criterion| (site, criterion)));
     let mut found: Vec<_> = found.filter(move |(_, criterion)| criterion.verdict == verdict).collect();
-    // Which section applies comes before what it asks for.
+    // The criterion that decides which section applies comes before the others.
     found.sort_by_key(|(site, criterion)| (!has_decided(site), criterion.id != CriterionId::HistoryKnown));
     let found = found.into_iter();
     found.map(move |(site, criterion)| Found { words: words(case, site, criterion), has_decided: has_decided(site) })

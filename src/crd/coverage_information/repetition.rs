@@ -1,5 +1,5 @@
-//! One repetition of coverage information, before it is FHIR. What must go together does by its shape: a satisfied
-//! authorization has its number (crd-ci-q5), and information is needed just where something is conditional (crd-ci-q3).
+//! One repetition of coverage information, independent of FHIR. The type enforces what must go together: a satisfied authorization
+//! has its number (crd-ci-q5), and information is needed exactly if something is conditional (crd-ci-q3).
 //! Not here: which determination gives which repetitions ([`super::mapping`]), and their JSON ([`super::extension`]).
 
 use chrono::NaiveDate;
@@ -50,7 +50,7 @@ impl Authorization<'_> {
     }
 }
 
-/// A reason the guide has a code for, with the guide's own words for it.
+/// A reason with a code in the guide, and the guide's display text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ReasonCode {
     Technical,
@@ -76,14 +76,14 @@ impl ReasonCode {
     }
 }
 
-/// Why something is said, in words and, where the guide has one, by a code.
+/// Why something is asserted: a text and, if the guide has one, a code.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct CoverageReason {
     pub code: Option<ReasonCode>,
     pub text: String,
 }
 
-/// The days of service a repetition is about.
+/// The days of service that a repetition applies to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum AllowedPeriod {
     From(NaiveDate),
@@ -91,12 +91,12 @@ pub(super) enum AllowedPeriod {
     Until(NaiveDate),
 }
 
-/// What a repetition rests on.
+/// What a repetition is based on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Basis {
-    /// The policy, and the criteria that decided.
+    /// The policy, and the deciding criteria.
     Policy(Vec<CriterionId>),
-    /// What the plan knows of the member's Coverage; the policy was not asked.
+    /// The plan's data about the member's Coverage, without applying the policy.
     Membership,
 }
 
@@ -105,7 +105,7 @@ pub(super) enum Basis {
 pub(super) struct Repetition<'p> {
     pub covered: Covered,
     pub authorization: Option<Authorization<'p>>,
-    /// Whether the documentation form is to be filled in.
+    /// Whether the documentation form has to be filled in.
     pub is_to_be_documented: bool,
     pub reasons: Vec<CoverageReason>,
     pub instructions: Vec<String>,
@@ -114,7 +114,7 @@ pub(super) struct Repetition<'p> {
 }
 
 impl Repetition<'_> {
-    /// Whether something is decided only with more information (crd-ci-q3).
+    /// Whether a decision depends on more information (crd-ci-q3).
     pub(super) fn is_conditional(&self) -> bool {
         self.covered == Covered::Conditional || self.authorization == Some(Authorization::Conditional)
     }

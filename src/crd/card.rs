@@ -1,6 +1,6 @@
-//! From the evaluation of an order to its card: what is decided in one line, why below it, and what can be done.
-//! The words are the policy's (`cards.toml`), the manner of saying them the client's ([`DialectRules`]). Not here: which orders get a
-//! card ([`super::card_choice`]), suggestions ([`super::suggestions`]) and the detail's paragraphs ([`super::detail`]).
+//! Builds the card for an evaluated order: the decision in one line, the reasons, and what the clinician can do.
+//! The policy supplies the wording (`cards.toml`); the client's [`DialectRules`] decide how it is presented. Not here: which orders get
+//! a card ([`super::card_choice`]), suggestions ([`super::suggestions`]) and the paragraphs of the detail ([`super::detail`]).
 
 use serde_json::json;
 use serde_json::value::RawValue;
@@ -10,106 +10,106 @@ use super::card_choice::chosen;
 use super::detail::detail;
 use super::dialect::DialectRules;
 use super::form_completion::{self, FormOffer};
-use super::hook::Hook;
 use super::plain_text::plain;
 use super::policy_link::policy_link;
 use super::request_extension::Options;
-use super::response::{Card, CardExtension, Coding, Indicator, Link, LinkKind, ResourceReference, Response, Source};
 use super::suggestions::offer;
+use crate::cds_hooks::Hook;
+use crate::cds_hooks::{Card, CardExtension, Coding, Indicator, Link, LinkKind, ResourceReference, Response, Source};
 use crate::policy::{
     CardText, Criterion, Determination, Evaluation, NoteKind, OrderEvaluation, OrderKind, OrderWords, Plan, Policy, Reference, Site,
     Verdict, shortened,
 };
 
-/// CDS Hooks: a summary has fewer than 140 characters.
+/// CDS Hooks limits a summary to fewer than 140 characters.
 const SUMMARY_LIMIT: usize = 139;
-/// A name longer than this is no name.
+/// Maximum length of a label.
 const LABEL_LIMIT: usize = 100;
 
-/// The system of our override reasons; Epic maps the codes by site and takes any system.
+/// Code system of our override reasons. Epic maps the codes per site and accepts any system.
 const OVERRIDE_SYSTEM: &str = "urn:sij-cds:override-reasons";
 
-/// What a card is written with, beside the evaluation.
+/// What a card needs in addition to the evaluation.
 #[derive(Clone, Copy, Debug)]
 pub struct Presentation<'p, 'a> {
     /// The insurer's name, else the plan's.
     pub source_label: &'p str,
-    /// The published policy; `{section}` stands for the section of the criterion that decided.
+    /// URL of the published policy; `{section}` is replaced by the section of the deciding criterion.
     pub policy_url: Option<&'p str>,
-    /// The lists that could not be read, by the reason.
+    /// The chart lists that could not be read, grouped by reason.
     pub unavailable: &'p [(&'static str, Vec<&'static str>)],
-    /// How many entries of the chart could not be read.
+    /// Number of chart entries that could not be read.
     pub unreadable: usize,
-    /// The draft orders as the client wrote them, by place.
+    /// The draft orders as the client wrote them, by position.
     pub orders: &'p [(usize, &'a RawValue)],
-    /// `Practitioner/d1`
+    /// Reference to the user, such as `Practitioner/d1`.
     pub user_id: &'p str,
-    /// What the user was about to do.
+    /// The hook that triggered the call.
     pub hook: Hook,
-    /// What the client wants of an answer.
+    /// Which parts of the response the client wants.
     pub options: &'p Options,
-    /// How the client wants it said.
+    /// How the client wants the response presented.
     pub dialect: &'p DialectRules,
     /// The documentation form, for a client without DTR.
     pub form: Option<FormOffer<'p>>,
-    /// The site's own code for an order of therapy.
+    /// The site's own code for a therapy order.
     pub therapy_order_code: Option<&'p str>,
-    /// Why nothing is written to the order.
+    /// Why the order gets no coverage information.
     pub coverage_note: Option<&'p str>,
-    /// This service's app, where the client's EHR can open it.
+    /// Link to this service's app, if the client's EHR can launch it.
     pub app: Option<AppLink<'p>>,
 }
 
-/// What a link to this service's app is made of.
+/// The data for a link to this service's app.
 #[derive(Clone, Copy, Debug)]
 pub struct AppLink<'p> {
-    /// Where EHRs launch it.
+    /// The app's launch URL.
     pub url: &'p str,
-    /// The id of the assertion that the card belongs to.
+    /// The id of the assertion that belongs to the card.
     pub assertion: &'p str,
-    /// `Coverage/c1`, where one is known.
+    /// `Coverage/c1`, if known.
     pub coverage: Option<&'p str>,
     /// The form's canonical URL.
     pub questionnaire: &'p str,
 }
 
 impl<'a> Presentation<'_, 'a> {
-    /// The client's own JSON of the order at a place.
+    /// The order at this position, as the client wrote it.
     pub(super) fn order(&self, position: usize) -> Option<&'a RawValue> {
         self.orders.iter().find(|(place, _)| *place == position).map(|(_, raw)| *raw)
     }
 }
 
-/// One order with what its card, and its coverage information, is written with.
+/// One order with everything its card and its coverage information need.
 #[derive(Clone, Copy, Debug)]
 pub struct CardCase<'p, 'e, 'a> {
-    /// The version of the policy that decided it.
+    /// The policy version that decided the order.
     pub policy: &'p Policy,
     /// The evaluation of all orders of the call.
     pub evaluation: &'e Evaluation<'a>,
-    /// Its own.
+    /// The evaluation of this order.
     pub order: &'e OrderEvaluation<'a>,
-    /// What else the card is written with.
+    /// The rest of the card's input.
     pub presentation: &'e Presentation<'p, 'a>,
 }
 
 impl<'p> CardCase<'p, '_, '_> {
-    /// A text of the policy's cards.
+    /// A text from the policy's card wording.
     pub(super) fn say(&self, text: CardText, arguments: &[&dyn std::fmt::Display]) -> String {
         self.policy.wording.card(text, arguments)
     }
 
-    /// Whether orders are only being chosen: then nothing asks for documentation (CRD 2.2.1, hook-19).
+    /// Whether the user is still selecting orders; if so, the card does not ask for documentation (CRD 2.2.1, hook-19).
     pub(super) fn is_choosing(&self) -> bool {
         self.presentation.hook == Hook::OrderSelect
     }
 
-    /// Whether a criterion is open.
+    /// Whether a criterion is unknown.
     pub(super) fn has_unknown(&self) -> bool {
         self.order.sites.iter().flat_map(|site| &site.criteria).any(|criterion| criterion.verdict.is_unknown())
     }
 
-    /// Whether rules of Medicare or Medicaid take precedence over the policy.
+    /// Whether Medicare or Medicaid rules take precedence over the policy.
     pub(crate) fn is_subordinate(&self) -> bool {
         match self.evaluation.plan {
             Plan::Medicaid | Plan::Medicare | Plan::MedicareAndMedicaid => true,
@@ -117,19 +117,19 @@ impl<'p> CardCase<'p, '_, '_> {
         }
     }
 
-    /// Whether the order is for an injection and states no side, or two that contradict each other.
+    /// Whether the order is for an injection and states no side, or contradictory sides.
     pub(super) fn lacks_side(&self) -> bool {
         self.order.kind == OrderKind::Injection && self.order.sites.iter().any(|site| site.site == Site::Unspecified)
     }
 
-    /// What the card says of its order as the text form does.
+    /// The wording about the order, shared with the text form.
     pub(super) fn words(&self) -> OrderWords<'p, '_, '_> {
         OrderWords { policy: self.policy, order: self.order, is_one_of_several: self.evaluation.orders.len() > 1 }
     }
 }
 
-/// One card an in-scope order, as far as the hook and the client's options have it. `presentation_of` and `policy_of` give what each is
-/// written with, and the policy version it was decided by; `new_id` names cards and suggestions.
+/// Builds one card per in-scope order, subject to the hook and the client's options. `presentation_of` and `policy_of` give each order's
+/// presentation and the policy version that decided it; `new_id` generates the ids of cards and suggestions.
 pub fn cards<'a, 'p, 'e>(
     evaluation: &'e Evaluation<'a>,
     presentation_of: impl Fn(&OrderEvaluation<'a>) -> &'e Presentation<'p, 'a>,
@@ -189,7 +189,7 @@ fn source(case: &CardCase<'_, '_, '_>) -> Source {
     }
 }
 
-/// The order the card is about, and what the detail is to be read as.
+/// The reference to the order, and the content type of the detail.
 fn extension(case: &CardCase<'_, '_, '_>) -> Option<CardExtension> {
     let order = Some(&case.order.order).filter(|order| is_named(order));
     let extension = CardExtension {
@@ -200,12 +200,12 @@ fn extension(case: &CardCase<'_, '_, '_>) -> Option<CardExtension> {
     says_something.then_some(extension)
 }
 
-/// Whether a resource has an id, without which nothing can name it.
+/// Whether a resource has an id, so that it can be referenced.
 pub(super) fn is_named(reference: &Reference<'_>) -> bool {
     !reference.id().is_empty()
 }
 
-/// Offered wherever the card asks for something other than what was ordered.
+/// The card offers override reasons whenever it asks for something other than what was ordered.
 fn override_reasons(case: &CardCase<'_, '_, '_>) -> Vec<Coding> {
     if case.order.determination == Determination::Supported {
         return Vec::new();
@@ -223,8 +223,8 @@ fn links(case: &CardCase<'_, '_, '_>) -> Vec<Link> {
     app_link(case).into_iter().chain(case.presentation.policy_url.map(link)).collect()
 }
 
-/// Where answers are entered, as a text says it: by the link to the app, by the form's task, in the form. Nothing is to be completed while
-/// orders are being chosen (CRD 2.2.1, hook-19).
+/// Where to enter answers, as a phrase: the app link, the form's task, or the form itself. Empty while the user selects orders, when
+/// nothing is to be completed (CRD 2.2.1, hook-19).
 pub(super) fn answer_place(case: &CardCase<'_, '_, '_>) -> String {
     if case.is_choosing() {
         String::new()
@@ -237,7 +237,7 @@ pub(super) fn answer_place(case: &CardCase<'_, '_, '_>) -> String {
     }
 }
 
-/// The link to the app, wherever something entered there can change the answer.
+/// The link to the app, if answers entered there can change the decision.
 fn app_link(case: &CardCase<'_, '_, '_>) -> Option<Link> {
     let label = app_label(case).filter(|_| !case.is_choosing() && is_named(&case.order.order))?;
     let AppLink { url, assertion, coverage, questionnaire } = case.presentation.app?;
@@ -250,7 +250,7 @@ fn app_link(case: &CardCase<'_, '_, '_>) -> Option<Link> {
     Some(Link { label, url: url.to_owned(), kind: LinkKind::Smart, app_context })
 }
 
-/// What is to be done in the app: answer what is missing, or correct what is on record; `None` where neither changes anything.
+/// The task in the app: answer missing questions, or correct the record; `None` if neither changes the decision.
 fn app_label(case: &CardCase<'_, '_, '_>) -> Option<CardText> {
     let order = case.order;
     let is_unreadable = order.notes.iter().any(|note| note.kind == NoteKind::OrderUnreadable);
@@ -272,5 +272,5 @@ fn app_label(case: &CardCase<'_, '_, '_>) -> Option<CardText> {
     can_change.then_some(CardText::AppLinkCorrect)
 }
 
-/// The type of an answered form.
+/// Resource type of a completed form.
 const QUESTIONNAIRE_RESPONSE: &str = "QuestionnaireResponse";

@@ -1,18 +1,18 @@
-//! The billing codes an assertion holds for: the order's own codings in the systems claims are made with.
-//! Not here: whether the policy decides them; it has been asked already.
+//! The billing codes that an assertion applies to: the order's own codings from code systems used in claims.
+//! Not here: whether the policy covers these codes; that is already decided.
 
 use serde_json::Value;
 
-use super::super::order_json::OrderJson;
+use crate::cds_hooks::OrderJson;
 use crate::policy::Policy;
 
-/// CPT and HCPCS (CRD 2.2.1, "CRD Billing Codes"); the policy knows their other names.
+/// CPT and HCPCS (CRD 2.2.1, "CRD Billing Codes"); the policy knows their aliases.
 const SYSTEMS: [&str; 2] = ["http://www.ama-assn.org/go/cpt", "http://www.cms.gov/Medicare/Coding/HCPCSReleaseCodeSets"];
 
-/// One thing ordered has no more codes than this.
+/// Maximum number of billing codes for one order.
 const MAX_CODES: usize = 10;
 
-/// The codings of an order's `code`, or of an Appointment's `serviceType`, as the client wrote them, each once.
+/// The distinct codings of an order's `code`, or of an Appointment's `serviceType`, as the client wrote them.
 pub(super) fn billing_codes(policy: &Policy, order: &OrderJson<'_>) -> Vec<Value> {
     let mut found: Vec<Value> = Vec::new();
     for coding in ["code", "serviceType"].into_iter().flat_map(|name| codings(order, name)) {
@@ -26,7 +26,7 @@ pub(super) fn billing_codes(policy: &Policy, order: &OrderJson<'_>) -> Vec<Value
     found
 }
 
-/// The codings of a `CodeableConcept`, or of each of a list of them.
+/// The codings of a `CodeableConcept`, or of a list of them.
 fn codings(order: &OrderJson<'_>, name: &str) -> Vec<Value> {
     let concepts = match order.get(name).and_then(|text| serde_json::from_str(text).ok()) {
         Some(Value::Array(concepts)) => concepts,
@@ -42,7 +42,7 @@ fn is_billed(policy: &Policy, coding: &Value) -> bool {
     !text("code").is_empty() && is_billing_system(policy, text("system"))
 }
 
-/// Whether claims are made with the codes of a system.
+/// Whether a code system is used in claims.
 #[must_use]
 pub fn is_billing_system(policy: &Policy, system: &str) -> bool {
     SYSTEMS.iter().any(|known| policy.value_sets.is_same_system(system, known))

@@ -1,8 +1,8 @@
-//! What a client asks for in a call's `extension`: the CRD version and the configuration (CRD 2.2.1, "CRD Version declaration"
-//! and "Hook configuration extension"), and which of Epic's native triggers it is.
+//! What a client requests in a call's `extension`: the CRD version and the configuration (CRD 2.2.1, "CRD Version declaration"
+//! and "Hook configuration extension"), and Epic's native trigger.
 //! <https://hl7.org/fhir/us/davinci-crd/deviations.html>
-//! Lenient: no call fails for what stands there (dev-15, dev-17). Not here: what a version changes, and what a client that asks
-//! for nothing gets.
+//! Lenient: no content makes a call fail (dev-15, dev-17). Not here: the effects of a version, and the defaults for clients that
+//! request nothing.
 
 use std::collections::HashMap;
 
@@ -11,43 +11,43 @@ use serde_json::value::RawValue;
 
 use super::crd_version::CrdVersion;
 
-/// CRD 2.2.1 has the first; clients of earlier guides send the other one, in which a service declares its versions.
+/// CRD 2.2.1 defines the first; clients of earlier guides send the second, in which a service declares its versions.
 const VERSIONS: [&str; 2] = ["davinci-crd.requestedVersion", "davinci-crd.version"];
 const CONFIGURATION: &str = "davinci-crd.configuration";
-/// 23 is the signing of orders, 18 the entering of one.
+/// 23 means signing orders, 18 entering one.
 const EPIC_TRIGGER: &str = "com.epic.cdshooks.request.bpa-trigger-action";
 
-/// So many ignored codes are told.
+/// Maximum number of ignored codes to report.
 const MAX_IGNORED: usize = 16;
-/// No code of the guide is as long.
+/// Longer than any code in the guide.
 const MAX_CODE_CHARS: usize = 40;
 
-/// The members of an object, unread.
+/// The members of an object, unparsed.
 type Members<'a> = HashMap<String, &'a RawValue>;
 
-/// What a call's `extension` asks for.
+/// What a call's `extension` requests.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RequestExtension {
-    /// The first CRD version named that is spoken.
+    /// The first requested CRD version that this service supports.
     pub version: Option<CrdVersion>,
-    /// What is to be answered.
+    /// What the response should contain.
     pub options: Options,
-    /// Epic's number of what the user did.
+    /// Epic's number for the user's action.
     pub trigger: Option<u32>,
-    /// Codes of the configuration that are not ours, or whose values are of another type: the first few, in letters, digits and
-    /// hyphens alone, sorted.
+    /// Configuration codes that are unknown or have a value of the wrong type: the first few, sorted, reduced to letters, digits and
+    /// hyphens.
     pub ignored: Vec<String>,
 }
 
-/// What of an answer a client wants. Everything, unless it says otherwise.
+/// What the client wants in a response. The default is everything.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(clippy::struct_excessive_bools, reason = "each is an option of CRD's own, on or off by itself")]
 pub struct Options {
-    /// Coverage information on orders, and cards of that kind.
+    /// Coverage information on orders, and cards with that topic.
     pub coverage_info: bool,
     /// Cards that say a guideline is met.
     pub guideline: bool,
-    /// Cards that say an order is against the guideline.
+    /// Cards that say an order does not follow the guideline.
     pub off_guideline: bool,
     /// Cards that say other therapy comes first.
     pub therapy_alternatives_req: bool,
@@ -55,9 +55,9 @@ pub struct Options {
     pub duplicate_therapy: bool,
     /// Cards that ask for documentation.
     pub appropriate_use: bool,
-    /// Approval that nobody asked for.
+    /// Approvals that the client did not request.
     pub unsolicited_determ: bool,
-    /// At most so many cards.
+    /// Maximum number of cards.
     pub max_cards: Option<usize>,
 }
 
@@ -77,13 +77,13 @@ impl Default for Options {
 }
 
 impl Options {
-    /// Whether cards of a topic are shown. A topic without an option is.
+    /// Whether cards on a topic are shown. A topic without an option always is.
     #[must_use]
     pub fn shows(mut self, topic: &str) -> bool {
         self.switch(topic).is_none_or(|switch| *switch)
     }
 
-    /// The option of a topic's code.
+    /// The option for a topic's code.
     fn switch(&mut self, code: &str) -> Option<&mut bool> {
         match code {
             "coverage-info" => Some(&mut self.coverage_info),
@@ -97,7 +97,7 @@ impl Options {
         }
     }
 
-    /// Takes over one option; whether it is one of ours, and its value of the right type.
+    /// Sets an option; returns whether it is known and its value has the right type.
     fn take(&mut self, code: &str, value: &RawValue) -> bool {
         if code == "max-cards" {
             let most = read::<usize>(value);
@@ -111,7 +111,7 @@ impl Options {
 }
 
 impl RequestExtension {
-    /// Reads a call's `extension`. What is not understood is as if it were not there.
+    /// Reads a call's `extension` and ignores anything it does not understand.
     #[must_use]
     pub fn read(extension: Option<&RawValue>) -> Self {
         let members = extension.and_then(read::<Members<'_>>).unwrap_or_default();
@@ -139,13 +139,13 @@ fn read<'a, T: Deserialize<'a>>(value: &'a RawValue) -> Option<T> {
     serde_json::from_str(value.get()).ok()
 }
 
-/// One version or a list of them; the first that is spoken.
+/// The first supported version in a single version or a list.
 fn spoken(versions: &RawValue) -> Option<CrdVersion> {
     let list = read::<Vec<&RawValue>>(versions).unwrap_or_else(|| vec![versions]);
     list.into_iter().find_map(|version| version_of(&read::<String>(version)?))
 }
 
-/// The guide's version may be written out; its first two parts count.
+/// The version may have more parts; only the first two count.
 fn version_of(text: &str) -> Option<CrdVersion> {
     let mut parts = text.trim().splitn(3, '.');
     match (parts.next()?, parts.next()?) {
@@ -159,7 +159,7 @@ fn number(value: &RawValue) -> Option<u32> {
     read::<u32>(value).or_else(|| read::<String>(value)?.trim().parse().ok())
 }
 
-/// A code of the client's, as it may stand in a log.
+/// A code from the client, made safe for the log.
 fn tellable(code: &str) -> String {
     code.chars().filter(|letter| letter.is_ascii_alphanumeric() || *letter == '-').take(MAX_CODE_CHARS).collect()
 }
