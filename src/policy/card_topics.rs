@@ -124,7 +124,7 @@ impl Source<'_> {
 
     fn criteria(&self, topics: &HashMap<String, Spanned<String>>) -> Result<HashMap<CriterionId, CardTopic>, PolicyError> {
         let entry = |(id, code): (&String, &Spanned<String>)| {
-            let known = CriterionId::ALL.iter().copied().find(|known| known.as_str() == id);
+            let known = CriterionId::from_id(id);
             Ok((known.ok_or_else(|| self.fault(code, format!("unknown criterion `{id}`")))?, self.topic(code)?))
         };
         topics.iter().map(entry).collect()

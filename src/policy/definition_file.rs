@@ -210,7 +210,7 @@ impl Source<'_> {
     fn criteria(&self, read: Vec<CriterionToml>, numbers: &Numbers) -> Result<HashMap<CriterionId, CriterionText>, PolicyError> {
         let mut criteria = HashMap::new();
         for criterion in read {
-            let id = CriterionId::ALL.iter().copied().find(|id| id.as_str() == criterion.id.get_ref());
+            let id = CriterionId::from_id(criterion.id.get_ref());
             let Some(id) = id else {
                 return Err(self.fault(&criterion.id, format!("unknown criterion `{}`", criterion.id.get_ref())));
             };

@@ -10,6 +10,7 @@ use serde::{Serialize, Serializer};
 use super::dates::DateInterval;
 use super::evaluation::Reference;
 use super::facts::Side;
+use super::keyed_enum::keyed_enum;
 
 /// The last path segment of the form's canonical URL.
 pub const FORM_ID: &str = "sij-injection-documentation";
@@ -18,67 +19,39 @@ pub const FORM_ID: &str = "sij-injection-documentation";
 pub const PROVOCATION_TESTS: [Question; 5] =
     [Question::TestDistraction, Question::TestCompression, Question::TestThighThrust, Question::TestGaenslen, Question::TestSacralThrust];
 
-macro_rules! questions {
-    ($($variant:ident = $link_id:literal,)*) => {
-        /// A question of the form, identified by its linkId.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub enum Question {
-            $(#[doc = concat!("`", $link_id, "`")] $variant,)*
-        }
-
-        impl Question {
-            /// Every question, in the form's order.
-            pub const ALL: &[Self] = &[$(Self::$variant,)*];
-
-            /// The question's linkId.
-            #[must_use]
-            pub fn link_id(self) -> &'static str {
-                match self {
-                    $(Self::$variant => $link_id,)*
-                }
-            }
-
-            /// The question with a linkId.
-            #[must_use]
-            pub fn from_link_id(link_id: &str) -> Option<Self> {
-                match link_id {
-                    $($link_id => Some(Self::$variant),)*
-                    _ => None,
-                }
-            }
-        }
-    };
-}
-
-questions! {
-    PriorInjection = "prior-injection",
-    InjectionDate = "injection-date",
-    InjectionSide = "injection-side",
-    ReliefPercent = "relief-percent",
-    ReliefDurationMonths = "relief-duration-months",
-    FunctionalImprovement = "functional-improvement",
-    InjectionHistoryComplete = "injection-history-complete",
-    PainRecurred = "pain-recurred",
-    ExaminedSide = "examined-side",
-    SijTenderness = "sij-tenderness",
-    TestDistraction = "test-distraction",
-    TestCompression = "test-compression",
-    TestThighThrust = "test-thigh-thrust",
-    TestGaenslen = "test-gaenslen",
-    TestSacralThrust = "test-sacral-thrust",
-    PainBelowL5Nonradicular = "pain-below-l5-nonradicular",
-    PainInterferesAdls = "pain-interferes-adls",
-    AdlsLimitedSince = "adls-limited-since",
-    ExerciseTherapyWeeks = "exercise-therapy-weeks",
-    NsaidContraindicated = "nsaid-contraindicated",
-    NsaidWeeks = "nsaid-weeks",
-    ActivityModificationWeeks = "activity-modification-weeks",
-    ConservativeCareFailed = "conservative-care-failed",
-    DiscOrFacetEvidence = "disc-or-facet-evidence",
-    OtherDiagnosisMoreLikely = "other-diagnosis-more-likely",
-    AdjunctNoninvasiveTreatment = "adjunct-noninvasive-treatment",
-    DefinitiveTherapyNotAvailable = "definitive-therapy-not-available",
-    DefinitiveTherapyReason = "definitive-therapy-reason",
+keyed_enum! {
+    /// A question of the form, identified by its linkId; in the form's order.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+    pub enum Question, link_id, from_link_id {
+        PriorInjection = "prior-injection",
+        InjectionDate = "injection-date",
+        InjectionSide = "injection-side",
+        ReliefPercent = "relief-percent",
+        ReliefDurationMonths = "relief-duration-months",
+        FunctionalImprovement = "functional-improvement",
+        InjectionHistoryComplete = "injection-history-complete",
+        PainRecurred = "pain-recurred",
+        ExaminedSide = "examined-side",
+        SijTenderness = "sij-tenderness",
+        TestDistraction = "test-distraction",
+        TestCompression = "test-compression",
+        TestThighThrust = "test-thigh-thrust",
+        TestGaenslen = "test-gaenslen",
+        TestSacralThrust = "test-sacral-thrust",
+        PainBelowL5Nonradicular = "pain-below-l5-nonradicular",
+        PainInterferesAdls = "pain-interferes-adls",
+        AdlsLimitedSince = "adls-limited-since",
+        ExerciseTherapyWeeks = "exercise-therapy-weeks",
+        NsaidContraindicated = "nsaid-contraindicated",
+        NsaidWeeks = "nsaid-weeks",
+        ActivityModificationWeeks = "activity-modification-weeks",
+        ConservativeCareFailed = "conservative-care-failed",
+        DiscOrFacetEvidence = "disc-or-facet-evidence",
+        OtherDiagnosisMoreLikely = "other-diagnosis-more-likely",
+        AdjunctNoninvasiveTreatment = "adjunct-noninvasive-treatment",
+        DefinitiveTherapyNotAvailable = "definitive-therapy-not-available",
+        DefinitiveTherapyReason = "definitive-therapy-reason",
+    }
 }
 
 impl Question {

@@ -18,6 +18,7 @@ mod evaluation_notes;
 mod facts;
 mod form;
 mod history;
+mod keyed_enum;
 mod notes;
 mod numbers;
 mod order_facts;

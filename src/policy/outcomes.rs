@@ -1,6 +1,7 @@
 //! The card texts of each outcome and the arguments they can name.
 //! Not here: which outcome an order has ([`super::order_words`]).
 
+use super::keyed_enum::keyed_enum;
 use super::wording::Template;
 
 /// The card texts of one outcome.
@@ -79,54 +80,38 @@ impl OutcomeArguments {
     }
 }
 
-macro_rules! outcomes {
-    ($($(#[$doc:meta])* $variant:ident = $key:literal,)*) => {
-        /// The outcome of an order: a determination, or a case of one that has its own texts.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-        pub enum OutcomeKind {
-            $($(#[$doc])* $variant,)*
-        }
-
-        impl OutcomeKind {
-            pub(super) const ALL: &'static [Self] = &[$(Self::$variant,)*];
-
-            /// The key in `[determinations]` of `cards.toml`.
-            pub(super) fn key(self) -> &'static str {
-                match self {
-                    $(Self::$variant => $key,)*
-                }
-            }
-        }
-    };
-}
-
-outcomes! {
-    /// Every criterion is met.
-    Supported = "supported",
-    /// Something is not documented.
-    NeedsDocumentation = "needs-documentation",
-    /// The injection history is uncertain.
-    HistoryOpen = "history-open",
-    /// A further step is needed first.
-    NotYet = "not-yet",
-    /// Only a waiting period is left.
-    NotYetFrom = "not-yet-from",
-    /// Only a waiting period was left, and it is over today.
-    WaitIsOver = "wait-is-over",
-    /// One joint can go ahead; the other has to wait.
-    OneSideReady = "one-side-ready",
-    /// A reviewer decides.
-    IndividualConsideration = "individual-consideration",
-    /// A criterion excludes it.
-    NotSupported = "not-supported",
-    /// The wait ends after the limit of section III.
-    NotSupportedLate = "not-supported-late",
-    /// Only section III excludes it, and its exception question has no answer.
-    BeyondContinuation = "beyond-continuation",
-    /// The policy excludes the procedure regardless of the chart.
-    Excluded = "excluded",
-    /// The injection history was not available.
-    Indeterminate = "indeterminate",
-    /// The order cannot be read.
-    OrderUnreadable = "order-unreadable",
+keyed_enum! {
+    /// The outcome of an order: a determination, or a case of one that has its own texts. The key is the section in `[determinations]` of
+    /// `cards.toml`.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+    pub enum OutcomeKind, key, from_key {
+        /// Every criterion is met.
+        Supported = "supported",
+        /// Something is not documented.
+        NeedsDocumentation = "needs-documentation",
+        /// The injection history is uncertain.
+        HistoryOpen = "history-open",
+        /// A further step is needed first.
+        NotYet = "not-yet",
+        /// Only a waiting period is left.
+        NotYetFrom = "not-yet-from",
+        /// Only a waiting period was left, and it is over today.
+        WaitIsOver = "wait-is-over",
+        /// One joint can go ahead; the other has to wait.
+        OneSideReady = "one-side-ready",
+        /// A reviewer decides.
+        IndividualConsideration = "individual-consideration",
+        /// A criterion excludes it.
+        NotSupported = "not-supported",
+        /// The wait ends after the limit of section III.
+        NotSupportedLate = "not-supported-late",
+        /// Only section III excludes it, and its exception question has no answer.
+        BeyondContinuation = "beyond-continuation",
+        /// The policy excludes the procedure regardless of the chart.
+        Excluded = "excluded",
+        /// The injection history was not available.
+        Indeterminate = "indeterminate",
+        /// The order cannot be read.
+        OrderUnreadable = "order-unreadable",
+    }
 }

@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 
 use super::code_format::CodeFormat;
+use super::keyed_enum::keyed_enum;
 
 /// The value sets that contain a code, one bit each.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -44,71 +45,52 @@ impl From<ValueSet> for Membership {
     }
 }
 
-macro_rules! value_sets {
-    ($($variant:ident = $id:literal,)*) => {
-        /// A value set that the evaluation needs, identified by its id.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-        #[repr(u8)]
-        pub enum ValueSet {
-            $(#[doc = concat!("`", $id, "`")] $variant,)*
-        }
-
-        impl ValueSet {
-            /// Every value set.
-            pub const ALL: &[Self] = &[$(Self::$variant,)*];
-
-            /// The ValueSet's id.
-            #[must_use]
-            pub fn id(self) -> &'static str {
-                match self {
-                    $(Self::$variant => $id,)*
-                }
-            }
-        }
-    };
-}
-
-value_sets! {
-    SijInjection = "sij-injection",
-    SijRadiofrequencyNeurotomy = "sij-radiofrequency-neurotomy",
-    JointInjection = "joint-injection",
-    NerveDestruction = "nerve-destruction",
-    SacroiliacJointStructure = "sacroiliac-joint-structure",
-    LowBackRegion = "low-back-region",
-    CoveredDiagnoses = "covered-diagnoses",
-    SijPainDiagnoses = "sij-pain-diagnoses",
-    SijSpecificDiagnoses = "sij-specific-diagnoses",
-    DiscOrFacetPain = "disc-or-facet-pain",
-    AlternativeDiagnoses = "alternative-diagnoses",
-    SijFusion = "sij-fusion",
-    Nsaid = "nsaid",
-    NsaidAllergy = "nsaid-allergy",
-    NsaidContraindication = "nsaid-contraindication",
-    NsaidCaution = "nsaid-caution",
-    ConservativeTherapy = "conservative-therapy",
-    TherapySession = "therapy-session",
-    ActivityModification = "activity-modification",
-    PainSeverityScore = "pain-severity-score",
-    SijTenderness = "sij-tenderness",
-    TestDistraction = "test-distraction",
-    TestCompression = "test-compression",
-    TestThighThrust = "test-thigh-thrust",
-    TestGaenslen = "test-gaenslen",
-    TestSacralThrust = "test-sacral-thrust",
-    InvasivePainProcedure = "invasive-pain-procedure",
-    SijNerveBlock = "sij-nerve-block",
-    SideLeft = "side-left",
-    SideRight = "side-right",
-    SideBoth = "side-both",
-    NonPhysicianPerformer = "non-physician-performer",
-    PhysicianPerformer = "physician-performer",
-    PlanMedicare = "plan-medicare",
-    PlanMedicaid = "plan-medicaid",
-    PlanCommercial = "plan-commercial",
-    ProfessionalInjection = "professional-injection",
-    FacilityInjection = "facility-injection",
-    UnlistedProcedure = "unlisted-procedure",
-    DrugIndication = "drug-indication",
+keyed_enum! {
+    /// A value set that the evaluation needs, identified by its id.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+    #[repr(u8)]
+    pub enum ValueSet, id, from_id {
+        SijInjection = "sij-injection",
+        SijRadiofrequencyNeurotomy = "sij-radiofrequency-neurotomy",
+        JointInjection = "joint-injection",
+        NerveDestruction = "nerve-destruction",
+        SacroiliacJointStructure = "sacroiliac-joint-structure",
+        LowBackRegion = "low-back-region",
+        CoveredDiagnoses = "covered-diagnoses",
+        SijPainDiagnoses = "sij-pain-diagnoses",
+        SijSpecificDiagnoses = "sij-specific-diagnoses",
+        DiscOrFacetPain = "disc-or-facet-pain",
+        AlternativeDiagnoses = "alternative-diagnoses",
+        SijFusion = "sij-fusion",
+        Nsaid = "nsaid",
+        NsaidAllergy = "nsaid-allergy",
+        NsaidContraindication = "nsaid-contraindication",
+        NsaidCaution = "nsaid-caution",
+        ConservativeTherapy = "conservative-therapy",
+        TherapySession = "therapy-session",
+        ActivityModification = "activity-modification",
+        PainSeverityScore = "pain-severity-score",
+        SijTenderness = "sij-tenderness",
+        TestDistraction = "test-distraction",
+        TestCompression = "test-compression",
+        TestThighThrust = "test-thigh-thrust",
+        TestGaenslen = "test-gaenslen",
+        TestSacralThrust = "test-sacral-thrust",
+        InvasivePainProcedure = "invasive-pain-procedure",
+        SijNerveBlock = "sij-nerve-block",
+        SideLeft = "side-left",
+        SideRight = "side-right",
+        SideBoth = "side-both",
+        NonPhysicianPerformer = "non-physician-performer",
+        PhysicianPerformer = "physician-performer",
+        PlanMedicare = "plan-medicare",
+        PlanMedicaid = "plan-medicaid",
+        PlanCommercial = "plan-commercial",
+        ProfessionalInjection = "professional-injection",
+        FacilityInjection = "facility-injection",
+        UnlistedProcedure = "unlisted-procedure",
+        DrugIndication = "drug-indication",
+    }
 }
 
 impl ValueSet {
@@ -117,12 +99,6 @@ impl ValueSet {
 
     fn bit(self) -> u64 {
         1 << (self as u8)
-    }
-
-    /// The value set with an id.
-    #[must_use]
-    pub fn from_id(id: &str) -> Option<Self> {
-        Self::ALL.iter().copied().find(|set| set.id() == id)
     }
 }
 

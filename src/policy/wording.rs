@@ -282,7 +282,7 @@ impl Source<'_> {
     }
 
     fn outcomes(&self, read: &HashMap<String, OutcomeToml>) -> Result<HashMap<OutcomeKind, OutcomeText>, PolicyError> {
-        if let Some((key, texts)) = read.iter().find(|(key, _)| !OutcomeKind::ALL.iter().any(|known| known.key() == key.as_str())) {
+        if let Some((key, texts)) = read.iter().find(|(key, _)| OutcomeKind::from_key(key).is_none()) {
             return Err(self.fault(&texts.summary, format!("`{key}` is not a determination")));
         }
         let text = |kind: &OutcomeKind| {
@@ -296,7 +296,7 @@ impl Source<'_> {
 
     fn criteria(&self, read: &HashMap<String, Spanned<String>>) -> Result<HashMap<CriterionId, String>, PolicyError> {
         let entry = |(key, text): (&String, &Spanned<String>)| {
-            let id = CriterionId::ALL.iter().copied().find(|id| id.as_str() == key);
+            let id = CriterionId::from_id(key);
             Ok((id.ok_or_else(|| self.fault(text, format!("unknown criterion `{key}`")))?, text.get_ref().clone()))
         };
         read.iter().map(entry).collect()
