@@ -146,7 +146,7 @@ impl<'r> Recorder<'r> {
         let worst = evaluation.orders.iter().map(|order| order.determination).max();
         entry.determination = worst.map(|determination| determination.as_str().to_owned());
         entry.cards = if answer_options.is_shadowed { Vec::new() } else { cards };
-        let members = JsonMembers::with_room(EVALUATION + answer.len()).json("program", &PROGRAM).json("manner", answer_options);
+        let members = JsonMembers::with_room(EVALUATION + answer.len()).json("program", &PROGRAM).json("answerOptions", answer_options);
         let members = self
             .with_reading(members)
             .json("plans", plans)

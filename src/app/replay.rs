@@ -78,7 +78,7 @@ pub struct Replay {
 #[derive(Deserialize)]
 struct CallContent<'a> {
     program: String,
-    #[serde(default)]
+    #[serde(default, rename = "answerOptions")]
     answer_options: Option<AnswerOptions>,
     #[serde(default)]
     reading: Option<KeptReading>,

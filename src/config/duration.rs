@@ -6,9 +6,9 @@ use std::time::Duration;
 use serde::{Deserialize, Deserializer, de::Error};
 
 /// Upper bound for every duration, so that adding one to a date cannot overflow.
-const LONGEST: Duration = Duration::from_hours(366 * 24);
+const MAX_DURATION: Duration = Duration::from_hours(366 * 24);
 
-/// For `#[serde(deserialize_with)]`: parses a positive integer directly followed by `ms`, `s`, `m` or `h`.
+/// For `#[serde(deserialize_with)]`: parses a positive duration as humantime writes it.
 pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
     let text = String::deserialize(deserializer)?;
     parse(&text).ok_or_else(|| D::Error::custom(format_args!("`{text}` is not a time such as \"250ms\", \"4s\", \"2m\" or \"24h\"")))
@@ -20,16 +20,7 @@ pub(super) fn deserialize_optional<'de, D: Deserializer<'de>>(deserializer: D) -
 }
 
 fn parse(text: &str) -> Option<Duration> {
-    let (number, unit) = text.split_at(text.find(|character: char| !character.is_ascii_digit())?);
-    let number: u64 = number.parse().ok().filter(|number| *number > 0)?;
-    let duration = match unit {
-        "ms" => Duration::from_millis(number),
-        "s" => Duration::from_secs(number),
-        "m" => Duration::from_secs(number.checked_mul(60)?),
-        "h" => Duration::from_secs(number.checked_mul(60 * 60)?),
-        _ => return None,
-    };
-    Some(duration).filter(|duration| *duration <= LONGEST)
+    humantime::parse_duration(text).ok().filter(|duration| !duration.is_zero() && *duration <= MAX_DURATION)
 }
 
 #[cfg(test)]
@@ -46,11 +37,11 @@ mod tests {
             ("4", None),
             ("s", None),
             ("", None),
-            ("4 s", None),
+            ("1m 30s", Some(Duration::from_secs(90))),
             ("-4s", None),
-            ("1.5s", None),
+            ("1.5s", Some(Duration::from_millis(1_500))),
             ("24h", Some(Duration::from_hours(24))),
-            ("4d", None),
+            ("4d", Some(Duration::from_hours(96))),
             ("8784h", Some(Duration::from_hours(8_784))),
             ("8785h", None),
             ("99999999999999999999s", None),

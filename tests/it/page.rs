@@ -378,7 +378,7 @@ fn every_text_of_the_catalogue_is_shown_somewhere() {
     let read = |folder: &str| std::fs::read_dir(root.join(folder)).unwrap().map(|file| file.unwrap().path()).collect::<Vec<_>>();
     let files = [read("src/page"), read("templates")].concat();
     let text: String = files.iter().filter(|file| file.is_file()).map(|file| std::fs::read_to_string(file).unwrap()).collect();
-    let words = std::fs::read_to_string(root.join("src/page/words.rs")).unwrap();
+    let words = std::fs::read_to_string(root.join("src/page/messages.rs")).unwrap();
     let names = words.split("    Text {\n").nth(1).unwrap().lines().filter_map(|line| line.trim().split_once(" = \""));
     let names: Vec<_> = names.map(|(name, _)| format!("Text::{name}")).collect();
     assert!(names.len() > 100, "only {} texts found", names.len());
