@@ -27,7 +27,7 @@ use super::policies::{Policies, PoliciesError};
 use super::ports::Ports;
 use super::read_request::read_request;
 use super::readings::Readings;
-use super::recording::{DecidedCall, Fetched, Nothing, Recorder};
+use super::recording::{DecidedCall, Fetched, Recorder, UndecidedCall};
 use super::report_text;
 use super::self_test::can_decide;
 use super::services::{Services, ServicesError};
@@ -368,7 +368,7 @@ impl App {
         fetched: Option<Fetched<'_>>,
         passed_over: &[PassedOver<'_>],
     ) -> Option<Entry<'r>> {
-        let nothing = Nothing { policies: &self.policies, fetched, passed_over };
+        let nothing = UndecidedCall { policies: &self.policies, fetched, passed_over };
         self.ports.ledger.is_on().then(|| recorder.of_nothing(self.ports.ids.new_id(), &nothing, NO_CARDS))
     }
 

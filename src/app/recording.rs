@@ -23,7 +23,7 @@ use crate::ledger::{Entry, EntryKind, PROGRAM};
 use crate::policy::{Determination, Evaluation, OrderKind, PassedOver, Pathway, Site, Verdict};
 
 /// Typical size of a serialized evaluation, in bytes.
-const EVALUATION: usize = 16 * 1024;
+const TYPICAL_EVALUATION_BYTES: usize = 16 * 1024;
 
 /// The HTTP status of every answered call.
 const OK: u16 = 200;
@@ -50,7 +50,7 @@ pub(super) struct Recorder<'r> {
 }
 
 /// The data to record for a call without a decided order.
-pub(super) struct Nothing<'d, 'a> {
+pub(super) struct UndecidedCall<'d, 'a> {
     pub(super) policies: &'d Policies,
     pub(super) fetched: Option<Fetched<'d>>,
     pub(super) passed_over: &'d [PassedOver<'a>],
@@ -120,8 +120,8 @@ pub(super) struct PolicyFiles<'p> {
 
 impl<'r> Recorder<'r> {
     /// The entry of a call without a decided order.
-    pub(super) fn of_nothing(&self, id: Uuid, nothing: &Nothing<'_, '_>, answer: &[u8]) -> Entry<'r> {
-        let Nothing { policies, fetched, passed_over } = *nothing;
+    pub(super) fn of_nothing(&self, id: Uuid, nothing: &UndecidedCall<'_, '_>, answer: &[u8]) -> Entry<'r> {
+        let UndecidedCall { policies, fetched, passed_over } = *nothing;
         let mut entry = self.entry_of(id, Vec::new(), passed_over, None);
         let members = JsonMembers::default().json("program", &PROGRAM).json("policyFiles", &in_force(policies));
         let members = self.with_reading(members);
@@ -146,7 +146,8 @@ impl<'r> Recorder<'r> {
         let worst = evaluation.orders.iter().map(|order| order.determination).max();
         entry.determination = worst.map(|determination| determination.as_str().to_owned());
         entry.cards = if answer_options.is_shadowed { Vec::new() } else { cards };
-        let members = JsonMembers::with_room(EVALUATION + answer.len()).json("program", &PROGRAM).json("answerOptions", answer_options);
+        let members =
+            JsonMembers::with_room(TYPICAL_EVALUATION_BYTES + answer.len()).json("program", &PROGRAM).json("answerOptions", answer_options);
         let members = self
             .with_reading(members)
             .json("plans", plans)

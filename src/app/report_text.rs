@@ -10,7 +10,7 @@ use crate::policy::{
 };
 
 /// How many resources to name per criterion; the rest are only counted.
-const EVIDENCE_LIMIT: usize = 5;
+const MAX_EVIDENCE: usize = 5;
 
 /// The complete text. `policy_of` returns the policy version of each order; `policy` applies to everything else.
 pub(super) fn text<'a, 'p>(report: &Report<'_, 'a>, policy: &'p Policy, policy_of: impl Fn(&OrderEvaluation<'a>) -> &'p Policy) -> String {
@@ -112,10 +112,10 @@ impl<'a> OrderText<'_, '_, 'a> {
         page.write(2, mark, &format!("{} {}", criterion.id.as_str(), self.words.title(criterion.id)));
         page.write(4, "", &criterion.statement);
         let lines = evidence_lines(&criterion.evidence);
-        for line in lines.iter().take(EVIDENCE_LIMIT) {
+        for line in lines.iter().take(MAX_EVIDENCE) {
             page.write(4, "- ", line);
         }
-        let more = lines.len().saturating_sub(EVIDENCE_LIMIT);
+        let more = lines.len().saturating_sub(MAX_EVIDENCE);
         if more > 0 {
             page.write(4, "- ", &self.say(CardText::AndMore, &[&more]));
         }

@@ -16,13 +16,13 @@ use super::refusal::Refusal;
 use super::replay::{REMEMBERED_AFTER_END, UsedToken};
 
 /// Timeout of a call's database access.
-const PATIENCE: Duration = Duration::from_secs(1);
+const QUERY_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Timeout for creating the table, including the wait for other instances' migrations.
-const MIGRATION_PATIENCE: Duration = Duration::from_secs(30);
+const MIGRATION_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Interval between removals of expired tokens, in seconds.
-const REMOVED_EVERY: i64 = 60;
+const CLEANUP_INTERVAL: i64 = 60;
 
 const MAX_CONNECTIONS: u32 = 16;
 
@@ -61,9 +61,9 @@ struct Shared {
 impl SharedTokens {
     /// Creates a store in the database at `url`. Does not connect yet.
     pub(super) fn new(url: &str) -> Result<Self, sqlx::Error> {
-        let limit = PATIENCE.as_millis().to_string();
+        let limit = QUERY_TIMEOUT.as_millis().to_string();
         let options = PgConnectOptions::from_str(url)?.options([("statement_timeout", limit.as_str())]);
-        let pool = PgPoolOptions::new().max_connections(MAX_CONNECTIONS).acquire_timeout(PATIENCE).test_before_acquire(false);
+        let pool = PgPoolOptions::new().max_connections(MAX_CONNECTIONS).acquire_timeout(QUERY_TIMEOUT).test_before_acquire(false);
         Ok(Self(Arc::new(Shared {
             pool: pool.connect_lazy_with(options),
             is_migrated: AtomicBool::new(false),
@@ -92,7 +92,7 @@ impl SharedTokens {
     /// Removes expired tokens in the background, at most once per interval.
     fn remove_old(&self, now: i64) {
         let removed_at = self.0.removed_at.load(Ordering::Relaxed);
-        let is_due = now >= removed_at.saturating_add(REMOVED_EVERY);
+        let is_due = now >= removed_at.saturating_add(CLEANUP_INTERVAL);
         if !is_due || self.0.removed_at.compare_exchange(removed_at, now, Ordering::Relaxed, Ordering::Relaxed).is_err() {
             return;
         }
@@ -115,7 +115,7 @@ type Statement<'q> = sqlx::query::Query<'q, Postgres, sqlx::postgres::PgArgument
 impl Shared {
     async fn take(self: Arc<Self>, id: &[u8], end: i64, now: i64) -> Result<bool, DatabaseError> {
         if !self.is_migrated.load(Ordering::Acquire) {
-            timeout(PATIENCE, self.migrate()).await.unwrap_or(Err(DatabaseError::TooSlow))?;
+            timeout(QUERY_TIMEOUT, self.migrate()).await.unwrap_or(Err(DatabaseError::TooSlow))?;
         }
         let take = || self.in_time(sqlx::query(TAKE).bind(id).bind(end).bind(now - REMEMBERED_AFTER_END));
         match take().await {
@@ -129,7 +129,7 @@ impl Shared {
     /// it: the pool would wait for it until TCP times out.
     async fn in_time(&self, statement: Statement<'_>) -> Result<u64, DatabaseError> {
         let mut connection = self.pool.acquire().await?;
-        let done = timeout(PATIENCE, statement.execute(&mut *connection)).await;
+        let done = timeout(QUERY_TIMEOUT, statement.execute(&mut *connection)).await;
         if done.is_err() {
             drop(connection.detach());
         }
@@ -145,7 +145,7 @@ impl Shared {
         let shared = Arc::clone(self);
         let made = tokio::spawn(async move {
             let connection = shared.pool.acquire().await?.detach();
-            timeout(MIGRATION_PATIENCE, make_table(connection)).await.unwrap_or(Err(DatabaseError::TooSlow))?;
+            timeout(MIGRATION_TIMEOUT, make_table(connection)).await.unwrap_or(Err(DatabaseError::TooSlow))?;
             shared.is_migrated.store(true, Ordering::Release);
             drop(migrating);
             Ok(())

@@ -15,7 +15,7 @@ use super::request::Authorization;
 const SECRET_NAME: &str = "_token\"";
 
 /// Minimum length of a token; a shorter string could occur anywhere in ordinary text.
-const SHORTEST_TOKEN: usize = 16;
+const MIN_TOKEN_BYTES: usize = 16;
 
 /// The parts of a call's text to redact.
 #[derive(Clone, Debug, Default)]
@@ -130,7 +130,7 @@ fn token_of(part: &RawValue) -> Option<SecretString> {
     let token = serde_json::from_str::<Authorization>(part.get()).ok()?.access_token?;
     let text = token.expose_secret();
     let is_of_tokens = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~+/=".contains(&byte);
-    (text.len() >= SHORTEST_TOKEN && text.bytes().all(is_of_tokens)).then_some(token)
+    (text.len() >= MIN_TOKEN_BYTES && text.bytes().all(is_of_tokens)).then_some(token)
 }
 
 #[cfg(test)]

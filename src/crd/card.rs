@@ -22,9 +22,9 @@ use crate::policy::{
 };
 
 /// CDS Hooks limits a summary to fewer than 140 characters.
-const SUMMARY_LIMIT: usize = 139;
+const MAX_SUMMARY_CHARS: usize = 139;
 /// Maximum length of a label.
-const LABEL_LIMIT: usize = 100;
+const MAX_LABEL_CHARS: usize = 100;
 
 /// Code system of our override reasons. Epic maps the codes per site and accepts any system.
 const OVERRIDE_SYSTEM: &str = "urn:sij-cds:override-reasons";
@@ -177,14 +177,14 @@ fn summary(case: &CardCase<'_, '_, '_>) -> String {
     let words = case.words();
     let arguments = words.arguments();
     let text = words.texts_on(case.evaluation.as_of.date_naive()).map(|texts| texts.summary(&arguments));
-    shortened(&plain(&text.unwrap_or_default()), SUMMARY_LIMIT)
+    shortened(&plain(&text.unwrap_or_default()), MAX_SUMMARY_CHARS)
 }
 
 fn source(case: &CardCase<'_, '_, '_>) -> Source {
     let topic = case.policy.wording.topics.for_order(case.order);
     let code = case.presentation.dialect.topic_code(&topic.code);
     Source {
-        label: shortened(&plain(case.presentation.source_label), LABEL_LIMIT),
+        label: shortened(&plain(case.presentation.source_label), MAX_LABEL_CHARS),
         topic: Coding { system: topic.system.clone(), code, display: topic.display.clone() },
     }
 }

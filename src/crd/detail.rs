@@ -52,7 +52,7 @@ pub(super) fn detail(case: &CardCase<'_, '_, '_>, offer: &Offer<'_>) -> String {
     let mut last = String::new();
     for room in ROOMS {
         // Usually not everything fits. The minimum length shows this before any text is written.
-        if room.statement > 0 && parts.least(room, case.is_choosing()) > limit {
+        if room.statement > 0 && parts.estimate(room, case.is_choosing()) > limit {
             continue;
         }
         let SizedDetail { text, layout } = detail.written(&parts, room);
@@ -88,9 +88,9 @@ struct Parts<'p> {
 
 impl Parts<'_> {
     /// Minimum length in characters of one joint's criteria.
-    fn least(&self, room: Room, is_choosing: bool) -> usize {
+    fn estimate(&self, room: Room, is_choosing: bool) -> usize {
         let is_listed = |line: &&CriterionLine<'_>| line.verdict.is_not_met() || !is_choosing;
-        let of_site = |site: &SiteLines<'_>| site.lines.iter().filter(is_listed).take(room.lines).map(|line| line.least(room)).sum();
+        let of_site = |site: &SiteLines<'_>| site.lines.iter().filter(is_listed).take(room.lines).map(|line| line.estimate(room)).sum();
         self.sites.iter().map(of_site).max().unwrap_or_default()
     }
 }
@@ -114,8 +114,8 @@ struct CriterionLine<'p> {
 }
 
 impl CriterionLine<'_> {
-    /// Its minimum length in characters.
-    fn least(&self, room: Room) -> usize {
+    /// The characters that it takes, give or take the blanks at a cut.
+    fn estimate(&self, room: Room) -> usize {
         let [title, found, needed] = [self.title, &self.found, &self.needed].map(|text| text.chars().count());
         title + found.min(room.statement) + needed.min(room.statement)
     }

@@ -48,4 +48,25 @@ mod tests {
         assert_eq!(plain("see https://x.example or www.x.example"), "see https: //x.example or www .x.example");
         assert_eq!(plain("<b>[x](y)</b>\n`z`|\u{202e}"), "‹b›(x)(y)‹/b› 'z'/ ");
     }
+
+    #[test]
+    fn each_character_that_could_be_acted_on_is_replaced_by_itself() {
+        let table = [
+            ("a<b", "a‹b"),
+            ("a>b", "a›b"),
+            ("a[b", "a(b"),
+            ("a]b", "a)b"),
+            ("a`b", "a'b"),
+            ("a|b", "a/b"),
+            ("a\tb", "a b"),
+            ("a\u{7f}b", "a b"),
+            ("a://b", "a: //b"),
+            ("www.a", "www .a"),
+            ("ä", "ä"),
+            ("M46.1 Sacroiliitis (left), 50% - it's \"known\"; #1 & *2*_", "M46.1 Sacroiliitis (left), 50% - it's \"known\"; #1 & *2*_"),
+        ];
+        for (text, expected) in table {
+            assert_eq!(plain(text), expected);
+        }
+    }
 }

@@ -25,7 +25,7 @@ use crate::policy::{CardText, CriterionId, Determination, DiagnosisSupport, Note
 const ORDER: &str = "ServiceRequest";
 
 /// Maximum length of a button's text.
-const LABEL_LIMIT: usize = 100;
+const MAX_LABEL_CHARS: usize = 100;
 
 /// Code system of the keys of Epic's preference lists.
 const PREFERENCE_LIST: &str = "urn:com.epic.cdshooks.action.code.system.preference-list-item";
@@ -52,7 +52,7 @@ impl<'a> Offer<'a> {
     }
 
     fn add(&mut self, draft: SuggestionDraft<'a>, dialect: &DialectRules, new_id: &mut impl FnMut() -> Uuid) {
-        let label = shortened(&plain(&draft.label), LABEL_LIMIT);
+        let label = shortened(&plain(&draft.label), MAX_LABEL_CHARS);
         let takes_several = dialect.selection_behavior == SelectionRule::Any;
         let overwrites = takes_several && draft.changes_order && (self.changes > 0 || draft.has_alternative);
         if draft.actions.is_empty() || overwrites || !dialect.carries_out(draft.kind) {
@@ -259,7 +259,7 @@ fn is_unsigned(case: &CardCase<'_, '_, '_>) -> bool {
 fn remove_second<'a>(case: &CardCase<'_, '_, 'a>) -> Option<SuggestionDraft<'a>> {
     let second = case.order.second_procedure.as_ref().filter(|_| case.order.determination == Determination::NotYet && is_unsigned(case))?;
     let order = Some(&second.order).filter(|order| second.is_ours_to_remove && is_named(&order.reference))?;
-    let label = case.say(CardText::SuggestRemoveSecond, &[&shortened(&plain(&order.words), LABEL_LIMIT)]);
+    let label = case.say(CardText::SuggestRemoveSecond, &[&shortened(&plain(&order.words), MAX_LABEL_CHARS)]);
     let actions = vec![Action::Delete { description: label.clone(), resource_id: order.reference.to_string() }];
     Some(SuggestionDraft { kind: SuggestionKind::DeleteOrder, label, actions, changes_order: false, has_alternative: false })
 }
@@ -279,7 +279,7 @@ fn add_diagnosis<'a>(case: &CardCase<'_, '_, 'a>) -> Option<SuggestionDraft<'a>>
     let condition = case.order.supporting_condition.as_ref().filter(|condition| useful && is_named(&condition.reference))?;
     let order = OrderJson::read(case.presentation.order(case.order.position)?).filter(|_| case.order.order.kind() == ORDER)?;
     let reference = json!({"reference": condition.reference.to_string(), "display": plain(&condition.words)});
-    let label = case.say(CardText::SuggestDiagnosis, &[&shortened(&plain(&condition.words), LABEL_LIMIT)]);
+    let label = case.say(CardText::SuggestDiagnosis, &[&shortened(&plain(&condition.words), MAX_LABEL_CHARS)]);
     let resource = order.with_element("reasonReference", &reference)?;
     let actions = vec![Action::Update { description: label.clone(), resource }];
     Some(SuggestionDraft { kind: SuggestionKind::UpdateOrder, label, actions, changes_order: true, has_alternative: false })

@@ -132,25 +132,35 @@ impl DraftOrder<'_> {
     }
 }
 
-/// The `replaces` references of drafts that are in effect.
+/// The `replaces` references of drafts that are in effect. A draft replaces orders of its own patient only.
 #[derive(Debug, Default)]
-pub(crate) struct Replaced(HashSet<String>);
+pub(crate) struct Replaced {
+    of_patient: HashSet<String>,
+    of_others: HashSet<String>,
+}
 
 impl Replaced {
-    /// Collects the references of this patient's drafts; drafts for other patients do not count.
     pub(crate) fn by(drafts: &[DraftOrder<'_>], patient_id: &str) -> Self {
-        let standing = drafts.iter().filter(|draft| draft.own_standing() == Standing::Stands && draft.is_for(patient_id));
+        Self {
+            of_patient: Self::references(drafts.iter().filter(|draft| draft.is_for(patient_id))),
+            of_others: Self::references(drafts.iter().filter(|draft| !draft.is_for(patient_id))),
+        }
+    }
+
+    fn references<'d, 'a: 'd>(drafts: impl Iterator<Item = &'d DraftOrder<'a>>) -> HashSet<String> {
+        let standing = drafts.filter(|draft| draft.own_standing() == Standing::Stands);
         let references = standing.flat_map(|draft| {
             let own = draft.id();
             let references = draft.view.replaces.iter().flatten().map(|reference| text(reference.reference.as_ref()));
             // An order cannot replace itself.
             references.map(|reference| id_in(reference, ORDER).unwrap_or(reference)).filter(move |reference| *reference != own)
         });
-        Self(references.filter(|reference| !reference.is_empty()).map(str::to_owned).collect())
+        references.filter(|reference| !reference.is_empty()).map(str::to_owned).collect()
     }
 
-    fn has(&self, id: &str, full_url: Option<&Text<'_>>) -> bool {
-        !self.0.is_empty() && ((!id.is_empty() && self.0.contains(id)) || full_url.is_some_and(|url| self.0.contains(url.as_str())))
+    fn has(&self, is_of_patient: bool, id: &str, full_url: Option<&Text<'_>>) -> bool {
+        let replaced = if is_of_patient { &self.of_patient } else { &self.of_others };
+        !replaced.is_empty() && ((!id.is_empty() && replaced.contains(id)) || full_url.is_some_and(|url| replaced.contains(url.as_str())))
     }
 }
 
@@ -207,8 +217,9 @@ impl<'a> ChartReader<'_, 'a> {
         let coded = self.coded(order.code.as_ref(), CodeUse::Procedure);
         let body_sites = order.body_site.as_deref().unwrap_or_default();
         let named = self.named_side(side_parts(order, coded.side));
+        let is_of_patient = self.subject.is(order.subject.as_ref());
         let standing = match draft.own_standing() {
-            Standing::Stands if replaced.has(draft.id(), draft.full_url.as_ref()) => Standing::Replaced,
+            Standing::Stands if replaced.has(is_of_patient, draft.id(), draft.full_url.as_ref()) => Standing::Replaced,
             standing => standing,
         };
         Order {
@@ -322,7 +333,7 @@ impl<'a> ChartReader<'_, 'a> {
                 && !order.do_not_perform.is_some_and(|flag| flag.0)
                 && self.subject.is(order.subject.as_ref())
                 && !known.contains(id)
-                && !replaced.has(id, None)
+                && !replaced.has(true, id, None)
         });
         active.filter_map(|order| self.active_order(order)).collect()
     }

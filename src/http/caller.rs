@@ -30,7 +30,7 @@ const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const MAX_DISCARDED: usize = 1024 * 1024;
 
 /// Timeout for discarding the body.
-const DISCARDING: Duration = Duration::from_secs(1);
+const DISCARD_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The state of the gate.
 #[derive(Clone)]
@@ -77,7 +77,7 @@ async fn traced(client: &str, request: Request, next: Next) -> Response {
 async fn finish(request: Request) {
     if !request.headers().contains_key(EXPECT) {
         // On timeout, answer anyway.
-        _ = timeout(DISCARDING, discard(request.into_body(), MAX_DISCARDED)).await;
+        _ = timeout(DISCARD_TIMEOUT, discard(request.into_body(), MAX_DISCARDED)).await;
     }
 }
 

@@ -17,8 +17,8 @@ const STRANGER: &str = "unauthenticated";
 /// The hook label of a call that names no supported hook, or was not read.
 const UNKNOWN_HOOK: &str = "unknown";
 
-const SOON: Duration = Duration::from_millis(500);
-const IN_TIME: Duration = Duration::from_secs(5);
+const FAST: Duration = Duration::from_millis(500);
+const ACCEPTABLE: Duration = Duration::from_secs(5);
 
 /// The hook of a call, stored in the response's extensions for counting.
 #[derive(Clone, Copy)]
@@ -47,11 +47,11 @@ impl AnsweredRequest<'_> {
         let hook: Arc<str> = self.hook.map_or(UNKNOWN_HOOK, |hook| hook.0.as_str()).into();
         let client: Arc<str> = self.client.unwrap_or(STRANGER).into();
         if self.status == StatusCode::OK {
-            if self.latency <= SOON {
+            if self.latency <= FAST {
                 let labels = [("hook", Arc::clone(&hook)), ("client", Arc::clone(&client))];
                 metrics::counter!("sij_cds_calls_within_500_milliseconds_total", &labels).increment(1);
             }
-            if self.latency <= IN_TIME {
+            if self.latency <= ACCEPTABLE {
                 let labels = [("hook", Arc::clone(&hook)), ("client", Arc::clone(&client))];
                 metrics::counter!("sij_cds_calls_within_5_seconds_total", &labels).increment(1);
             }

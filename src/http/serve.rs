@@ -32,7 +32,7 @@ use super::running_config::{Live, RunningConfig};
 const PING_INTERVAL: Duration = Duration::from_secs(20);
 
 /// How long shutdown waits for an idle connection.
-const STOPPING_IDLE: Duration = Duration::from_secs(1);
+const SHUTDOWN_IDLE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Why the server did not shut down cleanly.
 #[derive(Debug, thiserror::Error)]
@@ -142,7 +142,7 @@ impl Connection {
                 biased;
                 ended = connection.as_mut() => break ended,
                 _ = self.stopping.wait_for(|stops| *stops), if !is_ending => {
-                    (is_ending, idle_at_most) = (true, STOPPING_IDLE);
+                    (is_ending, idle_at_most) = (true, SHUTDOWN_IDLE_TIMEOUT);
                     connection.as_mut().graceful_shutdown();
                 }
                 () = sleep(idle_at_most) => match activity.since(before) {

@@ -1,5 +1,5 @@
-//! The ledger as whoever reads it back has it: lists, single records, exports.
-//! Not here: proving it ([`super::verify`]) and shortening it ([`super::purge`]).
+//! Reads the ledger back: lists, single records, exports.
+//! Not here: verification ([`super::verify`]) and purging ([`super::purge`]).
 
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
@@ -9,38 +9,38 @@ use super::chain_position::ChainPosition;
 use super::database::Database;
 use super::entry::EntryKind;
 use super::error::LedgerError;
-use super::file_writer::RECORDS_AT_ONCE;
+use super::file_writer::MAX_RECORDS_AT_ONCE;
 use super::keys::KeyRing;
 use super::opened_record::{Depth, OpenedRecord};
 use super::opening::Readable;
 use super::reader::{Conditions, Value};
 use crate::config::LedgerConfig;
 
-/// The most records of one page of an export.
+/// Maximum number of records on one page of an export.
 const PAGE: i64 = 200;
 
-/// The most feedback that is shown of one call.
+/// Maximum number of feedback records shown for one call.
 const MAX_FEEDBACK: i64 = 1_000;
 
-/// The ledger, open to be read, whether or not a service writes to it.
+/// The ledger, open for reading, whether or not a service is writing to it.
 #[derive(Debug)]
 pub struct Archive {
     pub(super) database: Database,
-    /// Records on this machine that wait for the database.
+    /// Local records waiting to be forwarded to the database.
     pub(super) spool: Option<Database>,
     pub(super) keys: KeyRing,
 }
 
-/// Which records are wanted; what is `None` does not matter.
+/// A filter over records; a `None` field matches every record.
 #[derive(Clone, Debug, Default)]
 pub struct Wanted {
     /// Received at this instant or later.
     pub from: Option<DateTime<Utc>>,
     /// Received before this instant.
     pub to: Option<DateTime<Utc>>,
-    /// Of this client.
+    /// From this client.
     pub client: Option<String>,
-    /// Of this patient, as `Patient/1`.
+    /// About this patient, given as `Patient/1`.
     pub patient: Option<String>,
     /// With this as the most severe determination.
     pub determination: Option<String>,
@@ -49,19 +49,19 @@ pub struct Wanted {
 }
 
 impl Archive {
-    /// Opens the ledger that configuration names; its tables are made or changed where they are not as this program has them.
+    /// Opens the configured ledger; creates or migrates its tables if they do not match this program's schema.
     ///
     /// # Errors
-    /// [`LedgerError`] where there is none, or its keys or its database cannot be used.
+    /// [`LedgerError`] if there is no ledger, or its keys or database cannot be used.
     pub async fn open(config: &LedgerConfig) -> Result<Self, LedgerError> {
         let Readable { database, spool, keys } = super::opening::open_to_read(config).await?;
         Ok(Self { database, spool, keys })
     }
 
-    /// Makes or changes the tables of the ledger that configuration names.
+    /// Creates or migrates the tables of the configured ledger.
     ///
     /// # Errors
-    /// As [`Archive::open`], but the keys are not looked at.
+    /// As [`Archive::open`], except that the keys are not checked.
     pub async fn migrate(config: &LedgerConfig) -> Result<(), LedgerError> {
         let database = super::opening::database_to_make(config).await?;
         database.migrate().await?;
@@ -69,10 +69,10 @@ impl Archive {
         Ok(())
     }
 
-    /// How many records of this machine wait for the database; those that are there and could not be removed here do not.
+    /// Counts the records in the local spool, except those that are already in the database but not yet removed from the spool.
     ///
     /// # Errors
-    /// [`LedgerError`] where that cannot be read.
+    /// [`LedgerError`] if the spool cannot be read.
     pub async fn spooled(&self) -> Result<i64, LedgerError> {
         let Some(spool) = &self.spool else { return Ok(0) };
         let (mut place, mut waiting) = (ChainPosition::BEGINNING, 0);
@@ -85,35 +85,35 @@ impl Archive {
         }
     }
 
-    /// How many records of the journal have no rows, because the disk is full or the service is stuck: those cannot be looked up yet.
+    /// Counts journal records that have no rows, because the disk is full or the service is stuck. They cannot be looked up yet.
     ///
     /// # Errors
-    /// [`LedgerError`] where that cannot be read.
+    /// [`LedgerError`] if the journal cannot be read.
     pub async fn without_rows(&self) -> Result<usize, LedgerError> {
         let Some(journal) = &self.database.journal else { return Ok(0) };
         let (mut spot, mut count) = (self.database.reached().await?, 0);
         loop {
-            let records = journal.behind(spot, RECORDS_AT_ONCE).map_err(LedgerError::Journal)?;
+            let records = journal.behind(spot, MAX_RECORDS_AT_ONCE).map_err(LedgerError::Journal)?;
             let Some((_, last)) = records.last() else { return Ok(count) };
             (spot, count) = (last.end(), count + records.len());
         }
     }
 
-    /// The newest records, the newest first, without their contents.
+    /// Returns the newest records, newest first, without their contents.
     ///
     /// # Errors
-    /// [`LedgerError`] where they cannot be read or opened.
+    /// [`LedgerError`] if they cannot be read or opened.
     pub async fn newest(&self, wanted: &Wanted, most: u32) -> Result<Vec<OpenedRecord>, LedgerError> {
         let records = self.database.newest(&self.conditions(wanted), most.into()).await?;
         self.opened(records, Depth::Summary)
     }
 
-    /// The record of an assertion id, or of the call that showed a card.
+    /// Finds the record with an assertion id, or the record of the call that showed a card.
     ///
     /// # Errors
-    /// [`LedgerError`] where it cannot be read or opened.
+    /// [`LedgerError`] if it cannot be read or opened.
     pub async fn find(&self, id: Uuid) -> Result<Option<OpenedRecord>, LedgerError> {
-        // The spool first: what is moved meanwhile is in the database then.
+        // Search the spool first: records forwarded in the meantime are then found in the database.
         let mut record = None;
         for database in self.spool.iter().chain([&self.database]) {
             if record.is_none() {
@@ -123,7 +123,7 @@ impl Archive {
         record.map(|record| OpenedRecord::open(record, &self.keys, Depth::Content)).transpose()
     }
 
-    /// What clients told of a call's cards, the oldest first.
+    /// Returns the clients' feedback on a call's cards, oldest first.
     ///
     /// # Errors
     /// As [`Archive::find`].
@@ -132,13 +132,13 @@ impl Archive {
         self.opened(records, Depth::Content)
     }
 
-    /// The next records behind a place, chain by chain; none at the end.
+    /// Returns the next records after a position, chain by chain; empty at the end.
     ///
     /// # Errors
     /// As [`Archive::find`].
     pub async fn page(&self, after: ChainPosition, wanted: &Wanted) -> Result<Vec<OpenedRecord>, LedgerError> {
         let (conditions, mut after, mut kept) = (self.conditions(wanted), after, Vec::new());
-        // A page of which all was purged meanwhile is not the last.
+        // A page whose records were all purged in the meantime is not the last page.
         while kept.is_empty() {
             let records = self.database.page(after, &conditions, PAGE).await?;
             let Some(last) = records.last() else { break };
@@ -150,7 +150,7 @@ impl Archive {
         Ok(kept)
     }
 
-    /// Opens a record, content and all; `None` where a purge took its content after its row was read.
+    /// Opens a record with its content; `None` if a purge removed the content after the row was read.
     async fn open_unless_purged(&self, record: Record) -> Result<Option<OpenedRecord>, LedgerError> {
         let place = ChainPosition { chain: record.chain, sequence: record.sequence };
         match OpenedRecord::open(record, &self.keys, Depth::Content) {
@@ -164,16 +164,16 @@ impl Archive {
         Ok(checkpoint.is_some_and(|checkpoint| place.sequence <= checkpoint.head.sequence))
     }
 
-    /// How many records are wanted.
+    /// Counts the records that match.
     ///
     /// # Errors
-    /// [`LedgerError`] where the database fails.
+    /// [`LedgerError`] if the database fails.
     pub async fn count(&self, wanted: &Wanted) -> Result<u64, LedgerError> {
         let count = self.database.count_of(&self.conditions(wanted)).await?;
         Ok(u64::try_from(count).unwrap_or_default())
     }
 
-    /// Ends all connections.
+    /// Closes all connections.
     pub async fn close(self) {
         self.database.close().await;
         if let Some(spool) = self.spool {
@@ -204,7 +204,7 @@ impl Archive {
             conditions.and("kind = ?", [Value::Text(kind.as_str().to_owned())]);
         }
         if let Some(patient) = &wanted.patient {
-            // Each key has an index of its own.
+            // Each key produces its own index value.
             conditions.and_one_of("patient_index", self.keys.all_indices(patient));
         }
         conditions

@@ -1,54 +1,54 @@
-//! The chain: every record is bound to the one before it by an authentication code, so that none can be altered, removed
-//! or put in between unseen by whoever does not hold the keys.
-//! Not here: walking along a chain; see [`super::verify`].
+//! The record chain: an authentication code binds every record to the one before it, so that altering, removing or inserting
+//! a record without the keys is detected.
+//! Not here: walking a chain; see [`super::verify`].
 
 use uuid::Uuid;
 
 use super::keys::{KEY_BYTES, Key};
 use super::sealed::SealedEntry;
 
-/// The code that binds a record to all before it.
+/// The code that binds a record to all records before it.
 pub(super) type Hash = [u8; KEY_BYTES];
 
-/// What stands before the first record of a chain.
+/// The previous code used for the first record of a chain.
 pub(super) const BEGINNING: Hash = [0; KEY_BYTES];
 
-/// The bytes of a sealed part that stand for all of it: its nonce and its tag.
+/// Nonce and tag: the bytes of a sealed part that represent all of it in the code.
 const NONCE: usize = 12;
 const TAG: usize = 16;
 
-/// The end of a chain so far.
+/// The current end of a chain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct ChainHead {
     pub(super) chain: Uuid,
-    /// Of its last record; 0 where there is none yet.
+    /// Sequence number of the last record; 0 for an empty chain.
     pub(super) sequence: i64,
-    /// When that was recorded, in microseconds since 1970.
+    /// When the last record was written, in microseconds since 1970.
     pub(super) recorded_at: i64,
     pub(super) hash: Hash,
 }
 
-/// A record: a sealed entry in its place.
+/// A sealed entry with its position in a chain.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Record {
     pub(super) chain: Uuid,
-    /// From 1.
+    /// Starts at 1.
     pub(super) sequence: i64,
-    /// By which instance.
+    /// The instance that wrote the record.
     pub(super) instance: String,
-    /// Microseconds since 1970; never before the record ahead of it.
+    /// Microseconds since 1970; never earlier than the previous record.
     pub(super) recorded_at: i64,
     pub(super) sealed: SealedEntry,
     pub(super) hash: Hash,
 }
 
 impl ChainHead {
-    /// The beginning of a chain.
+    /// The head of an empty chain.
     pub(super) fn of_new(chain: Uuid) -> Self {
         Self { chain, sequence: 0, recorded_at: i64::MIN, hash: BEGINNING }
     }
 
-    /// Puts an entry behind the last record.
+    /// Appends an entry after the last record.
     pub(super) fn append(&mut self, sealed: SealedEntry, instance: &str, now: i64, key: &Key) -> Record {
         let (sequence, recorded_at) = (self.sequence + 1, now.max(self.recorded_at));
         let mut record = Record { chain: self.chain, sequence, instance: instance.to_owned(), recorded_at, sealed, hash: BEGINNING };
@@ -59,13 +59,13 @@ impl ChainHead {
 }
 
 impl Record {
-    /// The chain's end, if this is its last record.
+    /// The chain head if this is the last record.
     pub(super) fn head(&self) -> ChainHead {
         ChainHead { chain: self.chain, sequence: self.sequence, recorded_at: self.recorded_at, hash: self.hash }
     }
 
-    /// The code that this record should have, given that of the one before it. The sealed parts stand in by nonce and tag: with
-    /// those they open as they are, or not at all.
+    /// Computes this record's code from the previous one. The nonce and tag represent each sealed part: they fix what it opens
+    /// to, if it opens at all.
     pub(super) fn code(&self, previous: &Hash, key: &Key) -> Hash {
         let sealed = &self.sealed;
         let mut clear = Clear::default();
@@ -92,7 +92,7 @@ impl Record {
     }
 }
 
-/// What a code is made of: every part with its length ahead, so that no two records give the same bytes.
+/// The input of a code: every part is prefixed with its length, so that no two records produce the same bytes.
 #[derive(Default)]
 struct Clear(Vec<u8>);
 

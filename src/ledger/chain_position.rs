@@ -1,4 +1,4 @@
-//! A place in a chain, as people write it: where a long run goes on, and which end of a chain was seen.
+//! Chain positions in text form: where a long run resumes, and which chain end was observed.
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,16 +8,16 @@ use uuid::Uuid;
 use super::chain::Hash;
 use super::keys::KEY_BYTES;
 
-/// A record by its chain and its number there: `CHAIN:SEQUENCE`.
+/// A record's chain and sequence number: `CHAIN:SEQUENCE`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ChainPosition {
     /// The chain.
     pub chain: Uuid,
-    /// From 1.
+    /// Starts at 1.
     pub sequence: i64,
 }
 
-/// The end of a chain as it was seen once: `CHAIN:SEQUENCE:CODE`.
+/// A chain end as observed at some time: `CHAIN:SEQUENCE:CODE`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct End {
     /// The last record.
@@ -25,13 +25,13 @@ pub struct End {
     pub(super) hash: Hash,
 }
 
-/// A text that is no place, or no end.
+/// A text that is not a valid position or chain end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not a place as an earlier run printed it")]
 pub struct InvalidChainPosition;
 
 impl ChainPosition {
-    /// Ahead of every chain.
+    /// Before every chain.
     pub const BEGINNING: Self = Self { chain: Uuid::nil(), sequence: 0 };
 }
 

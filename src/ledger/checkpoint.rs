@@ -1,5 +1,5 @@
-//! A checkpoint: where a chain begins after its older records were purged, with a code of its own, so that nobody without the keys can
-//! put one in the place of records.
+//! A checkpoint: where a chain starts after a purge of its older records. Its own authentication code prevents anyone without the
+//! keys from replacing records with a checkpoint.
 
 use sqlx::{AnyConnection, Row as _};
 use uuid::Uuid;
@@ -11,13 +11,13 @@ use super::database::Database;
 use super::error::LedgerError;
 use super::keys::{KEY_BYTES, Key};
 
-/// Stands where the code of the record ahead stands in that of a record, and is none.
+/// Takes the place of the previous record's code in the checkpoint's own code; no record has this code.
 const MARK: Hash = [0xff; KEY_BYTES];
 
 /// A checkpoint.
 #[derive(Clone, Debug)]
 pub(super) struct Checkpoint {
-    /// The last record that was purged.
+    /// The last purged record.
     pub(super) head: ChainHead,
     pub(super) key_id: String,
     code: Hash,
@@ -28,12 +28,12 @@ impl Checkpoint {
         Self { head, key_id: key.id.clone(), code: code(&head, key) }
     }
 
-    /// Whether this program made it.
+    /// Whether the checkpoint's code is valid for this key.
     pub(super) fn holds(&self, key: &Key) -> bool {
         self.code == code(&self.head, key)
     }
 
-    /// Takes the place of the chain's earlier checkpoint, if that is still the one at `from`, or none at 0; says whether it did.
+    /// Replaces the chain's checkpoint if that is still the one at `from` (0 for none); returns whether it did.
     pub(super) async fn put(&self, from: i64, connection: &mut AnyConnection) -> Result<bool, LedgerError> {
         let upsert = "INSERT INTO ledger_checkpoint (chain, sequence, recorded_at, hash, key_id, code) VALUES ($1, $2, $3, $4, $5, $6) \
             ON CONFLICT (chain) DO UPDATE SET sequence = EXCLUDED.sequence, recorded_at = EXCLUDED.recorded_at, hash = EXCLUDED.hash, \
@@ -53,7 +53,7 @@ impl Checkpoint {
 }
 
 impl Database {
-    /// Where a chain begins, if that is not with its first record.
+    /// The checkpoint of a chain, if its first records were purged.
     pub(super) async fn checkpoint(&self, chain: Uuid) -> Result<Option<Checkpoint>, LedgerError> {
         let select = "SELECT chain, sequence, recorded_at, hash, key_id, code FROM ledger_checkpoint WHERE chain = $1";
         let row = sqlx::query(select).bind(bytes(chain)).fetch_optional(&self.pool).await?;

@@ -1,5 +1,5 @@
-//! A record as a row: the same columns in SQLite and in PostgreSQL, but that in SQLite's a content may stand elsewhere.
-//! Not here: the tables, which are made by `migrations/`.
+//! Maps records to rows. SQLite and PostgreSQL have the same columns, except that SQLite may store a content outside its row.
+//! Not here: the tables, which `migrations/` creates.
 
 use sqlx::any::{AnyArguments, AnyRow};
 use sqlx::query::Query;
@@ -12,19 +12,19 @@ use super::error::LedgerError;
 use super::journal::{Extent, Journal, Spot};
 use super::sealed::SealedEntry;
 
-/// The columns of `ledger_record`, in the order they are bound.
+/// The columns of `ledger_record`, in binding order.
 pub(super) const COLUMNS: &str = "chain, sequence, id, kind, instance, received_at, recorded_at, client, tenant, hook, status, cause, \
     policies, determination, patient_index, card, about, cards, key_id, summary, content, hash";
 
-/// Where the content stands, in SQLite.
+/// Where the content is stored, in SQLite.
 pub(super) const EXTENT_COLUMNS: &str = "content_file, content_offset, content_length";
 
-/// How many those of both are.
+/// How many columns both databases have.
 pub(super) const WIDTH: usize = 22;
 
 pub(super) type Statement<'q> = Query<'q, Any, AnyArguments>;
 
-/// Places for the values of rows: `($1, $2), ($3, $4)`.
+/// Placeholders for the values of rows: `($1, $2), ($3, $4)`.
 pub(super) fn placeholders(rows: usize, width: usize) -> String {
     let row = |row: usize| {
         let places: Vec<String> = (1..=width).map(|column| format!("${}", row * width + column)).collect();
@@ -61,17 +61,17 @@ pub(super) fn bind<'q>(statement: Statement<'q>, record: &Record) -> Statement<'
         .bind(record.hash.to_vec())
 }
 
-/// An id as it is stored.
+/// An id in its stored form.
 pub(super) fn bytes(id: Uuid) -> Vec<u8> {
     id.as_bytes().to_vec()
 }
 
-/// What of a record's content is read.
+/// Where to read a record's content from.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum ContentReading<'c> {
-    /// What stands in the row.
+    /// Only from the row.
     Row,
-    /// What stands in the row, or in the journal beside it: the row has [`EXTENT_COLUMNS`], too.
+    /// From the row or from the journal; the row also has [`EXTENT_COLUMNS`].
     Files(&'c Journal),
 }
 
@@ -112,27 +112,27 @@ fn content(row: &AnyRow, reading: ContentReading<'_>) -> Result<Option<Vec<u8>>,
     if let ContentReading::Files(journal) = reading
         && let Some(extent) = extent(row)?
     {
-        // One that is gone opens no more than one that was altered.
+        // Missing content fails to open, just as altered content does.
         let read = || journal.read(extent).map_err(LedgerError::Journal);
         return if extent.length == 0 { Ok(None) } else { Ok(Some(read()?.unwrap_or_default())) };
     }
     Ok(row.try_get("content")?)
 }
 
-/// Where a record's content stands, if that is not in its row.
+/// Where a record's content is stored, if not in its row.
 fn extent(row: &AnyRow) -> Result<Option<Extent>, LedgerError> {
     let Some(file) = number(row, "content_file")? else { return Ok(None) };
     let there = |column| number(row, column)?.ok_or(LedgerError::Unreadable { column });
     Ok(Some(Extent { from: Spot { file, offset: there("content_offset")? }, length: there("content_length")? }))
 }
 
-/// A spot of the journal, where there is one: `file` and `position`.
+/// Reads a journal position, if present: `file` and `position`.
 pub(super) fn spot(row: Option<&AnyRow>) -> Result<Option<Spot>, LedgerError> {
     let there = |row, column| number(row, column)?.ok_or(LedgerError::Unreadable { column });
     row.map(|row| Ok(Spot { file: there(row, "file")?, offset: there(row, "position")? })).transpose()
 }
 
-/// A number that is never below 0, where there is one.
+/// Reads a non-negative number, if present.
 fn number(row: &AnyRow, column: &'static str) -> Result<Option<u64>, LedgerError> {
     let number: Option<i64> = row.try_get(column)?;
     number.map(|number| u64::try_from(number).map_err(|_| LedgerError::Unreadable { column })).transpose()
@@ -143,20 +143,20 @@ fn status(row: &AnyRow) -> Result<Option<u16>, LedgerError> {
     status.map(|status| u16::try_from(status).map_err(|_| LedgerError::Unreadable { column: "status" })).transpose()
 }
 
-/// A record's cards.
+/// Reads a record's card ids.
 pub(super) fn cards(row: &AnyRow) -> Result<Vec<Uuid>, LedgerError> {
     let bytes: Option<Vec<u8>> = row.try_get("cards")?;
     let cards = bytes.unwrap_or_default();
     cards.chunks(size_of::<Uuid>()).map(|card| Uuid::from_slice(card).map_err(|_| LedgerError::Unreadable { column: "cards" })).collect()
 }
 
-/// An id, where there is one.
+/// Reads an id, if present.
 pub(super) fn id(row: &AnyRow, column: &'static str) -> Result<Option<Uuid>, LedgerError> {
     let bytes: Option<Vec<u8>> = row.try_get(column)?;
     bytes.map(|bytes| Uuid::from_slice(&bytes).map_err(|_| LedgerError::Unreadable { column })).transpose()
 }
 
-/// An authentication code.
+/// Reads an authentication code.
 pub(super) fn hash(row: &AnyRow, column: &'static str) -> Result<Hash, LedgerError> {
     let bytes: Vec<u8> = row.try_get(column)?;
     Hash::try_from(bytes.as_slice()).map_err(|_| LedgerError::Unreadable { column })

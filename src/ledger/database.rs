@@ -1,5 +1,5 @@
-//! The ledger's database: SQLite in a file, or PostgreSQL. Both take the same statements.
-//! Not here: what the statements say; see [`super::append`], [`super::reader`] and [`super::purge`].
+//! The ledger's database: SQLite in a file, or PostgreSQL. Both accept the same statements.
+//! Not here: the statements; see [`super::append`], [`super::reader`] and [`super::purge`].
 
 use std::fs::File;
 use std::path::Path;
@@ -20,61 +20,61 @@ use super::error::LedgerError;
 use super::file_writer::FileWriter;
 use super::journal::Journal;
 
-/// Beside other tables' migrations, in a table of their own.
+/// Migration table of the ledger, separate from those of other tables.
 const MIGRATIONS_TABLE: &str = "ledger_migrations";
 
 const MAX_CONNECTIONS: u32 = 4;
 
-/// How long one connection of SQLite waits for another to be done writing.
-const BUSY_PATIENCE: Duration = Duration::from_secs(2);
+/// How long one SQLite connection waits for another to finish writing.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// What every connection to a SQLite file begins with. A row is on the disk when its transaction ends (where there is a journal, the writer does
-/// without that), and when it moves within the file, nothing of it is left where it was.
+/// Settings of every connection to a SQLite file. A row is on the disk when its transaction ends (with a journal, the writer relaxes
+/// that), and `secure_delete` erases a row's old bytes when it moves within the file.
 pub(super) const FILE_SETTINGS: &str = "PRAGMA busy_timeout = 2000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
     PRAGMA wal_autocheckpoint = 8000; PRAGMA journal_size_limit = 67108864; PRAGMA temp_store = MEMORY; PRAGMA secure_delete = FAST";
 
-/// How long making the tables of PostgreSQL may take, other instances' turns included.
-const MIGRATION_PATIENCE: Duration = Duration::from_secs(30);
+/// How long creating the PostgreSQL tables may take, including waiting for other instances.
+const MIGRATION_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// What writes to a file, and the lock that nobody else does.
+/// The writer of a file, and the lock that keeps other processes from writing.
 #[derive(Clone, Debug)]
 struct Own {
     writer: Arc<FileWriter>,
     lock: Arc<File>,
 }
 
-/// Several records, or one whose content stands in its row.
+/// Fits several records, or one whose content is stored in its row.
 const PAGE_SIZE: u32 = 8192;
 
-/// Which of the two.
+/// The kind of database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum DatabaseKind {
     Sqlite,
     Postgres,
 }
 
-/// A database, its connections made when they are needed.
+/// A database whose connections are opened on demand.
 #[derive(Clone, Debug)]
 pub(super) struct Database {
     pub(super) kind: DatabaseKind,
     pub(super) pool: AnyPool,
-    /// The files beside SQLite's, where contents may stand, and records that have no row yet.
+    /// The journal beside the SQLite file, which may hold contents, and records without rows.
     pub(super) journal: Option<Journal>,
     is_migrated: Arc<AtomicBool>,
-    /// Of a file that this process alone writes records to.
+    /// Set for a file that only this process writes records to.
     own: Option<Own>,
 }
 
 impl Database {
-    /// SQLite in a file, which is made if it may be.
+    /// SQLite in a file, which is created if allowed.
     pub(super) fn of_file(path: &Path, may_make: bool) -> Result<Self, LedgerError> {
         let mut url = Url::parse("sqlite:").map_err(|error| LedgerError::Unopened(sqlx::Error::Configuration(error.into())))?;
         url.set_path(&path.to_string_lossy());
         url.set_query(Some(if may_make { "mode=rwc" } else { "mode=rw" }));
-        Self::connect(DatabaseKind::Sqlite, &url, FILE_SETTINGS.to_owned(), BUSY_PATIENCE)
+        Self::connect(DatabaseKind::Sqlite, &url, FILE_SETTINGS.to_owned(), BUSY_TIMEOUT)
     }
 
-    /// PostgreSQL at a URL. Every statement has `statement_timeout`.
+    /// PostgreSQL at a URL. `statement_timeout` applies to every statement.
     pub(super) fn of_server(url: &str, statement_timeout: Duration) -> Result<Self, LedgerError> {
         let url = Url::parse(url).map_err(|_| LedgerError::Unopened(sqlx::Error::Configuration("the URL is none".into())))?;
         Self::connect(DatabaseKind::Postgres, &url, server_settings(statement_timeout), statement_timeout)
@@ -87,7 +87,7 @@ impl Database {
         let pool = AnyPoolOptions::new()
             .max_connections(MAX_CONNECTIONS)
             .acquire_timeout(statement_timeout)
-            // A connection that broke while nobody used it is found out before a batch is lost to it.
+            // Detect a connection that broke while idle before a batch is lost to it.
             .test_before_acquire(kind == DatabaseKind::Postgres)
             .after_connect(move |connection, _| {
                 let settings = sqlx::AssertSqlSafe(settings.clone());
@@ -96,53 +96,53 @@ impl Database {
         Ok(Self { kind, pool: pool.connect_lazy_with(options), journal: None, is_migrated: Arc::default(), own: None })
     }
 
-    /// The same database, written to by this process alone as long as it holds `lock`.
+    /// The same database, with this process as the only writer while it holds `lock`.
     pub(super) fn written_to(self, path: &Path, lock: File) -> Self {
         let writer = FileWriter::new(path, self.journal.clone());
         Self { own: Some(Own { writer: Arc::new(writer), lock: Arc::new(lock) }), ..self }
     }
 
-    /// The columns that a record is read from.
+    /// The columns to read a record from.
     pub(super) fn columns(&self) -> String {
         if self.journal.is_some() { format!("{COLUMNS}, {EXTENT_COLUMNS}") } else { COLUMNS.to_owned() }
     }
 
-    /// How a record is read with its content.
+    /// How to read a record with its content.
     pub(super) fn reading(&self) -> ContentReading<'_> {
         self.journal.as_ref().map_or(ContentReading::Row, ContentReading::Files)
     }
 
-    /// The same with a journal; without one, all of a record stands in its row.
+    /// The same database with a journal; without one, rows contain whole records.
     pub(super) fn with_journal(self, journal: Option<Journal>) -> Self {
         Self { journal, ..self }
     }
 
-    /// What writes to this file, if it is this process alone.
+    /// The writer of this file, if this process is the only writer.
     pub(super) fn writer(&self) -> Result<&Arc<FileWriter>, LedgerError> {
         self.own.as_ref().map(|own| &own.writer).ok_or(LedgerError::Closed)
     }
 
-    /// Waits until what was kept here has rows, so that it can be looked up.
+    /// Waits until every durable record has a row and can be looked up.
     pub(super) async fn settled(&self) -> Result<(), LedgerError> {
         let Some(own) = &self.own else { return Ok(()) };
         if own.writer.is_settled() {
             return Ok(());
         }
         let writer = Arc::clone(&own.writer);
-        // It may wait for the disk.
+        // Settling may block on the disk.
         tokio::task::spawn_blocking(move || writer.settle()).await.unwrap_or(Err(LedgerError::Closed))
     }
 
-    /// Makes or changes the tables, forward only.
+    /// Creates or migrates the tables, forward only.
     pub(super) async fn migrate(&self) -> Result<(), LedgerError> {
         let migrator = migrator(self.kind);
-        // A role that may not make tables can write to them.
+        // A role without the right to create tables can still write to them.
         if !self.is_migrated_to(&migrator).await {
             let connection = self.pool.acquire().await.map_err(LedgerError::Unopened)?.detach();
             match self.kind {
                 DatabaseKind::Sqlite => run(&migrator, connection).await?,
                 DatabaseKind::Postgres => {
-                    timeout(MIGRATION_PATIENCE, run_on_server(&migrator, connection)).await.unwrap_or(Err(LedgerError::TooSlow))?;
+                    timeout(MIGRATION_TIMEOUT, run_on_server(&migrator, connection)).await.unwrap_or(Err(LedgerError::TooSlow))?;
                 }
             }
         }
@@ -150,7 +150,7 @@ impl Database {
         Ok(())
     }
 
-    /// Whether the tables are those of this program already.
+    /// Whether the tables already match this program's schema.
     async fn is_migrated_to(&self, migrator: &Migrator) -> bool {
         let select = "SELECT MAX(version) AS version FROM ledger_migrations WHERE success";
         let Ok(row) = sqlx::query(select).fetch_one(&self.pool).await else { return false };
@@ -158,7 +158,7 @@ impl Database {
         version.is_some() && version == migrator.iter().map(|migration| migration.version).max()
     }
 
-    /// The same, if it was not done yet: of a database that was away when the process began.
+    /// Migrates unless already done, for a database that was unavailable at startup.
     pub(super) async fn migrate_once(&self) -> Result<(), LedgerError> {
         if !self.is_migrated.load(Ordering::Acquire) {
             self.migrate().await?;
@@ -166,7 +166,7 @@ impl Database {
         Ok(())
     }
 
-    /// Begins a transaction that writes.
+    /// Begins a write transaction.
     pub(super) async fn begin(&self) -> Result<Transaction, LedgerError> {
         let mut transaction = Transaction(Some(self.pool.acquire().await?));
         let begin = if self.kind == DatabaseKind::Sqlite { "BEGIN IMMEDIATE" } else { "BEGIN" };
@@ -178,13 +178,13 @@ impl Database {
         self.pool.close().await;
         if let Some(own) = &self.own {
             own.writer.close();
-            // It ends with the process, if not now.
+            // If unlocking fails, the lock ends with the process.
             _ = own.lock.unlock();
         }
     }
 }
 
-/// Says how a new file is laid out, which can be said only as long as it is empty.
+/// Sets the layout of a new file, which is possible only while the file is empty.
 pub(super) async fn lay_out(path: &Path) -> Result<(), LedgerError> {
     if std::fs::metadata(path).is_ok_and(|file| file.len() > 0) {
         return Ok(());
@@ -194,8 +194,8 @@ pub(super) async fn lay_out(path: &Path) -> Result<(), LedgerError> {
     connection.close().await.map_err(LedgerError::Unopened)
 }
 
-/// A transaction. Its connection is used again only if it is committed: after anything else nobody can tell what is still open on it
-/// (a COMMIT that fails for want of room has been rolled back, and a library that counts transactions does not know).
+/// A transaction. Its connection returns to the pool only after a commit: after any other end, it may still have a transaction open
+/// (SQLite rolls back a COMMIT that fails because the disk is full, which a library that counts transactions does not notice).
 pub(super) struct Transaction(Option<PoolConnection<Any>>);
 
 impl Transaction {
@@ -203,10 +203,10 @@ impl Transaction {
         self.0.as_deref_mut().ok_or(LedgerError::Closed)
     }
 
-    /// What was written is durable when this returns.
+    /// Commits; the writes are durable when this returns.
     pub(super) async fn commit(mut self) -> Result<(), LedgerError> {
         sqlx::query("COMMIT").execute(self.connection()?).await?;
-        // Back to the others.
+        // Return the connection to the pool.
         self.0.take();
         Ok(())
     }
@@ -215,14 +215,13 @@ impl Transaction {
 impl Drop for Transaction {
     fn drop(&mut self) {
         if let Some(connection) = self.0.take() {
-            // Not to be used again.
+            // Do not reuse the connection.
             drop(connection.detach());
         }
     }
 }
 
-/// What every connection to PostgreSQL begins with: a limit, and that a record is on the disk when its transaction ends.
-/// What makes the tables of this program.
+/// The migrations that create this program's tables.
 fn migrator(kind: DatabaseKind) -> Migrator {
     const LEDGER: i64 = 20_261_125_000_001;
     const JOURNAL: i64 = 20_261_126_000_001;
@@ -244,13 +243,13 @@ fn server_settings(statement_timeout: Duration) -> String {
     format!("SET statement_timeout = {}; {durable}", statement_timeout.as_millis())
 }
 
-/// The connection is closed afterwards, however that ends, and with it the lock that migrations hold goes.
+/// Runs the migrations and then always closes the connection, which releases the migration lock.
 async fn run(migrator: &Migrator, mut connection: AnyConnection) -> Result<(), LedgerError> {
     Ok(migrator.run_direct(None, &mut connection, false).await?)
 }
 
 async fn run_on_server(migrator: &Migrator, mut connection: AnyConnection) -> Result<(), LedgerError> {
-    // Not as short as a record's: another instance may be making them.
+    // Longer than for a record: another instance may be creating the tables.
     connection.execute("SET statement_timeout = '30s'").await?;
     run(migrator, connection).await
 }

@@ -1,5 +1,5 @@
-//! What is to be kept of one call, fault, refusal or feedback, before it is sealed.
-//! Not here: what a call means; whoever keeps it says so in these words.
+//! The content of a record for one call, fault, refusal or feedback, before sealing.
+//! Not here: what a call means; the caller decides what to record.
 
 use std::borrow::Cow;
 
@@ -7,31 +7,31 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-/// What an entry tells of.
+/// The kind of an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum EntryKind {
-    /// The process began to keep records.
+    /// The process started to write records.
     Start,
-    /// A call that was answered.
+    /// An answered call.
     Call,
-    /// A known caller's call that was not answered: without its body.
+    /// An unanswered call from a known caller, without its body.
     Fault,
-    /// A caller that was not let in, or several alike: without the body.
+    /// A rejected caller, or several alike, without the body.
     Refusal,
-    /// What a client told of a card.
+    /// A client's feedback on a card.
     Feedback,
-    /// A user opened the app, and a chart was shown there.
+    /// A user opened the app, which displayed a chart.
     AppOpened,
     /// A user saved answers to the patient's chart in the app.
     AppSaved,
 }
 
 impl EntryKind {
-    /// All of them.
+    /// All kinds.
     pub const ALL: [Self; 7] = [Self::Start, Self::Call, Self::Fault, Self::Refusal, Self::Feedback, Self::AppOpened, Self::AppSaved];
 
-    /// As it stands in the ledger.
+    /// The kind's name in the ledger.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -45,53 +45,53 @@ impl EntryKind {
         }
     }
 
-    /// From how it stands in the ledger.
+    /// Parses the kind's name in the ledger.
     #[must_use]
     pub fn from_text(text: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.as_str() == text)
     }
 }
 
-/// What is to be kept. `summary` and `content` are sealed, the patient leaves a keyed digest; all else stands in the clear and
-/// must tell nothing of a patient.
+/// An entry to record. `summary` and `content` are sealed, and the patient is stored as a keyed digest; everything else is
+/// stored in the clear and must not reveal anything about a patient.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry<'a> {
-    /// Names it: of a call, the assertion id.
+    /// Identifies the entry; for a call, the assertion id.
     pub id: Uuid,
-    /// What it tells of.
+    /// What the entry records.
     pub kind: EntryKind,
     /// When the call arrived.
     pub received_at: DateTime<Utc>,
     /// The client, by its configured name.
     pub client: Option<String>,
-    /// The tenant, where tenants are told apart.
+    /// The tenant, if the client has tenants.
     pub tenant: Option<String>,
     /// The hook.
     pub hook: Option<String>,
     /// The HTTP status of the answer.
     pub status: Option<u16>,
-    /// Why there was none, by a fixed name.
+    /// Why there was no answer, as a fixed name.
     pub cause: Option<String>,
-    /// The policy versions that decided, as `id|version`, parted by spaces.
+    /// The policy versions that decided, as `id|version`, separated by spaces.
     pub policies: Option<String>,
     /// The most severe determination of the call's orders.
     pub determination: Option<String>,
-    /// The patient's reference; only a digest of it is stored outside of `summary`.
+    /// The patient's reference; outside of `summary`, only its digest is stored.
     pub patient: Option<String>,
-    /// Of feedback, the card.
+    /// For feedback, the card.
     pub card: Option<Uuid>,
-    /// Of feedback, the call that showed the card.
+    /// For feedback, the call that showed the card.
     pub about: Option<Uuid>,
-    /// Of a call, the cards it was answered with.
+    /// For a call, the cards in its answer.
     pub cards: Vec<Uuid>,
-    /// What a list shows: a JSON object.
+    /// The fields shown in lists: a JSON object.
     pub summary: Vec<u8>,
-    /// Everything: a JSON object in parts, or nothing.
+    /// The full content: a JSON object in parts, or empty.
     pub content: Vec<Cow<'a, [u8]>>,
 }
 
 impl Entry<'_> {
-    /// An entry of a kind that tells nothing yet.
+    /// An entry of a kind with no other field set.
     #[must_use]
     pub fn new(id: Uuid, kind: EntryKind, received_at: DateTime<Utc>) -> Self {
         Self {

@@ -1,4 +1,4 @@
-//! Why the ledger did not do what it should.
+//! Errors of the ledger.
 
 use std::path::PathBuf;
 
@@ -7,80 +7,80 @@ use uuid::Uuid;
 
 use super::keys::KeysError;
 
-/// Why the ledger did not do what it should. No message holds anything of a record but its id.
+/// An error of the ledger. Messages reveal nothing of a record but its id.
 #[derive(Debug, thiserror::Error)]
 pub enum LedgerError {
     /// The keys cannot be used.
     #[error("`ledger.{key}`: the keys cannot be used")]
     Keys {
-        /// The configuration's key.
+        /// The configuration key.
         key: &'static str,
-        /// Why.
+        /// The cause.
         source: KeysError,
     },
-    /// A file cannot be read or made.
+    /// A file cannot be read or created.
     #[error("`ledger.{key}`: cannot use `{}`", path.display())]
     Unusable {
-        /// The configuration's key.
+        /// The configuration key.
         key: &'static str,
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: std::io::Error,
     },
-    /// Another process keeps its records there.
+    /// Another process writes its records there.
     #[error("`ledger.{key}`: another process keeps its records in `{}`", path.display())]
     InUse {
-        /// The configuration's key.
+        /// The configuration key.
         key: &'static str,
         /// The database.
         path: PathBuf,
     },
-    /// The file refused.
+    /// The ledger's file rejected a write.
     #[error("the ledger's file cannot be written")]
     File(#[source] rusqlite::Error),
-    /// The journal beside it cannot be used.
+    /// The journal beside the file cannot be used.
     #[error("the ledger's journal cannot be read or written")]
     Journal(#[source] std::io::Error),
-    /// The writer has nowhere to run.
+    /// The writer's thread or runtime cannot be started.
     #[error("the ledger's writer cannot be started")]
     NoThread(#[source] std::io::Error),
     /// The database cannot be opened.
     #[error("the ledger's database cannot be opened")]
     Unopened(#[source] sqlx::Error),
-    /// The tables cannot be made.
+    /// The tables cannot be created.
     #[error("the ledger's tables cannot be made")]
     Migrate(#[from] MigrateError),
-    /// The database refused or did not answer.
+    /// The database returned an error or did not answer.
     #[error("the ledger's database failed")]
     Database(#[from] sqlx::Error),
-    /// It took too long.
+    /// The operation timed out.
     #[error("the ledger took too long")]
     TooSlow,
-    /// The ledger is switched off, and there is nothing to read.
+    /// The ledger is disabled, so there is nothing to read.
     #[error("`ledger.url` is `off`: no records are kept")]
     Off,
-    /// The process is ending, or the writer is gone.
+    /// The process is shutting down, or the writer has ended.
     #[error("the ledger is closed")]
     Closed,
     /// An entry cannot be sealed.
     #[error("a record cannot be sealed")]
     Sealing,
-    /// A record does not open: it was altered.
+    /// A record does not open because it was altered.
     #[error("record `{id}` was altered")]
     Altered {
         /// The record.
         id: Uuid,
     },
-    /// A record's key is not among those configured.
+    /// A record's key is not configured.
     #[error("record `{id}` was sealed with key `{key_id}`, which is not among the keys")]
     UnknownKey {
         /// The record.
         id: Uuid,
-        /// Its key's id.
+        /// The id of its key.
         key_id: String,
     },
-    /// A record cannot be read at all.
+    /// A record cannot be decoded.
     #[error("a record cannot be read: its `{column}` is not of this program")]
     Unreadable {
         /// The column.

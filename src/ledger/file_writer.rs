@@ -1,6 +1,6 @@
-//! Writing to a SQLite file: one connection, prepared statements, on the writer's own thread. sqlx makes the tables and reads them; to
-//! write, it would hand every statement to another thread.
-//! Invariant: a row is written together with how far the journal has rows, so that what has none is found whenever a process ends.
+//! Writes to a SQLite file over one connection with prepared statements, on the writer's own thread. sqlx creates the tables and reads
+//! them; for writes, it would hand every statement to another thread.
+//! Invariant: one transaction writes rows and the journal position they reach, so records without rows are found after any process exit.
 //! Not here: PostgreSQL ([`super::append`]), and the journal's files ([`super::journal`]).
 
 use std::path::{Path, PathBuf};
@@ -19,59 +19,59 @@ use super::error::LedgerError;
 use super::frame;
 use super::journal::{Extent, Journal, JournalFile, Spot};
 
-/// How many columns are written.
+/// Number of columns written.
 const WIDTH: usize = super::columns::WIDTH + 3;
 
-/// How many statements a connection keeps ready: more than there are.
+/// Capacity of the prepared-statement cache: more than there are statements.
 const STATEMENTS: usize = 8;
 
-/// After about so many bytes of rows the write-ahead log is brought into the file, while writing goes on. SQLite does it by itself when the
-/// log is much longer, and then everybody waits; but then most of it is done already. On a small disk the log must not take all the room.
-const BYTES_A_CHECKPOINT: usize = 1024 * 1024;
+/// Checkpoint the write-ahead log after about this many bytes of rows, while writing continues. SQLite's own checkpoint, which blocks
+/// every writer, starts only at a much longer log and then finds most of it done. On a small disk the log must not take all the space.
+const CHECKPOINT_BYTES: usize = 1024 * 1024;
 
-/// What a row takes beside what is sealed in it.
-const REST_OF_A_ROW: usize = 500;
+/// Approximate bytes of a row besides its sealed parts.
+const ROW_OVERHEAD_BYTES: usize = 500;
 
-/// A file of the journal that has so many bytes is followed by another: a purge removes files.
+/// A journal file that reaches this size is followed by a new one, because a purge removes whole files.
 const MAX_FILE_BYTES: u64 = 64 * 1024 * 1024;
 
-/// So many records of a journal get their rows in one transaction, where a process left them without.
-pub(super) const RECORDS_AT_ONCE: usize = 256;
+/// How many journal records get their rows in one transaction during recovery.
+pub(super) const MAX_RECORDS_AT_ONCE: usize = 256;
 
-/// A buffer that grew beyond this is given back.
+/// A buffer larger than this is freed after use.
 const MAX_RETAINED_BUFFER: usize = 4 * 1024 * 1024;
 
-/// Rows that the journal can bring back need not be on the disk when their transaction ends, only in order.
+/// Rows that the journal can restore need not be on the disk when their transaction ends; only their order matters.
 const BESIDE_A_JOURNAL: &str = "PRAGMA synchronous = NORMAL";
 
-/// Writes to a file.
+/// Writes records to a SQLite file.
 #[derive(Debug)]
 pub(super) struct FileWriter {
     path: PathBuf,
-    /// Where records go first; where there is none, rows are all there is.
+    /// Where records are written first; without a journal, rows contain whole records.
     journal: Option<Journal>,
-    /// Whether records of the journal have no rows yet.
+    /// Whether the journal has records without rows.
     has_waiting: AtomicBool,
     open: Mutex<Open>,
 }
 
 #[derive(Debug, Default)]
 struct Open {
-    /// Opened when something is to be written.
+    /// Opened on first use.
     connection: Option<Connection>,
     journal_file: Option<JournalFile>,
-    /// What is written to the journal together.
+    /// A batch encoded for the journal.
     buffer: Vec<u8>,
-    /// Records of the journal that have no rows yet, without their contents.
+    /// Journal records that have no rows yet, without their contents.
     waiting: Vec<Placed>,
-    /// Whether they could not be given any when that was tried last.
+    /// Whether the last attempt to write their rows failed.
     is_stuck: bool,
     checkpoints: Option<SyncSender<()>>,
-    /// Bytes of rows since the last checkpoint.
+    /// Bytes of rows written since the last checkpoint.
     bytes: usize,
 }
 
-/// A record, and where it stands in the journal.
+/// A record and where its content is in the journal.
 #[derive(Debug)]
 struct Placed {
     record: Record,
@@ -83,15 +83,15 @@ impl FileWriter {
         Self { path: path.to_owned(), journal, has_waiting: AtomicBool::new(false), open: Mutex::default() }
     }
 
-    /// Writes records, all or none; they are durable when this returns, which takes as long as the disk does. Beside a journal their rows
-    /// come with [`FileWriter::settle`], or ahead of the next records.
+    /// Writes records, all or none, and blocks on the disk; they are durable when this returns. With a journal,
+    /// [`FileWriter::settle`] writes their rows, or the next append does first.
     pub(super) fn append(&self, records: Vec<Record>) -> Result<(), LedgerError> {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(journal) = &self.journal else {
             return self.write_rows(&mut open, &records.into_iter().map(|record| Placed { record, extent: None }).collect::<Vec<_>>());
         };
         if open.is_stuck {
-            // What cannot be looked up does not pile up.
+            // Records that cannot be looked up must not accumulate.
             self.settle_by(&mut open)?;
         }
         let placed = self.journaled(&mut open, journal, records)?;
@@ -100,17 +100,17 @@ impl FileWriter {
         Ok(())
     }
 
-    /// Writes the rows that are due, all or none.
+    /// Writes the pending rows, all or none.
     pub(super) fn settle(&self) -> Result<(), LedgerError> {
         self.settle_by(&mut self.open.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Whether rows are due.
+    /// Whether no rows are pending.
     pub(super) fn is_settled(&self) -> bool {
         !self.has_waiting.load(Ordering::Acquire)
     }
 
-    /// Finds out whether records could be written, and have rows.
+    /// Checks that records can be written and given rows.
     pub(super) fn probe(&self) -> Result<(), LedgerError> {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         self.settle_by(&mut open)?;
@@ -118,13 +118,13 @@ impl FileWriter {
         self.journal_file(&mut open, journal)?.probe().map_err(LedgerError::Journal)
     }
 
-    /// Writes the rows of what an earlier process left in the journal.
+    /// Writes the rows of records that an earlier process left in the journal.
     pub(super) fn catch_up(&self) -> Result<(), LedgerError> {
         let Some(journal) = &self.journal else { return Ok(()) };
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         loop {
             let spot = reached(self.connection(&mut open)?).map_err(LedgerError::File)?;
-            let records = journal.behind(spot, RECORDS_AT_ONCE).map_err(LedgerError::Journal)?;
+            let records = journal.behind(spot, MAX_RECORDS_AT_ONCE).map_err(LedgerError::Journal)?;
             if records.is_empty() {
                 return journal.trim(spot).map_err(LedgerError::Journal);
             }
@@ -142,7 +142,7 @@ impl FileWriter {
 
     fn settle_by(&self, open: &mut Open) -> Result<(), LedgerError> {
         let Some(end) = open.waiting.last().and_then(|last| last.extent).map(Extent::end) else { return Ok(()) };
-        // A transaction whose end was not heard of may have ended well.
+        // A transaction whose commit was not confirmed may have been committed.
         let is_known = open.connection.is_none() && reached(self.connection(open)?).map_err(LedgerError::File)? >= end;
         let waiting = std::mem::take(&mut open.waiting);
         let mut outcome = if is_known { Ok(()) } else { self.write_rows(open, &waiting) };
@@ -167,7 +167,7 @@ impl FileWriter {
         }
     }
 
-    /// Writes records to the journal, and says where each stands; they are durable when this returns.
+    /// Writes records to the journal and returns where each is; they are durable when this returns.
     fn journaled(&self, open: &mut Open, journal: &Journal, records: Vec<Record>) -> Result<Vec<Placed>, LedgerError> {
         self.journal_file(open, journal)?;
         let Open { journal_file: Some(file), buffer, .. } = open else { return Err(LedgerError::Closed) };
@@ -178,7 +178,7 @@ impl FileWriter {
         Ok(placed)
     }
 
-    /// The file that records go to now.
+    /// The journal file that is currently written.
     fn journal_file<'o>(&self, open: &'o mut Open, journal: &Journal) -> Result<&'o mut JournalFile, LedgerError> {
         if open.journal_file.as_ref().is_none_or(|file| file.length() >= MAX_FILE_BYTES) {
             let spot = reached(self.connection(open)?).map_err(LedgerError::File)?;
@@ -192,22 +192,22 @@ impl FileWriter {
 
     fn write_rows(&self, open: &mut Open, records: &[Placed]) -> Result<(), LedgerError> {
         if let Err(error) = write_rows(self.connection(open)?, records) {
-            // Nobody can tell what is still open on it: the next connection can.
+            // The transaction state of this connection is unknown; a new connection can read it.
             open.connection = None;
             return Err(LedgerError::File(error));
         }
-        open.bytes += records.iter().map(|placed| placed.record.sealed.size() + REST_OF_A_ROW).sum::<usize>();
-        if open.bytes >= BYTES_A_CHECKPOINT {
+        open.bytes += records.iter().map(|placed| placed.record.sealed.size() + ROW_OVERHEAD_BYTES).sum::<usize>();
+        if open.bytes >= CHECKPOINT_BYTES {
             open.bytes = 0;
             let checkpoints = open.checkpoints.get_or_insert_with(|| checkpoints(&self.path));
-            // One that is still at work does this one's, too.
+            // A checkpoint that is still running covers this request, too.
             _ = checkpoints.try_send(());
         }
         Ok(())
     }
 }
 
-/// Writes records one behind the other, from a spot of the journal on, and says where each stands.
+/// Encodes records in order from a journal position on, and returns where each is.
 fn framed(records: Vec<Record>, from: Spot, buffer: &mut Vec<u8>) -> std::io::Result<Vec<Placed>> {
     let place = |mut record: Record| {
         frame::write(&record, buffer)?;
@@ -219,28 +219,28 @@ fn framed(records: Vec<Record>, from: Spot, buffer: &mut Vec<u8>) -> std::io::Re
     records.into_iter().map(place).collect()
 }
 
-/// Whether SQLite had no room on the disk, by either of the names it has for that.
+/// Whether SQLite reported a full disk, by either of its two error codes.
 fn is_for_want_of_room(error: &LedgerError) -> bool {
     let LedgerError::File(error) = error else { return false };
     matches!(error.sqlite_error_code(), Some(ErrorCode::DiskFull | ErrorCode::SystemIoFailure))
 }
 
-/// A thread that brings the write-ahead log into the file whenever it is asked, until nobody can ask any more.
+/// Starts a thread that runs a checkpoint on each request, until all senders are dropped.
 fn checkpoints(path: &Path) -> SyncSender<()> {
     let (asks, asked) = sync_channel(1);
     let path = path.to_owned();
     let work = move || {
         while asked.recv().is_ok() {
-            // What is not done now is done the next time; what is wrong, the writer finds out as well.
+            // The next checkpoint does what this one cannot; the writer detects persistent errors itself.
             _ = connect(&path, false).and_then(|connection| connection.execute_batch("PRAGMA wal_checkpoint(PASSIVE)"));
         }
     };
-    // Without it SQLite does it by itself.
+    // If the thread cannot start, SQLite checkpoints by itself.
     _ = thread::Builder::new().name("ledger-checkpoints".to_owned()).spawn(work);
     asks
 }
 
-/// Up to where the journal's records have rows.
+/// The journal position up to which records have rows.
 fn reached(connection: &Connection) -> rusqlite::Result<Spot> {
     let select = "SELECT file, position FROM ledger_journal";
     let spot = connection.query_row(select, [], |row| Ok(Spot { file: number(row, 0)?, offset: number(row, 1)? }));
@@ -252,7 +252,7 @@ fn number(row: &Row<'_>, column: usize) -> rusqlite::Result<u64> {
     u64::try_from(number).map_err(|_| rusqlite::Error::IntegralValueOutOfRange(column, number))
 }
 
-/// Writes the rows of records, with the contents that stand nowhere else, and up to where the journal has rows then.
+/// Writes the rows of records, with contents stored nowhere else, and the journal position they reach.
 fn write_rows(connection: &mut Connection, records: &[Placed]) -> rusqlite::Result<()> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     insert(&transaction, records)?;
@@ -267,7 +267,7 @@ fn write_rows(connection: &mut Connection, records: &[Placed]) -> rusqlite::Resu
 fn insert(transaction: &Transaction<'_>, records: &[Placed]) -> rusqlite::Result<()> {
     let places = vec!["?"; WIDTH].join(", ");
     let mut insert = transaction.prepare_cached(&format!("INSERT INTO ledger_record ({COLUMNS}, {EXTENT_COLUMNS}) VALUES ({places})"))?;
-    // A card's uuid is random: that two calls have one is a defect, and no reason to lose either.
+    // Card uuids are random: two calls sharing one is a defect, but no reason to lose either record.
     let mut insert_card = transaction.prepare_cached("INSERT INTO ledger_card (card, record_id) VALUES (?, ?) ON CONFLICT DO NOTHING")?;
     for Placed { record, extent } in records {
         let sealed = &record.sealed;
@@ -317,7 +317,7 @@ fn connect(path: &Path, has_journal: bool) -> rusqlite::Result<Connection> {
     Ok(connection)
 }
 
-/// An id as it is stored.
+/// An id in its stored form.
 fn bytes(id: &Uuid) -> &[u8] {
     id.as_bytes()
 }

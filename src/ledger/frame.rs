@@ -1,5 +1,5 @@
-//! A record as it stands in the journal: its length and a sum over it, then all of it but its content, then its content.
-//! Not here: the files ([`super::journal`]), and whether a record is what it should be, which its place in the chain proves ([`super::verify`]).
+//! The encoding of a record in the journal: a header with lengths and a checksum, then the record without its content, then the content.
+//! Not here: the files ([`super::journal`]), and whether a record is authentic, which its chain position proves ([`super::verify`]).
 
 use std::io::{ErrorKind, Read, Result};
 
@@ -12,20 +12,20 @@ use super::chain::{Hash, Record};
 use super::entry::EntryKind;
 use super::sealed::SealedEntry;
 
-/// What every record begins with; another version of what follows begins otherwise.
+/// The first bytes of every record; another version of the format starts differently.
 const MARK: [u8; 4] = *b"SIJ1";
 
-/// A mark, the lengths of the two parts, and the sum over those and the parts.
+/// The mark, the lengths of the two parts, and the checksum over those and the parts.
 const HEADER: usize = 16;
 
-/// A record that was read from the journal.
+/// A record read from the journal.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Framed {
     pub(super) record: Record,
     length: u64,
 }
 
-/// All of a record but its content, in the form in which it is written.
+/// A record without its content, in serialized form.
 #[derive(Serialize, Deserialize)]
 struct Row<'r> {
     chain: Uuid,
@@ -54,12 +54,12 @@ struct Row<'r> {
 }
 
 impl Framed {
-    /// How many bytes of the file it takes.
+    /// Number of bytes it takes in the file.
     pub(super) fn length(&self) -> u64 {
         self.length
     }
 
-    /// How many of those, the last, are its content.
+    /// How many of those bytes, at the end, are its content.
     pub(super) fn content_length(&self) -> u64 {
         self.record.sealed.content.as_ref().map_or(0, |content| content.len() as u64)
     }
@@ -93,7 +93,7 @@ impl<'r> Row<'r> {
         }
     }
 
-    /// `None` for a kind that this program does not know.
+    /// Adds the content; `None` for a kind that this program does not know.
     fn with(self, content: Option<Vec<u8>>) -> Option<Record> {
         let text = |text: Option<&str>| text.map(str::to_owned);
         let sealed = SealedEntry {
@@ -120,7 +120,7 @@ impl<'r> Row<'r> {
     }
 }
 
-/// Writes a record behind others.
+/// Appends an encoded record.
 pub(super) fn write(record: &Record, to: &mut Vec<u8>) -> Result<()> {
     let row = postcard::to_stdvec(&Row::from_record(record)).map_err(std::io::Error::other)?;
     let content = record.sealed.content.as_deref().unwrap_or_default();
@@ -134,8 +134,8 @@ pub(super) fn write(record: &Record, to: &mut Vec<u8>) -> Result<()> {
     Ok(())
 }
 
-/// Reads the next record of a file that has so many bytes left; `None` where none stands there, or not all of it. One that is whole and that
-/// this program cannot read is a fault: it is not to be passed over.
+/// Reads the next record of a file with `left` bytes remaining; `None` if there is none or it is incomplete. A complete record that
+/// this program cannot decode is an error: it must not be skipped.
 pub(super) fn read(from: &mut impl Read, left: u64) -> Result<Option<Framed>> {
     let mut header = [0; HEADER];
     if !is_filled(from.read_exact(&mut header))? {
@@ -161,7 +161,7 @@ pub(super) fn read(from: &mut impl Read, left: u64) -> Result<Option<Framed>> {
     Ok(Some(Framed { record, length }))
 }
 
-/// The lengths of the two parts, where a record begins.
+/// The lengths of the two parts, if this is the header of a record.
 fn lengths(header: &[u8; HEADER]) -> Option<(u32, u32)> {
     let number = |at: usize| header.get(at..)?.first_chunk::<4>().copied().map(u32::from_le_bytes);
     if header.first_chunk() == Some(&MARK) { number(4).zip(number(8)) } else { None }
@@ -175,7 +175,7 @@ fn sum(lengths: &[u8], row: &[u8], content: &[u8]) -> [u8; 4] {
     sum.finalize().to_le_bytes()
 }
 
-/// A file that ends is no fault.
+/// Treats the end of the file as no error.
 fn is_filled(outcome: Result<()>) -> Result<bool> {
     match outcome {
         Ok(()) => Ok(true),
@@ -193,7 +193,7 @@ mod tests {
     use super::super::keys::{KeyRing, new_key_line};
     use super::*;
 
-    /// A record with everything, and one with nothing that it need not have.
+    /// A record with every field set, and one with only the required fields.
     fn records() -> [Record; 2] {
         let keys = KeyRing::read(&new_key_line("a").expect("random")).expect("a key");
         let mut full = Entry::new(Uuid::from_u128(7), EntryKind::Call, DateTime::UNIX_EPOCH);

@@ -1,7 +1,7 @@
-//! How the writer waits for more: until there is enough, or the runtime that answers calls brings it none at its turns, or a little while has
-//! passed. Calls that come together are then written together, for on a busy machine each waking of the writer takes the time of a call's own
-//! work; and where nothing else is being answered, nobody waits.
-//! Not here: what becomes of what waits; see [`super::writer`].
+//! Group commit: how the writer waits for a batch to fill. The wait ends when the batch is full, when the runtime that answers calls adds
+//! nothing for some scheduler turns, or after a short timeout. Calls that arrive together are written together, since on a busy machine
+//! each wake-up of the writer costs as much as a call's own work; on an idle machine no call waits.
+//! Not here: processing the queued jobs; see [`super::writer`].
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -13,34 +13,34 @@ use tokio::time::{Instant, timeout_at};
 
 use super::writer::MAX_RECORDS;
 
-/// So many are enough: more are not written together.
-const ENOUGH: usize = MAX_RECORDS;
+/// A batch of this many records is full.
+const MAX_BATCH_RECORDS: usize = MAX_RECORDS;
 
-/// So long more is waited for at most.
-const LONGEST: Duration = Duration::from_millis(20);
+/// The longest wait for more.
+const MAX_BATCH_DELAY: Duration = Duration::from_millis(20);
 
-/// So many turns of the runtime that brought nothing are a lull. The first may be this task's own, ahead of those that wait for their turn.
-const QUIET_TURNS: usize = 2;
+/// This many turns of the runtime without a new job end the wait. The first turn may be this task's own, before other ready tasks run.
+const IDLE_YIELDS: usize = 2;
 
-/// What the writer and those who send it jobs know of each other.
+/// State shared by the writer and the senders of jobs.
 #[derive(Debug, Default)]
 pub(super) struct Gathering {
     /// How many jobs were sent.
     sent: AtomicUsize,
     /// How many of them the writer took.
     taken: AtomicUsize,
-    /// How many had been sent when they were enough, or nothing else came any more.
+    /// How many had been sent when the batch was full or no more arrived.
     sent_at_lull: AtomicUsize,
-    /// Whether somebody looks out for that.
+    /// Whether a task is watching for that.
     is_watched: AtomicBool,
     lull: Notify,
 }
 
 impl Gathering {
-    /// Says that a job was sent.
+    /// Notes that a job was sent.
     pub(super) fn tell(self: &Arc<Self>) {
         let sent = self.sent.fetch_add(1, Ordering::SeqCst) + 1;
-        if sent.saturating_sub(self.taken.load(Ordering::SeqCst)) >= ENOUGH {
+        if sent.saturating_sub(self.taken.load(Ordering::SeqCst)) >= MAX_BATCH_RECORDS {
             self.end_wait(sent);
         }
         if !self.is_watched.swap(true, Ordering::SeqCst) {
@@ -48,14 +48,14 @@ impl Gathering {
         }
     }
 
-    /// Says that the writer took so many jobs.
+    /// Notes that the writer took this many jobs.
     pub(super) fn took(&self, jobs: usize) {
         self.taken.fetch_add(jobs, Ordering::SeqCst);
     }
 
-    /// Waits until enough wait beside the first one, or until a lull after that was sent, but not long.
+    /// Waits until the batch is full, or until no more jobs arrive after the first; at most [`MAX_BATCH_DELAY`].
     pub(super) async fn wait_for_batch(&self) {
-        let (end, first) = (Instant::now() + LONGEST, self.taken.load(Ordering::SeqCst) + 1);
+        let (end, first) = (Instant::now() + MAX_BATCH_DELAY, self.taken.load(Ordering::SeqCst) + 1);
         while self.sent_at_lull.load(Ordering::SeqCst) < first {
             if timeout_at(end, self.lull.notified()).await.is_err() {
                 return;
@@ -73,17 +73,17 @@ impl Gathering {
             let sent = self.lulled().await;
             self.end_wait(sent);
             self.is_watched.store(false, Ordering::SeqCst);
-            // Whoever sent one just before that saw it watched.
+            // If a job was sent just before, its sender saw `is_watched` set and started no watcher.
             if self.sent.load(Ordering::SeqCst) == sent || self.is_watched.swap(true, Ordering::SeqCst) {
                 return;
             }
         }
     }
 
-    /// How many were sent when nothing came for some turns.
+    /// How many jobs had been sent when none arrived for [`IDLE_YIELDS`] turns.
     async fn lulled(&self) -> usize {
         let (mut sent, mut quiet) = (self.sent.load(Ordering::SeqCst), 0);
-        while quiet < QUIET_TURNS {
+        while quiet < IDLE_YIELDS {
             yield_now().await;
             let now = self.sent.load(Ordering::SeqCst);
             quiet = if now == sent { quiet + 1 } else { 0 };
@@ -97,7 +97,7 @@ impl Gathering {
 mod tests {
     use super::*;
 
-    /// Sends so many, one at each turn of the runtime.
+    /// Sends `count` jobs, one at each turn of the runtime.
     async fn send(gathering: Arc<Gathering>, count: usize) {
         for _ in 0..count {
             gathering.tell();
@@ -108,11 +108,11 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn as_long_as_every_turn_brings_one_all_are_waited_for() {
         let gathering = Arc::new(Gathering::default());
-        let sender = tokio::spawn(send(Arc::clone(&gathering), ENOUGH - 1));
+        let sender = tokio::spawn(send(Arc::clone(&gathering), MAX_BATCH_RECORDS - 1));
         let begun = Instant::now();
         gathering.wait_for_batch().await;
         assert!(sender.is_finished());
-        assert_eq!((gathering.sent_at_lull.load(Ordering::SeqCst), begun.elapsed()), (ENOUGH - 1, Duration::ZERO));
+        assert_eq!((gathering.sent_at_lull.load(Ordering::SeqCst), begun.elapsed()), (MAX_BATCH_RECORDS - 1, Duration::ZERO));
     }
 
     #[tokio::test(start_paused = true)]
@@ -120,10 +120,10 @@ mod tests {
         let gathering = Arc::new(Gathering::default());
         gathering.took(5);
         gathering.sent.store(5, Ordering::SeqCst);
-        let sender = tokio::spawn(send(Arc::clone(&gathering), 10 * ENOUGH));
+        let sender = tokio::spawn(send(Arc::clone(&gathering), 10 * MAX_BATCH_RECORDS));
         gathering.wait_for_batch().await;
         let sent = gathering.sent.load(Ordering::SeqCst);
-        assert!(!sender.is_finished() && (5 + ENOUGH..5 + 2 * ENOUGH).contains(&sent), "{sent}");
+        assert!(!sender.is_finished() && (5 + MAX_BATCH_RECORDS..5 + 2 * MAX_BATCH_RECORDS).contains(&sent), "{sent}");
     }
 
     #[tokio::test(start_paused = true)]
@@ -138,7 +138,7 @@ mod tests {
         }
         let begun = Instant::now();
         gathering.wait_for_batch().await;
-        assert!((LONGEST..LONGEST * 2).contains(&begun.elapsed()), "{:?}", begun.elapsed());
+        assert!((MAX_BATCH_DELAY..MAX_BATCH_DELAY * 2).contains(&begun.elapsed()), "{:?}", begun.elapsed());
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

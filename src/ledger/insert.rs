@@ -1,29 +1,29 @@
-//! The statements that write many rows to PostgreSQL. There are few of them, so that a connection has each of them ready.
+//! The statements that insert many rows into PostgreSQL. There are few of them, so that each connection can keep all of them prepared.
 
 use std::sync::LazyLock;
 
 use super::columns::{COLUMNS, WIDTH, placeholders};
 
-/// How many rows a statement writes: any number is written by a few of these.
+/// Numbers of rows per statement; a few statements together insert any number of rows.
 const SIZES: [usize; 4] = [64, 16, 4, 1];
 
-/// What is written.
+/// What to insert.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Rows {
     Records,
     Cards,
 }
 
-/// What becomes of a row that is there already.
+/// What to do about a row that already exists.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum OnDuplicate {
-    /// It cannot be: the whole batch fails.
+    /// Fail the whole batch.
     IsFault,
-    /// It was written before.
+    /// Skip it, because it was written before.
     IsSkipped,
 }
 
-/// Texts by rows, what becomes of known ones, and size.
+/// The statements, by kind of row, handling of duplicates, and size.
 static STATEMENTS: LazyLock<Vec<Statement>> = LazyLock::new(|| {
     let mut texts = Vec::new();
     for rows in [Rows::Records, Rows::Cards] {
@@ -53,13 +53,13 @@ fn text(rows: Rows, known: OnDuplicate, size: usize) -> String {
     format!("INSERT INTO {table} ({columns}) VALUES {}{clause}", placeholders(size, width))
 }
 
-/// The statement that writes so many rows, of one of [`chunks`].
+/// The statement that inserts `size` rows; `size` is the length of one of [`chunks`].
 pub(super) fn statement(rows: Rows, known: OnDuplicate, size: usize) -> &'static str {
     let is_it = |it: &&Statement| (it.rows, it.known, it.size) == (rows, known, size);
     STATEMENTS.iter().find(is_it).map_or("", |it| &it.text)
 }
 
-/// Rows in parts that there is a statement for.
+/// Splits rows into chunks that a statement exists for.
 pub(super) fn chunks<T>(mut rows: &[T]) -> Vec<&[T]> {
     let mut chunks = Vec::new();
     for size in SIZES {

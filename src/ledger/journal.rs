@@ -1,8 +1,8 @@
-//! The journal of a SQLite ledger: files beside it that whole records are appended to, a group at a time. A record is durable as soon as it
-//! stands here; its row, which says where, may come later, for what has no row yet is read from here. The rows alone would be flushed to the
-//! disk a group at a time as well, and each content be written three times: to SQLite's log, from there to its file, and a sum over it.
-//! Invariant: the records of the files stand in the order of their rows.
-//! Not here: how a record is written ([`super::frame`]), and the rows ([`super::file_writer`]).
+//! The journal of a SQLite ledger: files beside the database to which batches of whole records are appended. A record is durable once it is
+//! in the journal; its row, which points to it, may follow later, and recovery reads records without rows from here. Rows alone would also
+//! need a flush per batch, and would write each content three times: to SQLite's log, to its file, and for a checksum.
+//! Invariant: the records in the files have the order of their rows.
+//! Not here: encoding a record ([`super::frame`]), and the rows ([`super::file_writer`]).
 
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{BufReader, ErrorKind, Read as _, Result, Seek as _, SeekFrom};
@@ -12,49 +12,49 @@ use std::path::{Path, PathBuf};
 use super::frame::{self, Framed};
 use super::opening::with_suffix;
 
-/// A file is made longer by so much, in zeros that records are then written over: what does not make a file longer is on the disk in half
-/// the time, for it waits for nothing that others write.
-const RESERVE: u64 = 1024 * 1024;
+/// Files grow by this many zero bytes, which records then overwrite: a write that does not extend the file reaches the disk in half the
+/// time, because it does not wait for other writers.
+const PREALLOCATION_BYTES: u64 = 1024 * 1024;
 
-/// So much of that is left behind every write. Where the disk is full, it is given back for the rows of what was kept.
-const ROOM: u64 = RESERVE / 2;
+/// This much of the reserve is left after every write. On a full disk, it is freed for the rows of journaled records.
+const MIN_PREALLOCATED_BYTES: u64 = PREALLOCATION_BYTES / 2;
 
-/// About how many bytes of records are read at once.
+/// Approximate bytes of records to read at once.
 const MAX_BYTES: u64 = 8 * 1024 * 1024;
 
-/// How much is blanked at a time.
+/// Zeros to write at a time.
 static BLANK: [u8; 64 * 1024] = [0; 64 * 1024];
 
-/// The files beside one SQLite file.
+/// The journal files of one SQLite file.
 #[derive(Clone, Debug)]
 pub(super) struct Journal {
     directory: PathBuf,
 }
 
-/// A place in the files: the first is the lowest.
+/// A position in the files, ordered from the first file on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Spot {
     pub(super) file: u64,
     pub(super) offset: u64,
 }
 
-/// Where a record's content stands, and with it the record ends; one without a content has an empty one.
+/// Where a record's content is, which is also the record's end; empty for a record without content.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Extent {
     pub(super) from: Spot,
     pub(super) length: u64,
 }
 
-/// A file that records are written to.
+/// A journal file open for writing.
 #[derive(Debug)]
 pub(super) struct JournalFile {
     file: File,
     number: u64,
-    /// Up to where records stand; zeros follow.
+    /// Where the records end; zeros follow.
     length: u64,
-    /// How long the file is.
+    /// The length of the file.
     reserved: u64,
-    /// Whether something stands behind `length` that is no zeros.
+    /// Whether bytes after `length` may be non-zero.
     is_torn: bool,
 }
 
@@ -66,7 +66,7 @@ impl Extent {
 }
 
 impl Journal {
-    /// That beside a SQLite file.
+    /// The journal of a SQLite file.
     pub(super) fn beside(database: &Path) -> Self {
         Self { directory: with_suffix(database, ".journal") }
     }
@@ -75,7 +75,7 @@ impl Journal {
         self.directory.join(format!("{number:020}"))
     }
 
-    /// Reads a content; `None` where its file is gone or ends too early.
+    /// Reads a content; `None` if its file is missing or too short.
     pub(super) fn read(&self, extent: Extent) -> Result<Option<Vec<u8>>> {
         let Some(mut file) = if_there(File::open(self.path(extent.from.file)))? else { return Ok(None) };
         file.seek(SeekFrom::Start(extent.from.offset))?;
@@ -84,8 +84,8 @@ impl Journal {
         Ok((content.len() as u64 == extent.length).then_some(content))
     }
 
-    /// The next records behind a spot, each with where its content stands; none at the end. What a process left that was ended within a
-    /// write is passed over.
+    /// Returns the next records after a position, each with where its content is; empty at the end. Skips what a process left that ended
+    /// during a write.
     pub(super) fn behind(&self, spot: Spot, most: usize) -> Result<Vec<(Framed, Extent)>> {
         for number in self.numbers()?.into_iter().filter(|number| *number >= spot.file) {
             let from = Spot { file: number, offset: if number == spot.file { spot.offset } else { 0 } };
@@ -113,19 +113,19 @@ impl Journal {
         Ok(records)
     }
 
-    /// Cuts off the zeros behind the last record, which ends at a spot, in the file of a process that was killed.
+    /// Truncates the zeros after the last record, which ends at `end`, in the file of a process that was killed.
     pub(super) fn trim(&self, end: Spot) -> Result<()> {
         let Some(mut file) = if_there(OpenOptions::new().read(true).write(true).open(self.path(end.file)))? else { return Ok(()) };
         file.seek(SeekFrom::Start(end.offset))?;
         let mut rest = Vec::new();
-        (&mut file).take(2 * RESERVE).read_to_end(&mut rest)?;
+        (&mut file).take(2 * PREALLOCATION_BYTES).read_to_end(&mut rest)?;
         if !rest.is_empty() && rest.iter().all(|byte| *byte == 0) && end.offset + rest.len() as u64 == file.metadata()?.len() {
             file.set_len(end.offset)?;
         }
         Ok(())
     }
 
-    /// Opens the file behind all that are there, and behind a spot.
+    /// Creates a file after all existing ones and after a position.
     pub(super) fn open_behind(&self, spot: Spot) -> Result<JournalFile> {
         match DirBuilder::new().mode(0o700).create(&self.directory) {
             Ok(()) => sync_directory(self.directory.parent())?,
@@ -138,8 +138,8 @@ impl Journal {
         Ok(JournalFile { file, number, length: 0, reserved: 0, is_torn: false })
     }
 
-    /// Removes what stands ahead of a spot: files as a whole, and of the spot's own what is behind `cleared`, which is ahead of it and known
-    /// to be removed up to there. Nothing of it is on the disk when this returns.
+    /// Removes everything before `end`: whole files, and in the file of `end` the bytes from `cleared` on, if that is in the same file;
+    /// bytes before `cleared` are already erased. None of it is on the disk when this returns.
     pub(super) fn clear(&self, cleared: Spot, end: Spot) -> Result<()> {
         let mut is_changed = false;
         for number in self.numbers()?.into_iter().filter(|number| *number < end.file) {
@@ -155,17 +155,17 @@ impl Journal {
 
     fn blank(&self, from: Spot, end: u64) -> Result<()> {
         let file = OpenOptions::new().write(true).open(self.path(from.file))?;
-        // A file that is shorter does not become longer.
+        // Do not extend a file that is shorter.
         write_blank(&file, from.offset, end.min(file.metadata()?.len()))?;
         file.sync_data()
     }
 
-    /// The files' numbers, the lowest first.
+    /// The files' numbers in ascending order.
     fn numbers(&self) -> Result<Vec<u64>> {
         let Some(entries) = if_there(std::fs::read_dir(&self.directory))? else { return Ok(Vec::new()) };
         let mut numbers = Vec::new();
         for entry in entries {
-            // What is named otherwise is not ours.
+            // Ignore files with other names.
             numbers.extend(entry?.file_name().to_str().and_then(|name| name.parse::<u64>().ok()));
         }
         numbers.sort_unstable();
@@ -178,12 +178,12 @@ impl JournalFile {
         self.length
     }
 
-    /// Where what is written next stands.
+    /// Where the next record will be written.
     pub(super) fn end(&self) -> Spot {
         Spot { file: self.number, offset: self.length }
     }
 
-    /// Writes records behind the others, all or none; they are durable when this returns.
+    /// Appends records, all or none; they are durable when this returns.
     pub(super) fn append(&mut self, records: &[u8]) -> Result<()> {
         let end = self.length + records.len() as u64;
         self.make_room(end)?;
@@ -194,22 +194,22 @@ impl JournalFile {
         Ok(())
     }
 
-    /// Writes nothing that is read, to find out whether a few usual records could be written.
+    /// Writes bytes that are never read, to check that a few records of usual size could be written.
     pub(super) fn probe(&mut self) -> Result<()> {
-        self.make_room(self.length + ROOM / 2)?;
+        self.make_room(self.length + MIN_PREALLOCATED_BYTES / 2)?;
         self.file.write_all_at(&[0], self.length)?;
         self.file.sync_data()
     }
 
-    /// Sees to it that zeros stand behind the records, up to `end` and some way beyond.
+    /// Ensures that zeros follow the records up to `end` and some way beyond.
     fn make_room(&mut self, end: u64) -> Result<()> {
         if self.is_torn {
-            // Nobody is to find what a write left that failed behind what is written next.
+            // Remnants of a failed write must not follow the next record.
             self.give_back()?;
             self.is_torn = false;
         }
-        if end + ROOM > self.reserved {
-            let reserved = (end + ROOM).next_multiple_of(RESERVE);
+        if end + MIN_PREALLOCATED_BYTES > self.reserved {
+            let reserved = (end + MIN_PREALLOCATED_BYTES).next_multiple_of(PREALLOCATION_BYTES);
             self.is_torn = true;
             write_blank(&self.file, self.reserved, reserved)?;
             (self.reserved, self.is_torn) = (reserved, false);
@@ -217,14 +217,14 @@ impl JournalFile {
         Ok(())
     }
 
-    /// Gives back what was reserved.
+    /// Frees the reserve.
     pub(super) fn give_back(&mut self) -> Result<()> {
         self.file.set_len(self.length)?;
         self.reserved = self.length;
         Ok(())
     }
 
-    /// Writes no more. What is not given back does no harm.
+    /// Closes the file. A reserve that cannot be freed does no harm.
     pub(super) fn close(mut self) {
         _ = self.give_back();
     }
@@ -239,7 +239,7 @@ fn write_blank(file: &File, mut offset: u64, end: u64) -> Result<()> {
     Ok(())
 }
 
-/// What somebody else removed is removed.
+/// `None` if the file does not exist, for instance because another process removed it.
 fn if_there<T>(outcome: Result<T>) -> Result<Option<T>> {
     match outcome {
         Ok(value) => Ok(Some(value)),
@@ -248,9 +248,9 @@ fn if_there<T>(outcome: Result<T>) -> Result<Option<T>> {
     }
 }
 
-/// That a file is there is durable when this returns.
+/// Makes the directory's entries durable.
 fn sync_directory(directory: Option<&Path>) -> Result<()> {
-    // A bare name stands in the directory that the process runs in.
+    // A bare file name is relative to the working directory.
     let directory = directory.filter(|directory| !directory.as_os_str().is_empty()).unwrap_or(Path::new("."));
     File::open(directory)?.sync_all()
 }
@@ -276,7 +276,7 @@ mod tests {
         Spot { file, offset }
     }
 
-    /// So many records, each as it is written.
+    /// `count` encoded records.
     fn frames(count: u128) -> Vec<Vec<u8>> {
         let keys = KeyRing::read(&new_key_line("a").expect("random")).expect("a key");
         let (mut head, key) = (ChainHead::of_new(Uuid::from_u128(1)), keys.sealing().expect("a key"));
@@ -290,7 +290,7 @@ mod tests {
         (0..count).map(frame).collect()
     }
 
-    /// The ids of the records behind a spot, and where each ends.
+    /// The ids of the records after a position, and where each ends.
     fn behind(journal: &Journal, from: Spot, most: usize) -> Vec<(u128, Spot)> {
         let records = journal.behind(from, most).expect("read");
         records.iter().map(|(framed, extent)| (framed.record.sealed.id.as_u128(), extent.end())).collect()
@@ -321,7 +321,7 @@ mod tests {
         first.append(&frames[0]).expect("written");
         first.append(&[frames[1].as_slice(), &frames[2]].concat()).expect("written");
         first.append(&frames[3][..frames[3].len() - 1]).expect("written");
-        // Of a process that wrote nothing that is whole.
+        // Left by a process that wrote no complete record.
         journal.open_behind(Spot::default()).expect("a file").append(b"torn").expect("written");
         let mut third = journal.open_behind(Spot::default()).expect("a file");
         third.append(&frames[4]).expect("written");
@@ -343,7 +343,7 @@ mod tests {
         file.append(b"next").expect("written");
         assert_eq!(file.end(), spot(1, frames[0].len() as u64 + 4));
         assert_eq!(behind(&journal, Spot::default(), 9).len(), 1);
-        assert_eq!(std::fs::metadata(journal.path(1)).expect("there").len(), RESERVE, "what failed does not pile up");
+        assert_eq!(std::fs::metadata(journal.path(1)).expect("there").len(), PREALLOCATION_BYTES, "what failed does not pile up");
         file.give_back().expect("cut");
         assert_eq!(std::fs::metadata(journal.path(1)).expect("there").len(), file.length);
     }
@@ -359,7 +359,7 @@ mod tests {
         journal.clear(Spot::default(), spot(5, 8)).expect("cleared");
         assert_eq!(std::fs::read(journal.path(5)).expect("there"), b"\0\0\0\0\0\0\0\0else");
         assert!(!journal.path(3).exists() && journal.path(9).exists());
-        // Again, and further than the file goes.
+        // Again, and beyond the end of the file.
         journal.clear(spot(5, 8), spot(5, 99)).expect("cleared");
         assert_eq!(std::fs::read(journal.path(5)).expect("there"), [0; 12]);
         journal.clear(Spot::default(), spot(9, 0)).expect("cleared");
@@ -376,9 +376,9 @@ mod tests {
         let length = || std::fs::metadata(journal.path(1)).expect("there").len();
         for (count, reserved, probed) in [(1, 2, 2), (2, 2, 3), (3, 3, 3), (4, 4, 4)] {
             file.append(&large).expect("written");
-            assert_eq!((length(), file.length()), (reserved * RESERVE, count * 700_000));
+            assert_eq!((length(), file.length()), (reserved * PREALLOCATION_BYTES, count * 700_000));
             file.probe().expect("it can be written");
-            assert_eq!((length(), file.length()), (probed * RESERVE, count * 700_000));
+            assert_eq!((length(), file.length()), (probed * PREALLOCATION_BYTES, count * 700_000));
         }
         file.close();
         assert_eq!(length(), 4 * 700_000);
@@ -390,7 +390,7 @@ mod tests {
         journal.open_behind(Spot::default()).expect("a file").append(b"record").expect("written");
         let length = || std::fs::metadata(journal.path(1)).expect("there").len();
         journal.trim(spot(1, 3)).expect("nothing to do");
-        assert_eq!(length(), RESERVE, "what is no zeros stays");
+        assert_eq!(length(), PREALLOCATION_BYTES, "what is no zeros stays");
         journal.trim(spot(1, 6)).expect("cut");
         journal.trim(spot(2, 0)).expect("nothing to do");
         assert_eq!(length(), 6);

@@ -1,4 +1,4 @@
-//! The ledger as the rest of the program has it: entries go in, and come back when they are durable.
+//! The ledger's interface for the rest of the program: it accepts entries and reports when they are durable.
 //! Not here: how they are written; see [`super::writer`].
 
 use std::sync::Arc;
@@ -24,17 +24,17 @@ use crate::clock::Clock;
 use crate::config::LedgerConfig;
 use crate::ids::IdSource;
 
-/// How many may wait for the writer before one more is turned away; calls at one time are fewer by far.
+/// How many jobs may wait for the writer before it rejects more; far above the number of concurrent calls.
 const MAX_QUEUE: usize = 4_096;
 
-/// For so long how it stands is not asked again.
-const STANDING_KEPT: Duration = Duration::from_millis(250);
+/// How long a health check's result is reused.
+const HEALTH_CACHE_TTL: Duration = Duration::from_millis(250);
 
 /// The ledger: every call, answer and feedback, durable before the answer leaves.
 #[derive(Debug)]
 pub struct Ledger(pub(super) Option<OpenLedger>);
 
-/// Entries on their way to the ledger. Dropped, they may be kept or not.
+/// Entries being written to the ledger. If this is dropped, they may or may not be recorded.
 #[derive(Debug)]
 #[must_use]
 pub struct PendingWrite(Option<Waiting>);
@@ -52,23 +52,23 @@ pub(super) struct OpenLedger {
     pub(super) keys: Arc<ArcSwap<KeyRing>>,
     state: Arc<WriterState>,
     pub(super) write_timeout: Duration,
-    /// Where cards are looked up: the spool, and the database, where what is moved meanwhile is found.
+    /// Where to look up cards: the spool, then the database, which has the records forwarded in the meantime.
     pub(super) databases: Vec<Database>,
     last_standing: Mutex<Option<(LedgerHealth, Instant)>>,
 }
 
 impl Ledger {
-    /// No ledger: nothing is kept.
+    /// A disabled ledger, which records nothing.
     #[must_use]
     pub fn off() -> Self {
         Self(None)
     }
 
-    /// Opens the ledger that configuration names, makes its tables, and records that the process begins. A PostgreSQL that is away is
-    /// no hindrance; a file that cannot be written is.
+    /// Opens the configured ledger, creates its tables, and records that the process started. An unavailable PostgreSQL is not an
+    /// error; a file that cannot be written is.
     ///
     /// # Errors
-    /// [`LedgerError`] for keys or a database that cannot be used.
+    /// [`LedgerError`] if the keys or the database cannot be used.
     pub async fn open(config: &LedgerConfig, clock: Arc<dyn Clock>, ids: Arc<dyn IdSource>) -> Result<Self, LedgerError> {
         let Some(Opened { store, keys, state, link, is_link_due, databases }) = open(config).await? else { return Ok(Self::off()) };
         let keys = Arc::new(ArcSwap::from_pointee(keys));
@@ -95,24 +95,24 @@ impl Ledger {
         Ok(Self(Some(keeping)))
     }
 
-    /// Whether records are kept.
+    /// Whether the ledger is enabled.
     #[must_use]
     pub fn is_on(&self) -> bool {
         self.0.is_some()
     }
 
-    /// Keeps entries, all or none; they are durable when this returns.
+    /// Records entries, all or none; they are durable when this returns.
     ///
     /// # Errors
-    /// [`LedgerError`] when they are not, or not known to be within `ledger.write_timeout`.
+    /// [`LedgerError`] if they are not durable, or not known to be, within `ledger.write_timeout`.
     pub async fn keep(&self, entries: Vec<Entry<'_>>) -> Result<(), LedgerError> {
         self.begin_keeping(entries)?.kept().await
     }
 
-    /// Sends entries on their way. They are sealed when this returns: what they borrow is not needed any more.
+    /// Seals entries and queues them for writing. They no longer borrow anything when this returns.
     ///
     /// # Errors
-    /// [`LedgerError`] when they cannot be sealed, or too many wait already.
+    /// [`LedgerError`] if they cannot be sealed, or the queue is full.
     pub fn begin_keeping(&self, entries: Vec<Entry<'_>>) -> Result<PendingWrite, LedgerError> {
         let Some(keeping) = &self.0 else { return Ok(PendingWrite(None)) };
         let sealed = keeping.seal(entries)?;
@@ -121,7 +121,7 @@ impl Ledger {
         Ok(PendingWrite(Some(Waiting { written, count, end: Instant::now() + keeping.write_timeout })))
     }
 
-    /// Keeps an entry that nobody waits for, if there is room.
+    /// Records an entry that no call waits for, if the queue has room.
     pub fn keep_unwaited(&self, entry: Entry<'_>) {
         let Some(keeping) = &self.0 else { return };
         let sent = keeping.seal(vec![entry]).and_then(|sealed| keeping.send(Job::Keep(sealed, None)));
@@ -130,7 +130,7 @@ impl Ledger {
         }
     }
 
-    /// The calls that showed these cards, where that can be found out; `None` in place of an answer where it cannot.
+    /// The calls that showed these cards, as far as they are found; `None` if the lookup fails.
     pub async fn calls_of_cards(&self, cards: &[Uuid]) -> Option<Vec<(Uuid, Uuid)>> {
         let keeping = self.0.as_ref()?;
         let mut calls = Vec::new();
@@ -140,13 +140,13 @@ impl Ledger {
         Some(calls)
     }
 
-    /// How it stands; it writes something to find out, unless something was written lately.
+    /// The ledger's health; performs a trial write unless a recent write shows it.
     pub async fn standing(&self) -> LedgerHealth {
         let Some(keeping) = &self.0 else { return LedgerHealth::Off };
-        // Whoever asks meanwhile gets the same answer: what strangers ask takes no more than one place in the queue.
+        // Concurrent callers share one result, so that unauthenticated health checks take at most one place in the queue.
         let mut last = keeping.last_standing.lock().await;
         if let Some((standing, at)) = *last
-            && at.elapsed() < STANDING_KEPT
+            && at.elapsed() < HEALTH_CACHE_TTL
         {
             return standing;
         }
@@ -159,10 +159,10 @@ impl Ledger {
         standing
     }
 
-    /// The keys that configuration names now; `None` where there is no ledger.
+    /// Reads the configured keys; `None` if the ledger is disabled.
     ///
     /// # Errors
-    /// [`LedgerError`] where they cannot be read.
+    /// [`LedgerError`] if they cannot be read.
     pub fn read_keys(&self, config: &LedgerConfig) -> Result<Option<KeyRing>, LedgerError> {
         self.0.as_ref().map(|_| super::opening::keys(config)).transpose()
     }
@@ -174,10 +174,10 @@ impl Ledger {
         }
     }
 
-    /// Whether the keys that configuration names can be used.
+    /// Checks that the configured keys can be used.
     ///
     /// # Errors
-    /// [`LedgerError`] where they cannot.
+    /// [`LedgerError`] if they cannot.
     pub fn check_keys(config: &LedgerConfig) -> Result<(), LedgerError> {
         if config.keys.is_some() || config.keys_file.is_some() {
             super::opening::keys(config)?;
@@ -185,11 +185,11 @@ impl Ledger {
         Ok(())
     }
 
-    /// Writes what waits and closes the database.
+    /// Writes the queued entries and closes the database.
     pub async fn close(&self) {
         if let Some(keeping) = &self.0 {
             let (done, closed) = oneshot::channel();
-            // A writer that is gone has closed already.
+            // A writer that has ended has already closed the database.
             if keeping.queue.send(Job::Close(done)).await.is_ok() {
                 _ = closed.await;
             }
@@ -198,10 +198,10 @@ impl Ledger {
 }
 
 impl PendingWrite {
-    /// Waits until they are durable.
+    /// Waits until the entries are durable.
     ///
     /// # Errors
-    /// [`LedgerError`] when they are not, or not known to be within `ledger.write_timeout`.
+    /// [`LedgerError`] if they are not durable, or not known to be, within `ledger.write_timeout`.
     pub async fn kept(self) -> Result<(), LedgerError> {
         let Some(Waiting { written, count, end }) = self.0 else { return Ok(()) };
         let Ok(written) = timeout_at(end, written).await else {

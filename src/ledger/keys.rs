@@ -1,6 +1,6 @@
-//! The keys of the ledger: which one seals, which ones open, and what is derived from each.
-//! A key never seals by itself: sealing, chaining and the index of patients each have a key of their own, derived by HKDF
-//! (RFC 5869), so that none of them can be used for another's purpose.
+//! The ledger's keys: which one seals, which ones open, and which keys are derived from each.
+//! A configured key never encrypts directly: sealing, chaining and the patient index each use a key derived by HKDF
+//! (RFC 5869), so that a key for one purpose cannot serve another.
 //! Not here: where the keys are configured; see [`crate::config`].
 
 use std::fmt;
@@ -13,18 +13,18 @@ use aws_lc_rs::hmac::{self, HMAC_SHA256};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-/// The bytes of a key.
+/// Length of a key in bytes.
 pub(super) const KEY_BYTES: usize = 32;
 
-/// The longest name of a key.
+/// Maximum length of a key's id.
 const MAX_ID_CHARS: usize = 64;
 
-/// How much of a patient's digest is kept: enough that two patients of one ledger never share it, and no more.
+/// Length of a stored patient digest: enough that no two patients of a ledger share one, and no more.
 pub(super) const INDEX_BYTES: usize = 16;
 
 const SALT: &[u8] = b"sij-cds ledger";
 
-/// Why keys cannot be used. No message quotes one.
+/// Why keys cannot be used. No message quotes a key.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum KeysError {
     /// A line is not `id:key`.
@@ -32,33 +32,33 @@ pub enum KeysError {
         "line {line}: must be `id:key`, the key {KEY_BYTES} bytes in base64, the id up to {MAX_ID_CHARS} letters, digits, `-`, `_` or `.`"
     )]
     Line {
-        /// From 1.
+        /// Starts at 1.
         line: usize,
     },
-    /// Two lines have one id.
+    /// Two lines have the same id.
     #[error("line {line}: the id stands on another line, too")]
     Twice {
-        /// From 1.
+        /// Starts at 1.
         line: usize,
     },
-    /// There is none.
+    /// There is no key.
     #[error("there is no key")]
     None,
-    /// The library refuses one.
+    /// The cryptography library rejects a key.
     #[error("a key cannot be set up")]
     Refused,
 }
 
-/// One key, and what is derived from it.
+/// A key, and the keys derived from it.
 pub(super) struct Key {
-    /// Stands beside whatever it sealed.
+    /// Stored with everything the key seals.
     pub(super) id: String,
     sealing: RandomizedNonceKey,
     chaining: hmac::Key,
     index: hmac::Key,
 }
 
-/// The keys, the one that seals first. A copy is cheap.
+/// The keys; the first one seals. Cheap to clone.
 #[derive(Clone)]
 pub struct KeyRing(Arc<[Key]>);
 
@@ -75,11 +75,11 @@ impl fmt::Debug for KeyRing {
 }
 
 impl KeyRing {
-    /// Reads keys, one a line or parted by commas, as `id:base64`. The first seals; all open. Empty lines and those that
-    /// begin with `#` are passed over.
+    /// Reads keys in the form `id:base64`, separated by line breaks or commas. The first seals; all open. Empty lines and lines
+    /// that begin with `#` are ignored.
     ///
     /// # Errors
-    /// [`KeysError`], by the line.
+    /// [`KeysError`], with the line.
     pub fn read(text: &str) -> Result<Self, KeysError> {
         let mut keys: Vec<Key> = Vec::new();
         let lines = (1..).zip(text.split(['\n', ','])).map(|(line, text)| (line, text.trim()));
@@ -98,21 +98,21 @@ impl KeyRing {
         self.0.first()
     }
 
-    /// The key of an id.
+    /// The key with an id.
     pub(super) fn of_id(&self, id: &str) -> Option<&Key> {
         self.0.iter().find(|key| key.id == id)
     }
 
-    /// What stands for a text in records sealed by any of the keys.
+    /// The index values of a text under each of the keys.
     pub(super) fn all_indices(&self, text: &str) -> Vec<Vec<u8>> {
         self.0.iter().map(|key| key.index(text)).collect()
     }
 }
 
-/// A new key as a line for a file of keys.
+/// Generates a key, as a line for a key file.
 ///
 /// # Errors
-/// When the machine gives no random bytes.
+/// If the system cannot provide random bytes.
 pub fn new_key_line(id: &str) -> Result<String, KeysError> {
     let mut bytes = [0; KEY_BYTES];
     aws_lc_rs::rand::fill(&mut bytes).map_err(|_| KeysError::Refused)?;
@@ -126,7 +126,7 @@ fn parse(text: &str) -> Option<(&str, Vec<u8>)> {
     (!id.is_empty() && id.len() <= MAX_ID_CHARS && id.chars().all(is_letter) && bytes.len() == KEY_BYTES).then_some((id, bytes))
 }
 
-/// The length that HKDF is asked for.
+/// An output length for HKDF.
 struct Bytes(usize);
 
 impl KeyType for Bytes {
@@ -151,7 +151,7 @@ impl Key {
         })
     }
 
-    /// Seals `plain` (AES-256-GCM, a random nonce of 96 bits first, the tag last); it opens with the same `bound` alone.
+    /// Seals `plain` (AES-256-GCM, a random 96-bit nonce first, the tag last); it opens only with the same `bound`.
     pub(super) fn seal(&self, plain: &[u8], bound: &[u8]) -> Result<Vec<u8>, Unspecified> {
         let mut sealed = Vec::with_capacity(NONCE_LEN + plain.len() + AES_256_GCM.tag_len());
         sealed.extend_from_slice(&[0; NONCE_LEN]);
@@ -172,7 +172,7 @@ impl Key {
         Ok(text)
     }
 
-    /// The authentication code of a link of the chain.
+    /// Computes the authentication code of a record in the chain.
     pub(super) fn chain(&self, parts: &[&[u8]]) -> [u8; KEY_BYTES] {
         let mut context = hmac::Context::with_key(&self.chaining);
         for part in parts {
@@ -183,7 +183,7 @@ impl Key {
         code
     }
 
-    /// What stands for a text where it must be found again and not be read.
+    /// Computes a keyed digest of a text, by which it can be found but not read.
     pub(super) fn index(&self, text: &str) -> Vec<u8> {
         hmac::sign(&self.index, text.as_bytes()).as_ref().iter().take(INDEX_BYTES).copied().collect()
     }

@@ -1,4 +1,4 @@
-//! What the running service reads back of its own ledger: one record, or the newest calls of a patient.
+//! The running service's reads of its own ledger: one record, or the newest calls about a patient.
 //! Not here: lists and exports for people; see [`super::archive`].
 
 use tokio::time::timeout;
@@ -12,10 +12,10 @@ use super::opened_record::{Depth, OpenedRecord};
 use super::reader::{Conditions, Value};
 
 impl Ledger {
-    /// The record of an assertion id, or of the call that showed a card.
+    /// Finds the record with an assertion id, or the record of the call that showed a card.
     ///
     /// # Errors
-    /// [`LedgerError`] where it cannot be read within `ledger.write_timeout`, or not be opened.
+    /// [`LedgerError`] if it cannot be read within `ledger.write_timeout`, or cannot be opened.
     pub async fn find(&self, id: Uuid) -> Result<Option<OpenedRecord>, LedgerError> {
         let Some(keeping) = &self.0 else { return Ok(None) };
         for database in &keeping.databases {
@@ -26,7 +26,7 @@ impl Ledger {
         Ok(None)
     }
 
-    /// The newest calls of a patient, as `Patient/1`, that were decided: the newest first, at most so many, without their contents.
+    /// Returns the newest decided calls about a patient, given as `Patient/1`: newest first, at most `most`, without their contents.
     ///
     /// # Errors
     /// As [`Ledger::find`].
@@ -44,7 +44,7 @@ impl Ledger {
 }
 
 impl OpenLedger {
-    /// What is found in a database once all that was kept there can be, within `ledger.write_timeout`.
+    /// Runs a lookup after all durable records in the database have rows, within `ledger.write_timeout`.
     pub(super) async fn looked_up<T>(
         &self,
         database: &Database,

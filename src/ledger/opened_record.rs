@@ -1,4 +1,4 @@
-//! A record, opened: what was kept, in the words it was kept in.
+//! A decrypted record: the entry as it was recorded.
 
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
@@ -9,16 +9,16 @@ use super::entry::EntryKind;
 use super::error::LedgerError;
 use super::keys::KeyRing;
 
-/// A record, opened.
+/// A decrypted record.
 #[derive(Clone, Debug)]
 pub struct OpenedRecord {
-    /// Of a call, the assertion id.
+    /// For a call, the assertion id.
     pub id: Uuid,
-    /// What it tells of.
+    /// What the record describes.
     pub kind: EntryKind,
-    /// Where it stands.
+    /// Its chain and sequence number.
     pub place: ChainPosition,
-    /// By which instance.
+    /// The instance that wrote it.
     pub instance: String,
     /// When the call arrived.
     pub received_at: DateTime<Utc>,
@@ -38,21 +38,21 @@ pub struct OpenedRecord {
     pub policies: Option<String>,
     /// The most severe determination.
     pub determination: Option<String>,
-    /// Of feedback, the card.
+    /// For feedback, the card.
     pub card: Option<Uuid>,
-    /// Of feedback, the call.
+    /// For feedback, the call.
     pub about: Option<Uuid>,
-    /// Of a call, its cards.
+    /// For a call, its cards.
     pub cards: Vec<Uuid>,
-    /// The key it is sealed with.
+    /// The key that sealed it.
     pub key_id: String,
     /// JSON.
     pub summary: Vec<u8>,
-    /// JSON; `None` where there is none, or where it was not wanted.
+    /// JSON; `None` if there is none or it was not requested.
     pub content: Option<Vec<u8>>,
 }
 
-/// How much of a record is opened.
+/// How much of a record to open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Depth {
     Summary,

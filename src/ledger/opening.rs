@@ -1,5 +1,5 @@
-//! Opening the ledger: its keys, its database, and what an earlier run left.
-//! Not here: what is then done with it; see [`super::keeper`] and [`super::archive`].
+//! Opens the ledger: its keys, its database, and records left by an earlier run.
+//! Not here: using the open ledger; see [`super::keeper`] and [`super::archive`].
 
 use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Write as _};
@@ -15,7 +15,7 @@ use tracing::warn;
 use super::chain::ChainHead;
 use super::database::{Database, lay_out};
 use super::error::LedgerError;
-use super::file_writer::{FileWriter, RECORDS_AT_ONCE};
+use super::file_writer::{FileWriter, MAX_RECORDS_AT_ONCE};
 use super::journal::Journal;
 use super::keys::{KeyRing, new_key_line};
 use super::spool::Spool;
@@ -23,40 +23,40 @@ use super::state::WriterState;
 use super::store::{PostgresStore, Store};
 use crate::config::{LedgerConfig, LedgerPlace};
 
-/// How long PostgreSQL may take for a command's statement; nobody's answer waits for it.
-const READING_PATIENCE: Duration = Duration::from_mins(1);
+/// How long PostgreSQL may take for a command's statement; no call waits for it.
+const READ_TIMEOUT: Duration = Duration::from_mins(1);
 
-/// Who reads what a process left that ended has its lock for a moment: so long it is waited for, and looked for so often.
-const LOCK_PATIENCE: Duration = Duration::from_secs(1);
-const LOCK_PAUSE: Duration = Duration::from_millis(5);
+/// A reader briefly holds the lock while it replays a dead process's journal. How long to wait for it, and the poll interval.
+const LOCK_TIMEOUT: Duration = Duration::from_secs(1);
+const LOCK_RETRY_INTERVAL: Duration = Duration::from_millis(5);
 
-/// So long a process that runs is waited for, to give what it kept its rows. It takes that time only where it cannot.
-const ROWS_PATIENCE: Duration = Duration::from_secs(1);
+/// How long a reader waits for a running process to write pending rows; the full time only if that process cannot.
+const ROWS_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// A ledger that is open to be written.
+/// A ledger open for writing.
 pub(super) struct Opened {
     pub(super) store: Store,
     pub(super) keys: KeyRing,
     pub(super) state: Arc<WriterState>,
-    /// The end of the chain that this instance wrote last, where a new one begins.
+    /// The end of the chain that this instance wrote last, if a new chain starts.
     pub(super) link: Option<ChainHead>,
-    /// Whether that cannot be told yet.
+    /// Whether that end is not known yet.
     pub(super) is_link_due: bool,
     pub(super) databases: Vec<Database>,
 }
 
-/// A ledger that is open to be read.
+/// A ledger open for reading.
 pub(super) struct Readable {
     pub(super) database: Database,
     pub(super) spool: Option<Database>,
     pub(super) keys: KeyRing,
 }
 
-/// Opens the ledger to read, whether or not another process writes to it.
+/// Opens the ledger for reading, whether or not another process is writing to it.
 pub(super) async fn open_to_read(config: &LedgerConfig) -> Result<Readable, LedgerError> {
     let database = match config.place() {
         Some(LedgerPlace::File(path)) => existing("url", &path)?.with_journal(Some(Journal::beside(&path))),
-        Some(LedgerPlace::Server) => Database::of_server(config.url.expose_secret(), READING_PATIENCE)?,
+        Some(LedgerPlace::Server) => Database::of_server(config.url.expose_secret(), READ_TIMEOUT)?,
         Some(LedgerPlace::Off) | None => return Err(LedgerError::Off),
     };
     database.migrate().await?;
@@ -68,7 +68,7 @@ pub(super) async fn open_to_read(config: &LedgerConfig) -> Result<Readable, Ledg
     Ok(Readable { database, spool, keys: keys(config)? })
 }
 
-/// The database whose tables are to be made.
+/// The database whose tables are to be created.
 pub(super) async fn database_to_make(config: &LedgerConfig) -> Result<Database, LedgerError> {
     match config.place() {
         Some(LedgerPlace::File(path)) => {
@@ -76,7 +76,7 @@ pub(super) async fn database_to_make(config: &LedgerConfig) -> Result<Database, 
             lay_out(&path).await?;
             Database::of_file(&path, true)
         }
-        Some(LedgerPlace::Server) => Database::of_server(config.url.expose_secret(), READING_PATIENCE),
+        Some(LedgerPlace::Server) => Database::of_server(config.url.expose_secret(), READ_TIMEOUT),
         Some(LedgerPlace::Off) | None => Err(LedgerError::Off),
     }
 }
@@ -86,7 +86,7 @@ fn existing(key: &'static str, path: &Path) -> Result<Database, LedgerError> {
     Database::of_file(path, false)
 }
 
-/// Opens the ledger to write; `None` where there is to be none.
+/// Opens the ledger for writing; `None` if it is disabled.
 pub(super) async fn open(config: &LedgerConfig) -> Result<Option<Opened>, LedgerError> {
     match config.place() {
         Some(LedgerPlace::File(path)) => open_file(config, &path).await.map(Some),
@@ -104,7 +104,7 @@ async fn open_file(config: &LedgerConfig, path: &Path) -> Result<Opened, LedgerE
 
 async fn open_server(config: &LedgerConfig) -> Result<Opened, LedgerError> {
     let keys = keys(config)?;
-    // What waits here is gone again soon, which is easier where all of it stands in rows.
+    // Spooled records are removed again soon, which is easier if rows contain whole records.
     let spool = locked("spool_file", &config.spool_file, None).await?;
     let database = Database::of_server(config.url.expose_secret(), config.database_timeout)?;
     let state = Arc::new(WriterState::default());
@@ -135,7 +135,7 @@ async fn beginning(database: &Database, config: &LedgerConfig) -> Result<Option<
     database.head_of(&config.instance, None).await
 }
 
-/// A file that this process alone writes records to. The lock ends with the process, however that ends.
+/// A file that only this process writes records to. The lock ends with the process, however that ends.
 async fn locked(key: &'static str, path: &Path, journal: Option<Journal>) -> Result<Database, LedgerError> {
     let lock_path = with_suffix(path, ".lock");
     let file_error = |source| LedgerError::Unusable { key, path: path.to_owned(), source };
@@ -148,19 +148,19 @@ async fn locked(key: &'static str, path: &Path, journal: Option<Journal>) -> Res
     Ok(database)
 }
 
-/// The lock, for good; `None` where another process keeps it. One that reads has it only for a moment.
+/// Takes the lock for the life of the process; `None` if another process holds it. A reader holds it only briefly.
 async fn lock_to_keep(path: &Path) -> std::io::Result<Option<File>> {
     let begun = Instant::now();
     loop {
         let lock = lock(path)?;
-        if lock.is_some() || begun.elapsed() >= LOCK_PATIENCE {
+        if lock.is_some() || begun.elapsed() >= LOCK_TIMEOUT {
             return Ok(lock);
         }
-        sleep(LOCK_PAUSE).await;
+        sleep(LOCK_RETRY_INTERVAL).await;
     }
 }
 
-/// The lock, if nobody has it.
+/// Takes the lock, if it is free.
 fn lock(path: &Path) -> std::io::Result<Option<File>> {
     let file = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(path)?;
     match file.try_lock() {
@@ -170,31 +170,31 @@ fn lock(path: &Path) -> std::io::Result<Option<File>> {
     }
 }
 
-/// Sees to it that what was kept so far has rows: what a process that ended left without gets them here, and those of one that runs are
-/// waited for.
+/// Ensures that all durable records have rows: writes those that a dead process left pending, or waits for a running process
+/// to write its own.
 async fn settle_others(path: &Path, database: &Database) -> Result<(), LedgerError> {
     let Some(journal) = &database.journal else { return Ok(()) };
-    let behind = journal.behind(database.reached().await?, RECORDS_AT_ONCE).map_err(LedgerError::Journal)?;
+    let behind = journal.behind(database.reached().await?, MAX_RECORDS_AT_ONCE).map_err(LedgerError::Journal)?;
     let Some((_, last)) = behind.last() else { return Ok(()) };
     let begun = Instant::now();
-    while database.reached().await? < last.end() && begun.elapsed() < ROWS_PATIENCE {
-        // Who may not lock may still read.
+    while database.reached().await? < last.end() && begun.elapsed() < ROWS_TIMEOUT {
+        // A process without permission to lock may still read.
         if let Ok(Some(_lock)) = lock(&with_suffix(path, ".lock")) {
-            // What can get no rows now is counted ([`Archive::without_rows`]), and all else can be read.
+            // Records that cannot get rows now are counted ([`Archive::without_rows`]); all others can be read.
             _ = FileWriter::new(path, Some(journal.clone())).catch_up();
             return Ok(());
         }
-        sleep(LOCK_PAUSE).await;
+        sleep(LOCK_RETRY_INTERVAL).await;
     }
     Ok(())
 }
 
-/// A new file that only its owner reads; one that is there stays as it is.
+/// Creates a file that only its owner can read; an existing file is left unchanged.
 fn make_private(path: &Path) -> std::io::Result<()> {
     OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(path).map(|_| ())
 }
 
-/// The keys of the configuration; in their absence those beside the file, made if need be.
+/// The configured keys; without any, those beside the file, which are created if necessary.
 fn keys_or_new(config: &LedgerConfig, path: &Path) -> Result<KeyRing, LedgerError> {
     if config.keys.is_some() || config.keys_file.is_some() {
         return keys(config);
@@ -215,7 +215,7 @@ fn make_key(path: &Path) -> std::io::Result<()> {
     file.sync_all()
 }
 
-/// The keys, as configuration has them.
+/// The configured keys.
 pub(super) fn keys(config: &LedgerConfig) -> Result<KeyRing, LedgerError> {
     if let Some(keys) = &config.keys {
         return KeyRing::read(keys.expose_secret()).map_err(|source| LedgerError::Keys { key: "keys", source });
@@ -237,7 +237,7 @@ fn read_keys(path: &Path) -> Result<KeyRing, LedgerError> {
     KeyRing::read(&text).map_err(|source| LedgerError::Keys { key: "keys_file", source })
 }
 
-/// The path of a file beside another.
+/// Appends a suffix to a path.
 pub(super) fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(suffix);

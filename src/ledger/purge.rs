@@ -1,4 +1,4 @@
-//! Removing old records, so that what is left of each chain can still be proved.
+//! Removes old records so that the rest of each chain can still be verified.
 
 use std::collections::VecDeque;
 
@@ -17,53 +17,53 @@ use super::journal::Spot;
 use super::reader::{Conditions, Value};
 use super::verify::{Finding, check};
 
-/// How many records are removed at a time.
+/// Number of records removed at a time.
 const PAGE: i64 = 500;
 
-/// How a purge goes on.
+/// The result of a purge step.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Purged {
-    /// So many more records are gone.
+    /// This many more records were removed.
     Some(u64),
-    /// A record ahead of the instant does not hold, and stays, with all behind it.
+    /// A record older than the cutoff fails verification; it and all records after it are kept.
     Stopped(Finding),
     /// There is nothing left to remove.
     All,
 }
 
-/// Whether records are proved before they are removed.
+/// Whether to verify records before removing them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Proof {
-    /// They are; the first that does not hold stops the purge.
+    /// Verify; the first defect stops the purge.
     Asked,
-    /// They are not: what is wrong with them goes with them.
+    /// Do not verify; defects are removed with their records.
     Waived,
 }
 
-/// Removes records chain by chain, some at a time.
+/// Removes records chain by chain, in steps.
 #[derive(Debug)]
 pub struct Purge<'a> {
     archive: &'a Archive,
     before: DateTime<Utc>,
     proof: Proof,
     chains: VecDeque<Uuid>,
-    /// Up to where the journal is cleared.
+    /// The journal is erased up to here.
     cleared: Spot,
 }
 
 impl<'a> Purge<'a> {
-    /// Of the records that were written before an instant.
+    /// Starts a purge of the records written before an instant.
     ///
     /// # Errors
-    /// [`LedgerError`] where the database fails.
+    /// [`LedgerError`] if the database fails.
     pub async fn begin(archive: &'a Archive, before: DateTime<Utc>, proof: Proof) -> Result<Self, LedgerError> {
         let mut purge = Self { archive, before, proof, chains: archive.database.chains().await?.into(), cleared: Spot::default() };
-        // One that was interrupted may have left records of rows that it removed.
+        // An interrupted purge may have left journal records whose rows it removed.
         purge.clear_journal(archive.database.purged().await?)?;
         Ok(purge)
     }
 
-    /// Removes from the journal what was removed from the rows.
+    /// Removes journal records whose rows were removed.
     fn clear_journal(&mut self, end: Spot) -> Result<(), LedgerError> {
         let Some(journal) = &self.archive.database.journal else { return Ok(()) };
         journal.clear(self.cleared, end).map_err(LedgerError::Journal)?;
@@ -71,15 +71,15 @@ impl<'a> Purge<'a> {
         Ok(())
     }
 
-    /// Removes some, from the beginning of their chain on.
+    /// Removes the next records, from the start of their chain.
     ///
     /// # Errors
-    /// [`LedgerError`] where the database fails; all that was said to be gone is, and no more.
+    /// [`LedgerError`] if the database fails; exactly the records reported as removed are removed.
     pub async fn step(&mut self) -> Result<Purged, LedgerError> {
         while let Some(chain) = self.chains.front().copied() {
             let from = match self.archive.beginning(chain).await? {
                 Ok(head) => head,
-                // A checkpoint of others' making is not to become one of ours.
+                // Replacing a forged checkpoint would make it a valid one.
                 Err(finding) => return Ok(Purged::Stopped(finding)),
             };
             let records = self.old_ones(from).await?;
@@ -102,12 +102,12 @@ impl<'a> Purge<'a> {
                 self.clear_journal(last.unwrap_or(self.cleared))?;
                 return Ok(Purged::Some(u64::try_from(records.len()).unwrap_or(u64::MAX)));
             }
-            // Somebody else purges, too: from where that got to.
+            // Another purge is running: continue from where it got to.
         }
         Ok(Purged::All)
     }
 
-    /// The next records up to the last one that is old: what stands ahead of an old one is.
+    /// The next records up to the last one before the cutoff; every record before an old one is old.
     async fn old_ones(&self, from: ChainHead) -> Result<Vec<Option<Record>>, LedgerError> {
         let place = ChainPosition { chain: from.chain, sequence: from.sequence };
         let mut records = self.archive.database.chain_page(place, PAGE).await?;
@@ -119,21 +119,21 @@ impl<'a> Purge<'a> {
 }
 
 impl Archive {
-    /// How many records were written before an instant.
+    /// Counts the records written before an instant.
     ///
     /// # Errors
-    /// [`LedgerError`] where the database fails.
+    /// [`LedgerError`] if the database fails.
     pub async fn count_before(&self, before: DateTime<Utc>) -> Result<u64, LedgerError> {
         let mut conditions = Conditions::default();
         conditions.and("recorded_at < ?", [Value::Number(before.timestamp_micros())]);
         Ok(u64::try_from(self.database.count_of(&conditions).await?).unwrap_or_default())
     }
 
-    /// Gives some of the room of removed records back to the disk; `false` when there is none left to give. A service that writes to the
-    /// file meanwhile has its turn between two of these.
+    /// Returns some of the space of removed records to the disk; `false` when there is none left to return. Between two calls, a
+    /// service that is writing to the file gets its turn.
     ///
     /// # Errors
-    /// [`LedgerError`] where the database fails.
+    /// [`LedgerError`] if the database fails.
     pub async fn give_room_back(&self) -> Result<bool, LedgerError> {
         if self.database.kind != DatabaseKind::Sqlite {
             return Ok(false);
@@ -147,7 +147,7 @@ impl Archive {
 }
 
 impl Database {
-    /// Up to where the journal's records were purged.
+    /// The journal position up to which records were purged.
     async fn purged(&self) -> Result<Spot, LedgerError> {
         if self.journal.is_none() {
             return Ok(Spot::default());
@@ -156,7 +156,7 @@ impl Database {
         Ok(spot(sqlx::query(select).fetch_optional(&self.pool).await?.as_ref())?.unwrap_or_default())
     }
 
-    /// Where the last of a chain's records up to one ends in the journal.
+    /// The journal position where a chain's last record up to `head` ends.
     async fn journal_up_to(&self, head: &ChainHead) -> Result<Option<Spot>, LedgerError> {
         if self.journal.is_none() {
             return Ok(None);
@@ -166,13 +166,13 @@ impl Database {
         spot(sqlx::query(select).bind(bytes(head.chain)).bind(head.sequence).fetch_optional(&self.pool).await?.as_ref())
     }
 
-    /// Removes a chain's records up to a checkpoint, which is put in their place, and their cards; `false`, and nothing is done, if
-    /// the chain does not begin behind `from` any more. In the journal they end at `last`, if they stand there.
+    /// Replaces a chain's records up to a checkpoint with that checkpoint, and removes their cards; `false`, without any change, if the
+    /// chain no longer starts after `from`. `last` is their end in the journal, if they are there.
     async fn remove_up_to(&self, checkpoint: &Checkpoint, from: i64, cards: &[Uuid], last: Option<Spot>) -> Result<bool, LedgerError> {
         let ChainHead { chain, sequence, .. } = checkpoint.head;
         let mut transaction = self.begin().await?;
         if self.kind == DatabaseKind::Sqlite {
-            // Pages that are left are written over with zeros, too.
+            // Also overwrite freed pages with zeros.
             transaction.connection()?.execute(sqlx::raw_sql("PRAGMA secure_delete = ON")).await?;
         }
         if !checkpoint.put(from, transaction.connection()?).await? {

@@ -1,5 +1,5 @@
-//! Reading records: by their ids, by what is known of them, and along their chains.
-//! Not here: opening what they hold; see [`super::opened_record`].
+//! Reads records: by id, by filter, and along their chains.
+//! Not here: opening them; see [`super::opened_record`].
 
 use sqlx::any::AnyRow;
 use sqlx::{AssertSqlSafe, Row as _};
@@ -12,7 +12,7 @@ use super::database::Database;
 use super::entry::EntryKind;
 use super::error::LedgerError;
 
-/// How many cards are looked up in one statement.
+/// Number of cards looked up in one statement.
 const MAX_CARDS: usize = 500;
 
 /// A value of a condition.
@@ -23,7 +23,7 @@ pub(super) enum Value {
     Bytes(Vec<u8>),
 }
 
-/// Conditions that records have to meet, all of them.
+/// SQL conditions joined by AND.
 #[derive(Clone, Default)]
 pub(super) struct Conditions {
     words: Vec<String>,
@@ -31,7 +31,7 @@ pub(super) struct Conditions {
 }
 
 impl Conditions {
-    /// Adds one; each `?` of its words stands for the next of its values.
+    /// Adds a condition; each `?` in `words` takes the next of the values.
     pub(super) fn and(&mut self, words: &str, values: impl IntoIterator<Item = Value>) {
         let mut parts = words.split('?');
         let mut text = parts.next().unwrap_or_default().to_owned();
@@ -44,7 +44,7 @@ impl Conditions {
         self.words.push(text);
     }
 
-    /// Adds that a column holds one of these.
+    /// Adds the condition that a column has one of these values.
     pub(super) fn and_one_of(&mut self, column: &str, values: Vec<Vec<u8>>) {
         let places = vec!["?"; values.len()].join(", ");
         self.and(&format!("{column} IN ({places})"), values.into_iter().map(Value::Bytes));
@@ -64,7 +64,7 @@ impl Conditions {
 }
 
 impl Database {
-    /// The record of an id, or the call that showed the card of that id.
+    /// The record with an id, or the call that showed the card with that id.
     pub(super) async fn find(&self, wanted: Uuid) -> Result<Option<Record>, LedgerError> {
         let mut conditions = Conditions::default();
         let values = [Value::Bytes(bytes(wanted)), Value::Bytes(bytes(wanted))];
@@ -72,18 +72,18 @@ impl Database {
         Ok(self.records(&conditions, "ORDER BY id", 1).await?.pop())
     }
 
-    /// What clients told of a call, the oldest first: feedback that names it, or one of its cards.
+    /// Clients' feedback on a call, oldest first: feedback that names the call or one of its cards.
     pub(super) async fn feedback_on(&self, call: Uuid, cards: &[Uuid], most: i64) -> Result<Vec<Record>, LedgerError> {
         let mut conditions = Conditions::default();
         let ids = std::iter::once(&call).chain(cards).map(|id| Value::Bytes(bytes(*id)));
-        // Where the card could not be looked up when the feedback came, it does not name the call.
+        // Feedback names no call if its card could not be looked up when it arrived.
         let of_cards = if cards.is_empty() { String::new() } else { format!(" OR card IN ({})", vec!["?"; cards.len()].join(", ")) };
         conditions.and(&format!("(about = ?{of_cards})"), ids);
         conditions.and("kind = ?", [Value::Text(EntryKind::Feedback.as_str().to_owned())]);
         self.records(&conditions, "ORDER BY received_at, chain, sequence", most).await
     }
 
-    /// The cards among these that are found, each with the record it is found for.
+    /// Looks up cards and returns those found, each with its record.
     pub(super) async fn found_cards(&self, cards: &[Uuid]) -> Result<Vec<(Uuid, Uuid)>, LedgerError> {
         let mut found = Vec::new();
         for cards in cards.chunks(MAX_CARDS) {
@@ -99,7 +99,7 @@ impl Database {
         Ok(found)
     }
 
-    /// Records that stand ahead of the beginning of their chain, where nothing can.
+    /// Records before the start of their chain, where there must be none.
     pub(super) async fn strays(&self) -> Result<Vec<ChainPosition>, LedgerError> {
         let select = "SELECT record.chain AS chain, record.sequence AS sequence FROM ledger_record AS record \
             LEFT JOIN ledger_checkpoint AS checkpoint ON checkpoint.chain = record.chain \
@@ -109,27 +109,27 @@ impl Database {
         rows.iter().map(place).collect()
     }
 
-    /// The newest records that meet the conditions, the newest first: ids are in the order of time. Contents that do not stand in the
-    /// rows are not read.
+    /// The newest records that meet the conditions, newest first: ids are in time order. Does not read contents stored outside of
+    /// the rows.
     pub(super) async fn newest(&self, conditions: &Conditions, most: i64) -> Result<Vec<Record>, LedgerError> {
         self.rows(conditions, "ORDER BY id DESC", most).await?.iter().map(|row| record(row, ContentReading::Row)).collect()
     }
 
-    /// Records behind a place, chain by chain.
+    /// Records after a position, chain by chain.
     pub(super) async fn page(&self, after: ChainPosition, conditions: &Conditions, most: i64) -> Result<Vec<Record>, LedgerError> {
         let mut conditions = conditions.clone();
         conditions.and("(chain, sequence) > (?, ?)", [Value::Bytes(bytes(after.chain)), Value::Number(after.sequence)]);
         self.records(&conditions, "ORDER BY chain, sequence", most).await
     }
 
-    /// Records of one chain behind a place; `None` for one that cannot be read at all.
+    /// Records of one chain after a position; `None` for a record that cannot be decoded.
     pub(super) async fn chain_page(&self, after: ChainPosition, most: i64) -> Result<Vec<Option<Record>>, LedgerError> {
         let mut conditions = Conditions::default();
         conditions.and("chain = ?", [Value::Bytes(bytes(after.chain))]);
         conditions.and("sequence > ?", [Value::Number(after.sequence)]);
         match self.rows(&conditions, "ORDER BY sequence", most).await {
             Ok(rows) => Ok(rows.iter().map(|row| record(row, self.reading()).ok()).collect()),
-            // A value of a type that is none of ours: by one of them no row of the page can be had.
+            // A value of an unexpected type: it prevents reading any row of the page.
             Err(LedgerError::Database(sqlx::Error::Decode(_) | sqlx::Error::ColumnDecode { .. })) => {
                 self.one_by_one(&conditions, "ORDER BY sequence", most).await
             }
@@ -137,7 +137,7 @@ impl Database {
         }
     }
 
-    /// Records, each read on its own.
+    /// Reads each record separately.
     async fn one_by_one(&self, conditions: &Conditions, order: &str, most: i64) -> Result<Vec<Option<Record>>, LedgerError> {
         let select = format!("SELECT chain, sequence FROM ledger_record {} {order} LIMIT {most}", conditions.clause());
         let places = conditions.bind(sqlx::query(AssertSqlSafe(select))).fetch_all(&self.pool).await?;
@@ -161,7 +161,7 @@ impl Database {
         Ok(conditions.bind(sqlx::query(AssertSqlSafe(select))).fetch_all(&self.pool).await?)
     }
 
-    /// Ids of records behind a place, each with its own.
+    /// Ids of records after a position, each with its own position.
     pub(super) async fn ids_behind(&self, after: ChainPosition, most: i64) -> Result<Vec<(ChainPosition, Uuid)>, LedgerError> {
         let select = "SELECT chain, sequence, id FROM ledger_record WHERE (chain, sequence) > ($1, $2) ORDER BY chain, sequence LIMIT $3";
         let rows = sqlx::query(select).bind(bytes(after.chain)).bind(after.sequence).bind(most).fetch_all(&self.pool).await?;
@@ -172,20 +172,20 @@ impl Database {
         rows.iter().map(place).collect()
     }
 
-    /// How many of these records there are.
+    /// Counts how many of these records exist.
     pub(super) async fn count_of_ids(&self, ids: &[Uuid]) -> Result<i64, LedgerError> {
         let mut conditions = Conditions::default();
         conditions.and_one_of("id", ids.iter().copied().map(bytes).collect());
         self.count_of(&conditions).await
     }
 
-    /// How many records meet the conditions.
+    /// Counts the records that meet the conditions.
     pub(super) async fn count_of(&self, conditions: &Conditions) -> Result<i64, LedgerError> {
         let select = format!("SELECT COUNT(*) AS records FROM ledger_record {}", conditions.clause());
         Ok(conditions.bind(sqlx::query(AssertSqlSafe(select))).fetch_one(&self.pool).await?.try_get("records")?)
     }
 
-    /// Every chain, the oldest first: also one of which all was purged.
+    /// Every chain, oldest first, including fully purged ones.
     pub(super) async fn chains(&self) -> Result<Vec<Uuid>, LedgerError> {
         let select = "SELECT chain FROM ledger_record GROUP BY chain UNION SELECT chain FROM ledger_checkpoint ORDER BY chain";
         let rows = sqlx::query(select).fetch_all(&self.pool).await?;
@@ -193,11 +193,11 @@ impl Database {
         Ok(chains.into_iter().flatten().collect())
     }
 
-    /// What processes and chains began with.
+    /// The start records of processes and chains.
     pub(super) async fn starts(&self) -> Result<Vec<Record>, LedgerError> {
         let mut conditions = Conditions::default();
         conditions.and("kind = ?", [Value::Text(EntryKind::Start.as_str().to_owned())]);
-        // One that cannot be read is found on its way.
+        // Verification of the chain finds a record that cannot be decoded.
         Ok(self.one_by_one(&conditions, "ORDER BY chain, sequence", i64::MAX).await?.into_iter().flatten().collect())
     }
 }

@@ -1,4 +1,4 @@
-//! Sealing an entry, and opening it again: compressed with LZ4, then encrypted with AES-256-GCM, each part bound to its record.
+//! Seals and opens entries: compressed with LZ4, then encrypted with AES-256-GCM, each part bound to its record.
 //! Not here: the keys; see [`super::keys`].
 
 use std::borrow::Cow;
@@ -12,27 +12,27 @@ use super::entry::{Entry, EntryKind};
 use super::error::LedgerError;
 use super::keys::{Key, KeyRing};
 
-/// What a content may have when it is opened, in bytes: a body and what was fetched for it, each within its own limit, and no more.
+/// Maximum bytes of a decompressed content: a body and the data fetched for it, each within its own limit.
 const MAX_CONTENT_BYTES: usize = 1 << 30;
 
-/// The longest text in the clear, in bytes.
+/// Maximum length of a clear text, in bytes.
 const MAX_CLEAR_CHARS: usize = 1_000;
 
-/// The bytes of a length.
+/// Bytes of a length field.
 const LENGTH: usize = 4;
 
-/// A buffer that grew beyond this for one large call is given back.
+/// A buffer larger than this is freed after use.
 const MAX_RETAINED_BUFFER: usize = 4 * 1024 * 1024;
 
-/// A quarter less time than at 1, for a twentieth more bytes.
+/// Takes a quarter less time than level 1, for 5% more bytes.
 const ACCELERATED: CompressionMode = CompressionMode::FAST(4);
 
 thread_local! {
-    /// What contents are compressed into: fresh memory is dear.
+    /// Compression buffer, reused because allocating fresh memory is expensive.
     static PACKED: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
-/// A sealed entry: a record without its place in a chain.
+/// A sealed entry: a record without its chain position.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct SealedEntry {
     pub(super) id: Uuid,
@@ -55,7 +55,7 @@ pub(super) struct SealedEntry {
     pub(super) content: Option<Vec<u8>>,
 }
 
-/// Which part of a record is sealed: neither can stand in the other's place, nor in another record's.
+/// Which part of a record is sealed. Neither part opens in place of the other, or in another record.
 #[derive(Clone, Copy)]
 enum SealedPart {
     Summary = 1,
@@ -99,12 +99,12 @@ impl SealedEntry {
         })
     }
 
-    /// How much of memory and disk it takes, about.
+    /// Approximate size in memory and on disk.
     pub(super) fn size(&self) -> usize {
         self.summary.len() + self.content.as_ref().map_or(0, Vec::len)
     }
 
-    /// Its cards, one behind the other; `None` where there are none.
+    /// Its card ids, concatenated; `None` if there are none.
     pub(super) fn cards_bytes(&self) -> Option<Vec<u8>> {
         (!self.cards.is_empty()).then(|| self.cards.iter().flat_map(|card| card.into_bytes()).collect())
     }
@@ -114,40 +114,40 @@ impl SealedEntry {
         DateTime::from_timestamp_micros(self.received_at).unwrap_or_default()
     }
 
-    /// The summary, as it was kept: JSON.
+    /// Opens the summary: JSON.
     pub(super) fn open_summary(&self, key: &Key) -> Result<Vec<u8>, LedgerError> {
         key.open(&self.summary, &SealedPart::Summary.associated_data(self.id)).map_err(|_| LedgerError::Altered { id: self.id })
     }
 
-    /// The content, as it was kept: JSON, or nothing.
+    /// Opens the content: JSON, or nothing.
     pub(super) fn open_content(&self, key: &Key) -> Result<Option<Vec<u8>>, LedgerError> {
         let altered = || LedgerError::Altered { id: self.id };
         let Some(content) = self.open_content_packed(key)? else { return Ok(None) };
         unpacked(&content).ok_or_else(altered).map(Some)
     }
 
-    /// The content, still compressed: that it opens shows that it was not altered.
+    /// Opens the content without decompressing it, which proves that it was not altered.
     pub(super) fn open_content_packed(&self, key: &Key) -> Result<Option<Vec<u8>>, LedgerError> {
         let Some(sealed) = &self.content else { return Ok(None) };
         key.open(sealed, &SealedPart::Content.associated_data(self.id)).map(Some).map_err(|_| LedgerError::Altered { id: self.id })
     }
 }
 
-/// A text in the clear: without what a database or a terminal may not take, and not too long. A tenant is a claim of a token.
+/// Limits the length of a clear text, and removes what a database or a terminal may reject. A tenant comes from a token claim.
 fn plain(text: String) -> String {
     let is_fine = text.len() <= MAX_CLEAR_CHARS && !text.contains(char::is_control);
     if is_fine { text } else { text.chars().filter(|letter| !letter.is_control()).take(MAX_CLEAR_CHARS / 4).collect() }
 }
 
-/// Compresses the parts of a content, one behind the other, and hands that to `use_it`. Each is a block of LZ4 behind two numbers of
-/// four bytes, least first: its length when it is unpacked, and packed.
+/// Compresses the parts of a content in order and passes the result to `use_it`. Each part is an LZ4 block after two little-endian
+/// 4-byte numbers: its decompressed and its compressed length.
 fn compressed<T>(parts: &[Cow<'_, [u8]>], use_it: impl FnOnce(&[u8]) -> T) -> Result<T, LedgerError> {
     PACKED.with(|packed| {
         let mut packed = packed.try_borrow_mut().map_err(|_| LedgerError::Sealing)?;
         let bound = |part: &Cow<'_, [u8]>| compress_bound(part.len()).map(|bound| 2 * LENGTH + bound).map_err(|_| LedgerError::Sealing);
         let most = parts.iter().map(bound).sum::<Result<usize, _>>()?;
         if packed.len() < most {
-            // What is there already stays, and is written over.
+            // Existing bytes are kept and overwritten.
             packed.resize(most, 0);
         }
         let mut used = 0;
@@ -168,7 +168,7 @@ fn compressed<T>(parts: &[Cow<'_, [u8]>], use_it: impl FnOnce(&[u8]) -> T) -> Re
     })
 }
 
-/// What [`compressed`] made of it; `None` where it is something else.
+/// Decompresses the output of [`compressed`]; `None` for anything else.
 fn unpacked(mut packed: &[u8]) -> Option<Vec<u8>> {
     let mut plain = Vec::new();
     while !packed.is_empty() {
@@ -223,7 +223,7 @@ mod tests {
 
     #[test]
     fn a_block_is_what_the_description_of_lz4_says_whoever_packed_it() {
-        // Three letters as they are; one, and then twelve from one behind on; nothing.
+        // Three literals; one literal and a match of 12 at offset 1; an empty block.
         let blocks: [(&[u8], u8); 3] = [(b"\x30abc", 3), (b"\x18x\x01\x00\x50xxxxx", 18), (b"\x00", 0)];
         let mut packed = Vec::new();
         for (block, size) in blocks {

@@ -1,4 +1,4 @@
-//! The spool: records on this machine that wait for PostgreSQL, and how they get there, in order and each once.
+//! The spool: local records waiting for PostgreSQL, and how they are forwarded in order and exactly once.
 //! Not here: when records go to the spool; see [`super::store`].
 
 use std::sync::Arc;
@@ -13,17 +13,17 @@ use super::database::Database;
 use super::error::LedgerError;
 use super::state::WriterState;
 
-/// How many records are brought in one transaction.
+/// Number of records forwarded in one transaction.
 pub(super) const MAX_RECORDS: i64 = 200;
 
-/// The spool and the database its records are for.
+/// The spool, and the database that receives its records.
 #[derive(Debug)]
 pub(super) struct Spool {
     pub(super) waiting: Database,
     pub(super) database: Database,
     pub(super) state: Arc<WriterState>,
-    /// Up to which row the spool's records are in the database though they could not be removed from the spool; 0 where all that
-    /// are were. Whoever brings records holds it.
+    /// The last spool row that is in the database but could not be removed from the spool; 0 if there is none. The lock is held
+    /// while records are forwarded.
     brought: Mutex<i64>,
 }
 
@@ -32,7 +32,7 @@ impl Spool {
         Self { waiting, database, state, brought: Mutex::default() }
     }
 
-    /// Brings at most so many records, and says how many. A crash between the two databases brings them again, and they are skipped.
+    /// Forwards at most `most` records and returns how many. After a crash between the two databases they are sent again and skipped.
     pub(super) async fn bring(&self, most: i64) -> Result<usize, LedgerError> {
         let mut brought = self.brought.lock().await;
         let (records, last) = self.waiting.behind(*brought, most).await?;
@@ -44,8 +44,8 @@ impl Spool {
             metrics::counter!("sij_cds_ledger_forwarded_records_total").increment(records.len() as u64);
         }
         if *brought > 0 {
-            // Places are not given twice: whether this is done, or only thought to be or not to be, no other record is removed.
-            // A full disk can take no removals either. What stays is known to be there, by a new process by its id.
+            // Row numbers are never reused, so this removes no other record, whatever its reported outcome.
+            // A full disk also prevents removals. Records that stay are known to be forwarded; a new process recognizes them by id.
             match self.waiting.forget(*brought).await {
                 Ok(()) => {
                     *brought = 0;
@@ -53,7 +53,7 @@ impl Spool {
                 }
                 Err(error) => {
                     self.state.note_left_over(true);
-                    // The write-ahead log may hold the room that is needed.
+                    // The write-ahead log may be taking the space that is needed.
                     _ = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&self.waiting.pool).await;
                     warn!(reason = super::writer::reason(&error), "records that are in the database cannot be removed from the spool");
                 }
@@ -62,7 +62,7 @@ impl Spool {
         Ok(records.len())
     }
 
-    /// Brings all that is there. Whoever asks is the one that adds records, so none come meanwhile.
+    /// Forwards all spooled records. The caller is the only one that adds records, so none arrive meanwhile.
     pub(super) async fn bring_all(&self) -> Result<(), LedgerError> {
         while self.bring(MAX_RECORDS).await? > 0 {}
         Ok(())
@@ -70,7 +70,7 @@ impl Spool {
 }
 
 impl Database {
-    /// The oldest records behind a row, and the row of the last of them.
+    /// The oldest records after a row, and the row of the last of them.
     async fn behind(&self, row: i64, most: i64) -> Result<(Vec<Record>, i64), LedgerError> {
         let select = format!("SELECT {}, place FROM ledger_record WHERE place > $1 ORDER BY place LIMIT $2", self.columns());
         let rows = sqlx::query(AssertSqlSafe(select)).bind(row).bind(most).fetch_all(&self.pool).await?;

@@ -1,4 +1,4 @@
-//! The record that a process, or a new chain, begins with: which program writes, and which chain it goes on from.
+//! The first record of a process or a new chain: the version of the program that writes, and the chain it continues.
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -6,10 +6,10 @@ use uuid::Uuid;
 use super::chain::{ChainHead, Hash};
 use super::error::LedgerError;
 
-/// Which program writes.
+/// Name and version of this program.
 pub const PROGRAM: &str = concat!("sij-cds ", env!("CARGO_PKG_VERSION"));
 
-/// What a start record's summary says.
+/// The summary of a start record.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Start {
@@ -18,7 +18,7 @@ pub(super) struct Start {
     pub(super) previous: Option<Previous>,
 }
 
-/// How far the chain before this one went at least.
+/// A lower bound for the length of the previous chain.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Previous {
     pub(super) chain: Uuid,
@@ -26,7 +26,7 @@ pub(super) struct Previous {
     pub(super) hash: Hash,
 }
 
-/// The summary of a start record.
+/// Serializes the summary of a start record.
 pub(super) fn summary(previous: Option<ChainHead>) -> Result<Vec<u8>, LedgerError> {
     let previous = previous.map(|head| Previous { chain: head.chain, sequence: head.sequence, hash: head.hash });
     let start = Start { program: PROGRAM.to_owned(), previous };

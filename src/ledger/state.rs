@@ -1,4 +1,4 @@
-//! How the ledger stands: what its writer, its forwarder and whoever asks after its health know of each other.
+//! The health of the ledger: state shared by its writer, its forwarder and health checks.
 
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -8,27 +8,27 @@ use tokio::time::{Duration, Instant};
 
 use super::group_commit::Gathering;
 
-/// For so long a record that was written proves that records can be.
-const PROOF: Duration = Duration::from_secs(1);
+/// A successful write this recent counts as a passed health check.
+const WRITE_HEALTH_TTL: Duration = Duration::from_secs(1);
 
-/// For so many the writer waits when it goes back from the spool to PostgreSQL.
-const FEW_RECORDS: i64 = 400;
+/// The writer waits for this many spooled records when it switches back from the spool to PostgreSQL.
+const MAX_RECORDS_TO_DRAIN: i64 = 400;
 
-/// How the ledger stands.
+/// The health of the ledger.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LedgerHealth {
-    /// Records are written where they belong.
+    /// Records are written to their database.
     Writable,
-    /// PostgreSQL is away, and records are written to the spool on this machine.
+    /// PostgreSQL is unavailable, and records are written to the spool on this machine.
     Spooling,
     /// Nothing can be written, so no call is answered.
     Unwritable,
-    /// No ledger is kept.
+    /// The ledger is disabled.
     Off,
 }
 
 impl LedgerHealth {
-    /// As readiness shows it.
+    /// The name that the readiness endpoint reports.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -40,12 +40,12 @@ impl LedgerHealth {
     }
 }
 
-/// What is known of the writing.
+/// State of the writer.
 #[derive(Debug, Default)]
 pub(super) struct WriterState {
     spooling: AtomicBool,
     spooled: AtomicI64,
-    /// Whether the last records that were brought to PostgreSQL got there.
+    /// Whether the last attempt to forward records to PostgreSQL succeeded.
     reached: AtomicBool,
     left_over: AtomicBool,
     written_at: Mutex<Option<Instant>>,
@@ -63,7 +63,7 @@ impl WriterState {
         self.reached.store(reached, Ordering::Release);
     }
 
-    /// Whether PostgreSQL takes records of the spool.
+    /// Whether PostgreSQL accepts records from the spool.
     pub(super) fn is_reached(&self) -> bool {
         self.reached.load(Ordering::Acquire)
     }
@@ -72,22 +72,22 @@ impl WriterState {
         self.left_over.store(is_left, Ordering::Release);
     }
 
-    /// Whether records that are in PostgreSQL are still to be removed from the spool.
+    /// Whether the spool still has records that are already in PostgreSQL.
     pub(super) fn has_left_over(&self) -> bool {
         self.left_over.load(Ordering::Acquire)
     }
 
-    /// Whether so few records wait, and PostgreSQL takes them, that the writer can wait for the last of them to get there.
+    /// Whether PostgreSQL accepts records and so few are spooled that the writer can wait for them to be forwarded.
     pub(super) fn is_nearly_forwarded(&self) -> bool {
-        self.spooled() <= FEW_RECORDS && self.is_reached()
+        self.spooled() <= MAX_RECORDS_TO_DRAIN && self.is_reached()
     }
 
-    /// How many records wait in the spool.
+    /// How many records are in the spool.
     pub(super) fn spooled(&self) -> i64 {
         self.spooled.load(Ordering::Acquire)
     }
 
-    /// Whether this is when it began.
+    /// Sets spooling and returns whether that is a change.
     pub(super) fn begin_spooling(&self) -> bool {
         let began = !self.spooling.swap(true, Ordering::AcqRel);
         self.note_reached(false);
@@ -95,7 +95,7 @@ impl WriterState {
         began
     }
 
-    /// Whether this is when it ended.
+    /// Ends spooling and returns whether that is a change.
     pub(super) fn end_spooling(&self) -> bool {
         self.spooling.swap(false, Ordering::AcqRel)
     }
@@ -113,19 +113,19 @@ impl WriterState {
         metrics::gauge!("sij_cds_ledger_spooled_records").set(figure(spooled));
     }
 
-    /// Notes whether something could be written just now.
+    /// Notes whether the last write succeeded.
     pub(super) fn note_written(&self, is_written: bool) {
         *self.written_at.lock().unwrap_or_else(PoisonError::into_inner) = is_written.then(Instant::now);
     }
 
-    /// Whether something was written so lately that it need not be tried.
+    /// Whether a write succeeded so recently that no trial write is needed.
     pub(super) fn was_written_lately(&self) -> bool {
         let written_at = *self.written_at.lock().unwrap_or_else(PoisonError::into_inner);
-        written_at.is_some_and(|at| at.elapsed() < PROOF)
+        written_at.is_some_and(|at| at.elapsed() < WRITE_HEALTH_TTL)
     }
 }
 
-/// No ledger holds more records than a figure counts exactly.
+/// Gauges take `f64`, which is exact for any realistic number of records.
 #[expect(clippy::cast_precision_loss, reason = "exact below 2^53")]
 fn figure(number: i64) -> f64 {
     number as f64

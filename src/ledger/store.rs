@@ -1,5 +1,5 @@
-//! Where the writer's records go: SQLite, or PostgreSQL with a spool on this machine for the times it is away.
-//! Not here: bringing the spool's records to PostgreSQL; see [`super::spool`].
+//! The writer's destination: SQLite, or PostgreSQL with a local spool for when it is unavailable.
+//! Not here: forwarding the spool's records to PostgreSQL; see [`super::spool`].
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,19 +13,19 @@ use super::database::Database;
 use super::error::LedgerError;
 use super::spool::Spool;
 
-/// So many records are brought after each batch: twice as many as one may have.
+/// Number of records forwarded after each batch: twice the maximum of a batch.
 const MAX_FORWARDED: i64 = 512;
 
-/// Where records go.
+/// The destination of records.
 #[derive(Debug)]
 pub(super) enum Store {
-    /// SQLite: one chain, for ever.
+    /// SQLite: one chain forever.
     File(Database),
-    /// PostgreSQL: a chain for each run of an instance.
+    /// PostgreSQL: one chain per run of an instance.
     Server(PostgresStore),
 }
 
-/// PostgreSQL, and the spool for the times it is away.
+/// PostgreSQL, and the spool for when it is unavailable.
 #[derive(Debug)]
 pub(super) struct PostgresStore {
     pub(super) spool: Arc<Spool>,
@@ -42,19 +42,19 @@ impl Store {
         }
     }
 
-    /// Whether records have no rows yet when they are written.
+    /// Whether newly written records get their rows later.
     pub(super) fn makes_rows_later(&self) -> bool {
         matches!(self, Self::File(_))
     }
 
-    /// What is done after a batch when nobody's answer waits any more.
+    /// Work to do after a batch, when no call waits for it any more.
     pub(super) async fn follow_up(&self) {
         if let Self::Server(server) = self {
             server.catch_up().await;
         }
     }
 
-    /// Gives rows to what was kept without.
+    /// Writes the pending rows.
     pub(super) fn settle(&self) -> Result<(), LedgerError> {
         match self {
             Self::File(database) => database.writer()?.settle(),
@@ -62,7 +62,7 @@ impl Store {
         }
     }
 
-    /// Writes something, to find out whether anything can be written.
+    /// Performs a trial write to check that records can be written.
     pub(super) async fn probe(&self, instance: &str, now: i64) -> Result<(), LedgerError> {
         let server = match self {
             Self::File(database) => {
@@ -84,7 +84,7 @@ impl Store {
         server.spool.waiting.probe(instance, now).await
     }
 
-    /// What the chain of a process goes on from that found PostgreSQL away when it began; `None` as long as that cannot be told.
+    /// The end of the chain that an instance continues if PostgreSQL was unavailable at startup; `None` while that is unknown.
     pub(super) async fn previous_chain_head(&self, instance: &str, own: Uuid) -> Option<Option<ChainHead>> {
         match self {
             Self::Server(server) => server.in_time(server.spool.database.head_of(instance, Some(own))).await.ok(),
@@ -92,7 +92,7 @@ impl Store {
         }
     }
 
-    /// The end of the chain that goes on: SQLite's own.
+    /// The end of the chain to continue: SQLite's own.
     pub(super) async fn head(&self) -> Result<Option<ChainHead>, LedgerError> {
         match self {
             Self::File(database) => {
@@ -106,18 +106,18 @@ impl Store {
     pub(super) async fn close(&self) {
         match self {
             Self::File(database) => {
-                // What fails is made good by the next process.
+                // The next process repairs what fails here.
                 _ = self.settle();
                 database.close().await;
             }
             Self::Server(server) => {
                 if server.spool.state.is_spooling() {
-                    // What does not get there now is brought by the next process.
+                    // The next process forwards what fails here.
                     _ = server.in_time(server.spool.bring_all()).await;
                 }
                 server.spool.waiting.close().await;
                 server.spool.database.close().await;
-                // The forwarder ends when it finds them closed.
+                // The forwarder ends when it finds the databases closed.
                 server.spool.state.to_forward.notify_one();
             }
         }
@@ -125,12 +125,12 @@ impl Store {
 }
 
 impl PostgresStore {
-    /// Invariant: a record goes to PostgreSQL only when all before it are there, so that it gets them in order.
+    /// Invariant: a record goes to PostgreSQL only after all earlier ones are there, which preserves their order.
     async fn append(&self, records: Vec<Record>) -> Result<(), LedgerError> {
         if self.is_direct().await {
             match self.in_time(self.spool.database.append_to_server(&records)).await {
                 Ok(()) => return Ok(()),
-                // Whether it took them or not: forwarding skips what is there.
+                // Whether or not PostgreSQL took them: forwarding skips existing records.
                 Err(error) => self.begin_spooling(&error),
             }
         }
@@ -140,8 +140,8 @@ impl PostgresStore {
         Ok(())
     }
 
-    /// Where PostgreSQL takes records again, brings more of them than a batch adds: otherwise calls that go on could keep it behind for as
-    /// long as they go on.
+    /// If PostgreSQL accepts records again, forwards more than a batch adds: under a continuous load the spool would otherwise never
+    /// empty.
     async fn catch_up(&self) {
         let state = &self.spool.state;
         let is_due = state.is_spooling() && state.spooled() > 0 && state.is_reached();
@@ -150,7 +150,7 @@ impl PostgresStore {
         }
     }
 
-    /// Whether records go to PostgreSQL: as they did, or again because all that waited got there.
+    /// Whether records go directly to PostgreSQL; switches back from the spool once all spooled records are forwarded.
     async fn is_direct(&self) -> bool {
         let state = &self.spool.state;
         if !state.is_spooling() {

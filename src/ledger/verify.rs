@@ -1,4 +1,4 @@
-//! Proving the ledger: along each chain every record is where it should be, as it was written, and opens; and no chain is missing.
+//! Verifies the ledger: along each chain every record is in place, unaltered, and opens; and no chain is missing.
 //! Not here: what a chain is; see [`super::chain`].
 
 use std::collections::{BTreeMap, VecDeque};
@@ -13,29 +13,29 @@ use super::error::LedgerError;
 use super::keys::KeyRing;
 use super::start::Start;
 
-/// How many records are read at a time.
+/// Number of records read at a time.
 const PAGE: i64 = 500;
 
 /// What is wrong with a chain.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Defect {
-    /// The first record that is not there, though one behind it is.
+    /// The first record that is missing although a later one exists.
     Missing,
-    /// The first record that is not as it was written, or of which something ahead is not.
+    /// The first record that was altered, or follows an altered part of the chain.
     Altered,
-    /// The first record whose key is not among the keys.
+    /// The first record whose key is not configured.
     UnknownKey(String),
-    /// The checkpoint that a purge left is not as it was written.
+    /// The checkpoint that a purge left was altered.
     CheckpointAltered,
-    /// A record ahead of where its chain begins.
+    /// A record before the start of its chain.
     Stray,
-    /// The first record that is not found by one of its cards.
+    /// The first record that the lookup by one of its cards does not find.
     CardLost,
-    /// All of the chain, or its end from here on: another one says that it was longer.
+    /// The whole chain, or its end from here on, is missing: another chain records that it was longer.
     EndMissing,
 }
 
-/// What is wrong, and where.
+/// A defect and its position.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
     /// The record.
@@ -44,23 +44,23 @@ pub struct Finding {
     pub defect: Defect,
 }
 
-/// What was gone through so far.
+/// The results so far.
 #[derive(Clone, Debug, Default)]
 pub struct Verified {
-    /// How many records hold.
+    /// Number of records that passed.
     pub records: u64,
-    /// How each chain ends that holds.
+    /// The end of each chain that passed.
     pub ends: Vec<End>,
-    /// The first defect of each chain that does not.
+    /// The first defect of each chain that failed.
     pub findings: Vec<Finding>,
 }
 
-/// Goes along the chains, some records at a time.
+/// Walks the chains in steps.
 #[derive(Debug)]
 pub struct Verification<'a> {
     archive: &'a Archive,
     chains: VecDeque<Uuid>,
-    /// The record up to which the chain that is being gone along holds.
+    /// The last verified record of the current chain.
     at: Option<ChainHead>,
     expected: Vec<End>,
     verified: Verified,
@@ -86,10 +86,10 @@ impl fmt::Display for Finding {
 }
 
 impl<'a> Verification<'a> {
-    /// From the beginning, or from a place that was reached before; `expected` are ends that were seen before.
+    /// Starts at the beginning, or at a position reached before; `expected` are chain ends observed earlier.
     ///
     /// # Errors
-    /// [`LedgerError`] where the database fails.
+    /// [`LedgerError`] if the database fails.
     pub async fn begin(archive: &'a Archive, resume: Option<ChainPosition>, expected: Vec<End>) -> Result<Self, LedgerError> {
         let mut chains: VecDeque<Uuid> = archive.database.chains().await?.into();
         let mut at = None;
@@ -103,31 +103,31 @@ impl<'a> Verification<'a> {
         Ok(Self { archive, chains, at, expected, verified: Verified::default() })
     }
 
-    /// How many records there are to go along, those ahead of the place it went on from included.
+    /// The total number of records, including those before the position where it resumed.
     ///
     /// # Errors
-    /// [`LedgerError`] where the database fails.
+    /// [`LedgerError`] if the database fails.
     pub async fn size(&self) -> Result<u64, LedgerError> {
         Ok(u64::try_from(self.archive.database.count().await?).unwrap_or_default())
     }
 
-    /// What was found so far.
+    /// The results so far.
     #[must_use]
     pub fn so_far(&self) -> &Verified {
         &self.verified
     }
 
-    /// Where it goes on, if it is interrupted now.
+    /// The position to resume from if interrupted now.
     #[must_use]
     pub fn place(&self) -> Option<ChainPosition> {
         let chain = *self.chains.front()?;
         Some(ChainPosition { chain, sequence: self.at.map_or(0, |head| head.sequence) })
     }
 
-    /// Goes on by some records; `false` when all is done.
+    /// Verifies the next records; `false` when all are done.
     ///
     /// # Errors
-    /// [`LedgerError`] where the database fails.
+    /// [`LedgerError`] if the database fails.
     pub async fn step(&mut self) -> Result<bool, LedgerError> {
         let Some(chain) = self.chains.front().copied() else {
             let strays = self.archive.database.strays().await?;
@@ -162,7 +162,7 @@ impl<'a> Verification<'a> {
         Ok(true)
     }
 
-    /// What the chain's next record follows; `None` where even that does not hold, and the chain is left.
+    /// What the chain's next record follows; `None` if even that fails verification, and the chain is abandoned.
     async fn beginning(&mut self, chain: Uuid) -> Result<Option<ChainHead>, LedgerError> {
         if let Some(at) = self.at {
             return Ok(Some(at));
@@ -176,7 +176,7 @@ impl<'a> Verification<'a> {
         }
     }
 
-    /// Leaves a chain at its first defect; but if a purge took away what seems to be missing, goes on behind that.
+    /// Abandons a chain at its first defect; but if a purge removed the records that seem to be missing, continues after them.
     async fn leave_at(&mut self, finding: Finding) -> Result<(), LedgerError> {
         let purged_to = self.archive.database.checkpoint(finding.place.chain).await?.map_or(0, |checkpoint| checkpoint.head.sequence);
         if finding.place.sequence <= purged_to {
@@ -195,7 +195,7 @@ impl<'a> Verification<'a> {
         self.verified.ends.extend(end);
     }
 
-    /// The first of these records that is not found by one of its cards.
+    /// The first of these records that the lookup by one of its cards does not find.
     async fn lost_cards(&self, records: &[Option<Record>]) -> Result<Option<i64>, LedgerError> {
         let records = || records.iter().flatten();
         let cards: Vec<Uuid> = records().flat_map(|record| record.sealed.cards.iter().copied()).collect();
@@ -204,7 +204,7 @@ impl<'a> Verification<'a> {
         Ok(records().find(|record| !is_found(record)).map(|record| record.sequence))
     }
 
-    /// Chains that are gone, or end too early: other chains begin with how far they went at least, and somebody may have seen more.
+    /// Finds chains that are missing or too short: later chains record a minimum length, and the caller may have observed more.
     async fn look_for_ends(&mut self) -> Result<(), LedgerError> {
         let mut seen = std::mem::take(&mut self.expected);
         seen.extend(self.archive.links().await?);
@@ -223,7 +223,7 @@ impl<'a> Verification<'a> {
             }
         }
         for (chain, finding) in shortest {
-            // Where the chain itself shows a defect, that says more.
+            // A defect found in the chain itself is more specific.
             if !self.verified.findings.iter().any(|known| known.place.chain == chain) {
                 self.verified.findings.push(finding);
             }
@@ -245,7 +245,7 @@ impl<'a> Verification<'a> {
 }
 
 impl Archive {
-    /// What the first record of a chain that is there follows: a checkpoint, if older ones were purged.
+    /// What the first existing record of a chain follows: a checkpoint, if older ones were purged.
     pub(super) async fn beginning(&self, chain: Uuid) -> Result<Result<ChainHead, Finding>, LedgerError> {
         let Some(checkpoint) = self.database.checkpoint(chain).await? else { return Ok(Ok(ChainHead::of_new(chain))) };
         let place = ChainPosition { chain, sequence: checkpoint.head.sequence };
@@ -257,11 +257,11 @@ impl Archive {
         Ok(Err(Finding { place, defect }))
     }
 
-    /// How far chains went at least, by what those after them begin with.
+    /// Minimum lengths of chains, from the start records of the chains after them.
     async fn links(&self) -> Result<Vec<End>, LedgerError> {
         let mut links = Vec::new();
         for record in self.database.starts().await? {
-            // One that does not open is found as altered on its way.
+            // Walking its chain reports a record that does not open as altered.
             let Some(summary) = self.keys.of_id(&record.sealed.key_id).and_then(|key| record.sealed.open_summary(key).ok()) else {
                 continue;
             };
@@ -273,7 +273,7 @@ impl Archive {
     }
 }
 
-/// The head that a record makes, if it follows `head`.
+/// Verifies that a record follows `head` and returns the new head.
 pub(super) fn check(record: Option<&Record>, head: &ChainHead, keys: &KeyRing) -> Result<ChainHead, Finding> {
     let place = ChainPosition { chain: head.chain, sequence: head.sequence + 1 };
     let fault = |defect| Err(Finding { place, defect });

@@ -1,6 +1,6 @@
-//! The one writer: takes whatever waits, gives it its places in the chain, and writes it all at once, so that many
-//! calls share the time of one (group commit).
-//! Not here: where it is written; see [`super::store`].
+//! The single writer: takes all queued entries, assigns their chain positions, and writes them together, so that many
+//! calls share the cost of one write (group commit).
+//! Not here: where records are written; see [`super::store`].
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -21,30 +21,30 @@ use super::store::Store;
 use crate::clock::Clock;
 use crate::ids::IdSource;
 
-/// The most records of one transaction, and about how many bytes.
+/// Limits of a transaction: the number of records, and approximate bytes.
 pub(super) const MAX_RECORDS: usize = 256;
 const MAX_BYTES: usize = 8 * 1024 * 1024;
 
-/// So many records get their rows together, or as many as came in so long: a row alone costs as much as a dozen together.
+/// Rows are written once this many records, or the records of this interval, lack them: one row costs as much as a dozen in a batch.
 const MAX_WITHOUT_ROWS: usize = 128;
-const ROWS_DUE: Duration = Duration::from_millis(50);
+const ROW_BATCH_INTERVAL: Duration = Duration::from_millis(50);
 
-/// The pause between two tries to give them some, where nobody asks for it earlier.
-const ROWS_PAUSE: Duration = Duration::from_secs(5);
+/// Pause between attempts to write pending rows, unless a lookup needs them earlier.
+const ROW_RETRY_INTERVAL: Duration = Duration::from_secs(5);
 
-/// The pause between two tries to find out what a chain goes on from.
-const LINK_PAUSE: Duration = Duration::from_secs(5);
+/// Pause between attempts to find the end of the previous chain.
+const LINK_RETRY_INTERVAL: Duration = Duration::from_secs(5);
 
-/// Whether it is written. The cause of a failure is in the log.
+/// Whether the write succeeded. The cause of a failure is in the log.
 pub(super) type WriteResult = Result<(), LedgerError>;
 
-/// What the writer is asked for.
+/// A request to the writer.
 pub(super) enum Job {
-    /// To write entries, and to say when they are durable, if somebody waits for that.
+    /// Write entries, and notify the sender, if any, when they are durable.
     Keep(Vec<SealedEntry>, Option<oneshot::Sender<WriteResult>>),
-    /// To find out whether anything can be written.
+    /// Check whether anything can be written.
     Probe(oneshot::Sender<WriteResult>),
-    /// To write what waits and end.
+    /// Write the queued entries and end.
     Close(oneshot::Sender<WriteResult>),
 }
 
@@ -58,9 +58,9 @@ pub(super) struct Writer {
     pub(super) ids: Arc<dyn IdSource>,
     pub(super) instance: String,
     pub(super) chain: Chain,
-    /// Whether it is still to be recorded what this process's chain goes on from, because PostgreSQL was away when it began.
+    /// Whether the end of the previous chain is still to be recorded, because PostgreSQL was unavailable when this chain began.
     pub(super) is_link_due: bool,
-    /// When that was last looked for.
+    /// When that end was last looked up.
     pub(super) link_tried_at: Option<Instant>,
     pub(super) without_rows: WithoutRows,
 }
@@ -68,29 +68,29 @@ pub(super) struct Writer {
 /// What is known of the chain's end.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Chain {
-    /// It goes on from here.
+    /// The chain continues from here.
     At(ChainHead),
-    /// SQLite's is to be read again, because a write failed.
+    /// SQLite's chain end must be read again, because a write failed.
     Unread,
-    /// A start is to be recorded: the process began, or the end of PostgreSQL's chain is not certain. It went at least so far.
+    /// A start record is due: the process started, or the end of PostgreSQL's chain is uncertain but is not before this head.
     Begin(Option<ChainHead>),
 }
 
-/// Records that are kept and can not be looked up yet.
+/// Durable records that cannot be looked up yet.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct WithoutRows {
     records: usize,
-    /// By when they are to have rows, if there are any.
+    /// When their rows are due, if there are any.
     due: Option<Instant>,
 }
 
-/// What is written together.
+/// Entries to write together.
 #[derive(Default)]
 struct Batch {
     entries: Vec<SealedEntry>,
     bytes: usize,
     jobs: usize,
-    /// Whether anything is to be written, and be it nothing but a start.
+    /// Whether anything is to be written, even if only a start record.
     is_asked: bool,
     waiting: Vec<oneshot::Sender<WriteResult>>,
     probes: Vec<oneshot::Sender<WriteResult>>,
@@ -98,7 +98,7 @@ struct Batch {
 }
 
 impl Writer {
-    /// Runs until it is told to close, on a thread of its own: it waits for disks.
+    /// Runs until closed, on its own thread, because it blocks on disks.
     pub(super) fn start(self) -> std::io::Result<()> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         std::thread::Builder::new().name("ledger-writer".to_owned()).spawn(move || runtime.block_on(self.run()))?;
@@ -109,7 +109,7 @@ impl Writer {
         loop {
             let Some(first) = self.next().await else { return };
             if matches!(first, Job::Keep(..)) {
-                // Where several call at once, more are on their way, and the fewer the transactions, the less each call costs.
+                // Concurrent calls tend to arrive together, and fewer transactions make each call cheaper.
                 self.state.gathering.wait_for_batch().await;
             }
             let mut batch = Batch::default();
@@ -120,14 +120,14 @@ impl Writer {
             self.write(batch).await;
             if let Some(closing) = closing {
                 self.store.close().await;
-                // Whoever closes may have gone.
+                // The caller may have stopped waiting.
                 _ = closing.send(Ok(()));
                 return;
             }
         }
     }
 
-    /// The next job; what is due meanwhile is done.
+    /// Waits for the next job and meanwhile does work that is due.
     async fn next(&mut self) -> Option<Job> {
         while let Some(due) = self.without_rows.due {
             match timeout_at(due.into(), self.queue.recv()).await {
@@ -138,17 +138,17 @@ impl Writer {
         self.queue.recv().await
     }
 
-    /// Gives rows to what was kept without.
+    /// Writes the pending rows.
     fn settle(&mut self) {
         self.without_rows = WithoutRows::default();
         if let Err(error) = self.store.settle() {
-            self.without_rows.due = Some(Instant::now() + ROWS_PAUSE);
+            self.without_rows.due = Some(Instant::now() + ROW_RETRY_INTERVAL);
             self.state.note_written(false);
             error!(reason = reason(&error), "records are kept but cannot be looked up, and no more calls are answered until they can");
         }
     }
 
-    /// Adds what else waits.
+    /// Adds the other queued jobs to the batch.
     fn drain(&mut self, batch: &mut Batch) {
         while batch.has_room()
             && let Ok(job) = self.queue.try_recv()
@@ -162,7 +162,7 @@ impl Writer {
         if is_asked {
             let outcome = self.keep(entries).await;
             for waiting in waiting {
-                // Whoever waited may have gone meanwhile: the record is kept all the same.
+                // The caller may have stopped waiting; the record is durable anyway.
                 _ = waiting.send(outcome.as_ref().copied().map_err(|_| LedgerError::Closed));
             }
             if self.without_rows.are_due() {
@@ -210,7 +210,7 @@ impl Writer {
         }
         let counts = EntryKind::ALL.map(|kind| (kind, records.iter().filter(|record| record.sealed.kind == kind).count()));
         let count = records.len();
-        // Until this is known to have ended well, it may have.
+        // Until the outcome is known, the write may have succeeded.
         self.chain = self.uncertain(before);
         self.store.append(records).await?;
         self.chain = Chain::At(head);
@@ -232,7 +232,7 @@ impl Writer {
         }
     }
 
-    /// The end of the chain to append to, and a start where one is to be recorded.
+    /// The chain end to append to, and a start entry if one is due.
     async fn chain_end(&mut self, keys: &KeyRing) -> Result<(ChainHead, Option<SealedEntry>), LedgerError> {
         let link = match self.chain {
             Chain::At(head) => return Ok((head, None)),
@@ -242,9 +242,9 @@ impl Writer {
         Ok((self.own_chain().await?, Some(self.start_entry(link, keys)?)))
     }
 
-    /// A start that says what the chain goes on from, as soon as that can be told.
+    /// A start entry that names the end of the previous chain, once that is known.
     async fn late_start(&mut self, own: Uuid, keys: &KeyRing) -> Result<Option<SealedEntry>, LedgerError> {
-        let is_time = self.link_tried_at.is_none_or(|tried: Instant| tried.elapsed() >= LINK_PAUSE);
+        let is_time = self.link_tried_at.is_none_or(|tried: Instant| tried.elapsed() >= LINK_RETRY_INTERVAL);
         if !self.is_link_due || self.state.is_spooling() || !is_time {
             return Ok(None);
         }
@@ -262,7 +262,7 @@ impl Writer {
         SealedEntry::seal(start, keys)
     }
 
-    /// SQLite's one chain goes on; PostgreSQL's are new.
+    /// SQLite continues its one chain; PostgreSQL starts a new one.
     async fn own_chain(&self) -> Result<ChainHead, LedgerError> {
         Ok(self.store.head().await?.unwrap_or_else(|| ChainHead::of_new(self.ids.new_id())))
     }
@@ -278,7 +278,7 @@ impl Writer {
 impl WithoutRows {
     fn add(&mut self, records: usize) {
         self.records += records;
-        self.due = self.due.or_else(|| Some(Instant::now() + ROWS_DUE));
+        self.due = self.due.or_else(|| Some(Instant::now() + ROW_BATCH_INTERVAL));
     }
 
     fn are_due(self) -> bool {
@@ -290,7 +290,7 @@ impl Batch {
     fn add(&mut self, job: Job) {
         self.jobs += 1;
         match job {
-            // Its call was answered 503 already: a record would tell of an answer that nobody got.
+            // The call was already answered with 503: a record would describe an answer that was never sent.
             Job::Keep(_, Some(waiting)) if waiting.is_closed() => {}
             Job::Keep(entries, waiting) => {
                 self.is_asked = true;
@@ -308,7 +308,7 @@ impl Batch {
     }
 }
 
-/// The innermost cause, which says most.
+/// The innermost cause, which is the most specific.
 pub(super) fn reason(error: &LedgerError) -> String {
     let mut cause: &dyn std::error::Error = error;
     while let Some(source) = cause.source() {

@@ -8,7 +8,7 @@ use crate::policy::{
 };
 
 /// Maximum pieces of evidence to show per criterion; the rest is only counted.
-const EVIDENCE_LIMIT: usize = 8;
+const MAX_EVIDENCE: usize = 8;
 
 /// A decision as text.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -223,7 +223,7 @@ impl<'t> DecisionText<'t> {
     pub(super) fn criterion(&self, site: Site, criterion: &Criterion<'_>) -> CriterionView {
         let text = self.policy.criterion(criterion.id);
         let evidence: Vec<_> = criterion.evidence.iter().map(|evidence| self.evidence(evidence)).collect();
-        let more = evidence.len().saturating_sub(EVIDENCE_LIMIT);
+        let more = evidence.len().saturating_sub(MAX_EVIDENCE);
         let opens =
             if evidence.is_empty() { self.words.say(Text::NoEvidence) } else { self.words.fill(Text::Evidence, &[&evidence.len()]) };
         CriterionView {
@@ -234,7 +234,7 @@ impl<'t> DecisionText<'t> {
             statement: capitalised(&criterion.statement),
             change: self.change(site, criterion),
             evidence_words: opens,
-            evidence: evidence.into_iter().take(EVIDENCE_LIMIT).collect(),
+            evidence: evidence.into_iter().take(MAX_EVIDENCE).collect(),
             more: (more > 0).then(|| self.words.fill(Text::AndMore, &[&more])),
             citation: text.map(|text| text.citation.clone()).unwrap_or_default(),
         }

@@ -7,6 +7,7 @@ use super::dates::{DateInterval, minus_days, minus_months};
 use super::evaluation::{Criterion, OrderKind};
 use super::evaluation_notes::{Assumption, ParameterValue};
 use super::facts::{Side, Span};
+use super::notes::lacks_answer;
 use super::phrases::Phrase;
 use super::response::{improved, sustained};
 use super::treatment_course::TreatmentCourse;
@@ -18,7 +19,7 @@ pub(crate) fn assumptions<'a>(case: &SiteCase<'_, 'a>, criteria: &[Criterion<'a>
     let verdict = |id| criteria.iter().find(|criterion| criterion.id == id).map(|criterion| criterion.verdict);
     let alone = [
         earlier_episode(case),
-        old_form(case),
+        old_form(case, criteria),
         old_finding(case, &verdict),
         joint_of_version_1(case, criteria),
         old_encounter_diagnosis(case, &verdict),
@@ -54,10 +55,10 @@ fn earlier_episode(case: &SiteCase<'_, '_>) -> Option<Assumption> {
     })
 }
 
-fn old_form(case: &SiteCase<'_, '_>) -> Option<Assumption> {
+fn old_form(case: &SiteCase<'_, '_>, criteria: &[Criterion<'_>]) -> Option<Assumption> {
     let oldest = oldest_attestation(case);
     let old = case.facts.forms.iter().filter(|form| form.authored_on < oldest).max_by(|left, right| left.cmp_age(right))?;
-    case.forms.is_empty().then(|| attestation(case, case.say(Phrase::EffectFormTooOld, &[&old.authored_on])))
+    (case.forms.is_empty() || lacks_answer(criteria)).then(|| attestation(case, case.say(Phrase::EffectFormTooOld, &[&old.authored_on])))
 }
 
 fn old_finding(case: &SiteCase<'_, '_>, verdict: &impl Fn(CriterionId) -> Option<Verdict>) -> Option<Assumption> {

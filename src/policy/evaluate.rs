@@ -15,7 +15,7 @@ use super::evaluation::{
 use super::evaluation_notes::{Assumption, Note, NoteKind, PassedOver, PassedOverReason};
 use super::facts::{Facts, Side};
 use super::history::{Acts, acts, history};
-use super::notes::{notes, site_notes};
+use super::notes::{lacks_answer, notes, site_notes};
 use super::order_facts::{Order, Standing, UnreadableOrder};
 use super::phrases::Phrase;
 use super::possible::possible_injections;
@@ -163,6 +163,7 @@ fn evaluate_order<'a>(case: &OrderCase<'_, 'a>, kind: OrderKind) -> OrderEvaluat
     let DatedDetermination { determination, earliest_date, too_late } = for_order(&evaluations);
     let diagnosis = diagnosis(case);
     let is_open = has_unknown(&evaluations);
+    let lacks_answer = determination == Determination::Indeterminate || evaluations.iter().any(|site| lacks_answer(&site.criteria));
     OrderEvaluation {
         order: case.order.reference.clone(),
         position: case.order.position,
@@ -175,7 +176,7 @@ fn evaluate_order<'a>(case: &OrderCase<'_, 'a>, kind: OrderKind) -> OrderEvaluat
         diagnosis: diagnosis.support,
         supporting_condition: diagnosis.condition,
         second_procedure,
-        notes: notes(case, kind, of_sites, is_open),
+        notes: notes(case, kind, of_sites, lacks_answer),
         sites: evaluations,
         coding_notes: coding_notes(case),
         assumptions,

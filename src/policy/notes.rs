@@ -18,12 +18,12 @@ use super::value_sets::ValueSet;
 const MAX_NAMED: usize = 5;
 
 /// The notes of an order and of its joints, most urgent first.
-pub(crate) fn notes<'a>(case: &OrderCase<'_, 'a>, kind: OrderKind, of_sites: Vec<Note<'a>>, is_open: bool) -> Vec<Note<'a>> {
+pub(crate) fn notes<'a>(case: &OrderCase<'_, 'a>, kind: OrderKind, of_sites: Vec<Note<'a>>, lacks_answer: bool) -> Vec<Note<'a>> {
     let mut notes = of_sites;
     notes.extend(contradictory_side(case));
     if kind == OrderKind::Injection {
         notes.extend(alternative_diagnoses(case));
-        notes.extend(forms_not_counted(case, is_open));
+        notes.extend(forms_not_counted(case, lacks_answer));
         notes.extend(other_active_orders(case));
         notes.extend(fusions(case));
     }
@@ -53,9 +53,14 @@ fn alternative_diagnoses<'a>(case: &OrderCase<'_, 'a>) -> Option<Note<'a>> {
     })
 }
 
-/// The forms that do not count, each with the reason. Of the outdated or future-dated forms, only the newest is included, and only
-/// if it could have helped: no form counts, or a criterion is unknown.
-fn forms_not_counted<'a>(case: &OrderCase<'_, 'a>, is_open: bool) -> Vec<Note<'a>> {
+/// Whether an answer of the form would settle a criterion.
+pub(crate) fn lacks_answer(criteria: &[Criterion<'_>]) -> bool {
+    criteria.iter().any(|criterion| criterion.verdict.is_unknown() && !criterion.missing.is_empty())
+}
+
+/// The forms that do not count, each with the reason. Of those that are too old or dated in the future, only the newest is named, and only
+/// where no form counts or an answer is missing.
+fn forms_not_counted<'a>(case: &OrderCase<'_, 'a>, lacks_answer: bool) -> Vec<Note<'a>> {
     let note = |text, reference: &Reference<'a>| Note { kind: NoteKind::FormNotCounted, text, resources: vec![reference.clone()] };
     let others = case.facts.other_forms.iter().take(MAX_NAMED).map(|form| {
         let phrase = match form.problem {
@@ -66,7 +71,7 @@ fn forms_not_counted<'a>(case: &OrderCase<'_, 'a>, is_open: bool) -> Vec<Note<'a
         note(case.say(phrase, &[]), &form.reference)
     });
     let oldest = minus_days(case.dates.today, case.policy.parameters.attestation_valid_days);
-    let is_of_interest = is_open || case.forms.is_empty();
+    let is_of_interest = lacks_answer || case.forms.is_empty();
     let is_of_another_time = |form: &&Form<'_>| form.authored_on < oldest || form.authored_on > case.dates.today;
     let of_another_time = case.facts.forms.iter().filter(is_of_another_time).filter(|_| is_of_interest);
     let dated = of_another_time.max_by(|left, right| left.cmp_age(right)).map(|form| {

@@ -1,9 +1,9 @@
-//! The source holds to the arrows of `docs/architecture.md`: read from its `use` lines and inline paths.
+//! The source respects the dependency arrows of `docs/architecture.md`; checked on its `use` lines and inline paths.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-/// Each top-level module and those it may name.
+/// Each top-level module and the modules it may depend on.
 const ARROWS: [(&str, &[&str]); 16] = [
     ("policy", &[]),
     ("evidence", &["policy"]),
@@ -23,10 +23,10 @@ const ARROWS: [(&str, &[&str]); 16] = [
     ("telemetry", &["config", "outgoing"]),
 ];
 
-/// Crates that only one module may know.
+/// Crates that only one module may use.
 const FENCED_CRATES: [(&str, &str); 5] = [("askama", "page"), ("axum", "http"), ("hyper", "http"), ("anyhow", "cli"), ("clap", "cli")];
 
-/// What in the source of one file, given by its path below `src`, goes against the arrows.
+/// The violations in one source file, given by its path below `src`.
 fn violations(path: &str, source: &str) -> Vec<String> {
     let modules = module_path(path);
     let Some(own) = modules.first().filter(|module| !matches!(**module, "lib" | "main")) else { return Vec::new() };
@@ -51,18 +51,18 @@ fn is_module(name: &str) -> bool {
     ARROWS.iter().any(|(module, _)| *module == name)
 }
 
-/// No line comment, and with it no link in a doc comment, counts.
+/// Line comments, and so links in doc comments, do not count.
 fn without_comments(source: &str) -> String {
     source.lines().map(|line| line.split("//").next().unwrap_or_default()).collect::<Vec<_>>().join("\n")
 }
 
-/// Every name that directly follows the crate's root: by `crate::`, or by as many `super::` as the file is deep.
+/// Every name directly below the crate root: after `crate::`, or after as many `super::` as the file's depth.
 fn top_level_names(code: &str, depth: usize) -> BTreeSet<String> {
     let roots = ["crate::".to_owned(), "super::".repeat(depth)];
     roots.iter().flat_map(|root| code.split(root.as_str()).skip(1)).flat_map(leading_names).collect()
 }
 
-/// `a::b` gives a; `{a::{b, c}, d}` gives a and d.
+/// `a::b` yields a; `{a::{b, c}, d}` yields a and d.
 fn leading_names(rest: &str) -> Vec<String> {
     let Some(group) = rest.strip_prefix('{') else { return vec![identifier(rest)] };
     let mut depth = 0_usize;

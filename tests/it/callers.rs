@@ -1,4 +1,4 @@
-//! What is known of a caller, and what follows from it: its FHIR servers, its plan, its rate; and who may speak plain HTTP.
+//! Caller configuration and its effects: FHIR servers, plan and rate limit; and who may use plain HTTP.
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -46,7 +46,7 @@ async fn a_client_has_only_its_own_fhir_servers_asked() {
     }
 }
 
-/// What is known of whoever calls with these headers.
+/// The caller resolved from these headers.
 async fn known(change: impl FnOnce(&mut Config), authorization: &[&[u8]]) -> VerifiedClient {
     let mut config = default_config();
     change(&mut config);
@@ -112,7 +112,7 @@ async fn a_client_is_answered_for_its_own_plan() {
     }
 }
 
-/// Calls until one is answered 429, and gives that answer. So many calls take less time than their rate would let them.
+/// Calls until an answer is 429, and returns it. The calls take less time than the rate limit needs to refill.
 async fn until_limited(app: &TestApp) -> Answer {
     for _ in 0..100 {
         let answer = app.sign_as(&good_token(), &empty_sign_call()).await;
@@ -172,13 +172,13 @@ async fn refused_callers_use_up_nobodys_rate() {
     }
     let token = good_token();
     assert_eq!(app.sign_as(&token, &empty_sign_call()).await.status, 200);
-    // Replayed calls are refused as such, and not counted against the client.
+    // Replayed tokens are rejected as such, and do not count against the client.
     for _ in 0..20 {
         assert_eq!(app.sign_as(&token, &empty_sign_call()).await.status, 401);
     }
 }
 
-/// A call with that token from an address outside.
+/// A call with that token from an external address.
 async fn from_outside(app: &TestApp, address: &str, token: &str) -> u16 {
     let mut request: Request<Body> = bearing(token, post(SERVICE, empty_sign_call().to_string()));
     request.extensions_mut().insert(Peer { address: address.parse().unwrap(), certificate: None });
@@ -217,7 +217,7 @@ async fn the_log_names_the_client_of_a_call() {
     assert!(line.contains(r#""message":"answered""#), "{line}");
 }
 
-/// Sends a refused call as from that address, and tells which address is logged.
+/// Sends a call that is rejected, from that address, and returns the address in the log.
 async fn logged_address(proxies: &[&str], peer: &str, forwarded_for: &str, mark: &str) -> String {
     let app = app(|config| config.server.trusted_proxies = proxies.iter().map(|network| network.parse().unwrap()).collect());
     let id = format!("00000000-0000-4000-8000-{mark:0>12}");

@@ -1,4 +1,4 @@
-//! How a card's detail is built: what comes first, how much it says, and what each outcome tells a clinician to do.
+//! The detail of a card: its order, its length, and what each outcome tells a clinician to do.
 
 use serde_json::{Value, json};
 
@@ -7,7 +7,7 @@ use crate::support::markdown::document;
 use crate::support::showing::Showing;
 use crate::support::{Call, Evaluator, evaluated_requests, stories};
 
-/// More than this does not fit a panel.
+/// The maximum that fits a panel.
 const MAX_CHARS: usize = 1200;
 
 fn detail(card: &Value) -> &str {
@@ -34,7 +34,7 @@ fn number(question: &str, answer: u32) -> Value {
     item(question, &json!({"valueInteger": answer}))
 }
 
-/// A form that documents a first injection, with the weeks of therapy it says.
+/// A form that documents a first injection, with the weeks of therapy it states.
 fn first_injection_form(weeks: u32) -> Value {
     let positive = json!({"valueCoding": {"code": "positive"}});
     let tests = ["test-distraction", "test-compression", "test-gaenslen"].map(|test| item(test, &positive));
@@ -54,13 +54,13 @@ fn first_injection_form(weeks: u32) -> Value {
     form("f1", answers.into_iter().chain(tests))
 }
 
-/// An order on a reason the policy lists, for a first injection that is documented but for the weeks of therapy.
+/// An order with a reason the policy lists, for a first injection whose only missing documentation is the weeks of therapy.
 fn first_injection(order: Value, weeks: u32) -> Call {
     let call = Call::ordering([order]).with_order_member(0, "reasonCode", &json!([icd10("M46.1")]));
     call.with("questionnaireResponses", [first_injection_form(weeks)])
 }
 
-/// A subsequent injection, with whatever the form says besides.
+/// A subsequent injection, with any other answers of the form.
 fn subsequent(first: &str, last: &str, answers: impl IntoIterator<Item = Value>) -> Call {
     let injections = [procedure("i1", &cpt("27096:LT"), first), procedure("i2", &cpt("27096:LT"), last)];
     let known = [prior_injection(first, 80, 3), prior_injection(last, 80, 0), yes("pain-recurred", true)];
@@ -213,7 +213,7 @@ fn a_side_that_can_go_ahead_is_said_and_offered_beside_the_later_day() {
     assert_eq!(changed["bodySite"][0]["coding"][0]["code"], "24028007");
 }
 
-/// The only site of an order as a suggestion changes it.
+/// The only site of an order as changed by a suggestion.
 fn site_after(call: &Call, label: &str) -> Value {
     let card = call.card();
     let suggestions = card["suggestions"].as_array().unwrap();
@@ -287,7 +287,7 @@ fn the_codes_found_and_the_codes_listed_stand_side_by_side() {
     assert!(snomed.contains("The order has 279039007. The policy lists diagnoses as ICD-10-CM: M43.08, "), "{snomed}");
 }
 
-/// The list in words is the value set's, without the code that is no longer billable.
+/// The displayed list matches the value set, without the code that is no longer billable.
 #[test]
 fn the_diagnoses_listed_in_words_are_those_of_the_value_set() {
     let folder = "cds-hooks/policies/sacroiliac-joint-interventions/2019-08";

@@ -1,4 +1,4 @@
-//! Which orders get a card, and of which kind: by the determination, by what the client asks for, and by what the user was about to do.
+//! Which orders get a card and of which kind, by determination, by the client's options, and by the user's pending action.
 
 use serde_json::{Value, json};
 use sij_cds::cds_hooks::Hook;
@@ -8,7 +8,7 @@ use crate::support::call::{cpt, order};
 use crate::support::showing::{Showing, form, suggestions};
 use crate::support::{Call, stories, story};
 
-/// Asked for by a call's extension.
+/// Requested by an extension of the call.
 fn asking(configuration: &Value) -> Showing {
     let extension = json!({"davinci-crd.configuration": configuration}).to_string();
     let extension = RequestExtension::read(Some(serde_json::from_str(&extension).unwrap()));
@@ -58,7 +58,7 @@ fn options_of_another_type_and_unknown_ones_change_nothing() {
     }
 }
 
-/// Two injections whose documentation is missing, and a neurotomy between them, which is never supported.
+/// Two injections without documentation, and a neurotomy between them, which is never supported.
 fn three_orders() -> String {
     let codes = [("left", "27096:LT", "2026-12-01"), ("neurotomy", "64625", "2026-12-08"), ("right", "27096:RT", "2026-12-15")];
     Call::ordering(codes.map(|(id, code, day)| order(id, &cpt(code), day))).text()

@@ -1,4 +1,4 @@
-//! Every answer is as CDS Hooks 2.0.1 and the protocol have it: on every request we know, and letter for letter where orders go back.
+//! Every answer conforms to CDS Hooks 2.0.1 and the protocol, for every known request; returned orders are byte-for-byte unchanged.
 
 use serde_json::{Value, json};
 
@@ -68,7 +68,7 @@ fn a_planted_violation_is_found_whatever_rule_it_breaks() {
     }
 }
 
-/// An early order in a client's own hand: odd spacing, number spellings, escapes, and members nobody knows.
+/// An early order in unusual JSON formatting: odd spacing, number spellings, escapes, and unknown members.
 fn order_in_the_clients_hand() -> (String, &'static str) {
     const KEPT: &str = r#""x-vendor" : { "b":1.50, "a" : [ ],"e":1E+2, "u":"\u00e9\/" , "n":null }, "quantityQuantity":{"value":2.00}"#;
     let request = story("third-injection-at-seven-weeks").request;

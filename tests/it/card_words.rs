@@ -1,4 +1,4 @@
-//! What a card says in words, and what must not be lost or let through in saying it.
+//! The wording of a card, and what it must not lose or let through.
 
 use serde_json::{Value, json};
 
@@ -87,7 +87,7 @@ fn an_address_in_the_words_of_a_chart_is_no_link() {
     assert!(!card["detail"].as_str().unwrap().contains("://"), "{card}");
 }
 
-/// Authorization is asked for by what the client does, never by a form elsewhere (CRD 2.2.1, resp-17 and resp-23).
+/// The client's action requests authorization, never a form elsewhere (CRD 2.2.1, resp-17 and resp-23).
 #[test]
 fn no_card_sends_anybody_to_a_portal() {
     let evaluator = Evaluator::new();

@@ -1,5 +1,5 @@
-//! The charts of `fixtures/charts`: records as real systems write them. Each is evaluated, and answered with a card and coverage
-//! information, as a reviewer would decide it. Beside each stand the other spellings of the same fault.
+//! The charts of `fixtures/charts`: records as real systems write them. Each is evaluated and answered with a card and coverage
+//! information, as a reviewer would decide it. Each is followed by other spellings of the same fault.
 //! Not here: every member of a kind ([`super::reading_tables`]).
 
 use std::path::Path;
@@ -10,10 +10,10 @@ use serde_json::{Value, json};
 use crate::support::coverage_information::{codes, ours};
 use crate::support::{Evaluator, TestApp};
 
-/// A change of one resource.
+/// A change to one resource.
 type Change = fn(&mut Value);
 
-/// The instant every chart is judged at.
+/// The evaluation instant of every chart.
 fn day_of_the_charts() -> DateTime<Utc> {
     "2026-11-30T10:00:00Z".parse().unwrap()
 }
@@ -37,7 +37,7 @@ fn resource<'r>(request: &'r mut Value, key: &str, id: &str) -> &'r mut Value {
     &mut entries.find(|entry| entry["resource"]["id"] == id).unwrap_or_else(|| panic!("no {key} {id}"))["resource"]
 }
 
-/// A request's evaluation, and what the service answers.
+/// A request's evaluation, and the service's answer.
 struct Judged {
     evaluation: Value,
     answer: Value,
@@ -78,7 +78,7 @@ impl Judged {
         criteria.find(|criterion| criterion["id"] == id).unwrap_or_else(|| panic!("no {id}: {}", self.site()))["verdict"].as_str().unwrap()
     }
 
-    /// The criteria that are not met.
+    /// The unmet criteria.
     fn open(&self) -> Vec<&str> {
         let criteria = self.site()["criteria"].as_array().unwrap().iter();
         criteria.filter(|criterion| criterion["verdict"] != "met").map(|criterion| criterion["id"].as_str().unwrap()).collect()
@@ -90,7 +90,7 @@ impl Judged {
         found.map(|entry| entry["resource"].as_str().unwrap()).collect()
     }
 
-    /// The text of the notes of a kind.
+    /// The text of the notes of one kind.
     fn notes(&self, kind: &str) -> Vec<&str> {
         let notes = self.evaluation["orders"][0]["notes"].as_array().into_iter().flatten();
         notes.filter(|note| note["kind"] == kind).map(|note| note["text"].as_str().unwrap()).collect()
@@ -104,7 +104,7 @@ impl Judged {
         format!("{}\n{}", cards[0]["summary"].as_str().unwrap(), cards[0]["detail"].as_str().unwrap())
     }
 
-    /// Whether each order is covered, as written into it.
+    /// Whether each order is covered, according to its coverage information.
     fn covered(&self) -> Vec<String> {
         let actions = self.answer["systemActions"].as_array().into_iter().flatten();
         let extensions = actions.flat_map(|action| ours(&action["resource"].to_string()));
@@ -117,7 +117,7 @@ impl Judged {
         assert!(!self.covered().is_empty() && self.covered().iter().all(|covered| covered == "covered"), "{:?}", self.covered());
     }
 
-    /// Asserts that documentation is needed for these criteria, and that the order says so.
+    /// Asserts that documentation is needed for these criteria, and that the coverage information says so.
     #[track_caller]
     fn assert_needs(&self, criteria: &[&str]) {
         assert_eq!(self.determinations(), ["needs-documentation"], "{:#}", self.evaluation);
@@ -125,7 +125,7 @@ impl Judged {
         assert_eq!(self.covered(), ["conditional"]);
     }
 
-    /// Asserts that this entry leaves the history open, and that the card names it by its words.
+    /// Asserts that this entry makes the history uncertain, and that the card quotes its text.
     #[track_caller]
     fn assert_history_open(&self, entry: &str, named: &str) {
         self.assert_needs(&["history"]);

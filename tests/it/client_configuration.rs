@@ -1,4 +1,4 @@
-//! `[[clients]]` and what goes with them: what is taken, and what is refused with which words.
+//! `[[clients]]` and related settings: what is accepted, and the messages for what is rejected.
 
 use std::io::Write as _;
 
@@ -7,7 +7,7 @@ use tempfile::NamedTempFile;
 
 fn read(text: &str) -> Result<Config, String> {
     let mut file = NamedTempFile::new().unwrap();
-    // A table of its own, behind the last of the text's: a `[ledger]` of the text would stand twice.
+    // A separate table after the last one of the text: a `[ledger]` in the text would make it a duplicate.
     let ledger = if text.contains("[ledger]") { "" } else { LEDGER };
     write!(file, "{text}\n{ledger}").unwrap();
     let layers = Layers { file: Some(file.path().to_path_buf()), ..Layers::default() };
@@ -15,17 +15,17 @@ fn read(text: &str) -> Result<Config, String> {
     Config::layered(layers).map_err(|error| error.to_string().replace(&name, ""))
 }
 
-/// Where clients are answered, records are kept, sealed with a key.
+/// Serving clients requires a ledger, which requires a key.
 const LEDGER: &str = "[ledger]\nkeys = \"a:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\"\n";
 
 const SERVER: &str = "[server]\npublic_url = \"https://cds.plan.example\"\n";
 
-/// A client's entry that is in order, with more keys.
+/// A valid client entry with additional keys.
 fn client(more: &str) -> String {
     entry(&format!("jwks_uri = \"https://ehr.example/jwks.json\"\n{more}"))
 }
 
-/// A client's entry without keys of its own.
+/// A client entry without authentication keys.
 fn entry(more: &str) -> String {
     format!("[[clients]]\nname = \"ehr\"\niss = \"https://ehr.example\"\n{more}\n")
 }

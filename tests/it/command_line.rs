@@ -1,4 +1,4 @@
-//! The program itself: its exit codes, and that it stops when told.
+//! The program itself: its exit codes, and that it stops on request.
 
 use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
@@ -11,7 +11,7 @@ use crate::support::callers::{EC_KEY, key_set};
 
 fn program(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_sij-cds"));
-    // What is tested here is not what is kept.
+    // These tests do not cover the ledger.
     command.args(arguments).env("SIJ_CDS__LEDGER__URL", "off");
     command
 }
@@ -65,13 +65,13 @@ fn serving_logs_its_start_and_ends_with_0_on_sigterm() {
 
 const LEDGER_KEY: &str = "a:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
 
-/// Has the ledger in a directory, and not off.
+/// Puts the ledger into a directory instead of switching it off.
 fn keeping(mut command: Command, directory: &TempDir) -> Command {
     command.env("SIJ_CDS__LEDGER__URL", format!("sqlite:{}", directory.path().join("ledger.db").display()));
     command
 }
 
-/// Writes a key set and a configuration with one client; more may stand behind it.
+/// Writes a key set and a configuration with one client; `more` may follow it.
 fn configured(directory: &TempDir, keys: &str, more: &str) -> std::path::PathBuf {
     let key_file = directory.path().join("ehr.jwks.json");
     std::fs::write(&key_file, keys).unwrap();
@@ -105,7 +105,7 @@ fn config_check_reads_the_files_that_the_configuration_names() {
     );
 }
 
-/// A service that was started with a configuration, and its log.
+/// A service started with a configuration, and its log.
 struct Started {
     process: std::process::Child,
     log: BufReader<std::process::ChildStderr>,

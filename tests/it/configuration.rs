@@ -1,4 +1,4 @@
-//! The configuration's layers, and faults that name their key and source.
+//! The layers of the configuration, and errors that name their key and source.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -26,7 +26,7 @@ fn from_environment(pairs: &[(&str, &str)]) -> Result<Config, ConfigError> {
     Config::layered(Layers { environment: variables(pairs), ..Layers::default() })
 }
 
-/// The faults of a file's text, with the file's name replaced.
+/// The errors of a configuration file's text, with the file name replaced.
 fn faults_of_file(text: &str) -> String {
     let file = file(text);
     let layers = Layers { file: Some(file.path().to_path_buf()), ..Layers::default() };
@@ -162,7 +162,7 @@ fn the_hooks_and_the_version_of_crd_are_chosen() {
 
 #[test]
 fn every_hook_of_the_protocol_can_be_offered_by_its_name() {
-    // The last is answered to Epic alone.
+    // The last one is answered only to Epic.
     for hook in Hook::ALL.into_iter().filter(|hook| *hook != Hook::PatientView) {
         let config = from_file(&format!("[crd]\nhooks = [\"{}\"]", hook.as_str())).unwrap();
         assert_eq!(config.crd.hooks.iter().map(|hook| hook.as_str()).collect::<Vec<_>>(), [hook.as_str()]);
@@ -197,7 +197,7 @@ fn what_crd_cannot_be_is_refused_with_the_reason() {
     }
 }
 
-/// A server's entry with that address, and more.
+/// A server entry with that address and additional keys.
 fn fhir_server(base_url: &str, more: &str) -> String {
     format!("[[fhir_servers]]\nname = \"main\"\nbase_url = \"{base_url}\"\n{more}\n")
 }

@@ -1,4 +1,4 @@
-//! The published contract, `cds-hooks/`, and the fixtures: well formed, valid FHIR, and as the page for EHR teams says.
+//! The published contract, `cds-hooks/`, and the fixtures: well-formed, valid FHIR, and consistent with the page for EHR teams.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -15,7 +15,7 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// Every JSON file below a folder of the project, with its text.
+/// Every JSON file below a project folder, with its text.
 fn json_files(folder: &str) -> Vec<(PathBuf, String)> {
     let mut found = Vec::new();
     let mut open = vec![root().join(folder)];
@@ -48,7 +48,7 @@ fn prefetch(service: &Value) -> BTreeMap<String, String> {
     templates.iter().map(|(key, query)| (key.clone(), query.as_str().unwrap().to_owned())).collect()
 }
 
-/// The part of a document from a heading to the next of its level or above.
+/// The section of a document from a heading to the next one of the same or a higher level.
 fn section(text: &str, heading: &str) -> String {
     let (_, rest) = text.split_once(&format!("\n{heading}\n")).unwrap_or_else(|| panic!("no heading `{heading}`"));
     let level = heading.split(' ').next().unwrap();
@@ -75,7 +75,7 @@ fn every_json_file_parses() {
         let files = json_files(folder);
         assert!(files.len() > 40, "only {} files below {folder}", files.len());
         for (path, text) in files {
-            // One chart of the fixtures starts with a byte order mark, for a client that sends one.
+            // One chart of the fixtures starts with a byte order mark, as one client sends.
             if let Err(error) = serde_json::from_str::<Value>(text.trim_start_matches('\u{feff}')) {
                 panic!("{}: {error}", path.display());
             }
@@ -120,7 +120,7 @@ fn every_service_says_what_it_is_and_by_which_versions() {
     }
 }
 
-/// The options that order-sign declares, which are those of every hook that decides.
+/// The options that order-sign declares, which all deciding hooks share.
 fn declared_options() -> Vec<Value> {
     order_sign()["extension"]["davinci-crd.configuration-options"].as_array().unwrap().clone()
 }
@@ -145,7 +145,7 @@ fn options_differ_in_code_name_and_description() {
     }
 }
 
-/// CRD 2.2.1, "Configuration options extension": a switch for each kind of answer, and two codes more.
+/// CRD 2.2.1, "Configuration options extension": a switch for each kind of answer, and two additional codes.
 #[test]
 fn every_kind_of_card_has_its_option_and_every_option_is_the_guides() {
     let displays = cards_toml()["topics"]["displays"].clone();
@@ -222,7 +222,7 @@ fn the_page_for_ehr_teams_lists_the_options_that_are_read() {
     }
 }
 
-/// A rule's value as the page has it.
+/// A rule's value as written on the page.
 fn shown(value: Option<&toml::Value>) -> String {
     let quoted = |text: &str| format!("`{text}`");
     match value {
@@ -257,7 +257,7 @@ fn the_page_for_ehr_teams_lists_every_question_of_the_form() {
     assert_eq!(listed, asked);
 }
 
-/// The linkIds of what is asked: no display texts, and no groups but the repeating one.
+/// The linkIds of the questions: without display texts, and of groups only the repeating one.
 fn collect_questions(items: &Value, found: &mut Vec<String>) {
     for item in items.as_array().into_iter().flatten() {
         let kind = item["type"].as_str().unwrap();

@@ -1,4 +1,4 @@
-//! Which Coverage an order is judged by, and what it tells of the payer.
+//! Which Coverage applies to an order, and what it says about the payer.
 
 use std::borrow::Cow;
 
@@ -14,13 +14,13 @@ fn coverage(id: &str) -> Value {
     json!({"resourceType": "Coverage", "id": id, "status": "active", "beneficiary": {"reference": "Patient/p1"}})
 }
 
-/// The same with more members, or others.
+/// The same with members added or replaced.
 fn but(mut resource: Value, more: &Value) -> Value {
     resource.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
     resource
 }
 
-/// What is found for an order with these members on the first of December 2026, among what the prefetch holds.
+/// The Coverage found for an order with these members on 2026-12-01, among those in the prefetch.
 fn found<T>(order_members: &Value, prefetch: &Value, read: impl FnOnce(CoverageFound<'_>) -> T) -> T {
     let draft = but(order("o1", &cpt("27096:LT"), "2026-12-01"), order_members).to_string();
     let draft: Box<serde_json::value::RawValue> = serde_json::from_str(&draft).unwrap();
@@ -36,7 +36,7 @@ fn found<T>(order_members: &Value, prefetch: &Value, read: impl FnOnce(CoverageF
     read(gathered.coverage(&gathered.drafts()[0], reading, "2026-12-01".parse().unwrap()))
 }
 
-/// The same in short: `None`, `Coverage/c1`, `Coverage/c1, not active`, or `Coverage/c1 or Coverage/c2`.
+/// The same as a short text: `None`, `Coverage/c1`, `Coverage/c1, not active`, or `Coverage/c1 or Coverage/c2`.
 fn outcome(order_members: &Value, prefetch: &Value) -> String {
     found(order_members, prefetch, |found| match found {
         CoverageFound::None => "none".to_owned(),
@@ -51,13 +51,13 @@ fn among(coverages: impl IntoIterator<Item = Value>) -> String {
     outcome(&json!({}), &bundle(coverages))
 }
 
-/// What is found where the order names this.
+/// The Coverage found when the order references this.
 fn naming(references: &[&str], coverages: impl IntoIterator<Item = Value>) -> String {
     let references: Vec<Value> = references.iter().map(|reference| json!({"reference": reference})).collect();
     outcome(&json!({"insurance": references}), &bundle(coverages))
 }
 
-/// The only Coverage there is.
+/// The only Coverage in the prefetch.
 fn told<T>(coverage: Value, others: impl IntoIterator<Item = Value>, read: impl FnOnce(MemberCoverage<'_>) -> T) -> T {
     found(&json!({}), &bundle([coverage].into_iter().chain(others)), |found| {
         let CoverageFound::One(member) = found else { panic!("{found:?}") };

@@ -1,4 +1,4 @@
-//! The system action as a whole: what comes into the order and where, what stays, and when there is none.
+//! The system action as a whole: what is added to the order and where, what is preserved, and when there is no action.
 
 use crate::support::showing::presenting;
 use proptest::prelude::*;
@@ -28,7 +28,7 @@ fn supported() -> Decided {
     Decided::as_(Determination::Supported)
 }
 
-/// What the order bears after it was signed once.
+/// The order's coverage information after it was signed once.
 fn signed(decided: &Decided) -> Vec<Value> {
     decided.extensions()
 }
@@ -191,7 +191,7 @@ fn the_rules_find_what_goes_against_them() {
     assert_eq!(coverage_violations(&not_covered, CrdVersion::V2_2), ["q2"]);
 }
 
-/// What each order of an evaluation would bear, by its version.
+/// The coverage information for each order of an evaluation, by version.
 fn borne(evaluation: &Evaluation<'_>, orders: &[(usize, &RawValue)], assertion: &CoverageAssertion<'_>) -> Vec<Value> {
     let unavailable = [("not requested", vec!["procedures"])];
     let presentation = Presentation { unavailable: &unavailable, ..presenting(orders) };
@@ -271,7 +271,7 @@ prop_compose! {
     }
 }
 
-/// What an order may bear: other extensions, and coverage information as another answer had it.
+/// What an order may already contain: other extensions, and coverage information from another answer.
 fn any_borne() -> impl Strategy<Value = Vec<String>> {
     let element = prop_oneof![
         Just(FOREIGN.to_owned()),

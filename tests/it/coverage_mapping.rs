@@ -1,4 +1,4 @@
-//! Which coverage information a determination gives, with every stance of the plan, for both versions of CRD.
+//! The coverage information for each determination under every plan setting, for both versions of CRD.
 
 use serde_json::{Value, json};
 use sij_cds::crd::CoverageState;
@@ -19,7 +19,7 @@ fn decisions(extension: &Value) -> String {
     codes.join(" ").trim_end().to_owned()
 }
 
-/// The decisions of the only repetition for every stance.
+/// The decisions of the only repetition for every plan setting.
 fn by_stance(decided: &Decided, version: CrdVersion) -> [String; 5] {
     STANCES.map(|stance| {
         let extensions = decided.clone().version(version).stance(stance).extensions();

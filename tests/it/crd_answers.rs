@@ -1,5 +1,5 @@
-//! Coverage information as it leaves the service: by hook, version and options, by plan and Coverage, by client, and as it is kept.
-//! Not here: what the extension says of a determination ([`super::coverage_mapping`]), and its form ([`super::coverage_information`]).
+//! Coverage information as sent: by hook, version and options, by plan and Coverage, by client, and as recorded in the ledger.
+//! Not here: its content for a determination ([`super::coverage_mapping`]), and its structure ([`super::coverage_information`]).
 
 use serde_json::{Value, json};
 use sij_cds::config::{Config, Dialect};
@@ -23,7 +23,7 @@ fn app_with(change: impl FnOnce(&mut Config)) -> TestApp {
     TestApp::on_the_day_of_the_fixtures_with(change)
 }
 
-/// A story that asks for something in its extension.
+/// A story with a request in its extension.
 fn asking(name: &str, extension: &Value) -> Case {
     changed(name, |call| call["extension"] = extension.clone())
 }
@@ -233,7 +233,7 @@ async fn an_order_that_says_it_already_is_left_alone_and_a_copy_of_it_is_not() {
     assert!(number(&forged).as_str().unwrap().len() > 30);
 }
 
-/// A story whose Coverage has no last day.
+/// A story whose Coverage has no end date.
 fn unending() -> Case {
     changed("third-injection-at-seven-weeks", |call| {
         for entry in call["prefetch"]["coverage"]["entry"].as_array_mut().unwrap() {
@@ -311,13 +311,13 @@ async fn an_order_of_the_call_that_could_not_be_read_leaves_the_others_open() {
     assert!(detail.contains("Other procedures in the visit: orders that could not be read: 1"), "{detail}");
 }
 
-/// A service that keeps its calls, and issues authorizations.
+/// A service that records its calls and issues authorizations.
 async fn issuing(mut keeping: Keeping) -> TestApp {
     keeping.config.plan.prior_authorization = Some(serde_json::from_value(json!({"default": "satisfied"})).unwrap());
     keeping.app().await.http
 }
 
-/// The story with other coverages.
+/// The story with other Coverages.
 fn covered(coverages: &[Value]) -> Case {
     changed(SUPPORTED, |call| {
         call["prefetch"]["coverage"] = bundle(coverages.to_vec());
@@ -572,7 +572,7 @@ async fn a_dispatched_order_with_a_coverage_bears_the_information() {
     assert_eq!(information(&answer).len(), 1);
 }
 
-/// An order with an element of another type than FHIR gives it is answered all the same, on the card and on the order itself.
+/// An order with an element of the wrong FHIR type still gets an answer, both on the card and on the order itself.
 #[tokio::test]
 async fn an_order_that_cannot_be_read_is_answered_with_its_fault() {
     let unreadable = changed(SUPPORTED, |call| {

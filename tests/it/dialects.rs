@@ -1,4 +1,4 @@
-//! Each client's dialect says the same decision, whole, in the way that client shows it.
+//! Each client's dialect presents the same complete decision in the form that client displays.
 
 use std::collections::BTreeSet;
 
@@ -12,20 +12,20 @@ use crate::support::{Case, all_cases, stories, story, violations};
 const OFFERED: &str = " Offered below: ";
 const BY_HAND: &str = " By hand: ";
 
-/// A line without what is offered behind it.
+/// A line without the offer at its end.
 fn without_offer(line: &str) -> &str {
     let line = line.split_once(OFFERED).map_or(line, |(before, _)| before);
     line.split_once(BY_HAND).map_or(line, |(before, _)| before)
 }
 
-/// What a detail says, without the marks of its layout, and without what is offered.
+/// The statements of a detail, without layout marks and offers.
 fn facts(card: &Value) -> BTreeSet<String> {
     let lines = card["detail"].as_str().unwrap().lines().map(str::trim).filter(|line| !line.is_empty());
     let bare = lines.map(|line| ["- ", "• "].iter().find_map(|mark| line.strip_prefix(mark)).unwrap_or(line));
     bare.map(|line| without_offer(line).to_owned()).collect()
 }
 
-/// What a detail offers beside what it says, with one click or by hand.
+/// The offers of a detail, both one-click and manual.
 fn doable(card: &Value) -> BTreeSet<String> {
     let lines = card["detail"].as_str().unwrap().lines();
     let lists = lines.flat_map(|line| line[without_offer(line).len()..].split(BY_HAND)).filter(|list| !list.is_empty());
@@ -33,7 +33,7 @@ fn doable(card: &Value) -> BTreeSet<String> {
     lists.flat_map(|list| list.split("; ")).map(str::to_owned).collect()
 }
 
-/// The standard dialect without the form, then each dialect with it; on a hook.
+/// The standard dialect without the form, then each dialect with it, for one hook.
 fn showings(hook: Hook) -> Vec<Showing> {
     let with_form = ALL_DIALECTS.map(|dialect| Showing { hook, form: Some(form()), ..Showing::in_dialect(dialect) });
     std::iter::once(Showing::on(hook)).chain(with_form).collect()

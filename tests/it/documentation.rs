@@ -1,4 +1,4 @@
-//! The documents in `docs/` say everything they promise to, and nothing that is no longer so.
+//! The documents in `docs/` are complete, and describe nothing that no longer exists.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -11,11 +11,11 @@ use sij_cds::ids::SequentialIds;
 use crate::support::default_config;
 use crate::support::markdown::{block_after, document, rows, unquoted};
 
-/// A key of `default.toml`, and its default as written there; none for a key that is commented out.
+/// A key of `default.toml` with its default as written there; `None` for a key that is commented out.
 struct Key {
     name: String,
     default: Option<String>,
-    /// Whether it stands in a block of which a file may have several, and which no variable can hold.
+    /// Whether it is in a block that a file may repeat, which environment variables cannot set.
     is_of_block: bool,
 }
 
@@ -36,14 +36,14 @@ fn configuration_keys() -> Vec<Key> {
     keys
 }
 
-/// The names and values below a heading of `policy.toml`.
+/// The names and values under a heading of `policy.toml`.
 fn policy_values(heading: &str) -> Vec<(String, String)> {
     let text = document("cds-hooks/policies/sacroiliac-joint-interventions/2019-08/policy.toml");
     let policy: toml::Table = text.parse().unwrap();
     policy[heading].as_table().unwrap().iter().map(|(name, value)| (name.clone(), value.to_string())).collect()
 }
 
-/// All of the source's and the tests' text.
+/// The complete text of the source and the tests.
 fn all_code() -> String {
     let mut text = String::new();
     let mut open = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), Path::new(env!("CARGO_MANIFEST_DIR")).join("tests")];
@@ -132,7 +132,7 @@ fn every_test_that_the_architecture_names_is_there() {
     assert!(seen > 10, "only {seen} tests named");
 }
 
-/// The names of tests are the only long ones of their kind there.
+/// Test names are recognized by their length.
 #[test]
 fn every_test_that_the_threat_model_names_is_there() {
     let (document, code) = (document("docs/security.md"), all_code());
@@ -159,7 +159,7 @@ struct Requirement {
     id: String,
     verbs: String,
     state: String,
-    /// What shows it: names of tests, and paths of scripts.
+    /// Its evidence: test names and script paths.
     shown_by: Vec<String>,
 }
 

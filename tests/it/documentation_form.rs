@@ -1,5 +1,5 @@
-//! The documentation form as a FHIR Questionnaire: its questions, what it does not ask and why that changes nothing, what it prefills, and
-//! what the profiles it claims demand (SDC 4.0, DTR 2.2).
+//! The documentation form as a FHIR Questionnaire: its questions, why what it omits changes nothing, what it prefills, and
+//! what the profiles it claims require (SDC 4.0, DTR 2.2).
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,7 +16,7 @@ const POLICY: &str = "cds-hooks/policies/sacroiliac-joint-interventions/2019-08"
 const SDC: &str = "http://hl7.org/fhir/uv/sdc/StructureDefinition/sdc-questionnaire-";
 const VARIABLE: &str = "http://hl7.org/fhir/StructureDefinition/variable";
 
-/// Each question with its type, as the policy's reading has them.
+/// Each question with its type, according to the policy's documentation.
 const QUESTIONS: [(&str, &str); 28] = [
     ("prior-injection", "group"),
     ("injection-date", "date"),
@@ -52,7 +52,7 @@ fn questionnaire() -> Value {
     serde_json::from_str(&document(&format!("{POLICY}/questionnaire.json"))).unwrap()
 }
 
-/// Every item with those it lies in, the outermost first.
+/// Every item with its ancestors, outermost first.
 fn items(of: &Value) -> Vec<(Vec<String>, Value)> {
     let mut found = Vec::new();
     for item in of["item"].as_array().into_iter().flatten() {
@@ -74,7 +74,7 @@ fn extensions<'e>(element: &'e Value, url: &str) -> Vec<&'e Value> {
     element["extension"].as_array().into_iter().flatten().filter(|extension| extension["url"] == url).collect()
 }
 
-/// Every expression that stands at an element.
+/// Every expression attached to an element.
 fn expressions(element: &Value) -> Vec<&Value> {
     element["extension"]
         .as_array()
@@ -91,7 +91,7 @@ fn codes(set: &str) -> BTreeSet<String> {
     concepts.map(|concept| concept["code"].as_str().unwrap().trim_end_matches('*').to_owned()).collect()
 }
 
-/// Whether two JSON values say the same; 50 and 50.0 do.
+/// Whether two JSON values are equal, treating 50 and 50.0 as equal.
 fn is_same(left: &Value, right: &Value) -> bool {
     match (left, right) {
         (Value::Number(left), Value::Number(right)) => left.as_f64() == right.as_f64(),
@@ -146,7 +146,7 @@ fn what_is_not_asked_rests_on_questions_that_are_there_and_near() {
         if !conditions.is_empty() {
             assert!(conditions.len() == 1 || item["enableBehavior"] == "any");
             let unanswered = |condition: &Value| condition["operator"] == "exists" && condition["answerBoolean"] == false;
-            // The reason for an exception that nobody claims is no question.
+            // The reason for an exception is not a question if no exception is claimed.
             let is_reason = item["linkId"] == "definitive-therapy-reason";
             assert!(is_reason || conditions.iter().any(unanswered), "{} is asked while the other question is open", item["linkId"]);
         }
@@ -154,7 +154,7 @@ fn what_is_not_asked_rests_on_questions_that_are_there_and_near() {
     assert_eq!(seen, 7);
 }
 
-/// What is left of an evaluation when the form's words are taken out: determinations and verdicts.
+/// An evaluation without the form's wording: determinations and verdicts.
 fn verdicts(items: impl IntoIterator<Item = Value>, injections: &[&str]) -> Value {
     let call = Call::ordering([order("o1", &cpt("27096:LT"), "2026-12-01")])
         .with("procedures", injections.iter().map(|date| procedure(date, &cpt("27096:LT"), date)))

@@ -1,4 +1,4 @@
-//! Every TOML block of the documents passes `config check`, together with what the documents say every installation needs.
+//! Every TOML block of the documents passes `config check` together with the settings that the documents require everywhere.
 
 use std::path::Path;
 
@@ -10,10 +10,10 @@ use toml::Table;
 use crate::support::callers::{EC_KEY, key_set};
 use crate::support::markdown::{blocks, document};
 
-/// Where the documents' installation keeps its files.
+/// Where the documented installation stores its files.
 const FILES: &str = "/etc/sij-cds";
 
-/// What every installation with clients needs, by `docs/configuration.md`, "Clients".
+/// The settings every installation with clients needs, from `docs/configuration.md`, "Clients".
 const COMMON: &str = r#"
 [server]
 public_url = "https://cds.plan.example"
@@ -31,7 +31,7 @@ jwks_uri = "https://ehr.example/jwks.json"
 keys_file = "/etc/sij-cds/ledger.keys"
 "#;
 
-/// The files that the documents name, with content that can be used.
+/// The files that the documents mention, with usable content.
 fn files() -> TempDir {
     let directory = TempDir::new().unwrap();
     let write = |name: &str, text: &str| std::fs::write(directory.path().join(name), text).unwrap();
@@ -46,7 +46,7 @@ fn files() -> TempDir {
     directory
 }
 
-/// The block's own values, and the common ones where it has none.
+/// The block's own values, completed by the common ones.
 fn completed(block: &str, directory: &Path) -> String {
     let read = |text: &str| text.replace(FILES, directory.to_str().unwrap()).parse::<Table>().unwrap();
     let mut whole = read(COMMON);

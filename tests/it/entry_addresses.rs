@@ -1,4 +1,4 @@
-//! References by the address that a Bundle gives its entry (FHIR R4, Bundle, "Resolving references in Bundles").
+//! References to the `fullUrl` of a Bundle entry (FHIR R4, Bundle, "Resolving references in Bundles").
 
 use serde_json::{Value, json};
 
@@ -11,7 +11,7 @@ fn at_the_address(resource: &Value) -> Value {
     json!({"resourceType": "Bundle", "entry": [{"fullUrl": ADDRESS, "resource": resource}]})
 }
 
-/// An order whose reason is what stands at the address.
+/// An order whose reason is the resource at the address.
 fn order_for_a_reason() -> Call {
     let mut order = order("o1", &cpt("27096:LT"), "2026-12-01");
     order["reasonReference"] = json!([{"reference": ADDRESS}]);

@@ -41,7 +41,7 @@ fn told(outcome: &Assert) -> String {
     String::from_utf8(outcome.get_output().stderr.clone()).unwrap()
 }
 
-/// Runs the program with this input, written while its output is read.
+/// Runs the program with this input, written while the output is read.
 fn piped(mut command: Command, input: impl AsRef<[u8]> + Send + 'static) -> Assert {
     let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let mut stdin = child.stdin.take().unwrap();
@@ -56,7 +56,7 @@ fn lines(outcome: &Assert) -> Vec<Value> {
     printed(outcome).lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
-/// The orders of a result in the shape of a story's expectation.
+/// The orders of a result in the form of a story's expectation.
 fn decisions(result: &Value) -> Value {
     let mut orders = result["orders"].clone();
     for order in orders.as_array_mut().unwrap() {
@@ -225,7 +225,7 @@ fn no_story_is_told_in_lines_wider_than_a_hundred_columns() {
     for entry in std::fs::read_dir(story("", "")).unwrap() {
         let name = entry.unwrap().file_name().into_string().unwrap();
         let text = text_of(&name);
-        // A word longer than a line, such as the id of a resource, is not broken.
+        // A word longer than a line, such as a resource id, is not broken.
         let wide: Vec<_> = text.lines().filter(|line| line.chars().count() > 100 && line.trim().contains(' ')).collect();
         assert_eq!(wide, Vec::<&str>::new(), "{name}");
     }
@@ -338,7 +338,7 @@ fn a_reader_that_leaves_ends_it_quietly() {
     drop(child.stdout.take());
     let mut stdin = child.stdin.take().unwrap();
     let line = line_of("nothing-documented");
-    // The program stops reading before all of it is written.
+    // The program stops reading before all input is written.
     let written = (0..2000).take_while(|_| stdin.write_all(line.as_bytes()).is_ok()).count();
     drop(stdin);
     assert!(written < 2000);

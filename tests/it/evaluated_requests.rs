@@ -1,4 +1,4 @@
-//! The evaluation agrees with answers worked out elsewhere, request by request and criterion by criterion.
+//! The evaluation agrees with independently computed answers, request by request and criterion by criterion.
 
 use serde_json::json;
 

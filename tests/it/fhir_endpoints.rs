@@ -13,7 +13,7 @@ const POLICY: &str = "cds-hooks/policies/sacroiliac-joint-interventions/2019-08"
 const FORM: &str = "/fhir/Questionnaire/sij-injection-documentation";
 const FORM_URL: &str = "http://payer.example.org/fhir/Questionnaire/sij-injection-documentation";
 
-/// A file of the policy's version, the numbers that it names filled in.
+/// A file of the policy version, with its placeholders for numbers filled in.
 fn file(name: &str) -> Value {
     let policy: toml::Table = document(&format!("{POLICY}/policy.toml")).parse().unwrap();
     let numbers = ["thresholds", "parameters"].into_iter().flat_map(|table| policy[table].as_table().unwrap());
@@ -150,7 +150,7 @@ async fn what_is_published_is_protected_with_discovery() {
     }
 }
 
-/// The instant of the service's clock.
+/// The current time of the service's clock.
 fn at() -> i64 {
     "2026-03-02T09:30:00Z".parse::<chrono::DateTime<chrono::Utc>>().unwrap().timestamp()
 }

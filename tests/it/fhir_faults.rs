@@ -1,5 +1,5 @@
-//! FHIR servers that fail, each in its own way: the card comes in time all the same, uses what came, and says what is
-//! missing and why. Not here: what is fetched from a server that works ([`super::fhir_fetching`]).
+//! Failing FHIR servers: in every failure mode the card arrives in time, uses the data that arrived, and states what is
+//! missing and why. Not here: what is fetched from a working server ([`super::fhir_fetching`]).
 
 use std::io::Write;
 use std::time::{Duration, Instant};
@@ -13,10 +13,10 @@ use crate::support::call::cpt;
 use crate::support::fhir_server::{FhirServer, Then, call_with_server, json_answer, on_the_wire, page, refusing, register};
 use crate::support::{Answer, Case, TestApp, changed, story};
 
-/// Its determination rests on its two procedures.
+/// Its determination depends on its two procedures.
 const STORY: &str = "third-injection-at-seven-weeks";
 
-/// Time for all searches of a call, where a test waits for its end.
+/// The time limit for all searches of a call, in tests that wait for it.
 const SHORT: Duration = Duration::from_millis(300);
 
 /// The service with that FHIR server registered.
@@ -24,7 +24,7 @@ fn app(base: &str) -> TestApp {
     TestApp::on_the_day_of_the_fixtures_with(|config| register(config, base))
 }
 
-/// The same with little time for fetching.
+/// The same with a short time limit for fetching.
 fn hasty_app(base: &str) -> TestApp {
     TestApp::on_the_day_of_the_fixtures_with(|config| {
         register(config, base);
@@ -42,7 +42,7 @@ async fn sign_without_procedures(app: &TestApp, base: &str) -> Answer {
     app.sign_text(&call_with_server(&story(STORY), base, |key| key != "procedures").to_string()).await
 }
 
-/// Why the procedures could not be read, as the card says it.
+/// Why the procedures could not be read, as stated on the card.
 async fn fault(app: &TestApp, base: &str) -> Option<String> {
     let answer = sign_without_procedures(app, base).await;
     assert_eq!(answer.status, 200, "{}", answer.text());
@@ -52,13 +52,13 @@ async fn fault(app: &TestApp, base: &str) -> Option<String> {
     detail.lines().find_map(reason)
 }
 
-/// The same of a server that gives this answer to the search for procedures.
+/// The same for a server that gives this answer to the search for procedures.
 async fn fault_of(answer: ResponseTemplate) -> Option<String> {
     let server = server().await.answering("Procedure", answer).await;
     fault(&app(&server.base()), &server.base()).await
 }
 
-/// Whether the card is the one of the whole chart.
+/// Whether the card is the one for the complete chart.
 async fn assert_whole(app: &TestApp, base: &str) {
     let whole = TestApp::on_the_day_of_the_fixtures().sign_text(&story(STORY).json().to_string()).await.text();
     assert_eq!(sign_without_procedures(app, base).await.text(), whole);
@@ -216,7 +216,7 @@ async fn little_that_unpacks_to_much_is_read_only_as_far_as_configured() {
 #[tokio::test]
 async fn one_broken_entry_harms_nothing_but_itself() {
     let mut entries = procedures();
-    // Its code can be read and is none of an injection; what could be one would leave the history open.
+    // Its code is readable and is not an injection; a possible injection would make the history uncertain.
     entries.insert(1, json!({"resourceType": "Procedure", "id": "broken", "status": 7, "code": cpt("72148")}));
     let server = server().await.answering("Procedure", page(&entries, None)).await;
     let card = sign_without_procedures(&app(&server.base()), &server.base()).await.json()["cards"][0].clone();
@@ -279,7 +279,7 @@ async fn lists_missing_for_different_reasons_are_told_apart() {
     assert!(detail.contains("Could not be read (not offered by the FHIR server): problem list."), "{detail}");
 }
 
-/// The types without which nothing can be said of an injection.
+/// The resource types that are essential for any statement about an injection.
 const NEEDED: [(&str, &str); 3] =
     [("Condition", "conditions"), ("Procedure", "procedures"), ("MedicationStatement", "medicationStatements")];
 
@@ -320,7 +320,7 @@ async fn with_one_of_the_needed_lists_prefetched_a_call_is_answered() {
     }
 }
 
-/// The service with a breaker that opens at the second failure.
+/// The service with a circuit breaker that opens at the second failure.
 fn app_with_breaker(base: &str, cooldown: Duration) -> TestApp {
     TestApp::on_the_day_of_the_fixtures_with(|config| {
         register(config, base);
@@ -356,7 +356,7 @@ async fn a_call_that_gets_no_answer_is_one_failure_however_many_searches_it_make
     assert_eq!(asked, [8, 16, 16]);
 }
 
-/// A story with an empty problem list, whose order names as its reason a Condition that is not in the call.
+/// A story with an empty problem list, whose order references as its reason a Condition that is not in the call.
 fn with_reason_elsewhere(name: &str) -> Case {
     changed(name, |call| {
         let order = call["context"]["draftOrders"]["entry"][0]["resource"].as_object_mut().unwrap();
@@ -410,7 +410,7 @@ async fn a_medication_that_cannot_be_had_is_said_in_the_verdict_it_leaves_open()
     }
 }
 
-/// A list that comes after look-ups by id have begun, and refers to something itself.
+/// A list that arrives after look-ups by id have started, and contains a reference itself.
 async fn answer_to_a_late_list(budget: Duration, late: Duration) -> String {
     let story = with_medication_elsewhere("first-injection-fully-documented");
     let call: Value = serde_json::from_str(&story.request).unwrap();
@@ -426,7 +426,7 @@ async fn answer_to_a_late_list(budget: Duration, late: Duration) -> String {
     app.sign_text(&call).await.text()
 }
 
-/// Whether the card counts NSAIDs among the criteria that are met.
+/// Whether the card lists NSAIDs among the criteria that are met.
 fn has_nsaids_met(answer: &str) -> bool {
     let answer: Value = serde_json::from_str(answer).unwrap();
     let detail = answer["cards"][0]["detail"].as_str().unwrap_or_default();
@@ -478,7 +478,7 @@ async fn one_server_that_fails_keeps_no_other_from_being_asked() {
     assert_eq!(fault(&app, &working.base()).await, None);
 }
 
-/// An answer in gzip.
+/// A gzip-compressed answer.
 fn compressed(body: &[u8]) -> ResponseTemplate {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
     encoder.write_all(body).unwrap();

@@ -1,4 +1,4 @@
-//! What is fetched from the client's FHIR server, and what becomes of it. Not here: servers that fail ([`super::fhir_faults`]).
+//! What is fetched from the client's FHIR server and how it is used. Not here: failing servers ([`super::fhir_faults`]).
 
 use std::time::{Duration, Instant};
 
@@ -10,10 +10,10 @@ use serde_json::{Value, json};
 use crate::support::fhir_server::{FhirServer, LISTS, TOKEN, call_with_server, page, register, registered};
 use crate::support::{Case, Json, LogBuffer, TestApp, changed, stories, story};
 
-/// Its determination rests on its two procedures.
+/// Its determination depends on its two procedures.
 const STORY: &str = "third-injection-at-seven-weeks";
 
-/// Of these the prefetch itself is the story: a list that is not there, and entries that are no resources.
+/// In these stories the prefetch itself is the point: a missing list, or entries that are not resources.
 const OF_PREFETCH: [&str; 2] = ["procedures-missing", "unreadable-entries"];
 
 /// The service with that FHIR server registered.
@@ -21,13 +21,13 @@ fn app(base: &str) -> TestApp {
     TestApp::on_the_day_of_the_fixtures_with(|config| register(config, base))
 }
 
-/// The answer to a call of that client, its prefetch kept for some keys.
+/// The answer to a call of that client whose prefetch keeps only some keys.
 async fn answer(story: &Case, server: &FhirServer, keeps: impl Fn(&str) -> bool) -> String {
     let call = call_with_server(story, &server.base(), keeps);
     app(&server.base()).sign_text(&call.to_string()).await.text()
 }
 
-/// The answer to a story from its prefetch alone. An order is sent back with its white space, so there is to be none.
+/// The answer to a story from its prefetch only. Returned orders preserve white space, so there must be none.
 async fn answer_from_prefetch(story: &Case) -> String {
     TestApp::on_the_day_of_the_fixtures().sign_text(&story.json().to_string()).await.text()
 }
@@ -170,7 +170,7 @@ async fn the_token_goes_with_every_request_and_into_no_log_line() {
     });
     let server = FhirServer::of(&story).await;
     let answer = answer(&story, &server, |_| false).await;
-    // The insurer is looked up by its id, after the lists.
+    // The insurer is looked up by id, after the lists.
     let sent: Vec<_> =
         server.requests().await.iter().map(|request| request.headers["authorization"].to_str().unwrap().to_owned()).collect();
     assert!(sent.len() > LISTS.len(), "{sent:?}");
@@ -384,12 +384,12 @@ async fn calls_do_not_queue_behind_each_other() {
     assert!(ten < one * 5, "one took {one:?}, ten at a time {ten:?}");
 }
 
-/// The detail of the one card.
+/// The detail of the only card.
 async fn detail(app: &TestApp, call: &Json) -> String {
     app.sign_text(&call.to_string()).await.json()["cards"][0]["detail"].as_str().expect("a card").to_owned()
 }
 
-/// The resources that a prefetch key of a story holds.
+/// The resources under a prefetch key of a story.
 fn resources(story: &Case, key: &str) -> Vec<Value> {
     let call: Value = serde_json::from_str(&story.request).unwrap();
     call["prefetch"][key]["entry"].as_array().unwrap().iter().map(|entry| entry["resource"].clone()).collect()

@@ -1,4 +1,4 @@
-//! A client without DTR is offered the documentation form as a Task: CRD's Questionnaire Task, made once.
+//! Clients without DTR are offered the documentation form as a Task: CRD's Questionnaire Task, created once.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +15,7 @@ fn showing() -> Showing {
     Showing { form: Some(form()), ..Showing::default() }
 }
 
-/// The actions of the suggestion that takes the form along.
+/// The actions of the suggestion that includes the form.
 fn actions(card: &Value) -> Vec<Value> {
     let offered = suggestions(card).into_iter().find(|suggestion| suggestion["label"] == "Complete the documentation form");
     offered.and_then(|suggestion| suggestion["actions"].as_array().cloned()).unwrap_or_default()
@@ -94,7 +94,7 @@ fn the_form_is_offered_where_something_is_to_be_documented_and_nowhere_else() {
         let order = &story.expected["orders"][0];
         let sites = order["sites"].as_array().unwrap();
         let is_open = sites.iter().any(|site| site["criteria"].as_object().is_some_and(|all| all.values().any(|one| one == "unknown")));
-        // Also what could make an exception of section III, and the injections of a history that could not be read.
+        // Includes possible grounds for an exception of section III, and the injections of a history that could not be read.
         let expected = match order["determination"].as_str().unwrap() {
             "needs-documentation" | "individual-consideration" | "indeterminate" => true,
             "not-yet" => is_open,

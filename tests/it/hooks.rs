@@ -1,5 +1,5 @@
-//! The hooks beside order-sign: which orders a call of each asks about, and where they come from.
-//! Not here: what is said of an order, which is the same in each ([`super::card_protocol`], [`super::coverage_information`]).
+//! The hooks other than order-sign: which orders each asks about, and where they come from.
+//! Not here: the answer for an order, which is the same for each hook ([`super::card_protocol`], [`super::coverage_information`]).
 
 use serde_json::{Value, json};
 use sij_cds::app::Hook;
@@ -12,7 +12,7 @@ use crate::support::{Call, Evaluator, TestApp, story};
 
 const INJECTION: &str = "27096";
 
-/// Of another joint.
+/// For another joint.
 const OTHER: &str = "20610";
 
 fn injection(id: &str) -> Value {
@@ -24,7 +24,7 @@ fn active(mut order: Value) -> Value {
     order
 }
 
-/// A call of a hook, its chart read and empty, with these orders under the key of active orders.
+/// A call of a hook with an empty chart and these orders under the key of active orders.
 fn call(hook: &str, context: &Value, orders: impl IntoIterator<Item = Value>) -> Value {
     let mut call = Call::ordering([]).with("serviceRequests", orders).0;
     call["hook"] = json!(hook);
@@ -56,7 +56,7 @@ fn book(appointments: impl IntoIterator<Item = Value>, orders: impl IntoIterator
     call("appointment-book", &json!({"userId": "Practitioner/d1", "patientId": "p1", "appointments": bundle(appointments)}), orders)
 }
 
-/// The evaluated orders of a call, each with its day.
+/// The evaluated orders of a call, each with its date.
 fn judged(call: &Value) -> Vec<(String, String)> {
     let evaluation = Evaluator::new().evaluate(&call.to_string());
     let orders = evaluation["orders"].as_array().cloned().unwrap_or_default();

@@ -1,5 +1,5 @@
-//! Calls that are wrong, odd or meant to harm: each fault has its status and names its JSON path, what can be answered is answered
-//! within the protocol, and nothing brings the service down.
+//! Malformed, odd or malicious calls: each fault has its status and names its JSON path, whatever can be answered is answered
+//! within the protocol, and nothing crashes the service.
 
 use serde_json::{Value, json};
 
@@ -7,7 +7,7 @@ use crate::support::{Answer, Json, TestApp, stories, story, violations};
 
 const ORDER: &str = "context.draftOrders.entry.0.resource";
 
-/// A call that is as it should be.
+/// A valid call.
 fn good_call() -> Json {
     story("first-injection-fully-documented").json()
 }
@@ -16,7 +16,7 @@ async fn sign(call: &Json) -> Answer {
     TestApp::on_the_day_of_the_fixtures().sign_text(&call.to_string()).await
 }
 
-/// A call with one member replaced; its parent is there.
+/// A call with one member replaced; its parent must exist.
 fn with(mut call: Json, path: &str, value: &str) -> Json {
     let (parent, name) = path.rsplit_once('.').map_or(("", path), |(parent, name)| (parent, name));
     let parent = if parent.is_empty() { &mut call } else { call.at_mut(parent) };
@@ -36,7 +36,7 @@ fn expression(answer: &Answer) -> Value {
     answer.json()["issue"][0]["expression"][0].clone()
 }
 
-/// An answer is a fault with its OperationOutcome, or holds to the protocol; never a failure of ours.
+/// An answer is a fault with its OperationOutcome, or conforms to the protocol; never an internal error.
 #[track_caller]
 fn assert_in_order(answer: &Answer, call: &Json, what: &str) {
     match answer.status.as_u16() {
@@ -191,7 +191,7 @@ async fn deep_nesting_where_nobody_looks_changes_nothing() {
         assert!(call.contains(place), "{place}");
         let with_depth = place.replacen('{', &format!(r#"{{"deep":{deep},"#), 1);
         let answer = TestApp::on_the_day_of_the_fixtures().sign_text(&call.replacen(place, &with_depth, 1)).await;
-        // The order goes back as it came.
+        // The order is returned unchanged.
         assert_eq!(answer.text().replacen(&format!(r#""deep":{deep},"#), "", 1), expected, "{place}");
     }
 }
@@ -265,7 +265,7 @@ async fn a_body_that_is_not_utf_8_is_400() {
     assert_eq!(diagnostics, "the body is not UTF-8");
 }
 
-/// Every story with each of these in the place of every string of these members.
+/// Every story with each of these values replacing every string of these members.
 async fn assert_harmless(members: &[&str], hostile: &[&str]) {
     let app = TestApp::on_the_day_of_the_fixtures();
     for story in stories().into_iter().filter(|story| story.name != "thousand-resource-chart") {
@@ -362,7 +362,7 @@ async fn every_element_of_every_resource_may_be_of_the_wrong_type() {
     }
 }
 
-/// The path of every value but the root.
+/// The path of every value except the root.
 fn paths(json: &Json, path: &str, found: &mut Vec<String>) {
     let below = |name: &str| if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
     let named = json.members().iter().map(|(name, value)| (below(name), value));

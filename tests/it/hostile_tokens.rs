@@ -1,4 +1,4 @@
-//! Tokens that must be refused, each for its exact reason, and those of real clients that must not.
+//! Tokens that must be rejected, each for its exact reason, and tokens of real clients that must be accepted.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use crate::support::callers::{
 };
 use crate::support::{LogBuffer, SERVICE, TestApp, bearing, day_of_the_fixtures, default_config, empty_sign_call, post, story};
 
-/// An application that knows the client `ehr`, one of somebody else's, and one whose tenants are told apart by a claim.
+/// An application with the client `ehr`, a client of another issuer, and one whose tenants a claim identifies.
 fn app() -> App {
     app_with(|_| {})
 }
@@ -59,17 +59,17 @@ fn ec(token: &Token) -> String {
     token.signed_by(&EC_KEY)
 }
 
-/// A good token, but for one member of its header.
+/// A valid token except for one member of its header.
 fn with_header(name: &str, value: Value) -> String {
     ec(&Token::good().header(name, value))
 }
 
-/// A good token, but for one claim.
+/// A valid token except for one claim.
 fn with_claim(name: &str, value: Value) -> String {
     ec(&Token::good().claim(name, value))
 }
 
-/// A good token's parts.
+/// The parts of a valid token.
 fn parts() -> [String; 3] {
     let token = good_token();
     let mut parts = token.split('.').map(str::to_owned);
@@ -87,7 +87,7 @@ fn tenanted(tenant: Value, subject: Value) -> String {
     ec(&Token::good().claim("iss", json!("https://tenants.example")).claim("sub", subject).claim("tenant", tenant))
 }
 
-/// How a token is built wrongly on the wire.
+/// Malformed encodings of a token.
 fn of_wrong_structure() -> Vec<(&'static str, String, Refusal)> {
     let [header, claims, signature] = parts();
     vec![
@@ -124,7 +124,7 @@ fn of_wrong_structure() -> Vec<(&'static str, String, Refusal)> {
     ]
 }
 
-/// What a header says that it must not.
+/// Forbidden header contents.
 fn of_wrong_header() -> Vec<(&'static str, String, Refusal)> {
     let public = EC_KEY.jwk("ehr-1").to_string();
     let twice = r#"{"alg":"ES384","alg":"none","kid":"ehr-1","jku":"https://ehr.example/jwks.json"}"#;
@@ -222,7 +222,7 @@ fn of_wrong_signature() -> Vec<(&'static str, String, Refusal)> {
     ]
 }
 
-/// Claims that are not good enough.
+/// Claims that are not acceptable.
 fn of_wrong_claims() -> Vec<(&'static str, String, Refusal)> {
     let claims = Token::good().claims.to_string();
     let twice = claims.replacen('{', r#"{"iss":"https://other.example","#, 1);
@@ -291,7 +291,7 @@ async fn every_hostile_token_is_refused_for_its_exact_reason() {
     assert_eq!(wrong, Vec::<String>::new());
 }
 
-/// The control: what the table changes is in order before it is changed.
+/// The control: the token is valid before the table changes it.
 #[tokio::test]
 async fn the_tokens_that_the_table_changes_are_good() {
     let app = app();
@@ -306,7 +306,7 @@ async fn no_hostile_token_reaches_the_hook_and_all_get_the_same_answer() {
     let app = TestApp::on_the_day_of_the_fixtures_with(clients);
     let (mut answers, call) = (BTreeSet::new(), empty_sign_call());
     for (name, token, _) in hostile() {
-        // A header cannot hold a line break; HTTP refuses it before us.
+        // A header cannot contain a line break; HTTP rejects it earlier.
         if token.contains('\n') {
             continue;
         }
@@ -353,7 +353,7 @@ async fn of_a_token_sent_many_times_at_once_one_is_taken() {
     assert_eq!(all.iter().filter(|verified| verified.is_ok()).count(), 1);
 }
 
-/// Two instances with one memory; with PostgreSQL it is one database, see `shared_replays`.
+/// Two instances that share a replay cache; with PostgreSQL that is one database, see `shared_replays`.
 #[tokio::test]
 async fn a_token_that_one_instance_took_is_refused_by_another() {
     let mut config = default_config();
@@ -405,7 +405,7 @@ async fn clocks_may_be_off_by_the_leeway_and_no_more() {
     }
 }
 
-/// RS384; a kid of base64 letters; valid from five minutes before to fifteen after; `sub` is the app's client id.
+/// RS384; a base64 `kid`; valid from five minutes before to fifteen after; `sub` is the app's client id.
 #[tokio::test]
 async fn epics_token_is_taken() {
     let keys = key_file([RSA_KEY.jwk("Zk+9/Q==")]);

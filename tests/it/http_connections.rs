@@ -1,4 +1,4 @@
-//! Real connections: protocols, their time limits and the shutdown. Time is paused wherever a limit is waited for.
+//! Real connections: protocols, timeouts and shutdown. Tests that wait for a timeout pause time.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -44,7 +44,7 @@ async fn say(server: &Server, bytes: &[u8]) -> TcpStream {
     stream
 }
 
-/// A route that says when it is entered, and answers when told to.
+/// A route that reports when it is entered, and answers on request.
 fn held_route(entered: &Arc<Notify>, release: &Arc<Notify>) -> Router {
     let (entered, release) = (Arc::clone(entered), Arc::clone(release));
     let handler = move || async move {
@@ -82,7 +82,7 @@ async fn a_peer_that_says_nothing_is_dropped() {
         let mut stream = say(&server, beginning.as_bytes()).await;
         tokio::time::pause();
         let mut answer = Vec::new();
-        // Ends at the end of the connection; an error is an end as well.
+        // Reads until the connection ends; an error counts as an end.
         _ = stream.read_to_end(&mut answer).await;
         tokio::time::resume();
         assert!(!answer.starts_with(b"HTTP/1.1 200"), "{beginning}");
@@ -138,7 +138,7 @@ async fn a_call_that_outlives_the_grace_is_cut_off_and_reported() {
     assert!(matches!(server.task.await.unwrap(), Err(ServeError::CutOff { connections: 1 })));
 }
 
-/// HTTP/2's beginning of a client, its settings, and a `GET /`.
+/// An HTTP/2 client preface, its settings, and a `GET /`.
 fn http_2_request() -> Vec<u8> {
     const SETTINGS: [u8; 9] = [0, 0, 0, 4, 0, 0, 0, 0, 0];
     /// Length 6; HEADERS; end of stream and of headers; stream 1.
@@ -148,7 +148,7 @@ fn http_2_request() -> Vec<u8> {
     [b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".as_slice(), &SETTINGS, &HEADERS, &FIELDS].concat()
 }
 
-/// Long before the peer is asked whether it is still there.
+/// Long before the keep-alive ping to the peer.
 const SHORT: Duration = Duration::from_secs(5);
 
 #[tokio::test]
@@ -188,10 +188,10 @@ async fn one_connection_too_many_waits_for_a_place() {
     assert_eq!(second.read_u8().await.unwrap(), b'H');
 }
 
-/// This machine's own outward address, by which it is a stranger to itself; none on a machine without a network.
+/// This machine's own external address, from which it is not a loopback peer; `None` on a machine without a network.
 fn outward_address() -> Option<std::net::IpAddr> {
     let socket = std::net::UdpSocket::bind("0.0.0.0:0").ok()?;
-    // Nothing is sent: connecting a datagram socket only chooses a route.
+    // Nothing is sent: connecting a datagram socket only selects a route.
     socket.connect("192.0.2.1:9").ok()?;
     Some(socket.local_addr().ok()?.ip()).filter(|address| !address.is_loopback() && !address.is_unspecified())
 }

@@ -16,7 +16,7 @@ use tower::ServiceExt;
 
 use crate::support::{Answer, LogBuffer, SERVICE, TestApp, default_config, empty_sign_call, post};
 
-/// A body whose end never comes.
+/// A body that never ends.
 fn endless_wait() -> Body {
     let never = futures_util::stream::pending::<Result<Bytes, Infallible>>();
     Body::from_stream(never)

@@ -1,4 +1,4 @@
-//! What every request passes: ids, security headers, cross-origin rules, the log.
+//! The middleware of every request: ids, security headers, cross-origin rules, the log.
 
 use axum::body::Body;
 use axum::http::{Request, StatusCode};

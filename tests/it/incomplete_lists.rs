@@ -1,4 +1,4 @@
-//! Lists of the prefetch that came in part or not at all: what they hold counts, and what they do not hold is not known.
+//! Prefetch lists that are partial or missing: their entries count, and anything not in them is unknown.
 
 use serde_json::{Value, json};
 
@@ -13,7 +13,7 @@ fn outcome(issues: &Value) -> Value {
     json!({"resourceType": "OperationOutcome", "issue": issues})
 }
 
-/// Outcomes that say something was kept back, or nothing at all.
+/// Outcomes that report withheld data, or report nothing.
 fn outcomes_without_an_answer() -> Vec<Value> {
     let mut outcomes = vec![json!({"resourceType": "OperationOutcome"}), outcome(&json!([]))];
     for code in ["forbidden", "suppressed", "security", "throttled", "timeout", "incomplete"] {

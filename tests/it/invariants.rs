@@ -1,4 +1,4 @@
-//! The invariants of `docs/architecture.md` that only a whole call can show.
+//! The invariants of `docs/architecture.md` that only a complete call can show.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -12,7 +12,7 @@ use sij_cds::ids::SequentialIds;
 
 use crate::support::{LogBuffer, SERVICE, TestApp, default_config, empty_sign_call, post};
 
-/// Members whose values say who somebody is.
+/// Members whose values identify a person.
 const IDENTIFYING: [&str; 9] = ["id", "reference", "family", "given", "birthDate", "value", "subscriberId", "authored", "access_token"];
 
 type Members = BTreeMap<String, Box<RawValue>>;
@@ -32,7 +32,7 @@ fn story(name: &str) -> String {
     stories().into_iter().find(|(story, _)| story == name).unwrap_or_else(|| panic!("no story `{name}`")).1
 }
 
-/// The day on which the stories are judged.
+/// The evaluation date of the stories.
 fn day_of_the_stories() -> FixedClock {
     FixedClock::at("2026-11-22T10:00:00Z".parse().unwrap())
 }
@@ -48,7 +48,7 @@ fn evaluation(request: &str) -> Value {
     app_on_that_day().evaluate(request, as_of, |report| serde_json::to_value(report).unwrap()).unwrap()
 }
 
-/// Every text that stands under one of [`IDENTIFYING`], at any depth.
+/// Every text under one of [`IDENTIFYING`], at any depth.
 fn identifying_texts(value: &Value, found: &mut Vec<String>) {
     match value {
         Value::Array(values) => values.iter().for_each(|value| identifying_texts(value, found)),
@@ -110,7 +110,7 @@ async fn an_order_sent_back_is_the_clients_own_but_for_one_member() {
     assert_eq!(as_text(returned), as_text(sent));
 }
 
-/// The members of the object at a path, each letter for letter.
+/// The members of the object at a path, each byte for byte.
 fn resource(json: &str, path: &[&str]) -> Members {
     let mut place = RawValue::from_string(json.to_owned()).unwrap();
     for step in path {

@@ -1,5 +1,5 @@
-//! Key sets fetched from clients' key servers: kept, refreshed, rotated, and done without while a server is down. Time is
-//! moved by hand.
+//! Key sets fetched from clients' key servers: cached, refreshed, rotated, and used from the cache while a server is down. The
+//! tests control the clock.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,7 +19,7 @@ use crate::support::{LogBuffer, day_of_the_fixtures, default_config};
 
 const HOUR: i64 = 3_600;
 
-/// A service whose only client publishes its keys on a server of its own.
+/// A service whose only client publishes its keys on its own server.
 struct Service {
     app: App,
     keys: MockServer,
@@ -48,13 +48,13 @@ impl Service {
         Self { app: App::build(&config, ports).unwrap(), keys, clock, memory, jku }
     }
 
-    /// From now on the server answers so.
+    /// Sets the server's answer from now on.
     async fn answers(&self, answer: ResponseTemplate) {
         self.keys.reset().await;
         Mock::given(any()).respond_with(answer).mount(&self.keys).await;
     }
 
-    /// Asks with a token that this key signed under this name, at the moment of the clock.
+    /// Calls with a token signed by this key under this `kid`, at the clock's current time.
     async fn ask(&self, kid: &str, signer: &Signer) -> Result<(), Refusal> {
         let token = self.token(kid).signed_by(signer);
         let authorization = format!("Bearer {token}");
@@ -69,7 +69,7 @@ impl Service {
         token.claim("iat", json!(now)).claim("exp", json!(now + 300))
     }
 
-    /// How often its keys were asked for, since its answer last changed.
+    /// How often its keys were requested since its answer last changed.
     async fn fetches(&self) -> usize {
         self.keys.received_requests().await.unwrap().len()
     }
@@ -211,7 +211,7 @@ async fn a_caller_that_goes_away_does_not_end_the_fetch_for_the_others() {
     assert_eq!(service.fetches().await, 1);
 }
 
-/// The key `k1` with a member changed; null takes it out.
+/// The key `k1` with a member changed; null removes it.
 fn changed_key(name: &str, value: Value) -> Value {
     let mut key = EC_KEY.jwk("k1");
     if value.is_null() {
@@ -345,7 +345,7 @@ async fn a_set_that_is_doubted_is_fetched_again_and_serves_on_if_that_fails() {
     assert_eq!(service.fetches().await, 1);
     service.answers(keys([])).await;
     service.clock.advance(30);
-    // The server was down, so the call that tries it again does not wait for it.
+    // The server was down, so the call that retries it does not wait for it.
     assert_eq!(service.ask("k1", &EC_KEY).await, Ok(()));
     let withdrawn = async {
         while service.ask("k1", &EC_KEY).await != Err(Refusal::UnknownKey) {

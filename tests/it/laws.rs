@@ -1,5 +1,5 @@
-//! What holds for every chart: laws, tried on the evaluated requests with a fixed seed. Each takes a request, changes it in a way that
-//! must not matter (or may matter in one direction alone), and compares the evaluations.
+//! Properties of every chart, tested on the evaluated requests with a fixed seed. Each test changes a request in a way that
+//! must not matter (or may matter in only one direction), and compares the evaluations.
 
 use std::sync::LazyLock;
 
@@ -16,7 +16,7 @@ fn config() -> Config {
     Config { cases: 96, rng_seed: RngSeed::Fixed(20_261_122), failure_persistence: None, ..Config::default() }
 }
 
-/// The place of one of the evaluated requests.
+/// The index of one of the evaluated requests.
 fn any_place() -> impl Strategy<Value = usize> {
     0..317_usize
 }
@@ -25,7 +25,7 @@ fn request(place: usize) -> Json {
     REQUESTS[place].json()
 }
 
-/// The first place where two evaluations differ, and how; no text if they are the same.
+/// The first difference between two evaluations; an empty text if they are equal.
 fn difference(path: &str, left: &Value, right: &Value) -> String {
     match (left, right) {
         (Value::Object(left), Value::Object(right)) if left.keys().eq(right.keys()) => {
@@ -39,7 +39,7 @@ fn difference(path: &str, left: &Value, right: &Value) -> String {
     }
 }
 
-/// A choice that follows from a seed: which of so many.
+/// Makes seeded random choices.
 struct Dice(u64);
 
 impl Dice {
@@ -63,7 +63,7 @@ fn evaluate(request: &Json) -> Value {
     EVALUATOR.evaluate(&request.to_string())
 }
 
-/// The evaluation without its list of what could not be read, which is in the order of the call.
+/// The evaluation without its list of unreadable entries, which follows the order of the call.
 fn readable(request: &Json) -> Value {
     let mut evaluation = evaluate(request);
     evaluation.as_object_mut().unwrap().remove("unreadable");
@@ -90,7 +90,7 @@ fn shuffled(mut request: Json, seed: u64) -> Json {
     request
 }
 
-/// Resources that say nothing about this patient's joint, of the type whose list it is, and entries that are no resources.
+/// Resources of the list's own type that say nothing about this patient's joint, and entries that are not resources.
 fn unrelated(existing: &Json, dice: &mut Dice) -> Json {
     let mut of_another = existing.clone();
     if let Some(resource) = of_another.get("resource").cloned() {
@@ -103,7 +103,7 @@ fn unrelated(existing: &Json, dice: &mut Dice) -> Json {
     let kind = existing.at("resource.resourceType").expect("an entry has a resource").text().unwrap();
     let local = json!({"coding": [{"system": "http://ehr.example.org/fhir/CodeSystem/local", "code": "27096", "display": "Other"}]});
     let found_nothing = json!({"resourceType": "OperationOutcome", "issue": [{"severity": "information", "code": "not-found"}]});
-    // A Procedure that says nothing of what it was may be an injection.
+    // A Procedure that does not say what it was may be an injection.
     let bare = if kind == "Procedure" { json!({}) } else { json!({"resource": {"resourceType": kind}}) };
     let table = [
         of_another,
@@ -118,7 +118,7 @@ fn unrelated(existing: &Json, dice: &mut Dice) -> Json {
     table[dice.roll(table.len())].clone()
 }
 
-/// Noise among the entries of each Bundle, made in the likeness of one that stands there.
+/// Inserts noise between the entries of each Bundle, modeled on one of them.
 fn with_noise(mut request: Json, seed: u64, noise: fn(&Json, &mut Dice) -> Json) -> Json {
     let mut dice = Dice(seed);
     for entries in bundles(&mut request) {
@@ -131,7 +131,7 @@ fn with_noise(mut request: Json, seed: u64, noise: fn(&Json, &mut Dice) -> Json)
     request
 }
 
-/// `resourceType` put last in one resource, which then cannot be read as it streams by.
+/// Moves `resourceType` to the end of one resource, so that it cannot be parsed while streaming.
 fn with_a_late_type(mut request: Json, seed: u64) -> Json {
     let mut dice = Dice(seed);
     let mut bundles = bundles(&mut request);
@@ -152,7 +152,7 @@ fn with_the_context_last(mut request: Json) -> Json {
     request
 }
 
-/// The same resources under other keys, in other Bundles, mixed.
+/// The same resources under other keys, shuffled into other Bundles.
 fn scattered(mut request: Json, seed: u64) -> Json {
     let mut dice = Dice(seed);
     let keys = 1 + dice.roll(4);
@@ -160,7 +160,7 @@ fn scattered(mut request: Json, seed: u64) -> Json {
     let prefetch = request.at_mut("prefetch").members_mut();
     prefetch.retain(|(_, value)| {
         let entries = value.get("entry").map(Json::elements).unwrap_or_default();
-        // A list that holds none of its own type is there by its key alone.
+        // A list without any resource of its own type is recognizable only by its key.
         let is_medication = |entry: &Json| entry.at("resource.resourceType").is_some_and(|kind| kind.is("Medication"));
         if entries.iter().all(is_medication) {
             return true;
@@ -193,7 +193,7 @@ fn coding(system: &str, code: &str) -> Value {
     json!({"coding": [{"system": system, "code": code}]})
 }
 
-/// Every draft order for this side, and the joint named. What else could name a side is taken away.
+/// Changes every draft order to this side with the joint named, and removes anything else that could name a side.
 fn for_side(mut request: Json, side: &str) -> Json {
     const SNOMED: &str = "http://snomed.info/sct";
     let sites = Json::of(&json!([coding(SNOMED, "39723000"), coding(SNOMED, side)]));
@@ -212,7 +212,7 @@ fn for_side(mut request: Json, side: &str) -> Json {
     request
 }
 
-/// The same with forms of the second version: one of the first examines the only joint of an order, and none of two.
+/// The same with forms of version 2: an examination in a version 1 form applies to the only joint of an order, and to none of two.
 fn with_forms_of_version_2(mut request: Json) -> Json {
     request.each_mut("", &mut |name, value| {
         if let Some(canonical) = value.text().filter(|_| name == "questionnaire") {
@@ -228,7 +228,7 @@ fn sites(evaluation: &Value) -> Vec<Vec<Value>> {
     orders.map(|order| order["sites"].as_array().unwrap().clone()).collect()
 }
 
-/// More therapy and NSAIDs of this patient: full dates of the last year, each as a day or a period.
+/// Additional therapy and NSAIDs of this patient, dated within the last year, each with a day or a period.
 fn more_care(dice: &mut Dice) -> (&'static str, Value) {
     let day = |dice: &mut Dice| format!("{}-{:02}", ["2026-07", "2026-08", "2026-09", "2026-10"][dice.roll(4)], 1 + dice.roll(28));
     let subject = json!({"reference": "Patient/p1"});
@@ -256,7 +256,7 @@ fn more_care(dice: &mut Dice) -> (&'static str, Value) {
     }
 }
 
-/// More care put where lists of its type are; a type the call does not have stays away.
+/// Adds care to the existing lists of its type; types that the call does not have are not added.
 fn with_more_care(mut request: Json, seed: u64) -> Json {
     let mut dice = Dice(seed);
     for _ in 0..=dice.roll(12) {
@@ -311,7 +311,7 @@ proptest! {
         let (before, after) = (care_verdicts(&request), care_verdicts(&with_more_care(request, seed)));
         prop_assert_eq!(before.len(), after.len());
         for ((place, before), (_, after)) in before.iter().zip(&after) {
-            // Care that the form denies and the chart proves is a contradiction for a person to settle.
+            // Care that the form denies and the chart proves is a contradiction that a person must resolve.
             let is_no_lower = before == after || after == "\"met\"" || (before == "\"not-met\"" && after == "\"unknown\"");
             prop_assert!(is_no_lower, "{}: {} became {}", place, before, after);
         }
@@ -358,7 +358,7 @@ proptest! {
     }
 }
 
-/// The only draft order of a request as these, which differ in code and id.
+/// Replaces the only draft order of a request with these, which differ in code and id.
 fn ordered_as(request: &Value, codes: &[&str]) -> Value {
     let mut request = request.clone();
     let drafts = request["context"]["draftOrders"]["entry"].as_array_mut().unwrap();
@@ -368,7 +368,7 @@ fn ordered_as(request: &Value, codes: &[&str]) -> Value {
         let id = order["id"].as_str().unwrap_or("o").to_owned();
         order.remove("bodySite");
         order.remove("extension");
-        // An order that replaces itself would be replaced by the other.
+        // An order that replaces itself would be replaced by the other one.
         order.remove("replaces");
         order.insert("code".to_owned(), coding("http://www.ama-assn.org/go/cpt", code));
         order.insert("id".to_owned(), json!(if place == 0 { id } else { format!("{id}-other") }));
@@ -393,7 +393,7 @@ fn an_order_for_each_joint_is_decided_as_one_for_both() {
         let both = evaluate(&Json::of(&ordered_as(&request, &["27096:50"])));
         let sites_of = |evaluation: &Value| Value::from(sites(evaluation).concat());
         let (each, both) = (sites_of(&each), sites_of(&both));
-        // Evidence that is the order itself names the one or the other.
+        // Evidence that is the order itself names one or the other.
         assert_eq!(each.to_string().replace("-other\"", "\""), both.to_string(), "{}", case.name);
         tried += usize::from(both.as_array().is_some_and(|sites| sites.len() == 2));
     }
@@ -419,7 +419,7 @@ fn more_care_does_raise_a_verdict_somewhere() {
 
 const VERDICTS: [Verdict; 3] = [Verdict::Met, Verdict::NotMet, Verdict::Unknown];
 
-/// Whether a verdict says the same or more than another: `Unknown` may become either.
+/// Whether a verdict is the same as another or more definite: `Unknown` may become either.
 fn says_at_least(more: Verdict, less: Verdict) -> bool {
     less == Verdict::Unknown || more == less
 }

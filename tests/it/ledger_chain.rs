@@ -1,4 +1,4 @@
-//! The chain of records: what was altered, removed or put in between is named, and a purge leaves the rest provable.
+//! The record chain: every altered, removed or inserted record is reported, and the rest stays verifiable after a purge.
 
 use std::sync::Arc;
 
@@ -25,14 +25,14 @@ fn entry(number: u32) -> Entry<'static> {
     entry
 }
 
-/// A ledger with a start and so many calls.
+/// A ledger with a start record and `count` calls.
 async fn with_calls(count: u32) -> Keeping {
     let keeping = Keeping::new();
     write(&keeping, count).await;
     keeping
 }
 
-/// One run of a process: a start, and so many calls, each in a batch of its own.
+/// One run of a process: a start record and the calls, each in its own batch.
 async fn write(keeping: &Keeping, count: u32) {
     let ledger = keeping.ledger().await;
     for number in 0..count {
@@ -222,7 +222,7 @@ async fn a_writer_takes_another_key_while_it_runs() {
     assert_eq!(keeping.defects().await, [""; 0]);
 }
 
-/// Records of three days, and the clock that stands on the third.
+/// Records of three days, and the clock on the third.
 async fn three_days() -> (Keeping, Arc<HandClock>) {
     let clock = Arc::new(HandClock::at(day_of_the_fixtures()));
     let keeping = Keeping::with_clock(clock.clone());
@@ -257,7 +257,7 @@ async fn a_purge_leaves_the_chain_provable() {
     assert_eq!(verified.ends, seen);
     write(&keeping, 1).await;
     assert_eq!(keeping.verified().await.records, 1_204);
-    // All of it, and the chain goes on behind it.
+    // Everything is removed, and the chain continues after it.
     assert_eq!(purge(&archive, before + TimeDelta::days(9), Proof::Asked).await, (1_204, Purged::All));
     write(&keeping, 1).await;
     let verified = keeping.verified().await;
@@ -288,7 +288,7 @@ async fn a_purge_hides_nothing() {
     ] {
         keeping.tamper(statement).await;
         assert_eq!(keeping.defects().await, [format!("chain {chain}: {expected}")], "{statement}");
-        // Nor does another purge make it good.
+        // Another purge does not repair it, either.
         let (removed, end) = purge(&archive, before + TimeDelta::days(9), Proof::Asked).await;
         let Purged::Stopped(finding) = end else { panic!("{end:?}") };
         assert_eq!((removed, finding.to_string()), (0, format!("chain {chain}: {expected}")), "{statement}");
@@ -309,7 +309,7 @@ async fn two_purges_at_once_leave_what_one_would() {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
 
-    /// Whatever bytes of a record's sealed parts or code are changed, it is named.
+    /// Any changed byte of a record's sealed parts or code is reported with the record.
     #[test]
     fn any_changed_byte_is_found(record in 1_i64..=5, column in 0_usize..2, place in 0_usize..400, change in 1_u8..=255) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();

@@ -1,4 +1,4 @@
-//! `sij-cds ledger …`: what each command prints, and its exit code.
+//! `sij-cds ledger …`: the output and exit code of each command.
 
 use std::process::Command;
 
@@ -12,7 +12,7 @@ use crate::support::{empty_sign_call, story};
 
 const STORY: &str = "second-diagnostic-day-10";
 
-/// A ledger with a call that was decided, one that was not, and feedback.
+/// A ledger with a decided call, an undecided one, and feedback.
 async fn kept() -> (Keeping, String) {
     let keeping = Keeping::new();
     let app = keeping.app().await;
@@ -25,7 +25,7 @@ async fn kept() -> (Keeping, String) {
     (keeping, card)
 }
 
-/// What a command of the ledger ends with, and prints.
+/// The exit code and output of a ledger command.
 fn ledger(keeping: &Keeping, arguments: &[&str]) -> (i32, String) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_sij-cds"));
     command.arg("ledger").args(arguments);

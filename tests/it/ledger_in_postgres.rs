@@ -19,7 +19,7 @@ fn database() -> String {
     std::env::var("SIJ_CDS_TEST_POSTGRES").expect("tests/e2e/postgres.sh names the database")
 }
 
-/// A database of its own, so that each test sees its own records alone.
+/// A separate database, so that each test sees only its own records.
 async fn own_database() -> String {
     let name = format!("ledger_{}", RandomIds.new_id().simple());
     let mut connection = PgConnection::connect(&database()).await.unwrap();
@@ -41,7 +41,7 @@ fn entry() -> Entry<'static> {
     entry
 }
 
-/// Keeps so many, one after another, and says how each was called.
+/// Records `count` calls one after another, and returns their ids.
 async fn keep(ledger: &Ledger, count: usize) -> Vec<uuid::Uuid> {
     let mut ids = Vec::new();
     for _ in 0..count {
@@ -56,7 +56,7 @@ async fn kept_ids(keeping: &Keeping) -> Vec<uuid::Uuid> {
     keeping.records().await.iter().filter(|record| record.kind == EntryKind::Call).map(|record| record.id).collect()
 }
 
-/// A way to the database that can be cut.
+/// A connection to the database that can be cut.
 struct Wire {
     url: String,
     task: Option<JoinHandle<()>>,
@@ -79,7 +79,7 @@ impl Wire {
         let listener = TcpListener::bind(("127.0.0.1", self.port)).await.unwrap();
         let socket = self.socket.clone();
         self.task = Some(tokio::spawn(async move {
-            // Aborted with the task, all of them.
+            // All of them are aborted with the task.
             let mut connections = tokio::task::JoinSet::new();
             loop {
                 let (mut client, _) = listener.accept().await.unwrap();
@@ -102,7 +102,7 @@ impl Wire {
 
 async fn until(ledger: &Ledger, standing: LedgerHealth) {
     for _ in 0..100 {
-        // A probe is not repeated within a second, so a record is what moves it on.
+        // Probes are at most one a second, so a record triggers the switch.
         ledger.keep(vec![entry()]).await.unwrap();
         if ledger.standing().await == standing {
             return;

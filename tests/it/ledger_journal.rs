@@ -1,5 +1,5 @@
-//! The journal beside a SQLite ledger: what stands there is kept, whether it has a row or not, what is changed there is found, what is
-//! purged is gone, and what was written before there was a journal is still read.
+//! The journal beside a SQLite ledger: its records are durable with or without a row, alterations are detected, purged records are
+//! gone, and records from before the journal existed are still readable.
 
 use std::io::Write as _;
 use std::path::Path;
@@ -13,7 +13,7 @@ use crate::support::callers::HandClock;
 use crate::support::day_of_the_fixtures;
 use crate::support::keeping::Keeping;
 
-/// Says where the contents of a record stand.
+/// Selects where the contents of records are.
 const EXTENTS: &str = "SELECT content_file, content_offset, content_length FROM ledger_record WHERE content_length > 0 ORDER BY place";
 
 fn entry(number: usize) -> Entry<'static> {
@@ -26,7 +26,7 @@ fn content(number: usize) -> Vec<u8> {
     format!("{{\"content\":{number}}}").repeat(9).into_bytes()
 }
 
-/// One run of a process: a start, and so many calls.
+/// One run of a process: a start record and the calls.
 async fn write(keeping: &Keeping, count: usize) {
     let ledger = keeping.ledger().await;
     ledger.keep((0..count).map(entry).collect()).await.unwrap();
@@ -113,7 +113,7 @@ async fn what_a_process_left_that_was_killed_before_its_rows_harms_nothing() {
     let keeping = Keeping::new();
     write(&keeping, 2).await;
     append(&keeping.journal_files()[0], b"torn");
-    // The next process begins a file of its own, behind all that are there.
+    // The next process creates its own file, after all existing ones.
     std::fs::write(keeping.file("ledger.db.journal").join(format!("{:020}", 5)), b"torn before its first record").unwrap();
     write(&keeping, 2).await;
     let verified = keeping.verified().await;
@@ -144,7 +144,7 @@ async fn what_is_purged_is_gone_from_the_files() {
     assert_eq!(&bytes[purged_up_to..purged_up_to + 4], b"SIJ1", "what is kept is still whole");
     assert!(!is_blank(&bytes[kept.1..kept.1 + kept.2]));
     assert_eq!(keeping.defects().await, [""; 0]);
-    // All of it, while the service goes on.
+    // All of it, while the service continues.
     assert_eq!(purge(&archive, day_of_the_fixtures() + TimeDelta::days(9)).await, 1);
     assert!(std::fs::read(&files[0]).unwrap().iter().all(|byte| *byte == 0));
     ledger.keep(vec![entry(3)]).await.unwrap();
@@ -177,7 +177,7 @@ async fn a_purge_that_was_interrupted_before_the_files_is_made_good_by_the_next(
     let keeping = Keeping::new();
     write(&keeping, 3).await;
     for last in [1, 2] {
-        // The last of them, too: then there is no row left.
+        // Including the last one, after which no row is left.
         let end = extents(&keeping).await.remove(last - 1);
         let end = end.1 + end.2;
         keeping.tamper(&format!("UPDATE ledger_journal SET purged_file = 1, purged_position = {end}")).await;
@@ -198,7 +198,7 @@ async fn a_purge_that_was_interrupted_before_the_files_is_made_good_by_the_next(
 async fn contents_in_rows_are_read_proved_and_purged_beside_those_in_files() {
     let keeping = Keeping::new();
     write(&keeping, 3).await;
-    // As an earlier version wrote them.
+    // As written by an earlier version.
     let bytes = std::fs::read(&keeping.journal_files()[0]).unwrap();
     for (_, offset, length) in extents(&keeping).await.into_iter().take(2) {
         let digits = bytes[offset..offset + length].iter().flat_map(|byte| [byte >> 4, byte & 15]);
@@ -214,7 +214,7 @@ async fn contents_in_rows_are_read_proved_and_purged_beside_those_in_files() {
     assert_eq!(purge(&keeping.archive().await, day_of_the_fixtures()).await, 0);
 }
 
-/// The ledger as it stands on the disk at this moment, as a process leaves it that is killed.
+/// The ledger as it is on the disk at this moment, as a killed process leaves it.
 fn killed(keeping: &Keeping) -> Keeping {
     let left = Keeping::new();
     for name in ["ledger.db", "ledger.db-wal", "keys"] {
@@ -233,7 +233,7 @@ async fn contents_of(keeping: &Keeping) -> Vec<Vec<u8>> {
     keeping.records().await.into_iter().filter_map(|record| record.content).collect()
 }
 
-/// What a process leaves that kept entries behind a first start and was killed before any of them had a row.
+/// The state left by a process that made entries durable after a first start record and was killed before any had a row.
 async fn killed_without_rows(entries: Vec<Entry<'_>>) -> Keeping {
     let keeping = Keeping::new();
     write(&keeping, 0).await;
@@ -253,7 +253,7 @@ async fn what_is_kept_and_has_no_row_yet_is_there_for_whoever_reads_after_a_kill
     assert_eq!(left.rows("SELECT COUNT(*) FROM ledger_record").await, [[1]], "rows come later");
     assert_eq!(contents_of(&left).await, [content(0), content(1)]);
     assert_eq!(left.defects().await, [""; 0]);
-    // And for the next process, whose chain goes on from there.
+    // The next process, too, whose chain continues from there.
     write(&again, 2).await;
     let verified = again.verified().await;
     assert_eq!((verified.records, verified.findings.len()), (7, 0));
@@ -274,7 +274,7 @@ async fn a_record_that_was_not_written_whole_was_never_kept() {
         std::fs::write(torn.journal_files().remove(1), &whole[..length]).unwrap();
         write(&torn, 1).await;
         let records = torn.verified().await.records;
-        // The first start, that of the second process where that is whole, and the start and the call of the third.
+        // The first start record, that of the second process if complete, and the start record and call of the third.
         assert_eq!((records, torn.defects().await), (if length < second { 3 } else { 4 }, Vec::new()), "{length} bytes");
     }
 }
@@ -287,7 +287,7 @@ async fn a_record_that_was_altered_before_it_had_a_row_is_found() {
     let call = bytes.windows(4).rposition(|window| window == b"SIJ1").unwrap();
     let number = |at: usize| usize::try_from(u32::from_le_bytes(bytes[call + at..call + at + 4].try_into().unwrap())).unwrap();
     let end = call + 16 + number(4) + number(8);
-    // By somebody who knows how a record is written, but has no key.
+    // By an attacker who knows the record format but has no key.
     bytes[end - 1] ^= 1;
     let mut sum = crc32fast::Hasher::new();
     sum.update(&bytes[call + 4..call + 12]);

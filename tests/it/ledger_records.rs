@@ -1,4 +1,4 @@
-//! What the service keeps of calls, faults, refused callers and feedback, and that nothing is answered without it.
+//! The ledger records of calls, faults, refused callers and feedback; without a record, no call is answered.
 
 use serde_json::{Value, json};
 use sij_cds::ledger::{EntryKind, OpenedRecord};
@@ -11,7 +11,7 @@ use crate::support::{SERVICE, empty_sign_call, post, story};
 
 const STORY: &str = "second-diagnostic-day-10";
 
-/// A story's call that offers a server and a token.
+/// A story's call that includes a FHIR server and a token.
 fn call_with_token() -> Value {
     let mut call: Value = serde_json::from_str(&story(STORY).request).unwrap();
     call["fhirServer"] = json!("https://ehr.example/fhir");
@@ -71,7 +71,7 @@ async fn no_token_and_nothing_of_the_patient_stands_in_the_files() {
     app.http
         .feedback(&json!({"feedback": [{"card": card, "outcome": "overridden", "overrideReason": {"userComment": "a clinician's words"}}]}))
         .await;
-    // Before the end, when the last records are in the write-ahead log.
+    // Before shutdown, while the last records are in the write-ahead log.
     for end in [false, true] {
         if end {
             app.ports.close().await;
@@ -197,7 +197,7 @@ async fn what_cannot_be_kept_is_not_answered() {
     assert_eq!(app.http.get("/health/ready").await.json()["ledger"], "writable");
     assert_eq!(keeping.tamper("DROP TABLE ledger_record").await, 0);
     let call = story(STORY).request;
-    // The journal still takes one; that it can be looked up no more is found out then.
+    // The journal still accepts one record; writing its row then fails.
     app.http.sign_text(&call).await;
     tokio::time::sleep(std::time::Duration::from_millis(300)).await;
     assert_eq!(app.http.get("/health/ready").await.status, 503);

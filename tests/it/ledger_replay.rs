@@ -1,4 +1,4 @@
-//! A kept call is answered again as it was answered then, or the difference is named.
+//! Replaying a recorded call gives the recorded answer, or reports the difference.
 
 use serde_json::{Value, json};
 use sij_cds::app::{Replay, ReplayError};
@@ -70,7 +70,7 @@ async fn what_could_not_be_fetched_is_replayed_as_that() {
     assert_eq!(keeping.replaying().replay(&calls[0]).unwrap(), identical());
 }
 
-/// One call, decided by the embedded policy.
+/// A call decided by the embedded policy.
 async fn kept_call() -> (Keeping, OpenedRecord) {
     let keeping = Keeping::new();
     let app = keeping.app().await;

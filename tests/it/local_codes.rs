@@ -1,4 +1,4 @@
-//! What a client's configuration says of reading its charts: its map of local codes, and its own canonical URLs of the documentation form.
+//! A client's settings for reading its charts: its map of local codes, and its own canonical URLs of the documentation form.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -19,7 +19,7 @@ use crate::support::{Call, Evaluator, SERVICE, TestApp, bearing, post, story};
 
 const LOCAL: &str = "urn:oid:1.2.840.114350.1.13.999";
 
-/// What the local codes of these tests stand for.
+/// What the local codes of these tests map to.
 const MAP: &str = "\
 system,code,standard_system,standard_code,side,value_set
 urn:oid:1.2.840.114350.1.13.999,SIJ-INJ,http://www.ama-assn.org/go/cpt,27096,,
@@ -33,7 +33,7 @@ urn:oid:1.2.840.114350.1.13.999,NAPROXEN,http://www.nlm.nih.gov/research/umls/rx
 urn:oid:1.2.840.114350.1.13.999,LEFT,,,left,
 ";
 
-/// The call that has a code in the place that is tried.
+/// The call with a code in the place under test.
 type CallWith<'c> = &'c dyn Fn(&Value) -> Call;
 
 fn local(code: &str) -> Value {
@@ -68,7 +68,7 @@ fn observation(code: &Value) -> Value {
         "effectiveDateTime": "2026-11-20", "valueBoolean": true})
 }
 
-/// The resources that criteria rest on, with their verdicts: what is decided, without the words for the codes.
+/// The resources that support each criterion, with the verdicts: the decision without the display texts of codes.
 fn decided(evaluation: &Value) -> Value {
     let orders = evaluation["orders"].as_array().into_iter().flatten().map(|order| {
         let sites = order["sites"].as_array().into_iter().flatten().map(|site| {
@@ -146,7 +146,7 @@ fn codes_that_are_passed_over_or_billed_stay_the_clients_own() {
     }
 }
 
-/// A form as an EHR keeps it that has its own questionnaire: yes and no as its codings, weeks as quantities, dates as texts.
+/// A form as stored by an EHR with its own questionnaire: yes and no as its codings, weeks as quantities, dates as texts.
 fn form_of_the_ehr() -> Value {
     let yes = json!({"valueCoding": {"system": "https://fhir.ehr.example/nomenclature", "code": "960439", "display": "Yes"}});
     let weeks = |count: u32| json!({"valueQuantity": {"value": count, "unit": "wk"}});
@@ -199,7 +199,7 @@ fn a_form_under_a_canonical_that_the_configuration_names_counts() {
     }
 }
 
-/// Two clients, each with a FHIR server, of which the second maps local codes.
+/// Two clients, each with a FHIR server; the second maps local codes.
 fn two_clients(config: &mut Config, map: &PathBuf) {
     let_in_the_ehr(config);
     for name in ["first", "second"] {
@@ -308,7 +308,7 @@ async fn the_app_judges_an_order_with_a_local_code() {
     assert_eq!(summary(shown)["orders"][0]["order"], "ServiceRequest/order-1");
 }
 
-/// Every fault of a configuration's code maps.
+/// Every error in a configuration's code maps.
 fn faults(change: impl FnOnce(&mut Config)) -> String {
     let keeping = Keeping::new();
     let mut config = keeping.config.clone();
@@ -374,7 +374,7 @@ async fn a_call_is_replayed_with_the_code_map_and_the_forms_of_its_day() {
     let calls: Vec<_> = keeping.records().await.into_iter().filter(|record| record.kind == EntryKind::Call).collect();
     assert_eq!(content(&calls[0])["reading"]["codeMap"].as_str().map(str::len), Some(64));
 
-    // The entries count, not the file; and the forms are kept with the call.
+    // The entries matter, not the file; and the call's record includes the forms.
     let mut lines: Vec<&str> = MAP.lines().collect();
     lines[1..].reverse();
     std::fs::write(&path, lines.join("\r\n")).unwrap();

@@ -1,4 +1,4 @@
-//! Every line within a call carries its request id, at the finest level too, and the caller is told the same id.
+//! Every log line of a call contains its request id, at every level, and the caller receives the same id.
 
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ use crate::support::{Answer, LogBuffer, SERVICE, bearing, day_of_the_fixtures, d
 
 const REQUEST_ID: &str = "5a0b7c1e-3f24-4d19-9b52-6c8e7f0a1d2b";
 
-/// Names client and server of this test alone, so that every line about either is found.
+/// The client and server names are unique to this test, so that every line about either is found.
 const NAME: &str = "of-the-log-lines";
 
 fn lines() -> Vec<Value> {
@@ -25,7 +25,7 @@ fn lines() -> Vec<Value> {
     log.lines().filter(|line| line.contains(NAME)).map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
-/// A call for which keys are fetched, lists are searched for, and an order is decided.
+/// A call that fetches keys, searches for lists, and decides an order.
 async fn call_that_takes_every_step(keys: &MockServer, server: &FhirServer) -> Answer {
     LogBuffer::of_this_run();
     let (mut config, jku) = (default_config(), format!("{}/jwks.json", keys.uri()));

@@ -1,4 +1,4 @@
-//! The one integration binary: a module an endpoint or failure mode, what they share in `support`.
+//! The only integration test binary: one module per endpoint or failure mode; `support` has the shared code.
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "a test may fail by panicking")]
 
 mod architecture;

@@ -1,4 +1,4 @@
-//! What a large or deep call may cost: its time grows with its length, and the answer's length does not grow with the chart's.
+//! The cost of large or deep calls: the time grows linearly with the call's length, and the answer's length is independent of the chart's.
 
 use std::time::{Duration, Instant};
 
@@ -13,7 +13,7 @@ fn good_call() -> Call {
     Call::ordering([order("o1", &cpt("27096:LT"), "2026-12-01")])
 }
 
-/// Bundles in each other, in one of the two ways a Bundle can be written.
+/// Nested Bundles, in one of the two ways a Bundle can be written.
 fn nested_bundles(depth: usize, open: &str, close: &str) -> String {
     format!("{}{{\"resourceType\":\"Basic\"}}{}", open.repeat(depth), close.repeat(depth))
 }
@@ -21,7 +21,7 @@ fn nested_bundles(depth: usize, open: &str, close: &str) -> String {
 const TYPE_FIRST: (&str, &str) = (r#"{"resourceType":"Bundle","entry":[{"resource":"#, "}]}");
 const TYPE_LAST: (&str, &str) = (r#"{"entry":[{"resource":"#, r#"}],"resourceType":"Bundle"}"#);
 
-/// Signs a call in which Bundles in each other stand in the place of a mark, then a good one on the same service.
+/// Signs a call with nested Bundles in place of a mark, then a valid call on the same service.
 async fn sign_nested(call: Call, (open, close): (&str, &str), depth: usize) -> Answer {
     let app = TestApp::on_the_day_of_the_fixtures();
     let text = call.text().replacen("\"HERE\"", &nested_bundles(depth, open, close), 1);
@@ -50,15 +50,15 @@ async fn a_list_of_twenty_thousand_nested_bundles_is_left_out_and_said_to_be() {
     }
 }
 
-/// How long an answer takes.
+/// The time until the answer.
 fn time_of(evaluator: &Evaluator, call: &str) -> Duration {
     let began = Instant::now();
     evaluator.answer(call).expect("the call is answered");
     began.elapsed()
 }
 
-/// Four times the call may take less than ten times as long; were the cost its square, it would take sixteen times.
-/// Other work on the machine can disturb a comparison, so the middle one of five counts.
+/// A call 4 times as long may take less than 10 times as long; quadratic cost would take 16 times as long.
+/// Other load on the machine can disturb a comparison, so the median of five counts.
 #[track_caller]
 fn assert_time_grows_with_length(call: impl Fn(usize) -> String) {
     let (evaluator, quarter, whole) = (Evaluator::new(), call(10_000), call(40_000));
@@ -115,7 +115,7 @@ fn the_time_for_coverages_grows_with_their_number() {
     });
 }
 
-/// A call with so many orders in scope, each for a day of its own, behind some that are not.
+/// A call with this many orders in scope, each for a different day, after some out of scope.
 fn orders_in_scope(count: usize) -> Call {
     let others = (0..5).map(|place| order(&format!("mri{place}"), &cpt("72148"), "2026-12-01"));
     let injection = |place| order(&format!("o{place}"), &cpt("27096:LT"), &format!("2026-12-{:02}", place + 1));
@@ -135,7 +135,7 @@ async fn more_than_twenty_orders_in_scope_are_422() {
     assert_eq!(answer.json()["issue"][0]["expression"], json!(["context.draftOrders"]));
 }
 
-/// The most evidence that a criterion of the only joint has.
+/// The maximum number of evidence entries of a criterion of the only joint.
 fn most_evidence(site: &Value) -> usize {
     let criteria = site["criteria"].as_array().unwrap().iter();
     criteria.map(|criterion| criterion["evidence"].as_array().map_or(0, Vec::len)).max().unwrap()

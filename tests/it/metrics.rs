@@ -1,5 +1,5 @@
-//! The figures at `/metrics`: what is counted of calls, decisions and feedback, who may read them, and that they hold nothing of a caller.
-//! All tests share one recorder, so each has clients of its own, named for it.
+//! The metrics at `/metrics`: what they count of calls, decisions and feedback, who may read them, and that they reveal no caller.
+//! All tests share one recorder, so each uses its own clients, named after it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -22,7 +22,7 @@ fn reading_from(address: &str) -> Request<Body> {
     request
 }
 
-/// All figures, each with its labels as they are written.
+/// All metrics, each with its labels as written.
 async fn figures(app: &TestApp) -> BTreeMap<String, f64> {
     let answer = app.send(reading_from("127.0.0.1")).await;
     assert_eq!(answer.status, 200);
@@ -35,7 +35,7 @@ fn of(figures: &BTreeMap<String, f64>, name: &str) -> f64 {
     figures.get(name).copied().unwrap_or_default()
 }
 
-/// Lets one client in, of this name and otherwise `ehr`.
+/// Admits one client with this name, otherwise configured like `ehr`.
 fn let_in(name: &'static str) -> impl FnOnce(&mut Config) {
     move |config| {
         let_in_the_ehr(config);
@@ -116,7 +116,7 @@ async fn orders_that_are_passed_over_are_counted_by_the_reason_whether_or_not_ot
     }
 }
 
-/// An entry of feedback on a card, with a reason of this code.
+/// A feedback entry on a card, with a reason of this code.
 fn overridden(code: &str) -> Value {
     json!({"card": "0b8e5fe1-5d2c-4b3f-8e3e-1a7d1f2c9e55", "outcome": "overridden", "overrideReason": {"reason": {"code": code}}})
 }
@@ -187,7 +187,7 @@ async fn reading_figures_is_no_call_and_takes_no_rate() {
     }
 }
 
-/// Every string of a story's call that could tell something of somebody.
+/// Every string of a story's call that could identify or describe a person.
 fn telling(request: &str) -> BTreeSet<String> {
     fn collect(value: &Value, found: &mut BTreeSet<String>) {
         match value {
@@ -195,7 +195,7 @@ fn telling(request: &str) -> BTreeSet<String> {
                 found.insert(text.clone());
             }
             Value::Array(values) => values.iter().for_each(|value| collect(value, found)),
-            // Types are words of FHIR, and a label of queries.
+            // FHIR types are standard terms, and a label of queries.
             Value::Object(members) => {
                 members.iter().filter(|(name, _)| *name != "resourceType").for_each(|(_, value)| collect(value, found));
             }
@@ -232,7 +232,7 @@ async fn nothing_of_any_call_reaches_the_figures() {
     assert!(!shown.contains(&token) && !shown.contains("Jane"));
 }
 
-/// Every name that the source counts by.
+/// Every metric name in the source.
 fn names_in_source() -> BTreeSet<String> {
     let mut names = BTreeSet::new();
     let mut open = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("src")];

@@ -1,10 +1,10 @@
-//! Where the protocol has an object, a list is none: its elements are not taken for the members in their order.
+//! A list in place of a protocol object is rejected: its elements are not read as the object's members in order.
 
 use serde_json::{Value, json};
 
 use crate::support::{SERVICE, TestApp, empty_sign_call, post};
 
-/// The call that signs nothing, with one more member or another one.
+/// The call that signs nothing, with one member added or replaced.
 fn with(pointer: &str, value: &Value) -> Value {
     let mut call = empty_sign_call();
     let (parent, name) = pointer.rsplit_once('/').unwrap();

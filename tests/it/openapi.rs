@@ -1,4 +1,4 @@
-//! `/openapi.json` says what the service does: every route, every answer, and examples that are taken.
+//! `/openapi.json` matches the service: every route, every answer, and examples that the service accepts.
 
 use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
@@ -17,10 +17,10 @@ const HOOK: &str = "/cds-services/{id}";
 const FEEDBACK: &str = "/cds-services/{id}/feedback";
 const PACKAGE: &str = "/fhir/Questionnaire/$questionnaire-package";
 
-/// What only a known client may do.
+/// Operations that only a known client may use.
 const CALLS: [&str; 3] = ["POST /cds-services/{id}", "POST /cds-services/{id}/feedback", "POST /fhir/Questionnaire/$questionnaire-package"];
 
-/// What anybody may see unless discovery is protected.
+/// Operations that are public unless discovery is protected.
 const PUBLISHED: [&str; 5] =
     ["GET /cds-services", "GET /fhir/Questionnaire", "GET /fhir/Questionnaire/{id}", "GET /fhir/ValueSet", "GET /fhir/ValueSet/{id}"];
 
@@ -36,7 +36,7 @@ fn operations(openapi: &Value) -> BTreeSet<String> {
     paths.flat_map(|(path, item)| item.as_object().unwrap().keys().map(move |method| format!("{} {path}", method.to_uppercase()))).collect()
 }
 
-/// The SMART app's: pages for browsers, and the keys that EHRs know it by, which have standards of their own.
+/// Routes of the SMART app: pages for browsers, and its public keys for EHRs; other standards cover them.
 const PAGES: [&str; 5] =
     ["GET /smart/launch", "GET /smart/callback", "GET /smart/app/{session}", "GET /smart/assets/{name}", "GET /.well-known/jwks.json"];
 
@@ -76,7 +76,7 @@ async fn every_documented_example_is_taken() {
     assert_eq!(app.sign(example).await.json()["cards"].as_array().map(Vec::len), Some(1), "the example has an order in scope");
 }
 
-/// What a schema of the document, or a part of it given by its pointer, demands.
+/// The requirements of a schema of the document, or of a part of it given by its pointer.
 fn validator(openapi: &Value, pointer: &str) -> Validator {
     let mut schema = openapi.clone();
     let part = openapi.pointer(pointer).unwrap_or_else(|| panic!("nothing at {pointer}"));
@@ -84,7 +84,7 @@ fn validator(openapi: &Value, pointer: &str) -> Validator {
     jsonschema::draft202012::new(&schema).unwrap()
 }
 
-/// Whether an answer is as one of those the document gives for this operation.
+/// Whether an answer matches one that the document describes for this operation.
 #[track_caller]
 fn assert_documented(openapi: &Value, operation: (&str, &str), answer: &Answer) {
     let (method, path) = operation;
@@ -136,7 +136,7 @@ async fn every_storys_answer_is_as_the_document_says() {
     }
 }
 
-/// An injection for whom nothing is known, and the same for somebody else.
+/// An injection for a patient with an empty chart, and the same for another patient.
 fn order_for(patient: &str) -> Value {
     let mut call = empty_sign_call();
     let code = json!({"coding": [{"system": "http://www.ama-assn.org/go/cpt", "code": "27096"}]});

@@ -1,4 +1,4 @@
-//! Orders of somebody else among the draft orders: no evidence for this patient, and never decided.
+//! Other patients' orders among the draft orders: they are no evidence for this patient, and are never decided.
 
 use serde_json::{Value, json};
 
@@ -10,7 +10,7 @@ fn of_another(mut order: Value) -> Value {
     order
 }
 
-/// An order for a subsequent injection together with another order; whether other treatment goes along is not on record.
+/// An order for a subsequent injection together with another order; the chart does not say whether other treatment accompanies it.
 fn subsequent_injection_with(other: Value) -> Call {
     Call::ordering([order("sij", &cpt("27096:LT"), "2026-12-01"), other])
         .with("procedures", [procedure("i1", &cpt("27096:LT"), "2026-09-01")])
@@ -46,6 +46,15 @@ fn an_order_for_another_patient_replaces_none_of_this_one() {
     let foreign = subsequent_injection_with(of_another(other));
     assert_eq!(own.evaluation()["passedOver"][0]["why"], "replaced");
     assert_eq!(foreign.evaluation()["orders"][0]["order"], "ServiceRequest/sij");
+}
+
+#[tokio::test]
+async fn another_patients_order_that_their_own_order_replaces_is_passed_over() {
+    let mut replacing = of_another(order("b", &cpt("99213"), "2026-12-01"));
+    replacing["replaces"] = json!([{"reference": "ServiceRequest/a"}]);
+    let replaced = of_another(order("a", &cpt("27096:LT"), "2026-12-01"));
+    let call = Call::ordering([order("own", &cpt("27096:LT"), "2026-12-01"), replaced, replacing]);
+    TestApp::on_the_day_of_the_fixtures().sign(&call.0).await.json()["cards"].as_array().expect("cards");
 }
 
 #[tokio::test]

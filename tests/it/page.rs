@@ -1,4 +1,4 @@
-//! The page of the app, state by state: what it says, in what order, and that everybody can read and use it.
+//! The app's page in every state: its content and order, and that it is accessible.
 
 use std::collections::BTreeSet;
 
@@ -11,7 +11,7 @@ use crate::support::html::{Element, Html};
 use crate::support::opened_app::ANSWERS;
 use crate::support::page::{FORM, NONCE, POLICY, PageSample, WORDS, frame, judged};
 
-/// The form sent with what a clinician may have answered for a chart in which nothing is documented.
+/// The form as submitted with a clinician's possible answers for a chart without any documentation.
 fn sent() -> Vec<(&'static str, &'static str)> {
     ANSWERS.into_iter().chain([("csrf", "token"), ("action", "preview")]).collect()
 }
@@ -47,7 +47,7 @@ fn finished() -> String {
 const EXCEPTION: [(&str, &str); 2] =
     [("definitive-therapy-not-available", "true"), ("definitive-therapy-reason", "Fusion was declined by two surgeons")];
 
-/// The chart with the answers in it, as it is after saving.
+/// The chart with the answers in it, as after saving.
 fn saved() -> PageSample {
     let mut sample = previewed();
     let response = sample.response();
@@ -98,7 +98,7 @@ fn states() -> Vec<(String, String)> {
     pages.chain(notices).chain([("choice".to_owned(), choice())]).collect()
 }
 
-/// Runs a check on every state; what it finds is named with the state.
+/// Runs a check on every state and reports findings with the state's name.
 #[track_caller]
 fn in_every_state(check: impl Fn(&Html) -> Vec<String>) {
     let found: Vec<_> =
@@ -106,7 +106,7 @@ fn in_every_state(check: impl Fn(&Html) -> Vec<String>) {
     assert!(found.is_empty(), "{}", found.join("\n"));
 }
 
-/// Where `SIJ_CDS_PAGES` is set, every state is written there to be looked at.
+/// If `SIJ_CDS_PAGES` is set, writes every state there for inspection.
 #[test]
 fn every_state_is_written_to_be_looked_at() {
     let Ok(folder) = std::env::var("SIJ_CDS_PAGES") else { return };
@@ -238,7 +238,7 @@ fn a_verdict_is_a_word_and_an_icon_and_never_a_colour_alone() {
     }
 }
 
-/// The names of the fields below an element's opening, in the page's order.
+/// The names of the fields after an element's start tag, in page order.
 fn names(page: &Html) -> Vec<String> {
     let mut names: Vec<String> = Vec::new();
     for field in page.elements().iter().filter_map(|element| element.get("data-field")) {

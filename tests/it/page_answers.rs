@@ -1,4 +1,4 @@
-//! What comes back from the page: every field checked, nothing taken that was not asked, repetitions added and taken out.
+//! Form submissions from the page: every field is checked, only questions asked are accepted, and repetitions are added and removed.
 
 use serde_json::{Value, json};
 use sij_cds::page::{Action, CurrentAnswers, FieldError, Submission};

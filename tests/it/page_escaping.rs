@@ -1,4 +1,4 @@
-//! No text, wherever it comes from, changes the shape of the page: chart, form, answers, plan, and what the app itself puts in.
+//! No text from any source changes the structure of the page: chart, form, answers, plan, and the app's own texts.
 
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngSeed};
@@ -40,7 +40,7 @@ fn replace_texts(value: &mut Value, names: &[&str], text: &str) {
     }
 }
 
-/// A page in which every text but the policy's own is this one.
+/// A page in which every text except the policy's own is this one.
 fn page_saying(text: &str) -> String {
     let mut sample = PageSample::of_story("relief-by-pain-scores-alone");
     replace_texts(&mut sample.request["prefetch"], &["display"], text);
@@ -62,7 +62,7 @@ fn page_saying(text: &str) -> String {
     html::page(frame, &view).unwrap()
 }
 
-/// A page in which every text but the policy's own has this shape: as it would be with a harmless text.
+/// Asserts that the page has the same structure as with a harmless text.
 fn assert_harmless(text: &str) {
     let page = Html::parse(&page_saying(text));
     assert_eq!(page.errors(), Vec::<String>::new(), "{text:?}");
@@ -99,7 +99,7 @@ proptest! {
 
     #[test]
     fn any_text_leaves_the_page_whole(text in "[a&<>\"'/=\\p{Cc}\\p{Cf}\\PC -]{1,24}") {
-        // A chart's words that name a side are read as one, and decide.
+        // Text in the chart that names a side is parsed as one, and affects the decision.
         let mut words = text.split(|letter: char| !letter.is_alphanumeric()).map(str::to_lowercase);
         prop_assume!(!text.trim().is_empty() && !words.any(|word| ["l", "r", "lt", "rt"].contains(&word.as_str())));
         assert_harmless(&text);

@@ -1,4 +1,4 @@
-//! Where each question stands on the page, what stands in its field before anybody writes, and what of that counts as an answer.
+//! Where each question is on the page, the initial value of its field, and when that value counts as an answer.
 
 use serde_json::Value;
 use sij_cds::page::{CurrentAnswers, Origin, PartView, SaveState, SiteBlocks};
@@ -17,7 +17,7 @@ fn answers(items: &Value, link_id: &str) -> Vec<Value> {
     below.collect()
 }
 
-/// What is in the fields of a page, as a browser sends it.
+/// The values of a page's fields, as a browser submits them.
 fn sent(sample: &PageSample) -> Vec<(String, String)> {
     let page = Html::parse(&sample.html());
     let inputs = page.all("input").into_iter().filter(|input| match input.get("type") {

@@ -1,4 +1,4 @@
-//! `[plan]` and `[[plans]]`: what is taken, and what is refused with which words.
+//! `[plan]` and `[[plans]]`: what is accepted, and the messages for what is rejected.
 
 use sij_cds::config::{Config, Layers, LineOfBusiness, PayerIdentifier, Stance};
 use tempfile::NamedTempFile;
@@ -11,7 +11,7 @@ fn read(text: &str) -> Result<Config, String> {
     Config::layered(layers).map_err(|error| error.to_string().replace(&name, ""))
 }
 
-/// One of `[[plans]]`.
+/// One entry of `[[plans]]`.
 fn plan(id: &str, more: &str) -> String {
     format!("[[plans]]\nid = \"{id}\"\nname = \"Plan {id}\"\n{more}\n")
 }

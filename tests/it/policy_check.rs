@@ -1,4 +1,4 @@
-//! `sij-cds policy check`: the worked cases, a policy edited in a folder, and each fault of its files.
+//! `sij-cds policy check`: the worked cases, an edited policy in a folder, and each error in its files.
 
 use std::path::Path;
 use std::process::Command;
@@ -23,7 +23,7 @@ impl PolicyFolder {
         program(&["policy", "check", "--policy-dir", self.path()])
     }
 
-    /// What start-up says of the first fault, without the program's and the folder's name.
+    /// The first error at start-up, without the names of the program and the folder.
     fn fault(&self) -> String {
         let outcome = self.check().code(1).stdout("");
         let told = String::from_utf8(outcome.get_output().stderr.clone()).unwrap();
@@ -107,7 +107,7 @@ fn a_case_file_that_cannot_be_read_is_1_and_the_others_are_run() {
     assert!(of_the_chart > 0 && printed.ends_with(&format!(" cases, {} disagree\n", of_the_chart + 2)), "{printed}");
 }
 
-/// The line of a policy file on which a text stands.
+/// The line of a policy file that contains a text.
 fn line(file: &str, found: &str) -> usize {
     let text = std::fs::read_to_string(PolicyFolder::new().version("2019-08").join(file)).unwrap();
     text.lines().position(|line| line.starts_with(found)).unwrap() + 1
@@ -185,7 +185,7 @@ fn a_folder_without_a_policy_is_1() {
     assert_eq!(outcome.get_output().stderr, format!("sij-cds: `{path}` holds no policy.toml\n").into_bytes());
 }
 
-/// A folder with a second version, which takes over with 2026-12-01 and asks for ten weeks of therapy.
+/// A folder with a second version, effective from 2026-12-01, that requires ten weeks of therapy.
 fn two_versions() -> PolicyFolder {
     let folder = PolicyFolder::new();
     folder.add_from("2026-12", "2026-12-01").change_in(

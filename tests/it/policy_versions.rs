@@ -1,11 +1,11 @@
-//! Two versions of the policy side by side: an order's service date alone says which one decides it, and whether any does.
+//! Two versions of the policy side by side: only an order's service date determines which one decides it, and whether any does.
 
 use serde_json::Value;
 
 use crate::support::call::{cpt, hcpcs, order};
 use crate::support::{Answer, Call, PolicyFolder, TestApp};
 
-/// With 2027 a version takes over that no longer knows an injection by its CPT code.
+/// From 2027, a version is in force that no longer recognizes an injection by its CPT code.
 fn without_cpt_from_2027() -> PolicyFolder {
     let folder = PolicyFolder::new();
     folder.add_from("2027-01", "2027-01-01");
@@ -22,7 +22,7 @@ async fn sign(orders: impl IntoIterator<Item = Value>) -> Answer {
     app.sign(&Call::ordering(orders).0).await
 }
 
-/// The versions named by the cards of an answer.
+/// The versions named on the cards of an answer.
 fn versions(answer: &Answer) -> Vec<&'static str> {
     let cards = answer.json()["cards"].as_array().unwrap().clone();
     let version = |card: &Value| {

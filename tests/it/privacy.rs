@@ -1,4 +1,4 @@
-//! Nothing of a patient leaves in a log line or a fault: no id, name, date, code's words, reference or token of any fixture.
+//! No log line or fault contains patient data: no id, name, date, code display, reference or token of any fixture.
 
 use std::collections::BTreeSet;
 
@@ -6,10 +6,10 @@ use serde_json::{Value, json};
 
 use crate::support::{Answer, Case, Json, LogBuffer, SERVICE, TestApp, all_cases, post, stories, story};
 
-/// Members whose strings are words of FHIR or CDS Hooks themselves, the same in every call.
+/// Members whose strings are FHIR or CDS Hooks terms, the same in every call.
 const STRUCTURAL: [&str; 9] = ["resourceType", "status", "intent", "hook", "type", "mode", "severity", "priority", "use"];
 
-/// Every string of a call that could tell something of somebody.
+/// Every string of a call that could identify or describe a person.
 fn telling_texts(call: &Json, found: &mut BTreeSet<String>) {
     call.each("", &mut |name, value| {
         if let Some(text) = value.text().filter(|text| text.chars().count() >= 4 && !STRUCTURAL.contains(&name)) {
@@ -26,13 +26,13 @@ fn all_telling_texts(cases: &[Case]) -> BTreeSet<String> {
     found
 }
 
-/// Names the calls of this test in the log, which all tests share.
+/// Marks the calls of this test in the log, which all tests share.
 const REQUEST_ID: &str = "7d1f3b52-9c4e-4a6b-8f2d-5e7c9a1b3d4f";
 
-/// Words of the service's own messages that are also some fixture's.
+/// Words of the service's own messages that also occur in a fixture.
 const OWN_WORDS: [&str; 1] = ["none"];
 
-/// The log's lines on the calls of this test, without what the service itself counts: times and durations.
+/// The log lines of this test's calls, without the service's own measurements: times and durations.
 fn log_lines() -> Vec<String> {
     let own = ["timestamp", "latency_microseconds", "request_id"];
     let text = LogBuffer::of_this_run().text();
@@ -44,7 +44,7 @@ fn log_lines() -> Vec<String> {
     text.lines().filter(|text| text.contains(REQUEST_ID)).map(line).collect()
 }
 
-/// Makes a call that can be found again in the log.
+/// Makes a call that can be found in the log.
 async fn send(app: &TestApp, path: &str, body: impl Into<String>) -> Answer {
     let mut request = post(path, body.into());
     request.headers_mut().insert("x-request-id", REQUEST_ID.parse().unwrap());
@@ -62,7 +62,7 @@ fn strip(value: &mut Value, own: &[&str]) {
     }
 }
 
-/// Calls with everything of a story in them, and each a fault.
+/// Calls that contain a whole story and each produce a fault.
 fn faulty_calls() -> Vec<String> {
     let good = story("epic-shape").json();
     let text = good.to_string();
@@ -85,7 +85,7 @@ fn faulty_calls() -> Vec<String> {
     ]
 }
 
-/// What the faulty calls hold beside the story.
+/// Data in the faulty calls besides the story.
 const PLANTED: [&str; 3] = ["Jane Roe", "1960-02-03", "somebody-else"];
 
 async fn faults(app: &TestApp) -> Vec<Answer> {

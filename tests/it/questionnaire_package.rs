@@ -1,4 +1,4 @@
-//! `$questionnaire-package` (DTR 2.2): which form is given for what, the package and its draft, and inputs that are refused.
+//! `$questionnaire-package` (DTR 2.2): which form is returned for which input, the package and its draft, and rejected inputs.
 
 use std::num::NonZeroUsize;
 
@@ -56,7 +56,7 @@ async fn output(input: &Value) -> Value {
     answer.json()
 }
 
-/// The resources of the output's parameters of a name.
+/// The resources in the output's parameters with a name.
 fn named<'o>(output: &'o Value, name: &str) -> Vec<&'o Value> {
     output["parameter"]
         .as_array()
@@ -67,13 +67,13 @@ fn named<'o>(output: &'o Value, name: &str) -> Vec<&'o Value> {
         .collect()
 }
 
-/// The references of a draft's extensions of a name.
+/// The references in a draft's extensions with a name.
 fn references(draft: &Value, name: &str) -> Vec<String> {
     let extensions = draft["extension"].as_array().unwrap().iter().filter(|extension| extension["url"] == format!("{DTR}/{name}"));
     extensions.map(|extension| extension["valueReference"]["reference"].as_str().unwrap().to_owned()).collect()
 }
 
-/// What is said beside the packages: the code and the place of each issue.
+/// The issues beside the packages: the code and location of each.
 fn remarks(output: &Value) -> Vec<(String, String)> {
     let issues = named(output, "outcome").into_iter().flat_map(|outcome| outcome["issue"].as_array().unwrap());
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
@@ -171,7 +171,7 @@ async fn a_package_holds_the_form_first_and_one_draft() {
     assert_eq!(bundle["entry"][1]["fullUrl"], format!("urn:uuid:{id}"));
 }
 
-/// DTR 2.2 `dtr-questionnaireresponse`, which rests on SDC's.
+/// DTR 2.2 `dtr-questionnaireresponse`, which is based on SDC's.
 #[tokio::test]
 async fn a_draft_has_what_its_profile_demands() {
     let output = output(&parameters([coverage(), given(&injection())])).await;

@@ -1,6 +1,6 @@
-//! How a chart is read, kind by kind: every member of a kind is tried, so that what is read of one is read of all. What decides is
-//! the evaluation of a small call.
-//! Not here: whole charts ([`super::charts`]) and what holds for every chart ([`super::laws`]).
+//! How charts are read, kind by kind: every member of a kind is tried, so that a rule that holds for one member holds for all. The
+//! evaluation of a small call shows the result.
+//! Not here: whole charts ([`super::charts`]) and properties of every chart ([`super::laws`]).
 
 mod answers;
 mod codes;
@@ -21,7 +21,7 @@ const LOINC: &str = "http://loinc.org";
 const RXNORM: &str = "http://www.nlm.nih.gov/research/umls/rxnorm";
 const LOCAL: &str = "urn:example:local";
 
-/// The day of every order, nine days ahead.
+/// The date of every order, nine days ahead.
 const DAY: &str = "2026-12-01";
 
 /// An order for the left joint with a form that answers everything: supported.
@@ -29,7 +29,7 @@ fn first_injection() -> Call {
     without_answers(&[])
 }
 
-/// The same, but for these questions.
+/// The same without answers to these questions.
 fn without_answers(questions: &[&str]) -> Call {
     let yes_no = |value: bool| json!({"valueBoolean": value});
     let weeks = |value: u32| json!({"valueInteger": value});
@@ -56,12 +56,12 @@ fn without_answers(questions: &[&str]) -> Call {
     left_order().with("questionnaireResponses", [form])
 }
 
-/// An order for the left joint, with nothing documented.
+/// An order for the left joint without any documentation.
 fn left_order() -> Call {
     Call::ordering([order("o1", &cpt("27096:LT"), DAY)])
 }
 
-/// The same order with these answers alone.
+/// The same order with only these answers.
 fn with_answers(answers: &[(&str, Value)]) -> Call {
     left_order().with("questionnaireResponses", [form("f1", answers.iter().map(|(question, answer)| item(question, answer)))])
 }
@@ -72,7 +72,7 @@ fn verdict(call: &Call, id: &str) -> String {
     call.criterion(id)["verdict"].as_str().unwrap().to_owned()
 }
 
-/// A resource with a member of its own.
+/// A resource with one additional member.
 fn with_member(mut resource: Value, name: &str, value: &Value) -> Value {
     resource[name] = value.clone();
     resource
@@ -92,13 +92,13 @@ fn problem(code: &Value) -> Value {
     with_member(crate::support::call::condition("c1", code), "onsetDateTime", &json!("2026-05-04"))
 }
 
-/// A pain score of a day.
+/// A pain score on a date.
 fn score(id: &str, day: &str, value: u32) -> Value {
     json!({"resourceType": "Observation", "id": id, "status": "final", "subject": {"reference": "Patient/p1"},
         "code": concept(LOINC, "72514-3"), "effectiveDateTime": day, "valueInteger": value})
 }
 
-/// A finding of an examination of 2026-11-10.
+/// An examination finding of 2026-11-10.
 fn finding(set: &str, is_positive: bool) -> Value {
     json!({"resourceType": "Observation", "id": set, "status": "final", "subject": {"reference": "Patient/p1"},
         "code": concept("urn:sij-cds:findings", set), "effectiveDateTime": "2026-11-10", "valueBoolean": is_positive})
@@ -116,7 +116,7 @@ fn prescription() -> Value {
         "medicationCodeableConcept": concept(RXNORM, "7258"), "authoredOn": "2026-08-01"})
 }
 
-/// What an entry of the chart is to the history of the left joint.
+/// How an entry of the chart counts in the injection history of the left joint.
 #[track_caller]
 fn left_history(procedure: &Value) -> &'static str {
     history(&left_order(), procedure)

@@ -1,4 +1,4 @@
-//! README's commands do what README says they do, and print what it shows.
+//! The commands in README work as described and print the output shown.
 
 use std::path::Path;
 
@@ -15,21 +15,21 @@ fn readme() -> String {
     document("README.md")
 }
 
-/// Every command README gives, one a line; a `\` at a line's end goes on with the next.
+/// Every command in README, one per line; a `\` at the end of a line continues it.
 fn commands() -> Vec<String> {
     let shells = blocks(&readme()).into_iter().filter(|block| block.language == "sh");
     let text: String = shells.map(|block| block.text).collect();
     text.replace("\\\n", " ").lines().map(str::to_owned).collect()
 }
 
-/// The program with the arguments of a command, run where a reader of README stands.
+/// The program with the arguments of a command, run in the project root.
 fn program(arguments: &str) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_sij-cds"));
     command.args(arguments.split_whitespace()).current_dir(env!("CARGO_MANIFEST_DIR"));
     command
 }
 
-/// The arguments of the one command that runs the program's main job.
+/// The arguments of the only command that does the program's main job.
 fn evaluate_arguments() -> String {
     let of_one_request = |command: &String| command.starts_with(&format!("{RUN}evaluate fixtures/")) && command.ends_with("--format text");
     let found: Vec<String> = commands().into_iter().filter(of_one_request).collect();
@@ -37,7 +37,7 @@ fn evaluate_arguments() -> String {
     command[RUN.len()..].to_owned()
 }
 
-/// Whether `found` holds what is shown: every member of an object, the first elements of a list, and a text up to its `…`.
+/// Whether `found` contains what is shown: every member of an object, the first elements of a list, and a text up to its `…`.
 fn shows(shown: &Value, found: &Value) -> bool {
     match (shown, found) {
         (Value::Object(shown), Value::Object(found)) => {
@@ -88,7 +88,7 @@ async fn the_call_yields_the_card_readme_shows() {
     let word = |prefix: &str| curl.split_whitespace().find_map(|word| word.strip_prefix(prefix)).unwrap_or_else(|| panic!("{curl}"));
     let body = std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join(word("@"))).unwrap();
 
-    // The card does not depend on the day, so that whoever runs the command sees it too.
+    // The card does not depend on the date, so that readers who run the command see the same one.
     let answer = TestApp::new().send(post(word(ADDRESS), body)).await;
 
     let shown = block_after(&readme(), "part of the answer").expect("README shows the answer");

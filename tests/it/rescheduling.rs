@@ -1,11 +1,11 @@
-//! An order that is too early: when its card offers to move it, to which day, and what the moved order holds.
+//! Orders that are too early: when the card offers to move one, to which date, and what the moved order contains.
 
 use serde_json::{Value, json};
 
 use crate::support::call::{cpt, form, hcpcs, item, order, prior_injection, procedure};
 use crate::support::{Call, Json, changed_members, story, violations};
 
-/// An order that is supported from 2026-12-13 on, with this occurrence in the place of its date.
+/// An order that is supported from 2026-12-13, with this occurrence in place of its date.
 fn early_order(occurrence: &[(&str, Value)]) -> Json {
     let mut request = story("third-injection-at-seven-weeks").json();
     let order = request.at_mut("context.draftOrders.entry.0.resource");
@@ -16,7 +16,7 @@ fn early_order(occurrence: &[(&str, Value)]) -> Json {
     request
 }
 
-/// The card on an order.
+/// The card for an order.
 fn card(request: &Json) -> Json {
     let answer = crate::support::Evaluator::new().answer(&request.to_string()).expect("the call is answered");
     assert_eq!(violations(&answer, request), Vec::<String>::new());
@@ -31,7 +31,7 @@ fn moved(request: &Json) -> Value {
     serde_json::from_str(&action.get("resource").unwrap().to_string()).unwrap()
 }
 
-/// The members of an order that say when it is due.
+/// The members of an order that state when it is due.
 fn occurrence(order: &Value) -> Vec<(&str, &Value)> {
     order.as_object().unwrap().iter().map(|(name, value)| (name.as_str(), value)).filter(|(name, _)| name.contains("occurrence")).collect()
 }
@@ -75,7 +75,7 @@ fn a_timing_is_left_alone() {
     }
 }
 
-/// An order after two injections, the first of which brought lasting relief, with this answer on other treatment.
+/// An order after two injections, the first with lasting relief, with this answer about other treatment.
 fn third_injection(first: &str, last: &str, other_treatment: Option<bool>) -> Call {
     let injections = [procedure("i1", &cpt("27096:LT"), first), procedure("i2", &hcpcs("G0260:LT"), last)];
     let answer = other_treatment.map(|given| item("adjunct-noninvasive-treatment", &json!({"valueBoolean": given})));

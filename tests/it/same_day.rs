@@ -1,4 +1,4 @@
-//! What stands twice for one day: records of one injection, findings and forms that contradict each other, orders for one visit.
+//! Duplicates on one day: records of the same injection, contradictory findings and forms, orders for the same visit.
 
 use serde_json::{Value, json};
 
@@ -22,7 +22,7 @@ fn the_professional_and_the_facility_record_of_a_day_are_one_injection() {
     assert_eq!(site["pathway"], "I.B");
 }
 
-/// Injections of both joints on one day, with one more record that names none.
+/// Injections of both joints on one day, with one more record that names no joint.
 fn both_joints_on_one_day(order_code: &str) -> Call {
     let codes = [cpt("27096"), cpt("27096:RT"), cpt("27096:LT")];
     let records = codes.iter().enumerate().map(|(place, code)| procedure(&format!("i{place}"), code, "2026-09-01"));
@@ -51,7 +51,7 @@ fn each_joint_of_a_day_has_its_own_answer() {
     }
 }
 
-/// A finding on tenderness of one day; no id if it is empty.
+/// A tenderness finding; without an id if `id` is empty.
 fn tenderness(id: &str, tender: bool) -> Value {
     let mut finding = json!({"resourceType": "Observation", "id": id, "status": "final", "subject": {"reference": "Patient/p1"},
         "code": concept("urn:sij-cds:findings", "sij-tenderness"), "effectiveDateTime": "2026-11-10", "valueBoolean": tender});

@@ -36,7 +36,7 @@ async fn ask(app: &App, token: &str) -> Result<(), Refusal> {
     verified.map(|_| ()).map_err(|refused| refused.cause)
 }
 
-/// A token that no other test and no earlier run used.
+/// A token that is new in every test and run.
 fn unused_token() -> Token {
     let id = RandomIds.new_id();
     Token::good().claim("jti", serde_json::json!(id))
@@ -78,7 +78,7 @@ async fn a_token_is_forgotten_when_it_is_over() {
     assert_eq!(ask(&app, &later.signed_by(&EC_KEY)).await, Err(Refusal::Replayed));
 }
 
-/// A port that nobody listens on stands for a database that is down.
+/// A port without a listener simulates a database that is down.
 #[tokio::test]
 async fn while_the_database_is_away_calls_are_answered_503() {
     let url = "postgres://nobody:a-password-of-this-test@127.0.0.1:1/none";

@@ -1,5 +1,5 @@
-//! The SMART app at work: from a card's link to answers in the chart, and the next call that counts them. Not here: what the page looks
-//! like ([`super::page`]), and launches that fail ([`super::smart_hostile`]).
+//! The SMART app in use: from a card's link to answers in the chart, and the next call that uses them. Not here: the content of the
+//! page ([`super::page`]), and launches that fail ([`super::smart_hostile`]).
 
 use chrono::TimeDelta;
 use serde_json::{Value, json};
@@ -12,7 +12,7 @@ use crate::support::opened_app::{AppAtWork, Surfer, at_work, context_of, filled,
 use crate::support::smart_ehr::{ACCESS_TOKEN, CODE, REFRESH_TOKEN};
 use crate::support::{Answer, LogBuffer, TestApp, changed, post, story};
 
-/// The page's decision as a class of the stylesheet.
+/// The decision on the page, given by its CSS class.
 fn decision(answer: &Answer) -> String {
     Html::parse(&answer.text()).by_id("decision").get("class").unwrap().replace("decision d-", "")
 }

@@ -1,4 +1,4 @@
-//! The SMART app where the EHR gives too little, or where something else of the patient is at hand. Not here: the app at work
+//! The SMART app when the EHR provides too little data, or data of the patient that the link is not about. Not here: the app in use
 //! ([`super::smart_app`]).
 
 use serde_json::{Value, json};
@@ -9,7 +9,7 @@ use crate::support::opened_app::{AppAtWork, at_work, filled, hidden, surfer};
 use crate::support::smart_ehr::REFRESH_TOKEN;
 use crate::support::story;
 
-/// What a link says that speaks of an order.
+/// The context in a link about an order.
 fn link_to(order: &str) -> Value {
     json!(json!({ "order": order }).to_string())
 }
@@ -46,7 +46,7 @@ async fn an_order_got_by_its_id_must_say_itself_whose_it_is() {
         let mut order = work.order();
         let own = subject.to_string().replace(&base, &work.ehr.iss());
         order["subject"] = serde_json::from_str(&own).unwrap();
-        // So that it is none of those that are looked for under the patient.
+        // So that a search for the patient does not find it.
         order["status"] = json!("on-hold");
         work.chart.hold(order);
         let mut surfer = surfer();
@@ -110,7 +110,7 @@ async fn what_somebody_changed_meanwhile_is_left_and_the_answers_are_a_response_
     assert_eq!(identifiers.len(), 3);
 }
 
-/// Saves the answers in a session of their own; the id of the response.
+/// Saves the answers in a separate session; returns the id of the response.
 async fn saved(work: &AppAtWork) -> String {
     let mut surfer = surfer();
     let address = work.open(&mut surfer, &link_to("ServiceRequest/order-1")).await;

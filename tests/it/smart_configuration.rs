@@ -1,4 +1,4 @@
-//! `[smart]` and `[[smart.ehrs]]`: what is taken, and what is refused with which words.
+//! `[smart]` and `[[smart.ehrs]]`: what is accepted, and the messages for what is rejected.
 
 use std::sync::Arc;
 
@@ -26,7 +26,7 @@ fn read(text: &str) -> Result<Config, String> {
     Config::layered(layers).map_err(|error| error.to_string().replace(&name, ""))
 }
 
-/// An entry that is in order, with more keys.
+/// A valid entry with additional keys.
 fn entry(more: &str) -> String {
     ehr(&format!("authentication = \"public\"\n{more}"))
 }

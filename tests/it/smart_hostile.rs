@@ -1,5 +1,5 @@
-//! Launches of the SMART app that must lead nowhere: forged issuers, EHRs whose description points elsewhere, answers that are
-//! replayed or of another browser, tokens and identities that are not what they should be.
+//! SMART app launches that must fail: forged issuers, EHRs whose SMART configuration points elsewhere, replayed answers or those
+//! for another browser, and invalid tokens and identities.
 
 use std::time::Duration;
 
@@ -236,7 +236,7 @@ async fn a_token_endpoint_that_fails_refuses_or_floods_gives_no_grant() {
     }
 }
 
-/// What is signed as the EHR would, but for one thing; and what is to be said of it.
+/// An identity token signed as by the EHR, with one change; and the expected message.
 async fn identity(header: Value, change: impl FnOnce(&mut Value), signer: &Signer) -> LaunchError {
     let ehr = SmartEhr::new().await;
     let begun = ehr.begin().await;

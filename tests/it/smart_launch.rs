@@ -1,4 +1,4 @@
-//! Launches of the SMART app that go well, by every way in which EHRs know it. Not here: those that do not
+//! Successful launches of the SMART app, for every way an EHR can register it. Not here: launches that fail
 //! ([`super::smart_hostile`]).
 
 use std::sync::Arc;

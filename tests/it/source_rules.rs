@@ -1,17 +1,17 @@
-//! What every source file holds to, beside the arrows of the architecture: it says what it is for, stays short, and has no panic path.
+//! Rules for every source file besides the dependency arrows: it states its purpose, is short, and has no panic path.
 
 use std::path::{Path, PathBuf};
 
-/// A file longer than this is more than one subject.
+/// A longer file covers more than one subject.
 const MAX_LINES: usize = 420;
 
-/// Names that `CONTRIBUTING.md` has better ones for.
+/// Names for which `CONTRIBUTING.md` has better ones.
 const REFUSED_NAMES: [&str; 4] = ["fn of(", " MOST_", " LONGEST_", " LARGEST_"];
 
-/// Ways to panic that no lint lets through unseen; here even an `#[allow]` is.
+/// Panics that lints forbid; here even an `#[allow]` does not permit them.
 const PANICS: [&str; 6] = [".unwrap()", ".expect(", "panic!(", "todo!(", "unimplemented!(", "unreachable!("];
 
-/// What in the source of one file goes against the rules.
+/// The violations in one source file.
 fn violations(path: &str, source: &str) -> Vec<String> {
     let mut found = Vec::new();
     if !source.starts_with("//! ") {

@@ -1,5 +1,5 @@
-//! The program on SIGTERM: it answers what it has begun, takes no more, and ends with 0.
-//! Not here: connections that do not end, see [`super::http_connections`].
+//! The program on SIGTERM: it answers the calls in flight, accepts no more, and exits with 0.
+//! Not here: connections that do not end; see [`super::http_connections`].
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -20,7 +20,7 @@ impl RunningConfig {
     fn start() -> Self {
         let arguments = ["serve", "--listen", "127.0.0.1:0"];
         let mut command = Command::new(env!("CARGO_BIN_EXE_sij-cds"));
-        // What is tested here is not what is kept.
+        // These tests do not cover the ledger.
         command.args(arguments).env("SIJ_CDS__LEDGER__URL", "off");
         let mut process = command.stderr(Stdio::piped()).spawn().unwrap();
         let mut log = BufReader::new(process.stderr.take().unwrap());
@@ -49,7 +49,7 @@ fn next_line(log: &mut impl BufRead) -> Value {
     serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line}"))
 }
 
-/// The head of a call whose body comes when it is asked for, so that the call is known to be in flight.
+/// The head of a call whose body is sent on request (`Expect`), so that the call is known to be in flight.
 fn begin(address: SocketAddr, body: &str) -> TcpStream {
     let mut stream = TcpStream::connect(address).unwrap();
     stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
@@ -64,7 +64,7 @@ fn begin(address: SocketAddr, body: &str) -> TcpStream {
     stream
 }
 
-/// Waits until nobody is listened to any more.
+/// Waits until the port accepts no more connections.
 fn wait_until_closed(address: SocketAddr) {
     let mut closed = false;
     for _ in 0..1_000 {

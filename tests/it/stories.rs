@@ -1,5 +1,5 @@
-//! The stories of `fixtures/stories`: evaluated as their `expected.json` says, and shown to the clinician on a card as it says.
-//! The whole answers of one story for each determination are kept as snapshots, to be read as a clinician would.
+//! The stories of `fixtures/stories`: each evaluation and each card matches the story's `expected.json`.
+//! For each determination, a snapshot holds the whole answer of one story, for review as a clinician would read it.
 
 use std::collections::BTreeSet;
 
@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::support::{Case, Evaluator, Json, TestApp, changed_members, stories, story};
 
-/// What a suggestion does, by its one action. An order is moved by its occurrence, and named a diagnosis by its reason.
+/// The effect of a suggestion's only action: it moves an order by its occurrence, or names a diagnosis by its reason.
 fn kind(suggestion: &Json, request: &Json, order: &str) -> &'static str {
     let action = suggestion.at("actions.0").expect("an action");
     let of = |name: &str| action.get(name).and_then(Json::text).unwrap_or_default();
@@ -23,7 +23,7 @@ fn kind(suggestion: &Json, request: &Json, order: &str) -> &'static str {
     }
 }
 
-/// Every way in which a story's card is not the expected one.
+/// Every difference between a story's card and the expected one.
 fn card_disagreements(story: &Case, answer: &Json) -> Vec<String> {
     let expected = &story.expected["card"];
     let texts = |value: &Value| value.as_array().unwrap().iter().map(|text| text.as_str().unwrap().to_owned()).collect::<BTreeSet<_>>();
@@ -66,7 +66,7 @@ async fn every_story_gets_one_card_as_it_says() {
     assert!(found.is_empty(), "{}", found.join("\n"));
 }
 
-/// The whole answer, laid out to be read: the detail's lines one below the other.
+/// The whole answer, formatted for reading: one line of the detail per line.
 async fn shown(name: &str) -> Value {
     let mut answer = TestApp::on_the_day_of_the_fixtures().sign_text(&story(name).request).await.json();
     for card in answer["cards"].as_array_mut().unwrap() {

@@ -1,4 +1,4 @@
-//! TLS of the listener, certificates asked of callers, and taking over another configuration without dropping a call.
+//! TLS of the listener, client certificates, and reloading the configuration without dropping a call.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -51,7 +51,7 @@ impl Authority {
     }
 }
 
-/// Writes a file and tells its place.
+/// Writes a file and returns its path.
 fn file(directory: &TempDir, name: &str, text: &str) -> PathBuf {
     let path = directory.path().join(name);
     std::fs::write(&path, text).unwrap();
@@ -87,7 +87,7 @@ impl Server {
         format!("https://localhost:{}{path}", self.address.port())
     }
 
-    /// Takes over a changed configuration.
+    /// Reloads a changed configuration.
     fn reload(&self, change: impl FnOnce(&mut Config, &TempDir)) {
         let mut config = self.config.clone();
         change(&mut config, &self.directory);
@@ -110,7 +110,7 @@ fn shows(config: &mut Config, directory: &TempDir, issued: &Issued) {
     config.tls.private_key_file = Some(file(directory, "tls.key", &issued.key));
 }
 
-/// A client that trusts one authority only, and may have a certificate to show.
+/// A client that trusts only one authority, and may present a certificate.
 fn client(trusts: &Authority, shows: Option<&Issued>) -> Client {
     let root = Certificate::from_pem(trusts.pem().as_bytes()).unwrap();
     let builder = Client::builder().no_proxy().tls_certs_only([root]);
@@ -240,7 +240,7 @@ fn files_that_are_no_certificate_or_do_not_go_together_are_named() {
 async fn a_shutdown_does_not_wait_for_handshakes() {
     let server = Server::with(&Authority::new(), |_, _| {}).await;
     let _silent = TcpStream::connect(server.address).await.unwrap();
-    // Accepted before the service is told to stop.
+    // Accepted before shutdown is requested.
     assert!(client(&Authority::new(), None).get(server.url("/health/live")).send().await.is_err());
     server.stop.send(()).unwrap();
     assert!(server.task.await.unwrap().is_ok());

@@ -1,4 +1,4 @@
-//! Traces: what is sent to a collector where they are built in, and that a configuration that wants them is refused where they are not.
+//! Traces: what a build with tracing sends to a collector, and that a build without it rejects a configuration that enables it.
 
 #[cfg(feature = "opentelemetry")]
 mod built_in {
@@ -53,7 +53,7 @@ mod built_in {
         path
     }
 
-    /// Starts the program, and gives the address it listens on.
+    /// Starts the program, and returns the address it listens on.
     fn start(configuration: &std::path::Path) -> (Child, BufReader<std::process::ChildStderr>, String) {
         let arguments = ["serve", "--config", configuration.to_str().unwrap()];
         let mut process = Command::new(env!("CARGO_BIN_EXE_sij-cds")).args(arguments).stderr(Stdio::piped()).spawn().unwrap();
@@ -77,7 +77,7 @@ mod built_in {
         request.header("content-type", "application/json").body(body).send().await.unwrap().status().as_u16()
     }
 
-    /// Everything the collector was sent, one after the other.
+    /// Everything sent to the collector, concatenated.
     async fn received(collector: &MockServer) -> Vec<u8> {
         let requests = collector.received_requests().await.unwrap();
         assert!(requests.iter().all(|request| request.url.path() == "/v1/traces"));

@@ -1,15 +1,15 @@
-//! The law that what is harder to read never decides for an order. Every request with a known answer is taken, one entry of its chart
-//! is put in words, loses its code system, moves to a local one or has one member of another JSON type; the order must not become
-//! supported by it, and must not come nearer to it except by a doubt.
+//! The law that data that is harder to read never favors an order. For every request with a known answer, a test rewrites one entry of
+//! its chart as text, removes its code system, replaces that by a local one, or changes the JSON type of one member. The order must not
+//! become supported, or move closer to it except through a doubt.
 //!
-//! The policy's reading itself makes these exceptions, and the law says nothing about them:
-//! - A form says that every earlier injection is named: then what may be an injection is none (section 6, `history`).
-//! - A form that cannot be read decides nothing: an older one takes its place, and the injections it names are not known.
-//! - V looks at coded procedures and orders alone, and VI presumes a physician where nothing is said.
-//! - A diagnosis without a readable code is one of disc or facet only by its words (I.A.5).
-//! - Where no specific diagnosis has an onset, that of an unspecific one dates the pain (I.A.1).
-//! - A finding that cannot be read is no finding, so that the one before it is the latest; a pain score likewise.
-//! - What a reference names cannot be found if it cannot be read: therapy for a knee is then therapy without a reason.
+//! The policy's reading itself makes these exceptions, which the law does not cover:
+//! - If a form says that every earlier injection is named, a possible injection is none (section 6, `history`).
+//! - An unreadable form decides nothing: an older one replaces it, and the injections it names are unknown.
+//! - V considers only coded procedures and orders, and VI presumes a physician if nothing is stated.
+//! - A diagnosis without a readable code is one of disc or facet only by its text (I.A.5).
+//! - If no specific diagnosis has an onset, that of an unspecific one dates the pain (I.A.1).
+//! - An unreadable finding is no finding, so the one before it is the latest; the same applies to a pain score.
+//! - The target of an unreadable reference cannot be found: therapy for a knee is then therapy without a reason.
 
 use std::sync::LazyLock;
 
@@ -19,14 +19,14 @@ use crate::support::{Case, Evaluator, all_cases};
 
 static EVALUATOR: LazyLock<Evaluator> = LazyLock::new(Evaluator::new);
 
-/// From the most favourable to the least.
+/// From the most to the least favorable.
 const DETERMINATIONS: [&str; 6] =
     ["supported", "needs-documentation", "not-yet", "individual-consideration", "indeterminate", "not-supported"];
 
-/// One mutation of this many is tried.
+/// One in this many mutations is tried.
 const STRIDE: usize = 7;
 
-/// How an entry becomes harder to read.
+/// How an entry is made harder to read.
 #[derive(Clone, Debug, PartialEq)]
 enum Loss {
     Words,
@@ -36,7 +36,7 @@ enum Loss {
     Malformed(String),
 }
 
-/// An entry of a prefetch Bundle, and what it loses.
+/// An entry of a prefetch Bundle, and how it is mutated.
 #[derive(Clone, Debug)]
 struct Mutation {
     key: String,
@@ -53,7 +53,7 @@ impl Mutation {
         self.resource(request)["resourceType"].as_str().unwrap_or_default()
     }
 
-    /// The request with the entry harder to read.
+    /// The request with the mutated entry.
     fn apply(&self, request: &Value) -> Value {
         let mut request = request.clone();
         let resource = &mut request["prefetch"][&self.key]["entry"][self.position]["resource"];
@@ -68,7 +68,7 @@ impl Mutation {
     }
 }
 
-/// The member that says what an entry is.
+/// The member that identifies what an entry is.
 fn concept_of(resource: &Value) -> Option<&'static str> {
     ["code", "medicationCodeableConcept"].into_iter().find(|member| resource[member]["coding"].is_array())
 }
@@ -88,13 +88,13 @@ fn lose_code(concept: &mut Value, loss: &Loss) {
     }
 }
 
-/// Everything that an entry of a chart can lose.
+/// Every possible mutation of a chart's entries.
 fn mutations(request: &Value) -> Vec<Mutation> {
     let mut found = Vec::new();
     for (key, bundle) in
         request["prefetch"].as_object().into_iter().flatten().filter(|(key, _)| !["patient", "coverage"].contains(&key.as_str()))
     {
-        // Of a chart of a thousand the first entries are enough.
+        // For a chart of a thousand entries, the first ones suffice.
         for (position, entry) in bundle["entry"].as_array().into_iter().flatten().take(40).enumerate() {
             let Some(resource) = entry["resource"].as_object() else { continue };
             let mut losses: Vec<_> = resource.keys().filter(|name| *name != "resourceType").cloned().map(Loss::Malformed).collect();
@@ -107,7 +107,7 @@ fn mutations(request: &Value) -> Vec<Mutation> {
     found
 }
 
-/// Whether a form of the request answers that every earlier injection is named.
+/// Whether a form of the request states that every earlier injection is named.
 fn has_complete_history(request: &Value) -> bool {
     request.to_string().contains(r#""injection-history-complete""#)
 }
@@ -119,13 +119,13 @@ fn criteria<'e>(evaluation: &'e Value, id: &str) -> Vec<&'e Value> {
     sites.flat_map(|site| site["criteria"].as_array().into_iter().flatten()).filter(|criterion| criterion["id"] == id).collect()
 }
 
-/// Whether the words of a resource say disc or facet.
+/// Whether the text of a resource names disc or facet.
 fn has_disc_words(resource: &Value) -> bool {
     let words = resource["code"].to_string().to_lowercase();
     ["disc", "disk", "hnp", "herniat", "radiculopath", "facet", "zygapophys"].iter().any(|word| words.contains(word))
 }
 
-/// Whether another finding of the kind, or another score, would take the place of one.
+/// Whether another finding of the same kind, or another score, would replace one.
 fn has_another(observation: &Value, request: &Value) -> bool {
     let coding = |resource: &Value| resource["code"]["coding"][0].clone();
     let is_score = |resource: &Value| coding(resource)["system"].as_str().is_some_and(|system| system.contains("loinc"));
@@ -136,7 +136,7 @@ fn has_another(observation: &Value, request: &Value) -> bool {
     alike.nth(1).is_some()
 }
 
-/// Whether the reading itself makes an exception of a mutation (see above).
+/// Whether the reading itself exempts a mutation (see above).
 fn is_exempt(mutation: &Mutation, request: &Value, before: &Value) -> bool {
     let resource = mutation.resource(request);
     let name = format!("{}/{}", mutation.kind(request), resource["id"].as_str().unwrap_or_default());
@@ -161,10 +161,10 @@ fn sites(evaluation: &Value) -> Vec<Value> {
     orders.iter().flat_map(|order| order["sites"].as_array().cloned().unwrap_or_default()).collect()
 }
 
-/// Every joint that a mutation turned towards supported.
+/// Every joint that a mutation moved towards supported.
 fn improvements(before: &Value, after: &Value) -> Vec<String> {
     let rank = |site: &Value| DETERMINATIONS.iter().position(|name| site["determination"] == *name).expect("a determination");
-    // A doubt is a step towards supported only in name: what spoke against the order is no longer known.
+    // A change to a doubt is only nominally towards supported: the evidence against the order is no longer known.
     let is_better = |(before, after): &(Value, Value)| rank(after) < rank(before) && after["determination"] != "needs-documentation";
     let pairs = sites(before).into_iter().zip(sites(after)).filter(is_better);
     pairs.map(|(before, after)| format!("{} became {}", before["determination"], after["determination"])).collect()
@@ -184,7 +184,7 @@ fn newly_met(before: &Value, after: &Value) -> Vec<String> {
     found
 }
 
-/// What a mutation of a case makes better, by a comparison.
+/// What a mutation of a case improves, by a comparison.
 fn tried(compare: fn(&Value, &Value) -> Vec<String>, is_tried: impl Fn(&str) -> bool) -> (usize, Vec<String>) {
     let (mut count, mut number, mut found) = (0, 0, Vec::new());
     for Case { name, request, .. } in all_cases() {

@@ -58,9 +58,9 @@ fn as_cookie(value: &str) -> Option<String> {
 
 /// Digest of a secret, so that comparisons do not leak timing.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct CookieDigest(Vec<u8>);
+pub(super) struct SecretDigest(Vec<u8>);
 
-impl CookieDigest {
+impl SecretDigest {
     pub(super) fn new(text: &str) -> Self {
         Self(digest(&SHA256, text.as_bytes()).as_ref().to_vec())
     }
@@ -70,23 +70,23 @@ impl CookieDigest {
 /// Invariant: once a session has seen a cookie, it requires that cookie.
 #[derive(Debug)]
 pub(super) struct BrowserBinding {
-    agent: CookieDigest,
-    cookie: Option<CookieDigest>,
+    agent: SecretDigest,
+    cookie: Option<SecretDigest>,
 }
 
 impl BrowserBinding {
-    pub(super) fn to(browser: &Browser<'_>) -> Self {
-        Self { agent: CookieDigest::new(&browser.by_agent()), cookie: browser.by_cookies().next().as_deref().map(CookieDigest::new) }
+    pub(super) fn from_browser(browser: &Browser<'_>) -> Self {
+        Self { agent: SecretDigest::new(&browser.by_agent()), cookie: browser.by_cookies().next().as_deref().map(SecretDigest::new) }
     }
 
     /// Whether a request comes from the session's browser.
     pub(super) fn admits(&mut self, browser: &Browser<'_>) -> bool {
         if let Some(cookie) = &self.cookie {
-            return browser.by_cookies().any(|brought| CookieDigest::new(&brought) == *cookie);
+            return browser.by_cookies().any(|brought| SecretDigest::new(&brought) == *cookie);
         }
-        let is_alike = self.agent == CookieDigest::new(&browser.by_agent());
+        let is_alike = self.agent == SecretDigest::new(&browser.by_agent());
         if is_alike {
-            self.cookie = browser.by_cookies().next().as_deref().map(CookieDigest::new);
+            self.cookie = browser.by_cookies().next().as_deref().map(SecretDigest::new);
         }
         is_alike
     }
@@ -101,7 +101,7 @@ mod tests {
         let (own, other) = ("o".repeat(COOKIE_LETTERS), "x".repeat(COOKIE_LETTERS));
         let without = Browser { agent: "agent/1", languages: "en", ..Browser::default() };
         let with = |cookie| Browser { cookies: [Some(cookie), None, None, None], ..without };
-        let mut bound = BrowserBinding::to(&without);
+        let mut bound = BrowserBinding::from_browser(&without);
         assert!(bound.admits(&without));
         assert!(!bound.admits(&Browser { agent: "agent/2", ..without }));
         assert!(bound.admits(&with(&own)));

@@ -43,14 +43,14 @@ impl App {
 
     /// Completes a launch.
     pub async fn smart_callback(&self, returned: Returned<'_>, browser: Browser<'_>) -> BrowserAnswer {
-        match self.scoped_request(returned, browser).await {
+        match self.open_session(returned, browser).await {
             Ok(address) => BrowserAnswer::To(address),
             Err(error) => self.told_anybody(error.into()),
         }
     }
 
     /// Opens a session for the grant and returns its address. Without a cookie in a frame, request headers identify the launch's browser.
-    async fn scoped_request(&self, returned: Returned<'_>, browser: Browser<'_>) -> Result<String, LaunchError> {
+    async fn open_session(&self, returned: Returned<'_>, browser: Browser<'_>) -> Result<String, LaunchError> {
         let Returned { state, code, error } = returned;
         let known_by = browser.at_callback();
         let known_by: Vec<&str> = known_by.iter().map(String::as_str).collect();

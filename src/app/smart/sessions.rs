@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
-use super::browser::{Browser, BrowserBinding, CookieDigest};
+use super::browser::{Browser, BrowserBinding, SecretDigest};
 use super::chart::SessionChart;
 use super::error::AppError;
 use crate::auth::smart::{Grant, LaunchError, random_text};
@@ -19,7 +19,7 @@ pub(in crate::app) struct Sessions(Mutex<VecDeque<StoredSession>>);
 
 #[derive(Debug)]
 struct StoredSession {
-    id: CookieDigest,
+    id: SecretDigest,
     session: Arc<Session>,
 }
 
@@ -77,19 +77,19 @@ impl Sessions {
         let Opening { grant, browser, now, end, most } = opening;
         let ancestors = grant.ehr.frame_ancestors().to_vec();
         let work = tokio::sync::Mutex::new(Work { grant, chart: None, saved: None });
-        let session = Arc::new(Session { csrf, ancestors, work, browser: Mutex::new(BrowserBinding::to(browser)), end });
+        let session = Arc::new(Session { csrf, ancestors, work, browser: Mutex::new(BrowserBinding::from_browser(browser)), end });
         let mut kept = self.lock();
         kept.retain(|kept| now < kept.session.end);
         while kept.len() >= most.get() {
             kept.pop_front();
         }
-        kept.push_back(StoredSession { id: CookieDigest::new(&id), session });
+        kept.push_back(StoredSession { id: SecretDigest::new(&id), session });
         Ok(id)
     }
 
     /// The session with this id, if the request comes from its browser.
     pub(super) fn find(&self, id: &str, browser: &Browser<'_>, now: DateTime<Utc>) -> Result<Arc<Session>, AppError> {
-        let id = CookieDigest::new(id);
+        let id = SecretDigest::new(id);
         let mut kept = self.lock();
         kept.retain(|kept| now < kept.session.end);
         let session = kept.iter().find(|kept| kept.id == id).map(|kept| Arc::clone(&kept.session)).ok_or(AppError::OVER)?;
@@ -106,6 +106,6 @@ impl Sessions {
 impl Session {
     /// Whether a form belongs to this session.
     pub(super) fn is_own_form(&self, csrf: &str) -> bool {
-        CookieDigest::new(csrf) == CookieDigest::new(&self.csrf)
+        SecretDigest::new(csrf) == SecretDigest::new(&self.csrf)
     }
 }

@@ -18,7 +18,7 @@ use crate::ledger::{EntryKind, LedgerHealth};
 use crate::page::{Action, CurrentAnswers, FailedLaunch, FormDefinition, Notice, SaveState, Submission, html};
 
 /// A token that expires this soon is refreshed before use.
-const SOON: TimeDelta = TimeDelta::seconds(20);
+const REFRESH_MARGIN: TimeDelta = TimeDelta::seconds(20);
 
 /// Placeholder id of an unsaved response that replaces none.
 const UNSAVED: &str = "unsaved-answers";
@@ -181,7 +181,7 @@ impl SessionRequest<'_> {
 
     /// Refreshes the token if it has expired or is about to.
     async fn refresh(&self, work: &mut Work) -> Result<(), AppError> {
-        if work.grant.expires_at.is_some_and(|end| end <= self.now + SOON) && work.grant.refresh_token.is_some() {
+        if work.grant.expires_at.is_some_and(|end| end <= self.now + REFRESH_MARGIN) && work.grant.refresh_token.is_some() {
             work.grant = self.app.smart.refresh(&work.grant).await?;
         }
         Ok(())

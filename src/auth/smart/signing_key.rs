@@ -25,7 +25,7 @@ use super::launches::random_text;
 const ASSERTION_LIFE: TimeDelta = TimeDelta::minutes(4);
 
 /// RSA keys below 2048 bits are insecure (NIST SP 800-131A).
-const SHORTEST_RSA_BYTES: usize = 256;
+const MIN_RSA_BYTES: usize = 256;
 
 /// Why a key cannot be used.
 #[derive(Debug, Error)]
@@ -94,7 +94,7 @@ impl Pair {
         if let Ok(key) = EcdsaKeyPair::from_pkcs8(&ECDSA_P384_SHA384_FIXED_SIGNING, der) {
             return Some(Self::Ec(key));
         }
-        RsaKeyPair::from_pkcs8(der).ok().filter(|key| key.public_modulus_len() >= SHORTEST_RSA_BYTES).map(Self::Rsa)
+        RsaKeyPair::from_pkcs8(der).ok().filter(|key| key.public_modulus_len() >= MIN_RSA_BYTES).map(Self::Rsa)
     }
 
     fn algorithm(&self) -> &'static str {

@@ -28,7 +28,7 @@ use crate::cds_hooks::OrderJson;
 use crate::policy::{CardText, shortened};
 
 /// Maximum length of a text on an order.
-const TEXT_LIMIT: usize = 500;
+const MAX_TEXT_CHARS: usize = 500;
 
 /// The order with its coverage information. `None` if there is no new content, the client named no Coverage, the order has no id, or the
 /// order's JSON cannot be used.
@@ -47,5 +47,5 @@ pub fn coverage_information<'a>(case: &CardCase<'_, '_, 'a>, assertion: &Coverag
 
 /// A text on one line, of limited length.
 fn line(text: &str) -> String {
-    shortened(plain(text).trim(), TEXT_LIMIT)
+    shortened(plain(text).trim(), MAX_TEXT_CHARS)
 }

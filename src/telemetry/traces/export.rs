@@ -31,7 +31,7 @@ const SERVICE: &str = env!("CARGO_PKG_NAME");
 const SENT: [&str; 3] = ["call", "fhir_search", "evaluate"];
 
 const CONNECTING: Duration = Duration::from_secs(2);
-const SENDING: Duration = Duration::from_secs(5);
+const EXPORT_TIMEOUT: Duration = Duration::from_secs(5);
 const FINISHING: Duration = Duration::from_secs(3);
 
 /// The headers of a caller's trace context.
@@ -46,12 +46,13 @@ impl Exporting {
     pub(crate) fn begin(traces: &TracesConfig) -> Result<Option<(Self, SpanLayer)>, TracesError> {
         let Some(endpoint) = &traces.endpoint else { return Ok(None) };
         let runtime = Handle::try_current().map_err(|_| TracesError::NoRuntime)?;
-        let connections = outgoing::connections(endpoint, true, CONNECTING).timeout(SENDING).build().map_err(TracesError::Connections)?;
+        let connections =
+            outgoing::connections(endpoint, true, CONNECTING).timeout(EXPORT_TIMEOUT).build().map_err(TracesError::Connections)?;
         let exporter = SpanExporter::builder()
             .with_http()
             .with_protocol(Protocol::HttpBinary)
             .with_endpoint(endpoint.as_str())
-            .with_timeout(SENDING)
+            .with_timeout(EXPORT_TIMEOUT)
             .with_http_client(Collector { connections, runtime })
             .build()
             .map_err(|error| TracesError::Exporter(error.into()))?;

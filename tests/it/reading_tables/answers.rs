@@ -1,4 +1,4 @@
-//! Answers of the form: every type in which a boolean, a number, a date and a choice may come.
+//! Answers in the form: every type that a boolean, a number, a date and a choice may have.
 
 use serde_json::{Value, json};
 
@@ -81,7 +81,7 @@ fn what_is_no_number_is_no_answer() {
     }
 }
 
-/// The verdict of I.A.1, where all but the date is answered.
+/// The verdict of I.A.1 if everything except the date is answered.
 fn limited_since(answer: &Value) -> String {
     let yes = || json!({"valueBoolean": true});
     let others = [("pain-interferes-adls", yes()), ("pain-below-l5-nonradicular", yes())];
@@ -141,7 +141,7 @@ fn the_first_answer_that_can_be_read_counts() {
     }
 }
 
-/// An examination of this side, negative throughout, for an order of the left joint.
+/// An examination of this side, all negative, for an order of the left joint.
 fn examined(side: Option<&str>, canonical: &str) -> String {
     let mut items: Vec<_> = side.iter().map(|side| item("examined-side", &json!({"valueCoding": {"code": side}}))).collect();
     items.push(item("sij-tenderness", &json!({"valueBoolean": false})));
@@ -162,7 +162,7 @@ fn an_examination_belongs_to_the_joint_it_names() {
     }
 }
 
-/// The injection history of the left joint with an answer for a side of it.
+/// The injection history of the left joint with an answer about its side.
 fn answered_injection(side: &Value, relief: &Value) -> Value {
     let group = json!({"linkId": "prior-injection", "item": [
         item("injection-date", &json!({"valueString": "2026-08-03"})), item("injection-side", side), item("relief-percent", relief)]});

@@ -1,5 +1,5 @@
 //! Codes: every name of every code system, in every spelling, with codes of every value set; and every spelling of a code.
-//! The names and the sets are read from the policy's data, so that a new one is tried as well.
+//! The names and the sets come from the policy's data, so new ones are tested automatically.
 
 use std::path::{Path, PathBuf};
 
@@ -24,7 +24,7 @@ fn names(uri: &str) -> Vec<String> {
     std::iter::once(uri).chain(aliases).map(str::to_owned).collect()
 }
 
-/// The ways in which a name is written.
+/// The spellings of a name.
 fn spellings(name: &str) -> Vec<String> {
     let mut found = vec![name.to_owned(), format!(" {name} "), format!("{name}/")];
     if let Some(rest) = name.strip_prefix("https:") {
@@ -96,7 +96,7 @@ fn has_note(call: &Call, kind: &str) -> bool {
     evaluation["orders"][0]["notes"].as_array().into_iter().flatten().any(|note| note["kind"] == kind)
 }
 
-/// Whether a coding is found in a value set, by what follows from it.
+/// Whether a coding is found in a value set, judged by the evaluation.
 fn is_found(set: &str, coding: &Value) -> bool {
     let code = json!({"coding": [coding]});
     let coded_site = json!([{"coding": [{"system": SNOMED, "code": "39723000"}]}]);
@@ -162,7 +162,7 @@ fn is_found_in_chart(set: &str, coding: &Value, code: &Value) -> bool {
             left_order().with_order_member(0, "reasonCode", &json!([code])).evaluation()["orders"][0]["diagnosis"] == "on-order"
         }
         "sij-pain-diagnoses" => is_met(without_answers(&["adls-limited-since"]).with("conditions", [problem("2026-05-04", code)]), "I.A.1"),
-        // A specific diagnosis of this month dates the pain, whatever an unspecific one says.
+        // A specific diagnosis of this month dates the pain, regardless of an unspecific one.
         "sij-specific-diagnoses" => {
             let unspecific = with_member(problem("2020-05-04", &icd10("M54.9")), "id", &json!("c0"));
             !is_met(without_answers(&["adls-limited-since"]).with("conditions", [unspecific, problem("2026-11-01", code)]), "I.A.1")
@@ -195,7 +195,7 @@ fn is_found_elsewhere(set: &str, coding: &Value, code: &Value) -> bool {
         }
         "sij-tenderness" => verdict(&left_order().with("observations", [with_member(finding("x", true), "code", code)]), "I.A.2") == "met",
         _ if set.starts_with("test-") => {
-            // Of the three tests that the form has positive, two are left: the finding is the third.
+            // Two of the form's three positive tests remain: the finding is the third.
             let is_answered = ["test-distraction", "test-compression", "test-thigh-thrust"].contains(&set);
             let call = without_answers(&[if is_answered { set } else { "test-distraction" }]);
             verdict(&call.with("observations", [with_member(finding("x", true), "code", code)]), "I.A.3") == "met"

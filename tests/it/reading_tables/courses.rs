@@ -1,4 +1,4 @@
-//! How long a supply lasts and how strong a pain is: every unit of each.
+//! The duration of a supply and the intensity of pain: every unit of each.
 
 use serde_json::{Value, json};
 
@@ -10,7 +10,7 @@ fn is_course(dispense: &Value) -> bool {
     verdict(&left_order().with("medicationRequests", [drug]), "I.A.4.b") == "met"
 }
 
-/// Every unit with the least number that makes three weeks, and one less.
+/// Every unit with the smallest number that makes three weeks, and with one less.
 const UNITS: [(&[&str], &str, &str); 4] = [
     (&["d", "day", "days"], "21", "20"),
     (&["wk", "week", "weeks"], "3", "2"),
@@ -50,7 +50,7 @@ fn a_supply_in_another_unit_proves_one_day() {
     }
 }
 
-/// A prescription of so many tablets, one dose of which is taken so often.
+/// A prescription of a number of tablets, with one dose per interval.
 fn tablets(quantity: u32, timing: &Value, dose: &Value, repeats: u32, status: &str) -> String {
     let mut drug = prescription();
     drug["status"] = json!(status);
@@ -84,7 +84,7 @@ fn a_supply_is_reckoned_from_tablets_and_doses() {
     }
 }
 
-/// Whether a score after an injection shows half of the pain of 8 gone.
+/// Whether a score after an injection counts as 50% relief from a pain of 8.
 fn is_relief(value: &Value) -> bool {
     let mut after = score("s2", "2026-09-01", 0);
     after.as_object_mut().unwrap().remove("valueInteger");

@@ -1,4 +1,4 @@
-//! Dates: placeholders and what is no date, and the service date of every form of an order's occurrence.
+//! Dates: placeholders and invalid dates, and the service date for every form of an order's occurrence.
 
 use serde_json::{Value, json};
 
@@ -6,7 +6,7 @@ use super::{DAY, left_history, left_order, naproxen, prescription, problem, verd
 use crate::support::Call;
 use crate::support::call::{cpt, icd10, order, procedure};
 
-/// What is written where a date is not known, and what is no date; the patient was born on 1971-03-14.
+/// Placeholders for unknown dates, and invalid dates; the patient's birth date is 1971-03-14.
 const PLACEHOLDERS: [&str; 14] = [
     "0001-01-01",
     "0001",
@@ -24,7 +24,7 @@ const PLACEHOLDERS: [&str; 14] = [
     "",
 ];
 
-/// Days before which nothing happens to a patient.
+/// Dates too early for any event of a patient.
 const UP_TO_BIRTH: [&str; 3] = ["1971-03-14", "1971-03-13", "1950-06"];
 
 fn of_patient_born(call: Call, birth: &str) -> Call {
@@ -84,7 +84,7 @@ fn the_first_days_that_are_no_placeholders_are_dates() {
     }
 }
 
-/// The verdict of I.A.1, where the onset is the chart's alone.
+/// The verdict of I.A.1 if only the chart gives the onset.
 fn duration(onset: &Value, recorded: Option<&str>) -> String {
     let mut pain = problem(&icd10("M46.1"));
     pain.as_object_mut().unwrap().remove("onsetDateTime");
@@ -127,7 +127,7 @@ fn a_placeholder_at_the_start_of_a_prescription_gives_way_to_the_day_it_was_writ
     }
 }
 
-/// An order with this occurrence and no other.
+/// An order with only this occurrence.
 fn occurring(occurrence: &Value) -> Call {
     let mut order = order("o1", &cpt("27096:LT"), DAY);
     order.as_object_mut().unwrap().remove("occurrenceDateTime");
@@ -160,7 +160,7 @@ fn the_service_date_is_the_day_of_a_date_that_is_nearest_to_today() {
     }
 }
 
-/// Periods with the day of service.
+/// Periods with the service date of each.
 fn periods() -> Vec<(Value, &'static str)> {
     vec![
         (json!({"start": "2026-12-01", "end": "2026-12-31"}), "2026-12-01"),

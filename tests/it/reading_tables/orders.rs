@@ -1,4 +1,4 @@
-//! Which orders get a determination, and why one is passed over.
+//! Which orders get a determination, and why the others are skipped.
 
 use serde_json::{Value, json};
 
@@ -10,7 +10,7 @@ fn injection() -> Value {
     order("o1", &cpt("27096:LT"), DAY)
 }
 
-/// Why an order is passed over; nothing if it gets a determination.
+/// Why an order is skipped; `None` if it gets a determination.
 #[track_caller]
 fn passed_over(order: Value) -> Option<String> {
     let evaluation = Call::ordering([order]).evaluation();
@@ -44,7 +44,7 @@ fn an_order_not_to_perform_is_passed_over() {
     assert_eq!(passed_over(with_member(injection(), "doNotPerform", &json!(false))), None);
 }
 
-/// What becomes of the first of two orders, the second of which replaces it and has a member of its own.
+/// The result for the first of two orders, if the second replaces it and has an additional member.
 fn replaced_by(member: &str, value: &Value) -> Value {
     let second = with_member(order("o2", &cpt("27096:LT"), DAY), "replaces", &json!([{"reference": "ServiceRequest/o1"}]));
     Call::ordering([injection(), with_member(second, member, value)]).evaluation()["passedOver"].clone()
@@ -75,7 +75,7 @@ fn what_the_policy_does_not_decide_is_passed_over_with_its_codes() {
     assert_eq!(evaluation["passedOver"][0]["codes"], json!(["http://www.ama-assn.org/go/cpt|72148"]));
 }
 
-/// The kind of an order by its code, its words and its body site.
+/// The kind of an order by its code, its text and its body site.
 fn kind(code: &Value, text: &str, site: Option<&Value>) -> Value {
     let mut order = order("o1", code, DAY);
     if !text.is_empty() {

@@ -1,4 +1,4 @@
-//! Regions: therapy, drugs, scores and findings that say where or what they are for.
+//! Regions: the body region stated by therapy, drugs, scores and findings.
 
 use serde_json::{Value, json};
 
@@ -6,7 +6,7 @@ use super::{LOCAL, SNOMED, finding, left_order, naproxen, score, sessions, verdi
 use crate::support::Call;
 use crate::support::call::{concept, condition, cpt, icd10, procedure};
 
-/// Words that name the region of the joint.
+/// Texts that name the region of the joint.
 const HERE: [&str; 20] = [
     "Low back",
     "Backache",
@@ -30,7 +30,7 @@ const HERE: [&str; 20] = [
     "knee and hip",
 ];
 
-/// Words that name another.
+/// Texts that name another region.
 const ELSEWHERE: [&str; 16] = [
     "Knee",
     "Shoulder",
@@ -50,7 +50,7 @@ const ELSEWHERE: [&str; 16] = [
     "SI the joint",
 ];
 
-/// What is no statement about a region: a side alone.
+/// Texts that do not state a region: only a side.
 const SIDES: [&str; 9] = ["Left", "Right side", "lt", "R", "Bilateral", "both", "B/L", "Left (qualifier value)", "unilateral left"];
 
 fn is_therapy_counted(member: &str, statement: &Value) -> bool {
@@ -149,7 +149,7 @@ fn a_reason_is_read_from_its_code() {
         (icd10("M20.10"), false, false),
         (icd10("M75.41"), false, false),
         (icd10("G43.909"), false, false),
-        // A code that no set holds and that is of no diagnosis list states nothing.
+        // A code that is in no value set and no diagnosis list states no region.
         (concept(LOCAL, "knee"), true, true),
         (concept(SNOMED, "239873007"), true, true),
     ];

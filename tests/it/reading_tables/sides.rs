@@ -1,4 +1,4 @@
-//! Sides of orders, Procedures and findings: every word, modifier and code, in every place, and where they disagree.
+//! Sides of orders, Procedures and findings: every word, modifier and code, in every place, and conflicts between them.
 
 use serde_json::{Value, json};
 
@@ -9,7 +9,7 @@ use crate::support::call::{concept, cpt, order, procedure};
 const LEFT: &str = "7771000";
 const RIGHT: &str = "24028007";
 
-/// Each side with its words, and the joints it is for.
+/// Each side with its words, and its joints.
 const WORDS: [(&[&str], &[&str]); 3] = [
     (&["left", "Left", "LEFT", "lt", "LT", "l", "L"], &["left"]),
     (&["right", "Right", "RIGHT", "rt", "RT", "r", "R"], &["right"]),
@@ -20,7 +20,7 @@ fn each_word() -> impl Iterator<Item = (&'static str, &'static [&'static str])> 
     WORDS.iter().flat_map(|(words, joints)| words.iter().map(|word| (*word, *joints)))
 }
 
-/// The joints an order is for.
+/// The joints of an order.
 #[track_caller]
 fn joints(order: &Value) -> Vec<String> {
     let evaluation = Call::ordering([order.clone()]).evaluation();
@@ -32,7 +32,7 @@ fn unsided() -> Value {
     order("o1", &cpt("27096"), DAY)
 }
 
-/// An order with a text in each place where words for a side are read.
+/// An order with a text in each place that may state a side.
 fn in_every_place(text: &str) -> [Value; 4] {
     let coded = |member: &str| {
         let mut code = cpt("27096");
@@ -98,7 +98,7 @@ fn every_modifier_is_read_behind_every_separator() {
     }
 }
 
-/// The extension's value in each type that may hold a modifier.
+/// The extension's value in each type that a modifier may have.
 fn modifier_values(modifier: &str) -> Vec<Value> {
     let mut values = vec![json!({"valueCode": modifier})];
     for system in ["http://www.ama-assn.org/go/cpt", "http://www.cms.gov/Medicare/Coding/HCPCSReleaseCodeSets"] {
@@ -138,10 +138,10 @@ fn a_modifier_of_another_system_is_none() {
     }
 }
 
-/// Body sites, a code and its words; the joints of an order that has them, and the side of an injection.
+/// Body sites, a code and its text; the joints of an order that has them, and the side of an injection.
 type Agreement = (&'static [&'static str], &'static str, &'static str, &'static [&'static str], &'static str);
 
-/// How body sites, the code and its words agree: the joints of an order, and of an injection (`both`, `left`, `right` or `unspecified`).
+/// How body sites, code and text combine: the joints of an order, and of an injection (`both`, `left`, `right` or `unspecified`).
 const AGREEMENTS: [Agreement; 13] = [
     (&[], "27096", "", &["unspecified"], "unspecified"),
     (&[LEFT], "27096", "", &["left"], "left"),

@@ -5,13 +5,13 @@ use serde_json::{Value, json};
 use super::{
     finding, first_injection, left_history, left_order, naproxen, prescription, problem, verdict, with_member, without_answers, words,
 };
-use crate::support::Call;
 use crate::support::call::{concept, cpt, form, icd10, item, procedure};
+use crate::support::{Call, story};
 
 const CLINICAL: &str = "http://terminology.hl7.org/CodeSystem/condition-clinical";
 const VERIFICATION: &str = "http://terminology.hl7.org/CodeSystem/condition-ver-status";
 
-/// A Procedure's status with what a dated entry coded as an injection of the joint is.
+/// A Procedure's status, and how a dated injection of the joint with that status counts.
 const PROCEDURE_STATUSES: [(Option<&str>, &str); 13] = [
     (Some("completed"), "injection"),
     (Some("preparation"), "none"),
@@ -98,7 +98,7 @@ fn the_joint_may_stand_in_the_body_site_and_the_act_in_the_code() {
     assert_eq!(left_history(&entry), "possible");
 }
 
-/// The verdict of I.A.5 with a herniated disc in this state: unknown while the Condition is active.
+/// The verdict of I.A.5 with a herniated disc in this status: unknown while the Condition is active.
 fn is_active(change: impl FnOnce(&mut Value)) -> bool {
     let mut disc = problem(&icd10("M51.26"));
     disc.as_object_mut().unwrap().remove("clinicalStatus");
@@ -171,7 +171,7 @@ fn of_several_codings_of_a_status_any_decides() {
     assert!(is_active(|disc| disc["clinicalStatus"] = two("local", "active")));
 }
 
-/// Whether an allergy to an NSAID in this state is a contraindication.
+/// Whether an allergy to an NSAID with this status is a contraindication.
 fn is_allergic(member: &str, value: &Value) -> bool {
     let allergy = json!({"resourceType": "AllergyIntolerance", "id": "a1", "patient": {"reference": "Patient/p1"},
         "code": concept("http://www.nlm.nih.gov/research/umls/rxnorm", "7258"), member: value});
@@ -287,7 +287,7 @@ fn every_way_of_writing_a_finding_is_read() {
     }
 }
 
-/// A form of one answer with a member of its own.
+/// A form with one answer and one additional member.
 fn is_form_counted(member: &str, value: &Value) -> bool {
     let answer = item("conservative-care-failed", &json!({"valueBoolean": true}));
     let call: Call = left_order().with("questionnaireResponses", [with_member(form("f1", [answer]), member, value)]);
@@ -296,9 +296,10 @@ fn is_form_counted(member: &str, value: &Value) -> bool {
     counts
 }
 
-/// The forms beside one that counts and answers one question.
+/// Additional forms beside one that counts and answers one question.
 #[test]
 fn a_form_of_another_time_is_named_where_it_could_have_answered_what_is_open() {
+    let mut texts = std::collections::BTreeSet::new();
     for authored in ["2026-05-01T09:00:00Z", "2026-11-24T09:00:00Z"] {
         let old = with_member(form("f2", [item("pain-interferes-adls", &json!({"valueBoolean": true}))]), "authored", &json!(authored));
         let call = left_order()
@@ -308,7 +309,22 @@ fn a_form_of_another_time_is_named_where_it_could_have_answered_what_is_open() {
             evaluation["orders"][0]["notes"].as_array().unwrap().iter().filter(|note| note["kind"] == "form-not-counted").collect();
         assert_eq!(notes.len(), 1, "{authored}: {evaluation}");
         assert_eq!(notes[0]["resources"], json!(["QuestionnaireResponse/f2"]), "{authored}");
+        texts.insert(notes[0]["text"].to_string());
     }
+    assert_eq!(texts.len(), 2, "{texts:?}");
+}
+
+#[test]
+fn a_form_of_another_time_is_not_named_where_every_question_has_its_answer() {
+    let mut call = Call(serde_json::from_str(&story("first-injection-fully-documented").request).unwrap());
+    let forms = call.0["prefetch"]["questionnaireResponses"]["entry"].as_array_mut().unwrap();
+    let mut old = forms[0].clone();
+    old["resource"]["id"] = json!("old");
+    old["resource"]["authored"] = json!("2026-05-01T09:00:00Z");
+    forms.push(old);
+    let evaluation = call.evaluation();
+    assert_eq!(evaluation["orders"][0]["determination"], "supported");
+    assert!(!evaluation.to_string().contains("form-not-counted"), "{evaluation}");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! What the service answered, whole.
+//! The complete answer of the service.
 
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderMap, Response, StatusCode};
@@ -30,7 +30,7 @@ impl Answer {
         serde_json::from_slice(&self.body).expect("the body is JSON")
     }
 
-    /// Asserts a fault of this status whose body is an OperationOutcome with one issue of this type, and gives its diagnostics.
+    /// Asserts a fault of this status whose body is an OperationOutcome with one issue of this type, and returns its diagnostics.
     #[track_caller]
     pub(crate) fn outcome(&self, status: u16, issue_type: &str) -> String {
         assert_eq!(self.status.as_u16(), status, "{:?}", self.body);

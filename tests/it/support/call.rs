@@ -1,4 +1,4 @@
-//! Small calls, put together from the resources they are about. All are of the patient p1, whose chart otherwise holds nothing.
+//! Small calls, built from the resources under test. All are about the patient p1, whose chart is otherwise empty.
 
 use std::sync::LazyLock;
 
@@ -8,7 +8,7 @@ use super::Evaluator;
 
 static EVALUATOR: LazyLock<Evaluator> = LazyLock::new(Evaluator::new);
 
-/// The keys of our own prefetch that hold lists.
+/// The keys of our prefetch that hold lists.
 const LISTS: [&str; 9] = [
     "coverage",
     "conditions",
@@ -26,7 +26,7 @@ const LISTS: [&str; 9] = [
 pub(crate) struct Call(pub(crate) Value);
 
 impl Call {
-    /// The call that signs these orders, with a chart that was read and holds nothing.
+    /// The call that signs these orders, with an empty chart.
     pub(crate) fn ordering(orders: impl IntoIterator<Item = Value>) -> Self {
         let context = json!({"userId": "Practitioner/d1", "patientId": "p1", "draftOrders": bundle(orders)});
         let prefetch: serde_json::Map<_, _> = LISTS.iter().map(|key| ((*key).to_owned(), bundle([]))).collect();
@@ -35,12 +35,12 @@ impl Call {
         )
     }
 
-    /// The same with these resources under a key of the prefetch.
+    /// The same with these resources under a prefetch key.
     pub(crate) fn with(self, key: &str, resources: impl IntoIterator<Item = Value>) -> Self {
         self.with_prefetch(key, &bundle(resources))
     }
 
-    /// The same with this very value under a key of the prefetch.
+    /// The same with exactly this value under a prefetch key.
     pub(crate) fn with_prefetch(mut self, key: &str, value: &Value) -> Self {
         self.0["prefetch"][key] = value.clone();
         self

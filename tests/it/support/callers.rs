@@ -1,4 +1,4 @@
-//! Callers with keys of their own, made anew in each run: what they sign, what they publish, and services that know them.
+//! Callers with keys generated in each run: the tokens they sign, the keys they publish, and services that know them.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -29,7 +29,7 @@ pub(crate) enum Signer {
 
 /// On P-384.
 pub(crate) static EC_KEY: LazyLock<Signer> = LazyLock::new(Signer::p384);
-/// On P-384, of somebody else.
+/// On P-384, of another client.
 pub(crate) static OTHER_EC_KEY: LazyLock<Signer> = LazyLock::new(Signer::p384);
 /// On P-256.
 pub(crate) static SMALL_EC_KEY: LazyLock<Signer> =
@@ -42,7 +42,7 @@ impl Signer {
         Self::Ec { key: EcdsaKeyPair::generate(&ECDSA_P384_SHA384_FIXED_SIGNING).unwrap(), curve: "P-384" }
     }
 
-    /// The public key as it is published.
+    /// The public key as published.
     pub(crate) fn jwk(&self, kid: &str) -> Value {
         match self {
             Self::Ec { key, curve } => {
@@ -88,7 +88,7 @@ pub(crate) struct Token {
 }
 
 impl Token {
-    /// A token of the client `ehr` that is in order, and that was not used yet.
+    /// A valid, unused token of the client `ehr`.
     pub(crate) fn good() -> Self {
         static MADE: AtomicU64 = AtomicU64::new(0);
         let now = day_of_the_fixtures().timestamp();
@@ -98,13 +98,13 @@ impl Token {
         }
     }
 
-    /// The same with a member of its header changed; null takes it out.
+    /// The same with a header member changed; null removes it.
     pub(crate) fn header(mut self, name: &str, value: Value) -> Self {
         set(&mut self.header, name, value);
         self
     }
 
-    /// The same with a claim changed; null takes it out.
+    /// The same with a claim changed; null removes it.
     pub(crate) fn claim(mut self, name: &str, value: Value) -> Self {
         set(&mut self.claims, name, value);
         self
@@ -115,12 +115,12 @@ impl Token {
     }
 }
 
-/// A good token of the client `ehr`, signed.
+/// A valid token of the client `ehr`, signed.
 pub(crate) fn good_token() -> String {
     Token::good().signed_by(&EC_KEY)
 }
 
-/// These very texts, signed.
+/// Exactly these texts, signed.
 pub(crate) fn signed(header: &str, claims: &str, signer: &Signer) -> String {
     let message = format!("{}.{}", base64url(header.as_bytes()), base64url(claims.as_bytes()));
     let algorithm = serde_json::from_str::<Value>(header).ok().and_then(|header| header["alg"].as_str().map(str::to_owned));
@@ -154,7 +154,7 @@ pub(crate) fn key_set(keys: impl IntoIterator<Item = Value>) -> Value {
     json!({"keys": keys.into_iter().collect::<Vec<_>>()})
 }
 
-/// A client's entry, from what would stand in the file.
+/// A client's configuration entry, as parsed from the file.
 pub(crate) fn client(entry: Value) -> ClientConfig {
     serde_json::from_value(entry).unwrap()
 }
@@ -171,26 +171,26 @@ fn ehr_keys() -> PathBuf {
     FILE.clone()
 }
 
-/// A client of another issuer, whose key has the same `kid`, and who publishes none.
+/// A client of another issuer, whose key has the same `kid`, and which publishes no keys.
 pub(crate) fn other_client() -> ClientConfig {
     static FILE: LazyLock<PathBuf> = LazyLock::new(|| lasting_key_file("other", [OTHER_EC_KEY.jwk("ehr-1")]));
     client(json!({"name": "other", "iss": "https://other.example", "jwks_file": *FILE}))
 }
 
-/// A file that is there as long as the run, among what the build leaves.
+/// A file in the build's output directory that lasts for the run.
 fn lasting_key_file(name: &str, keys: impl IntoIterator<Item = Value>) -> PathBuf {
     let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-{}.jwks.json", std::process::id()));
     std::fs::write(&path, key_set(keys).to_string()).unwrap();
     path
 }
 
-/// Lets the client `ehr` call, and nobody else.
+/// Admits only the client `ehr`.
 pub(crate) fn let_in_the_ehr(config: &mut Config) {
     config.server.public_url = Some(PUBLIC_URL.parse().unwrap());
     config.clients = vec![ehr()];
 }
 
-/// A clock that is moved by hand.
+/// A clock that the test controls.
 pub(crate) struct HandClock(AtomicI64);
 
 impl HandClock {

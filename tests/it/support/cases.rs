@@ -1,4 +1,4 @@
-//! The requests with known answers: evaluated ones, whole stories, and the policy's own cases.
+//! Requests with known answers: evaluated requests, whole stories, and the policy's own cases.
 
 use std::path::{Path, PathBuf};
 
@@ -7,16 +7,16 @@ use serde_json::value::RawValue;
 
 use super::{Evaluator, Json};
 
-/// One request and what is expected of it.
+/// A request and its expected result.
 pub(crate) struct Case {
     pub(crate) name: String,
-    /// The client's own text.
+    /// The client's original text.
     pub(crate) request: String,
-    /// `orders` with the evaluation; in a story also `card`.
+    /// `orders` with the evaluation; for a story also `card`.
     pub(crate) expected: Value,
 }
 
-/// A story whose JSON was changed.
+/// A story with modified JSON.
 pub(crate) fn changed(name: &str, change: impl FnOnce(&mut Value)) -> Case {
     let story = story(name);
     let mut call: Value = serde_json::from_str(&story.request).unwrap();
@@ -29,7 +29,7 @@ impl Case {
         Json::read(&self.request)
     }
 
-    /// Every disagreement of the evaluation with what is expected.
+    /// Every difference between the evaluation and the expectation.
     pub(crate) fn disagreements(&self, evaluator: &Evaluator) -> Vec<String> {
         let evaluation = evaluator.evaluate(&self.request);
         disagreements(&self.expected["orders"], &evaluation["orders"]).into_iter().map(|what| format!("{}: {what}", self.name)).collect()
@@ -50,13 +50,13 @@ fn name(path: &Path) -> String {
     path.file_stem().unwrap().to_str().unwrap().to_owned()
 }
 
-/// The text of one member, as it stands in the file.
+/// The text of one member, as written in the file.
 fn raw_member(text: &str, member: &str) -> String {
     let members: std::collections::BTreeMap<String, &RawValue> = serde_json::from_str(text).expect("an object");
     members[member].get().to_owned()
 }
 
-/// The generated requests whose answers a second program worked out.
+/// The generated requests whose answers an independent program computed.
 pub(crate) fn evaluated_requests() -> Vec<Case> {
     let text = std::fs::read_to_string(root().join("fixtures/evaluation-cases.ndjson")).unwrap();
     let case = |(line, text): (usize, &str)| {
@@ -81,7 +81,7 @@ pub(crate) fn story(name: &str) -> Case {
     stories().into_iter().find(|story| story.name == name).unwrap_or_else(|| panic!("no story `{name}`"))
 }
 
-/// The cases the policy brings along.
+/// The cases that come with the policy.
 pub(crate) fn policy_cases() -> Vec<Case> {
     let folders = sij_cds::app::folders(None).unwrap();
     let cases = folders.iter().flat_map(|folder| sij_cds::app::policy_cases(&folder.files));
@@ -97,7 +97,7 @@ pub(crate) fn all_cases() -> Vec<Case> {
     evaluated_requests().into_iter().chain(stories()).chain(policy_cases()).collect()
 }
 
-/// Every difference between expected orders and evaluated ones, in words.
+/// Every difference between expected and evaluated orders, as text.
 pub(crate) fn disagreements(expected: &Value, orders: &Value) -> Vec<String> {
     let list = |orders: &Value| orders.as_array().cloned().unwrap_or_default();
     let (expected, orders) = (list(expected), list(orders));

@@ -1,4 +1,4 @@
-//! Coverage information for orders whose evaluation is put together by hand, and its parts to look at.
+//! Coverage information for orders with a hand-made evaluation, and access to its parts.
 
 use std::path::Path;
 use std::sync::LazyLock;
@@ -22,11 +22,11 @@ use super::{PolicyFolder, day_of_the_fixtures};
 pub(crate) const COVERAGE: &str = "Coverage/c1";
 pub(crate) const QUESTIONNAIRE: &str = "https://plan.example/Questionnaire/sij|2019-08";
 
-/// The policy of the product.
+/// The product's policy.
 pub(crate) static POLICY: LazyLock<Policy> =
     LazyLock::new(|| read_policy(&Path::new(env!("CARGO_MANIFEST_DIR")).join("cds-hooks/policies/sacroiliac-joint-interventions/2019-08")));
 
-/// The same with a next review.
+/// The same with a next review date.
 pub(crate) fn policy_reviewed_on(day: &str) -> Policy {
     let folder = PolicyFolder::new();
     folder.change("policy.toml", "effective_from =", &format!("next_review = \"{day}\"\neffective_from ="));
@@ -48,7 +48,7 @@ pub(crate) fn draft() -> Value {
     json!({"resourceType": "ServiceRequest", "id": "o1", "status": "draft", "code": {"coding": [local, cpt.clone(), cpt]}})
 }
 
-/// An order, decided, and what the plan says of it.
+/// A decided order, and the plan's settings.
 #[derive(Clone, Debug)]
 pub(crate) struct Decided {
     pub(crate) order: String,
@@ -80,7 +80,7 @@ impl Decided {
         Self { order: draft().to_string(), evaluation, assertion: assertion(), unavailable: Vec::new() }
     }
 
-    /// Not yet, but from a day on.
+    /// Not yet supported, but from a date on.
     pub(crate) fn from(day: &str) -> Self {
         let mut decided = Self::as_(Determination::NotYet);
         decided.evaluation.orders[0].earliest_date = Some(date(day));
@@ -88,14 +88,14 @@ impl Decided {
         decided
     }
 
-    /// The same with a criterion more.
+    /// The same with an additional criterion.
     pub(crate) fn with(mut self, criterion: Criterion<'static>) -> Self {
         self.evaluation.orders[0].supported_from.take_if(|_| criterion.verdict.is_unknown());
         self.evaluation.orders[0].sites[0].criteria.push(criterion);
         self
     }
 
-    /// The same with a joint more.
+    /// The same with an additional joint.
     pub(crate) fn with_site(mut self, determination: Determination, criterion: Criterion<'static>) -> Self {
         self.evaluation.orders[0].supported_from.take_if(|_| criterion.verdict.is_unknown());
         self.evaluation.orders[0].sites.push(site(Site::Right, determination, vec![criterion]));
@@ -127,7 +127,7 @@ impl Decided {
         self
     }
 
-    /// The order as it is sent back, letter for letter; none where there is nothing new.
+    /// The order as returned, byte for byte; `None` if nothing is new.
     pub(crate) fn sent_back_under(&self, policy: &Policy) -> Option<String> {
         let raw: &RawValue = serde_json::from_str(&self.order).unwrap();
         let orders = [(0, raw)];
@@ -158,7 +158,7 @@ impl Decided {
     }
 }
 
-/// The coverage information an order bears.
+/// The coverage information on an order.
 pub(crate) fn ours(order: &str) -> Vec<Value> {
     let order: Value = serde_json::from_str(order).unwrap();
     let extensions = order["extension"].as_array().cloned().unwrap_or_default();
@@ -254,12 +254,12 @@ fn criterion(id: CriterionId, verdict: Verdict) -> Criterion<'static> {
     }
 }
 
-/// The parts of an extension with this url.
+/// The parts of an extension with this URL.
 pub(crate) fn parts<'v>(extension: &'v Value, url: &str) -> Vec<&'v Value> {
     extension["extension"].as_array().unwrap().iter().filter(|part| part["url"] == url).collect()
 }
 
-/// What the parts with this url say: the value, whatever its type.
+/// The values of the parts with this URL, whatever their type.
 pub(crate) fn values<'v>(extension: &'v Value, url: &str) -> Vec<&'v Value> {
     parts(extension, url).into_iter().map(value).collect()
 }
@@ -281,7 +281,7 @@ pub(crate) fn reasons(extension: &Value) -> Vec<&str> {
     values(extension, "reason").into_iter().map(|reason| reason["text"].as_str().unwrap()).collect()
 }
 
-/// The details of a kind, by the code or, where the version has none, the words for it.
+/// The details of a kind, by code or, if the version has none, by its text.
 pub(crate) fn details<'v>(extension: &'v Value, code: &str, words: &str) -> Vec<&'v Value> {
     let is_it = |detail: &&Value| {
         let concept = values(detail, "code")[0];

@@ -1,12 +1,12 @@
-//! What the guide asks of one repetition of coverage information: its invariants, written from their expressions, and its cardinalities,
-//! types and required value sets, for CRD 2.2.1 and 2.0.1; and what our own protocol asks beside.
+//! CRD's rules for one repetition of coverage information: its invariants, rewritten from their expressions, and its cardinalities,
+//! types and required value sets, for CRD 2.2.1 and 2.0.1; and the additional rules of our own protocol.
 
 use serde_json::Value;
 use sij_cds::crd::CrdVersion;
 
 use super::coverage_information::{codes, instructions, parts, reasons, value, values};
 
-/// A part, how often it may be there, and the type of its value.
+/// A part, its cardinality, and the type of its value.
 type Row = (&'static str, usize, usize, &'static str);
 
 const PARTS_2_2: [Row; 17] = [
@@ -47,7 +47,7 @@ const PARTS_2_0: [Row; 15] = [
     ("dependency", 0, 0, "valueReference"),
 ];
 
-/// Every way in which a repetition goes against the guide or the protocol.
+/// Every violation of the guide or the protocol by a repetition.
 pub(crate) fn coverage_violations(extension: &Value, version: CrdVersion) -> Vec<String> {
     let rows: &[Row] = match version {
         CrdVersion::V2_2 => &PARTS_2_2,
@@ -76,7 +76,7 @@ fn shape_violations(extension: &Value, rows: &[Row]) -> Vec<String> {
     found
 }
 
-/// crd-ci-q1 to q9 of 2.2.1, q1 to q5 of 2.0.1. Where the description says more than the expression, it is tested too; where the
+/// crd-ci-q1 to q9 of 2.2.1, q1 to q5 of 2.0.1. If the description requires more than the expression, that is tested too; if the
 /// expression is neither true nor false for what the description allows (2.2.1's q4 for `withpa`), the description counts.
 fn invariants(extension: &Value, version: CrdVersion) -> Vec<(&'static str, bool)> {
     let codes = |url: &str| codes(extension, url);
@@ -143,7 +143,7 @@ fn code_violations(extension: &Value, version: CrdVersion) -> Vec<String> {
     found
 }
 
-/// covinfo-2, what to do where information is needed, and short texts in one line.
+/// covinfo-2, instructions where information is needed, and short single-line texts.
 fn word_violations(extension: &Value) -> Vec<String> {
     let aspects = ["Coverage: ", "Prior authorization: ", "Documentation: "];
     let told = instructions(extension);

@@ -1,4 +1,4 @@
-//! The application without HTTP, for what is true of evaluations.
+//! The application without HTTP, for tests of evaluations.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use sij_cds::policy::Evaluation;
 
 use super::default_config;
 
-/// The instant all fixtures are judged at.
+/// The evaluation instant of all fixtures.
 pub(crate) fn day_of_the_fixtures() -> DateTime<Utc> {
     "2026-11-22T10:00:00Z".parse().unwrap()
 }
@@ -28,7 +28,7 @@ impl Evaluator {
         Self::with(|_| {})
     }
 
-    /// The application with its defaults but for one change.
+    /// The application with its defaults except for one change.
     pub(crate) fn with(change: impl FnOnce(&mut Config)) -> Self {
         Self::build(day_of_the_fixtures(), change)
     }
@@ -46,7 +46,7 @@ impl Evaluator {
         Self { app: App::build(&config, ports).expect("the application can be built"), clock }
     }
 
-    /// The evaluation of a request, as the contract has it.
+    /// The evaluation of a request, in the form of the contract.
     #[track_caller]
     pub(crate) fn evaluate(&self, request: &str) -> Value {
         self.try_evaluate(request).unwrap_or_else(|error| panic!("{error}\n{request}"))
@@ -56,7 +56,7 @@ impl Evaluator {
         self.app.evaluate(request, self.clock.now(), |report| serde_json::to_value(report).expect("JSON"))
     }
 
-    /// What is read from the evaluation of a request.
+    /// The patient record parsed from a request.
     #[track_caller]
     pub(crate) fn with_evaluation<T>(&self, request: &str, read: impl FnOnce(&Evaluation<'_>) -> T) -> T {
         self.app.evaluate(request, self.clock.now(), |report| read(report.evaluation)).unwrap_or_else(|error| panic!("{error}\n{request}"))

@@ -1,5 +1,5 @@
-//! A client's FHIR server: it holds the chart of a story and answers searches on it, but for the types a test changes.
-//! Besides, servers that fail on the wire, as no HTTP library would.
+//! A client's FHIR server: it has the chart of a story and answers searches, except for the types that a test overrides.
+//! Also servers that fail on the wire in ways that no HTTP library would.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
@@ -14,7 +14,7 @@ use wiremock::{Mock, MockServer, Request, Respond, ResponseTemplate};
 
 use super::{Case, Json};
 
-/// What every list of a call is called in a search, in the order of the policy's data.
+/// The resource type of every list of a call, in the order of the policy's data.
 pub(crate) const LISTS: [&str; 9] = [
     "AllergyIntolerance",
     "Condition",
@@ -36,7 +36,7 @@ pub(crate) struct FhirServer {
 }
 
 impl FhirServer {
-    /// A server that holds everything a story's prefetch does.
+    /// A server with everything in a story's prefetch.
     pub(crate) async fn of(story: &Case) -> Self {
         let server = MockServer::start().await;
         let chart = Chart::of(story);
@@ -44,7 +44,7 @@ impl FhirServer {
         Self { server, chart }
     }
 
-    /// A server on which nobody has anything.
+    /// A server without any resources.
     pub(crate) async fn without_entries() -> Self {
         let server = MockServer::start().await;
         let chart = Chart::default();
@@ -52,7 +52,7 @@ impl FhirServer {
         Self { server, chart }
     }
 
-    /// The same server, with another answer for one type, up to so many times.
+    /// The same server with another answer for one type, for a limited number of times.
     pub(crate) async fn answering_times(self, times: u64, resource_type: &str, answer: impl Respond + 'static) -> Self {
         let mock = Mock::given(path(format!("/fhir/{resource_type}"))).respond_with(answer);
         mock.up_to_n_times(times).with_priority(1).mount(&self.server).await;
@@ -72,14 +72,14 @@ impl FhirServer {
         self
     }
 
-    /// The same server, refusing every search that has this parameter.
+    /// The same server, refusing every search with this parameter.
     pub(crate) async fn refusing(self, parameter: &'static str) -> Self {
         let has_it = move |request: &Request| request.url.query_pairs().any(|(name, _)| name == parameter);
         Mock::given(has_it).respond_with(ResponseTemplate::new(400)).with_priority(1).mount(&self.server).await;
         self
     }
 
-    /// The same server, taking so long for every answer.
+    /// The same server with a delay before every answer.
     pub(crate) fn delayed(self, delay: Duration) -> Self {
         *self.chart.delay.lock().unwrap() = delay;
         self
@@ -95,14 +95,14 @@ impl FhirServer {
         format!("{}/fhir", self.server.uri())
     }
 
-    /// Every request that came, in the order of their types.
+    /// Every request received, ordered by type.
     pub(crate) async fn requests(&self) -> Vec<Request> {
         let mut requests = self.server.received_requests().await.expect("requests are recorded");
         requests.sort_by_key(|request| request.url.path().to_owned());
         requests
     }
 
-    /// The types that were asked for, as often as they were.
+    /// The requested types, once per request.
     pub(crate) async fn types_asked(&self) -> Vec<String> {
         self.requests().await.iter().map(resource_type).collect()
     }
@@ -118,12 +118,12 @@ impl FhirServer {
     }
 }
 
-/// The type that a request asks for.
+/// The resource type that a request asks for.
 fn resource_type(request: &Request) -> String {
     request.url.path_segments().and_then(Iterator::last).unwrap_or_default().to_owned()
 }
 
-/// Resources by type; a search by id gives those, any other the whole list.
+/// Resources by type; a search by id returns those, any other the whole list.
 #[derive(Clone, Default)]
 struct Chart {
     resources: Arc<Mutex<Vec<Value>>>,
@@ -163,7 +163,7 @@ pub(crate) fn page(resources: &[Value], next: Option<&str>) -> ResponseTemplate 
     json_answer(200, &json!({"resourceType": "Bundle", "type": "searchset", "entry": entries, "link": links}))
 }
 
-/// An answer as FHIR servers send it.
+/// An answer in the usual form of FHIR servers.
 pub(crate) fn json_answer(status: u16, body: &Value) -> ResponseTemplate {
     ResponseTemplate::new(status).set_body_raw(body.to_string(), "application/fhir+json")
 }
@@ -174,13 +174,13 @@ pub(crate) fn registered(base: &str) -> FhirServerConfig {
     serde_json::from_value(entry).expect("a server's configuration")
 }
 
-/// Registers the server of a base, its first breaker far away.
+/// Registers the server with this base URL, with a circuit breaker that practically never opens.
 pub(crate) fn register(config: &mut Config, base: &str) {
     config.fhir_servers = vec![registered(base)];
     config.fhir.breaker_failures = 1_000.try_into().expect("not zero");
 }
 
-/// A story's call as a client with that FHIR server makes it, its prefetch kept for the keys that `keeps` names.
+/// A story's call by a client with that FHIR server; its prefetch keeps the keys that `keeps` accepts.
 pub(crate) fn call_with_server(story: &Case, base: &str, keeps: impl Fn(&str) -> bool) -> Json {
     let mut call = story.json();
     call.set("fhirServer", Json::from(base));
@@ -189,14 +189,14 @@ pub(crate) fn call_with_server(story: &Case, base: &str, keeps: impl Fn(&str) ->
     call
 }
 
-/// What a server on the wire does when it has sent its bytes.
+/// What a raw server does after it has sent its bytes.
 #[derive(Clone, Copy)]
 pub(crate) enum Then {
     Close,
     Stall,
 }
 
-/// A server that answers every request with these bytes; its base.
+/// A server that answers every request with these bytes; returns its base URL.
 pub(crate) async fn on_the_wire(bytes: &'static str, then: Then) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("an address");
@@ -216,7 +216,7 @@ pub(crate) async fn on_the_wire(bytes: &'static str, then: Then) -> String {
     format!("http://{address}/fhir")
 }
 
-/// The base of a server that refuses every connection.
+/// The base URL of a server that refuses every connection.
 pub(crate) async fn refusing() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     format!("http://{}/fhir", listener.local_addr().expect("an address"))

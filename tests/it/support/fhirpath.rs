@@ -1,9 +1,9 @@
-//! Reading `FHIRPath` expressions (<http://hl7.org/fhirpath/N1/grammar.html>), to tell that one is well formed and what it names.
+//! Parses `FHIRPath` expressions (<http://hl7.org/fhirpath/N1/grammar.html>), to check their syntax and the names they use.
 //! Not here: evaluating them.
 
 use std::collections::BTreeSet;
 
-/// Operators of two operands, the loosest first.
+/// Binary operators, lowest precedence first.
 const OPERATORS: [&[&str]; 9] = [
     &["implies"],
     &["or", "xor"],
@@ -16,7 +16,7 @@ const OPERATORS: [&[&str]; 9] = [
     &["*", "/", "div", "mod"],
 ];
 
-/// Functions of `FHIRPath` that may be called, with how many arguments.
+/// The permitted functions of `FHIRPath`, with their number of arguments.
 const FUNCTIONS: [(&str, &[usize]); 18] = [
     ("aggregate", &[1, 2]),
     ("contains", &[1]),
@@ -38,7 +38,7 @@ const FUNCTIONS: [(&str, &[usize]); 18] = [
     ("where", &[1]),
 ];
 
-/// What an expression names.
+/// The names in an expression.
 #[derive(Debug, Default)]
 pub(crate) struct Named {
     /// `%name`
@@ -47,7 +47,7 @@ pub(crate) struct Named {
     pub(crate) texts: Vec<String>,
 }
 
-/// What an expression names, or where it is no `FHIRPath`.
+/// The names in an expression, or where it is not valid `FHIRPath`.
 pub(crate) fn read(expression: &str) -> Result<Named, String> {
     let mut reader = Reader { tokens: tokens(expression)?, at: 0, named: Named::default() };
     reader.expression(0)?;

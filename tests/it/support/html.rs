@@ -1,15 +1,15 @@
-//! A page as a browser would read it: its tree, its text, and what the parser objected to.
+//! A page as a browser reads it: its tree, its text, and the parser's errors.
 
 use html5ever::tendril::TendrilSink as _;
 use markup5ever_rcdom::{Handle, NodeData, RcDom};
 
-/// Elements that begin a line of their own.
+/// Elements that start a new line.
 const BLOCKS: [&str; 22] = [
     "p", "h1", "h2", "h3", "h4", "li", "legend", "summary", "button", "tr", "title", "div", "section", "main", "header", "footer", "form",
     "fieldset", "details", "text", "label", "textarea",
 ];
 
-/// An element, apart from its tree.
+/// An element, separate from its tree.
 #[derive(Clone, Debug)]
 pub(crate) struct Element {
     pub(crate) tag: String,
@@ -30,7 +30,7 @@ impl Html {
         Self(html5ever::parse_document(RcDom::default(), html5ever::ParseOpts::default()).one(text))
     }
 
-    /// What is not well-formed.
+    /// Syntax errors.
     pub(crate) fn errors(&self) -> Vec<String> {
         self.0.errors.borrow().iter().map(ToString::to_string).collect()
     }
@@ -46,20 +46,20 @@ impl Html {
         self.elements().into_iter().filter(|element| element.tag == tag).collect()
     }
 
-    /// The element of an id.
+    /// The element with an id.
     #[track_caller]
     pub(crate) fn by_id(&self, id: &str) -> Element {
         let found = self.elements().into_iter().find(|element| element.get("id") == Some(id));
         found.unwrap_or_else(|| panic!("nothing has the id `{id}`"))
     }
 
-    /// The tree without texts and values: what no text may change.
+    /// The tree without texts and values, which no text may change.
     pub(crate) fn skeleton(&self) -> String {
         let names = |element: &Element| element.attributes.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>().join(" ");
         self.elements().iter().map(|element| format!("<{} {}>", element.tag, names(element))).collect::<Vec<_>>().join("\n")
     }
 
-    /// What a reader sees, a line for each block.
+    /// The visible text, one line per block.
     pub(crate) fn text(&self) -> String {
         let mut text = String::new();
         write_text(&self.0.document, &mut text);

@@ -1,4 +1,4 @@
-//! JSON as it is written: members in their order, numbers and strings letter for letter. What a `Value` would tidy up stays.
+//! JSON as written: members in their order, numbers and strings byte for byte. It preserves what a `Value` would normalize.
 
 use std::fmt;
 
@@ -56,7 +56,7 @@ impl Json {
         self.members().iter().find(|(member, _)| member == name).map(|(_, value)| value)
     }
 
-    /// What stands at a path such as `context.draftOrders.entry.0.resource`.
+    /// The value at a path such as `context.draftOrders.entry.0.resource`.
     pub(crate) fn at(&self, path: &str) -> Option<&Self> {
         path.split('.').try_fold(self, |json, step| match json {
             Self::List(elements) => elements.get(step.parse::<usize>().ok()?),
@@ -74,7 +74,7 @@ impl Json {
         found.unwrap_or_else(|| panic!("nothing at {path}"))
     }
 
-    /// Puts a member in the place of one of its name, or last.
+    /// Replaces the member with this name, or appends it.
     #[track_caller]
     pub(crate) fn set(&mut self, name: &str, value: Self) {
         let members = self.members_mut();
@@ -100,14 +100,14 @@ impl Json {
         self.text().is_some_and(|own| own == text)
     }
 
-    /// Shows every value at any depth with the name of its member, parents first.
+    /// Visits every value at any depth with the name of its member, parents first.
     pub(crate) fn each<'j>(&'j self, name: &'j str, see: &mut impl FnMut(&'j str, &'j Self)) {
         see(name, self);
         self.members().iter().for_each(|(name, value)| value.each(name, see));
         self.elements().iter().for_each(|value| value.each(name, see));
     }
 
-    /// Lets every value at any depth be changed, children first.
+    /// Visits every value at any depth mutably, children first.
     pub(crate) fn each_mut(&mut self, name: &str, change: &mut impl FnMut(&str, &mut Self)) {
         match self {
             Self::Map(members) => members.iter_mut().for_each(|(name, value)| value.each_mut(name, change)),

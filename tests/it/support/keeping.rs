@@ -1,4 +1,4 @@
-//! A ledger in a directory of its own, with the service that writes to it and what reads it back.
+//! A ledger in its own directory, with the service that writes to it and the archive that reads it.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -21,14 +21,14 @@ pub(crate) struct Keeping {
     clock: Arc<dyn Clock>,
 }
 
-/// The service, and what is closed when it ends.
+/// The service, and what to close when it ends.
 pub(crate) struct KeepingApp {
     pub(crate) http: TestApp,
     pub(crate) ports: Ports,
 }
 
 impl Keeping {
-    /// A SQLite ledger, on the day of the fixtures.
+    /// A SQLite ledger, on the date of the fixtures.
     pub(crate) fn new() -> Self {
         Self::with_clock(Arc::new(FixedClock::at(day_of_the_fixtures())))
     }
@@ -44,12 +44,12 @@ impl Keeping {
         Self { directory, config, clock }
     }
 
-    /// A file of the directory.
+    /// A file in the directory.
     pub(crate) fn file(&self, name: &str) -> PathBuf {
         self.directory.path().join(name)
     }
 
-    /// The files of the journal, the oldest first.
+    /// The journal files, oldest first.
     pub(crate) fn journal_files(&self) -> Vec<PathBuf> {
         let Ok(entries) = std::fs::read_dir(self.file("ledger.db.journal")) else { return Vec::new() };
         let mut files: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
@@ -57,18 +57,18 @@ impl Keeping {
         files
     }
 
-    /// Seals with a new key from the next opening on; the old ones still open.
+    /// Seals with a new key from the next opening on; the old keys still open.
     pub(crate) fn rotate(&self, id: &str) {
         let old = std::fs::read_to_string(self.file("keys")).unwrap();
         std::fs::write(self.file("keys"), format!("{}\n{old}", new_key_line(id).unwrap())).unwrap();
     }
 
-    /// A ledger to write to.
+    /// A ledger for writing.
     pub(crate) async fn ledger(&self) -> Ledger {
         Ledger::open(&self.config.ledger, Arc::clone(&self.clock), Arc::new(RandomIds)).await.unwrap()
     }
 
-    /// The service that keeps its calls here.
+    /// The service that records its calls here.
     pub(crate) async fn app(&self) -> KeepingApp {
         let ports = Ports::new(&self.config, Arc::clone(&self.clock), Arc::new(RandomIds)).unwrap();
         let ports = ports.with_ledger(&self.config).await.unwrap();
@@ -80,7 +80,7 @@ impl Keeping {
         Ports::new(&self.config, Arc::clone(&self.clock), Arc::new(RandomIds)).unwrap()
     }
 
-    /// The application without a service, to answer records again.
+    /// The application without a service, for replaying records.
     pub(crate) fn replaying(&self) -> App {
         App::build(&self.config, self.ports()).unwrap()
     }
@@ -113,7 +113,7 @@ impl Keeping {
         verified
     }
 
-    /// What is wrong, in words; nothing if the ledger holds.
+    /// The verification findings as text; empty if the ledger is intact.
     pub(crate) async fn defects(&self) -> Vec<String> {
         self.verified().await.findings.iter().map(ToString::to_string).collect()
     }
@@ -134,7 +134,7 @@ impl Keeping {
         sqlx::query(sqlx::AssertSqlSafe(select.to_owned())).fetch_all(&mut connection).await.unwrap()
     }
 
-    /// Keeps all others from writing rows, until the connection is closed.
+    /// Prevents other connections from writing rows until this connection is closed.
     pub(crate) async fn hold_rows(&self) -> SqliteConnection {
         let options = SqliteConnectOptions::new().filename(self.file("ledger.db"));
         let mut connection = options.connect().await.unwrap();
@@ -142,7 +142,7 @@ impl Keeping {
         connection
     }
 
-    /// Changes the file behind the ledger's back, and says how many rows it was.
+    /// Changes the file without the ledger's knowledge, and returns the number of rows changed.
     pub(crate) async fn tamper(&self, statement: &str) -> u64 {
         let options = SqliteConnectOptions::new().filename(self.file("ledger.db"));
         let mut connection = options.connect().await.unwrap();
@@ -151,12 +151,12 @@ impl Keeping {
     }
 }
 
-/// What was sealed of a record.
+/// The sealed content of a record.
 pub(crate) fn content(record: &OpenedRecord) -> Value {
     serde_json::from_slice(record.content.as_deref().expect("it has a content")).unwrap()
 }
 
-/// What a list shows of a record.
+/// The summary of a record, as lists show it.
 pub(crate) fn summary(record: &OpenedRecord) -> Value {
     serde_json::from_slice(&record.summary).unwrap()
 }

@@ -1,5 +1,5 @@
-//! The log of the whole test run, kept in memory, at its finest level.
-//! There is one for all tests: scoped subscribers lose lines when tests with and without them meet a call site at one time.
+//! The log of the whole test run, in memory, at the most detailed level.
+//! All tests share it: scoped subscribers lose lines when tests with and without them reach a call site at the same time.
 
 use std::io;
 use std::sync::{Arc, Mutex, OnceLock};
@@ -12,7 +12,7 @@ use tracing_subscriber::fmt::MakeWriter;
 pub(crate) struct LogBuffer(Arc<Mutex<Vec<u8>>>);
 
 impl LogBuffer {
-    /// The log, begun with the first call. Whoever makes requests calls this first.
+    /// The log, which starts with the first call. Code that makes requests must call this first.
     pub(crate) fn of_this_run() -> &'static Self {
         static LOG: OnceLock<LogBuffer> = OnceLock::new();
         LOG.get_or_init(|| {

@@ -1,12 +1,12 @@
-//! Reading the project's own documents: their fenced blocks and tables.
+//! Parses the project's own documents: their fenced blocks and tables.
 
 /// A fenced block of a document.
 pub(crate) struct Block {
-    /// What stands behind the opening fence: `sh`, `json`, …
+    /// The text after the opening fence: `sh`, `json`, …
     pub(crate) language: String,
     /// The lines between the fences.
     pub(crate) text: String,
-    /// The last line before the opening fence that is not blank.
+    /// The last non-blank line before the opening fence.
     pub(crate) before: String,
 }
 
@@ -39,7 +39,7 @@ pub(crate) fn blocks(document: &str) -> Vec<Block> {
     blocks
 }
 
-/// The one block that directly follows a comment `<!-- {comment} -->`, if there is one.
+/// The only block that directly follows a comment `<!-- {comment} -->`, if any.
 pub(crate) fn block_after(document: &str, comment: &str) -> Option<Block> {
     let marker = format!("<!-- {comment} -->");
     let mut found = blocks(document).into_iter().filter(|block| block.before == marker);
@@ -54,14 +54,14 @@ pub(crate) fn rows(document: &str) -> Vec<(String, Vec<String>)> {
 }
 
 fn row(line: &str) -> Option<(String, Vec<String>)> {
-    // An escaped bar is part of a cell.
+    // An escaped bar belongs to its cell.
     let cells = line.strip_prefix("| ")?.strip_suffix('|')?.replace("\\|", "\u{0}");
     let mut cells = cells.split('|').map(|cell| cell.trim().replace('\u{0}', "|"));
     let name = unquoted(&cells.next()?)?.to_owned();
     Some((name, cells.collect()))
 }
 
-/// What stands within a pair of backticks that encloses the whole text.
+/// The text within a pair of backticks that encloses the whole text.
 pub(crate) fn unquoted(text: &str) -> Option<&str> {
     text.strip_prefix('`')?.strip_suffix('`').filter(|inner| !inner.contains('`'))
 }

@@ -1,4 +1,4 @@
-//! What the tests share: the service driven in process, its answers, a log to read, the requests with known answers, and
+//! Code that the tests share: the service in process, its answers, a readable log, requests with known answers, and
 //! the project's documents.
 
 mod answer;

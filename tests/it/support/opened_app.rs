@@ -1,4 +1,4 @@
-//! The whole service, and an EHR whose users open its app: chart, launch and browser. Not here: the launch alone ([`super::smart_ehr`]).
+//! The whole service, and an EHR whose users open its app: chart, launch and browser. Not here: only the launch ([`super::smart_ehr`]).
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -17,11 +17,11 @@ use super::keeping::{Keeping, KeepingApp};
 use super::smart_ehr::{Begun, CODE, SmartEhr};
 use super::{Answer, Case, story};
 
-/// The chart behind the EHR's FHIR server: it is searched, and responses are written to it.
+/// The chart behind the EHR's FHIR server, which supports searching and writing responses.
 #[derive(Clone, Default)]
 pub(crate) struct Chart {
     resources: Arc<Mutex<Vec<Value>>>,
-    /// What writes are answered with, where not as they should be.
+    /// The answers to writes, if not the normal ones.
     pub(crate) refusal: Arc<Mutex<Option<u16>>>,
     pub(crate) writes: Arc<Mutex<Vec<(String, String, Value)>>>,
 }
@@ -36,7 +36,7 @@ impl Chart {
         resources.iter().filter(|resource| resource["resourceType"] == "QuestionnaireResponse").cloned().collect()
     }
 
-    /// Changes a resource, as somebody else would.
+    /// Changes a resource, as another user would.
     pub(crate) fn change(&self, id: &str, change: fn(&mut Value)) {
         self.resources.lock().unwrap().iter_mut().filter(|resource| resource["id"] == id).for_each(change);
     }
@@ -93,11 +93,11 @@ pub(crate) struct AppAtWork {
     change: fn(&mut Value),
 }
 
-/// A browser, with what it was given.
+/// A browser with its state.
 #[derive(Clone, Default)]
 pub(crate) struct Surfer {
     pub(crate) cookie: Option<String>,
-    /// Whether it keeps cookies; one in a frame may not.
+    /// Whether it blocks cookies, as a browser may in a frame.
     pub(crate) blocks_cookies: bool,
     pub(crate) agent: &'static str,
 }
@@ -119,7 +119,7 @@ impl Surfer {
 }
 
 impl AppAtWork {
-    /// With a story's chart, and its order as a draft that only calls know.
+    /// With a story's chart, and its order as a draft that is only in calls.
     pub(crate) async fn of(story: &Case) -> Self {
         Self::with(story, |_| {}, |_| {}).await
     }
@@ -144,7 +144,7 @@ impl AppAtWork {
         Self { ehr, chart, keeping, app, patient, call, change }
     }
 
-    /// Signs the story's order; the call's answer.
+    /// Signs the story's order; returns the answer.
     pub(crate) async fn sign(&self) -> Value {
         let answer = self.app.http.sign(&self.call).await;
         assert_eq!(answer.status, 200, "{}", answer.text());
@@ -155,7 +155,7 @@ impl AppAtWork {
         self.call["context"]["draftOrders"]["entry"][0]["resource"].clone()
     }
 
-    /// Begins a launch; where the browser is sent.
+    /// Begins a launch; returns the URL that the browser is sent to.
     pub(crate) async fn launch(&self, surfer: &mut Surfer) -> Begun {
         let query = form_urlencoded::Serializer::new(String::new()).append_pair("iss", &self.ehr.iss()).append_pair("launch", "l").finish();
         let answer = self.get(surfer, &format!("/smart/launch?{query}")).await;
@@ -166,7 +166,7 @@ impl AppAtWork {
         Begun { state: query["state"].clone(), query }
     }
 
-    /// Comes back from the EHR with a card's context; the answer.
+    /// Returns from the EHR with a card's context; the result is the answer.
     pub(crate) async fn come_back(&self, surfer: &Surfer, begun: &Begun, context: &Value) -> Answer {
         let mut token = self.ehr.token(begun);
         token["patient"] = json!(self.patient);
@@ -176,7 +176,7 @@ impl AppAtWork {
         self.get(surfer, &format!("/smart/callback?code={CODE}&state={}", begun.state)).await
     }
 
-    /// Opens the app with a card's context; the address of its page.
+    /// Opens the app with a card's context; returns the URL of its page.
     pub(crate) async fn open(&self, surfer: &mut Surfer, context: &Value) -> String {
         let begun = self.launch(surfer).await;
         let answer = self.come_back(surfer, &begun, context).await;
@@ -188,7 +188,7 @@ impl AppAtWork {
         self.app.http.send(surfer.request(Request::get(address)).body(Body::empty()).unwrap()).await
     }
 
-    /// Sends a form.
+    /// Submits a form.
     pub(crate) async fn send(&self, surfer: &Surfer, address: &str, fields: &[(&str, &str)]) -> Answer {
         let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
         let request = Request::post(address).header("content-type", "application/x-www-form-urlencoded");
@@ -196,14 +196,14 @@ impl AppAtWork {
     }
 }
 
-/// The value of a page's hidden field.
+/// The value of a hidden field on a page.
 pub(crate) fn hidden(answer: &Answer, name: &str) -> String {
     let page = Html::parse(&answer.text());
     let input = page.all("input").into_iter().find(|input| input.get("name") == Some(name));
     input.unwrap_or_else(|| panic!("no {name} in {}", answer.text())).get("value").unwrap().to_owned()
 }
 
-/// What is missing of the story, answered.
+/// Answers to what the story leaves open.
 pub(crate) const ANSWERS: [(&str, &str); 15] = [
     ("pain-below-l5-nonradicular", "true"),
     ("pain-interferes-adls", "true"),
@@ -230,7 +230,7 @@ pub(crate) async fn at_work() -> AppAtWork {
     AppAtWork::of(&story("nothing-documented")).await
 }
 
-/// The context that a card's link hands over.
+/// The context that a card's link passes on.
 pub(crate) fn context_of(answer: &Value) -> Value {
     let links = answer["cards"][0]["links"].as_array().unwrap();
     let link = links.iter().find(|link| link["type"] == "smart").unwrap();
@@ -238,7 +238,7 @@ pub(crate) fn context_of(answer: &Value) -> Value {
     link["appContext"].clone()
 }
 
-/// The fields of a page's form with the answers, for one of its buttons.
+/// The fields of a page's form with the answers, submitted by one of its buttons.
 pub(crate) fn filled<'f>(csrf: &'f str, order: &'f str, action: &'f str) -> Vec<(&'f str, &'f str)> {
     [("csrf", csrf), ("order", order), ("action", action)].into_iter().chain(ANSWERS).collect()
 }

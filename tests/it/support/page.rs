@@ -1,4 +1,4 @@
-//! Pages of stories: a chart judged without the service, its view, and the HTML of it.
+//! Pages of stories: a chart evaluated without the service, its view, and its HTML.
 
 use std::path::Path;
 use std::sync::LazyLock;
@@ -15,7 +15,7 @@ use super::{day_of_the_fixtures, story};
 
 pub(crate) const NONCE: &str = "bm9uY2U";
 
-/// The id of the response that stands for answers that are not saved.
+/// The id of the response that represents unsaved answers.
 const DRAFT: &str = "draft";
 
 pub(crate) static WORDS: LazyLock<Words> = LazyLock::new(|| Words::embedded().unwrap());
@@ -39,7 +39,7 @@ fn policy_files() -> Vec<PolicyFile> {
     ["policy.toml", "cards.toml", "questionnaire.json"].map(str::to_owned).into_iter().chain(sets).map(read).collect()
 }
 
-/// One page to be made, from a chart and what was done on it. Starts from the chart as it is.
+/// Builds a page from a chart and the user's actions. Starts with the unmodified chart.
 #[derive(Clone)]
 pub(crate) struct PageSample {
     pub(crate) request: Value,
@@ -47,7 +47,7 @@ pub(crate) struct PageSample {
     pub(crate) answers: CurrentAnswers,
     pub(crate) faults: FieldFaults,
     pub(crate) focus: Option<String>,
-    /// The items judged as not saved.
+    /// The unsaved items used in the evaluation.
     pub(crate) items: Option<Value>,
     pub(crate) standing: SaveState,
     pub(crate) patient: String,
@@ -73,7 +73,7 @@ impl PageSample {
         }
     }
 
-    /// A first injection with five weeks of therapy, a diagnosis of the disc, findings and a contraindication in the chart.
+    /// A first injection with five weeks of therapy, a disc diagnosis, findings and a contraindication in the chart.
     pub(crate) fn with_gaps() -> Self {
         let mut sample = Self::of_story("therapy-five-of-six-weeks");
         let patient = sample.request["context"]["patientId"].as_str().unwrap().to_owned();
@@ -93,7 +93,7 @@ impl PageSample {
         sample.charted()
     }
 
-    /// A second injection, where the chart has an entry that cannot be told.
+    /// A second injection, with a chart entry that cannot be classified.
     pub(crate) fn unclear_history() -> Self {
         let mut sample = Self::of_story("second-diagnostic-day-15");
         let patient = sample.request["context"]["patientId"].as_str().unwrap().to_owned();
@@ -105,7 +105,7 @@ impl PageSample {
         sample.charted()
     }
 
-    /// After a form with these fields was sent.
+    /// After a form with these fields was submitted.
     pub(crate) fn submitting(mut self, pairs: &[(&str, &str)]) -> Self {
         let submission = Submission::from_form(&self.form, pairs.iter().copied(), &self.answers, day_of_the_fixtures().date_naive());
         self.answers = submission.answers;
@@ -113,7 +113,7 @@ impl PageSample {
         self
     }
 
-    /// With what the chart says in the fields, as the app shows it.
+    /// With the chart's values in the fields, as the app shows it.
     pub(crate) fn charted(mut self) -> Self {
         let today = day_of_the_fixtures().date_naive();
         self.answers = judged(&self.request.to_string(), |evaluation, facts| {
@@ -182,7 +182,7 @@ pub(crate) fn frame() -> Frame<'static> {
     Frame { words: &WORDS, nonce: NONCE, assets: "/smart/assets", action: "/smart/app/s", back: "/smart/app/s/back", csrf: "token" }
 }
 
-/// What the policy says of a request, and of what.
+/// The policy's evaluation of a request, and the patient record behind it.
 pub(crate) fn judged<T>(request: &str, act: impl FnOnce(&Evaluation<'_>, &Facts<'_>) -> T) -> T {
     let keys: PrefetchKeys = Kind::ALL.into_iter().map(|kind| (kind.name().to_owned(), kind)).collect();
     let call = read::<Prefetched<'_>>(request, |_| true).unwrap();

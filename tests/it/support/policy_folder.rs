@@ -1,10 +1,10 @@
-//! A folder of policies to be changed.
+//! A modifiable folder of policies.
 
 use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
-/// A folder of policies that holds a copy of the embedded version.
+/// A folder of policies with a copy of the embedded version.
 pub(crate) struct PolicyFolder(pub(crate) TempDir);
 
 impl PolicyFolder {
@@ -19,7 +19,7 @@ impl PolicyFolder {
         copy(&original, &self.version(version));
     }
 
-    /// Adds a copy under its own version, which takes over with that day.
+    /// Adds a copy under its own version, effective from that date.
     pub(crate) fn add_from(&self, version: &str, effective_from: &str) -> &Self {
         self.add(version);
         self.change_in(version, "policy.toml", "version = \"2019-08\"", &format!("version = \"{version}\"")).change_in(
@@ -34,7 +34,7 @@ impl PolicyFolder {
         self.0.path().join(version)
     }
 
-    /// Changes a text in a file of version 2019-08.
+    /// Replaces a text in a file of version 2019-08.
     pub(crate) fn change(&self, file: &str, from: &str, to: &str) -> &Self {
         self.change_in("2019-08", file, from, to)
     }

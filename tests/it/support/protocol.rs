@@ -1,4 +1,4 @@
-//! Whether an answer is as CDS Hooks 2.0.1 and our own protocol have it: the schema beside this file, and what no schema can say.
+//! Checks answers against CDS Hooks 2.0.1 and our own protocol: the schema beside this file, and rules that no schema can express.
 
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
@@ -14,7 +14,7 @@ static SCHEMA: LazyLock<Validator> = LazyLock::new(|| {
     jsonschema::validator_for(&schema).expect("the schema is one")
 });
 
-/// Every way in which the answer to a request goes against the protocol.
+/// Every violation of the protocol by the answer to a request.
 pub(crate) fn violations(answer: &str, request: &Json) -> Vec<String> {
     let Ok(value) = serde_json::from_str::<Value>(answer) else { return vec!["the answer is not JSON".to_owned()] };
     let mut found: Vec<_> = SCHEMA.iter_errors(&value).map(|error| format!("{}: {error}", error.instance_path())).collect();
@@ -57,7 +57,7 @@ fn repeated_uuids(answer: &Json) -> Vec<String> {
     found
 }
 
-/// Null or empty is nowhere but in `cards: []`, and in the client's own order, which is sent back as it came.
+/// Null or empty values occur only as `cards: []`, and in the client's own order, which is returned unchanged.
 fn empty_members(answer: &Json) -> Vec<String> {
     let mut found = Vec::new();
     each_own(answer, "", &mut |name, value| {
@@ -69,7 +69,7 @@ fn empty_members(answer: &Json) -> Vec<String> {
     found
 }
 
-/// Nothing of ours is markup a client could act on: no tag, table, link, image, code or invisible mark.
+/// None of our texts contains markup that a client could act on: no tag, table, link, image, code or invisible mark.
 fn markup(answer: &Json) -> Vec<String> {
     let mut found = Vec::new();
     each_own(answer, "", &mut |name, value| {
@@ -89,7 +89,7 @@ fn markup(answer: &Json) -> Vec<String> {
     found
 }
 
-/// Every value we wrote for this answer: all but the client's orders in update actions, and the form.
+/// Every value that we wrote for this answer: all except the client's orders in update actions, and the form.
 fn each_own<'j>(json: &'j Json, name: &'j str, see: &mut impl FnMut(&'j str, &'j Json)) {
     see(name, json);
     let is_form = json.at("resource.resourceType").is_some_and(|kind| kind.is("Questionnaire"));
@@ -131,7 +131,7 @@ fn reference_of(resource: &Json) -> String {
     format!("{}/{}", text("resourceType"), text("id"))
 }
 
-/// The members in which an update action differs from the client's order: added, changed or taken out.
+/// The members that an update action adds to, changes in or removes from the client's order.
 pub(crate) fn changed_members(action: &Json, request: &Json) -> Vec<String> {
     let Some(updated) = action.get("resource") else { return Vec::new() };
     let drafts = drafts(request);
@@ -142,11 +142,11 @@ pub(crate) fn changed_members(action: &Json, request: &Json) -> Vec<String> {
     names.into_iter().filter(|name| own.get(name) != updated.get(name)).cloned().collect()
 }
 
-/// One change alone: the occurrence, in whichever of its forms, or the reasons; every other member as it was and where it was.
+/// Only one change: the occurrence, in any of its forms, or the reasons; every other member is unchanged and in place.
 fn update_violations(action: &Json, request: &Json) -> Vec<String> {
     let changed = changed_members(action, request);
     let is_occurrence = |name: &String| name.trim_start_matches('_').starts_with("occurrence");
-    // A side stands in the body site, and in the modifiers behind the code.
+    // A side is in the body site, and in the modifiers of the code.
     let is_side = changed.contains(&"bodySite".to_owned()) && changed.iter().all(|name| name == "bodySite" || name == "code");
     let one = changed == ["reasonReference"] || is_side || (!changed.is_empty() && changed.iter().all(is_occurrence));
     let updated = action.get("resource").unwrap();

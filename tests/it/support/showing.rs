@@ -1,5 +1,5 @@
-//! The cards of a request as one client wants them: its hook, its options, its dialect, with or without DTR. Without the application, which
-//! takes them from its configuration.
+//! The cards of a request for a given client: its hook, its options, its dialect, with or without DTR. Without the application, which
+//! reads them from its configuration.
 
 use std::sync::LazyLock;
 
@@ -22,10 +22,10 @@ static DIALECTS: LazyLock<Dialects> = LazyLock::new(|| Dialects::load().expect("
 /// Every dialect.
 pub(crate) const ALL_DIALECTS: [Dialect; 4] = [Dialect::Standard, Dialect::Epic, Dialect::BrProvider, Dialect::Sandbox];
 
-/// The documentation form's canonical.
+/// The canonical URL of the documentation form.
 pub(crate) const FORM: &str = "http://payer.example.org/fhir/Questionnaire/sij-injection-documentation|1.0.0";
 
-/// How a client wants the cards of its calls.
+/// A client's card settings.
 #[derive(Clone)]
 pub(crate) struct Showing {
     pub(crate) hook: Hook,
@@ -41,7 +41,7 @@ impl Default for Showing {
     }
 }
 
-/// The form for a client that has neither DTR nor the form.
+/// The form for a client with neither DTR nor the form.
 pub(crate) fn form() -> FormOffer<'static> {
     static RESOURCE: LazyLock<Box<RawValue>> = LazyLock::new(|| {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/cds-hooks/policies/sacroiliac-joint-interventions/2019-08/questionnaire.json");
@@ -56,7 +56,7 @@ pub(crate) fn form() -> FormOffer<'static> {
     }
 }
 
-/// What the cards of orders that are signed are written with, as the specification has them.
+/// The default settings for cards of signed orders, according to the specification.
 pub(crate) fn presenting<'p, 'a>(orders: &'p [(usize, &'a RawValue)]) -> Presentation<'p, 'a> {
     static OPTIONS: LazyLock<Options> = LazyLock::new(Options::default);
     Presentation {
@@ -85,7 +85,7 @@ impl Showing {
         Self { hook, ..Self::default() }
     }
 
-    /// The answer, as it is sent.
+    /// The answer as sent.
     pub(crate) fn text(&self, request: &str) -> String {
         texts(request, std::slice::from_ref(self)).remove(0)
     }
@@ -127,7 +127,7 @@ struct Decided<'d, 'a> {
     user_id: &'d str,
 }
 
-/// The answers to a request that is decided once, as each client wants them.
+/// The answers for each client to a request that is decided once.
 pub(crate) fn texts(request: &str, showings: &[Showing]) -> Vec<String> {
     let call = read::<RawPrefetch<'_>>(request, |_| true).expect("a call");
     let gathered = PatientRecord::of_orders(call.context.order_resources());

@@ -1,5 +1,5 @@
-//! An EHR that opens the SMART app: its description, its token endpoint and its keys, on a server of its own. Time is moved by
-//! hand.
+//! An EHR that opens the SMART app: its SMART configuration, token endpoint and keys, on its own server. The tests
+//! control the clock.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -25,7 +25,7 @@ pub(crate) const PATIENT: &str = "patient-of-one-launch-77ab";
 pub(crate) const ACCESS_TOKEN: &str = "access-token-of-one-launch-77ab";
 pub(crate) const REFRESH_TOKEN: &str = "refresh-token-of-one-launch-77ab";
 
-/// An EHR and the app that is registered with it.
+/// An EHR and its registration of the app.
 pub(crate) struct SmartEhr {
     pub(crate) server: MockServer,
     pub(crate) clock: Arc<HandClock>,
@@ -35,7 +35,7 @@ pub(crate) struct SmartEhr {
     next_priority: AtomicU8,
 }
 
-/// A launch that the EHR has been asked for.
+/// A launch requested from the EHR.
 pub(crate) struct Begun {
     pub(crate) state: String,
     /// The parameters of the authorization request.
@@ -43,7 +43,7 @@ pub(crate) struct Begun {
 }
 
 impl Begun {
-    /// What the browser brings after a launch that went well.
+    /// The browser's request after a successful launch.
     pub(crate) fn answer(&self) -> CallbackRequest<'_> {
         CallbackRequest { state: &self.state, code: Some(CODE), error: None, browsers: &[BROWSER] }
     }
@@ -55,7 +55,7 @@ impl SmartEhr {
         Self::registered(json!({"authentication": "public"})).await
     }
 
-    /// With more members in its entry.
+    /// With additional members in its entry.
     pub(crate) async fn registered(entry: Value) -> Self {
         Self::configured(entry, |_| {}).await
     }
@@ -86,7 +86,7 @@ impl SmartEhr {
         format!("{}/fhir", self.server.uri())
     }
 
-    /// Its SMART configuration, in good order.
+    /// Its valid SMART configuration.
     pub(crate) fn description(&self) -> Value {
         let at = |path: &str| format!("{}{path}", self.server.uri());
         json!({
@@ -99,7 +99,7 @@ impl SmartEhr {
         })
     }
 
-    /// From now on this is its SMART configuration.
+    /// Sets its SMART configuration from now on.
     pub(crate) async fn describes(&self, description: &Value) {
         self.answers("/fhir/.well-known/smart-configuration", ResponseTemplate::new(200).set_body_json(description)).await;
     }
@@ -108,14 +108,14 @@ impl SmartEhr {
         self.answers("/jwks", ResponseTemplate::new(200).set_body_json(key_set(keys))).await;
     }
 
-    /// From now on it answers so at this path; a later answer goes before an earlier one.
+    /// Sets its answer at this path from now on; a later call overrides an earlier one.
     pub(crate) async fn answers(&self, at: &str, answer: ResponseTemplate) {
-        // Of priorities the smaller goes first.
+        // The lowest priority number wins.
         let priority = self.next_priority.fetch_sub(1, Ordering::SeqCst);
         Mock::given(path(at.to_owned())).respond_with(answer).with_priority(priority).mount(&self.server).await;
     }
 
-    /// How often it was asked at this path.
+    /// How often this path was requested.
     pub(crate) async fn asked(&self, path: &str) -> usize {
         self.requests(path).await.len()
     }
@@ -125,7 +125,7 @@ impl SmartEhr {
         requests.into_iter().filter(|request| request.url.path() == path).collect()
     }
 
-    /// The last request for a token, and its form.
+    /// The last token request, with its form.
     pub(crate) async fn token_request(&self) -> (Request, HashMap<String, String>) {
         let request = self.requests("/token").await.pop().unwrap();
         let form = form_urlencoded::parse(&request.body).into_owned().collect();
@@ -136,7 +136,7 @@ impl SmartEhr {
         self.app.launch(LaunchRequest { iss: &self.iss(), launch, browser: BROWSER }).await
     }
 
-    /// Begins a launch of the EHR's.
+    /// Begins a launch from the EHR.
     pub(crate) async fn begin(&self) -> Begun {
         self.begin_with(Some("launch-77ab")).await
     }
@@ -146,7 +146,7 @@ impl SmartEhr {
         Begun { state: redirect.state, query: redirect.url.query_pairs().into_owned().collect() }
     }
 
-    /// A token's answer, in good order.
+    /// A valid token response.
     pub(crate) fn token(&self, begun: &Begun) -> Value {
         json!({
             "access_token": ACCESS_TOKEN,
@@ -159,7 +159,7 @@ impl SmartEhr {
         })
     }
 
-    /// The claims of its identity token, in good order.
+    /// The valid claims of its identity token.
     pub(crate) fn claims(&self, begun: &Begun) -> Value {
         let now = self.clock.now();
         json!({
@@ -173,14 +173,14 @@ impl SmartEhr {
         })
     }
 
-    /// The token's answer with another identity token.
+    /// The token response with another identity token.
     pub(crate) fn token_with(&self, begun: &Begun, header: &Value, claims: &Value, signer: &Signer) -> Value {
         let mut token = self.token(begun);
         token["id_token"] = json!(signed(&header.to_string(), &claims.to_string(), signer));
         token
     }
 
-    /// The user comes back with a code, and the EHR answers the request for a token so.
+    /// The user returns with a code, and the EHR gives this answer to the token request.
     pub(crate) async fn come_back(&self, begun: &Begun, token: &Value) -> Result<Grant, LaunchError> {
         self.come_back_to(begun, ResponseTemplate::new(200).set_body_json(token)).await
     }
@@ -190,7 +190,7 @@ impl SmartEhr {
         self.app.callback(begun.answer()).await
     }
 
-    /// A launch from beginning to end.
+    /// A launch from start to end.
     pub(crate) async fn grant(&self, change: impl FnOnce(&mut Value)) -> Result<Grant, LaunchError> {
         let begun = self.begin().await;
         let mut token = self.token(&begun);

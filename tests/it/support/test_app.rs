@@ -1,4 +1,4 @@
-//! The whole service in process, with a frozen clock and sequential ids. It speaks the verbs of an EHR.
+//! The whole service in process, with a frozen clock and sequential ids. Its methods are the operations of an EHR.
 
 use std::sync::Arc;
 
@@ -29,17 +29,17 @@ impl TestApp {
         Self::with(|_| {})
     }
 
-    /// The service with its defaults but for one change.
+    /// The service with its defaults except for one change.
     pub(crate) fn with(change: impl FnOnce(&mut Config)) -> Self {
         Self::build(frozen_now(), change)
     }
 
-    /// The service with its defaults on the day the fixtures are judged.
+    /// The service with its defaults on the evaluation date of the fixtures.
     pub(crate) fn on_the_day_of_the_fixtures() -> Self {
         Self::on_the_day_of_the_fixtures_with(|_| {})
     }
 
-    /// The same, but for one change.
+    /// The same except for one change.
     pub(crate) fn on_the_day_of_the_fixtures_with(change: impl FnOnce(&mut Config)) -> Self {
         Self::build(day_of_the_fixtures(), change)
     }
@@ -72,7 +72,7 @@ impl TestApp {
         self.sign_text(&call.to_string()).await
     }
 
-    /// Makes an order-sign call with this very text.
+    /// Makes an order-sign call with exactly this text.
     pub(crate) async fn sign_text(&self, call: &str) -> Answer {
         self.send(post(SERVICE, call.to_owned())).await
     }
@@ -82,7 +82,7 @@ impl TestApp {
         self.sign_text_as(token, &call.to_string()).await
     }
 
-    /// Makes an order-sign call with a token and this very text.
+    /// Makes an order-sign call with a token and exactly this text.
     pub(crate) async fn sign_text_as(&self, token: &str, call: &str) -> Answer {
         self.send(bearing(token, post(SERVICE, call.to_owned()))).await
     }
@@ -105,12 +105,12 @@ impl TestApp {
     }
 }
 
-/// The defaults, whatever the environment the tests run in.
+/// The defaults, independent of the environment that the tests run in.
 pub(crate) fn default_config() -> Config {
     Config::layered(Layers::default()).expect("the defaults are valid")
 }
 
-/// A POST of JSON, ready to be sent.
+/// A POST of JSON, ready to send.
 pub(crate) fn post(path: &str, body: impl Into<Body>) -> Request<Body> {
     Request::post(path).header("content-type", "application/json").body(body.into()).unwrap()
 }
