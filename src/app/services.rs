@@ -132,7 +132,7 @@ impl Services {
 }
 
 impl PublishedService {
-    /// The entry as published. In development mode it warns whoever connects an EHR that callers are not authenticated.
+    /// The entry as published. In development mode it warns the person who connects an EHR that callers are not authenticated.
     fn published(&self, mode: AuthMode) -> String {
         let member = |text: &str| format!("\"description\":{}", Value::from(text));
         match mode {

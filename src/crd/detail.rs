@@ -51,7 +51,7 @@ pub(super) fn detail(case: &CardCase<'_, '_, '_>, offer: &Offer<'_>) -> String {
     let limit = MAX_DETAIL_CHARS - LAYOUT_CHARS;
     let mut last = String::new();
     for room in ROOMS {
-        // Usually not everything fits. The minimum length shows this before any text is written.
+        // Usually not everything fits. The estimate shows this before any text is written.
         if room.statement > 0 && parts.estimate(room, case.is_choosing()) > limit {
             continue;
         }
@@ -87,7 +87,7 @@ struct Parts<'p> {
 }
 
 impl Parts<'_> {
-    /// Minimum length in characters of one joint's criteria.
+    /// About how many characters the criteria of one joint take at least.
     fn estimate(&self, room: Room, is_choosing: bool) -> usize {
         let is_listed = |line: &&CriterionLine<'_>| line.verdict.is_not_met() || !is_choosing;
         let of_site = |site: &SiteLines<'_>| site.lines.iter().filter(is_listed).take(room.lines).map(|line| line.estimate(room)).sum();
@@ -114,7 +114,7 @@ struct CriterionLine<'p> {
 }
 
 impl CriterionLine<'_> {
-    /// The characters that it takes, give or take the blanks at a cut.
+    /// How many characters it takes, give or take the blanks at a cut.
     fn estimate(&self, room: Room) -> usize {
         let [title, found, needed] = [self.title, &self.found, &self.needed].map(|text| text.chars().count());
         title + found.min(room.statement) + needed.min(room.statement)
@@ -318,20 +318,14 @@ impl<'p> Detail<'_, '_, 'p, '_, '_> {
     /// How many criteria are met, and which; per joint if they differ.
     fn met(&self, room: Room) -> Option<String> {
         let sites = self.sites();
-        let lines: Vec<String> = sites.iter().filter_map(|site| self.met_at(site, room)).collect();
-        match (lines.as_slice(), sites.as_slice()) {
-            ([], _) => None,
-            ([first, others @ ..], _) if others.iter().all(|other| other == first) && sites.len() == lines.len() => {
-                Some(format!("{first}."))
-            }
-            _ => {
-                let told = sites.iter().filter_map(|site| {
-                    let met = lower(&self.met_at(site, room)?);
-                    Some(self.case.say(CardText::MetAtSite, &[&capitalised(&self.case.words().site(site.site)), &met]))
-                });
-                Some(format!("{}.", told.collect::<Vec<_>>().join(". ")))
-            }
+        let met: Vec<_> = sites.iter().filter_map(|site| Some((site.site, self.met_at(site, room)?))).collect();
+        let (_, first) = met.first()?;
+        if met.len() == sites.len() && met.iter().all(|(_, other)| other == first) {
+            return Some(format!("{first}."));
         }
+        let of_site =
+            |(site, met): &(Site, String)| self.case.say(CardText::MetAtSite, &[&capitalised(&self.case.words().site(*site)), &lower(met)]);
+        Some(format!("{}.", met.iter().map(of_site).collect::<Vec<_>>().join(". ")))
     }
 
     fn met_at(&self, site: &SiteEvaluation<'_>, room: Room) -> Option<String> {

@@ -3,7 +3,7 @@
 use super::case::SiteCase;
 use super::criteria::{nsaid_courses, therapy_courses};
 use super::criterion_id::CriterionId;
-use super::dates::{DateInterval, minus_days, minus_months};
+use super::dates::DateInterval;
 use super::evaluation::{Criterion, OrderKind};
 use super::evaluation_notes::{Assumption, ParameterValue};
 use super::facts::{Side, Span};
@@ -56,21 +56,16 @@ fn earlier_episode(case: &SiteCase<'_, '_>) -> Option<Assumption> {
 }
 
 fn old_form(case: &SiteCase<'_, '_>, criteria: &[Criterion<'_>]) -> Option<Assumption> {
-    let oldest = oldest_attestation(case);
-    let old = case.facts.forms.iter().filter(|form| form.authored_on < oldest).max_by(|left, right| left.cmp_age(right))?;
+    let old = case.facts.forms.iter().filter(|form| form.authored_on < case.dates.attested).max_by(|left, right| left.cmp_age(right))?;
     (case.forms.is_empty() || lacks_answer(criteria)).then(|| attestation(case, case.say(Phrase::EffectFormTooOld, &[&old.authored_on])))
 }
 
 fn old_finding(case: &SiteCase<'_, '_>, verdict: &impl Fn(CriterionId) -> Option<Verdict>) -> Option<Assumption> {
     let open = [CriterionId::Tenderness, CriterionId::ProvocationTests].into_iter().any(|id| verdict(id) == Some(Verdict::Unknown));
-    let oldest = oldest_attestation(case);
+    let oldest = case.dates.attested;
     let dates = case.facts.findings.iter().filter_map(|finding| finding.date.map(DateInterval::lo)).filter(|date| *date < oldest);
     let latest = dates.max()?;
     open.then(|| attestation(case, case.say(Phrase::EffectFindingTooOld, &[&latest])))
-}
-
-fn oldest_attestation(case: &SiteCase<'_, '_>) -> chrono::NaiveDate {
-    minus_days(case.dates.today, case.policy.parameters.attestation_valid_days)
 }
 
 fn attestation(case: &SiteCase<'_, '_>, effect: String) -> Assumption {
@@ -90,7 +85,7 @@ fn joint_of_version_1(case: &SiteCase<'_, '_>, criteria: &[Criterion<'_>]) -> Op
 fn old_encounter_diagnosis(case: &SiteCase<'_, '_>, verdict: &impl Fn(CriterionId) -> Option<Verdict>) -> Option<Assumption> {
     let rests = [CriterionId::PainDuration, CriterionId::Nsaids, CriterionId::NoDiscOrFacetPain];
     rests.into_iter().any(|id| verdict(id).is_some()).then_some(())?;
-    let oldest = minus_days(case.dates.today, case.policy.parameters.encounter_diagnosis_days);
+    let oldest = case.dates.visited;
     let dated = case.facts.conditions.iter().filter(|condition| condition.is_active && condition.is_encounter_diagnosis);
     let too_old = dated.filter_map(|condition| condition.recorded.or(condition.onset)).filter(|date| date.hi() < oldest);
     let latest = too_old.max_by_key(|date| date.hi())?;
@@ -162,7 +157,7 @@ fn adjunct(case: &SiteCase<'_, '_>, criteria: &[Criterion<'_>]) -> Option<Assump
 /// Therapy and medication that ended before the lookback window, if a criterion on them is not met.
 fn outside_lookback(case: &SiteCase<'_, '_>, verdict: &impl Fn(CriterionId) -> Option<Verdict>) -> Option<Assumption> {
     let open = |id| verdict(id).is_some_and(|verdict| !verdict.is_met());
-    let first = minus_months(case.dates.service, case.policy.parameters.evidence_lookback_months);
+    let first = case.dates.lookback;
     let ended = |span: &Span| matches!(span, Span::Days(_, last) if *last < first);
     let therapies = case.facts.therapies.iter().filter(|_| open(CriterionId::ExerciseTherapy) || open(CriterionId::ActivityModification));
     let nsaids = case.facts.nsaids.iter().filter(|_| open(CriterionId::Nsaids));

@@ -26,6 +26,10 @@ pub(crate) struct Dates {
     pub cutoff: NaiveDate,
     /// The first day on which therapy and medication count.
     pub lookback: NaiveDate,
+    /// The first day on which forms and findings count.
+    pub attested: NaiveDate,
+    /// The first day on which the diagnoses of a visit count as active.
+    pub visited: NaiveDate,
 }
 
 impl Dates {
@@ -36,12 +40,25 @@ impl Dates {
 
     /// The dates for a given day of service.
     pub(crate) fn on(policy: &Policy, service: NaiveDate, today: NaiveDate) -> Self {
-        Self { today, service, cutoff: today.min(service), lookback: minus_months(service, policy.parameters.evidence_lookback_months) }
+        let parameters = &policy.parameters;
+        Self {
+            today,
+            service,
+            cutoff: today.min(service),
+            lookback: minus_months(service, parameters.evidence_lookback_months),
+            attested: minus_days(today, parameters.attestation_valid_days),
+            visited: minus_days(today, parameters.encounter_diagnosis_days),
+        }
     }
 
     /// Whether something with this date can have been charted by the cutoff. A missing date can.
     pub(crate) fn charted(&self, date: Option<DateInterval>) -> bool {
         date.is_none_or(|date| date.lo() <= self.cutoff)
+    }
+
+    /// Whether a form of this date is still valid and not dated in the future.
+    pub(crate) fn counts_form(&self, authored_on: NaiveDate) -> bool {
+        self.attested <= authored_on && authored_on <= self.today
     }
 }
 
@@ -65,8 +82,8 @@ pub(crate) struct OrderCase<'e, 'a> {
 
 impl<'e, 'a> OrderCase<'e, 'a> {
     pub(crate) fn new(policy: &'e Policy, facts: &'e Facts<'a>, order: &'e Order<'a>, today: NaiveDate) -> Self {
-        let forms = current_forms(policy, facts, today);
-        Self { policy, facts, order, dates: Dates::within(policy, order.window, today), forms }
+        let dates = Dates::within(policy, order.window, today);
+        Self { policy, facts, order, dates, forms: current_forms(facts, &dates) }
     }
 
     /// The same order, for a service on another day.
@@ -167,11 +184,9 @@ pub(crate) fn evidence<'a>(resource: &Reference<'a>, date: Option<String>, what:
     Evidence { resource: resource.clone(), date, what }
 }
 
-/// The forms that are still valid and not dated in the future, newest first.
-fn current_forms<'e, 'a>(policy: &Policy, facts: &'e Facts<'a>, today: NaiveDate) -> Vec<&'e Form<'a>> {
-    let oldest = minus_days(today, policy.parameters.attestation_valid_days);
-    let counts = |form: &&Form<'_>| form.authored_on >= oldest && form.authored_on <= today;
-    let mut forms: Vec<_> = facts.forms.iter().filter(counts).collect();
+/// The forms that count, newest first.
+fn current_forms<'e, 'a>(facts: &'e Facts<'a>, dates: &Dates) -> Vec<&'e Form<'a>> {
+    let mut forms: Vec<_> = facts.forms.iter().filter(|form| dates.counts_form(form.authored_on)).collect();
     sort_newest_first(&mut forms, |form| form);
     forms
 }

@@ -163,7 +163,7 @@ fn evaluate_order<'a>(case: &OrderCase<'_, 'a>, kind: OrderKind) -> OrderEvaluat
     let DatedDetermination { determination, earliest_date, too_late } = for_order(&evaluations);
     let diagnosis = diagnosis(case);
     let is_open = has_unknown(&evaluations);
-    let lacks_answer = determination == Determination::Indeterminate || evaluations.iter().any(|site| lacks_answer(&site.criteria));
+    let is_answer_missing = determination == Determination::Indeterminate || evaluations.iter().any(|site| lacks_answer(&site.criteria));
     OrderEvaluation {
         order: case.order.reference.clone(),
         position: case.order.position,
@@ -176,7 +176,7 @@ fn evaluate_order<'a>(case: &OrderCase<'_, 'a>, kind: OrderKind) -> OrderEvaluat
         diagnosis: diagnosis.support,
         supporting_condition: diagnosis.condition,
         second_procedure,
-        notes: notes(case, kind, of_sites, lacks_answer),
+        notes: notes(case, kind, of_sites, is_answer_missing),
         sites: evaluations,
         coding_notes: coding_notes(case),
         assumptions,

@@ -3,11 +3,11 @@
 use super::case::{OrderCase, SiteCase};
 use super::criteria::{active_in, earliest_onset, nsaid_courses, therapy_courses};
 use super::criterion_id::CriterionId;
-use super::dates::{DateInterval, minus_days};
+use super::dates::DateInterval;
 use super::evaluation::{Criterion, OrderKind, Reference};
 use super::evaluation_notes::{Note, NoteKind};
 use super::facts::Side;
-use super::form::{Form, FormProblem};
+use super::form::FormProblem;
 use super::history::Injection;
 use super::phrases::Phrase;
 use super::response::{best_relief, stated_relief};
@@ -70,12 +70,10 @@ fn forms_not_counted<'a>(case: &OrderCase<'_, 'a>, lacks_answer: bool) -> Vec<No
         };
         note(case.say(phrase, &[]), &form.reference)
     });
-    let oldest = minus_days(case.dates.today, case.policy.parameters.attestation_valid_days);
     let is_of_interest = lacks_answer || case.forms.is_empty();
-    let is_of_another_time = |form: &&Form<'_>| form.authored_on < oldest || form.authored_on > case.dates.today;
-    let of_another_time = case.facts.forms.iter().filter(is_of_another_time).filter(|_| is_of_interest);
+    let of_another_time = case.facts.forms.iter().filter(|form| is_of_interest && !case.dates.counts_form(form.authored_on));
     let dated = of_another_time.max_by(|left, right| left.cmp_age(right)).map(|form| {
-        let phrase = if form.authored_on < oldest { Phrase::NoteFormTooOld } else { Phrase::NoteFormOfTheFuture };
+        let phrase = if form.authored_on < case.dates.attested { Phrase::NoteFormTooOld } else { Phrase::NoteFormOfTheFuture };
         note(case.say(phrase, &[&form.authored_on]), &form.reference)
     });
     others.chain(dated).collect()

@@ -6,7 +6,7 @@ use super::Assessment;
 use super::conservative_care::{activity_modification, conservative_care_failed, exercise_therapy, nsaids};
 use crate::policy::case::{Answered, OrderCase, SiteCase, evidence};
 use crate::policy::criterion_id::CriterionId;
-use crate::policy::dates::{DateInterval, minus_days, plus_months};
+use crate::policy::dates::{DateInterval, plus_months};
 use crate::policy::evaluation::{Criterion, Evidence};
 use crate::policy::facts::{Condition, Examination, Finding};
 use crate::policy::form::{Answers, PROVOCATION_TESTS, Question, TestAnswer};
@@ -118,10 +118,9 @@ fn onset_evidence<'a>(case: &OrderCase<'_, 'a>, condition: &Condition<'a>) -> Ev
 /// The active Conditions that were charted by the cutoff.
 pub(crate) fn active_conditions<'e, 'a>(case: &OrderCase<'e, 'a>) -> impl Iterator<Item = &'e Condition<'a>> {
     let dates = case.dates;
-    let oldest = minus_days(dates.today, case.policy.parameters.encounter_diagnosis_days);
     case.facts.conditions.iter().filter(move |condition| {
         let visited = || condition.recorded.or(condition.onset).map_or(dates.cutoff, DateInterval::hi);
-        let is_current = !condition.is_encounter_diagnosis || visited() >= oldest;
+        let is_current = !condition.is_encounter_diagnosis || visited() >= dates.visited;
         condition.is_active && is_current && dates.charted(condition.recorded)
     })
 }
@@ -139,7 +138,7 @@ pub(super) fn condition_evidence<'a>(case: &OrderCase<'_, 'a>, condition: &Condi
 
 /// The latest finding of an examination that is within its window and can apply to the joint.
 pub(crate) fn latest_finding<'e, 'a>(case: &SiteCase<'e, 'a>, examination: Examination) -> Option<&'e Finding<'a>> {
-    let oldest = minus_days(case.dates.today, case.policy.parameters.attestation_valid_days);
+    let oldest = case.dates.attested;
     let can_be_of_joint = |finding: &Finding<'_>| !case.site.membership(finding.side).is_not_met();
     case.facts
         .findings
