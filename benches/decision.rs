@@ -17,12 +17,16 @@ use chrono::{DateTime, Utc};
 use criterion::{BenchmarkId, Criterion, Throughput};
 use futures_util::FutureExt as _;
 use serde_json::Value;
-use sij_cds::app::{App, Credentials, Dialects, Hook, Ports, Services, VerifiedClient};
+use sij_cds::app::{App, Ports};
+use sij_cds::auth::{Credentials, VerifiedClient};
+use sij_cds::cds_hooks::Hook;
 use sij_cds::cds_hooks::{Prefetch, read};
 use sij_cds::clock::FixedClock;
 use sij_cds::config::{Config, Dialect, Layers};
+use sij_cds::crd::Dialects;
 use sij_cds::crd::{Options, Presentation, cards};
-use sij_cds::evidence::{PatientRecord, Prefetched, Reading, ReadingOptions};
+use sij_cds::decision::Services;
+use sij_cds::evidence::{PatientRecord, Prefetched, ReadingContext, ReadingOptions};
 use sij_cds::ids::{IdSource, RandomIds};
 use sij_cds::policy::{Inquiry, Reference, evaluate};
 
@@ -70,7 +74,7 @@ impl Service {
 
     fn answer(&self, body: &str) {
         // Without FHIR servers the future never waits.
-        let _ = black_box(self.app.answer(&self.caller, black_box(body.as_bytes())).now_or_never());
+        let _ = black_box(self.app.hooks.answer(&self.caller, black_box(body.as_bytes())).now_or_never());
     }
 }
 
@@ -113,13 +117,13 @@ fn variants(criterion: &mut Criterion, service: &Service, resources: usize) {
 /// The steps of the usual answer.
 fn parts(criterion: &mut Criterion, service: &Service, resources: usize) -> anyhow::Result<()> {
     let body = Call::about(resources).json();
-    let read_all = || read::<Prefetched<'_>>(black_box(&body), |_| true);
+    let read_all = || read::<Prefetched<'_>>(black_box(&body), |_, _| true);
     let call = read_all()?;
     let Prefetch::Read(prefetch) = call.prefetch else { anyhow::bail!("the prefetch is read") };
     let patient_record = PatientRecord::of_orders(call.context.order_resources()).with(prefetch, &service.services.prefetch_keys);
     let policy = service.app.policies().newest();
     let patient = call.context.patient_id.as_ref();
-    let reading = Reading { policy, patient_id: patient, options: ReadingOptions::none() };
+    let reading = ReadingContext { policy, patient_id: patient, options: ReadingOptions::none() };
     let facts = patient_record.facts(reading);
     let inquiry = || Inquiry { patient: Reference::new("Patient", patient.into()), as_of: service.now };
     let evaluation = evaluate(policy, &facts, inquiry());

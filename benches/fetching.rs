@@ -13,7 +13,8 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 use futures_util::future::try_join_all;
 use serde_json::{Value, json};
-use sij_cds::app::{App, Credentials, Ports};
+use sij_cds::app::{App, Ports};
+use sij_cds::auth::Credentials;
 use sij_cds::clock::SystemClock;
 use sij_cds::config::{Config, Layers};
 use sij_cds::ids::RandomIds;
@@ -71,7 +72,7 @@ async fn measure(resources: usize, turns: usize) -> anyhow::Result<Figures> {
     let (full, empty, app) = (full.to_string(), Arc::new(empty.to_string()), Arc::new(app));
     let client = reqwest::Client::builder().gzip(true).build()?;
     let caller = app.authenticate(Credentials::default()).await.map_err(|refused| anyhow::anyhow!(refused.cause))?;
-    let expected = app.answer(&caller, full.as_bytes()).await?.len();
+    let expected = app.hooks.answer(&caller, full.as_bytes()).await?.len();
 
     let mut times: [Vec<f64>; 4] = Default::default();
     for _ in 0..turns {
@@ -82,16 +83,16 @@ async fn measure(resources: usize, turns: usize) -> anyhow::Result<Figures> {
             slowest = slowest.max(milliseconds(begun));
         }
         let begun = Instant::now();
-        app.answer(&caller, full.as_bytes()).await?;
+        app.hooks.answer(&caller, full.as_bytes()).await?;
         let own_work = milliseconds(begun);
         let begun = Instant::now();
-        let answer = app.answer(&caller, empty.as_bytes()).await?;
+        let answer = app.hooks.answer(&caller, empty.as_bytes()).await?;
         let call = milliseconds(begun);
         anyhow::ensure!(answer.len() == expected, "the fetched evidence is not the prefetched");
         let begun = Instant::now();
         let calls = (0..AT_A_TIME).map(|_| {
             let (app, empty, caller) = (Arc::clone(&app), Arc::clone(&empty), caller.clone());
-            tokio::spawn(async move { app.answer(&caller, empty.as_bytes()).await })
+            tokio::spawn(async move { app.hooks.answer(&caller, empty.as_bytes()).await })
         });
         let answers = try_join_all(calls).await?;
         let together = milliseconds(begun);

@@ -21,7 +21,8 @@ use clap::Parser;
 use futures_util::FutureExt as _;
 use serde::Deserialize;
 use serde_json::value::RawValue;
-use sij_cds::app::{App, Credentials, Ports, VerifiedClient};
+use sij_cds::app::{App, Ports};
+use sij_cds::auth::{Credentials, VerifiedClient};
 use sij_cds::clock::FixedClock;
 use sij_cds::config::{Config, Layers};
 use sij_cds::ids::IdSource;
@@ -209,7 +210,7 @@ impl Target {
     fn run(&self, request: &[u8]) -> Outcome {
         self.ids.0.store(0, Ordering::Relaxed);
         let began = Instant::now();
-        let answer = catch_unwind(AssertUnwindSafe(|| self.app.answer(&self.caller, request).now_or_never()));
+        let answer = catch_unwind(AssertUnwindSafe(|| self.app.hooks.answer(&self.caller, request).now_or_never()));
         let took = began.elapsed();
         let evaluations = catch_unwind(AssertUnwindSafe(|| self.evaluations(request)));
         // Without FHIR servers there is nothing to wait for.
@@ -224,7 +225,12 @@ impl Target {
     /// The evaluations at every instant, as text.
     fn evaluations(&self, request: &[u8]) -> Vec<u8> {
         let Ok(text) = std::str::from_utf8(request) else { return Vec::new() };
-        let evaluate = |instant: &DateTime<Utc>| match self.app.evaluate(text, *instant, |report| serde_json::to_vec(report)) {
+        let evaluate = |instant: &DateTime<Utc>| match self
+            .app
+            .hooks
+            .evaluate(text, *instant)
+            .map(|decision| serde_json::to_vec(&decision.report()))
+        {
             Ok(Ok(report)) => report,
             Ok(Err(error)) => error.to_string().into_bytes(),
             Err(error) => error.to_string().into_bytes(),

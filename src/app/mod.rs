@@ -1,55 +1,132 @@
-//! Orchestrates decisions and feedback, and contains the composition root. No other module orchestrates.
+//! The composition root: builds the services once from configuration and ports. `serve` and the tests build the same way.
+//! Not here: what the services do ([`crate::service`], [`crate::dtr`], [`crate::smart`]).
 
-mod answering;
-mod application;
-mod assertion;
-mod call_error;
-mod case_expected;
-mod case_patch;
-mod client_options;
-mod code_maps;
-mod decision;
-mod dialects;
-mod digest;
-mod evaluating;
-mod fetching;
-mod form;
-mod metrics;
-mod page;
-mod pending_answer;
-mod plans;
-mod policies;
-mod policy_cases;
-mod policy_check;
 mod ports;
-mod read_request;
-mod readings;
-mod recording;
-mod replay;
-mod report_text;
-mod self_test;
-mod services;
-mod smart;
 
-pub use crate::auth::{AuthError, Credentials, Refusal, Refused, VerifiedClient};
-pub use crate::cds_hooks::{Hook, Response as HookResponse};
-pub use crate::ledger::{
-    Archive, ChainPosition, End, EntryKind, Finding, InvalidChainPosition, Ledger, LedgerError, LedgerHealth, OpenedRecord, Proof, Purge,
-    Purged, Verification, Verified, Wanted, new_key_line,
-};
-pub use crate::policy::Determination;
-pub use application::{Answer, App, BuildError, Readiness};
-pub use assertion::record_of;
-pub use call_error::{CallError, Category, CoverageError};
-pub use code_maps::{CodeMapError, CodeMapsError};
-pub use decision::Report;
-pub use dialects::{Dialects, DialectsError};
-pub use form::{Assertion, AssertionLookup, CanonicalSearch, ChartAnswer, ChartAnswers, FormError, PublishedKind};
-pub use pending_answer::PendingAnswer;
-pub use policies::{Policies, PoliciesError, PolicyFolder, folders};
-pub use policy_cases::{CaseError, PolicyCase, policy_cases};
-pub use policy_check::{CaseCheck, CaseOutcome, Disagreement, VersionCheck, check_policies};
+use std::sync::Arc;
+
+use bytes::Bytes;
+
 pub use ports::Ports;
-pub use replay::{Difference, Replay, ReplayError};
-pub use services::{Services, ServicesError};
-pub use smart::{Asset, Browser, BrowserAnswer, Launched, MAX_COOKIES, PageCategory, RenderedPage, Returned};
+
+use crate::auth::{AuthError, Authenticator, Credentials, Refused, VerifiedClient};
+use crate::cds_hooks::Hook;
+use crate::config::Config;
+use crate::crd::{Dialects, DialectsError, Plans};
+use crate::decision::{DecisionEngine, EngineError, Policies};
+use crate::dtr::{self, DtrService};
+use crate::service::{AuditLog, HookService};
+use crate::smart::{SmartParts, SmartService, SmartServiceError};
+
+/// Why the application cannot be built.
+#[derive(Debug, thiserror::Error)]
+pub enum BuildError {
+    /// The policy, a code map or a FHIR server cannot be used.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// The client dialects are invalid.
+    #[error(transparent)]
+    Dialects(#[from] DialectsError),
+    /// The client configuration is invalid.
+    #[error(transparent)]
+    Auth(#[from] AuthError),
+    /// The SMART app cannot be set up.
+    #[error(transparent)]
+    Smart(#[from] SmartServiceError),
+}
+
+/// The application.
+pub struct App {
+    /// Answers hook calls and feedback.
+    pub hooks: HookService,
+    /// The documentation form for DTR clients.
+    pub dtr: DtrService,
+    /// The SMART app.
+    pub smart: Arc<SmartService>,
+    /// Records faults and refused callers.
+    pub audit: AuditLog,
+    engine: Arc<DecisionEngine>,
+    authenticator: Arc<Authenticator>,
+    discovery: Bytes,
+}
+
+impl App {
+    /// Builds the application.
+    ///
+    /// # Errors
+    /// An invalid policy or service file, with the line of the error.
+    pub fn build(config: &Config, ports: Ports) -> Result<Self, BuildError> {
+        let Ports { clock, ids, callers, ledger, refusals, launches, sessions } = ports;
+        let plans = Arc::new(Plans::new(config));
+        let engine = Arc::new(DecisionEngine::build(config, plans.payors_to_look_up())?);
+        let authenticator = Arc::new(Authenticator::build(config, &endpoints(config, &engine), callers, Arc::clone(&clock))?);
+        let refusals_per_minute = config.ledger.refusals_per_minute;
+        let audit =
+            AuditLog { ledger: Arc::clone(&ledger), ids: Arc::clone(&ids), clock: Arc::clone(&clock), refusals, refusals_per_minute };
+        let parts = SmartParts {
+            engine: Arc::clone(&engine),
+            plans: Arc::clone(&plans),
+            audit: audit.clone(),
+            authenticator: Arc::clone(&authenticator),
+            launches,
+            sessions,
+        };
+        let smart = SmartService::build(config, parts)?;
+        let (dialects, link) = (Dialects::load()?, smart.launch_link());
+        Ok(Self {
+            hooks: HookService::new(Arc::clone(&engine), audit.clone(), plans, dialects, config.crd.clone(), link),
+            dtr: DtrService::new(config, Arc::clone(&engine), ledger, clock, ids),
+            smart: Arc::new(smart),
+            audit,
+            discovery: Bytes::from(engine.services().discovery(config.auth_mode())),
+            engine,
+            authenticator,
+        })
+    }
+
+    /// The discovery document (CDS Hooks, "Discovery").
+    #[must_use]
+    pub fn discovery(&self) -> &Bytes {
+        &self.discovery
+    }
+
+    /// Whether the service offers this service id.
+    #[must_use]
+    pub fn knows_service(&self, service_id: &str) -> bool {
+        self.service_ids().iter().any(|id| id == service_id)
+    }
+
+    /// The offered hooks.
+    #[must_use]
+    pub fn hook_names(&self) -> &[Hook] {
+        self.engine.services().hooks()
+    }
+
+    /// The ids of the offered services.
+    #[must_use]
+    pub fn service_ids(&self) -> &[String] {
+        &self.engine.services().ids
+    }
+
+    /// The policy versions in use.
+    #[must_use]
+    pub fn policies(&self) -> &Policies {
+        self.engine.policies()
+    }
+
+    /// Authenticates the caller. In development mode every caller is accepted.
+    ///
+    /// # Errors
+    /// Why the caller is refused; for the log only.
+    pub async fn authenticate(&self, credentials: Credentials<'_>) -> Result<VerifiedClient, Refused> {
+        self.authenticator.verify(credentials).await
+    }
+}
+
+/// The URLs that a client's token can be issued for.
+fn endpoints(config: &Config, engine: &DecisionEngine) -> Vec<String> {
+    let Some(url) = &config.server.public_url else { return Vec::new() };
+    let base = url.as_str().trim_end_matches('/');
+    let dtr = dtr::ENDPOINTS.iter().map(|path| format!("{base}{path}"));
+    engine.services().endpoints(url).into_iter().chain(dtr).collect()
+}

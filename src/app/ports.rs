@@ -1,16 +1,16 @@
 //! The application's external dependencies. They outlive an application that a configuration reload replaces.
-//! Not here: their use; see [`super::application`].
+//! Not here: their use; see [`super::App`].
 
 use std::sync::Arc;
 
-use super::pending_answer::Refusals;
-use super::smart::Sessions;
-use crate::auth::smart::LaunchMemory;
 use crate::auth::{AuthError, CallerMemory};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::ids::IdSource;
 use crate::ledger::{Ledger, LedgerError};
+use crate::service::{Refusals, close_ledger};
+use crate::smart::Sessions;
+use crate::smart::launch::LaunchMemory;
 
 /// The application's external dependencies.
 #[derive(Clone)]
@@ -55,5 +55,10 @@ impl Ports {
     pub async fn with_ledger(self, config: &Config) -> Result<Self, LedgerError> {
         let ledger = Ledger::open(&config.ledger, Arc::clone(&self.clock), Arc::clone(&self.ids)).await?;
         Ok(Self { ledger: Arc::new(ledger), ..self })
+    }
+
+    /// Records the remaining refusals and closes the ledger. No more calls are answered after that.
+    pub async fn close(&self) {
+        close_ledger(&self.ledger, self.ids.as_ref(), &self.refusals).await;
     }
 }

@@ -207,6 +207,6 @@ fn server_name(entry: &ClientConfig, name: &str) -> Result<ServerName<'static>, 
 }
 
 /// Converts a duration, saturating at the maximum.
-pub(super) fn span(duration: Duration) -> TimeDelta {
+pub(crate) fn span(duration: Duration) -> TimeDelta {
     TimeDelta::from_std(duration).unwrap_or(TimeDelta::MAX)
 }

@@ -3,13 +3,12 @@
 //!
 //! - `token` parses a token without trusting it, `keys` reads key sets, `key_set` keeps them fresh;
 //! - `clients` holds the configured clients, `authenticator` orders the checks, cheapest first;
-//! - `smart` is the reverse direction: this service as an app of EHRs, which authenticate the user;
 //! - `rates` limits call rates, `replay` remembers used tokens, in this process or in PostgreSQL.
 //!
 //! To protect other routes with tokens, wrap them in the gate of `http`, which finds the same clients in the same registry. A
 //! route with another audience adds its URL to `App`'s endpoints.
 //!
-//! Not here: the response to a refused caller, which belongs to HTTP and does not disclose the cause.
+//! Not here: the reverse direction, this service as an app of EHRs ([`crate::smart`]), and the response to a refused caller, which belongs to HTTP and does not disclose the cause.
 
 mod authenticator;
 mod clients;
@@ -21,11 +20,11 @@ mod postgres;
 mod rates;
 mod refusal;
 mod replay;
-pub mod smart;
 mod token;
 mod verified;
 
 pub use authenticator::{Authenticator, Credentials};
+pub(crate) use clients::span;
 pub use clients::{AuthError, ClientError};
 pub use memory::CallerMemory;
 pub use refusal::{Refusal, Refused};

@@ -28,7 +28,7 @@ pub struct Feedback<'a> {
 
 /// The part of an override reason that this service uses.
 #[derive(Deserialize)]
-struct OverrideReason<'a> {
+struct GivenReason<'a> {
     #[serde(borrow)]
     reason: OverrideReasonCode<'a>,
 }
@@ -49,7 +49,7 @@ impl Feedback<'_> {
     /// The code of the override reason, if any. The client supplies it, so it is untrusted.
     #[must_use]
     pub fn override_reason_code(&self) -> Option<Cow<'_, str>> {
-        let given: OverrideReason<'_> = serde_json::from_str(self.override_reason?.get()).ok()?;
+        let given: GivenReason<'_> = serde_json::from_str(self.override_reason?.get()).ok()?;
         Some(given.reason.code)
     }
 

@@ -16,9 +16,9 @@ pub use feedback::{CardFeedback, Feedback, Outcome, read_feedback};
 pub use hook::Hook;
 pub use order_json::OrderJson;
 pub use redaction::{Redactions, keepable, without_secrets};
-pub use request::{HookRequest, Prefetch, fault, named_hook, named_server, read};
+pub use request::{HookRequest, Prefetch, body_text, fault, named_hook, named_server, read, without_byte_order_mark};
 pub use request_error::RequestError;
 pub use response::{
-    Action, ActionExtension, Card, CardExtension, Coding, Indicator, Link, LinkKind, ResourceReference, Response, SelectionBehavior,
-    Source, Suggestion,
+    Action, ActionExtension, Card, CardExtension, CardSource, Coding, Indicator, Link, LinkKind, ResourceReference, Response,
+    SelectionBehavior, Suggestion,
 };

@@ -28,7 +28,7 @@ pub struct Redactions<'a> {
 
 /// `fhirAuthorization` without the token (CDS Hooks, "Passing the Access Token to the CDS Service").
 #[derive(Serialize)]
-struct Granted {
+struct RedactedGrant {
     #[serde(skip_serializing_if = "Option::is_none")]
     token_type: Option<Value>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -43,10 +43,10 @@ struct Granted {
 
 /// A call's text in parts, redacted; the rest is as the client wrote it.
 #[must_use]
-pub fn keepable<'a>(body: &'a str, unkept: &Redactions<'_>) -> Vec<Cow<'a, str>> {
+pub fn keepable<'a>(body: &'a str, redactions: &Redactions<'_>) -> Vec<Cow<'a, str>> {
     let mut replaced: Vec<(usize, usize, String)> = Vec::new();
-    replaced.extend(unkept.authorization.and_then(|part| span(body, part).map(|(from, to)| (from, to, granted(part)))));
-    let prefetch = unkept.prefetch.iter().filter_map(|part| span(body, part));
+    replaced.extend(redactions.authorization.and_then(|part| span(body, part).map(|(from, to)| (from, to, granted(part)))));
+    let prefetch = redactions.prefetch.iter().filter_map(|part| span(body, part));
     replaced.extend(prefetch.map(|(from, to)| (from, to, "null".to_owned())));
     replaced.sort_unstable();
     let (mut parts, mut end) = (Vec::new(), 0);
@@ -56,14 +56,14 @@ pub fn keepable<'a>(body: &'a str, unkept: &Redactions<'_>) -> Vec<Cow<'a, str>>
         end = to;
     }
     parts.push(Cow::Borrowed(body.get(end..).unwrap_or_default()));
-    without_secrets(parts, unkept)
+    without_secrets(parts, redactions)
 }
 
 /// The parts of a text without the granted token, and without the values of members whose name marks a secret.
 #[must_use]
-pub fn without_secrets<'a>(parts: Vec<Cow<'a, str>>, unkept: &Redactions<'_>) -> Vec<Cow<'a, str>> {
+pub fn without_secrets<'a>(parts: Vec<Cow<'a, str>>, redactions: &Redactions<'_>) -> Vec<Cow<'a, str>> {
     let parts = each(parts, SECRET_NAME, |part| without_members(part, SECRET_NAME));
-    let Some(token) = unkept.authorization.and_then(token_of) else { return parts };
+    let Some(token) = redactions.authorization.and_then(token_of) else { return parts };
     let token = token.expose_secret();
     each(parts, token, |part| part.replace(token, ""))
 }
@@ -86,7 +86,7 @@ fn span(body: &str, part: &RawValue) -> Option<(usize, usize)> {
 fn granted(part: &RawValue) -> String {
     let Ok(Value::Object(mut members)) = serde_json::from_str(part.get()) else { return "null".to_owned() };
     let mut scalar = |name: &str| members.remove(name).filter(|value| value.is_string() || value.is_number());
-    let granted = Granted {
+    let granted = RedactedGrant {
         token_type: scalar("token_type"),
         expires_in: scalar("expires_in"),
         scope: scalar("scope"),

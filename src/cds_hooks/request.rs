@@ -33,10 +33,12 @@ pub struct HookRequest<'a, P> {
     pub context: Context<'a>,
     /// The data that the client sent along.
     pub prefetch: Prefetch<'a, P>,
+    /// Every `prefetch` member that was not parsed. A body can have several; the last one counts.
+    pub prefetch_texts: Vec<&'a RawValue>,
     /// Extensions to CDS Hooks.
     pub extension: Option<&'a RawValue>,
     /// The parts of the call's text to redact before storage.
-    pub unkept: Redactions<'a>,
+    pub redactions: Redactions<'a>,
 }
 
 /// The client's grant of access to its FHIR server. Only the token is used. Scopes are ignored, because a client in the field sends
@@ -65,20 +67,33 @@ impl From<Object<Granted>> for Authorization {
 pub enum Prefetch<'a, P> {
     /// The call has no prefetch.
     Absent,
-    /// The call does not need it, so it was not parsed.
-    Unwanted(&'a RawValue),
-    /// It came before the context and is still unparsed.
+    /// It is not wanted, or came before the hook or the context, so it was not parsed.
     Raw(&'a RawValue),
     /// It was parsed.
     Read(P),
 }
 
-/// Parses a call. The prefetch is parsed in the same pass if `wanted` accepts the context; a prefetch before the context
+/// A body as text, without a byte order mark; `None` if it is not UTF-8.
+#[must_use]
+pub fn body_text(body: &[u8]) -> Option<&str> {
+    std::str::from_utf8(body).ok().map(without_byte_order_mark)
+}
+
+/// Strips the byte order mark that some writers put before JSON; a reader may ignore it (RFC 8259, section 8.1).
+#[must_use]
+pub fn without_byte_order_mark(text: &str) -> &str {
+    text.strip_prefix('\u{feff}').unwrap_or(text)
+}
+
+/// Parses a call. The prefetch is parsed in the same pass if `wanted` accepts the hook and the context; a prefetch before either of them
 /// stays unparsed.
 ///
 /// # Errors
 /// If a member is invalid, prefetch included.
-pub fn read<'a, P: Deserialize<'a>>(body: &'a str, wanted: impl Fn(&Context<'a>) -> bool) -> Result<HookRequest<'a, P>, serde_json::Error> {
+pub fn read<'a, P: Deserialize<'a>>(
+    body: &'a str,
+    wanted: impl Fn(&str, &Context<'a>) -> bool,
+) -> Result<HookRequest<'a, P>, serde_json::Error> {
     let mut json = serde_json::Deserializer::from_str(body);
     let request = RequestSeed { wanted, prefetch: PhantomData }.deserialize(&mut json)?;
     json.end()?;
@@ -135,19 +150,19 @@ struct Strict<'a> {
     #[serde(borrow, deserialize_with = "object")]
     context: Context<'a>,
     #[serde(default)]
-    prefetch: Option<AnyObject>,
+    prefetch: Option<UncheckedObject>,
 }
 
 /// An object with any members.
 #[derive(Deserialize)]
-struct AnyObject {}
+struct UncheckedObject {}
 
 struct RequestSeed<P, W> {
     wanted: W,
     prefetch: PhantomData<P>,
 }
 
-impl<'de, P: Deserialize<'de>, W: Fn(&Context<'de>) -> bool> DeserializeSeed<'de> for RequestSeed<P, W> {
+impl<'de, P: Deserialize<'de>, W: Fn(&str, &Context<'de>) -> bool> DeserializeSeed<'de> for RequestSeed<P, W> {
     type Value = HookRequest<'de, P>;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
@@ -155,7 +170,7 @@ impl<'de, P: Deserialize<'de>, W: Fn(&Context<'de>) -> bool> DeserializeSeed<'de
     }
 }
 
-impl<'de, P: Deserialize<'de>, W: Fn(&Context<'de>) -> bool> Visitor<'de> for RequestSeed<P, W> {
+impl<'de, P: Deserialize<'de>, W: Fn(&str, &Context<'de>) -> bool> Visitor<'de> for RequestSeed<P, W> {
     type Value = HookRequest<'de, P>;
 
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -163,14 +178,14 @@ impl<'de, P: Deserialize<'de>, W: Fn(&Context<'de>) -> bool> Visitor<'de> for Re
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut members = Members::default();
+        let mut members = RequestMembers::default();
         while let Some(key) = map.next_key::<Cow<'de, str>>()? {
             match key.as_ref() {
                 "hook" => members.hook = Some(map.next_value::<Borrowed<'de>>()?.0),
                 "hookInstance" => members.hook_instance = Some(map.next_value::<Borrowed<'de>>()?.0),
                 "fhirServer" => members.fhir_server = map.next_value::<Option<Borrowed<'de>>>()?.map(|server| server.0),
                 // Redaction removes only one `fhirAuthorization`, so a second one is refused.
-                "fhirAuthorization" if members.unkept.authorization.is_some() => {
+                "fhirAuthorization" if members.redactions.authorization.is_some() => {
                     return Err(A::Error::duplicate_field("fhirAuthorization"));
                 }
                 "fhirAuthorization" => members.take_authorization(map.next_value()?)?,
@@ -178,7 +193,10 @@ impl<'de, P: Deserialize<'de>, W: Fn(&Context<'de>) -> bool> Visitor<'de> for Re
                 "context" if members.context.is_some() => return Err(A::Error::duplicate_field("context")),
                 "context" => members.context = Some(map.next_value::<Object<Context<'de>>>()?.0),
                 "extension" => members.extension = map.next_value()?,
-                "prefetch" => members.take_prefetch(self.prefetch(members.context.as_ref(), &mut map)?),
+                "prefetch" => {
+                    let prefetch = self.prefetch(members.hook.as_deref(), members.context.as_ref(), &mut map)?;
+                    members.take_prefetch(prefetch);
+                }
                 _ => {
                     map.next_value::<IgnoredAny>()?;
                 }
@@ -189,15 +207,21 @@ impl<'de, P: Deserialize<'de>, W: Fn(&Context<'de>) -> bool> Visitor<'de> for Re
 }
 
 impl<P, W> RequestSeed<P, W> {
-    fn prefetch<'de, A: MapAccess<'de>>(&self, context: Option<&Context<'de>>, map: &mut A) -> Result<Prefetch<'de, P>, A::Error>
+    fn prefetch<'de, A: MapAccess<'de>>(
+        &self,
+        hook: Option<&str>,
+        context: Option<&Context<'de>>,
+        map: &mut A,
+    ) -> Result<Prefetch<'de, P>, A::Error>
     where
         P: Deserialize<'de>,
-        W: Fn(&Context<'de>) -> bool,
+        W: Fn(&str, &Context<'de>) -> bool,
     {
-        Ok(match context {
-            None => map.next_value::<Option<&RawValue>>()?.map_or(Prefetch::Absent, Prefetch::Raw),
-            Some(context) if (self.wanted)(context) => map.next_value::<Option<P>>()?.map_or(Prefetch::Absent, Prefetch::Read),
-            Some(_) => map.next_value::<Option<&RawValue>>()?.map_or(Prefetch::Absent, Prefetch::Unwanted),
+        let is_wanted = hook.zip(context).is_some_and(|(hook, context)| (self.wanted)(hook, context));
+        Ok(if is_wanted {
+            map.next_value::<Option<P>>()?.map_or(Prefetch::Absent, Prefetch::Read)
+        } else {
+            map.next_value::<Option<&RawValue>>()?.map_or(Prefetch::Absent, Prefetch::Raw)
         })
     }
 }
@@ -207,13 +231,13 @@ pub(super) struct Object<T>(pub(super) T);
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(ObjectVisitor(PhantomData)).map(Self)
+        deserializer.deserialize_map(StrictObjectVisitor(PhantomData)).map(Self)
     }
 }
 
-struct ObjectVisitor<T>(PhantomData<T>);
+struct StrictObjectVisitor<T>(PhantomData<T>);
 
-impl<'de, T: Deserialize<'de>> Visitor<'de> for ObjectVisitor<T> {
+impl<'de, T: Deserialize<'de>> Visitor<'de> for StrictObjectVisitor<T> {
     type Value = T;
 
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -243,36 +267,45 @@ pub(super) fn optional_objects<'de, D: Deserializer<'de>, T: Deserialize<'de>>(d
 #[serde(transparent)]
 pub(super) struct Borrowed<'a>(#[serde(borrow)] pub(super) Cow<'a, str>);
 
-struct Members<'a, P> {
+struct RequestMembers<'a, P> {
     hook: Option<Cow<'a, str>>,
     hook_instance: Option<Cow<'a, str>>,
     fhir_server: Option<Cow<'a, str>>,
     authorization: Option<Authorization>,
     context: Option<Context<'a>>,
     prefetch: Prefetch<'a, P>,
+    prefetch_texts: Vec<&'a RawValue>,
     extension: Option<&'a RawValue>,
-    unkept: Redactions<'a>,
+    redactions: Redactions<'a>,
 }
 
-impl<P> Default for Members<'_, P> {
+impl<P> Default for RequestMembers<'_, P> {
     fn default() -> Self {
-        let unkept = Redactions::default();
-        let (prefetch, extension) = (Prefetch::Absent, None);
-        Self { hook: None, hook_instance: None, fhir_server: None, authorization: None, context: None, prefetch, extension, unkept }
+        Self {
+            hook: None,
+            hook_instance: None,
+            fhir_server: None,
+            authorization: None,
+            context: None,
+            prefetch: Prefetch::Absent,
+            prefetch_texts: Vec::new(),
+            extension: None,
+            redactions: Redactions::default(),
+        }
     }
 }
 
-impl<'a, P> Members<'a, P> {
+impl<'a, P> RequestMembers<'a, P> {
     fn take_authorization<E: serde::de::Error>(&mut self, authorization: Option<&'a RawValue>) -> Result<(), E> {
         let read = |raw: &RawValue| serde_json::from_str(raw.get()).map_err(E::custom);
         self.authorization = authorization.map(read).transpose()?;
-        self.unkept.authorization = authorization;
+        self.redactions.authorization = authorization;
         Ok(())
     }
 
     fn take_prefetch(&mut self, prefetch: Prefetch<'a, P>) {
-        if let Prefetch::Unwanted(raw) = prefetch {
-            self.unkept.prefetch.push(raw);
+        if let Prefetch::Raw(raw) = prefetch {
+            self.prefetch_texts.push(raw);
         }
         self.prefetch = prefetch;
     }
@@ -285,21 +318,14 @@ impl<'a, P> Members<'a, P> {
             authorization: self.authorization,
             context: self.context.ok_or_else(|| E::missing_field("context"))?,
             prefetch: self.prefetch,
+            prefetch_texts: self.prefetch_texts,
             extension: self.extension,
-            unkept: self.unkept,
+            redactions: self.redactions,
         })
     }
 }
 
 impl<'a, P> HookRequest<'a, P> {
-    /// Separates the call from its prefetch.
-    #[must_use]
-    pub fn without_prefetch(self) -> (HookRequest<'a, ()>, Prefetch<'a, P>) {
-        let Self { hook, hook_instance, fhir_server, authorization, context, prefetch, extension, unkept } = self;
-        let absent = Prefetch::Absent;
-        (HookRequest { hook, hook_instance, fhir_server, authorization, context, prefetch: absent, extension, unkept }, prefetch)
-    }
-
     /// Checks the rules that the types do not enforce. `offered` are the hooks this service answers.
     ///
     /// # Errors

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::order_json::OrderJson;
 
 /// The response to a hook call.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, Default, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = HookResponse)]
 pub struct Response<'a> {
@@ -33,7 +33,7 @@ pub struct Card<'a> {
     /// Info or warning.
     pub indicator: Indicator,
     /// Where the card comes from.
-    pub source: Source,
+    pub source: CardSource,
     /// Suggestions that the user can accept with one click.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub suggestions: Vec<Suggestion<'a>>,
@@ -81,7 +81,7 @@ pub enum Indicator {
 
 /// The source of a card.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct Source {
+pub struct CardSource {
     /// The insurer's name, else the plan's.
     pub label: String,
     /// The kind of card.

@@ -6,11 +6,12 @@ use std::sync::Arc;
 use anyhow::Context;
 
 use super::arguments::ConfigFile;
-use crate::app::{App, Ledger, Ports};
+use crate::app::{App, Ports};
 use crate::clock::SystemClock;
 use crate::config::Config;
 use crate::http::Live;
 use crate::ids::RandomIds;
+use crate::ledger::Ledger;
 
 /// Loads the configuration and every file it names as `serve` would, and prints that they are valid. The error lists every fault.
 #[expect(clippy::print_stdout, reason = "this command's output")]

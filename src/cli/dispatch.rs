@@ -7,9 +7,11 @@ use clap::Parser;
 
 use super::arguments::{Arguments, Command, ConfigCommand, PolicyCommand};
 use super::{config, evaluate, ledger, policy, serve};
-use crate::app::{AuthError, BuildError, LedgerError};
+use crate::app::BuildError;
+use crate::auth::AuthError;
 use crate::config::ConfigError;
 use crate::http::TlsError;
+use crate::ledger::LedgerError;
 
 const FAILED: u8 = 1;
 const USAGE_OR_CONFIGURATION: u8 = 2;

@@ -1,5 +1,5 @@
 //! `sij-cds evaluate`: evaluates one request, or one per line.
-//! Not here: reading and deciding a request ([`crate::app`]), and reading lines ([`super::lines`]).
+//! Not here: reading and deciding a request ([`crate::service`]), and reading lines ([`super::lines`]).
 
 use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Read, Write};
@@ -15,9 +15,12 @@ use tokio::runtime::Runtime;
 use super::arguments::{EvaluateArguments, ReportFormat};
 use super::lines::{StreamLine, next_line};
 use super::output::quiet_when_closed;
-use crate::app::{App, CallError, Ports, Report};
+use super::report_text;
+use crate::app::{App, Ports};
 use crate::clock::{Clock, SystemClock};
+use crate::decision::{FetchedPages, Report};
 use crate::ids::RandomIds;
+use crate::service::CallError;
 
 /// Maximum length of a line. A longer one is a bad line, so memory is bounded.
 const MAX_LINE_BYTES: usize = 64 * 1024 * 1024;
@@ -40,7 +43,7 @@ pub(super) fn run(arguments: EvaluateArguments) -> anyhow::Result<ExitCode> {
     let body = input.text()?;
     let text = evaluator.evaluate(&body, |report| match arguments.format {
         ReportFormat::Json => serde_json::to_string_pretty(report).map(|json| json + "\n"),
-        ReportFormat::Text => Ok(app.text(report)),
+        ReportFormat::Text => Ok(report_text::text(report, app.policies())),
     });
     let text = text.map_err(|error| anyhow!("{}: {}", input.name(), problem(&error)))??;
     quiet_when_closed(output.write_all(text.as_bytes()).and_then(|()| output.flush()).map_err(Into::into))?;
@@ -58,8 +61,11 @@ struct Evaluator<'s> {
 impl Evaluator<'_> {
     fn evaluate<T>(&self, body: &str, read: impl FnOnce(&Report<'_, '_>) -> T) -> Result<T, CallError> {
         match self.runtime {
-            Some(runtime) => runtime.block_on(self.app.evaluate_fetching(body, self.as_of, read)),
-            None => self.app.evaluate(body, self.as_of, read),
+            Some(runtime) => {
+                let pages = FetchedPages::default();
+                Ok(read(&runtime.block_on(self.app.hooks.evaluate_fetching(body, self.as_of, &pages))?.report()))
+            }
+            None => Ok(read(&self.app.hooks.evaluate(body, self.as_of)?.report())),
         }
     }
 }

@@ -12,10 +12,12 @@ use tokio::runtime::Runtime;
 use super::ledger_arguments::{LedgerCommand, ListArguments, NewKeyArguments, ReplayArguments, ShowArguments, ShownFormat};
 use super::output::quiet_when_closed;
 use super::{ledger_json, ledger_runs, ledger_text};
-use crate::app::{App, Archive, Difference, EntryKind, Ports, new_key_line};
+use crate::app::{App, Ports};
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
 use crate::ids::RandomIds;
+use crate::ledger::{Archive, EntryKind, new_key_line};
+use crate::service::Difference;
 
 /// Runs a `ledger` command.
 pub(super) fn run(command: LedgerCommand) -> anyhow::Result<ExitCode> {
@@ -88,7 +90,7 @@ fn replay(runtime: &Runtime, arguments: ReplayArguments) -> anyhow::Result<ExitC
     let Some(record) = record else { bail!("the ledger has no record or card `{}`", arguments.id) };
     let _within = runtime.enter();
     let app = App::build(&config, Ports::new(&config, Arc::new(SystemClock), Arc::new(RandomIds))?)?;
-    let replay = app.replay(&record)?;
+    let replay = app.hooks.replay(&record)?;
     let changed = replay.changed_policies.iter().map(|policy| format!("note: the files of policy `{policy}` are not those that decided"));
     let mut lines: Vec<String> = changed.collect();
     lines.extend(replay.other_program.iter().map(|program| format!("note: `{program}` answered then")));

@@ -8,7 +8,9 @@ use clap::{Args, Subcommand, ValueEnum};
 use uuid::Uuid;
 
 use super::arguments::{ConfigFile, PolicyDirectory, instant};
-use crate::app::{ChainPosition, Determination, End, EntryKind, Wanted, record_of};
+use crate::crd::record_of;
+use crate::ledger::{ChainPosition, End, EntryKind, Wanted};
+use crate::policy::Determination;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum LedgerCommand {

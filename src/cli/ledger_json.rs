@@ -4,7 +4,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::app::{EntryKind, OpenedRecord};
+use crate::ledger::{EntryKind, OpenedRecord};
 
 /// The columns of a table.
 pub(super) const HEADINGS: [&str; 23] = [

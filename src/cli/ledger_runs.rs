@@ -1,5 +1,5 @@
 //! The long-running ledger commands: export, purge, verify. Each shows its progress, and prints how to resume when interrupted.
-//! Not here: processing records; see [`crate::app`].
+//! Not here: processing records; see [`crate::ledger`].
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufWriter, Write};
@@ -14,7 +14,7 @@ use super::ledger::{archive, write};
 use super::ledger_arguments::{ExportArguments, ExportFormat, PurgeArguments, VerifyArguments};
 use super::ledger_json::{HEADINGS, line, row};
 use super::output::quiet_when_closed;
-use crate::app::{Archive, ChainPosition, LedgerError, OpenedRecord, Proof, Purge, Purged, Verification, Verified, Wanted};
+use crate::ledger::{Archive, ChainPosition, LedgerError, OpenedRecord, Proof, Purge, Purged, Verification, Verified, Wanted};
 
 /// The exit code after an interrupt, as shells report SIGINT.
 const INTERRUPTED: u8 = 130;

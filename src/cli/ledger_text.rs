@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::ledger_json::{Summary, harmless_json, instant, summary};
-use crate::app::{EntryKind, OpenedRecord};
+use crate::ledger::{EntryKind, OpenedRecord};
 
 /// A record as one line of a list.
 pub(super) fn line(record: &OpenedRecord) -> String {

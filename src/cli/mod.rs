@@ -21,7 +21,9 @@ mod lines;
 mod output;
 mod policy;
 mod reload;
+mod report_text;
 mod serve;
 mod signals;
+mod text_page;
 
 pub use dispatch::run;

@@ -1,12 +1,12 @@
 //! `sij-cds policy check`.
-//! Not here: the check; see [`crate::app::check_policies`].
+//! Not here: the check; see [`crate::decision::policy_check`].
 
 use std::io::{self, Write};
 use std::process::ExitCode;
 
 use super::arguments::PolicyDirectory;
 use super::output::quiet_when_closed;
-use crate::app::{CaseCheck, CaseOutcome, VersionCheck, check_policies};
+use crate::decision::policy_check::{CaseCheck, CaseOutcome, VersionCheck, check_policies};
 
 /// Loads every policy version, runs its worked cases, and prints each disagreement. The exit code is 1 if there is any.
 pub(super) fn check(directory: PolicyDirectory) -> anyhow::Result<ExitCode> {

@@ -1,5 +1,5 @@
 //! `sij-cds serve`.
-//! Not here: HTTP ([`crate::http`]), decisions ([`crate::app`]), and what a reload may change ([`super::reload`]).
+//! Not here: HTTP ([`crate::http`]), decisions ([`crate::service`]), and what a reload may change ([`super::reload`]).
 
 use std::sync::Arc;
 
@@ -10,11 +10,12 @@ use tracing::{info, warn};
 use super::arguments::ServeArguments;
 use super::reload::Reloading;
 use super::signals;
-use crate::app::{App, Ports, Readiness};
+use crate::app::{App, Ports};
 use crate::clock::SystemClock;
 use crate::config::{AuthMode, Config, Overrides};
 use crate::http::Live;
 use crate::ids::RandomIds;
+use crate::service::Readiness;
 use crate::telemetry::Metrics;
 use crate::{http, telemetry};
 
@@ -37,7 +38,7 @@ async fn serve(config: Config, reloading: Reloading) -> anyhow::Result<()> {
     let shutdown = signals::shutdown().context("cannot listen for signals")?;
     let ports = Ports::new(&config, Arc::new(SystemClock), Arc::new(RandomIds))?.with_ledger(&config).await?;
     let app = App::build(&config, ports.clone())?;
-    let Readiness { policy, version: policy_version, ledger, .. } = app.readiness().await;
+    let Readiness { policy, version: policy_version, ledger, .. } = app.hooks.readiness().await;
     let live = Arc::new(Live::new(Arc::new(app), Arc::new(RandomIds), &config)?);
     let wanted = config.server.listen;
     let listener = TcpListener::bind(wanted).await.with_context(|| format!("cannot listen on `{wanted}`"))?;

@@ -3,7 +3,7 @@
 
 use std::cmp::Reverse;
 
-use super::card::Presentation;
+use super::presentation::Presentation;
 use crate::cds_hooks::Hook;
 use crate::policy::{Determination, Evaluation, OrderEvaluation, Policy};
 

@@ -3,8 +3,8 @@
 
 use serde_json::Value;
 
-use super::card::CardCase;
 use super::plain_text::plain;
+use super::presentation::CardCase;
 use crate::cds_hooks::OrderJson;
 use crate::policy::{CardText, Determination, DiagnosisSupport, NoteKind};
 

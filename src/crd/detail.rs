@@ -4,10 +4,11 @@
 
 use chrono::NaiveDate;
 
-use super::card::{CardCase, answer_place};
+use super::app_link::answer_place;
 use super::card_notes::notes;
 use super::dialect::DetailFormat;
 use super::plain_text::plain;
+use super::presentation::CardCase;
 use super::suggestions::Offer;
 use crate::policy::{
     CardText, Criterion, CriterionId, Determination, OutcomeKind, Phrase, Site, SiteEvaluation, Verdict, capitalised, shortened, with_first,
@@ -77,7 +78,7 @@ struct Detail<'d, 'c, 'p, 'e, 'a> {
 }
 
 /// The content of a detail, before it is shortened.
-struct Parts<'p> {
+struct DetailParts<'p> {
     plan_notes: Vec<String>,
     judged_as: String,
     /// The next step, without the offers.
@@ -86,7 +87,7 @@ struct Parts<'p> {
     sites: Vec<SiteLines<'p>>,
 }
 
-impl Parts<'_> {
+impl DetailParts<'_> {
     /// About how many characters the criteria of one joint take at least.
     fn estimate(&self, room: Room, is_choosing: bool) -> usize {
         let is_listed = |line: &&CriterionLine<'_>| line.verdict.is_not_met() || !is_choosing;
@@ -131,8 +132,8 @@ impl CriterionLine<'_> {
 }
 
 impl<'p> Detail<'_, '_, 'p, '_, '_> {
-    fn parts(&self) -> Parts<'p> {
-        Parts {
+    fn parts(&self) -> DetailParts<'p> {
+        DetailParts {
             plan_notes: self.plan_notes(),
             judged_as: self.judged_as(),
             next: self.next(),
@@ -141,7 +142,7 @@ impl<'p> Detail<'_, '_, 'p, '_, '_> {
         }
     }
 
-    fn written(&self, parts: &Parts<'_>, room: Room) -> SizedDetail {
+    fn written(&self, parts: &DetailParts<'_>, room: Room) -> SizedDetail {
         let notes = self.list(parts.notes.iter().take(room.notes).map(|note| shortened(note, room.note)));
         let (next, offers) = self.with_offers(&parts.next, &notes);
         let mut paragraphs: Vec<String> = parts.plan_notes.clone();
@@ -276,7 +277,7 @@ impl<'p> Detail<'_, '_, 'p, '_, '_> {
     }
 
     /// The criteria with a verdict, one per line. A line that both joints share appears once.
-    fn items(&self, parts: &Parts<'_>, verdict: Verdict, room: Room) -> Vec<String> {
+    fn items(&self, parts: &DetailParts<'_>, verdict: Verdict, room: Room) -> Vec<String> {
         let of_site = |site: &SiteLines<'_>| -> Vec<String> {
             site.lines.iter().filter(|line| line.verdict == verdict).map(|line| self.text(line, room)).collect()
         };

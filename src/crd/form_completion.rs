@@ -7,11 +7,10 @@ use fhir_sdk::r4b::codes::TaskStatus;
 use fhir_sdk::r4b::resources::{Task, TaskInput, TaskInputValue};
 use fhir_sdk::r4b::types::{CodeableConcept, Coding, Reference as FhirReference};
 use serde_json::Value;
-use serde_json::value::RawValue;
 use url::form_urlencoded::Serializer;
 
-use super::card::{CardCase, is_named};
 use super::plain_text::plain;
+use super::presentation::{CardCase, FormOffer, is_named};
 use crate::cds_hooks::{Action, ActionExtension};
 use crate::policy::{CardText, Determination, OutcomeKind};
 
@@ -23,21 +22,6 @@ const QUESTIONNAIRE: &str = "questionnaire";
 /// CRD's own temporary codes.
 const CRD_SYSTEM: &str = "http://hl7.org/fhir/us/davinci-crd/CodeSystem/temp";
 const AFTER_COMPLETION: &str = "after-completion-action";
-
-/// The documentation form to offer.
-#[derive(Clone, Copy, Debug)]
-pub struct FormOffer<'p> {
-    /// Its canonical URL, followed by `|` and its version.
-    pub questionnaire: &'p str,
-    /// The Questionnaire itself, if the client's FHIR server was queried and does not have it.
-    pub resource: Option<&'p RawValue>,
-    /// Reference to the payer's Organization in the client's data.
-    pub requester: Option<&'p str>,
-    /// The payer's name.
-    pub requester_name: &'p str,
-    /// `Encounter/e1`, from the call.
-    pub encounter: Option<&'p str>,
-}
 
 /// Whether documentation is missing that the form can capture. That includes grounds for an exception, and earlier injections that could
 /// not be read.

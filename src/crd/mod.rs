@@ -1,28 +1,44 @@
 //! What is said of a decision, as Da Vinci CRD asks for it: cards, suggestions, coverage information, and the dialects that clients read them
 //! in. Pure: no I/O and no clock.
-//! Not here: the protocol ([`crate::cds_hooks`]), and which plan and Coverage an answer is for ([`crate::app`]).
+//! Not here: the protocol ([`crate::cds_hooks`]), and the decision itself ([`crate::decision`]).
 
+mod answer_options;
+mod app_link;
+mod assertion_id;
 mod card;
 mod card_choice;
 mod card_notes;
 mod coverage_information;
+mod coverage_outcome;
 mod crd_version;
+mod decided_orders;
 mod detail;
 mod dialect;
+mod dialects;
 mod form_completion;
 mod order_side;
 mod plain_text;
+mod plans;
 mod policy_link;
+mod presentation;
 mod request_extension;
+mod respond;
 mod suggestions;
 
-pub use card::{AppLink, CardCase, Presentation, cards};
+pub use answer_options::{AnswerOptions, OrderPlan};
+pub use assertion_id::record_of;
+pub use card::cards;
 pub use coverage_information::{
     COVERAGE_INFORMATION, CoverageAssertion, CoverageState, PlanContact, PriorAuthorization, coverage_information, is_billing_system,
 };
+pub use coverage_outcome::CoverageError;
 pub use crd_version::CrdVersion;
+pub use decided_orders::DecidedOrders;
 pub use dialect::{ActionDescription, DetailFormat, DialectRules, SelectionRule, SuggestionKind, TherapyOrder, TopicCode};
-pub use form_completion::FormOffer;
+pub use dialects::{Dialects, DialectsError};
 pub(crate) use plain_text::one_line;
+pub use plans::{HealthPlan, Payer, PlanMatch, Plans};
 pub use policy_link::policy_link;
+pub use presentation::{AppLink, CardCase, FormOffer, Presentation};
 pub use request_extension::{Options, RequestExtension};
+pub use respond::Responder;

@@ -23,7 +23,7 @@ const MAX_IGNORED: usize = 16;
 const MAX_CODE_CHARS: usize = 40;
 
 /// The members of an object, unparsed.
-type Members<'a> = HashMap<String, &'a RawValue>;
+type ExtensionMembers<'a> = HashMap<String, &'a RawValue>;
 
 /// What a call's `extension` requests.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -114,18 +114,18 @@ impl RequestExtension {
     /// Reads a call's `extension` and ignores anything it does not understand.
     #[must_use]
     pub fn read(extension: Option<&RawValue>) -> Self {
-        let members = extension.and_then(read::<Members<'_>>).unwrap_or_default();
+        let members = extension.and_then(read::<ExtensionMembers<'_>>).unwrap_or_default();
         let mut asked = Self {
             version: VERSIONS.iter().find_map(|name| spoken(members.get(*name)?)),
             trigger: members.get(EPIC_TRIGGER).and_then(|trigger| number(trigger)),
             ..Self::default()
         };
-        let configuration = members.get(CONFIGURATION).and_then(|configuration| read::<Members<'_>>(configuration));
+        let configuration = members.get(CONFIGURATION).and_then(|configuration| read::<ExtensionMembers<'_>>(configuration));
         asked.configure(configuration.unwrap_or_default());
         asked
     }
 
-    fn configure(&mut self, configuration: Members<'_>) {
+    fn configure(&mut self, configuration: ExtensionMembers<'_>) {
         let ignored = configuration.into_iter().filter(|(code, value)| !self.options.take(code, value));
         let mut ignored: Vec<String> = ignored.map(|(code, _)| tellable(&code)).filter(|code| !code.is_empty()).collect();
         ignored.sort_unstable();

@@ -11,11 +11,11 @@ use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::card::{CardCase, is_named};
 use super::dialect::{ActionDescription, DialectRules, SelectionRule, SuggestionKind, TherapyOrder};
 use super::form_completion;
 use super::order_side::{on_side_alone, with_side};
 use super::plain_text::plain;
+use super::presentation::{CardCase, is_named};
 use crate::cds_hooks::Hook;
 use crate::cds_hooks::OrderJson;
 use crate::cds_hooks::{Action, SelectionBehavior, Suggestion};

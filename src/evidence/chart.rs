@@ -2,7 +2,6 @@
 //! facts. Not here: Procedures ([`super::procedures`]), drugs ([`super::medication`]), findings and scores
 //! ([`super::observations`]), orders ([`super::orders`]) and the form ([`super::form`]).
 
-use std::borrow::Cow;
 use std::sync::{Arc, LazyLock};
 
 use chrono::NaiveDate;
@@ -11,8 +10,8 @@ use super::code_map::LocalCodes;
 use super::concepts::{CodeUse, words};
 use super::index::Indices;
 use super::patient_matcher::PatientMatcher;
-use super::record::Record;
-use super::text::Text;
+use super::record::ChartResources;
+use super::text::{id, text};
 use super::views::{AllergyView, ConceptView, ConditionView};
 use super::written::{DateElement, date};
 use crate::policy::{Allergy, Condition, Policy, Reference, ValueSet};
@@ -20,7 +19,7 @@ use crate::policy::{Allergy, Condition, Policy, Reference, ValueSet};
 /// Reads the chart with the value sets of one policy version.
 pub(crate) struct ChartReader<'e, 'a> {
     pub policy: &'e Policy,
-    pub record: &'e Record<'a>,
+    pub record: &'e ChartResources<'a>,
     pub subject: PatientMatcher<'e>,
     /// The resources that references can name.
     pub(super) indices: Indices<'e, 'a>,
@@ -50,16 +49,13 @@ impl ReadingOptions {
     }
 }
 
-pub(crate) fn id<'a>(id: Option<&Text<'a>>) -> Cow<'a, str> {
-    id.map(|id| id.0.clone()).unwrap_or_default()
-}
-
-pub(crate) fn text<'t>(text: Option<&'t Text<'_>>) -> &'t str {
-    text.map_or("", Text::as_str)
-}
-
 impl<'e, 'a> ChartReader<'e, 'a> {
-    pub(crate) fn new(policy: &'e Policy, record: &'e Record<'a>, subject: PatientMatcher<'e>, options: &'e ReadingOptions) -> Self {
+    pub(crate) fn new(
+        policy: &'e Policy,
+        record: &'e ChartResources<'a>,
+        subject: PatientMatcher<'e>,
+        options: &'e ReadingOptions,
+    ) -> Self {
         let (local_codes, form_canonicals) = (options.local_codes.as_deref(), &*options.form_canonicals);
         let birth_date = record.birth_date(subject);
         Self { policy, record, subject, indices: Indices::new(record), local_codes, form_canonicals, birth_date }

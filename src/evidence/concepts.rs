@@ -6,9 +6,10 @@ use std::collections::{BTreeSet, HashSet};
 
 use serde_json::value::RawValue;
 
-use super::chart::{ChartReader, id, text};
+use super::chart::ChartReader;
 use super::code_map::LocalCodes;
 use super::resource::view;
+use super::text::{id, local_id, text};
 use super::views::{CodingView, ConceptView, ConditionView, ExtensionView, ReferenceView};
 use crate::policy::{BillingLine, Label, Lookup, Membership, OrderKind, Phrases, Side, SystemKind, ValueSet, Words};
 
@@ -309,12 +310,6 @@ pub(crate) fn words<'c>(concept: &'c ConceptView<'_>) -> impl Iterator<Item = Wo
 /// Whether `#id` names a contained resource. Some clients include the `#` in the resource's own id as well.
 pub(crate) fn is_contained_as(reference: &str, id: &str) -> bool {
     reference.strip_prefix('#').is_some_and(|local| !id.is_empty() && local == id.strip_prefix('#').unwrap_or(id))
-}
-
-/// The id of a contained resource, without a leading `#`.
-pub(crate) fn local_id<'i>(id: Option<&'i super::text::Text<'_>>) -> &'i str {
-    let id = text(id);
-    id.strip_prefix('#').unwrap_or(id)
 }
 
 /// The label of a coding: its code, and its display or, failing that, the concept's text.

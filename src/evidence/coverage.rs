@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 use std::collections::HashSet;
 
-use super::chart::{ChartReader, id, text};
+use super::chart::ChartReader;
 use super::concepts::{CodeUse, words as words_of};
 use super::index::id_in;
 use super::lenient::Lenient;
@@ -12,8 +12,9 @@ use super::lenient_views::ClassView;
 use super::orders::DraftOrder;
 use super::resource::view;
 use super::text::Text;
+use super::text::{id, text};
 use super::views::{ConceptView, CoverageView, OrganizationView, PayorView};
-use crate::policy::{Phrases, Plan, ValueSet, Words};
+use crate::policy::{Phrases, PlanKind, ValueSet, Words};
 
 /// The member's insurer.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -37,24 +38,24 @@ impl<'a> ChartReader<'_, 'a> {
     }
 
     /// The line of business of the member's active insurance coverages. Medicare in one and Medicaid in another give both.
-    pub(crate) fn plan(&self, drafts: &[DraftOrder<'a>]) -> Plan {
-        let lines: Vec<Plan> = self.coverages(drafts).into_iter().map(|coverage| self.line_of_business(coverage)).collect();
-        let has = |plan| lines.contains(&plan) || lines.contains(&Plan::MedicareAndMedicaid);
-        if has(Plan::Medicare) && has(Plan::Medicaid) {
-            return Plan::MedicareAndMedicaid;
+    pub(crate) fn plan(&self, drafts: &[DraftOrder<'a>]) -> PlanKind {
+        let lines: Vec<PlanKind> = self.coverages(drafts).into_iter().map(|coverage| self.line_of_business(coverage)).collect();
+        let has = |plan| lines.contains(&plan) || lines.contains(&PlanKind::MedicareAndMedicaid);
+        if has(PlanKind::Medicare) && has(PlanKind::Medicaid) {
+            return PlanKind::MedicareAndMedicaid;
         }
-        lines.into_iter().find(|line| *line != Plan::Unknown).unwrap_or_default()
+        lines.into_iter().find(|line| *line != PlanKind::Unknown).unwrap_or_default()
     }
 
     /// The line of business, from the codes of a coverage's type or, failing that, from the words of its type and class.
-    pub(super) fn line_of_business(&self, coverage: &CoverageView<'a>) -> Plan {
+    pub(super) fn line_of_business(&self, coverage: &CoverageView<'a>) -> PlanKind {
         let sets = self.coded(coverage.r#type.as_ref(), CodeUse::Other).sets;
         let by_code = plan_of(sets.has(ValueSet::PlanMedicare), sets.has(ValueSet::PlanMedicaid));
         let is_commercial = sets.has(ValueSet::PlanCommercial);
-        by_code.or(is_commercial.then_some(Plan::Commercial)).or_else(|| self.line_in_words(coverage)).unwrap_or_default()
+        by_code.or(is_commercial.then_some(PlanKind::Commercial)).or_else(|| self.line_in_words(coverage)).unwrap_or_default()
     }
 
-    fn line_in_words(&self, coverage: &CoverageView<'a>) -> Option<Plan> {
+    fn line_in_words(&self, coverage: &CoverageView<'a>) -> Option<PlanKind> {
         let classes: Vec<ClassView<'a>> =
             coverage.class.and_then(view::<Lenient<Vec<ClassView<'a>>>>).and_then(|list| list.0).unwrap_or_default();
         let of_class = classes.iter().flat_map(|class| [class.value.0.as_ref(), class.name.0.as_ref()]).flatten();
@@ -99,11 +100,11 @@ pub(super) fn is_self_pay(r#type: &ConceptView<'_>) -> bool {
 
 const SELF_PAY: &str = "http://terminology.hl7.org/CodeSystem/coverage-selfpay";
 
-fn plan_of(is_medicare: bool, is_medicaid: bool) -> Option<Plan> {
+fn plan_of(is_medicare: bool, is_medicaid: bool) -> Option<PlanKind> {
     match (is_medicare, is_medicaid) {
-        (true, true) => Some(Plan::MedicareAndMedicaid),
-        (true, false) => Some(Plan::Medicare),
-        (false, true) => Some(Plan::Medicaid),
+        (true, true) => Some(PlanKind::MedicareAndMedicaid),
+        (true, false) => Some(PlanKind::Medicare),
+        (false, true) => Some(PlanKind::Medicaid),
         (false, false) => None,
     }
 }

@@ -2,9 +2,10 @@
 
 use chrono::{DateTime, Utc};
 
-use super::chart::{ChartReader, id, text};
+use super::chart::ChartReader;
 use super::lenient_views::{AnswerView, ItemView};
 use super::text::Text;
+use super::text::{id, text};
 use super::views::ResponseView;
 use super::written::date;
 use crate::policy::{
@@ -44,7 +45,7 @@ impl<'a> ChartReader<'_, 'a> {
         }
         let authored_on = date(response.authored.as_ref()).and_then(DateInterval::full).ok_or(FormProblem::NoDate)?;
         let is_version_1 = is_version_1(canonical);
-        let mut reader = Reader { answers: Answers::default(), is_version_1 };
+        let mut reader = FormReader { answers: Answers::default(), is_version_1 };
         reader.read_items(items());
         let instant = response.authored.as_ref().and_then(|authored| instant(authored.as_str()));
         Ok(Some(Form { reference: reference.clone(), instant, authored_on, is_version_1, answers: reader.answers }))
@@ -85,12 +86,12 @@ fn collect_questions(item: &ItemView<'_>, known: &mut Vec<Question>) {
 }
 
 /// Reads one response.
-struct Reader {
+struct FormReader {
     answers: Answers,
     is_version_1: bool,
 }
 
-impl Reader {
+impl FormReader {
     fn read_items<'i, 'a: 'i>(&mut self, items: impl Iterator<Item = &'i ItemView<'a>>) {
         for item in items {
             self.read_item(item);

@@ -4,13 +4,13 @@
 use std::cell::OnceCell;
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-use super::record::Record;
+use super::record::ChartResources;
 use serde_json::value::RawValue;
 
-use super::chart::text;
-use super::concepts::local_id;
 use super::resource::{Resource, view};
 use super::text::Text;
+use super::text::local_id;
+use super::text::text;
 use super::views::{ConceptView, ConditionView, MedicationView, OrganizationView, PractitionerRoleView, PractitionerView, ReferenceView};
 
 /// A resource that references can name, by its id or by its Bundle entry's `fullUrl`.
@@ -80,7 +80,7 @@ pub(super) fn id_in<'r>(reference: &'r str, kind: &str) -> Option<&'r str> {
 /// Indices of all resources in a record that references can name. Each is built on first use.
 #[derive(Debug)]
 pub(super) struct Indices<'e, 'a> {
-    record: &'e Record<'a>,
+    record: &'e ChartResources<'a>,
     conditions: OnceCell<Index<'e, ConditionView<'a>>>,
     medications: OnceCell<Index<'e, MedicationView<'a>>>,
     organizations: OnceCell<Index<'e, OrganizationView<'a>>>,
@@ -89,7 +89,7 @@ pub(super) struct Indices<'e, 'a> {
 }
 
 impl<'e, 'a> Indices<'e, 'a> {
-    pub(super) fn new(record: &'e Record<'a>) -> Self {
+    pub(super) fn new(record: &'e ChartResources<'a>) -> Self {
         Self {
             record,
             conditions: OnceCell::new(),

@@ -2,12 +2,13 @@
 
 use chrono::NaiveDate;
 
-use super::chart::{ChartReader, id, text};
+use super::chart::ChartReader;
 use super::concepts::{CodeUse, Coded, RegionParts, is_contained_as};
 use super::lenient::Lenient;
 use super::lenient_views::{DispenseView, DosageRepeatView, DosageView, LenientPeriodView, LenientQuantityView};
 use super::resource::view;
 use super::text::Text;
+use super::text::{id, text};
 use super::views::{ConceptView, MedicationRequestView, MedicationStatementView, MedicationView, ReferenceView};
 use super::written::{DateElement, span};
 use crate::policy::{DateInterval, Label, NsaidUse, Reference, Span, ValueSet};

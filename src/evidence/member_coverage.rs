@@ -7,16 +7,17 @@ use std::collections::{BTreeMap, HashMap};
 use chrono::NaiveDate;
 use serde_json::value::RawValue;
 
-use super::chart::{ChartReader, id, text};
+use super::chart::ChartReader;
 use super::coverage::words;
 use super::index::id_in;
 use super::kind::Kind;
 use super::orders::DraftOrder;
 use super::resource::{Resource, view};
 use super::text::Text;
+use super::text::{id, text};
 use super::views::{CoverageView, IdentifierView, PayorView};
 use super::written::date;
-use crate::policy::{DateInterval, Plan};
+use crate::policy::{DateInterval, PlanKind};
 
 /// The Coverage that applies to an order.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,7 +48,7 @@ pub struct MemberCoverage<'a> {
     /// The first payor reference to an Organization, such as `Organization/p`.
     pub payor_reference: Option<Cow<'a, str>>,
     /// The line of business.
-    pub line: Plan,
+    pub line: PlanKind,
 }
 
 /// A payor's identifiers and names.
@@ -101,7 +102,7 @@ impl MemberCoverage<'_> {
 }
 
 /// A Coverage under consideration, and the reference to report for it.
-struct Candidate<'c, 'a> {
+struct CoverageCandidate<'c, 'a> {
     view: &'c CoverageView<'a>,
     reference: Cow<'a, str>,
 }
@@ -118,7 +119,7 @@ impl<'a> ChartReader<'_, 'a> {
     pub(crate) fn coverage(&self, draft: &DraftOrder<'a>, on: NaiveDate) -> CoverageFound<'a> {
         let insurances = Insurances::from_draft(draft);
         let mut active: BTreeMap<Cow<'a, str>, &CoverageView<'a>> = BTreeMap::new();
-        let mut latest: Option<Candidate<'_, 'a>> = None;
+        let mut latest: Option<CoverageCandidate<'_, 'a>> = None;
         for candidate in self.candidates(&insurances) {
             if is_active(candidate.view, on) {
                 active.insert(candidate.reference, candidate.view);
@@ -129,7 +130,8 @@ impl<'a> ChartReader<'_, 'a> {
                 return CoverageFound::Several(Vec::new());
             }
         }
-        let mut members: Vec<_> = active.into_iter().map(|(reference, view)| self.member(Candidate { view, reference }, true)).collect();
+        let mut members: Vec<_> =
+            active.into_iter().map(|(reference, view)| self.member(CoverageCandidate { view, reference }, true)).collect();
         match (members.pop(), latest) {
             (Some(only), _) if members.is_empty() => CoverageFound::One(only),
             (Some(last), _) => CoverageFound::Several(members.into_iter().chain([last]).collect()),
@@ -139,21 +141,21 @@ impl<'a> ChartReader<'_, 'a> {
     }
 
     /// The patient's coverages: those the order references, or all if it references none.
-    fn candidates<'c>(&'c self, insurances: &'c Insurances<'c, 'a>) -> impl Iterator<Item = Candidate<'c, 'a>> {
+    fn candidates<'c>(&'c self, insurances: &'c Insurances<'c, 'a>) -> impl Iterator<Item = CoverageCandidate<'c, 'a>> {
         let counts =
             |view: &&CoverageView<'a>| text(view.status.as_ref()) != "entered-in-error" && self.subject.is(view.beneficiary.as_ref());
         let names_one = insurances.names_one(&self.record.coverages);
         let candidate = move |view: &'c CoverageView<'a>| {
             let reference = if names_one { Some(insurances.named(view)?.0.clone()) } else { unnamed(view) };
-            Some(Candidate { view, reference: reference? })
+            Some(CoverageCandidate { view, reference: reference? })
         };
-        let contained = insurances.contained.iter().map(|view| Candidate { view, reference: local(view) });
+        let contained = insurances.contained.iter().map(|view| CoverageCandidate { view, reference: local(view) });
         let all = self.record.coverages.iter().filter_map(candidate).chain(contained);
         all.filter(move |candidate| counts(&candidate.view))
     }
 
-    fn member(&self, candidate: Candidate<'_, 'a>, is_active: bool) -> MemberCoverage<'a> {
-        let Candidate { view, reference } = candidate;
+    fn member(&self, candidate: CoverageCandidate<'_, 'a>, is_active: bool) -> MemberCoverage<'a> {
+        let CoverageCandidate { view, reference } = candidate;
         MemberCoverage {
             reference,
             id: id(view.id.as_ref()),
@@ -207,7 +209,7 @@ fn is_no_other_types(reference: &str) -> bool {
     reference.starts_with('#') || reference.starts_with("urn:")
 }
 
-impl Candidate<'_, '_> {
+impl CoverageCandidate<'_, '_> {
     /// The sort key of inactive coverages; the highest, which ends latest, is reported.
     fn rank(&self) -> (Option<NaiveDate>, &str) {
         (last_day(self.view), &self.reference)

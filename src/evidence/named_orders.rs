@@ -7,13 +7,13 @@ use std::borrow::Cow;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::chart::text;
 use super::index::id_in;
 use super::orders::{DraftKind, DraftOrder, UnreadDraft};
 use super::patient_matcher::PatientMatcher;
 use super::patient_record::PatientRecord;
 use super::resource::{Resource, view};
 use super::text::Text;
+use super::text::text;
 use super::views::{AppointmentView, ConceptView, ParticipantView, ReferenceView, ServiceRequestView, TaskView};
 
 /// Maximum nesting of Bundles: a batch response contains searchsets.

@@ -1,9 +1,10 @@
 //! Extracts examination findings and pain scores from Observations.
 
-use super::chart::{ChartReader, id, text};
+use super::chart::ChartReader;
 use super::concepts::{CodeUse, Coded, RegionParts, SideParts};
 use super::form::instant;
 use super::text::Text;
+use super::text::{id, text};
 use super::views::{ConceptView, ObservationView, QuantityView};
 use super::written::DateElement;
 use crate::policy::{DateInterval, Examination, Finding, PainScore, Reference, Side, ValueSet};

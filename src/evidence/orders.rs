@@ -4,16 +4,17 @@ use std::collections::HashSet;
 
 use serde_json::value::RawValue;
 
-use super::chart::{ChartReader, id, text};
+use super::chart::ChartReader;
 use super::concepts::{CodeUse, Coded, RegionParts, SideParts, label};
 use super::index::id_in;
 use super::patient_matcher::PatientMatcher;
 use super::text::Text;
+use super::text::{id, text};
 use super::unread::UnreadView;
 use super::views::{ConceptView, Flag, PeriodView, ServiceRequestView, TimingView};
 use super::written::date;
 use crate::policy::{
-    ActiveOrder, BillingLine, Membership, Order, OrderKind, Performer, Reason, Reference, ServiceWindow, Side, Standing, SystemKind,
+    ActiveOrder, BillingLine, Membership, Order, OrderKind, OrderReason, Performer, Reference, ServiceWindow, Side, Standing, SystemKind,
     UnreadableOrder, ValueSet,
 };
 
@@ -287,13 +288,13 @@ impl<'a> ChartReader<'_, 'a> {
         self.record.reasons_unresolved.is_some() && references.any(unread)
     }
 
-    fn reasons(&self, order: &ServiceRequestView<'a>) -> Vec<Reason<'a>> {
+    fn reasons(&self, order: &ServiceRequestView<'a>) -> Vec<OrderReason<'a>> {
         let mut reasons = Vec::new();
         self.each_reason(order, &mut |concept| {
             for coding in concept.codings() {
                 let found = self.lookup(coding, CodeUse::Other);
                 let is_icd10cm = found.system == Some(SystemKind::Icd10Cm);
-                reasons.push(Reason { sets: found.sets, label: label(coding, concept), is_icd10cm });
+                reasons.push(OrderReason { sets: found.sets, label: label(coding, concept), is_icd10cm });
             }
         });
         reasons

@@ -1,7 +1,7 @@
 //! Matches resources to the patient of the call; resources of other patients are ignored.
 
-use super::chart::text;
 use super::index::id_in;
+use super::text::text;
 use super::views::ReferenceView;
 
 /// The patient of the call.

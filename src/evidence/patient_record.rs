@@ -20,7 +20,7 @@ use super::member_coverage::CoverageFound;
 use super::orders::{DraftKind, DraftOrder, Replaced, UnreadDraft};
 use super::patient_matcher::PatientMatcher;
 use super::procedures::ProcedureFacts;
-use super::record::{PrefetchKeys, Record};
+use super::record::{ChartResources, PrefetchKeys};
 use super::resource::{BundleView, Resource, Unreadable};
 use super::source::Sources;
 use super::text::Text;
@@ -82,7 +82,7 @@ const UNREADABLE_COVERAGE: &str = "a Coverage could not be read";
 /// Everything known in a call about one patient.
 #[derive(Debug)]
 pub struct PatientRecord<'a> {
-    record: Record<'a>,
+    record: ChartResources<'a>,
     drafts: Vec<DraftOrder<'a>>,
     unread_drafts: Vec<UnreadDraft<'a>>,
     unreadable: Vec<Unreadable>,
@@ -95,7 +95,7 @@ impl<'a> PatientRecord<'a> {
     #[must_use]
     pub fn of_orders(entries: impl IntoIterator<Item = (Option<Cow<'a, str>>, Option<&'a RawValue>)>) -> Self {
         let mut patient_record = Self {
-            record: Record::default(),
+            record: ChartResources::default(),
             drafts: Vec::new(),
             unread_drafts: Vec::new(),
             unreadable: Vec::new(),
@@ -174,6 +174,14 @@ impl<'a> PatientRecord<'a> {
             let value = (raw.get() != "null").then(|| Resource::read(raw, &mut self.unreadable));
             self.record.add_prefetch(keys.get(key.as_str()).copied(), value);
         }
+        self
+    }
+
+    /// Adds one resource, as if a prefetch key that was not requested brought it.
+    #[must_use]
+    pub fn with_resource(mut self, raw: &'a RawValue) -> Self {
+        let resource = Resource::read(raw, &mut self.unreadable);
+        self.record.add_prefetch(None, Some(resource));
         self
     }
 
@@ -267,23 +275,23 @@ impl<'a> PatientRecord<'a> {
 
     /// A draft order as a fact, without its reasons.
     #[must_use]
-    pub fn order(&self, draft: &DraftOrder<'a>, reading: Reading<'_>) -> Order<'a> {
+    pub fn order(&self, draft: &DraftOrder<'a>, reading: ReadingContext<'_>) -> Order<'a> {
         self.chart(reading).order(draft, self.replaced(reading))
     }
 
     /// An unreadable draft order as a fact; `None` if it is for another patient or known not to be in effect.
     #[must_use]
-    pub fn unreadable_order(&self, draft: &UnreadDraft<'a>, reading: Reading<'_>) -> Option<UnreadableOrder<'a>> {
+    pub fn unreadable_order(&self, draft: &UnreadDraft<'a>, reading: ReadingContext<'_>) -> Option<UnreadableOrder<'a>> {
         self.chart(reading).unreadable_order(draft)
     }
 
-    fn replaced(&self, reading: Reading<'_>) -> &Replaced {
+    fn replaced(&self, reading: ReadingContext<'_>) -> &Replaced {
         self.replaced.get_or_init(|| Replaced::by(&self.drafts, reading.patient_id))
     }
 
     /// The facts, by the value sets of one policy version.
     #[must_use]
-    pub fn facts(&self, reading: Reading<'_>) -> Facts<'a> {
+    pub fn facts(&self, reading: ReadingContext<'_>) -> Facts<'a> {
         let chart = self.chart(reading);
         let ProcedureFacts { injections, pain_procedures, therapies, fusions } = chart.procedures();
         let (findings, pain_scores) = chart.observations();
@@ -314,13 +322,13 @@ impl<'a> PatientRecord<'a> {
 
     /// The member's insurer.
     #[must_use]
-    pub fn insurance(&self, reading: Reading<'_>) -> Insurance<'a> {
+    pub fn insurance(&self, reading: ReadingContext<'_>) -> Insurance<'a> {
         self.chart(reading).insurance(&self.drafts)
     }
 
     /// The Coverage that applies to a draft order on a day.
     #[must_use]
-    pub fn coverage(&self, draft: &DraftOrder<'a>, reading: Reading<'_>, on: NaiveDate) -> CoverageFound<'a> {
+    pub fn coverage(&self, draft: &DraftOrder<'a>, reading: ReadingContext<'_>, on: NaiveDate) -> CoverageFound<'a> {
         match self.chart(reading).coverage(draft, on) {
             CoverageFound::None if self.unreadable.iter().any(|unreadable| unreadable.resource.starts_with("Coverage")) => {
                 CoverageFound::Unavailable(UNREADABLE_COVERAGE)
@@ -329,14 +337,14 @@ impl<'a> PatientRecord<'a> {
         }
     }
 
-    fn chart<'e>(&'e self, reading: Reading<'e>) -> ChartReader<'e, 'a> {
+    fn chart<'e>(&'e self, reading: ReadingContext<'e>) -> ChartReader<'e, 'a> {
         ChartReader::new(reading.policy, &self.record, PatientMatcher::new(reading.patient_id), reading.options)
     }
 }
 
 /// The context for reading a record: the policy version, the patient and the client's configuration.
 #[derive(Clone, Copy, Debug)]
-pub struct Reading<'e> {
+pub struct ReadingContext<'e> {
     /// The policy version.
     pub policy: &'e Policy,
     /// The patient's id.

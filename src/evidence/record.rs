@@ -9,7 +9,7 @@ use chrono::NaiveDate;
 use super::kind::Kind;
 use super::patient_matcher::PatientMatcher;
 use super::resource::{BundleView, Resource};
-use super::source::{Source, Sources};
+use super::source::{ListSource, Sources};
 use super::text::Text;
 use super::unread::UnreadView;
 use super::views::{
@@ -34,7 +34,7 @@ enum ListState {
 
 /// All resources of a call, by type.
 #[derive(Debug, Default)]
-pub(crate) struct Record<'a> {
+pub(crate) struct ChartResources<'a> {
     pub conditions: Vec<ConditionView<'a>>,
     pub procedures: Vec<ProcedureView<'a>>,
     pub medication_statements: Vec<MedicationStatementView<'a>>,
@@ -84,7 +84,7 @@ struct FetchedList {
     missing: Option<&'static str>,
 }
 
-impl<'a> Record<'a> {
+impl<'a> ChartResources<'a> {
     /// Adds the value of one prefetch key; `None` is `null`.
     pub(crate) fn add_prefetch(&mut self, own: Option<Kind>, value: Option<Resource<'a>>) {
         match value {
@@ -252,28 +252,28 @@ impl<'a> Record<'a> {
     }
 
     /// The source of a type's list, or why it is incomplete or missing.
-    pub(crate) fn source(&self, kind: Kind) -> Source {
+    pub(crate) fn source(&self, kind: Kind) -> ListSource {
         let source = self.source_of_list(kind);
         match self.unresolved.get(&kind) {
-            Some(reason) if source.is_available() => Source::Partial(reason),
+            Some(reason) if source.is_available() => ListSource::Partial(reason),
             Some(_) | None => source,
         }
     }
 
-    fn source_of_list(&self, kind: Kind) -> Source {
+    fn source_of_list(&self, kind: Kind) -> ListSource {
         let state = self.states.get(kind as usize).copied().unwrap_or_default();
         if let Some(fetched) = self.fetched.get(&kind) {
             return match fetched.missing {
-                None => Source::Fetched,
-                Some(reason) if fetched.entries > 0 || state == ListState::Incomplete => Source::Partial(reason),
-                Some(reason) => Source::Unavailable(reason),
+                None => ListSource::Fetched,
+                Some(reason) if fetched.entries > 0 || state == ListState::Incomplete => ListSource::Partial(reason),
+                Some(reason) => ListSource::Unavailable(reason),
             };
         }
         match state {
-            ListState::Absent => Source::Unavailable(NOT_ASKED_FOR),
-            ListState::Error => Source::Unavailable("the prefetch holds an error"),
-            ListState::Incomplete => Source::Partial("the prefetch holds only a part of it"),
-            ListState::Answered => Source::Prefetch,
+            ListState::Absent => ListSource::Unavailable(NOT_ASKED_FOR),
+            ListState::Error => ListSource::Unavailable("the prefetch holds an error"),
+            ListState::Incomplete => ListSource::Partial("the prefetch holds only a part of it"),
+            ListState::Answered => ListSource::Prefetch,
         }
     }
 
@@ -315,8 +315,8 @@ fn state_of(outcome: &OutcomeView<'_>) -> ListState {
 mod tests {
     use super::*;
 
-    fn source(own: Option<Kind>, json: &str) -> Source {
-        let mut record = Record::default();
+    fn source(own: Option<Kind>, json: &str) -> ListSource {
+        let mut record = ChartResources::default();
         record.add_prefetch(own, serde_json::from_str(json).expect("a resource"));
         record.source(Kind::Conditions)
     }
@@ -332,13 +332,13 @@ mod tests {
             r#"{"resourceType":"Bundle","total":0,"entry":[{"search":{"mode":"outcome"},"resource":{"resourceType":"OperationOutcome","issue":[{"severity":"warning"}]}}]}"#,
             r#"{"resourceType":"OperationOutcome","issue":[{"severity":"information"}]}"#,
         ] {
-            assert_eq!(source(OWN, json), Source::Prefetch, "{json}");
+            assert_eq!(source(OWN, json), ListSource::Prefetch, "{json}");
         }
     }
 
     #[test]
     fn nothing_is_known_of_a_type_whose_key_is_absent() {
-        assert_eq!(source(None, r#"{"resourceType":"Bundle"}"#), Source::Unavailable("not sent by the EHR"));
+        assert_eq!(source(None, r#"{"resourceType":"Bundle"}"#), ListSource::Unavailable("not sent by the EHR"));
     }
 
     #[test]
@@ -351,20 +351,20 @@ mod tests {
             r#"{"resourceType":"Bundle","entry":[{"resource":{"resourceType":"OperationOutcome","issue":[{"severity":"fatal"}]}}]}"#,
             r#"{"resourceType":"Bundle","total":3}"#,
         ] {
-            assert_eq!(source(OWN, json), Source::Unavailable("the prefetch holds an error"), "{json}");
+            assert_eq!(source(OWN, json), ListSource::Unavailable("the prefetch holds an error"), "{json}");
         }
     }
 
     #[test]
     fn resources_answer_for_their_type_under_any_key() {
         let json = r#"{"resourceType":"Bundle","entry":[{"resource":{"resourceType":"Condition","id":"c1"}}]}"#;
-        assert_eq!(source(None, json), Source::Prefetch);
+        assert_eq!(source(None, json), ListSource::Prefetch);
     }
 
     #[test]
     fn a_first_page_is_no_whole_list() {
         let json =
             r#"{"resourceType":"Bundle","link":[{"relation":"next","url":"x"}],"entry":[{"resource":{"resourceType":"Condition"}}]}"#;
-        assert_eq!(source(None, json), Source::Partial("the prefetch holds only a part of it"));
+        assert_eq!(source(None, json), ListSource::Partial("the prefetch holds only a part of it"));
     }
 }

@@ -8,7 +8,7 @@ use super::kind::Kind;
 
 /// The source of a resource type's list, or why it is unavailable.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Source {
+pub enum ListSource {
     /// The call's prefetch.
     Prefetch,
     /// The client's FHIR server.
@@ -19,7 +19,7 @@ pub enum Source {
     Unavailable(&'static str),
 }
 
-impl Source {
+impl ListSource {
     /// Whether absence from the list means "none".
     #[must_use]
     pub fn is_available(&self) -> bool {
@@ -42,7 +42,7 @@ impl Source {
     }
 }
 
-impl Serialize for Source {
+impl Serialize for ListSource {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
             Self::Prefetch => serializer.serialize_str("prefetch"),
@@ -53,14 +53,14 @@ impl Serialize for Source {
 }
 
 /// The source of each type's list, by [`Kind::name`].
-pub type Sources = BTreeMap<&'static str, Source>;
+pub type Sources = BTreeMap<&'static str, ListSource>;
 
 /// The types among `kinds` whose lists are incomplete or missing, grouped by reason.
 #[must_use]
 pub fn by_reason(sources: &Sources, kinds: impl IntoIterator<Item = Kind>) -> Vec<(&'static str, Vec<Kind>)> {
     let mut found: Vec<(&'static str, Vec<Kind>)> = Vec::new();
     for kind in kinds {
-        let Some(reason) = sources.get(kind.name()).and_then(Source::problem) else { continue };
+        let Some(reason) = sources.get(kind.name()).and_then(ListSource::problem) else { continue };
         match found.iter_mut().find(|(known, _)| *known == reason) {
             Some((_, kinds)) => kinds.push(kind),
             None => found.push((reason, vec![kind])),

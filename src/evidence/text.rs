@@ -26,6 +26,22 @@ impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
     }
 }
 
+/// The string; empty if there is none.
+pub(crate) fn id<'a>(id: Option<&Text<'a>>) -> Cow<'a, str> {
+    id.map(|id| id.0.clone()).unwrap_or_default()
+}
+
+/// The string; empty if there is none.
+pub(crate) fn text<'t>(text: Option<&'t Text<'_>>) -> &'t str {
+    text.map_or("", Text::as_str)
+}
+
+/// The id of a contained resource, without a leading `#`.
+pub(crate) fn local_id<'i>(id: Option<&'i Text<'_>>) -> &'i str {
+    let id = text(id);
+    id.strip_prefix('#').unwrap_or(id)
+}
+
 struct TextVisitor;
 
 impl<'de> Visitor<'de> for TextVisitor {

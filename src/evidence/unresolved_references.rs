@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::chart::text;
 use super::index::{Index, Indices, Referable, id_in};
 use super::kind::Kind;
 use super::orders::DraftOrder;
-use super::record::{Record, Referring};
+use super::record::{ChartResources, Referring};
+use super::text::text;
 use super::views::{ConceptView, ReferenceView};
 
 /// The resource types that are searched for by id.
@@ -30,7 +30,7 @@ pub enum PayorLookup {
 }
 
 /// The ids to search for, by type.
-pub(super) fn ids(record: &Record<'_>, drafts: &[DraftOrder<'_>], payors: PayorLookup) -> BTreeMap<&'static str, Vec<String>> {
+pub(super) fn ids(record: &ChartResources<'_>, drafts: &[DraftOrder<'_>], payors: PayorLookup) -> BTreeMap<&'static str, Vec<String>> {
     let mut by_type: BTreeMap<&'static str, BTreeSet<String>> = BTreeMap::new();
     for Unresolved { resource_type, ids, .. } in unresolved(record, drafts, payors) {
         by_type.entry(resource_type).or_default().extend(ids);
@@ -39,7 +39,7 @@ pub(super) fn ids(record: &Record<'_>, drafts: &[DraftOrder<'_>], payors: PayorL
 }
 
 /// The references that do not resolve in the record. With [`PayorLookup::Nameless`], excludes payors that the Coverage names.
-pub(super) fn unresolved(record: &Record<'_>, drafts: &[DraftOrder<'_>], wanted: PayorLookup) -> Vec<Unresolved> {
+pub(super) fn unresolved(record: &ChartResources<'_>, drafts: &[DraftOrder<'_>], wanted: PayorLookup) -> Vec<Unresolved> {
     let indices = Indices::new(record);
     let statements = record.medication_statements.iter();
     let statements = statements.filter_map(|view| uncoded(view.medication_codeable_concept.as_ref(), view.medication_reference.as_ref()));

@@ -24,12 +24,12 @@ struct LinkJson {
 
 /// A page's entry count, and the URL of the next page.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Page {
+pub(super) struct ResultPage {
     pub entries: usize,
     pub next: Option<String>,
 }
 
-impl Page {
+impl ResultPage {
     /// Reads a page.
     pub(super) fn read(body: &[u8]) -> Result<Self, Reason> {
         let page: PageJson = serde_json::from_slice(body).map_err(|_| Reason::NotFhir)?;
@@ -103,7 +103,7 @@ mod tests {
             (r#"{"a":1}"#, Err(Reason::NotFhir)),
             ("<html>", Err(Reason::NotFhir)),
         ] {
-            let page = Page::read(body.as_bytes());
+            let page = ResultPage::read(body.as_bytes());
             assert_eq!(page.as_ref().map(|page| (page.entries, page.next.as_deref())).map_err(|reason| *reason), expected, "{body}");
         }
     }

@@ -9,7 +9,7 @@ use reqwest::{Response, StatusCode};
 use tokio::time::{Instant, sleep};
 use url::Url;
 
-use super::page::{Page, next_url};
+use super::page::{ResultPage, next_url};
 use super::query::Query;
 use super::reason::Reason;
 use super::server::{AccessToken, Server};
@@ -74,7 +74,7 @@ impl<'s> Search<'s> {
                 Err(Failure::Plainer) => return Err(Some(Reason::Refused)),
                 Err(Failure::Again(_, reason) | Failure::Final(reason)) => return Err(Some(reason)),
             };
-            let page = Page::read(&body).map_err(Some)?;
+            let page = ResultPage::read(&body).map_err(Some)?;
             self.entries += page.entries;
             self.pages.push(body);
             let config = &self.server.config;

@@ -164,13 +164,13 @@ async fn body(mut response: Response) -> Option<Bytes> {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct ResourceHead {
+struct WrittenHead {
     resource_type: String,
     id: Option<String>,
 }
 
 fn id_in(body: &[u8], resource_type: &str) -> Option<String> {
-    let head: ResourceHead = serde_json::from_slice(body).ok()?;
+    let head: WrittenHead = serde_json::from_slice(body).ok()?;
     head.id.filter(|id| head.resource_type == resource_type && is_id(id))
 }
 

@@ -7,8 +7,8 @@ use axum::http::HeaderMap;
 use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 
-use super::HttpError;
-use super::router::Service;
+use super::error::HttpError;
+use super::state::Service;
 
 /// How much of an oversized body is read and discarded, in multiples of the limit. A caller that is still sending when the
 /// connection closes sees a broken pipe instead of the 413.

@@ -1,9 +1,8 @@
 //! Admits a call if its caller is authenticated and within its rate limit. Handlers behind this gate find a [`VerifiedClient`]
 //! in the request's extensions.
-//! Not here: authentication; see [`crate::auth`] through [`crate::app`].
+//! Not here: authentication; see [`crate::auth`].
 
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::{MatchedPath, Request, State};
@@ -11,15 +10,14 @@ use axum::http::header::{AUTHORIZATION, EXPECT};
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use tokio::sync::Semaphore;
 use tokio::time::timeout;
 use tracing::{Instrument, warn};
 
-use super::HttpError;
 use super::body::discard;
+use super::error::HttpError;
 use super::peer::Peer;
-use super::signature_failures::SignatureFailures;
-use crate::app::{App, Credentials, Refusal, Refused, VerifiedClient};
+use super::state::Gate;
+use crate::auth::{Credentials, Refusal, Refused, VerifiedClient};
 use crate::config::ServerConfig;
 use crate::telemetry::call_span;
 
@@ -31,16 +29,6 @@ const MAX_DISCARDED: usize = 1024 * 1024;
 
 /// Timeout for discarding the body.
 const DISCARD_TIMEOUT: Duration = Duration::from_secs(1);
-
-/// The state of the gate.
-#[derive(Clone)]
-pub(super) struct Gate {
-    pub(super) app: Arc<App>,
-    pub(super) server: Arc<ServerConfig>,
-    pub(super) forgers: Arc<SignatureFailures>,
-    /// Limits the number of concurrent calls.
-    pub(super) slots: Arc<Semaphore>,
-}
 
 /// The caller's name, stored in the response's extensions for the log line.
 #[derive(Clone)]
@@ -93,7 +81,7 @@ impl Gate {
             metrics::counter!("sij_cds_callers_refused_total", "cause" => "forging_address").increment(1);
             warn!(cause = "forging_address", address = address.map(tracing::field::display), "caller refused");
             let error = HttpError::TooManyCalls { wait };
-            self.app.keep_refusal(None, "forging_address", error.status().as_u16());
+            self.app.audit.record_refusal(None, "forging_address", error.status().as_u16());
             return Err(error);
         }
         let certificate = peer.as_ref().and_then(|peer| peer.certificate.as_deref());
@@ -107,7 +95,7 @@ impl Gate {
             }
             let (says_it_is, label) = (refused.says_it_is.clone(), refused.cause.label());
             let error = answer_to(refused, address);
-            self.app.keep_refusal(says_it_is.as_deref(), label, error.status().as_u16());
+            self.app.audit.record_refusal(says_it_is.as_deref(), label, error.status().as_u16());
             error
         })
     }

@@ -6,7 +6,7 @@ use axum::http::header::CONTENT_TYPE;
 use axum::response::IntoResponse;
 
 use super::openapi::bodies;
-use super::router::Service;
+use super::state::Service;
 
 /// Answers with the services offered.
 #[utoipa::path(get, path = "/cds-services", tag = "CDS Hooks", operation_id = "discover",

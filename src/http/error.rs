@@ -1,5 +1,5 @@
 //! Maps every error to a status and an OperationOutcome (protocol section 4; FHIR R4B, OperationOutcome); no other module does.
-//! Not here: why a call fails; see [`crate::app`].
+//! Not here: why a call fails; see [`crate::service`].
 
 use std::time::Duration;
 
@@ -9,7 +9,8 @@ use axum::response::{IntoResponse, Response};
 use fhir_sdk::r4b::codes::{IssueSeverity, IssueType};
 use fhir_sdk::r4b::resources::{OperationOutcome, OperationOutcomeIssue};
 
-use crate::app::{CallError, Category};
+use crate::dtr::PackageError;
+use crate::service::{CallError, Category};
 
 /// Sent if the OperationOutcome cannot be serialized, so that the body is always one.
 const BARE_OUTCOME: &[u8] = br#"{"resourceType":"OperationOutcome","issue":[{"severity":"error","code":"exception"}]}"#;
@@ -20,6 +21,9 @@ pub enum HttpError {
     /// The application cannot answer the call.
     #[error("{}", .0.diagnostics())]
     Call(#[from] CallError),
+    /// The documentation form cannot be given.
+    #[error(transparent)]
+    Package(#[from] PackageError),
     /// No endpoint has this path.
     #[error("there is nothing at this path; the services are listed at `/cds-services`")]
     UnknownPath,
@@ -82,6 +86,17 @@ pub(super) fn status_of(category: Category) -> StatusCode {
     }
 }
 
+/// The OperationOutcome's issue type for a category of call errors.
+fn issue_type_of(category: Category) -> IssueType {
+    match category {
+        Category::Malformed => IssueType::Structure,
+        Category::Contradiction => IssueType::BusinessRule,
+        Category::DataUnavailable => IssueType::Incomplete,
+        Category::Ours => IssueType::Exception,
+        Category::Unready => IssueType::Transient,
+    }
+}
+
 /// The error's label, stored in the response's extensions for its ledger record.
 #[derive(Clone, Copy)]
 pub(super) struct Cause {
@@ -95,6 +110,7 @@ impl HttpError {
     fn label(&self) -> &'static str {
         match self {
             Self::Call(error) => error.label(),
+            Self::Package(error) => error.label(),
             Self::UnknownPath => "unknown_path",
             Self::UnknownService => "unknown_service",
             Self::UnknownResource => "unknown_resource",
@@ -114,6 +130,7 @@ impl HttpError {
     pub(super) fn status(&self) -> StatusCode {
         match self {
             Self::Call(error) => status_of(error.category()),
+            Self::Package(error) => status_of(error.category()),
             Self::UnknownPath | Self::UnknownService | Self::UnknownResource => StatusCode::NOT_FOUND,
             Self::WrongMethod => StatusCode::METHOD_NOT_ALLOWED,
             Self::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
@@ -128,13 +145,8 @@ impl HttpError {
 
     fn issue_type(&self) -> IssueType {
         match self {
-            Self::Call(error) => match error.category() {
-                Category::Malformed => IssueType::Structure,
-                Category::Contradiction => IssueType::BusinessRule,
-                Category::DataUnavailable => IssueType::Incomplete,
-                Category::Ours => IssueType::Exception,
-                Category::Unready => IssueType::Transient,
-            },
+            Self::Call(error) => issue_type_of(error.category()),
+            Self::Package(error) => issue_type_of(error.category()),
             Self::UnknownPath | Self::UnknownService | Self::UnknownResource => IssueType::NotFound,
             Self::WrongMethod | Self::UnsupportedMediaType => IssueType::NotSupported,
             Self::BodyTooLarge { .. } => IssueType::TooLong,
@@ -153,6 +165,7 @@ impl HttpError {
             Self::TooManyCalls { wait } => Some(wait.as_secs() + 1),
             Self::Overloaded | Self::DeadlineExceeded | Self::NotReady => Some(1),
             Self::Call(error) => (error.category() == Category::Unready).then_some(1),
+            Self::Package(error) => (error.category() == Category::Unready).then_some(1),
             Self::UnknownPath
             | Self::UnknownService
             | Self::UnknownResource
@@ -166,6 +179,9 @@ impl HttpError {
     }
 
     fn expression(&self) -> Option<String> {
+        if let Self::Package(error) = self {
+            return error.expression();
+        }
         if let Self::Call(error) = self { error.expression() } else { None }
     }
 }

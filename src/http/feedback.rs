@@ -1,16 +1,16 @@
 //! `POST /cds-services/{id}/feedback` (CDS Hooks, "Feedback"; protocol section 6).
-//! Not here: what is recorded; see [`crate::app`].
+//! Not here: what is recorded; see [`crate::service`].
 
 use axum::Extension;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 
-use super::HttpError;
 use super::body::CallBody;
+use super::error::HttpError;
 use super::openapi::bodies;
-use super::router::Service;
-use crate::app::VerifiedClient;
+use super::state::Service;
+use crate::auth::VerifiedClient;
 
 /// Takes feedback on cards, and answers 200 without a body.
 #[utoipa::path(post, path = "/cds-services/{id}/feedback", tag = "CDS Hooks", operation_id = "feedBack", summary = "Takes feedback on cards.",
@@ -24,6 +24,6 @@ pub(super) async fn take(
     CallBody(body): CallBody,
 ) -> Result<StatusCode, HttpError> {
     service.known(id)?;
-    service.app.feedback(&client, &body).await?;
+    service.app.hooks.feedback(&client, &body).await?;
     Ok(StatusCode::OK)
 }

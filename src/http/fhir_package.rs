@@ -1,17 +1,17 @@
 //! `POST /fhir/Questionnaire/$questionnaire-package` (Da Vinci DTR 2.2).
-//! Not here: reading the parameters and building the package; see [`crate::app`].
+//! Not here: reading the parameters and building the package; see [`crate::dtr`].
 
 use axum::Extension;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
 
-use super::HttpError;
 use super::body::CallBody;
+use super::error::HttpError;
 use super::fhir_media::fhir_json;
 use super::openapi::bodies;
-use super::router::Service;
-use crate::app::VerifiedClient;
+use super::state::Service;
+use crate::auth::VerifiedClient;
 
 /// Answers with the form, and a draft of a response to it.
 #[utoipa::path(post, path = "/fhir/Questionnaire/$questionnaire-package", tag = "FHIR", operation_id = "packQuestionnaire",
@@ -26,6 +26,6 @@ pub(super) async fn answer(
     headers: HeaderMap,
     CallBody(body): CallBody,
 ) -> Result<Response, HttpError> {
-    let answer = service.app.questionnaire_package(&client, &body).await?;
+    let answer = service.app.dtr.questionnaire_package(&client, &body).await?;
     Ok(fhir_json(&headers, answer))
 }

@@ -1,15 +1,16 @@
 //! Reads and searches the published resources, whatever their type.
-//! Not here: the routes and their documentation, one file per type; and which resources are published, see [`crate::app`].
+//! Not here: the routes and their documentation, one file per type; and which resources are published, see [`crate::dtr`].
 
 use axum::extract::Path;
 use axum::extract::rejection::PathRejection;
 use axum::http::HeaderMap;
 use axum::response::Response;
 
-use super::HttpError;
+use super::error::HttpError;
 use super::fhir_media::fhir_json;
-use super::router::Service;
-use crate::app::{CanonicalSearch, PublishedKind};
+use super::state::Service;
+use crate::decision::PublishedKind;
+use crate::dtr::CanonicalSearch;
 
 /// Answers with the resource that has this id.
 pub(super) fn read_published(
@@ -19,7 +20,7 @@ pub(super) fn read_published(
     id: Result<Path<String>, PathRejection>,
 ) -> Result<Response, HttpError> {
     let Path(id) = id.map_err(|_| HttpError::UnknownResource)?;
-    let resource = service.app.published(kind, &id).ok_or(HttpError::UnknownResource)?;
+    let resource = service.app.dtr.published(kind, &id).ok_or(HttpError::UnknownResource)?;
     Ok(fhir_json(headers, resource.to_owned()))
 }
 
@@ -31,5 +32,5 @@ pub(super) fn search_published(
     query: Option<&str>,
 ) -> Result<Response, HttpError> {
     let search = CanonicalSearch::of_query(query.unwrap_or_default());
-    Ok(fhir_json(headers, service.app.search_published(kind, &search)?))
+    Ok(fhir_json(headers, service.app.dtr.search_published(kind, &search)?))
 }

@@ -1,15 +1,15 @@
 //! `GET /fhir/Questionnaire/{id}` and `GET /fhir/Questionnaire?url=…&version=…`: the documentation form.
-//! Not here: its contents; see [`crate::app`].
+//! Not here: its contents; see [`crate::decision`].
 
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
 
-use super::HttpError;
+use super::error::HttpError;
 use super::fhir_published::{read_published, search_published};
-use super::router::Service;
-use crate::app::PublishedKind;
+use super::state::Service;
+use crate::decision::PublishedKind;
 
 /// Answers with the questionnaire of an id.
 #[utoipa::path(get, path = "/fhir/Questionnaire/{id}", tag = "FHIR", operation_id = "readQuestionnaire",

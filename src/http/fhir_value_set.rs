@@ -1,15 +1,15 @@
 //! `GET /fhir/ValueSet/{id}` and `GET /fhir/ValueSet?url=…&version=…`: the policy's value sets.
-//! Not here: their contents; see [`crate::app`].
+//! Not here: their contents; see [`crate::decision`].
 
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
 
-use super::HttpError;
+use super::error::HttpError;
 use super::fhir_published::{read_published, search_published};
-use super::router::Service;
-use crate::app::PublishedKind;
+use super::state::Service;
+use crate::decision::PublishedKind;
 
 /// Answers with the value set of an id.
 #[utoipa::path(get, path = "/fhir/ValueSet/{id}", tag = "FHIR", operation_id = "readValueSet",

@@ -1,14 +1,15 @@
 //! `GET /health/live` and `GET /health/ready`, for orchestrators and load balancers.
-//! Not here: the readiness criteria; see [`crate::app`].
+//! Not here: the readiness criteria; see [`crate::service`].
 
 use axum::Json;
 use axum::extract::State;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::HttpError;
-use super::router::Service;
-use crate::app::{CallError, LedgerHealth, Readiness};
+use super::error::HttpError;
+use super::state::Service;
+use crate::ledger::LedgerHealth;
+use crate::service::{CallError, Readiness};
 
 /// The body of a good health check.
 #[derive(Serialize, ToSchema)]
@@ -37,7 +38,7 @@ pub(super) async fn live() -> Json<Health> {
 #[utoipa::path(get, path = "/health/ready", tag = "Operations", operation_id = "ready",
     responses((status = 200, description = "They can.", body = Health)))]
 pub(super) async fn ready(State(service): State<Service>) -> Result<Json<Health>, HttpError> {
-    let Readiness { ready, policy, version, ledger } = service.app.readiness().await;
+    let Readiness { ready, policy, version, ledger } = service.app.hooks.readiness().await;
     if ready {
         Ok(Json(Health { status: "ready", policy: Some(policy), version: Some(version), ledger: Some(ledger.as_str()) }))
     } else {

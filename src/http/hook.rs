@@ -1,5 +1,5 @@
 //! `POST /cds-services/{id}` (CDS Hooks, "Calling a CDS Service").
-//! Not here: parsing and answering the call; see [`crate::app`].
+//! Not here: parsing and answering the call; see [`crate::service`].
 
 use axum::Extension;
 use axum::extract::rejection::PathRejection;
@@ -7,13 +7,15 @@ use axum::extract::{Path, State};
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 
-use super::HttpError;
 use super::body::CallBody;
+use super::error::HttpError;
 use super::limits::Deadline;
 use super::openapi::bodies;
 use super::request_metrics::{CalledHook, HOOK_ROUTE};
-use super::router::Service;
-use crate::app::{App, HookResponse, VerifiedClient};
+use super::state::Service;
+use crate::auth::VerifiedClient;
+use crate::cds_hooks::Response as HookResponse;
+use crate::service::HookService;
 
 /// Answers a hook call. The answer is computed on this thread: it takes less time than handing it to another is worth.
 #[utoipa::path(post, path = HOOK_ROUTE, tag = "CDS Hooks", operation_id = "call", summary = "Judges the orders in scope.",
@@ -28,12 +30,12 @@ pub(super) async fn answer(
     CallBody(body): CallBody,
 ) -> Result<Response, HttpError> {
     service.known(id)?;
-    let held = service.app.answer_by(&client, &body, Some(end)).await;
-    let hook = held.as_ref().map_or_else(|_| App::hook_of(&body), |held| Some(held.hook()));
+    let pending = service.app.hooks.answer_by(&client, &body, Some(end)).await;
+    let hook = pending.as_ref().map_or_else(|_| HookService::hook_of(&body), |pending| Some(pending.hook()));
     // Free the body before the ledger write, so that the next call can reuse the memory while it is still in the cache.
     drop(body);
-    let answer = match held {
-        Ok(held) => held.kept().await,
+    let answer = match pending {
+        Ok(pending) => pending.durable().await,
         Err(error) => Err(error),
     };
     let body = answer.map(|answer| ([(CONTENT_TYPE, "application/json")], answer.body)).map_err(HttpError::from);
@@ -42,12 +44,4 @@ pub(super) async fn answer(
         response.extensions_mut().insert(CalledHook(hook));
     }
     Ok(response)
-}
-
-impl Service {
-    /// Rejects an id that is unknown or not UTF-8.
-    pub(super) fn known(&self, id: Result<Path<String>, PathRejection>) -> Result<(), HttpError> {
-        let known = id.is_ok_and(|Path(id)| self.app.knows_service(&id));
-        if known { Ok(()) } else { Err(HttpError::UnknownService) }
-    }
 }

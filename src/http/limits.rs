@@ -10,7 +10,7 @@ use axum::response::{IntoResponse, Response};
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout_at};
 
-use super::HttpError;
+use super::error::HttpError;
 
 /// Admits a call if a slot is free, and otherwise refuses it at once: queueing would only delay every caller.
 pub(super) async fn admit(State(slots): State<Arc<Semaphore>>, request: Request, next: Next) -> Response {

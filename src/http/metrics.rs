@@ -7,10 +7,10 @@ use axum::http::HeaderMap;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::IntoResponse;
 
-use super::HttpError;
 use super::caller::caller_address;
+use super::error::HttpError;
 use super::peer::Peer;
-use super::router::Service;
+use super::state::Service;
 use crate::telemetry::Metrics;
 
 /// Prometheus' text format.

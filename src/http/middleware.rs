@@ -19,11 +19,12 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::cors::{Any as AnyOrigin, CorsLayer};
 use tower_http::set_header::SetResponseHeaderLayer;
 
-use super::HttpError;
-use super::caller::{Gate, authenticate};
+use super::caller::authenticate;
+use super::error::HttpError;
 use super::limits::{admit, hold_deadline};
-use super::recording::keep_faults;
+use super::recording::record_faults;
 use super::request_log::{Observer, REQUEST_ID, observe};
+use super::state::Gate;
 use crate::config::{Config, CorsConfig};
 
 /// Wraps `routes` in the middleware for every request.
@@ -45,7 +46,7 @@ pub(super) fn around_calls<State: Clone + Send + Sync + 'static>(calls: Router<S
     let stack = ServiceBuilder::new()
         .layer(from_fn_with_state(gate.server.deadline, hold_deadline)) // includes authentication and reading the body
         .layer(from_fn_with_state(gate.clone(), authenticate)) // 401, or 429 beyond the caller's rate
-        .layer(from_fn_with_state(gate.clone(), keep_faults)) // a ledger record of each call that fails
+        .layer(from_fn_with_state(gate.clone(), record_faults)) // a ledger record of each call that fails
         .layer(from_fn_with_state(Arc::clone(&gate.slots), admit)); // immediate 503 beyond the limit
     calls.route_layer(stack)
 }

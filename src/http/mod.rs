@@ -1,5 +1,5 @@
 //! The HTTP interface: HTTP/1.1 and HTTP/2, with or without TLS. Only this module knows axum.
-//! Not here: what a call means ([`crate::app`]), and how a caller authenticates ([`crate::auth`]).
+//! Not here: what a call means ([`crate::service`]), and how a caller authenticates ([`crate::auth`]).
 //!
 //! - `router` lists all routes, `middleware` all layers a request passes, in order;
 //! - one file per endpoint: `discovery`, `hook`, `feedback`, `fhir_…`, `health`, `metrics`, `openapi`; `fhir_published` serves two of them;
@@ -35,6 +35,7 @@ mod running_config;
 mod serve;
 mod signature_failures;
 mod smart;
+mod state;
 mod tls;
 
 pub use error::HttpError;

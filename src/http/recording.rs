@@ -1,4 +1,4 @@
-//! Records that an authenticated call failed. [`crate::app`] itself records successful ones.
+//! Records that an authenticated call failed. [`crate::service`] itself records successful ones.
 //! Not here: refused callers; see [`super::caller`].
 
 use std::sync::Arc;
@@ -7,17 +7,18 @@ use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
-use super::HttpError;
-use super::caller::Gate;
 use super::error::Cause;
-use crate::app::{App, VerifiedClient};
+use super::error::HttpError;
+use super::state::Gate;
+use crate::app::App;
+use crate::auth::VerifiedClient;
 
 /// The label of a call that was dropped: it timed out, its caller disconnected, or it panicked.
 const UNFINISHED: &str = "unfinished";
 
 /// Records each error before its response is sent. Does not wait for the record if the error is temporary, such as overload or
 /// an unavailable ledger.
-pub(super) async fn keep_faults(State(gate): State<Gate>, request: Request, next: Next) -> Response {
+pub(super) async fn record_faults(State(gate): State<Gate>, request: Request, next: Next) -> Response {
     let Some(client) = request.extensions().get::<VerifiedClient>().cloned() else { return next.run(request).await };
     let mut unfinished = Unfinished { app: &gate.app, client: Some(client) };
     let response = next.run(request).await;
@@ -25,10 +26,10 @@ pub(super) async fn keep_faults(State(gate): State<Gate>, request: Request, next
     let Some(Cause { label, is_passing }) = response.extensions().get::<Cause>().copied() else { return response };
     let status = Some(response.status().as_u16());
     if is_passing {
-        gate.app.keep_fault_unwaited(&client, label, status);
+        gate.app.audit.record_fault_unwaited(&client, label, status);
         return response;
     }
-    match gate.app.keep_fault(&client, label, status).await {
+    match gate.app.audit.record_fault(&client, label, status).await {
         Ok(()) => response,
         Err(error) => HttpError::from(error).into_response(),
     }
@@ -43,7 +44,7 @@ struct Unfinished<'g> {
 impl Drop for Unfinished<'_> {
     fn drop(&mut self) {
         if let Some(client) = &self.client {
-            self.app.keep_fault_unwaited(client, UNFINISHED, None);
+            self.app.audit.record_fault_unwaited(client, UNFINISHED, None);
         }
     }
 }

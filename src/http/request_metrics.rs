@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use axum::http::{Method, StatusCode};
 
-use crate::app::Hook;
+use crate::cds_hooks::Hook;
 
 /// The route of hook calls, as in the router.
 pub(super) const HOOK_ROUTE: &str = "/cds-services/{id}";

@@ -4,29 +4,17 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::body::Bytes;
 use axum::routing::{get, post};
 use tokio::sync::Semaphore;
 
-use super::caller::Gate;
 use super::request_log::Observer;
 use super::signature_failures::SignatureFailures;
+use super::state::{Gate, Service};
 use super::{HttpError, discovery, feedback, health, hook, metrics, middleware, openapi, smart};
 use super::{fhir_metadata, fhir_package, fhir_questionnaire, fhir_value_set};
 use crate::app::App;
-use crate::config::{Config, MetricsConfig, ServerConfig};
+use crate::config::Config;
 use crate::ids::IdSource;
-
-/// The state shared by the endpoints.
-#[derive(Clone)]
-pub(super) struct Service {
-    pub(super) app: Arc<App>,
-    pub(super) body_limit: usize,
-    pub(super) server: Arc<ServerConfig>,
-    pub(super) metrics: Arc<MetricsConfig>,
-    /// The OpenAPI document.
-    pub(super) openapi: Bytes,
-}
 
 /// Builds the whole service, including middleware. `ids` provides the request ids.
 pub fn router(app: Arc<App>, ids: Arc<dyn IdSource>, config: &Config) -> Router {
@@ -55,7 +43,7 @@ pub fn router(app: Arc<App>, ids: Arc<dyn IdSource>, config: &Config) -> Router 
         .route("/smart/app/{session}", get(smart::page::show).post(smart::page::take))
         .route("/smart/assets/{name}", get(smart::asset::show))
         .route("/.well-known/jwks.json", get(smart::keys::show));
-    let pages = if app.has_smart_app() { smart::around_pages(pages, &server) } else { Router::new() };
+    let pages = if app.smart.is_on() { smart::around_pages(pages, &server) } else { Router::new() };
 
     let routes = Router::new()
         .merge(pages)

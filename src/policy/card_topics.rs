@@ -8,9 +8,9 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::criterion_id::CriterionId;
-use super::definition_file::PolicyError;
 use super::evaluation::{Determination, OrderEvaluation};
 use super::evaluation_notes::NoteKind;
+use super::policy_file::PolicyError;
 
 /// A card topic.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -81,7 +81,7 @@ impl<T> EachDetermination<T> {
 impl Topics {
     /// Checks that every named criterion and topic exists.
     pub(super) fn read(file: &str, text: &str, read: &TopicsToml) -> Result<Self, PolicyError> {
-        let source = Source { file, text, read };
+        let source = TopicsText { file, text, read };
         Ok(Self {
             determinations: read.determinations.try_map(|code| source.topic(code))?,
             ordered_already: source.topic(&read.ordered_already)?,
@@ -109,13 +109,13 @@ fn not_met(order: &OrderEvaluation<'_>) -> impl Iterator<Item = CriterionId> {
     criteria.filter(|criterion| criterion.verdict.is_not_met()).map(|criterion| criterion.id)
 }
 
-struct Source<'t> {
+struct TopicsText<'t> {
     file: &'t str,
     text: &'t str,
     read: &'t TopicsToml,
 }
 
-impl Source<'_> {
+impl TopicsText<'_> {
     fn topic(&self, code: &Spanned<String>) -> Result<CardTopic, PolicyError> {
         let known = self.read.displays.get(code.get_ref());
         let display = known.ok_or_else(|| self.fault(code, format!("`{}` is not in [topics.displays]", code.get_ref())))?;

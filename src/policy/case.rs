@@ -7,12 +7,13 @@ use chrono::NaiveDate;
 
 use super::dates::{DateInterval, minus_days, minus_months};
 use super::definition::Policy;
-use super::evaluation::{Evidence, Reference, Site};
+use super::evaluation::{Evidence, Site};
 use super::facts::{Facts, PainScore, Side};
 use super::form::{Answers, Form, Question, sort_newest_first};
 use super::history::{History, Injection};
 use super::order_facts::{Order, ServiceWindow};
 use super::phrases::Phrase;
+use super::reference::Reference;
 use super::verdict::Verdict;
 
 /// The dates that bound an order's evidence.

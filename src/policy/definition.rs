@@ -6,9 +6,9 @@ use std::collections::HashMap;
 use chrono::NaiveDate;
 
 use super::criterion_id::CriterionId;
-use super::evaluation::Plan;
 use super::facts::Side;
 use super::questionnaire_file::FormFile;
+use super::reference::PlanKind;
 use super::value_sets::ValueSets;
 use super::wording::Wording;
 use super::words::Phrases;
@@ -36,7 +36,7 @@ pub struct Policy {
     pub(crate) retired_codes: Vec<RetiredCode>,
     pub(crate) modifier_sides: HashMap<String, Side>,
     pub(crate) words: WordLists,
-    pub(crate) plan_notes: HashMap<Plan, String>,
+    pub(crate) plan_notes: HashMap<PlanKind, String>,
     /// Its value sets.
     pub value_sets: ValueSets,
     /// Its wording.
@@ -60,7 +60,7 @@ impl Policy {
 
     /// The policy's own note for a line of business.
     #[must_use]
-    pub fn plan_note(&self, plan: Plan) -> Option<&str> {
+    pub fn plan_note(&self, plan: PlanKind) -> Option<&str> {
         self.plan_notes.get(&plan).map(String::as_str)
     }
 

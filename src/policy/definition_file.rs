@@ -5,60 +5,20 @@ use std::collections::HashMap;
 
 use chrono::NaiveDate;
 use serde::Deserialize;
-use thiserror::Error;
 use toml::Spanned;
 
 use super::code_format;
 use super::criterion_id::CriterionId;
 use super::definition::{CriterionText, Parameters, Policy, RetiredCode, Thresholds, WordLists};
-use super::evaluation::Plan;
 use super::facts::Side;
 use super::numbers::Numbers;
+use super::policy_file::{PolicyError, PolicyFile};
 use super::questionnaire_file;
+use super::reference::PlanKind;
 use super::value_set_file;
 use super::value_sets::{SystemKind, ValueSet, ValueSets};
 use super::wording::Wording;
 use super::words::Phrases;
-
-/// An error in a policy file.
-#[derive(Debug, Error, PartialEq, Eq)]
-#[error("{file}:{line}: {problem}")]
-pub struct PolicyError {
-    /// The file, relative to the policy's folder.
-    pub file: String,
-    /// The line, starting at 1.
-    pub line: usize,
-    /// What is wrong with it.
-    pub problem: String,
-}
-
-impl PolicyError {
-    pub(crate) fn at(file: &str, text: &str, offset: usize, problem: impl Into<String>) -> Self {
-        let line = text.bytes().take(offset).filter(|&byte| byte == b'\n').count() + 1;
-        Self { file: file.to_owned(), line, problem: problem.into() }
-    }
-
-    pub(crate) fn of_file(file: &str, problem: impl Into<String>) -> Self {
-        Self { file: file.to_owned(), line: 1, problem: problem.into() }
-    }
-
-    pub(crate) fn of_toml(file: &str, text: &str, error: &toml::de::Error) -> Self {
-        Self::at(file, text, error.span().map_or(0, |span| span.start), error.message())
-    }
-
-    pub(crate) fn of_json(file: &str, error: &serde_json::Error) -> Self {
-        Self { file: file.to_owned(), line: error.line().max(1), problem: error.to_string() }
-    }
-}
-
-/// One file of a policy's folder.
-#[derive(Clone, Debug)]
-pub struct PolicyFile {
-    /// Its path within the folder, with `/`.
-    pub name: String,
-    /// Its text.
-    pub text: String,
-}
 
 const POLICY: &str = "policy.toml";
 const CARDS: &str = "cards.toml";
@@ -139,7 +99,7 @@ impl Policy {
     pub fn read(files: &[PolicyFile]) -> Result<Self, PolicyError> {
         let text = file_text(files, POLICY)?;
         let read: PolicyToml = toml::from_str(text).map_err(|error| PolicyError::of_toml(POLICY, text, &error))?;
-        let source = Source { text };
+        let source = PolicyText { text };
         let mut value_sets = ValueSets::default();
         let mut formats = HashMap::new();
         for system in &read.systems {
@@ -193,11 +153,11 @@ fn file_text<'f>(files: &'f [PolicyFile], name: &str) -> Result<&'f str, PolicyE
         .ok_or_else(|| PolicyError::of_file(name, "the file is missing"))
 }
 
-struct Source<'t> {
+struct PolicyText<'t> {
     text: &'t str,
 }
 
-impl Source<'_> {
+impl PolicyText<'_> {
     fn fault(&self, at: &Spanned<String>, problem: impl Into<String>) -> PolicyError {
         PolicyError::at(POLICY, self.text, at.span().start, problem)
     }
@@ -288,12 +248,12 @@ impl Source<'_> {
             .collect()
     }
 
-    fn plan_notes(&self, read: HashMap<String, Spanned<String>>) -> Result<HashMap<Plan, String>, PolicyError> {
+    fn plan_notes(&self, read: HashMap<String, Spanned<String>>) -> Result<HashMap<PlanKind, String>, PolicyError> {
         read.into_iter()
             .map(|(plan, note)| match plan.as_str() {
-                "medicaid" => Ok((Plan::Medicaid, note.into_inner())),
-                "medicare" => Ok((Plan::Medicare, note.into_inner())),
-                "commercial" => Ok((Plan::Commercial, note.into_inner())),
+                "medicaid" => Ok((PlanKind::Medicaid, note.into_inner())),
+                "medicare" => Ok((PlanKind::Medicare, note.into_inner())),
+                "commercial" => Ok((PlanKind::Commercial, note.into_inner())),
                 other => Err(self.fault(&note, format!("`{other}` is not a plan (medicaid, medicare, commercial)"))),
             })
             .collect()

@@ -6,9 +6,10 @@ use std::cmp::Reverse;
 use super::case::OrderCase;
 use super::criteria::active_in;
 use super::definition::RetiredCode;
-use super::evaluation::{DiagnosisSupport, Named};
+use super::evaluation::DiagnosisSupport;
 use super::facts::Condition;
 use super::phrases::Phrase;
+use super::reference::Named;
 use super::value_sets::ValueSet;
 
 /// Whether the diagnosis is listed, and a listed active Condition that the order could name.

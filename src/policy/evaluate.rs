@@ -9,8 +9,8 @@ use super::definition::Policy;
 use super::determination::{DatedDetermination, for_order, for_site};
 use super::diagnosis::{coding_notes, diagnosis};
 use super::evaluation::{
-    Criterion, Determination, DiagnosisSupport, Evaluation, Named, OrderEvaluation, OrderKind, Pathway, PolicyVersion, PriorInjection,
-    Reference, SecondProcedure, Site, SiteEvaluation,
+    Criterion, Determination, DiagnosisSupport, Evaluation, OrderEvaluation, Pathway, PolicyVersion, PriorInjection, SecondProcedure, Site,
+    SiteEvaluation,
 };
 use super::evaluation_notes::{Assumption, Note, NoteKind, PassedOver, PassedOverReason};
 use super::facts::{Facts, Side};
@@ -20,6 +20,7 @@ use super::order_facts::{Order, Standing, UnreadableOrder};
 use super::phrases::Phrase;
 use super::possible::possible_injections;
 use super::prose::extend_once;
+use super::reference::{Named, OrderKind, Reference};
 use super::response::{improved, sustained};
 use super::verdict::Verdict;
 

@@ -1,64 +1,14 @@
 //! The result of an evaluation, in the shape that all consumers share: command line, ledger, app and cards.
 //! Not here: how it is computed ([`super::evaluate`]) and how cards present it ([`crate::cds_hooks`]).
 
-use std::borrow::Cow;
-
 use chrono::{DateTime, NaiveDate, Utc};
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 
 use super::criterion_id::CriterionId;
 use super::evaluation_notes::{Assumption, Note, PassedOver};
 use super::form::Question;
+use super::reference::{Named, OrderKind, PlanKind, Reference};
 use super::verdict::Verdict;
-
-/// A resource by type and id, as `Condition/c1`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Reference<'a> {
-    kind: &'static str,
-    id: Cow<'a, str>,
-}
-
-impl<'a> Reference<'a> {
-    /// The reference `{kind}/{id}`.
-    #[must_use]
-    pub fn new(kind: &'static str, id: Cow<'a, str>) -> Self {
-        Self { kind, id }
-    }
-
-    /// The resource's id.
-    #[must_use]
-    pub fn id(&self) -> &str {
-        &self.id
-    }
-
-    /// The resource's type.
-    #[must_use]
-    pub fn kind(&self) -> &'static str {
-        self.kind
-    }
-}
-
-impl std::fmt::Display for Reference<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}/{}", self.kind, self.id)
-    }
-}
-
-impl Serialize for Reference<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-/// A requested procedure in the policy's scope.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum OrderKind {
-    /// A sacroiliac joint injection.
-    Injection,
-    /// A radiofrequency neurotomy of the sacroiliac joint.
-    Neurotomy,
-}
 
 /// The joint a determination is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -173,23 +123,6 @@ pub enum DiagnosisSupport {
     Unavailable,
 }
 
-/// The member's line of business.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Plan {
-    /// Medicaid: state provisions take precedence.
-    Medicaid,
-    /// Medicare: national and local determinations take precedence.
-    Medicare,
-    /// Medicare and Medicaid.
-    MedicareAndMedicaid,
-    /// A private plan.
-    Commercial,
-    /// The Coverage does not say.
-    #[default]
-    Unknown,
-}
-
 /// A resource that a verdict rests on.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Evidence<'a> {
@@ -298,15 +231,6 @@ pub struct SiteEvaluation<'a> {
     pub criteria: Vec<Criterion<'a>>,
 }
 
-/// A resource with its display text.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Named<'a> {
-    /// `Condition/c1`
-    pub reference: Reference<'a>,
-    /// Its code and display.
-    pub words: String,
-}
-
 /// Another procedure at the same visit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SecondProcedure<'a> {
@@ -386,5 +310,5 @@ pub struct Evaluation<'a> {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub passed_over: Vec<PassedOver<'a>>,
     /// The member's line of business.
-    pub plan: Plan,
+    pub plan: PlanKind,
 }

@@ -3,7 +3,7 @@
 
 use serde::Serialize;
 
-use super::evaluation::Reference;
+use super::reference::Reference;
 
 /// The value of a parameter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]

@@ -7,9 +7,9 @@ use std::borrow::Cow;
 use chrono::{DateTime, NaiveDate, Utc};
 
 use super::dates::DateInterval;
-use super::evaluation::{Named, Plan, Reference};
 use super::form::{Form, UncountedForm};
 use super::order_facts::{ActiveOrder, BillingLine, Order, UnreadableOrder};
+use super::reference::{Named, PlanKind, Reference};
 use super::value_sets::Membership;
 
 /// Everything known about one patient and the orders of one call.
@@ -52,7 +52,7 @@ pub struct Facts<'a> {
     /// Fusions of the sacroiliac joint on record.
     pub fusions: Vec<Named<'a>>,
     /// The member's line of business.
-    pub plan: Plan,
+    pub plan: PlanKind,
     /// The missing or incomplete lists, by their names in an evaluation's `sources`, each with the reason.
     pub unavailable: Vec<(&'static str, &'static str)>,
 }

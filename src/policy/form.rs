@@ -8,9 +8,9 @@ use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Serialize, Serializer};
 
 use super::dates::DateInterval;
-use super::evaluation::Reference;
 use super::facts::Side;
 use super::keyed_enum::keyed_enum;
+use super::reference::Reference;
 
 /// The last path segment of the form's canonical URL.
 pub const FORM_ID: &str = "sij-injection-documentation";

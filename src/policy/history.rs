@@ -8,10 +8,11 @@ use chrono::NaiveDate;
 
 use super::case::OrderCase;
 use super::dates::{DateInterval, minus_days, minus_months, plus_days, plus_months};
-use super::evaluation::{InjectionSource, Reference, Site};
+use super::evaluation::{InjectionSource, Site};
 use super::facts::{ChartedInjection, InjectionDoubt, Label, Side};
 use super::form::{Form, PriorInjection, sort_newest_first};
 use super::order_facts::BillingLine;
+use super::reference::Reference;
 use super::verdict::Verdict;
 
 /// A form's answer about an earlier injection.

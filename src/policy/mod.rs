@@ -25,10 +25,12 @@ mod order_facts;
 mod order_words;
 mod outcomes;
 mod phrases;
+mod policy_file;
 mod possible;
 mod prefill;
 mod prose;
 mod questionnaire_file;
+mod reference;
 mod response;
 mod treatment_course;
 mod value_set_file;
@@ -41,11 +43,10 @@ pub use card_topics::{CardTopic, Topics};
 pub use criterion_id::CriterionId;
 pub use dates::DateInterval;
 pub use definition::{CriterionText, Parameters, Policy, RetiredCode, Thresholds};
-pub use definition_file::{PolicyError, PolicyFile};
 pub use evaluate::{Inquiry, evaluate, kind, passed_over};
 pub use evaluation::{
-    Criterion, Determination, DiagnosisSupport, Evaluation, Evidence, InjectionSource, Named, OrderEvaluation, OrderKind, Pathway, Plan,
-    PolicyVersion, PossibleInjection, PriorInjection, Reference, SecondProcedure, Site, SiteEvaluation,
+    Criterion, Determination, DiagnosisSupport, Evaluation, Evidence, InjectionSource, OrderEvaluation, Pathway, PolicyVersion,
+    PossibleInjection, PriorInjection, SecondProcedure, Site, SiteEvaluation,
 };
 pub use evaluation_notes::{Assumption, Note, NoteKind, ParameterValue, PassedOver, PassedOverReason};
 pub use facts::{
@@ -55,13 +56,15 @@ pub use facts::{
 pub use form::{
     Answers, FORM_ID, Form, FormProblem, PROVOCATION_TESTS, PriorInjection as PriorInjectionAnswer, Question, TestAnswer, UncountedForm,
 };
-pub use order_facts::{ActiveOrder, BillingLine, Order, Performer, Reason, ServiceWindow, Standing, UnreadableOrder};
+pub use order_facts::{ActiveOrder, BillingLine, Order, OrderReason, Performer, ServiceWindow, Standing, UnreadableOrder};
 pub(crate) use order_words::OrderWords;
 pub use outcomes::{OutcomeArguments, OutcomeKind, OutcomeText};
 pub(crate) use phrases::{CardText, Phrase, phrases};
+pub use policy_file::{PolicyError, PolicyFile};
 pub use prefill::{AnswerValue, ChartedAnswer, ChartedInjectionAnswers, Prefill, prefill};
 pub(crate) use prose::{capitalised, each_once, shortened, with_first};
 pub use questionnaire_file::FormFile;
+pub use reference::{Named, OrderKind, PlanKind, Reference};
 pub(crate) use treatment_course::{TreatmentCourse, courses};
 pub use value_sets::{Lookup, Membership, SystemKind, ValueSet, ValueSets};
 pub use verdict::Verdict;

@@ -4,8 +4,8 @@
 use chrono::NaiveDate;
 
 use super::dates::DateInterval;
-use super::evaluation::{OrderKind, Reference};
 use super::facts::{Label, Side};
+use super::reference::{OrderKind, Reference};
 use super::value_sets::Membership;
 
 /// The days on which an order may be performed.
@@ -103,7 +103,7 @@ pub struct Order<'a> {
     /// When the service is due; `None` if not stated.
     pub window: Option<ServiceWindow>,
     /// Every coding of its reason codes and of the Conditions it references as reasons.
-    pub reasons: Vec<Reason<'a>>,
+    pub reasons: Vec<OrderReason<'a>>,
     /// A reason without an ICD-10-CM or SNOMED CT coding that contains a disc or facet word.
     pub unclassified_reason: Option<String>,
     /// Whether a Condition that it references as a reason could not be fetched.
@@ -131,7 +131,7 @@ pub struct UnreadableOrder<'a> {
 
 /// One coded reason of an order.
 #[derive(Debug)]
-pub struct Reason<'a> {
+pub struct OrderReason<'a> {
     /// The value sets that contain the code.
     pub sets: Membership,
     /// The code and its display.

@@ -7,14 +7,13 @@ use chrono::NaiveDate;
 
 use super::criterion_id::CriterionId;
 use super::definition::Policy;
-use super::evaluation::{
-    Criterion, Determination, OrderEvaluation, OrderKind, Pathway, Plan, PossibleInjection, PriorInjection, Site, SiteEvaluation,
-};
+use super::evaluation::{Criterion, Determination, OrderEvaluation, Pathway, PossibleInjection, PriorInjection, Site, SiteEvaluation};
 use super::evaluation_notes::NoteKind;
 use super::form::Question;
 use super::outcomes::{OutcomeArguments, OutcomeKind, OutcomeText};
 use super::phrases::{CardText, Phrase};
 use super::prose::{each_once, shortened};
+use super::reference::{OrderKind, PlanKind};
 use super::verdict::Verdict;
 
 /// The maximum number of entries that a text lists.
@@ -164,13 +163,13 @@ impl<'p> OrderWords<'p, '_, '_> {
     }
 
     /// The policy's own notes for the member's line of business.
-    pub(crate) fn plan_notes(&self, plan: Plan) -> Vec<&'p str> {
-        let plans: &[Plan] = match plan {
-            Plan::MedicareAndMedicaid => &[Plan::Medicare, Plan::Medicaid],
-            Plan::Medicare => &[Plan::Medicare],
-            Plan::Medicaid => &[Plan::Medicaid],
-            Plan::Commercial => &[Plan::Commercial],
-            Plan::Unknown => &[],
+    pub(crate) fn plan_notes(&self, plan: PlanKind) -> Vec<&'p str> {
+        let plans: &[PlanKind] = match plan {
+            PlanKind::MedicareAndMedicaid => &[PlanKind::Medicare, PlanKind::Medicaid],
+            PlanKind::Medicare => &[PlanKind::Medicare],
+            PlanKind::Medicaid => &[PlanKind::Medicaid],
+            PlanKind::Commercial => &[PlanKind::Commercial],
+            PlanKind::Unknown => &[],
         };
         plans.iter().filter_map(|plan| self.policy.plan_note(*plan)).collect()
     }

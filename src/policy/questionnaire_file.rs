@@ -4,8 +4,8 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::definition_file::PolicyError;
 use super::form::{FORM_ID, Question};
+use super::policy_file::PolicyError;
 
 /// The documentation form of a policy version.
 #[derive(Clone, Debug)]
@@ -18,24 +18,24 @@ pub struct FormFile {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct QuestionnaireJson {
+struct FormJson {
     resource_type: String,
     id: String,
     url: String,
     version: String,
-    item: Vec<ItemJson>,
+    item: Vec<FormItemJson>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct ItemJson {
+struct FormItemJson {
     link_id: String,
     #[serde(rename = "type")]
     kind: String,
     #[serde(default)]
     enable_when: Vec<EnableWhenJson>,
     #[serde(default)]
-    item: Vec<ItemJson>,
+    item: Vec<FormItemJson>,
 }
 
 #[derive(Deserialize)]
@@ -45,7 +45,7 @@ struct EnableWhenJson {
 
 /// Reads and checks the form.
 pub(crate) fn read(file: &str, text: &str) -> Result<FormFile, PolicyError> {
-    let form: QuestionnaireJson = serde_json::from_str(text).map_err(|error| PolicyError::of_json(file, &error))?;
+    let form: FormJson = serde_json::from_str(text).map_err(|error| PolicyError::of_json(file, &error))?;
     if form.resource_type != "Questionnaire" || form.id != FORM_ID {
         return Err(PolicyError::of_file(file, format!("not the Questionnaire `{FORM_ID}`")));
     }
@@ -71,14 +71,14 @@ pub(crate) fn read(file: &str, text: &str) -> Result<FormFile, PolicyError> {
 }
 
 /// The first question that an `enableWhen` names but the form does not have.
-fn unknown_condition<'i>(items: &'i [ItemJson], found: &[(&str, &str)]) -> Option<&'i str> {
+fn unknown_condition<'i>(items: &'i [FormItemJson], found: &[(&str, &str)]) -> Option<&'i str> {
     items.iter().find_map(|item| {
         let mut named = item.enable_when.iter().map(|condition| condition.question.as_str());
         named.find(|question| !found.iter().any(|(id, _)| id == question)).or_else(|| unknown_condition(&item.item, found))
     })
 }
 
-fn collect<'i>(items: &'i [ItemJson], found: &mut Vec<(&'i str, &'i str)>) {
+fn collect<'i>(items: &'i [FormItemJson], found: &mut Vec<(&'i str, &'i str)>) {
     for item in items {
         found.push((&item.link_id, &item.kind));
         collect(&item.item, found);

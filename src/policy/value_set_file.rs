@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::code_format::CodeFormat;
-use super::definition_file::{PolicyError, PolicyFile};
+use super::policy_file::{PolicyError, PolicyFile};
 use super::value_sets::{ValueSet, ValueSets};
 
 #[derive(Deserialize)]

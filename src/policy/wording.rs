@@ -10,10 +10,10 @@ use toml::Spanned;
 
 use super::card_topics::{Topics, TopicsToml};
 use super::criterion_id::CriterionId;
-use super::definition_file::PolicyError;
 use super::form::Question;
 use super::outcomes::{OutcomeArguments, OutcomeKind, OutcomeText};
 use super::phrases::{CardText, Phrase};
+use super::policy_file::PolicyError;
 
 /// A text with placeholders.
 #[derive(Clone, Debug, Default)]
@@ -162,7 +162,7 @@ impl Wording {
     /// Reads `cards.toml`.
     pub(crate) fn read(file: &str, text: &str) -> Result<Self, PolicyError> {
         let read: WordingToml = toml::from_str(text).map_err(|error| PolicyError::of_toml(file, text, &error))?;
-        let source = Source { file, text };
+        let source = CardsText { file, text };
         let phrases = source.table("phrases", &read.phrases, Phrase::ALL.iter().map(|phrase| (phrase.key(), phrase.arguments())))?;
         let card_texts = source.table("cards", &read.cards, CardText::ALL.iter().map(|text| (text.key(), text.arguments())))?;
         let asks = source.asks(&read.asks)?;
@@ -230,12 +230,12 @@ impl Wording {
     }
 }
 
-struct Source<'t> {
+struct CardsText<'t> {
     file: &'t str,
     text: &'t str,
 }
 
-impl Source<'_> {
+impl CardsText<'_> {
     fn fault(&self, at: &Spanned<String>, problem: impl Into<String>) -> PolicyError {
         PolicyError::at(self.file, self.text, at.span().start, problem)
     }

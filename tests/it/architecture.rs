@@ -1,144 +1,192 @@
-//! The source respects the dependency arrows of `docs/architecture.md`; checked on its `use` lines and inline paths.
+//! The source respects the dependency arrows of `docs/architecture.md`, and no large circle of files uses each other.
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
 
-/// Each top-level module and the modules it may depend on.
-const ARROWS: [(&str, &[&str]); 16] = [
+use crate::support::module_graph::{Module, ModuleGraph};
+
+/// Each room and the rooms it may depend on. The rooms of `smart` are told apart.
+const ARROWS: [(&str, &[&str]); 21] = [
     ("policy", &[]),
     ("evidence", &["policy"]),
     ("cds_hooks", &[]),
-    ("crd", &["policy", "cds_hooks"]),
-    ("page", &["policy"]),
+    ("crd", &["policy", "evidence", "cds_hooks", "config"]),
     ("fhir", &["clock", "ids", "config", "outgoing"]),
     ("auth", &["clock", "ids", "config", "outgoing"]),
     ("ledger", &["clock", "ids", "config"]),
-    ("app", &["policy", "evidence", "cds_hooks", "crd", "page", "fhir", "auth", "ledger", "clock", "ids", "config", "telemetry"]),
-    ("http", &["app", "config", "clock", "ids", "telemetry"]),
-    ("cli", &["app", "http", "config", "clock", "ids", "telemetry"]),
+    ("decision", &["policy", "evidence", "cds_hooks", "fhir", "config"]),
+    ("service", &["decision", "crd", "auth", "ledger", "policy", "evidence", "cds_hooks", "fhir", "config", "clock", "ids"]),
+    ("dtr", &["service", "decision", "crd", "auth", "ledger", "policy", "evidence", "cds_hooks", "config", "clock", "ids"]),
+    ("smart", &["service", "decision", "crd", "auth", "ledger", "cds_hooks", "config", "smart::launch", "smart::session", "smart::page"]),
+    ("smart::launch", &["auth", "clock", "ids", "config", "outgoing"]),
+    (
+        "smart::session",
+        &[
+            "smart",
+            "smart::launch",
+            "smart::page",
+            "service",
+            "decision",
+            "dtr",
+            "crd",
+            "ledger",
+            "fhir",
+            "policy",
+            "evidence",
+            "cds_hooks",
+        ],
+    ),
+    ("smart::page", &["policy"]),
+    (
+        "app",
+        &[
+            "service",
+            "dtr",
+            "smart",
+            "smart::launch",
+            "smart::session",
+            "decision",
+            "crd",
+            "auth",
+            "ledger",
+            "cds_hooks",
+            "config",
+            "clock",
+            "ids",
+        ],
+    ),
+    (
+        "http",
+        &[
+            "app",
+            "service",
+            "dtr",
+            "smart",
+            "smart::session",
+            "smart::page",
+            "decision",
+            "auth",
+            "ledger",
+            "cds_hooks",
+            "config",
+            "ids",
+            "telemetry",
+        ],
+    ),
+    ("cli", &["app", "http", "service", "decision", "crd", "evidence", "policy", "auth", "ledger", "config", "clock", "ids", "telemetry"]),
     ("config", &[]),
     ("outgoing", &["config"]),
-    ("clock", &[]),
-    ("ids", &[]),
     ("telemetry", &["config", "outgoing"]),
+    ("root", &["cli"]),
 ];
 
-/// Crates that only one module may use.
-const FENCED_CRATES: [(&str, &str); 5] = [("askama", "page"), ("axum", "http"), ("hyper", "http"), ("anyhow", "cli"), ("clap", "cli")];
+/// Rooms without dependencies of their own.
+const GROUND: [&str; 2] = ["clock", "ids"];
 
-/// The violations in one source file, given by its path below `src`.
-fn violations(path: &str, source: &str) -> Vec<String> {
-    let modules = module_path(path);
-    let Some(own) = modules.first().filter(|module| !matches!(**module, "lib" | "main")) else { return Vec::new() };
-    let allowed = ARROWS.iter().find(|(module, _)| module == own).map(|(_, allowed)| *allowed);
-    let Some(allowed) = allowed else { return vec![format!("{path}: `{own}` is not in the architecture")] };
-    let code = without_comments(source);
-    let named = top_level_names(&code, modules.len());
-    let foreign = named.iter().filter(|name| *name != own && is_module(name) && !allowed.contains(&name.as_str()));
-    let fenced = FENCED_CRATES.iter().filter(|(name, owner)| owner != own && names_crate(&code, name)).map(|(name, _)| name);
-    foreign
-        .map(|name| format!("{path}: `{own}` names `{name}`"))
-        .chain(fenced.map(|name| format!("{path}: `{own}` knows {name}")))
-        .collect()
+/// Crates that only one room may use.
+const FENCED_CRATES: [(&str, &str); 5] =
+    [("askama", "smart::page"), ("axum", "http"), ("hyper", "http"), ("anyhow", "cli"), ("clap", "cli")];
+
+/// The largest circle of files that is allowed.
+const MAX_CIRCLE: usize = 4;
+
+/// The room that a module is in.
+fn room(module: &Module) -> String {
+    let room = match module.as_slice() {
+        [] => "root",
+        [smart, room, ..] if smart == "smart" && matches!(room.as_str(), "launch" | "session" | "page") => return format!("smart::{room}"),
+        [room, ..] => room,
+    };
+    room.to_owned()
 }
 
-/// `http/error.rs` is `http::error`, `http/mod.rs` is `http`.
-fn module_path(path: &str) -> Vec<&str> {
-    path.trim_end_matches(".rs").trim_end_matches("/mod").split('/').collect()
-}
-
-fn is_module(name: &str) -> bool {
-    ARROWS.iter().any(|(module, _)| *module == name)
-}
-
-/// Line comments, and so links in doc comments, do not count.
-fn without_comments(source: &str) -> String {
-    source.lines().map(|line| line.split("//").next().unwrap_or_default()).collect::<Vec<_>>().join("\n")
-}
-
-/// Every name directly below the crate root: after `crate::`, or after as many `super::` as the file's depth.
-fn top_level_names(code: &str, depth: usize) -> BTreeSet<String> {
-    let roots = ["crate::".to_owned(), "super::".repeat(depth)];
-    roots.iter().flat_map(|root| code.split(root.as_str()).skip(1)).flat_map(leading_names).collect()
-}
-
-/// `a::b` yields a; `{a::{b, c}, d}` yields a and d.
-fn leading_names(rest: &str) -> Vec<String> {
-    let Some(group) = rest.strip_prefix('{') else { return vec![identifier(rest)] };
-    let mut depth = 0_usize;
-    let mut names = vec![identifier(group.trim_start())];
-    for (at, character) in group.char_indices() {
-        match (character, depth) {
-            ('{', _) => depth += 1,
-            ('}', 0) => break,
-            ('}', _) => depth -= 1,
-            (',', 0) => names.push(identifier(group[at + 1..].trim_start())),
-            _ => {}
-        }
+/// The violations in these sources.
+fn violations(graph: &ModuleGraph) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    for (module, used) in graph.edges() {
+        let (name, own) = (module.join("::"), room(module));
+        let allowed = ARROWS.iter().find(|(room, _)| *room == own).map(|(_, allowed)| *allowed);
+        let Some(allowed) = allowed.or(GROUND.contains(&own.as_str()).then_some(&[][..])) else {
+            found.insert(format!("{name}: `{own}` is not in the architecture"));
+            continue;
+        };
+        let foreign = used.into_iter().map(room).filter(|other| *other != own && *other != "root" && !allowed.contains(&other.as_str()));
+        found.extend(foreign.map(|other| format!("{name}: `{own}` uses `{other}`")));
+        let fenced = FENCED_CRATES.iter().filter(|(crate_name, owner)| *owner != own && names_crate(graph.source(module), crate_name));
+        found.extend(fenced.map(|(crate_name, _)| format!("{name}: `{own}` uses the crate {crate_name}")));
     }
-    names
-}
-
-fn identifier(text: &str) -> String {
-    text.chars().take_while(|character| character.is_alphanumeric() || *character == '_').collect()
+    found
 }
 
 fn names_crate(code: &str, name: &str) -> bool {
-    let path = format!("{name}::");
     let starts_here = |at: usize| !code[..at].ends_with(|before: char| before.is_alphanumeric() || before == '_' || before == ':');
-    code.match_indices(&path).any(|(at, _)| starts_here(at))
-}
-
-fn source_files(directory: &Path, found: &mut Vec<PathBuf>) {
-    for entry in std::fs::read_dir(directory).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            source_files(&path, found);
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            found.push(path);
-        }
-    }
+    code.match_indices(&format!("{name}::")).any(|(at, _)| starts_here(at))
 }
 
 #[test]
 fn the_source_holds_to_the_arrows() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    let mut files = Vec::new();
-    source_files(&root, &mut files);
-    assert!(files.len() > 20, "only {} files found", files.len());
-    let below = |file: &PathBuf| file.strip_prefix(&root).unwrap().to_str().unwrap().to_owned();
-    let found: Vec<String> = files.iter().flat_map(|file| violations(&below(file), &std::fs::read_to_string(file).unwrap())).collect();
-    assert_eq!(found, Vec::<String>::new());
+    assert_eq!(violations(&ModuleGraph::of_this_crate()), BTreeSet::new());
+}
+
+#[test]
+fn no_large_circle_of_files_uses_each_other() {
+    let large: Vec<_> = ModuleGraph::of_this_crate().circles().into_iter().filter(|circle| circle.len() > MAX_CIRCLE).collect();
+    assert_eq!(large, Vec::<Vec<String>>::new());
 }
 
 #[test]
 fn a_planted_violation_is_found() {
-    let table = [
-        ("policy/criteria.rs", "use crate::evidence::Facts;", "policy/criteria.rs: `policy` names `evidence`"),
-        ("policy/mod.rs", "fn f() { crate::clock::now() }", "policy/mod.rs: `policy` names `clock`"),
-        ("http/hook.rs", "use crate::{app::{App, Category}, policy::Verdict};", "http/hook.rs: `http` names `policy`"),
-        ("http/hook.rs", "use crate::{\n    policy,\n    app,\n};", "http/hook.rs: `http` names `policy`"),
-        ("evidence/dates.rs", "use super::super::http::router;", "evidence/dates.rs: `evidence` names `http`"),
-        ("clock.rs", "use super::ids::RandomIds;", "clock.rs: `clock` names `ids`"),
-        ("app/decide.rs", "use axum::body::Bytes;", "app/decide.rs: `app` knows axum"),
-        ("utils/mod.rs", "", "utils/mod.rs: `utils` is not in the architecture"),
+    let table: [(&[(&str, &str)], &str); 9] = [
+        (&[("policy/criteria.rs", "use crate::evidence::Facts;"), ("evidence/mod.rs", "")], "policy::criteria: `policy` uses `evidence`"),
+        (&[("policy/mod.rs", "fn f() { crate::clock::now() }"), ("clock.rs", "")], "policy: `policy` uses `clock`"),
+        (
+            &[("http/hook.rs", "use crate::{app::{App, Category}, policy::Verdict};"), ("app.rs", ""), ("policy/mod.rs", "")],
+            "http::hook: `http` uses `policy`",
+        ),
+        (&[("evidence/dates.rs", "use super::super::http::router;"), ("http/mod.rs", "")], "evidence::dates: `evidence` uses `http`"),
+        (
+            &[
+                ("http/hook.rs", "use crate::service::Verdict;"),
+                ("service/mod.rs", "pub use crate::policy::Verdict;"),
+                ("policy/mod.rs", "mod verdict;\npub use verdict::Verdict;"),
+                ("policy/verdict.rs", ""),
+            ],
+            "http::hook: `http` uses `policy`",
+        ),
+        (&[("clock.rs", "use super::ids::RandomIds;"), ("ids.rs", "")], "clock: `clock` uses `ids`"),
+        (
+            &[("smart/page/view.rs", "use crate::smart::launch::Grant;"), ("smart/launch/mod.rs", "")],
+            "smart::page::view: `smart::page` uses `smart::launch`",
+        ),
+        (&[("service/decide.rs", "use axum::body::Bytes;")], "service::decide: `service` uses the crate axum"),
+        (&[("utils/mod.rs", "")], "utils: `utils` is not in the architecture"),
     ];
-    for (path, source, expected) in table {
-        assert_eq!(violations(path, source), [expected], "{source}");
+    for (sources, expected) in table {
+        assert_eq!(violations(&ModuleGraph::from_sources(sources.iter().copied())), BTreeSet::from([expected.to_owned()]), "{sources:?}");
     }
 }
 
 #[test]
 fn what_is_allowed_is_not_a_violation() {
-    let table = [
-        ("evidence/mod.rs", "use crate::policy::Facts;"),
-        ("http/hook.rs", "use super::error::HttpError; use crate::{app::{App, Category}, config};"),
-        ("policy/mod.rs", "//! See [`crate::evidence`].\nuse super::policy;"),
-        ("policy/dates.rs", "use super::evaluation::Plan; // not crate::app::App"),
-        ("config/log.rs", "use crate::config::Origin;"),
-        ("lib.rs", "pub mod http;"),
+    let table: [&[(&str, &str)]; 5] = [
+        &[("evidence/mod.rs", "use crate::policy::Facts;"), ("policy/mod.rs", "")],
+        &[
+            ("policy/mod.rs", "//! See [`crate::evidence`].\nmod dates;\npub use dates::Day;"),
+            ("policy/dates.rs", ""),
+            ("evidence/mod.rs", ""),
+        ],
+        &[("policy/dates.rs", "use super::evaluation::Plan; // not crate::app::App"), ("policy/evaluation.rs", ""), ("app.rs", "")],
+        &[("config/log.rs", "use crate::config::Origin;"), ("config/mod.rs", "")],
+        &[("policy/mod.rs", "#[cfg(test)]\nmod tests { use crate::app::App; }"), ("app.rs", "")],
     ];
-    for (path, source) in table {
-        assert_eq!(violations(path, source), Vec::<String>::new(), "{source}");
+    for sources in table {
+        assert_eq!(violations(&ModuleGraph::from_sources(sources.iter().copied())), BTreeSet::new(), "{sources:?}");
     }
+}
+
+#[test]
+fn a_circle_of_files_is_found() {
+    let file = |next: &'static str| format!("use super::{next}::Item;");
+    let (a, b, c) = (file("b"), file("c"), file("a"));
+    let graph = ModuleGraph::from_sources([("policy/a.rs", a.as_str()), ("policy/b.rs", &b), ("policy/c.rs", &c), ("policy/d.rs", &a)]);
+    assert_eq!(graph.circles(), [["policy::a", "policy::b", "policy::c"]]);
 }

@@ -3,9 +3,9 @@
 use std::borrow::Cow;
 
 use serde_json::{Value, json};
-use sij_cds::app::Policies;
-use sij_cds::evidence::{CoverageFound, Kind, MemberCoverage, PatientRecord, Prefetched, RawPrefetch, Reading, ReadingOptions};
-use sij_cds::policy::Plan;
+use sij_cds::decision::Policies;
+use sij_cds::evidence::{CoverageFound, Kind, MemberCoverage, PatientRecord, Prefetched, RawPrefetch, ReadingContext, ReadingOptions};
+use sij_cds::policy::PlanKind;
 
 use crate::support::call::{bundle, cpt, order};
 
@@ -32,7 +32,7 @@ fn found<T>(order_members: &Value, prefetch: &Value, read: impl FnOnce(CoverageF
         Err(_) => gathered.with_each(&serde_json::from_str::<RawPrefetch<'_>>(&text).unwrap(), &keys),
     };
     let policies = Policies::load(None).unwrap();
-    let reading = Reading { policy: policies.newest(), patient_id: "p1", options: ReadingOptions::none() };
+    let reading = ReadingContext { policy: policies.newest(), patient_id: "p1", options: ReadingOptions::none() };
     read(gathered.coverage(&gathered.drafts()[0], reading, "2026-12-01".parse().unwrap()))
 }
 
@@ -222,10 +222,10 @@ fn a_coverage_tells_its_end_its_line_of_business_and_its_payer() {
     told(but(coverage("c1"), &more), [], |member| {
         assert_eq!((member.id, member.reference), (Cow::Borrowed("c1"), Cow::Borrowed("Coverage/c1")));
         assert_eq!(member.period_end, Some("2026-12-31".parse().unwrap()));
-        assert_eq!(member.line, Plan::Medicaid);
+        assert_eq!(member.line, PlanKind::Medicaid);
     });
     told(but(coverage("c1"), &more), [], |member| assert_eq!(member.payer_name(), Some("Plan")));
-    told(coverage("c1"), [], |member| assert_eq!((member.line, member.period_end, member.payer_name()), (Plan::Unknown, None, None)));
+    told(coverage("c1"), [], |member| assert_eq!((member.line, member.period_end, member.payer_name()), (PlanKind::Unknown, None, None)));
 }
 
 #[test]

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use sij_cds::crd::CoverageState;
 use sij_cds::crd::CrdVersion::{self, V2_0, V2_2};
 use sij_cds::crd::PriorAuthorization::{self, AuthNeeded, NoAuth, Performpa, Satisfied};
-use sij_cds::policy::{CriterionId, Determination, Note, NoteKind, Plan};
+use sij_cds::policy::{CriterionId, Determination, Note, NoteKind, PlanKind};
 
 use crate::support::coverage_information::{
     Decided, QUESTIONNAIRE, codes, details, instructions, parts, policy_reviewed_on, reasons, unknown, unmet, values,
@@ -188,7 +188,7 @@ fn what_cannot_be_judged_is_indeterminate_for_technical_reasons() {
 
 #[test]
 fn medicare_and_medicaid_take_precedence_so_nothing_is_covered_by_the_policy_alone() {
-    for plan in [Plan::Medicare, Plan::Medicaid, Plan::MedicareAndMedicaid] {
+    for plan in [PlanKind::Medicare, PlanKind::Medicaid, PlanKind::MedicareAndMedicaid] {
         for mut decided in [Decided::as_(Determination::Supported), Decided::from("2026-12-13")] {
             decided.evaluation.plan = plan;
             for version in [V2_0, V2_2] {
@@ -196,8 +196,8 @@ fn medicare_and_medicaid_take_precedence_so_nothing_is_covered_by_the_policy_alo
                 assert!(decisions(&extensions[0]).starts_with("conditional conditional"), "{plan:?}: {extensions:?}");
                 assert!(codes(&extensions[0], "satisfied-pa-id").is_empty());
                 let texts = reasons(&extensions[0]).join(" ");
-                for (line, note) in [(Plan::Medicare, "Medicare member:"), (Plan::Medicaid, "Medicaid member:")] {
-                    assert_eq!(texts.contains(note), plan == line || plan == Plan::MedicareAndMedicaid, "{texts}");
+                for (line, note) in [(PlanKind::Medicare, "Medicare member:"), (PlanKind::Medicaid, "Medicaid member:")] {
+                    assert_eq!(texts.contains(note), plan == line || plan == PlanKind::MedicareAndMedicaid, "{texts}");
                 }
             }
         }

@@ -175,7 +175,7 @@ async fn an_assertion_and_an_authorization_lead_to_the_record_of_their_call() {
     let call = keeping.records().await.into_iter().find(|record| record.kind == EntryKind::Call).unwrap();
     for url in ["coverage-assertion-id", "satisfied-pa-id"] {
         let name = part(&extension, url).unwrap();
-        assert_eq!(sij_cds::app::record_of(name.as_str().unwrap()), Some(call.id), "{url}");
+        assert_eq!(sij_cds::crd::record_of(name.as_str().unwrap()), Some(call.id), "{url}");
     }
     assert!(content(&call)["answer"].to_string().contains(part(&extension, "satisfied-pa-id").unwrap().as_str().unwrap()));
 }
@@ -469,7 +469,7 @@ async fn a_shadowed_client_sees_nothing_and_all_is_kept_and_can_be_answered_agai
     assert_eq!(kept["withheld"]["cards"].as_array().unwrap().len(), 1);
     assert_eq!(part(&information(&kept["withheld"])[0], "satisfied-pa-id"), None, "what nobody sees is not issued");
     assert!(call.cards.is_empty(), "no card was shown");
-    assert!(keeping.replaying().replay(&call).unwrap().differences.is_empty());
+    assert!(keeping.replaying().hooks.replay(&call).unwrap().differences.is_empty());
 }
 
 #[tokio::test]
@@ -495,7 +495,7 @@ async fn what_was_answered_by_plan_version_and_dialect_is_answered_again_after_t
         keeping.config.development = serde_json::from_value(json!({})).unwrap();
         let replaying = keeping.replaying();
         for call in keeping.records().await.into_iter().filter(|record| record.kind == EntryKind::Call) {
-            let replay = replaying.replay(&call).unwrap();
+            let replay = replaying.hooks.replay(&call).unwrap();
             assert!(replay.differences.is_empty(), "{dialect:?}: {:?}", replay.differences);
         }
     }

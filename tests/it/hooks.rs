@@ -2,7 +2,7 @@
 //! Not here: the answer for an order, which is the same for each hook ([`super::card_protocol`], [`super::coverage_information`]).
 
 use serde_json::{Value, json};
-use sij_cds::app::Hook;
+use sij_cds::cds_hooks::Hook;
 use sij_cds::config::Dialect;
 
 use crate::support::call::{bundle, cpt, icd10, order, procedure};
@@ -304,7 +304,7 @@ async fn a_call_that_named_its_orders_is_replayed_without_the_server() {
     let calls: Vec<_> = keeping.records().await.into_iter().filter(|record| record.hook.is_some()).collect();
     assert_eq!(calls.len(), 3);
     for call in calls {
-        let replay = replaying.replay(&call).unwrap();
+        let replay = replaying.hooks.replay(&call).unwrap();
         assert!(replay.differences.is_empty(), "{:?}", replay.differences);
     }
 }

@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use futures_util::future::join_all;
 use serde_json::{Value, json};
-use sij_cds::app::{App, Credentials, Ports, Refusal, VerifiedClient};
+use sij_cds::app::{App, Ports};
 use sij_cds::auth::CallerMemory;
+use sij_cds::auth::{Credentials, Refusal, VerifiedClient};
 use sij_cds::clock::FixedClock;
 use sij_cds::config::{ClientConfig, Config, SigningAlgorithm, TenantRule};
 use sij_cds::ids::SequentialIds;

@@ -1,4 +1,4 @@
-//! The invariants of `docs/architecture.md` that only a complete call can show.
+//! The invariants of `docs/invariants.md` that only a complete call can show.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
-use sij_cds::app::{App, Credentials, Ports};
+use sij_cds::app::{App, Ports};
+use sij_cds::auth::Credentials;
 use sij_cds::clock::{Clock, FixedClock};
 use sij_cds::ids::SequentialIds;
 
@@ -45,7 +46,7 @@ fn app_on_that_day() -> App {
 
 fn evaluation(request: &str) -> Value {
     let as_of = day_of_the_stories().now();
-    app_on_that_day().evaluate(request, as_of, |report| serde_json::to_value(report).unwrap()).unwrap()
+    serde_json::to_value(app_on_that_day().hooks.evaluate(request, as_of).unwrap().report()).unwrap()
 }
 
 /// Every text under one of [`IDENTIFYING`], at any depth.
@@ -101,7 +102,7 @@ async fn an_order_sent_back_is_the_clients_own_but_for_one_member() {
     let request = story("diagnosis-on-problem-list-only");
     let app = app_on_that_day();
     let caller = app.authenticate(Credentials::default()).await.unwrap();
-    let answer = app.answer(&caller, request.as_bytes()).await.unwrap();
+    let answer = app.hooks.answer(&caller, request.as_bytes()).await.unwrap();
     let sent = resource(&request, &["context", "draftOrders", "entry", "0", "resource"]);
     let mut returned = resource(std::str::from_utf8(&answer).unwrap(), &["cards", "0", "suggestions", "0", "actions", "0", "resource"]);
     let changed = returned.remove("reasonReference").expect("the diagnosis is added");

@@ -5,9 +5,10 @@ use std::process::Command;
 
 use assert_cmd::assert::OutputAssertExt;
 use serde_json::{Value, json};
-use sij_cds::app::{App, ReplayError};
+use sij_cds::app::App;
 use sij_cds::config::Config;
 use sij_cds::ledger::EntryKind;
+use sij_cds::service::ReplayError;
 use tempfile::TempDir;
 
 use crate::support::call::{concept, condition, cpt, form, hcpcs, icd10, item, order, procedure};
@@ -380,15 +381,15 @@ async fn a_call_is_replayed_with_the_code_map_and_the_forms_of_its_day() {
     std::fs::write(&path, lines.join("\r\n")).unwrap();
     keeping.config.development.form_canonicals = None;
     for call in &calls {
-        assert_eq!(keeping.replaying().replay(call).unwrap().differences, []);
+        assert_eq!(keeping.replaying().hooks.replay(call).unwrap().differences, []);
     }
     std::fs::write(&path, MAP.replace("PT,", "PHYSIO,")).unwrap();
     for call in &calls {
-        let error = keeping.replaying().replay(call).unwrap_err();
+        let error = keeping.replaying().hooks.replay(call).unwrap_err();
         assert!(matches!(error, ReplayError::NoCodeMap), "{error}");
     }
     keeping.config.development.code_map = None;
-    assert!(matches!(keeping.replaying().replay(&calls[0]), Err(ReplayError::NoCodeMap)));
+    assert!(matches!(keeping.replaying().hooks.replay(&calls[0]), Err(ReplayError::NoCodeMap)));
 }
 
 #[tokio::test]
@@ -410,7 +411,7 @@ async fn orders_that_are_passed_over_are_kept_with_their_reason_whether_or_not_o
     assert_eq!(content(&calls[1])["evaluation"]["passedOver"], expected);
     for call in &calls {
         assert_eq!(summary(call)["passedOver"], json!({"not-in-scope": 1, "status": 1}));
-        assert_eq!(keeping.replaying().replay(call).unwrap().differences, []);
+        assert_eq!(keeping.replaying().hooks.replay(call).unwrap().differences, []);
     }
 }
 

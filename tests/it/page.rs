@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use sij_cds::page::{Asset, CurrentAnswers, FormDefinition, Notice, OrderChoice, Origin, SCRIPT, STYLE, SaveState, Words, html};
+use sij_cds::smart::page::{
+    AnswerOrigin, Asset, CurrentAnswers, FormDefinition, Messages, Notice, OrderChoice, SCRIPT, STYLE, SaveState, html,
+};
 
 use crate::support::Call;
 use crate::support::call::{cpt, order};
@@ -26,9 +28,9 @@ const FAULTY: [(&str, &str); 5] = [
 
 fn prefilled(sample: PageSample) -> PageSample {
     let mut answers = CurrentAnswers::default();
-    answers.set("sij-tenderness", "true", Origin::Chart { source: "observations".to_owned(), date: Some("2026-11-10".to_owned()) });
-    answers.set("adls-limited-since", "2026-03", Origin::Chart { source: "problem list".to_owned(), date: None });
-    answers.set("nsaid-weeks", "4", Origin::EarlierForm { date: Some("2026-06-01".to_owned()) });
+    answers.set("sij-tenderness", "true", AnswerOrigin::Chart { source: "observations".to_owned(), date: Some("2026-11-10".to_owned()) });
+    answers.set("adls-limited-since", "2026-03", AnswerOrigin::Chart { source: "problem list".to_owned(), date: None });
+    answers.set("nsaid-weeks", "4", AnswerOrigin::EarlierForm { date: Some("2026-06-01".to_owned()) });
     PageSample { answers, ..sample }
 }
 
@@ -366,7 +368,7 @@ fn the_timeline_says_in_its_table_what_the_picture_shows() {
 #[test]
 fn a_catalogue_with_a_text_missing_unused_or_wrongly_filled_is_refused() {
     let text = std::fs::read_to_string(std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("cds-hooks/words/en.toml")).unwrap();
-    let fault = |text: &str| Words::read("en.toml", text).unwrap_err().problem;
+    let fault = |text: &str| Messages::read("en.toml", text).unwrap_err().problem;
     assert_eq!(fault(&text.replace("save = \"Save answers\"\n", "")), "`form.save` is missing");
     assert_eq!(fault(&text.replace("[choice]", "[choice]\nmore = \"x\"")), "`choice.more` is not used");
     assert_eq!(fault(&text.replace("{last}", "{end}")), "`{end}` cannot be filled in here; known: first, last");
@@ -376,9 +378,9 @@ fn a_catalogue_with_a_text_missing_unused_or_wrongly_filled_is_refused() {
 fn every_text_of_the_catalogue_is_shown_somewhere() {
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
     let read = |folder: &str| std::fs::read_dir(root.join(folder)).unwrap().map(|file| file.unwrap().path()).collect::<Vec<_>>();
-    let files = [read("src/page"), read("templates")].concat();
+    let files = [read("src/smart/page"), read("templates")].concat();
     let text: String = files.iter().filter(|file| file.is_file()).map(|file| std::fs::read_to_string(file).unwrap()).collect();
-    let words = std::fs::read_to_string(root.join("src/page/messages.rs")).unwrap();
+    let words = std::fs::read_to_string(root.join("src/smart/page/messages.rs")).unwrap();
     let names = words.split("    Text {\n").nth(1).unwrap().lines().filter_map(|line| line.trim().split_once(" = \""));
     let names: Vec<_> = names.map(|(name, _)| format!("Text::{name}")).collect();
     assert!(names.len() > 100, "only {} texts found", names.len());
@@ -415,7 +417,7 @@ fn a_question_the_form_does_not_ask_at_present_is_hidden_and_not_answered() {
 #[test]
 fn what_the_form_gives_and_takes_is_the_same() {
     let items = previewed().items.unwrap();
-    let answers = CurrentAnswers::of_items(&FORM, &items, |_| Origin::Typed);
+    let answers = CurrentAnswers::of_items(&FORM, &items, |_| AnswerOrigin::Typed);
     for (name, value) in &ANSWERS {
         assert_eq!(answers.get(name).map(|answer| answer.value.as_str()), Some(*value), "{name}");
     }

@@ -1,7 +1,7 @@
 //! Form submissions from the page: every field is checked, only questions asked are accepted, and repetitions are added and removed.
 
 use serde_json::{Value, json};
-use sij_cds::page::{Action, CurrentAnswers, FieldError, Submission};
+use sij_cds::smart::page::{CurrentAnswers, FieldError, Submission, SubmittedAction};
 
 use crate::support::day_of_the_fixtures;
 use crate::support::page::FORM;
@@ -84,12 +84,12 @@ fn a_long_text_is_cut_before_it_is_looked_at() {
 #[test]
 fn the_button_says_what_is_asked_for() {
     for (button, action) in [
-        ("save", Action::Save),
-        ("preview", Action::Preview),
-        ("", Action::Preview),
-        ("add:prior-injection", Action::Reshape),
-        ("add:anything", Action::Preview),
-        ("remove:prior-injection.7", Action::Reshape),
+        ("save", SubmittedAction::Save),
+        ("preview", SubmittedAction::Preview),
+        ("", SubmittedAction::Preview),
+        ("add:prior-injection", SubmittedAction::Reshape),
+        ("add:anything", SubmittedAction::Preview),
+        ("remove:prior-injection.7", SubmittedAction::Reshape),
     ] {
         assert_eq!(submitted(&[("action", button)]).action, action, "{button}");
     }

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngSeed};
 use serde_json::Value;
-use sij_cds::page::{CurrentAnswers, FormDefinition, Frame, Notice, OrderChoice, Origin, SaveState, html};
+use sij_cds::smart::page::{AnswerOrigin, CurrentAnswers, FormDefinition, Frame, Notice, OrderChoice, SaveState, html};
 
 use crate::support::html::Html;
 use crate::support::page::{PageSample, frame, questionnaire};
@@ -49,9 +49,9 @@ fn page_saying(text: &str) -> String {
     sample.form = FormDefinition::read(&form.to_string()).unwrap();
     let mut answers = CurrentAnswers::default();
     for name in ["adls-limited-since", "nsaid-weeks", "prior-injection.0.injection-date"] {
-        answers.set(name, text, Origin::Chart { source: text.to_owned(), date: Some(text.to_owned()) });
+        answers.set(name, text, AnswerOrigin::Chart { source: text.to_owned(), date: Some(text.to_owned()) });
     }
-    answers.set("prior-injection.0.relief-percent", text, Origin::EarlierForm { date: Some(text.to_owned()) });
+    answers.set("prior-injection.0.relief-percent", text, AnswerOrigin::EarlierForm { date: Some(text.to_owned()) });
     sample.answers = answers;
     sample.standing = SaveState::NotSaved(text.to_owned());
     (sample.patient, sample.plan_name, sample.csrf) = (text.to_owned(), text.to_owned(), text.to_owned());

@@ -1,7 +1,7 @@
 //! Where each question is on the page, the initial value of its field, and when that value counts as an answer.
 
 use serde_json::Value;
-use sij_cds::page::{CurrentAnswers, Origin, PartView, SaveState, SiteBlocks};
+use sij_cds::smart::page::{AnswerOrigin, CurrentAnswers, PartView, SaveState, SiteBlocks};
 
 use crate::support::day_of_the_fixtures;
 use crate::support::html::Html;
@@ -128,7 +128,7 @@ fn a_value_of_the_chart_that_speaks_against_the_order_counts_only_once_it_is_con
 fn the_joint_examined_is_the_orders_until_another_is_chosen() {
     let sample = PageSample::with_gaps();
     let side = sample.answers.get("examined-side").unwrap();
-    assert_eq!((side.value.as_str(), &side.origin), ("left", &Origin::Order));
+    assert_eq!((side.value.as_str(), &side.origin), ("left", &AnswerOrigin::Order));
     assert_eq!(answers(items(&sending(sample, &[])), "examined-side")[0]["valueCoding"]["code"], "left");
 }
 
@@ -147,7 +147,7 @@ fn after_saving_the_form_is_folded_and_no_button_stands_out() {
 #[test]
 fn an_answer_to_version_1_of_the_form_stands_where_version_2_asks() {
     let items = serde_json::json!([{"linkId": "pain-onset-date", "answer": [{"valueDate": "2026-03"}]}]);
-    let answers = CurrentAnswers::of_items(&crate::support::page::FORM, &items, |_| Origin::Typed);
+    let answers = CurrentAnswers::of_items(&crate::support::page::FORM, &items, |_| AnswerOrigin::Typed);
     assert_eq!(answers.get("adls-limited-since").map(|answer| answer.value.as_str()), Some("2026-03"));
 }
 
@@ -155,14 +155,14 @@ fn an_answer_to_version_1_of_the_form_stands_where_version_2_asks() {
 fn a_newer_form_goes_before_an_older_one_and_both_before_the_chart() {
     let of = |date: &str, relief: Option<&str>| {
         let mut answers = CurrentAnswers::default();
-        answers.set("prior-injection.0.injection-date", date, Origin::Typed);
-        answers.set("prior-injection.0.relief-percent", relief.unwrap_or_default(), Origin::Typed);
+        answers.set("prior-injection.0.injection-date", date, AnswerOrigin::Typed);
+        answers.set("prior-injection.0.relief-percent", relief.unwrap_or_default(), AnswerOrigin::Typed);
         answers
     };
     let (mut newest, mut older, mut chart) = (of("2026-05-04", None), of("2026-05-04", Some("60")), of("2026-01-05", None));
-    newest.set("nsaid-weeks", "4", Origin::Typed);
-    older.set("nsaid-weeks", "2", Origin::Typed);
-    chart.set("exercise-therapy-weeks", "8", Origin::Order);
+    newest.set("nsaid-weeks", "4", AnswerOrigin::Typed);
+    older.set("nsaid-weeks", "2", AnswerOrigin::Typed);
+    chart.set("exercise-therapy-weeks", "8", AnswerOrigin::Order);
     newest.fill_from(&older, |_| true);
     newest.fill_from(&chart, |_| true);
     let value = |name: &str| newest.get(name).map(|answer| answer.value.as_str());

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::Command;
 
 use assert_cmd::assert::{Assert, OutputAssertExt};
-use sij_cds::app::{CaseOutcome, check_policies};
+use sij_cds::decision::policy_check::{CaseOutcome, check_policies};
 
 use crate::support::PolicyFolder;
 

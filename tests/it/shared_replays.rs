@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use futures_util::future::join_all;
 use secrecy::SecretString;
-use sij_cds::app::{App, Credentials, Ports, Refusal};
+use sij_cds::app::{App, Ports};
+use sij_cds::auth::{Credentials, Refusal};
 use sij_cds::config::Config;
 use sij_cds::ids::{IdSource as _, RandomIds, SequentialIds};
 

@@ -444,7 +444,7 @@ async fn a_call_whose_card_links_to_the_app_is_answered_again_as_it_was() {
     context_of(&work.sign().await);
     let records = work.keeping.records().await;
     let call = records.iter().find(|record| record.kind == EntryKind::Call).unwrap();
-    assert_eq!(work.keeping.replaying().replay(call).unwrap().differences, []);
+    assert_eq!(work.keeping.replaying().hooks.replay(call).unwrap().differences, []);
 }
 
 #[tokio::test]

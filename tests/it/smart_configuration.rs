@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use rcgen::{KeyPair, PKCS_ECDSA_P256_SHA256};
-use sij_cds::auth::smart::{LaunchMemory, SmartApp};
 use sij_cds::clock::FixedClock;
 use sij_cds::config::{Config, Layers, SmartAuthentication};
+use sij_cds::smart::launch::{LaunchMemory, SmartApp};
 use tempfile::NamedTempFile;
 
 use crate::support::day_of_the_fixtures;

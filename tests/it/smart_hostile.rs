@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use sij_cds::auth::smart::{
+use sij_cds::smart::launch::{
     AppContext, CallbackRequest, ExchangeError, IdentityError, LaunchCategory, LaunchError, LaunchRequest, SmartApp,
 };
 use wiremock::ResponseTemplate;

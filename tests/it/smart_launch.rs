@@ -10,8 +10,8 @@ use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode};
 use rcgen::{KeyPair, PKCS_ECDSA_P384_SHA384, PKCS_RSA_SHA256, RsaKeySize};
 use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
-use sij_cds::auth::smart::{AppContext, LaunchError, LaunchRequest, SmartApp};
 use sij_cds::clock::Clock as _;
+use sij_cds::smart::launch::{AppContext, LaunchError, LaunchRequest, SmartApp};
 use tempfile::NamedTempFile;
 use wiremock::ResponseTemplate;
 

@@ -5,9 +5,9 @@ use chrono::NaiveDate;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::{Value, json};
 
-use super::super::card::CardCase;
 use super::super::crd_version::CrdVersion;
 use super::super::policy_link::policy_link;
+use super::super::presentation::CardCase;
 use super::assertion::{CoverageAssertion, PlanContact};
 use super::billing_codes::billing_codes;
 use super::repetition::{AllowedPeriod, Authorization, Basis, CoverageReason, Repetition};

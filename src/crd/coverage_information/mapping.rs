@@ -4,7 +4,7 @@
 
 use chrono::NaiveDate;
 
-use super::super::card::CardCase;
+use super::super::presentation::CardCase;
 use super::assertion::{CoverageAssertion, CoverageState, PriorAuthorization};
 use super::reasons::{lead, of_authorization, of_coverage, of_undocumented, of_unmet, technical};
 use super::repetition::{AllowedPeriod, Authorization, Basis, CoverageReason, Covered, ReasonCode, Repetition};

@@ -21,8 +21,8 @@ pub use assertion::{CoverageAssertion, CoverageState, PlanContact, PriorAuthoriz
 pub use billing_codes::is_billing_system;
 pub use extension::COVERAGE_INFORMATION;
 
-use super::card::{CardCase, is_named};
 use super::plain_text::plain;
+use super::presentation::{CardCase, is_named};
 use crate::cds_hooks::Action;
 use crate::cds_hooks::OrderJson;
 use crate::policy::{CardText, shortened};

@@ -4,7 +4,7 @@
 
 use std::fmt::Display;
 
-use super::super::card::CardCase;
+use super::super::presentation::CardCase;
 use super::line;
 use super::repetition::{CoverageReason, ReasonCode};
 use crate::policy::{CardText, Criterion, CriterionId, NoteKind, SiteEvaluation, Verdict, each_once};

@@ -2,7 +2,7 @@
 //! (its crd-ci-q2, which cannot hold without it).
 //! Not here: how its JSON differs ([`super::extension`]).
 
-use super::super::card::CardCase;
+use super::super::presentation::CardCase;
 use super::reasons::of_authorization;
 use super::repetition::{Authorization, Covered, Repetition};
 use crate::policy::CardText;

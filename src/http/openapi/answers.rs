@@ -9,7 +9,7 @@ use utoipa::openapi::{ContentBuilder, HeaderBuilder, ObjectBuilder, Ref, RefOr, 
 
 use super::super::HttpError;
 use super::super::error::status_of;
-use crate::app::Category;
+use crate::service::Category;
 
 /// The error responses of an operation, by its kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

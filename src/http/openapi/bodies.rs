@@ -5,7 +5,7 @@
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use crate::app::Hook;
+use crate::cds_hooks::Hook;
 
 /// A call (CDS Hooks, "Calling a CDS Service"). Members that are not named here are ignored.
 #[derive(ToSchema)]

@@ -14,10 +14,12 @@ use utoipa::openapi::path::{Operation, PathItem};
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::{RefOr, Server};
 
-use super::router::Service;
+use super::state::Service;
 use super::{discovery, feedback, fhir_metadata, fhir_package, fhir_questionnaire, fhir_value_set, health, hook, metrics};
-use crate::app::{App, Hook, PublishedKind};
+use crate::app::App;
+use crate::cds_hooks::Hook;
 use crate::config::{AuthMode, Config};
+use crate::decision::PublishedKind;
 use answers::Faults;
 
 /// The name of the client token's security scheme.
@@ -123,14 +125,14 @@ fn say_what_types_cannot(document: &mut Value, app: &App) {
     }
     for kind in [PublishedKind::Questionnaire, PublishedKind::ValueSet] {
         if let Some(schema) = document.pointer_mut(&format!("/paths/~1fhir~1{}~1{{id}}/get/parameters/0/schema", kind.as_str())) {
-            *schema = json!({"type": "string", "enum": app.published_ids(kind)});
+            *schema = json!({"type": "string", "enum": app.dtr.published_ids(kind)});
         }
     }
     if let Some(input) = document.pointer_mut("/components/schemas/PackageParameters") {
         *input = package::parameters();
     }
     if let Some(call) = document.pointer_mut("/components/schemas/HookCall").and_then(Value::as_object_mut) {
-        let hooks: Vec<_> = app.hooks().iter().map(|hook| hook.as_str()).collect();
+        let hooks: Vec<_> = app.hook_names().iter().map(|hook| hook.as_str()).collect();
         call.insert("allOf".to_owned(), contexts());
         if let Some(hook) = call.get_mut("properties").and_then(|properties| properties.get_mut("hook")) {
             *hook = json!({"type": "string", "enum": hooks});

@@ -1,12 +1,12 @@
 //! A page as a response: its status, and what a browser may do with it (Content Security Policy Level 3).
-//! Not here: the page itself; see [`crate::app`].
+//! Not here: the page itself; see [`crate::smart`].
 
 use axum::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, LOCATION};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 
-use crate::app::{BrowserAnswer, PageCategory, RenderedPage};
-use crate::http::HttpError;
+use crate::http::error::HttpError;
+use crate::smart::{BrowserAnswer, PageCategory, RenderedPage};
 
 const HTML: HeaderValue = HeaderValue::from_static("text/html; charset=utf-8");
 

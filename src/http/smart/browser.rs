@@ -1,10 +1,10 @@
 //! Reads a browser's cookies and headers, and sets the app's cookie.
-//! Not here: their use; see [`crate::app`].
+//! Not here: their use; see [`crate::smart`].
 
 use axum::http::HeaderMap;
 use axum::http::header::{ACCEPT_LANGUAGE, COOKIE, HeaderName, USER_AGENT};
 
-use crate::app::{Browser, MAX_COOKIES};
+use crate::smart::{Browser, MAX_COOKIES};
 
 /// The destination of a request (Fetch Metadata). Browsers set it, and pages cannot.
 const FETCH_DESTINATION: HeaderName = HeaderName::from_static("sec-fetch-dest");

@@ -1,5 +1,5 @@
 //! `GET /smart/launch`: an EHR or a user opens the app (SMART App Launch 2.2, "Launch App").
-//! Not here: the launch itself; see [`crate::app`].
+//! Not here: the launch itself; see [`crate::smart`].
 
 use axum::extract::{RawQuery, State};
 use axum::http::HeaderMap;
@@ -9,17 +9,17 @@ use url::form_urlencoded;
 
 use super::answer::answer;
 use super::browser::{browser, set_cookie};
-use crate::app::Launched;
-use crate::http::router::Service;
+use crate::http::state::Service;
+use crate::smart::Launched;
 
 /// Redirects the browser to the EHR.
 pub(in crate::http) async fn begin(State(service): State<Service>, headers: HeaderMap, RawQuery(query): RawQuery) -> Response {
     let query = query.unwrap_or_default();
     let parameter = |name: &str| form_urlencoded::parse(query.as_bytes()).find(|(known, _)| known == name).map(|(_, value)| value);
     let (iss, launch) = (parameter("iss").unwrap_or_default(), parameter("launch"));
-    let Launched { next, cookie } = service.app.smart_launch(&iss, launch.as_deref(), browser(&headers)).await;
+    let Launched { next, cookie } = service.app.smart.launch(&iss, launch.as_deref(), browser(&headers)).await;
     let mut response = answer(next);
-    let cookie = cookie.and_then(|value| HeaderValue::try_from(set_cookie(&value, service.app.smart_base())).ok());
+    let cookie = cookie.and_then(|value| HeaderValue::try_from(set_cookie(&value, service.app.smart.base())).ok());
     if let Some(cookie) = cookie {
         response.headers_mut().insert(SET_COOKIE, cookie);
     }

@@ -11,7 +11,7 @@ use tower::ServiceBuilder;
 
 use crate::config::ServerConfig;
 use crate::http::limits::{admit, hold_deadline};
-use crate::http::router::Service;
+use crate::http::state::Service;
 
 /// Time limit of a request, which may make several requests to an EHR, each with its own timeout.
 const DEADLINE: Duration = Duration::from_mins(1);

@@ -1,5 +1,5 @@
 //! The routes of the SMART app: its launch, its page, its assets and its keys. They exist if an EHR is registered.
-//! Not here: what they do; see [`crate::app`].
+//! Not here: what they do; see [`crate::smart`].
 //!
 //! - one file per endpoint: `launch`, `callback`, `page`, `asset`, `keys`;
 //! - `layers` is their middleware, `browser` reads cookies and headers, `answer` writes a page's headers.

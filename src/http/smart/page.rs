@@ -1,5 +1,5 @@
 //! `/smart/app/{session}`: the page of an open app, and its forms.
-//! Not here: its contents, and the session; see [`crate::app`].
+//! Not here: its contents, and the session; see [`crate::smart`].
 
 use std::sync::Arc;
 
@@ -13,8 +13,8 @@ use url::form_urlencoded;
 use super::answer::answer;
 use super::browser::browser;
 use super::layers::MAX_BYTES;
-use crate::http::HttpError;
-use crate::http::router::Service;
+use crate::http::error::HttpError;
+use crate::http::state::Service;
 
 const FORM: &str = "application/x-www-form-urlencoded";
 
@@ -26,7 +26,7 @@ pub(in crate::http) async fn show(
     RawQuery(query): RawQuery,
 ) -> Response {
     let closed = query.as_deref() == Some("closed");
-    answer(service.app.smart_show(&session, closed, browser(&headers)).await)
+    answer(service.app.smart.show(&session, closed, browser(&headers)).await)
 }
 
 /// Processes a form. The work continues if the browser disconnects, so that a write to the chart is always recorded.
@@ -40,8 +40,8 @@ pub(in crate::http) async fn take(
         return Err(HttpError::UnsupportedMediaType);
     }
     let fields = fields(body).await?;
-    let app = Arc::clone(&service.app);
-    let work = tokio::spawn(async move { app.smart_submit(&session, &fields, browser(&head.headers)).await });
+    let smart = Arc::clone(&service.app.smart);
+    let work = tokio::spawn(async move { smart.submit(&session, &fields, browser(&head.headers)).await });
     work.await.map(answer).map_err(|_| HttpError::Panicked).map(IntoResponse::into_response)
 }
 

@@ -3,10 +3,11 @@
 use super::Assessment;
 use crate::policy::case::{SiteCase, evidence};
 use crate::policy::criterion_id::CriterionId;
-use crate::policy::evaluation::{Criterion, OrderKind, Reference};
+use crate::policy::evaluation::Criterion;
 use crate::policy::facts::{Label, Side};
 use crate::policy::order_facts::{BillingLine, ServiceWindow, Standing};
 use crate::policy::phrases::Phrase;
+use crate::policy::reference::{OrderKind, Reference};
 use crate::policy::value_sets::{Membership, ValueSet};
 use crate::policy::verdict::Verdict;
 
@@ -31,7 +32,7 @@ pub(crate) struct OtherProcedure<'f, 'a> {
 }
 
 /// The data that decides whether a procedure is distinct from the injection of the joint.
-struct Candidate<'f, 'a> {
+struct VisitCandidate<'f, 'a> {
     reference: &'f Reference<'a>,
     label: &'f Label<'a>,
     source: OtherSource,
@@ -50,14 +51,14 @@ pub(crate) fn other_procedures<'e, 'a>(case: &SiteCase<'e, 'a>) -> Vec<OtherProc
     found
 }
 
-fn drafts<'c, 'e, 'a>(case: &'c SiteCase<'e, 'a>) -> impl Iterator<Item = Candidate<'e, 'a>> + 'c {
+fn drafts<'c, 'e, 'a>(case: &'c SiteCase<'e, 'a>) -> impl Iterator<Item = VisitCandidate<'e, 'a>> + 'c {
     let order = case.order;
     let others = case.facts.orders.iter().filter(move |other| {
         other.standing == Standing::Stands
             && other.position != order.position
             && (other.reference != order.reference || other.reference.id().is_empty())
     });
-    others.map(|other| Candidate {
+    others.map(|other| VisitCandidate {
         reference: &other.reference,
         label: &other.label,
         source: OtherSource::Draft(other.position),
@@ -69,9 +70,9 @@ fn drafts<'c, 'e, 'a>(case: &'c SiteCase<'e, 'a>) -> impl Iterator<Item = Candid
     })
 }
 
-fn active_orders<'c, 'e, 'a>(case: &'c SiteCase<'e, 'a>) -> impl Iterator<Item = Candidate<'e, 'a>> + 'c {
+fn active_orders<'c, 'e, 'a>(case: &'c SiteCase<'e, 'a>) -> impl Iterator<Item = VisitCandidate<'e, 'a>> + 'c {
     let others = case.facts.active_orders.iter().filter(|other| other.window.is_some() && case.dates.charted(other.authored));
-    others.map(|other| Candidate {
+    others.map(|other| VisitCandidate {
         reference: &other.reference,
         label: &other.label,
         source: OtherSource::ActiveOrder,
@@ -83,9 +84,9 @@ fn active_orders<'c, 'e, 'a>(case: &'c SiteCase<'e, 'a>) -> impl Iterator<Item =
     })
 }
 
-fn procedures<'c, 'e, 'a>(case: &'c SiteCase<'e, 'a>) -> impl Iterator<Item = Candidate<'e, 'a>> + 'c {
+fn procedures<'c, 'e, 'a>(case: &'c SiteCase<'e, 'a>) -> impl Iterator<Item = VisitCandidate<'e, 'a>> + 'c {
     let on_day = case.facts.pain_procedures.iter().filter(|other| other.performed == case.dates.service);
-    on_day.map(|other| Candidate {
+    on_day.map(|other| VisitCandidate {
         reference: &other.reference,
         label: &other.label,
         source: OtherSource::Procedure,
@@ -99,17 +100,17 @@ fn procedures<'c, 'e, 'a>(case: &'c SiteCase<'e, 'a>) -> impl Iterator<Item = Ca
 
 /// Whether it is an invasive pain procedure, and neither the other side of a bilateral procedure nor the other billing
 /// line of the same injection.
-fn is_another(case: &SiteCase<'_, '_>, other: &Candidate<'_, '_>) -> bool {
+fn is_another(case: &SiteCase<'_, '_>, other: &VisitCandidate<'_, '_>) -> bool {
     let is_invasive = other.sets.has(ValueSet::InvasivePainProcedure) || other.kind.is_some();
     is_invasive && !is_other_joint(case, other) && !is_other_line(case, other)
 }
 
-fn is_other_joint(case: &SiteCase<'_, '_>, other: &Candidate<'_, '_>) -> bool {
+fn is_other_joint(case: &SiteCase<'_, '_>, other: &VisitCandidate<'_, '_>) -> bool {
     let is_opposite = !other.side.compatible(case.site.side());
     case.policy.parameters.bilateral_is_one_procedure && other.kind == Some(OrderKind::Injection) && is_opposite
 }
 
-fn is_other_line(case: &SiteCase<'_, '_>, other: &Candidate<'_, '_>) -> bool {
+fn is_other_line(case: &SiteCase<'_, '_>, other: &VisitCandidate<'_, '_>) -> bool {
     let lines = (case.order.billing, other.billing);
     let is_pair = matches!(
         lines,
@@ -119,7 +120,7 @@ fn is_other_line(case: &SiteCase<'_, '_>, other: &Candidate<'_, '_>) -> bool {
 }
 
 /// Whether it is, or may be, on the day of service; `None` if it is not.
-fn of_visit<'f, 'a>(case: &SiteCase<'_, 'a>, other: &Candidate<'f, 'a>) -> Option<OtherProcedure<'f, 'a>> {
+fn of_visit<'f, 'a>(case: &SiteCase<'_, 'a>, other: &VisitCandidate<'f, 'a>) -> Option<OtherProcedure<'f, 'a>> {
     let verdict = match other.window {
         Some(window) if window.is_day(case.dates.service) => Verdict::NotMet,
         Some(window) if !window.holds(case.dates.service) => return None,

@@ -83,9 +83,9 @@ pub(crate) fn story(name: &str) -> Case {
 
 /// The cases that come with the policy.
 pub(crate) fn policy_cases() -> Vec<Case> {
-    let folders = sij_cds::app::folders(None).unwrap();
-    let cases = folders.iter().flat_map(|folder| sij_cds::app::policy_cases(&folder.files));
-    let case = |case: Result<sij_cds::app::PolicyCase, sij_cds::app::CaseError>| {
+    let folders = sij_cds::decision::folders(None).unwrap();
+    let cases = folders.iter().flat_map(|folder| sij_cds::decision::policy_check::policy_cases(&folder.files));
+    let case = |case: Result<sij_cds::decision::policy_check::PolicyCase, sij_cds::decision::policy_check::CaseError>| {
         let case = case.unwrap();
         Case { name: case.name, request: case.request.to_string(), expected: case.expected }
     };

@@ -13,7 +13,7 @@ use sij_cds::crd::{
     coverage_information,
 };
 use sij_cds::policy::{
-    Criterion, CriterionId, Determination, DiagnosisSupport, Evaluation, OrderEvaluation, OrderKind, Pathway, Plan, Policy, PolicyFile,
+    Criterion, CriterionId, Determination, DiagnosisSupport, Evaluation, OrderEvaluation, OrderKind, Pathway, PlanKind, Policy, PolicyFile,
     PolicyVersion, Reference, Site, SiteEvaluation, Verdict,
 };
 
@@ -75,7 +75,7 @@ impl Decided {
             patient: Reference::new("Patient", "p1".into()),
             orders: vec![order],
             passed_over: Vec::new(),
-            plan: Plan::Unknown,
+            plan: PlanKind::Unknown,
         };
         Self { order: draft().to_string(), evaluation, assertion: assertion(), unavailable: Vec::new() }
     }

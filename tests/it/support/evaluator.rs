@@ -5,11 +5,13 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use futures_util::FutureExt;
 use serde_json::Value;
-use sij_cds::app::{App, CallError, Credentials, Ports};
+use sij_cds::app::{App, Ports};
+use sij_cds::auth::Credentials;
 use sij_cds::clock::{Clock, FixedClock};
 use sij_cds::config::Config;
 use sij_cds::ids::SequentialIds;
 use sij_cds::policy::Evaluation;
+use sij_cds::service::CallError;
 
 use super::default_config;
 
@@ -53,20 +55,20 @@ impl Evaluator {
     }
 
     pub(crate) fn try_evaluate(&self, request: &str) -> Result<Value, CallError> {
-        self.app.evaluate(request, self.clock.now(), |report| serde_json::to_value(report).expect("JSON"))
+        self.app.hooks.evaluate(request, self.clock.now()).map(|decision| serde_json::to_value(decision.report()).expect("JSON"))
     }
 
     /// The patient record parsed from a request.
     #[track_caller]
     pub(crate) fn with_evaluation<T>(&self, request: &str, read: impl FnOnce(&Evaluation<'_>) -> T) -> T {
-        self.app.evaluate(request, self.clock.now(), |report| read(report.evaluation)).unwrap_or_else(|error| panic!("{error}\n{request}"))
+        read(&self.app.hooks.evaluate(request, self.clock.now()).unwrap_or_else(|error| panic!("{error}\n{request}")).evaluation)
     }
 
     /// The answer to a call.
     pub(crate) fn answer(&self, request: &str) -> Result<String, CallError> {
         let caller = self.app.authenticate(Credentials::default()).now_or_never().expect("nobody is asked").expect("anybody may call");
         let answer =
-            self.app.answer(&caller, request.as_bytes()).now_or_never().expect("without FHIR servers there is nothing to wait for");
+            self.app.hooks.answer(&caller, request.as_bytes()).now_or_never().expect("without FHIR servers there is nothing to wait for");
         answer.map(|answer| String::from_utf8(answer).expect("text"))
     }
 }

@@ -15,6 +15,7 @@ mod json;
 pub(crate) mod keeping;
 mod log_buffer;
 pub(crate) mod markdown;
+pub(crate) mod module_graph;
 pub(crate) mod opened_app;
 pub(crate) mod page;
 mod policy_folder;

@@ -5,11 +5,11 @@ use std::sync::LazyLock;
 
 use serde_json::{Value, json};
 use sij_cds::cds_hooks::{Prefetch, read};
-use sij_cds::evidence::{Kind, PatientRecord, PrefetchKeys, Prefetched, Reading, ReadingOptions};
-use sij_cds::page::{
-    About, CurrentAnswers, FieldFaults, FormDefinition, Frame, PageCase, PageView, SaveState, Submission, Timeline, Unread, Words, html,
-};
+use sij_cds::evidence::{Kind, PatientRecord, PrefetchKeys, Prefetched, ReadingContext, ReadingOptions};
 use sij_cds::policy::{Evaluation, Facts, Inquiry, Policy, PolicyFile, Reference, evaluate, prefill};
+use sij_cds::smart::page::{
+    About, CurrentAnswers, FieldFaults, FormDefinition, Frame, Messages, PageCase, PageView, SaveState, Submission, Timeline, Unread, html,
+};
 
 use super::{day_of_the_fixtures, story};
 
@@ -18,7 +18,7 @@ pub(crate) const NONCE: &str = "bm9uY2U";
 /// The id of the response that represents unsaved answers.
 const DRAFT: &str = "draft";
 
-pub(crate) static WORDS: LazyLock<Words> = LazyLock::new(|| Words::embedded().unwrap());
+pub(crate) static WORDS: LazyLock<Messages> = LazyLock::new(|| Messages::embedded().unwrap());
 
 pub(crate) static FORM: LazyLock<FormDefinition> = LazyLock::new(|| FormDefinition::read(POLICY.form.json.get()).unwrap());
 
@@ -185,16 +185,15 @@ pub(crate) fn frame() -> Frame<'static> {
 /// The policy's evaluation of a request, and the patient record behind it.
 pub(crate) fn judged<T>(request: &str, act: impl FnOnce(&Evaluation<'_>, &Facts<'_>) -> T) -> T {
     let keys: PrefetchKeys = Kind::ALL.into_iter().map(|kind| (kind.name().to_owned(), kind)).collect();
-    let call = read::<Prefetched<'_>>(request, |_| true).unwrap();
+    let call = read::<Prefetched<'_>>(request, |_, _| true).unwrap();
     let gathered = PatientRecord::of_orders(call.context.order_resources());
     let patient = call.context.patient_id.to_string();
-    let (_, prefetch) = call.without_prefetch();
-    let gathered = match prefetch {
+    let gathered = match call.prefetch {
         Prefetch::Read(prefetch) => gathered.with(prefetch, &keys),
-        Prefetch::Raw(raw) | Prefetch::Unwanted(raw) => gathered.with(serde_json::from_str(raw.get()).unwrap(), &keys),
+        Prefetch::Raw(raw) => gathered.with(serde_json::from_str(raw.get()).unwrap(), &keys),
         Prefetch::Absent => gathered,
     };
-    let facts = gathered.facts(Reading { policy: &POLICY, patient_id: &patient, options: ReadingOptions::none() });
+    let facts = gathered.facts(ReadingContext { policy: &POLICY, patient_id: &patient, options: ReadingOptions::none() });
     let inquiry = Inquiry { patient: Reference::new("Patient", patient.clone().into()), as_of: day_of_the_fixtures() };
     act(&evaluate(&POLICY, &facts, inquiry), &facts)
 }

@@ -5,11 +5,12 @@ use std::sync::LazyLock;
 
 use serde_json::Value;
 use serde_json::value::RawValue;
-use sij_cds::app::{Dialects, Policies, Services};
 use sij_cds::cds_hooks::{Hook, Prefetch, read};
 use sij_cds::config::Dialect;
+use sij_cds::crd::Dialects;
 use sij_cds::crd::{FormOffer, Options, Presentation, cards};
-use sij_cds::evidence::{PatientRecord, RawPrefetch, Reading, ReadingOptions};
+use sij_cds::decision::{Policies, Services};
+use sij_cds::evidence::{PatientRecord, RawPrefetch, ReadingContext, ReadingOptions};
 use sij_cds::ids::{IdSource, SequentialIds};
 use sij_cds::policy::{Evaluation, Inquiry, Reference, evaluate};
 
@@ -129,19 +130,19 @@ struct Decided<'d, 'a> {
 
 /// The answers for each client to a request that is decided once.
 pub(crate) fn texts(request: &str, showings: &[Showing]) -> Vec<String> {
-    let call = read::<RawPrefetch<'_>>(request, |_| true).expect("a call");
+    let call = read::<RawPrefetch<'_>>(request, |_, _| true).expect("a call");
     let gathered = PatientRecord::of_orders(call.context.order_resources());
     let gathered = match call.prefetch {
         Prefetch::Read(prefetch) => gathered.with_each(&prefetch, &SERVICES.prefetch_keys),
         Prefetch::Raw(raw) => {
             gathered.with_each(&serde_json::from_str::<RawPrefetch<'_>>(raw.get()).expect("a prefetch"), &SERVICES.prefetch_keys)
         }
-        Prefetch::Absent | Prefetch::Unwanted(_) => gathered,
+        Prefetch::Absent => gathered,
     };
     let policy = POLICIES.newest();
     let patient = call.context.patient_id.strip_prefix("Patient/").unwrap_or(&call.context.patient_id);
     let inquiry = Inquiry { patient: Reference::new("Patient", patient.into()), as_of: day_of_the_fixtures() };
-    let reading = Reading { policy, patient_id: patient, options: ReadingOptions::none() };
+    let reading = ReadingContext { policy, patient_id: patient, options: ReadingOptions::none() };
     let evaluation = evaluate(policy, &gathered.facts(reading), inquiry);
     let orders: Vec<_> = gathered.drafts().iter().map(|draft| (draft.position, draft.raw)).collect();
     let decided = Decided { evaluation: &evaluation, orders: &orders, user_id: &call.context.user_id() };

@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use serde_json::{Value, json};
-use sij_cds::auth::smart::{CallbackRequest, Grant, LaunchError, LaunchMemory, LaunchRedirect, LaunchRequest, SmartApp};
 use sij_cds::clock::Clock as _;
 use sij_cds::config::Config;
+use sij_cds::smart::launch::{CallbackRequest, Grant, LaunchError, LaunchMemory, LaunchRedirect, LaunchRequest, SmartApp};
 use url::form_urlencoded;
 use wiremock::matchers::path;
 use wiremock::{Mock, MockServer, Request, ResponseTemplate};

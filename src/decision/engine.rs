@@ -1,0 +1,109 @@
+//! What decisions are made with: the policy versions, the prefetch templates, the FHIR servers, and each client's way to read charts.
+//! Not here: the steps of a decision; see [`super::read_request`], [`super::fetch_missing`] and [`super::decide`].
+
+use chrono::{DateTime, Utc};
+
+use super::chart_readings::ChartReadings;
+use super::code_maps::CodeMapsError;
+use super::context::DecisionContext;
+use super::policies::{Policies, PoliciesError};
+use super::services::{Services, ServicesError};
+use crate::cds_hooks::Hook;
+use crate::config::Config;
+use crate::evidence::{PayorLookup, ReadingOptions};
+use crate::fhir::{Registry, RegistryError};
+
+/// Why the engine cannot be built.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// The policy is invalid.
+    #[error(transparent)]
+    Policies(#[from] PoliciesError),
+    /// The local code maps are invalid.
+    #[error(transparent)]
+    CodeMaps(#[from] CodeMapsError),
+    /// The published services are invalid.
+    #[error(transparent)]
+    Services(#[from] ServicesError),
+    /// Connections to a FHIR server cannot be set up.
+    #[error(transparent)]
+    Registry(#[from] RegistryError),
+}
+
+/// What decisions are made with.
+#[derive(Debug)]
+pub struct DecisionEngine {
+    policies: Policies,
+    services: Services,
+    readings: ChartReadings,
+    registry: Registry,
+    payor_lookup: PayorLookup,
+}
+
+impl DecisionEngine {
+    /// Builds the engine from the configuration. `payor_lookup` says which payors' Organizations to look up.
+    ///
+    /// # Errors
+    /// An invalid policy, service or code map, with the line of the error.
+    pub fn build(config: &Config, payor_lookup: PayorLookup) -> Result<Self, EngineError> {
+        let hooks: Vec<Hook> = config.crd.hooks.iter().filter_map(|hook| Hook::of_name(hook.as_str())).collect();
+        let policies = Policies::load(config.policy.directory.as_deref())?;
+        Ok(Self {
+            services: Services::load(&hooks)?,
+            readings: ChartReadings::load(config, &policies)?,
+            registry: Registry::build(&config.fhir, &config.fhir_servers)?,
+            policies,
+            payor_lookup,
+        })
+    }
+
+    /// The policy versions in use.
+    #[must_use]
+    pub fn policies(&self) -> &Policies {
+        &self.policies
+    }
+
+    /// The published services.
+    #[must_use]
+    pub fn services(&self) -> &Services {
+        &self.services
+    }
+
+    /// How each client's charts are read.
+    #[must_use]
+    pub fn readings(&self) -> &ChartReadings {
+        &self.readings
+    }
+
+    /// The registered FHIR servers.
+    #[must_use]
+    pub fn registry(&self) -> &Registry {
+        &self.registry
+    }
+
+    /// Which payors' Organizations to look up.
+    #[must_use]
+    pub fn payor_lookup(&self) -> PayorLookup {
+        self.payor_lookup
+    }
+
+    /// The default context, without any client's settings.
+    #[must_use]
+    pub fn context(&self, as_of: DateTime<Utc>) -> DecisionContext<'_> {
+        DecisionContext {
+            policies: &self.policies,
+            prefetch_keys: &self.services.prefetch_keys,
+            hooks: self.services.hooks(),
+            as_of,
+            options: ReadingOptions::none(),
+        }
+    }
+
+    /// The context for judging calls of an EHR's app. The EHR's charts are read as for the first client that may name its server.
+    #[must_use]
+    pub fn context_for_server(&self, fhir_server: &str, as_of: DateTime<Utc>) -> DecisionContext<'_> {
+        let context = DecisionContext { hooks: &Hook::ALL, ..self.context(as_of) };
+        let reading = self.readings.of_server(fhir_server);
+        reading.map_or(context, |reading| DecisionContext { options: reading.options(), ..context })
+    }
+}

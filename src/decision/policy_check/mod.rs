@@ -1,0 +1,10 @@
+//! Decides the cases in a policy's folder and compares the decisions with the expected ones, for `sij-cds policy check`.
+//! Not here: the report on the command line ([`crate::cli`]).
+
+mod case_expected;
+mod case_patch;
+mod cases;
+mod check;
+
+pub use cases::{CaseError, PolicyCase, policy_cases};
+pub use check::{CaseCheck, CaseOutcome, Disagreement, PolicyCheckError, VersionCheck, check_policies};

@@ -1,0 +1,86 @@
+//! Which orders of a call are decided: those under review whose codes the policy version for their service date names.
+//! Not here: the codes themselves ([`crate::policy`]).
+
+use super::context::DecisionContext;
+use crate::cds_hooks::{Hook, RequestError};
+use crate::evidence::{DraftOrder, PatientRecord, UnreadDraft};
+use crate::policy::{PassedOver, kind, passed_over};
+
+/// Exceeds any real set of orders for one joint. Each order is judged against the whole chart, so the number is limited.
+const MAX_ORDERS: usize = 20;
+
+/// A call's orders, with what tells whether they are decided.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Scope<'s, 'a> {
+    pub(super) context: &'s DecisionContext<'s>,
+    pub(super) patient_record: &'s PatientRecord<'a>,
+    pub(super) patient_id: &'s str,
+}
+
+impl<'s, 'a> Scope<'s, 'a> {
+    /// The orders under review that are decided.
+    pub(super) fn orders(self) -> Vec<&'s DraftOrder<'a>> {
+        self.decided().filter(|draft| draft.is_asked).collect()
+    }
+
+    /// The unreadable orders under review that contain an in-scope code. They still get a card.
+    pub(super) fn unreadable(self) -> Vec<&'s UnreadDraft<'a>> {
+        let policy = self.context.policies.on(self.context.today());
+        let reading = self.context.reading(policy, self.patient_id);
+        let is_decided =
+            |draft: &&UnreadDraft<'a>| self.patient_record.unreadable_order(draft, reading).is_some_and(|order| order.kind.is_some());
+        self.patient_record.unread_drafts().iter().filter(|draft| draft.is_asked).filter(is_decided).collect()
+    }
+
+    /// Whether any order under review is in scope, including orders that cannot be parsed.
+    pub(super) fn is_any(self) -> bool {
+        !self.orders().is_empty() || !self.unreadable().is_empty()
+    }
+
+    /// Whether any order is in scope. Fails if an in-scope order contradicts the call.
+    pub(super) fn check(self, hook: Hook) -> Result<bool, RequestError> {
+        // Orders not under review count as well, because the others are judged against them.
+        let unreadable = self.unreadable();
+        if self.decided().nth(MAX_ORDERS).is_some() || unreadable.len() > MAX_ORDERS {
+            return Err(RequestError::TooManyOrders { limit: MAX_ORDERS, path: orders_path(hook) });
+        }
+        let orders = self.orders();
+        match orders.iter().find(|draft| !draft.is_for(self.patient_id)) {
+            Some(draft) => Err(RequestError::OtherPatient { path: subject_path(hook, draft) }),
+            None => Ok(!orders.is_empty() || !unreadable.is_empty()),
+        }
+    }
+
+    /// The orders under review that get no determination, for a call without an order in scope.
+    pub(super) fn passed_over(self) -> Vec<PassedOver<'a>> {
+        let own = self.patient_record.drafts().iter().filter(|draft| draft.is_asked && draft.is_for(self.patient_id));
+        own.filter_map(|draft| {
+            passed_over(&self.patient_record.order(draft, self.context.reading(self.context.version(draft), self.patient_id)))
+        })
+        .collect()
+    }
+
+    fn decided(self) -> impl Iterator<Item = &'s DraftOrder<'a>> {
+        self.patient_record.drafts().iter().filter(move |draft| {
+            kind(&self.patient_record.order(draft, self.context.reading(self.context.version(draft), self.patient_id))).is_some()
+        })
+    }
+}
+
+fn orders_path(hook: Hook) -> &'static str {
+    match hook {
+        Hook::OrderDispatch => "context.dispatchedOrders",
+        Hook::AppointmentBook => "context.appointments",
+        Hook::OrderSign | Hook::OrderSelect | Hook::EncounterStart | Hook::EncounterDischarge | Hook::PatientView => "context.draftOrders",
+    }
+}
+
+fn subject_path(hook: Hook, draft: &DraftOrder<'_>) -> String {
+    let orders = orders_path(hook);
+    match hook {
+        Hook::OrderDispatch | Hook::AppointmentBook => orders.to_owned(),
+        Hook::OrderSign | Hook::OrderSelect | Hook::EncounterStart | Hook::EncounterDischarge | Hook::PatientView => {
+            format!("{orders}.entry[{}].resource.subject", draft.position)
+        }
+    }
+}

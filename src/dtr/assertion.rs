@@ -1,0 +1,43 @@
+//! Input for a package that is requested by a coverage-assertion-id: the judged orders, their patient, and the chart's answers to the
+//! form's questions.
+//! Not here: where assertions are stored ([`crate::ledger`]).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::NaiveDate;
+use serde_json::value::RawValue;
+
+use crate::policy::Question;
+
+/// The chart's answer to a question.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ChartAnswer {
+    /// To a boolean question.
+    Boolean(bool),
+    /// To a question for a date.
+    Day(NaiveDate),
+    /// To a choice question: the code of one of its options.
+    Choice(&'static str),
+}
+
+/// The chart's answers to the form's questions.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ChartAnswers {
+    /// Answers outside the repeating group.
+    pub answers: BTreeMap<Question, ChartAnswer>,
+    /// Answers within each repetition of `prior-injection`.
+    pub prior_injections: Vec<BTreeMap<Question, ChartAnswer>>,
+}
+
+/// The parts of an answered call that a package needs.
+#[derive(Debug)]
+pub struct Assertion {
+    /// The patient's id, without the type prefix.
+    pub patient_id: String,
+    /// The judged orders, each as the client sent it.
+    pub orders: Vec<Box<RawValue>>,
+    /// Answers to prefill in the draft response.
+    pub chart: ChartAnswers,
+    /// The questions that the decision asked for; empty if it asked for nothing.
+    pub asked: BTreeSet<Question>,
+}

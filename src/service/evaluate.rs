@@ -1,0 +1,51 @@
+//! Evaluates a request for the command line, without building a hook response or writing to the ledger.
+//! Not here: the steps of a decision ([`crate::decision`]), and hook calls ([`super::hook_service`]).
+
+use chrono::{DateTime, Utc};
+
+use super::call_error::CallError;
+use super::hook_service::HookService;
+use crate::cds_hooks::{named_server, without_byte_order_mark};
+use crate::decision::{Decision, DecisionContext, FetchScope, FetchedPages, ReadScope, decide, read_request};
+
+impl HookService {
+    /// Evaluates a call using only its prefetch and context.
+    ///
+    /// # Errors
+    /// [`CallError`] if the call violates the specification.
+    pub fn evaluate<'a>(&self, body: &'a str, as_of: DateTime<Utc>) -> Result<Decision<'a>, CallError> {
+        let body = without_byte_order_mark(body);
+        let context = self.context_for_request(body, as_of);
+        let request = read_request(&context, body, ReadScope::Everything)?.scoped_request.ok_or(CallError::Unwritable)?;
+        Ok(decide(&context, request))
+    }
+
+    /// Like [`HookService::evaluate`], but fetches what the prefetch lacks into `pages`, from the FHIR server that the call names, if it is
+    /// registered.
+    ///
+    /// # Errors
+    /// [`CallError`] if the call violates the specification.
+    pub async fn evaluate_fetching<'a>(
+        &self,
+        body: &'a str,
+        as_of: DateTime<Utc>,
+        pages: &'a FetchedPages,
+    ) -> Result<Decision<'a>, CallError> {
+        let body = without_byte_order_mark(body);
+        let context = self.context_for_request(body, as_of);
+        let request = read_request(&context, body, ReadScope::Everything)?.scoped_request.ok_or(CallError::Unwritable)?;
+        // A user who may read the configuration may also query its servers.
+        let scope = FetchScope { allowed: &|_| true, end: None, form: None };
+        let (request, _) = self.engine.fetch_missing(&context, request, &scope, pages).await?;
+        Ok(decide(&context, request))
+    }
+
+    /// The context for a request without an authenticated caller: that of the client that the FHIR server is registered for.
+    fn context_for_request(&self, body: &str, as_of: DateTime<Utc>) -> DecisionContext<'_> {
+        let (engine, readings) = (&self.engine, self.engine.readings());
+        let server = || engine.registry().server(&named_server(body)?);
+        let server = if readings.differ() { server() } else { None };
+        let reading = readings.of_request(server.as_ref().map(|server| server.name()));
+        DecisionContext { options: reading.options(), ..engine.context(as_of) }
+    }
+}

@@ -1,0 +1,150 @@
+//! Builds the page of an open app: the decision on the recorded data, and next to it what the answers would change.
+//! Not here: the user's actions on it; see [`super::actions`].
+
+use chrono::{DateTime, NaiveDate, Utc};
+use serde_json::Value;
+use serde_json::value::to_raw_value;
+
+use super::chart::SessionChart;
+use super::prefill::prefilled;
+use crate::crd::PlanMatch;
+use crate::decision::Decision;
+use crate::evidence::CoverageFound;
+use crate::policy::OrderEvaluation;
+use crate::service::decided_orders;
+use crate::smart::context::SmartContext;
+use crate::smart::error::AppError;
+use crate::smart::page::{
+    About, CurrentAnswers, FieldFaults, FormDefinition, OrderChoice, PageCase, PageView, SaveState, Timeline, Unread,
+};
+
+/// The user's input and its state.
+#[derive(Debug, Default)]
+pub(super) struct Given {
+    /// The values of the fields; `None` for the prefilled ones.
+    pub(super) answers: Option<CurrentAnswers>,
+    pub(super) faults: FieldFaults,
+    /// The field to focus.
+    pub(super) focus: Option<String>,
+    /// The response that the answers would create.
+    pub(super) draft: Option<Value>,
+    pub(super) standing: SaveState,
+}
+
+/// What to show: one chosen order, or a choice of several.
+#[derive(Debug)]
+pub(super) enum View {
+    Order(Box<PageView>),
+    Choice(OrderChoice),
+}
+
+/// What the recorded data come to: the page, and the form with the values of its fields.
+#[derive(Debug)]
+pub(super) struct OnRecord {
+    /// The day of the decision.
+    pub(super) day: NaiveDate,
+    pub(super) view: View,
+    /// The form of the selected order and the values of its fields; `None` while no order is selected.
+    pub(super) form: Option<(FormDefinition, CurrentAnswers)>,
+}
+
+/// The evaluated order with this reference.
+pub(super) fn order_of<'d, 'a>(decision: &'d Decision<'a>, chosen: &str) -> Option<&'d OrderEvaluation<'a>> {
+    decision.evaluation.orders.iter().find(|order| order.order.to_string() == chosen)
+}
+
+/// The inputs of a page.
+pub(super) struct PageBuilder<'p> {
+    pub(super) context: &'p SmartContext,
+    pub(super) chart: &'p SessionChart,
+    /// The response that was saved last.
+    pub(super) saved: Option<&'p Value>,
+    /// The plan of the EHR's client.
+    pub(super) plan: Option<&'p str>,
+    pub(super) now: DateTime<Utc>,
+}
+
+impl PageBuilder<'_> {
+    /// What the decision on the recorded data comes to.
+    pub(super) fn on_record(&self, decision: &Decision<'_>, standing: SaveState) -> Result<OnRecord, AppError> {
+        let day = self.now.date_naive();
+        let Some(chosen) = &self.chart.chosen else {
+            let policies = self.context.engine.policies();
+            let choice = OrderChoice::of(&self.context.words, &decision.evaluation, |order| policies.on(order.service_date));
+            return Ok(OnRecord { day, view: View::Choice(choice), form: None });
+        };
+        let (form, answers) = self.fields(decision, chosen)?;
+        let given = Given { standing, ..Given::default() };
+        let view = self.view(&form, &answers, &given, decision, None)?;
+        Ok(OnRecord { day, view: View::Order(Box::new(view)), form: Some((form, answers)) })
+    }
+
+    /// The page with what the user's answers would change.
+    pub(super) fn preview(&self, given: &Given, draft: &Value) -> Result<PageView, AppError> {
+        let chosen = self.chart.chosen.as_deref().ok_or(AppError::OURS)?;
+        let (saved, draft) = (self.saved.map(to_raw_value).transpose()?, to_raw_value(draft)?);
+        let recorded = self.chart.decide(self.context, saved.as_deref(), self.now);
+        let (form, answers) = self.fields(&recorded, chosen)?;
+        self.view(&form, &answers, given, &recorded, Some(&self.chart.decide(self.context, Some(&draft), self.now)))
+    }
+
+    /// The form of the selected order's policy version, and the values of its fields.
+    fn fields(&self, decision: &Decision<'_>, chosen: &str) -> Result<(FormDefinition, CurrentAnswers), AppError> {
+        let order = order_of(decision, chosen).ok_or(AppError::NO_ORDER)?;
+        let policy = self.context.engine.policies().on(order.service_date);
+        let form = FormDefinition::read(policy.form.json.get()).map_err(|_| AppError::OURS)?;
+        let answers = prefilled(&form, policy, self.chart, decision, order, self.saved);
+        Ok((form, answers))
+    }
+
+    fn view(
+        &self,
+        form: &FormDefinition,
+        prefilled: &CurrentAnswers,
+        given: &Given,
+        recorded: &Decision<'_>,
+        preview: Option<&Decision<'_>>,
+    ) -> Result<PageView, AppError> {
+        let chosen = self.chart.chosen.as_deref().ok_or(AppError::OURS)?;
+        let shown = preview.unwrap_or(recorded);
+        let order = order_of(shown, chosen).ok_or(AppError::NO_ORDER)?;
+        let policy = self.context.engine.policies().on(order.service_date);
+        let facts = shown.patient_record.facts(shown.reading(policy));
+        let timeline = Timeline::new(&self.context.words, policy, &facts, order, self.now.date_naive());
+        let draft_id = given.draft.as_ref().and_then(|draft| draft.get("id")?.as_str()).unwrap_or_default();
+        let (plan_name, policy_url) = self.plan(shown, order);
+        let lists = decided_orders(shown).unavailable();
+        let case = PageCase {
+            words: &self.context.words,
+            policy,
+            form,
+            recorded: &recorded.evaluation,
+            order: chosen,
+            preview: preview.map(|preview| (&preview.evaluation, draft_id)),
+            answers: given.answers.as_ref().unwrap_or(prefilled),
+            faults: &given.faults,
+            focus: given.focus.as_deref(),
+            timeline: Some(&timeline),
+            about: About {
+                plan_name: &plan_name,
+                patient: &self.chart.patient,
+                policy_url: policy_url.as_deref(),
+                unread: Unread { lists: &lists, entries: shown.patient_record.unreadable().len() },
+            },
+            standing: &given.standing,
+        };
+        PageView::new(&case).ok_or(AppError::NO_ORDER)
+    }
+
+    /// The plan's name, and the URL of its published policy.
+    fn plan(&self, decision: &Decision<'_>, order: &OrderEvaluation<'_>) -> (String, Option<String>) {
+        let found = decision.coverage(self.context.engine.policies(), order, order.service_date);
+        let PlanMatch { plan, payer } = match &found {
+            CoverageFound::One(member) => self.context.plans.found(self.plan, member),
+            CoverageFound::None | CoverageFound::Unavailable(_) | CoverageFound::Several(_) => {
+                self.context.plans.without_coverage(self.plan)
+            }
+        };
+        (decided_orders(decision).source_label(plan, payer, &found), plan.policy_url.clone())
+    }
+}
