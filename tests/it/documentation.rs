@@ -121,6 +121,19 @@ fn every_module_is_on_the_map() {
 }
 
 #[test]
+fn the_site_lists_every_page() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs");
+    let contents = document("docs/SUMMARY.md");
+    for folder in ["", "decisions/"] {
+        for entry in std::fs::read_dir(root.join(folder)).unwrap() {
+            let name = format!("{folder}{}", entry.unwrap().file_name().to_str().unwrap());
+            let is_page = name.ends_with(".md") && name != "SUMMARY.md";
+            assert!(!is_page || contents.contains(&format!("({name})")), "{name}");
+        }
+    }
+}
+
+#[test]
 fn every_test_that_the_invariants_name_is_there() {
     let invariants = document("docs/invariants.md");
     let names = invariants.split('`').skip(1).step_by(2).filter(|name| name.contains('_') && !name.contains(['/', '.', ':']));

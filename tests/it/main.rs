@@ -20,6 +20,7 @@ mod dialects;
 mod documentation;
 mod documentation_form;
 mod documented_configuration;
+mod documented_json;
 mod entry_addresses;
 mod evaluate_command;
 mod evaluated_requests;
