@@ -34,6 +34,10 @@ e2e:
 bench NAME="decision":
     cargo bench --locked --bench {{ NAME }}
 
+# The documents as a site in target/book; needs mdBook
+docs:
+    mdbook build docs
+
 # Everything that CI runs
 ci:
     .ci/run
