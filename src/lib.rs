@@ -19,4 +19,5 @@ pub mod ledger;
 pub mod outgoing;
 pub mod page;
 pub mod policy;
+mod rate_limits;
 pub mod telemetry;

@@ -4,22 +4,23 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// Each top-level module and the modules it may depend on.
-const ARROWS: [(&str, &[&str]); 16] = [
+const ARROWS: [(&str, &[&str]); 17] = [
     ("policy", &[]),
     ("evidence", &["policy"]),
     ("cds_hooks", &[]),
     ("crd", &["policy", "cds_hooks"]),
     ("page", &["policy"]),
     ("fhir", &["clock", "ids", "config", "outgoing"]),
-    ("auth", &["clock", "ids", "config", "outgoing"]),
+    ("auth", &["clock", "ids", "config", "outgoing", "rate_limits"]),
     ("ledger", &["clock", "ids", "config"]),
-    ("app", &["policy", "evidence", "cds_hooks", "crd", "page", "fhir", "auth", "ledger", "clock", "ids", "config", "telemetry"]),
-    ("http", &["app", "config", "clock", "ids", "telemetry"]),
+    ("app", &["policy", "evidence", "cds_hooks", "crd", "page", "fhir", "auth", "ledger", "clock", "ids", "config", "rate_limits", "telemetry"]),
+    ("http", &["app", "config", "clock", "ids", "rate_limits", "telemetry"]),
     ("cli", &["app", "http", "config", "clock", "ids", "telemetry"]),
     ("config", &[]),
     ("outgoing", &["config"]),
     ("clock", &[]),
     ("ids", &[]),
+    ("rate_limits", &[]),
     ("telemetry", &["config", "outgoing"]),
 ];
 
