@@ -10,10 +10,9 @@ use super::decision::Decision;
 use super::plans::{Payer, Plan};
 use super::policies::Policies;
 use crate::cds_hooks::{Action, Response};
-use crate::config::Stance;
 use crate::crd::{
-    AppLink, CardCase, CoverageAssertion, CoverageState, DialectRules, FormOffer, PlanContact, Presentation, PriorAuthorization,
-    RequestExtension, cards, coverage_information, is_billing_system,
+    AppLink, CardCase, CoverageAssertion, CoverageState, DialectRules, FormOffer, Presentation, PriorAuthorization, RequestExtension,
+    cards, coverage_information, is_billing_system,
 };
 use crate::evidence::{CoverageFound, DraftOrder, Kind, MemberCoverage, NOT_ASKED_FOR, Source, by_reason};
 use crate::policy::{CardText, Determination, DiagnosisSupport, OrderEvaluation, Policy};
@@ -201,8 +200,8 @@ impl<'p> Answering<'p> {
     ) -> Option<Action<'a>> {
         let draft = decision.draft(case.order);
         let codes = draft.into_iter().flat_map(DraftOrder::codes).filter(|(system, _)| is_billing_system(case.policy, system));
-        let stance = plan.stance(codes.map(|(_, code)| code));
-        let is_issued = stance == Some(Stance::Satisfied)
+        let prior_authorization = plan.required_authorization(codes.map(|(_, code)| code));
+        let is_issued = prior_authorization == Some(PriorAuthorization::Satisfied)
             && case.order.determination == Determination::Supported
             && !case.is_subordinate()
             && state == CoverageState::Active
@@ -210,21 +209,15 @@ impl<'p> Answering<'p> {
             && self.is_kept
             && !self.answer_options.is_shadowed;
         let number = is_issued.then(|| authorization_number(&plan.authorization_prefix, self.record, &mark(&authorized(case, draft))));
-        let contact = plan.contact.as_ref().map(|contact| PlanContact {
-            name: contact.name.clone(),
-            phone: contact.phone.clone(),
-            email: contact.email.clone(),
-            url: contact.url.clone(),
-        });
         let assertion = CoverageAssertion {
             version: self.asked.version.unwrap_or(self.answer_options.default_version),
             coverage: &member.reference,
             state,
             judged_for: draft.filter(|draft| draft.is_due_elsewhere).map(|_| case.order.service_date),
             period_end: member.period_end,
-            prior_authorization: stance.map(prior_authorization),
+            prior_authorization,
             authorization_number: number.as_deref(),
-            contact: contact.as_ref(),
+            contact: plan.contact.as_ref(),
             policy_url: plan.policy_url.as_deref(),
             questionnaire: &case.policy.form.canonical,
             assertion_id: &assertion_id(self.record, place),
@@ -307,15 +300,6 @@ pub(super) fn label(decision: &Decision<'_>, plan: &Plan, payer: Payer, found: &
 fn requester(found: &CoverageFound<'_>, payer: Payer) -> Option<String> {
     let CoverageFound::One(member) = found else { return None };
     member.payor_reference.clone().filter(|_| payer != Payer::Foreign).map(std::borrow::Cow::into_owned)
-}
-
-fn prior_authorization(stance: Stance) -> PriorAuthorization {
-    match stance {
-        Stance::NoAuth => PriorAuthorization::NoAuth,
-        Stance::AuthNeeded => PriorAuthorization::AuthNeeded,
-        Stance::Satisfied => PriorAuthorization::Satisfied,
-        Stance::Performpa => PriorAuthorization::Performpa,
-    }
 }
 
 /// The lists that could not be read, grouped by reason.

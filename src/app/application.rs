@@ -125,7 +125,7 @@ impl App {
     /// # Errors
     /// An invalid policy or service file, with the line of the error.
     pub fn build(config: &Config, ports: Ports) -> Result<Self, BuildError> {
-        let services = Services::load(&config.crd.hooks.iter().filter_map(|hook| Hook::of_name(hook.as_str())).collect::<Vec<_>>())?;
+        let services = Services::load(&config.crd.hooks)?;
         let endpoints = config.server.public_url.as_ref().map(|url| services.endpoints(url)).unwrap_or_default();
         let policies = Policies::load(config.policy.directory.as_deref())?;
         Ok(Self {

@@ -9,7 +9,7 @@ use super::decision::Decision;
 use super::plans::{Payer, Plan, PlanMatch, Plans};
 use super::policies::Policies;
 use crate::auth::VerifiedClient;
-use crate::config::{CrdConfig, CrdRelease, Dialect};
+use crate::config::{CrdConfig, Dialect};
 use crate::crd::CrdVersion;
 use crate::evidence::{CoverageFound, DraftOrder, MemberCoverage, UnreadDraft};
 use crate::policy::OrderEvaluation;
@@ -47,10 +47,7 @@ impl AnswerOptions {
             is_strict: client.strict().unwrap_or(crd.strict),
             therapy_order_code: client.therapy_order_code().map(str::to_owned),
             app: app.map(str::to_owned),
-            default_version: match crd.default_version {
-                CrdRelease::V2_0 => CrdVersion::V2_0,
-                CrdRelease::V2_2 => CrdVersion::V2_2,
-            },
+            default_version: crd.default_version,
         }
     }
 }

@@ -4,7 +4,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::auth::VerifiedClient;
-use crate::config::{Config, LineOfBusiness, PlanConfig, PlanContact, PriorAuthorization, Stance, comparable_name};
+use crate::config::{Config, LineOfBusiness, PlanConfig, PriorAuthorizationRules, comparable_name};
+use crate::crd::{PlanContact, PriorAuthorization};
 use crate::evidence::{Identifier, MemberCoverage, PayorLookup};
 use crate::policy::Plan as Line;
 
@@ -29,7 +30,7 @@ pub(super) struct Plan {
     lines_of_business: Option<Vec<LineOfBusiness>>,
     /// `None` means that nothing is stated.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    prior_authorization: Option<PriorAuthorization>,
+    prior_authorization: Option<PriorAuthorizationRules>,
     /// The prefix of the authorization numbers that the plan issues.
     #[serde(default)]
     pub(super) authorization_prefix: String,
@@ -119,8 +120,8 @@ impl Plans {
 
 impl Plan {
     /// The plan's prior-authorization requirement for these billing codes; `None` if nothing is stated.
-    pub(super) fn stance<'c>(&self, codes: impl Iterator<Item = &'c str>) -> Option<Stance> {
-        self.prior_authorization.as_ref()?.stance(codes)
+    pub(super) fn required_authorization<'c>(&self, codes: impl Iterator<Item = &'c str>) -> Option<PriorAuthorization> {
+        self.prior_authorization.as_ref()?.required(codes)
     }
 
     /// Whether the plan covers a line of business. An unknown line counts as covered.
@@ -293,10 +294,10 @@ mod tests {
 
     #[test]
     fn a_plan_has_its_stance_where_one_is_configured() {
-        let asking = |more: &Value| Plan::from(&plan(more)).stance(["27096:LT", "x"].into_iter());
+        let asking = |more: &Value| Plan::from(&plan(more)).required_authorization(["27096:LT", "x"].into_iter());
         assert_eq!(asking(&json!({})), None);
-        assert_eq!(asking(&json!({"prior_authorization": {"codes": {"27096": "satisfied"}}})), Some(Stance::Satisfied));
-        assert_eq!(asking(&json!({"prior_authorization": {"default": "no-auth"}})), Some(Stance::NoAuth));
+        assert_eq!(asking(&json!({"prior_authorization": {"codes": {"27096": "satisfied"}}})), Some(PriorAuthorization::Satisfied));
+        assert_eq!(asking(&json!({"prior_authorization": {"default": "no-auth"}})), Some(PriorAuthorization::NoAuth));
     }
 
     #[test]

@@ -5,6 +5,7 @@
 mod context;
 mod feedback;
 mod hook;
+mod json_error;
 mod order_json;
 mod redaction;
 mod request;
@@ -14,6 +15,7 @@ mod response;
 pub use context::{Addressed, Context};
 pub use feedback::{CardFeedback, Feedback, Outcome, read_feedback};
 pub use hook::Hook;
+pub use json_error::JsonError;
 pub use order_json::OrderJson;
 pub use redaction::{Redactions, keepable, without_secrets};
 pub use request::{HookRequest, Prefetch, fault, named_hook, named_server, read};

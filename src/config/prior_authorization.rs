@@ -5,37 +5,25 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::crd::PriorAuthorization;
+
 /// Which services need prior authorization.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct PriorAuthorization {
+pub struct PriorAuthorizationRules {
     /// For every unlisted code. Default: responses do not mention prior authorization.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub default: Option<Stance>,
+    pub default: Option<PriorAuthorization>,
     /// By billing code, without modifiers.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub codes: BTreeMap<String, Stance>,
+    pub codes: BTreeMap<String, PriorAuthorization>,
 }
 
-/// A plan's requirement before a service, least strict first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Stance {
-    /// No prior authorization.
-    NoAuth,
-    /// Prior authorization, which the response itself grants if the policy supports the service.
-    Satisfied,
-    /// Prior authorization if certain conditions hold at the time of the service.
-    Performpa,
-    /// Prior authorization, which must be requested.
-    AuthNeeded,
-}
-
-impl PriorAuthorization {
+impl PriorAuthorizationRules {
     /// The requirement for a service with these codes: the strictest of those listed, else the default. A modifier, which
     /// follows a colon, is not part of a code.
     #[must_use]
-    pub fn stance<'c>(&self, codes: impl IntoIterator<Item = &'c str>) -> Option<Stance> {
+    pub fn required<'c>(&self, codes: impl IntoIterator<Item = &'c str>) -> Option<PriorAuthorization> {
         let listed = codes.into_iter().filter_map(|code| self.codes.get(code.split(':').next().unwrap_or(code)));
         listed.max().copied().or(self.default)
     }
@@ -52,21 +40,26 @@ mod tests {
 
     #[test]
     fn the_strictest_of_the_listed_codes_counts_else_the_default() {
-        let codes = [("a", Stance::NoAuth), ("b", Stance::Satisfied), ("c", Stance::Performpa), ("d", Stance::AuthNeeded)];
-        let codes: BTreeMap<_, _> = codes.into_iter().map(|(code, stance)| (code.to_owned(), stance)).collect();
+        let codes = [
+            ("a", PriorAuthorization::NoAuth),
+            ("b", PriorAuthorization::Satisfied),
+            ("c", PriorAuthorization::Performpa),
+            ("d", PriorAuthorization::AuthNeeded),
+        ];
+        let codes: BTreeMap<_, _> = codes.into_iter().map(|(code, rule)| (code.to_owned(), rule)).collect();
         for (asked, default, expected) in [
-            (&["a"][..], None, Some(Stance::NoAuth)),
-            (&["a", "b"], None, Some(Stance::Satisfied)),
-            (&["c", "b"], None, Some(Stance::Performpa)),
-            (&["d", "c", "a"], None, Some(Stance::AuthNeeded)),
-            (&["a:LT"], Some(Stance::AuthNeeded), Some(Stance::NoAuth)),
-            (&["a", "x"], Some(Stance::AuthNeeded), Some(Stance::NoAuth)),
-            (&["x"], Some(Stance::AuthNeeded), Some(Stance::AuthNeeded)),
-            (&[], Some(Stance::NoAuth), Some(Stance::NoAuth)),
+            (&["a"][..], None, Some(PriorAuthorization::NoAuth)),
+            (&["a", "b"], None, Some(PriorAuthorization::Satisfied)),
+            (&["c", "b"], None, Some(PriorAuthorization::Performpa)),
+            (&["d", "c", "a"], None, Some(PriorAuthorization::AuthNeeded)),
+            (&["a:LT"], Some(PriorAuthorization::AuthNeeded), Some(PriorAuthorization::NoAuth)),
+            (&["a", "x"], Some(PriorAuthorization::AuthNeeded), Some(PriorAuthorization::NoAuth)),
+            (&["x"], Some(PriorAuthorization::AuthNeeded), Some(PriorAuthorization::AuthNeeded)),
+            (&[], Some(PriorAuthorization::NoAuth), Some(PriorAuthorization::NoAuth)),
             (&["x"], None, None),
         ] {
-            let configured = PriorAuthorization { default, codes: codes.clone() };
-            assert_eq!(configured.stance(asked.iter().copied()), expected, "{asked:?}");
+            let configured = PriorAuthorizationRules { default, codes: codes.clone() };
+            assert_eq!(configured.required(asked.iter().copied()), expected, "{asked:?}");
         }
     }
 }
