@@ -6,7 +6,7 @@ use std::fmt;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Deserialize;
-use serde::de::{Deserializer, IgnoredAny, SeqAccess, Visitor};
+use serde::de::{DeserializeOwned, Deserializer, IgnoredAny, SeqAccess, Visitor};
 
 use super::refusal::Refusal;
 use crate::config::SigningAlgorithm;
@@ -17,22 +17,25 @@ const MAX_BYTES: usize = 8 * 1024;
 /// The latest accepted time in seconds: the end of the year 9999. No client means a later one.
 const LATEST: f64 = 253_402_300_799.0;
 
+/// Maximum size of an identity token: an EHR may put more than a client into one.
+const MAX_IDENTITY_BYTES: usize = 64 * 1024;
+
 /// A well-formed token, signed with an algorithm that could be accepted.
 #[derive(Debug)]
-pub(super) struct UnverifiedToken<'t> {
+pub(super) struct UnverifiedToken<'t, C = Claims> {
     /// The signed part: header and claims as sent.
     pub(super) message: &'t str,
     pub(super) signature: &'t str,
     pub(super) algorithm: SigningAlgorithm,
     pub(super) key_id: Option<String>,
     pub(super) key_set: Option<String>,
-    pub(super) claims: Claims,
+    pub(super) claims: C,
 }
 
-/// Claims whose signature was verified: they do come from the client. Their values are not checked yet.
+/// Claims whose signature was verified: they do come from the client or the EHR. Their values are not checked yet.
 /// Only [`super::keys`] makes one.
 #[derive(Debug)]
-pub(super) struct SignedClaims(pub(super) Claims);
+pub(super) struct SignedClaims<C = Claims>(pub(super) C);
 
 /// The claims as the token states them.
 #[derive(Debug, Deserialize)]
@@ -65,10 +68,19 @@ struct Header {
     x5u: Option<Present>,
 }
 
-impl<'t> UnverifiedToken<'t> {
-    /// Parses a token, cheapest checks first.
+impl<'t, C: DeserializeOwned> UnverifiedToken<'t, C> {
+    /// Parses a client's token, cheapest checks first.
     pub(super) fn parse(token: &'t str) -> Result<Self, Refusal> {
-        if token.len() > MAX_BYTES {
+        Self::within(MAX_BYTES, token, Header::check_of_client)
+    }
+
+    /// Parses an EHR's identity token. A key that it brings is ignored.
+    pub(super) fn parse_identity(token: &'t str) -> Result<Self, Refusal> {
+        Self::within(MAX_IDENTITY_BYTES, token, Header::check)
+    }
+
+    fn within(max_bytes: usize, token: &'t str, check: fn(&Header) -> Result<SigningAlgorithm, Refusal>) -> Result<Self, Refusal> {
+        if token.len() > max_bytes {
             return Err(Refusal::TooLong);
         }
         let (message, signature) = token.rsplit_once('.').ok_or(Refusal::Malformed)?;
@@ -77,25 +89,25 @@ impl<'t> UnverifiedToken<'t> {
         let claims = decoded(claims)?;
         decoded(signature)?;
         let header: Header = object(&header).ok_or(Refusal::UnreadableHeader)?;
-        let algorithm = header.check()?;
+        let algorithm = check(&header)?;
         let claims = object(&claims).ok_or(Refusal::UnreadableClaims)?;
         Ok(Self { message, signature, algorithm, key_id: header.kid, key_set: header.jku, claims })
     }
 }
 
 impl Header {
+    fn check_of_client(&self) -> Result<SigningAlgorithm, Refusal> {
+        let algorithm = self.check()?;
+        let brings_key = self.jwk.is_some() || self.x5c.is_some() || self.x5u.is_some();
+        if brings_key { Err(Refusal::BroughtKey) } else { Ok(algorithm) }
+    }
+
     fn check(&self) -> Result<SigningAlgorithm, Refusal> {
         let algorithm = algorithm(&self.alg).ok_or(Refusal::ForbiddenAlgorithm)?;
         if self.typ.as_ref().is_some_and(|typ| !typ.eq_ignore_ascii_case("JWT")) {
             return Err(Refusal::WrongType);
         }
-        if self.crit.is_some() {
-            return Err(Refusal::CriticalExtension);
-        }
-        if self.jwk.is_some() || self.x5c.is_some() || self.x5u.is_some() {
-            return Err(Refusal::BroughtKey);
-        }
-        Ok(algorithm)
+        if self.crit.is_some() { Err(Refusal::CriticalExtension) } else { Ok(algorithm) }
     }
 }
 
