@@ -20,6 +20,7 @@ pub mod ids;
 pub mod ledger;
 pub mod outgoing;
 pub mod policy;
+mod rate_limits;
 pub mod service;
 pub mod smart;
 pub mod telemetry;

@@ -12,7 +12,7 @@ pub use ports::Ports;
 use crate::auth::{AuthError, Authenticator, Credentials, Refused, VerifiedClient};
 use crate::cds_hooks::Hook;
 use crate::config::Config;
-use crate::crd::{Dialects, DialectsError, Plans};
+use crate::crd::{Dialects, DialectsError};
 use crate::decision::{DecisionEngine, EngineError, Policies};
 use crate::dtr::{self, DtrService};
 use crate::service::{AuditLog, HookService};
@@ -57,7 +57,7 @@ impl App {
     /// An invalid policy or service file, with the line of the error.
     pub fn build(config: &Config, ports: Ports) -> Result<Self, BuildError> {
         let Ports { clock, ids, callers, ledger, refusals, launches, sessions } = ports;
-        let plans = Arc::new(Plans::new(config));
+        let plans = Arc::new(config.health_plans());
         let engine = Arc::new(DecisionEngine::build(config, plans.payors_to_look_up())?);
         let authenticator = Arc::new(Authenticator::build(config, &endpoints(config, &engine), callers, Arc::clone(&clock))?);
         let refusals_per_minute = config.ledger.refusals_per_minute;

@@ -19,14 +19,14 @@ const MAX_KEYS: usize = 100;
 /// RSA keys below 2048 bits are insecure (NIST SP 800-131A); above 8192 bits, verifying is costly for us and free for the caller.
 const RSA_BYTES: std::ops::RangeInclusive<usize> = 256..=1024;
 
-/// The keys of one client.
+/// The keys of one client or EHR.
 #[derive(Debug, Default)]
-pub(super) struct Keys(Vec<Key>);
+pub(crate) struct Keys(Vec<Key>);
 
 /// A key that can verify signatures.
 #[derive(Debug)]
 struct Key {
-    id: String,
+    id: Option<String>,
     family: Family,
     /// The only algorithm the key may be used with, if its set restricts it.
     algorithm: Option<String>,
@@ -76,37 +76,55 @@ struct Jwk {
 impl Keys {
     /// Reads a key set. Skips unusable keys: a set may hold keys for other uses or of newer types. An empty set is valid: with
     /// it a client revokes all its keys.
-    pub(super) fn read(json: &[u8]) -> Result<Self, KeysError> {
+    pub(crate) fn read(json: &[u8]) -> Result<Self, KeysError> {
+        let Self(keys) = Self::read_with_unnamed(json)?;
+        Ok(Self(keys.into_iter().filter(|key| key.id.is_some()).collect()))
+    }
+
+    /// The same, with the keys that have no `kid`.
+    pub(crate) fn read_with_unnamed(json: &[u8]) -> Result<Self, KeysError> {
         let set: Set<'_> = serde_json::from_slice(json).map_err(|_| KeysError::NotASet)?;
         let keys: Vec<Key> = set.keys.iter().take(MAX_KEYS).filter_map(|raw| serde_json::from_str::<Jwk>(raw.get()).ok()?.key()).collect();
         Ok(Self(keys))
     }
 
     /// Refuses an empty set.
-    pub(super) fn not_empty(self) -> Result<Self, KeysError> {
+    pub(crate) fn not_empty(self) -> Result<Self, KeysError> {
         if self.0.is_empty() { Err(KeysError::NoKey) } else { Ok(self) }
     }
 
-    pub(super) fn count(&self) -> usize {
+    pub(crate) fn count(&self) -> usize {
         self.0.len()
     }
 
-    pub(super) fn holds(&self, key_id: &str) -> bool {
-        self.0.iter().any(|key| key.id == key_id)
+    pub(crate) fn holds(&self, key_id: &str) -> bool {
+        self.0.iter().any(|key| key.id.as_deref() == Some(key_id))
     }
 
     /// Returns the token's claims if the key it names verifies its signature. A `kid` is compared byte for byte.
-    pub(super) fn verify(&self, token: UnverifiedToken<'_>) -> Result<SignedClaims, Refusal> {
-        let key_id = token.key_id.as_ref().ok_or(Refusal::NoKeyId)?;
-        let mut named = self.0.iter().filter(|key| key.id == *key_id).peekable();
+    pub(crate) fn verify(&self, token: UnverifiedToken<'_>) -> Result<SignedClaims, Refusal> {
+        let key_id = token.key_id.as_deref().ok_or(Refusal::NoKeyId)?;
+        let mut named = self.0.iter().filter(|key| key.id.as_deref() == Some(key_id)).peekable();
         named.peek().ok_or(Refusal::UnknownKey)?;
         let key = named.find(|key| key.fits(token.algorithm)).ok_or(Refusal::WrongKey)?;
-        let verified = crypto::verify(token.signature, token.message.as_bytes(), &key.public, library_name(token.algorithm));
-        if verified.unwrap_or(false) { Ok(SignedClaims(token.claims)) } else { Err(Refusal::WrongSignature) }
+        key.verify(token)
+    }
+
+    /// Returns the claims of a token that need not name its key, if one key alone fits (OpenID Connect Core, section 10.1).
+    pub(crate) fn verify_by_only_key<C>(&self, token: UnverifiedToken<'_, C>) -> Result<SignedClaims<C>, Refusal> {
+        let is_named = |key: &Key| token.key_id.is_none() || token.key_id == key.id;
+        let mut fitting = self.0.iter().filter(|key| is_named(key) && key.fits(token.algorithm));
+        let key = fitting.next().ok_or(Refusal::UnknownKey)?;
+        if fitting.next().is_some() { Err(Refusal::WrongKey) } else { key.verify(token) }
     }
 }
 
 impl Key {
+    fn verify<C>(&self, token: UnverifiedToken<'_, C>) -> Result<SignedClaims<C>, Refusal> {
+        let verified = crypto::verify(token.signature, token.message.as_bytes(), &self.public, library_name(token.algorithm));
+        if verified.unwrap_or(false) { Ok(SignedClaims(token.claims)) } else { Err(Refusal::WrongSignature) }
+    }
+
     fn fits(&self, algorithm: SigningAlgorithm) -> bool {
         self.family == family(algorithm) && self.algorithm.as_ref().is_none_or(|only| *only == format!("{algorithm:?}"))
     }
@@ -126,7 +144,7 @@ impl Jwk {
             ("RSA", None) => (Family::Rsa, rsa(&self.n?, &self.e?)?),
             _ => return None,
         };
-        Some(Key { id: self.kid?, family, algorithm: self.alg, public })
+        Some(Key { id: self.kid, family, algorithm: self.alg, public })
     }
 }
 

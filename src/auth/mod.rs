@@ -26,6 +26,8 @@ mod verified;
 pub use authenticator::{Authenticator, Credentials};
 pub(crate) use clients::span;
 pub use clients::{AuthError, ClientError};
+pub(crate) use keys::Keys;
 pub use memory::CallerMemory;
 pub use refusal::{Refusal, Refused};
+pub(crate) use token::{Audience, Moment, SignedClaims, UnverifiedToken};
 pub use verified::VerifiedClient;

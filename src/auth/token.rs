@@ -6,7 +6,7 @@ use std::fmt;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Deserialize;
-use serde::de::{Deserializer, IgnoredAny, SeqAccess, Visitor};
+use serde::de::{DeserializeOwned, Deserializer, IgnoredAny, SeqAccess, Visitor};
 
 use super::refusal::Refusal;
 use crate::config::SigningAlgorithm;
@@ -17,35 +17,38 @@ const MAX_BYTES: usize = 8 * 1024;
 /// The latest accepted time in seconds: the end of the year 9999. No client means a later one.
 const LATEST: f64 = 253_402_300_799.0;
 
+/// Maximum size of an identity token: an EHR may put more than a client into one.
+const MAX_IDENTITY_BYTES: usize = 64 * 1024;
+
 /// A well-formed token, signed with an algorithm that could be accepted.
 #[derive(Debug)]
-pub(super) struct UnverifiedToken<'t> {
+pub(crate) struct UnverifiedToken<'t, C = Claims> {
     /// The signed part: header and claims as sent.
-    pub(super) message: &'t str,
-    pub(super) signature: &'t str,
-    pub(super) algorithm: SigningAlgorithm,
-    pub(super) key_id: Option<String>,
-    pub(super) key_set: Option<String>,
-    pub(super) claims: Claims,
+    pub(crate) message: &'t str,
+    pub(crate) signature: &'t str,
+    pub(crate) algorithm: SigningAlgorithm,
+    pub(crate) key_id: Option<String>,
+    pub(crate) key_set: Option<String>,
+    pub(crate) claims: C,
 }
 
-/// Claims whose signature was verified: they do come from the client. Their values are not checked yet.
+/// Claims whose signature was verified: they do come from the client or the EHR. Their values are not checked yet.
 /// Only [`super::keys`] makes one.
 #[derive(Debug)]
-pub(super) struct SignedClaims(pub(super) Claims);
+pub(crate) struct SignedClaims<C = Claims>(pub(crate) C);
 
 /// The claims as the token states them.
 #[derive(Debug, Deserialize)]
-pub(super) struct Claims {
-    pub(super) iss: Option<String>,
-    pub(super) sub: Option<String>,
+pub(crate) struct Claims {
+    pub(crate) iss: Option<String>,
+    pub(crate) sub: Option<String>,
     #[serde(default)]
-    pub(super) aud: Audience,
-    pub(super) exp: Option<Moment>,
-    pub(super) nbf: Option<Moment>,
-    pub(super) iat: Option<Moment>,
-    pub(super) jti: Option<String>,
-    pub(super) tenant: Option<String>,
+    pub(crate) aud: Audience,
+    pub(crate) exp: Option<Moment>,
+    pub(crate) nbf: Option<Moment>,
+    pub(crate) iat: Option<Moment>,
+    pub(crate) jti: Option<String>,
+    pub(crate) tenant: Option<String>,
 }
 
 /// The header members that are used. `alg` is a string here, so that an unknown one is distinguished from an unreadable header.
@@ -65,10 +68,19 @@ struct Header {
     x5u: Option<Present>,
 }
 
-impl<'t> UnverifiedToken<'t> {
-    /// Parses a token, cheapest checks first.
-    pub(super) fn parse(token: &'t str) -> Result<Self, Refusal> {
-        if token.len() > MAX_BYTES {
+impl<'t, C: DeserializeOwned> UnverifiedToken<'t, C> {
+    /// Parses a client's token, cheapest checks first.
+    pub(crate) fn parse(token: &'t str) -> Result<Self, Refusal> {
+        Self::within(MAX_BYTES, token, Header::check_of_client)
+    }
+
+    /// Parses an EHR's identity token. A key that it brings is ignored.
+    pub(crate) fn parse_identity(token: &'t str) -> Result<Self, Refusal> {
+        Self::within(MAX_IDENTITY_BYTES, token, Header::check)
+    }
+
+    fn within(max_bytes: usize, token: &'t str, check: fn(&Header) -> Result<SigningAlgorithm, Refusal>) -> Result<Self, Refusal> {
+        if token.len() > max_bytes {
             return Err(Refusal::TooLong);
         }
         let (message, signature) = token.rsplit_once('.').ok_or(Refusal::Malformed)?;
@@ -77,25 +89,25 @@ impl<'t> UnverifiedToken<'t> {
         let claims = decoded(claims)?;
         decoded(signature)?;
         let header: Header = object(&header).ok_or(Refusal::UnreadableHeader)?;
-        let algorithm = header.check()?;
+        let algorithm = check(&header)?;
         let claims = object(&claims).ok_or(Refusal::UnreadableClaims)?;
         Ok(Self { message, signature, algorithm, key_id: header.kid, key_set: header.jku, claims })
     }
 }
 
 impl Header {
+    fn check_of_client(&self) -> Result<SigningAlgorithm, Refusal> {
+        let algorithm = self.check()?;
+        let brings_key = self.jwk.is_some() || self.x5c.is_some() || self.x5u.is_some();
+        if brings_key { Err(Refusal::BroughtKey) } else { Ok(algorithm) }
+    }
+
     fn check(&self) -> Result<SigningAlgorithm, Refusal> {
         let algorithm = algorithm(&self.alg).ok_or(Refusal::ForbiddenAlgorithm)?;
         if self.typ.as_ref().is_some_and(|typ| !typ.eq_ignore_ascii_case("JWT")) {
             return Err(Refusal::WrongType);
         }
-        if self.crit.is_some() {
-            return Err(Refusal::CriticalExtension);
-        }
-        if self.jwk.is_some() || self.x5c.is_some() || self.x5u.is_some() {
-            return Err(Refusal::BroughtKey);
-        }
-        Ok(algorithm)
+        if self.crit.is_some() { Err(Refusal::CriticalExtension) } else { Ok(algorithm) }
     }
 }
 
@@ -134,7 +146,7 @@ fn object<T: for<'de> Deserialize<'de>>(json: &[u8]) -> Option<T> {
 
 /// A time in seconds since 1970 (RFC 7519, `NumericDate`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Moment(pub(super) i64);
+pub(crate) struct Moment(pub(crate) i64);
 
 impl<'de> Deserialize<'de> for Moment {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -149,7 +161,7 @@ impl<'de> Deserialize<'de> for Moment {
 
 /// The `aud` claim.
 #[derive(Debug, Default)]
-pub(super) struct Audience(pub(super) Vec<String>);
+pub(crate) struct Audience(pub(crate) Vec<String>);
 
 impl<'de> Deserialize<'de> for Audience {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

@@ -4,7 +4,8 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::config::{ClientConfig, DevelopmentConfig, Dialect};
+use crate::cds_hooks::Dialect;
+use crate::config::{ClientConfig, DevelopmentConfig};
 
 /// An authenticated caller, or in development mode any caller.
 #[derive(Clone, Debug)]

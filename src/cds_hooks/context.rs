@@ -8,6 +8,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::hook::Hook;
+use super::json_error::JsonError;
 use super::request::{Borrowed, optional_object, optional_objects};
 use super::request_error::RequestError;
 
@@ -90,7 +91,7 @@ impl<'a> Context<'a> {
     pub fn appointment_resources(&self) -> Result<Vec<Addressed<'a>>, RequestError> {
         let bundle: OrderBundle<'a> = member(self.appointments, "context.appointments")?;
         if bundle.resource_type != "Bundle" {
-            return Err(RequestError::WrongType { path: "context.appointments.resourceType".to_owned() });
+            return Err(JsonError::WrongType { path: "context.appointments.resourceType".to_owned() }.into());
         }
         Ok(bundle.entries().collect())
     }
@@ -153,7 +154,7 @@ impl<'a> Context<'a> {
         match &self.draft_orders {
             None => Err(RequestError::NoOrders),
             Some(bundle) if bundle.resource_type != "Bundle" => {
-                Err(RequestError::WrongType { path: "context.draftOrders.resourceType".to_owned() })
+                Err(JsonError::WrongType { path: "context.draftOrders.resourceType".to_owned() }.into())
             }
             Some(_) => Ok(()),
         }
@@ -174,7 +175,7 @@ fn needs_user(hook: Hook) -> bool {
 }
 
 fn missing(path: &str) -> RequestError {
-    RequestError::Missing { path: path.to_owned() }
+    JsonError::Missing { path: path.to_owned() }.into()
 }
 
 /// The member, unless it is `null`.
@@ -184,7 +185,7 @@ fn present(raw: Option<&RawValue>) -> Option<&RawValue> {
 
 fn member<'a, T: Deserialize<'a>>(raw: Option<&'a RawValue>, path: &str) -> Result<T, RequestError> {
     let raw = present(raw).ok_or_else(|| missing(path))?;
-    serde_json::from_str(raw.get()).map_err(|_| RequestError::WrongType { path: path.to_owned() })
+    serde_json::from_str(raw.get()).map_err(|_| JsonError::WrongType { path: path.to_owned() }.into())
 }
 
 fn texts<'a>(raw: Option<&'a RawValue>, path: &str) -> Result<Vec<Cow<'a, str>>, RequestError> {

@@ -7,8 +7,9 @@ use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+use super::json_error::JsonError;
 use super::request::Object;
-use super::request_error::{RequestError, path_fault};
+use super::request_error::RequestError;
 
 /// A client's feedback on one card.
 #[derive(Debug, Deserialize)]
@@ -103,5 +104,5 @@ pub fn read_feedback(body: &str) -> Result<Vec<CardFeedback<'_>>, RequestError> 
 fn entries<'a, F: Deserialize<'a>>(body: &'a str) -> Result<Vec<F>, RequestError> {
     let mut json = serde_json::Deserializer::from_str(body);
     let read: Result<Object<FeedbackBody<F>>, _> = serde_path_to_error::deserialize(&mut json);
-    Ok(read.map_err(|error| path_fault(&error))?.0.feedback)
+    Ok(read.map_err(|error| JsonError::at("", &error))?.0.feedback)
 }

@@ -3,8 +3,10 @@
 //! Not here: what a card says of a decision ([`crate::crd`]).
 
 mod context;
+mod dialect;
 mod feedback;
 mod hook;
+mod json_error;
 mod order_json;
 mod redaction;
 mod request;
@@ -12,8 +14,10 @@ mod request_error;
 mod response;
 
 pub use context::{Addressed, Context};
+pub use dialect::Dialect;
 pub use feedback::{CardFeedback, Feedback, Outcome, read_feedback};
 pub use hook::Hook;
+pub use json_error::JsonError;
 pub use order_json::OrderJson;
 pub use redaction::{Redactions, keepable, without_secrets};
 pub use request::{HookRequest, Prefetch, body_text, fault, named_hook, named_server, read, without_byte_order_mark};

@@ -15,8 +15,9 @@ use serde_json::value::RawValue;
 
 use super::context::Context;
 use super::hook::Hook;
+use super::json_error::JsonError;
 use super::redaction::Redactions;
-use super::request_error::{RequestError, not_json, path_fault};
+use super::request_error::RequestError;
 
 /// A hook call; `P` is the type of its prefetch.
 #[derive(Debug)]
@@ -106,10 +107,10 @@ pub fn fault(body: &str) -> RequestError {
     let mut json = serde_json::Deserializer::from_str(body);
     match serde_path_to_error::deserialize::<_, Strict<'_>>(&mut json) {
         Ok(_) => match json.end() {
-            Ok(()) => RequestError::WrongType { path: "prefetch".to_owned() },
-            Err(error) => not_json(&error),
+            Ok(()) => JsonError::WrongType { path: "prefetch".to_owned() }.into(),
+            Err(error) => JsonError::from(&error).into(),
         },
-        Err(error) => path_fault(&error),
+        Err(error) => JsonError::at("", &error).into(),
     }
 }
 

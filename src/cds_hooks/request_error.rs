@@ -2,29 +2,14 @@
 
 use thiserror::Error;
 
+use super::json_error::JsonError;
+
 /// A call that violates the specification or a limit.
 #[derive(Debug, Error, PartialEq, Eq)]
 pub enum RequestError {
-    /// Not JSON at all.
-    #[error("the body is not JSON (line {line}, column {column})")]
-    NotJson {
-        /// From 1.
-        line: usize,
-        /// From 1.
-        column: usize,
-    },
-    /// A required member is missing.
-    #[error("`{path}` is missing")]
-    Missing {
-        /// The member's JSON path.
-        path: String,
-    },
-    /// A member is of the wrong type.
-    #[error("`{path}` is not of the type the specification gives it")]
-    WrongType {
-        /// The member's JSON path.
-        path: String,
-    },
+    /// The body is not the JSON of a call.
+    #[error(transparent)]
+    Json(#[from] JsonError),
     /// A hook this service does not answer.
     #[error("this service answers {offered}")]
     UnknownHook {
@@ -78,9 +63,7 @@ impl RequestError {
     #[must_use]
     pub fn label(&self) -> &'static str {
         match self {
-            Self::NotJson { .. } => "not_json",
-            Self::Missing { .. } => "member_missing",
-            Self::WrongType { .. } => "wrong_type",
+            Self::Json(error) => error.label(),
             Self::UnknownHook { .. } => "unknown_hook",
             Self::NoServer => "no_server",
             Self::NoOrders | Self::NoDispatchedOrders => "no_orders",
@@ -95,8 +78,8 @@ impl RequestError {
     #[must_use]
     pub fn expression(&self) -> Option<String> {
         match self {
-            Self::NotJson { .. } => None,
-            Self::Missing { path } | Self::WrongType { path } | Self::OtherPatient { path } => Some(path.clone()),
+            Self::Json(error) => error.expression(),
+            Self::OtherPatient { path } => Some(path.clone()),
             Self::UnknownHook { .. } => Some("hook".to_owned()),
             Self::NoServer => Some("fhirServer".to_owned()),
             Self::NoOrders => Some("context.draftOrders".to_owned()),
@@ -111,30 +94,7 @@ impl RequestError {
     pub fn is_contradiction(&self) -> bool {
         match self {
             Self::OtherPatient { .. } | Self::TooManyOrders { .. } | Self::TooManyEntries { .. } | Self::TooMuchFeedback { .. } => true,
-            Self::NotJson { .. }
-            | Self::Missing { .. }
-            | Self::WrongType { .. }
-            | Self::UnknownHook { .. }
-            | Self::NoServer
-            | Self::NoOrders
-            | Self::NoDispatchedOrders => false,
+            Self::Json(_) | Self::UnknownHook { .. } | Self::NoServer | Self::NoOrders | Self::NoDispatchedOrders => false,
         }
     }
-}
-
-/// An error with its JSON path, without any value.
-pub(super) fn path_fault(error: &serde_path_to_error::Error<serde_json::Error>) -> RequestError {
-    if !error.inner().is_data() {
-        return not_json(error.inner());
-    }
-    let path = error.path().to_string();
-    match error.inner().to_string().strip_prefix("missing field `").and_then(|rest| rest.split('`').next()) {
-        Some(member) if path == "." => RequestError::Missing { path: member.to_owned() },
-        Some(member) => RequestError::Missing { path: format!("{path}.{member}") },
-        None => RequestError::WrongType { path },
-    }
-}
-
-pub(super) fn not_json(error: &serde_json::Error) -> RequestError {
-    RequestError::NotJson { line: error.line(), column: error.column() }
 }

@@ -7,12 +7,13 @@ use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use serde::{Deserialize, Deserializer, Serialize, de::Error};
+use serde::{Deserialize, Deserializer, de::Error};
 use url::{Host, Url};
 
 use super::addresses::outgoing_faults;
 use super::error::SectionError;
 use super::{FhirServerConfig, PlanConfig, duration};
+use crate::cds_hooks::Dialect;
 
 /// A CDS Client that may call (CDS Hooks, "Trusting CDS Clients").
 #[derive(Clone, Debug, Deserialize)]
@@ -110,21 +111,6 @@ pub enum TenantRule {
     FhirServer,
     /// The token's `tenant` claim, which is required.
     Claim,
-}
-
-/// How responses are written for a client.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Dialect {
-    /// According to the specification.
-    #[default]
-    Standard,
-    /// For Epic's display of cards.
-    Epic,
-    /// For HL7's br-provider, as it parses responses.
-    BrProvider,
-    /// For the CDS Hooks sandbox's display of cards.
-    Sandbox,
 }
 
 /// The URL of a key set, with its original text: a `jku` is compared with that byte for byte.

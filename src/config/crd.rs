@@ -8,6 +8,8 @@ use serde::de::{Error, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer};
 
 use super::error::SectionError;
+use crate::cds_hooks::Hook;
+use crate::crd::CrdVersion;
 
 /// The settings for Da Vinci CRD.
 #[derive(Clone, Debug, Deserialize)]
@@ -16,9 +18,11 @@ pub struct CrdConfig {
     /// Whether to refuse a call without a usable Coverage, as CRD 2.2 requires, instead of answering with cards only.
     pub strict: bool,
     /// The version of the guide for a call that states none.
-    pub default_version: CrdRelease,
+    #[serde(deserialize_with = "version")]
+    pub default_version: CrdVersion,
     /// The hooks offered in discovery.
-    pub hooks: Vec<HookName>,
+    #[serde(deserialize_with = "offered_hooks")]
+    pub hooks: Vec<Hook>,
 }
 
 impl CrdConfig {
@@ -35,81 +39,54 @@ impl CrdConfig {
     }
 }
 
-/// A version of the guide, major and minor.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CrdRelease {
-    /// CRD 2.0.1.
-    V2_0,
-    /// CRD 2.2.1.
-    V2_2,
+/// The names of the guide's versions.
+const VERSIONS: &[&str] = &["2.0", "2.2"];
+
+fn version<'de, D: Deserializer<'de>>(deserializer: D) -> Result<CrdVersion, D::Error> {
+    deserializer.deserialize_any(VersionVisitor)
 }
 
-impl CrdRelease {
-    const NAMES: &[&str] = &["2.0", "2.2"];
-
-    fn of_name(name: &str) -> Option<Self> {
-        match name {
-            "2.0" => Some(Self::V2_0),
-            "2.2" => Some(Self::V2_2),
-            _ => None,
-        }
-    }
-}
-
-impl<'de> Deserialize<'de> for CrdRelease {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(ReleaseVisitor)
+fn version_named(name: &str) -> Option<CrdVersion> {
+    match name {
+        "2.0" => Some(CrdVersion::V2_0),
+        "2.2" => Some(CrdVersion::V2_2),
+        _ => None,
     }
 }
 
 /// Also accepts a number: `2.2` from an environment variable arrives as one.
-struct ReleaseVisitor;
+struct VersionVisitor;
 
-impl Visitor<'_> for ReleaseVisitor {
-    type Value = CrdRelease;
+impl Visitor<'_> for VersionVisitor {
+    type Value = CrdVersion;
 
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("\"2.0\" or \"2.2\"")
     }
 
-    fn visit_str<E: Error>(self, text: &str) -> Result<CrdRelease, E> {
-        CrdRelease::of_name(text).ok_or_else(|| E::unknown_variant(text, CrdRelease::NAMES))
+    fn visit_str<E: Error>(self, text: &str) -> Result<CrdVersion, E> {
+        version_named(text).ok_or_else(|| E::unknown_variant(text, VERSIONS))
     }
 
-    fn visit_f64<E: Error>(self, number: f64) -> Result<CrdRelease, E> {
-        CrdRelease::of_name(&format!("{number:.1}")).ok_or_else(|| E::invalid_value(Unexpected::Float(number), &self))
+    fn visit_f64<E: Error>(self, number: f64) -> Result<CrdVersion, E> {
+        version_named(&format!("{number:.1}")).ok_or_else(|| E::invalid_value(Unexpected::Float(number), &self))
     }
 }
 
-/// A hook that the service can offer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum HookName {
-    /// Orders are about to be signed.
-    OrderSign,
-    /// Orders are being chosen.
-    OrderSelect,
-    /// Signed orders are sent to the performer.
-    OrderDispatch,
-    /// Appointments are being booked.
-    AppointmentBook,
-    /// A patient arrives; answered without cards.
-    EncounterStart,
-    /// A patient leaves; answered without cards.
-    EncounterDischarge,
+/// The names of the hooks that discovery can offer. `patient-view` is answered, but not offered.
+const OFFERED: &[&str] = &["order-sign", "order-select", "order-dispatch", "appointment-book", "encounter-start", "encounter-discharge"];
+
+struct OfferedHook(Hook);
+
+impl<'de> Deserialize<'de> for OfferedHook {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let name = String::deserialize(deserializer)?;
+        let hook = Hook::of_name(&name).filter(|_| OFFERED.contains(&name.as_str()));
+        hook.map(Self).ok_or_else(|| D::Error::unknown_variant(&name, OFFERED))
+    }
 }
 
-impl HookName {
-    /// Its name in requests and discovery.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::OrderSign => "order-sign",
-            Self::OrderSelect => "order-select",
-            Self::OrderDispatch => "order-dispatch",
-            Self::AppointmentBook => "appointment-book",
-            Self::EncounterStart => "encounter-start",
-            Self::EncounterDischarge => "encounter-discharge",
-        }
-    }
+fn offered_hooks<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Hook>, D::Error> {
+    let hooks = Vec::<OfferedHook>::deserialize(deserializer)?;
+    Ok(hooks.into_iter().map(|OfferedHook(hook)| hook).collect())
 }

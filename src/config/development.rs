@@ -5,9 +5,10 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
-use super::clients::{Dialect, canonical_faults, no_such_plan};
+use super::clients::{canonical_faults, no_such_plan};
 use super::error::SectionError;
 use super::{AuthMode, PlanConfig};
+use crate::cds_hooks::Dialect;
 
 /// Replaces a client's entry in development mode. An absent key has the same default as in `[[clients]]`.
 #[derive(Clone, Debug, Default, Deserialize)]

@@ -6,11 +6,11 @@ use std::fmt;
 use std::str::FromStr;
 
 use serde::de::Error;
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Deserializer};
 use url::Url;
 
 use super::error::SectionError;
-use super::prior_authorization::PriorAuthorization;
+use crate::crd::{LineOfBusiness, PlanContact, PriorAuthorizationRules, comparable_name};
 
 /// A health plan on whose behalf the service answers: `[plan]`, or one of `[[plans]]`.
 #[derive(Clone, Debug, Deserialize)]
@@ -31,7 +31,7 @@ pub struct PlanConfig {
     /// The lines of business it covers. Default: all.
     pub lines_of_business: Option<Vec<LineOfBusiness>>,
     /// Which services need prior authorization. Default: responses do not mention it.
-    pub prior_authorization: Option<PriorAuthorization>,
+    pub prior_authorization: Option<PriorAuthorizationRules>,
     /// The prefix of the authorization numbers it issues.
     #[serde(default = "default_prefix")]
     pub authorization_prefix: String,
@@ -46,36 +46,6 @@ pub struct PolicyUrl(String);
 /// A payer's identifier in a Coverage: `system|value`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct PayerIdentifier(String);
-
-/// A line of business.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum LineOfBusiness {
-    /// A private plan.
-    Commercial,
-    /// Medicaid.
-    Medicaid,
-    /// Medicare.
-    Medicare,
-}
-
-/// Contact for questions about a response.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct PlanContact {
-    /// A person or office.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub name: Option<String>,
-    /// A telephone number, as people write it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub phone: Option<String>,
-    /// An e-mail address.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub email: Option<String>,
-    /// An http or https URL.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub url: Option<String>,
-}
 
 fn default_prefix() -> String {
     "SIJ".to_owned()
@@ -158,32 +128,30 @@ impl PlanConfig {
                 add("lines_of_business", &"one stands twice");
             }
         }
-        for code in self.prior_authorization.iter().flat_map(PriorAuthorization::unusable_codes) {
+        for code in self.prior_authorization.iter().flat_map(PriorAuthorizationRules::unusable_codes) {
             add("prior_authorization", &format_args!("`{code}` is not a billing code without modifiers"));
         }
         if !is_prefix(&self.authorization_prefix) {
             add("authorization_prefix", &format_args!("must be 1 to {MAX_PREFIX_CHARS} letters, digits and hyphens"));
         }
-        if let Some(fault) = self.contact.as_ref().and_then(PlanContact::fault) {
+        if let Some(fault) = self.contact.as_ref().and_then(contact_fault) {
             add("contact", &fault);
         }
     }
 }
 
-impl PlanContact {
-    fn fault(&self) -> Option<&'static str> {
-        let texts = [&self.name, &self.phone, &self.email, &self.url];
-        if texts.iter().all(|text| text.is_none()) {
-            Some("must have a `name`, `phone`, `email` or `url`")
-        } else if texts.into_iter().flatten().any(|text| text.trim().is_empty()) {
-            Some("must not have an empty text")
-        } else if self.email.as_ref().is_some_and(|email| !email.contains('@')) {
-            Some("`email` is not an e-mail address")
-        } else if self.url.as_ref().is_some_and(|url| !is_http(url)) {
-            Some("`url` is not an http or https URL")
-        } else {
-            None
-        }
+fn contact_fault(contact: &PlanContact) -> Option<&'static str> {
+    let texts = [&contact.name, &contact.phone, &contact.email, &contact.url];
+    if texts.iter().all(|text| text.is_none()) {
+        Some("must have a `name`, `phone`, `email` or `url`")
+    } else if texts.into_iter().flatten().any(|text| text.trim().is_empty()) {
+        Some("must not have an empty text")
+    } else if contact.email.as_ref().is_some_and(|email| !email.contains('@')) {
+        Some("`email` is not an e-mail address")
+    } else if contact.url.as_ref().is_some_and(|url| !is_http(url)) {
+        Some("`url` is not an http or https URL")
+    } else {
+        None
     }
 }
 
@@ -212,12 +180,6 @@ pub(super) fn validate_plans(first: &PlanConfig, plans: &[PlanConfig]) -> Vec<Se
 fn claims(plan: &PlanConfig) -> impl Iterator<Item = (&'static str, String)> {
     let identifiers = plan.payer_identifiers.iter().map(|identifier| ("payer_identifiers", identifier.0.clone()));
     identifiers.chain(plan.payer_names.iter().map(|name| ("payer_names", comparable_name(name))))
-}
-
-/// Normalizes a payer's name for comparison without regard to case and spacing.
-#[must_use]
-pub fn comparable_name(name: &str) -> String {
-    name.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase()
 }
 
 fn is_http(text: &str) -> bool {

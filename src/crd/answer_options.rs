@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::crd_version::CrdVersion;
 use super::plans::{HealthPlan, Payer};
-use crate::config::Dialect;
+use crate::cds_hooks::Dialect;
 use crate::evidence::CoverageFound;
 use crate::policy::Policy;
 

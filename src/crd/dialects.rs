@@ -5,7 +5,7 @@ use rust_embed::RustEmbed;
 use thiserror::Error;
 
 use super::dialect::DialectRules;
-use crate::config::Dialect;
+use crate::cds_hooks::Dialect;
 
 #[derive(RustEmbed)]
 #[folder = "cds-hooks/dialects/"]

@@ -3,7 +3,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::config::{Config, LineOfBusiness, PlanConfig, PlanContact, PriorAuthorization, Stance, comparable_name};
+use super::coverage_information::{PlanContact, PriorAuthorization};
+use super::prior_authorization::PriorAuthorizationRules;
 use crate::evidence::{Identifier, MemberCoverage, PayorLookup};
 use crate::policy::PlanKind;
 
@@ -18,18 +19,18 @@ pub struct HealthPlan {
     pub name: String,
     /// The URL of the published policy; `{section}` is a placeholder for a section.
     pub policy_url: Option<String>,
-    /// `system|value`
+    /// Identifiers of its payer: `system|value`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    payer_identifiers: Vec<String>,
-    /// In normalized form.
+    pub payer_identifiers: Vec<String>,
+    /// Names of its payer, as [`comparable_name`] writes them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    payer_names: Vec<String>,
-    /// `None` means all.
+    pub payer_names: Vec<String>,
+    /// The lines of business that it covers; `None` means all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    lines_of_business: Option<Vec<LineOfBusiness>>,
-    /// `None` means that nothing is stated.
+    pub lines_of_business: Option<Vec<LineOfBusiness>>,
+    /// Which services need prior authorization; `None` means that nothing is stated.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    prior_authorization: Option<PriorAuthorization>,
+    pub prior_authorization: Option<PriorAuthorizationRules>,
     /// The prefix of the authorization numbers that the plan issues.
     #[serde(default)]
     pub authorization_prefix: String,
@@ -68,11 +69,11 @@ pub struct PlanMatch<'p> {
 }
 
 impl Plans {
-    /// The configured plans.
+    /// The plan for everything that no other plan matches, and the others, each with its id.
     #[must_use]
-    pub fn new(config: &Config) -> Self {
-        let others = config.plans.iter().map(|entry| (entry.id.clone().unwrap_or_default(), HealthPlan::from(entry)));
-        Self { default: HealthPlan::from(&config.plan), default_id: config.plan.id.clone(), others: others.collect() }
+    pub fn new(default: HealthPlan, others: Vec<HealthPlan>) -> Self {
+        let default_id = default.id.clone();
+        Self { default, default_id, others: others.into_iter().map(|plan| (plan.id.clone().unwrap_or_default(), plan)).collect() }
     }
 
     /// Which payors' Organizations to look up: all if any plan lists identifiers, because an identifier may appear only there.
@@ -112,8 +113,8 @@ impl Plans {
 
 impl HealthPlan {
     /// The plan's prior-authorization requirement for these billing codes; `None` if nothing is stated.
-    pub fn stance<'c>(&self, codes: impl Iterator<Item = &'c str>) -> Option<Stance> {
-        self.prior_authorization.as_ref()?.stance(codes)
+    pub(super) fn required_authorization<'c>(&self, codes: impl Iterator<Item = &'c str>) -> Option<PriorAuthorization> {
+        self.prior_authorization.as_ref()?.required(codes)
     }
 
     /// Whether the plan covers a line of business. An unknown line counts as covered.
@@ -134,20 +135,22 @@ impl HealthPlan {
     }
 }
 
-impl From<&PlanConfig> for HealthPlan {
-    fn from(config: &PlanConfig) -> Self {
-        Self {
-            id: config.id.clone(),
-            name: config.name.clone(),
-            policy_url: config.policy_url.as_ref().map(|url| url.as_str().to_owned()),
-            payer_identifiers: config.payer_identifiers.iter().map(|identifier| identifier.as_str().to_owned()).collect(),
-            payer_names: config.payer_names.iter().map(|name| comparable_name(name)).collect(),
-            lines_of_business: config.lines_of_business.clone(),
-            prior_authorization: config.prior_authorization.clone(),
-            authorization_prefix: config.authorization_prefix.clone(),
-            contact: config.contact.clone(),
-        }
-    }
+/// A line of business.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LineOfBusiness {
+    /// A private plan.
+    Commercial,
+    /// Medicaid.
+    Medicaid,
+    /// Medicare.
+    Medicare,
+}
+
+/// Normalizes a payer's name for comparison without regard to case and spacing.
+#[must_use]
+pub fn comparable_name(name: &str) -> String {
+    name.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase()
 }
 
 /// The payer data in a Coverage.
@@ -193,7 +196,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::config::Layers;
+    use crate::config::{Config, Layers, PlanConfig};
     use crate::evidence::Payor;
 
     /// A plan configuration with additional keys.
@@ -207,7 +210,7 @@ mod tests {
         let mut config = Config::layered(Layers::default()).expect("the defaults");
         config.plan = plan(first);
         config.plans = others.iter().map(plan).collect();
-        Plans::new(&config)
+        config.health_plans()
     }
 
     /// A Coverage whose payor has these identifiers, `system|value`, and names.
@@ -286,10 +289,10 @@ mod tests {
 
     #[test]
     fn a_plan_has_its_stance_where_one_is_configured() {
-        let asking = |more: &Value| HealthPlan::from(&plan(more)).stance(["27096:LT", "x"].into_iter());
+        let asking = |more: &Value| HealthPlan::from(&plan(more)).required_authorization(["27096:LT", "x"].into_iter());
         assert_eq!(asking(&json!({})), None);
-        assert_eq!(asking(&json!({"prior_authorization": {"codes": {"27096": "satisfied"}}})), Some(Stance::Satisfied));
-        assert_eq!(asking(&json!({"prior_authorization": {"default": "no-auth"}})), Some(Stance::NoAuth));
+        assert_eq!(asking(&json!({"prior_authorization": {"codes": {"27096": "satisfied"}}})), Some(PriorAuthorization::Satisfied));
+        assert_eq!(asking(&json!({"prior_authorization": {"default": "no-auth"}})), Some(PriorAuthorization::NoAuth));
     }
 
     #[test]

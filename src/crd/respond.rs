@@ -6,9 +6,7 @@ use uuid::Uuid;
 use super::answer_options::{AnswerOptions, OrderPlan};
 use super::assertion_id::{assertion_id, authorization_number, mark};
 use super::card::cards;
-use super::coverage_information::{
-    CoverageAssertion, CoverageState, PlanContact, PriorAuthorization, coverage_information, is_billing_system,
-};
+use super::coverage_information::{CoverageAssertion, CoverageState, PriorAuthorization, coverage_information, is_billing_system};
 use super::coverage_outcome::{CoverageError, CoverageOutcome, leniently, strictly};
 use super::decided_orders::DecidedOrders;
 use super::dialect::DialectRules;
@@ -16,7 +14,6 @@ use super::plans::{HealthPlan, Payer};
 use super::presentation::{AppLink, CardCase, FormOffer, Presentation};
 use super::request_extension::RequestExtension;
 use crate::cds_hooks::{Action, Response};
-use crate::config::Stance;
 use crate::evidence::{CoverageFound, DraftOrder, MemberCoverage};
 use crate::policy::{CardText, Determination, OrderEvaluation, Policy};
 
@@ -194,8 +191,8 @@ impl<'p> Responder<'p> {
     ) -> Option<Action<'a>> {
         let draft = decided.draft(case.order);
         let codes = draft.into_iter().flat_map(DraftOrder::codes).filter(|(system, _)| is_billing_system(case.policy, system));
-        let stance = plan.stance(codes.map(|(_, code)| code));
-        let is_issued = stance == Some(Stance::Satisfied)
+        let prior_authorization = plan.required_authorization(codes.map(|(_, code)| code));
+        let is_issued = prior_authorization == Some(PriorAuthorization::Satisfied)
             && case.order.determination == Determination::Supported
             && !case.is_subordinate()
             && state == CoverageState::Active
@@ -203,21 +200,15 @@ impl<'p> Responder<'p> {
             && self.is_recorded
             && !self.answer_options.is_shadowed;
         let number = is_issued.then(|| authorization_number(&plan.authorization_prefix, self.record, &mark(&authorized(case, draft))));
-        let contact = plan.contact.as_ref().map(|contact| PlanContact {
-            name: contact.name.clone(),
-            phone: contact.phone.clone(),
-            email: contact.email.clone(),
-            url: contact.url.clone(),
-        });
         let assertion = CoverageAssertion {
             version: self.request_extension.version.unwrap_or(self.answer_options.default_version),
             coverage: &member.reference,
             state,
             judged_for: draft.filter(|draft| draft.is_due_elsewhere).map(|_| case.order.service_date),
             period_end: member.period_end,
-            prior_authorization: stance.map(prior_authorization),
+            prior_authorization,
             authorization_number: number.as_deref(),
-            contact: contact.as_ref(),
+            contact: plan.contact.as_ref(),
             policy_url: plan.policy_url.as_deref(),
             questionnaire: &case.policy.form.canonical,
             assertion_id: &assertion_id(self.record, place),
@@ -240,13 +231,4 @@ fn authorized(case: &CardCase<'_, '_, '_>, draft: Option<&DraftOrder<'_>>) -> St
 fn requester(found: &CoverageFound<'_>, payer: Payer) -> Option<String> {
     let CoverageFound::One(member) = found else { return None };
     member.payor_reference.clone().filter(|_| payer != Payer::Foreign).map(std::borrow::Cow::into_owned)
-}
-
-fn prior_authorization(stance: Stance) -> PriorAuthorization {
-    match stance {
-        Stance::NoAuth => PriorAuthorization::NoAuth,
-        Stance::AuthNeeded => PriorAuthorization::AuthNeeded,
-        Stance::Satisfied => PriorAuthorization::Satisfied,
-        Stance::Performpa => PriorAuthorization::Performpa,
-    }
 }

@@ -46,10 +46,9 @@ impl DecisionEngine {
     /// # Errors
     /// An invalid policy, service or code map, with the line of the error.
     pub fn build(config: &Config, payor_lookup: PayorLookup) -> Result<Self, EngineError> {
-        let hooks: Vec<Hook> = config.crd.hooks.iter().filter_map(|hook| Hook::of_name(hook.as_str())).collect();
         let policies = Policies::load(config.policy.directory.as_deref())?;
         Ok(Self {
-            services: Services::load(&hooks)?,
+            services: Services::load(&config.crd.hooks)?,
             readings: ChartReadings::load(config, &policies)?,
             registry: Registry::build(&config.fhir, &config.fhir_servers)?,
             policies,

@@ -9,8 +9,9 @@ use serde_json::value::RawValue;
 use thiserror::Error;
 use url::Url;
 
+use crate::cds_hooks::Dialect;
 use crate::cds_hooks::Hook;
-use crate::config::{AuthMode, Dialect};
+use crate::config::AuthMode;
 use crate::evidence::{Kind, PrefetchKeys};
 
 /// The suffix of every description in development mode.

@@ -2,29 +2,14 @@
 
 use thiserror::Error;
 
+use crate::cds_hooks::JsonError;
+
 /// Why an input violates the operation's profile (DTR 2.2, `dtr-qpackage-input-parameters`).
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum InputError {
-    /// Not JSON.
-    #[error("the body is not JSON (line {line}, column {column})")]
-    NotJson {
-        /// From 1.
-        line: usize,
-        /// From 1.
-        column: usize,
-    },
-    /// A required member is missing.
-    #[error("`{path}` is missing")]
-    Missing {
-        /// The member's JSON path.
-        path: String,
-    },
-    /// A member has the wrong type.
-    #[error("`{path}` is not of the type the specification gives it")]
-    WrongType {
-        /// The member's JSON path.
-        path: String,
-    },
+    /// The body is not the JSON of the operation's input.
+    #[error(transparent)]
+    Json(#[from] JsonError),
     /// There is no parameter `coverage`.
     #[error("a parameter `coverage` with the member's Coverage is required")]
     NoCoverage,
@@ -50,9 +35,7 @@ impl InputError {
     #[must_use]
     pub fn label(&self) -> &'static str {
         match self {
-            Self::NotJson { .. } => "not_json",
-            Self::Missing { .. } => "member_missing",
-            Self::WrongType { .. } => "wrong_type",
+            Self::Json(error) => error.label(),
             Self::NoCoverage => "no_coverage",
             Self::NothingAsked => "nothing_asked",
             Self::TooMany { .. } => "too_many_entries",
@@ -64,8 +47,8 @@ impl InputError {
     #[must_use]
     pub fn expression(&self) -> Option<String> {
         match self {
-            Self::NotJson { .. } => None,
-            Self::Missing { path } | Self::WrongType { path } | Self::OtherPatient { path } => Some(path.clone()),
+            Self::Json(error) => error.expression(),
+            Self::OtherPatient { path } => Some(path.clone()),
             Self::NoCoverage | Self::NothingAsked | Self::TooMany { .. } => Some("parameter".to_owned()),
         }
     }
@@ -75,7 +58,7 @@ impl InputError {
     pub fn is_contradiction(&self) -> bool {
         match self {
             Self::TooMany { .. } | Self::OtherPatient { .. } => true,
-            Self::NotJson { .. } | Self::Missing { .. } | Self::WrongType { .. } | Self::NoCoverage | Self::NothingAsked => false,
+            Self::Json(_) | Self::NoCoverage | Self::NothingAsked => false,
         }
     }
 }

@@ -7,6 +7,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::input_error::InputError;
+use crate::cds_hooks::JsonError;
 use crate::evidence::Text;
 
 /// Maximum number of parameters. It exceeds real requests, and each order is judged.
@@ -104,7 +105,7 @@ impl<'a> PackageRequest<'a> {
     pub(super) fn read(body: &'a str) -> Result<Self, InputError> {
         let view: ParametersView<'a> = view(body, "")?;
         if view.resource_type.as_str() != "Parameters" {
-            return Err(InputError::WrongType { path: "resourceType".to_owned() });
+            return Err(JsonError::WrongType { path: "resourceType".to_owned() }.into());
         }
         if view.parameter.len() > MAX_PARAMETERS {
             return Err(InputError::TooMany { limit: MAX_PARAMETERS });
@@ -192,11 +193,11 @@ fn value<'a>(raw: Option<&'a RawValue>, place: usize, member: &str) -> Result<Te
 }
 
 fn missing(place: usize, member: &str) -> InputError {
-    InputError::Missing { path: format!("parameter[{place}].{member}") }
+    JsonError::Missing { path: format!("parameter[{place}].{member}") }.into()
 }
 
 fn wrong(place: usize, member: &str) -> InputError {
-    InputError::WrongType { path: format!("parameter[{place}].{member}") }
+    JsonError::WrongType { path: format!("parameter[{place}].{member}") }.into()
 }
 
 /// Parses the JSON located at `root`. An error names the JSON path, never a value.
@@ -204,19 +205,17 @@ fn view<'a, T: Deserialize<'a>>(json: &'a str, root: &str) -> Result<T, InputErr
     serde_json::from_str(json).map_err(|error| {
         let mut deserializer = serde_json::Deserializer::from_str(json);
         match serde_path_to_error::deserialize::<_, T>(&mut deserializer) {
-            Err(fault) if fault.inner().is_data() => path_fault(&fault, root),
-            _ => InputError::NotJson { line: error.line(), column: error.column() },
+            Err(fault) if fault.inner().is_data() => named(JsonError::at(root, &fault)),
+            _ => JsonError::from(&error).into(),
         }
     })
 }
 
-fn path_fault(fault: &serde_path_to_error::Error<serde_json::Error>, root: &str) -> InputError {
-    let path = fault.path().to_string();
-    let within = [root, if path == "." { "" } else { &path }].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(".");
-    let joined = |member: &str| if within.is_empty() { member.to_owned() } else { format!("{within}.{member}") };
-    match fault.inner().to_string().strip_prefix("missing field `").and_then(|rest| rest.split('`').next()) {
-        Some(member) => InputError::Missing { path: joined(member) },
-        None => InputError::WrongType { path: if within.is_empty() { "Parameters".to_owned() } else { within } },
+/// Names the whole input by its resource type.
+fn named(error: JsonError) -> InputError {
+    match error {
+        JsonError::WrongType { path } if path == "." => JsonError::WrongType { path: "Parameters".to_owned() }.into(),
+        JsonError::NotJson { .. } | JsonError::Missing { .. } | JsonError::WrongType { .. } => error.into(),
     }
 }
 

@@ -224,41 +224,26 @@ impl<'a> Resource<'a> {
 
     /// The list the resource belongs to.
     pub(crate) fn kind(&self) -> Option<Kind> {
-        match self {
-            Self::Condition(_) => Some(Kind::Conditions),
-            Self::Procedure(_) => Some(Kind::Procedures),
-            Self::MedicationStatement(_) => Some(Kind::MedicationStatements),
-            Self::MedicationRequest(_) => Some(Kind::MedicationRequests),
-            Self::AllergyIntolerance(_) => Some(Kind::Allergies),
-            Self::Observation(_) => Some(Kind::Observations),
-            Self::QuestionnaireResponse(_) => Some(Kind::QuestionnaireResponses),
-            Self::ServiceRequest(_) => Some(Kind::ServiceRequests),
-            Self::Coverage(_) => Some(Kind::Coverage),
-            Self::Unread(view) => Kind::from_resource_type(view.kind),
-            Self::Organization(_)
-            | Self::Medication(_)
-            | Self::Patient(_)
-            | Self::Practitioner(_)
-            | Self::PractitionerRole(_)
-            | Self::OperationOutcome(_)
-            | Self::Bundle(_)
-            | Self::Other => None,
-        }
+        self.kind_and_id().0
     }
 
     /// The resource's id, if it belongs to a list and has one.
     pub(crate) fn id(&self) -> Option<&Text<'a>> {
-        match self {
-            Self::Condition(view) => view.id.as_ref(),
-            Self::Procedure(view) => view.id.as_ref(),
-            Self::MedicationStatement(view) => view.id.as_ref(),
-            Self::MedicationRequest(view) => view.id.as_ref(),
-            Self::AllergyIntolerance(view) => view.id.as_ref(),
-            Self::Observation(view) => view.id.as_ref(),
-            Self::QuestionnaireResponse(view) => view.id.as_ref(),
-            Self::ServiceRequest(view) => view.id.as_ref(),
-            Self::Coverage(view) => view.id.as_ref(),
-            Self::Unread(view) => view.id.as_ref(),
+        self.kind_and_id().1
+    }
+
+    fn kind_and_id(&self) -> (Option<Kind>, Option<&Text<'a>>) {
+        let (kind, id) = match self {
+            Self::Condition(view) => (Kind::Conditions, &view.id),
+            Self::Procedure(view) => (Kind::Procedures, &view.id),
+            Self::MedicationStatement(view) => (Kind::MedicationStatements, &view.id),
+            Self::MedicationRequest(view) => (Kind::MedicationRequests, &view.id),
+            Self::AllergyIntolerance(view) => (Kind::Allergies, &view.id),
+            Self::Observation(view) => (Kind::Observations, &view.id),
+            Self::QuestionnaireResponse(view) => (Kind::QuestionnaireResponses, &view.id),
+            Self::ServiceRequest(view) => (Kind::ServiceRequests, &view.id),
+            Self::Coverage(view) => (Kind::Coverage, &view.id),
+            Self::Unread(view) => return (Kind::from_resource_type(view.kind), view.id.as_ref()),
             Self::Organization(_)
             | Self::Medication(_)
             | Self::Patient(_)
@@ -266,8 +251,9 @@ impl<'a> Resource<'a> {
             | Self::PractitionerRole(_)
             | Self::OperationOutcome(_)
             | Self::Bundle(_)
-            | Self::Other => None,
-        }
+            | Self::Other => return (None, None),
+        };
+        (Some(kind), id.as_ref())
     }
 
     /// Reads a resource that is not expected to be a Bundle: a malformed Bundle is not read entry by entry.

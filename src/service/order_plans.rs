@@ -5,8 +5,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::auth::VerifiedClient;
-use crate::config::{CrdConfig, CrdRelease};
-use crate::crd::{AnswerOptions, CrdVersion, DecidedOrders, HealthPlan, OrderPlan, Payer, PlanMatch, Plans};
+use crate::config::CrdConfig;
+use crate::crd::{AnswerOptions, DecidedOrders, HealthPlan, OrderPlan, Payer, PlanMatch, Plans};
 use crate::decision::{Decision, Policies};
 use crate::evidence::{CoverageFound, MemberCoverage};
 
@@ -20,10 +20,7 @@ pub(crate) fn answer_options(client: &VerifiedClient, crd: &CrdConfig, app: Opti
         is_strict: client.strict().unwrap_or(crd.strict),
         therapy_order_code: client.therapy_order_code().map(str::to_owned),
         app: app.map(str::to_owned),
-        default_version: match crd.default_version {
-            CrdRelease::V2_0 => CrdVersion::V2_0,
-            CrdRelease::V2_2 => CrdVersion::V2_2,
-        },
+        default_version: crd.default_version,
     }
 }
 

@@ -2,28 +2,26 @@
 //! Not here: refusing them ([`crate::auth`]).
 
 use std::num::NonZeroU32;
-use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use serde_json::json;
 
 use crate::ids::IdSource;
 use crate::ledger::{Entry, EntryKind};
+use crate::rate_limits::{RateLimits, Taken};
 
 /// The window in which refused callers are limited and counted.
-const MINUTE: TimeDelta = TimeDelta::minutes(1);
+const MINUTE: Duration = Duration::from_mins(1);
 
 /// Limits how many refused callers get a record of their own, so that refused requests cannot fill the disk.
-#[derive(Debug, Default)]
-pub struct Refusals {
-    minute: Mutex<Minute>,
-}
+#[derive(Debug)]
+pub struct Refusals(RateLimits<(), DateTime<Utc>>);
 
-#[derive(Debug, Default)]
-struct Minute {
-    since: DateTime<Utc>,
-    recorded: u32,
-    beyond: u32,
+impl Default for Refusals {
+    fn default() -> Self {
+        Self(RateLimits::new(MINUTE))
+    }
 }
 
 /// How to record one refused caller.
@@ -38,27 +36,14 @@ pub(super) struct Turn {
 impl Refusals {
     /// Counts a refusal; at most `most` per minute get a record of their own.
     pub(super) fn turn(&self, most: NonZeroU32, now: DateTime<Utc>) -> Turn {
-        let mut minute = self.minute.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut beyond = None;
-        if now - minute.since >= MINUTE || now < minute.since {
-            beyond = (minute.beyond > 0).then_some((minute.beyond, minute.since));
-            *minute = Minute { since: now, ..Minute::default() };
-        }
-        let is_recorded = minute.recorded < most.get();
-        if is_recorded {
-            minute.recorded += 1;
-        } else {
-            minute.beyond = minute.beyond.saturating_add(1);
-        }
-        Turn { is_recorded, beyond }
+        let Taken { wait, ended } = self.0.take(&(), most, now);
+        let beyond = ended.filter(|minute| minute.refused > 0);
+        Turn { is_recorded: wait.is_none(), beyond: beyond.map(|minute| (minute.refused, minute.since)) }
     }
 
     /// The refusals not recorded yet, at shutdown.
     pub(super) fn rest(&self) -> Option<(u32, DateTime<Utc>)> {
-        let mut minute = self.minute.lock().unwrap_or_else(PoisonError::into_inner);
-        let rest = (minute.beyond > 0).then_some((minute.beyond, minute.since));
-        minute.beyond = 0;
-        rest
+        self.0.take_refused(&()).map(|minute| (minute.refused, minute.since))
     }
 }
 
@@ -72,6 +57,8 @@ pub(super) fn many_refusals(ids: &dyn IdSource, (count, since): (u32, DateTime<U
 
 #[cfg(test)]
 mod tests {
+    use chrono::TimeDelta;
+
     use super::*;
 
     #[test]

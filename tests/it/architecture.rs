@@ -9,12 +9,12 @@ const ARROWS: [(&str, &[&str]); 21] = [
     ("policy", &[]),
     ("evidence", &["policy"]),
     ("cds_hooks", &[]),
-    ("crd", &["policy", "evidence", "cds_hooks", "config"]),
+    ("crd", &["policy", "evidence", "cds_hooks"]),
     ("fhir", &["clock", "ids", "config", "outgoing"]),
-    ("auth", &["clock", "ids", "config", "outgoing"]),
+    ("auth", &["cds_hooks", "clock", "ids", "config", "outgoing", "rate_limits"]),
     ("ledger", &["clock", "ids", "config"]),
     ("decision", &["policy", "evidence", "cds_hooks", "fhir", "config"]),
-    ("service", &["decision", "crd", "auth", "ledger", "policy", "evidence", "cds_hooks", "fhir", "config", "clock", "ids"]),
+    ("service", &["decision", "crd", "auth", "ledger", "policy", "evidence", "cds_hooks", "fhir", "config", "clock", "ids", "rate_limits"]),
     ("dtr", &["service", "decision", "crd", "auth", "ledger", "policy", "evidence", "cds_hooks", "config", "clock", "ids"]),
     ("smart", &["service", "decision", "crd", "auth", "ledger", "cds_hooks", "config", "smart::launch", "smart::session", "smart::page"]),
     ("smart::launch", &["auth", "clock", "ids", "config", "outgoing"]),
@@ -69,18 +69,19 @@ const ARROWS: [(&str, &[&str]); 21] = [
             "cds_hooks",
             "config",
             "ids",
+            "rate_limits",
             "telemetry",
         ],
     ),
     ("cli", &["app", "http", "service", "decision", "crd", "evidence", "policy", "auth", "ledger", "config", "clock", "ids", "telemetry"]),
-    ("config", &[]),
+    ("config", &["cds_hooks", "crd"]),
     ("outgoing", &["config"]),
     ("telemetry", &["config", "outgoing"]),
     ("root", &["cli"]),
 ];
 
 /// Rooms without dependencies of their own.
-const GROUND: [&str; 2] = ["clock", "ids"];
+const GROUND: [&str; 3] = ["clock", "ids", "rate_limits"];
 
 /// Crates that only one room may use.
 const FENCED_CRATES: [(&str, &str); 5] =

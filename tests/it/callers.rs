@@ -8,8 +8,9 @@ use axum::http::Request;
 use serde_json::json;
 use sij_cds::app::{App, Ports};
 use sij_cds::auth::{Credentials, VerifiedClient};
+use sij_cds::cds_hooks::Dialect;
 use sij_cds::clock::FixedClock;
-use sij_cds::config::{ClientConfig, Config, Dialect, PlanConfig};
+use sij_cds::config::{ClientConfig, Config, PlanConfig};
 use sij_cds::http::Peer;
 use sij_cds::ids::SequentialIds;
 

@@ -318,7 +318,7 @@ fn what_is_missing_is_called_by_what_is_asked_and_not_by_what_is_hoped_for() {
 #[test]
 fn a_plain_text_card_has_the_same_words_in_other_bullets() {
     for story in stories() {
-        let plain = Showing::in_dialect(sij_cds::config::Dialect::BrProvider).card(&story);
+        let plain = Showing::in_dialect(sij_cds::cds_hooks::Dialect::BrProvider).card(&story);
         assert!(!detail(&plain).contains("\n- "), "{}: {}", story.name, detail(&plain));
         assert!(detail(&plain).chars().count() <= MAX_CHARS, "{}", story.name);
     }

@@ -2,7 +2,8 @@
 
 use std::io::Write as _;
 
-use sij_cds::config::{AuthMode, Config, Dialect, Layers, SigningAlgorithm, TenantRule};
+use sij_cds::cds_hooks::Dialect;
+use sij_cds::config::{AuthMode, Config, Layers, SigningAlgorithm, TenantRule};
 use tempfile::NamedTempFile;
 
 fn read(text: &str) -> Result<Config, String> {

@@ -4,7 +4,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use sij_cds::cds_hooks::Hook;
-use sij_cds::config::{Config, ConfigError, CrdRelease, HookName, Layers, LogFormat, Overrides};
+use sij_cds::config::{Config, ConfigError, Layers, LogFormat, Overrides};
+use sij_cds::crd::CrdVersion;
 use tempfile::NamedTempFile;
 
 fn file(text: &str) -> NamedTempFile {
@@ -152,12 +153,12 @@ fn values_that_cannot_be_are_refused_with_the_reason() {
 #[test]
 fn the_hooks_and_the_version_of_crd_are_chosen() {
     let config = Config::layered(Layers::default()).unwrap().crd;
-    assert_eq!((config.strict, config.default_version), (false, CrdRelease::V2_0));
+    assert_eq!((config.strict, config.default_version), (false, CrdVersion::V2_0));
     let names: Vec<&str> = config.hooks.iter().map(|hook| hook.as_str()).collect();
     assert_eq!(names, ["order-sign", "order-select", "order-dispatch", "appointment-book"]);
     let config = from_file("[crd]\nstrict = true\ndefault_version = \"2.2\"\nhooks = [\"order-sign\", \"encounter-start\"]").unwrap().crd;
-    assert_eq!((config.strict, config.default_version), (true, CrdRelease::V2_2));
-    assert_eq!(config.hooks, [HookName::OrderSign, HookName::EncounterStart]);
+    assert_eq!((config.strict, config.default_version), (true, CrdVersion::V2_2));
+    assert_eq!(config.hooks, [Hook::OrderSign, Hook::EncounterStart]);
 }
 
 #[test]
@@ -171,7 +172,7 @@ fn every_hook_of_the_protocol_can_be_offered_by_its_name() {
 
 #[test]
 fn a_version_of_crd_may_stand_in_the_environment_without_quotes() {
-    for (value, expected) in [("2.2", CrdRelease::V2_2), ("2.0", CrdRelease::V2_0), ("\"2.2\"", CrdRelease::V2_2)] {
+    for (value, expected) in [("2.2", CrdVersion::V2_2), ("2.0", CrdVersion::V2_0), ("\"2.2\"", CrdVersion::V2_2)] {
         let config = from_environment(&[("SIJ_CDS__CRD__DEFAULT_VERSION", value)]).unwrap();
         assert_eq!(config.crd.default_version, expected, "{value}");
     }

@@ -2,7 +2,8 @@
 //! Not here: its content for a determination ([`super::coverage_mapping`]), and its structure ([`super::coverage_information`]).
 
 use serde_json::{Value, json};
-use sij_cds::config::{Config, Dialect};
+use sij_cds::cds_hooks::Dialect;
+use sij_cds::config::Config;
 use sij_cds::crd::{COVERAGE_INFORMATION, CrdVersion};
 use sij_cds::ledger::EntryKind;
 
@@ -108,7 +109,7 @@ async fn the_version_is_the_calls_else_the_configured_one() {
     }
     let newer = app_with(|config| {
         contact(config);
-        config.crd.default_version = sij_cds::config::CrdRelease::V2_2;
+        config.crd.default_version = sij_cds::crd::CrdVersion::V2_2;
     });
     assert!(says_2_2(&the_information(&newer, &story(SUPPORTED)).await));
 }
@@ -578,7 +579,7 @@ async fn an_order_that_cannot_be_read_is_answered_with_its_fault() {
     let unreadable = changed(SUPPORTED, |call| {
         call["context"]["draftOrders"]["entry"][0]["resource"]["bodySite"] = json!({"text": "left"});
     });
-    let answer = answer(&app_with(|config| config.crd.default_version = sij_cds::config::CrdRelease::V2_2), &unreadable).await;
+    let answer = answer(&app_with(|config| config.crd.default_version = sij_cds::crd::CrdVersion::V2_2), &unreadable).await;
     let detail = answer["cards"][0]["detail"].as_str().unwrap();
     assert!(detail.contains("ServiceRequest.bodySite"), "{detail}");
     let information = &information(&answer)[0];

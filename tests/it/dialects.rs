@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
+use sij_cds::cds_hooks::Dialect;
 use sij_cds::cds_hooks::Hook;
-use sij_cds::config::Dialect;
 
 use crate::support::showing::{ALL_DIALECTS, Showing, form, suggestions, texts};
 use crate::support::{Case, all_cases, stories, story, violations};

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use fhir_sdk::r4b::resources::Task;
 use serde_json::{Value, json};
-use sij_cds::config::Dialect;
+use sij_cds::cds_hooks::Dialect;
 use sij_cds::crd::FormOffer;
 use url::form_urlencoded;
 

@@ -2,8 +2,8 @@
 //! Not here: the answer for an order, which is the same for each hook ([`super::card_protocol`], [`super::coverage_information`]).
 
 use serde_json::{Value, json};
+use sij_cds::cds_hooks::Dialect;
 use sij_cds::cds_hooks::Hook;
-use sij_cds::config::Dialect;
 
 use crate::support::call::{bundle, cpt, icd10, order, procedure};
 use crate::support::fhir_server::{FhirServer, register};

@@ -1,6 +1,8 @@
 //! `[plan]` and `[[plans]]`: what is accepted, and the messages for what is rejected.
 
-use sij_cds::config::{Config, Layers, LineOfBusiness, PayerIdentifier, Stance};
+use sij_cds::config::{Config, Layers, PayerIdentifier};
+use sij_cds::crd::LineOfBusiness;
+use sij_cds::crd::PriorAuthorization;
 use tempfile::NamedTempFile;
 
 fn read(text: &str) -> Result<Config, String> {
@@ -35,8 +37,8 @@ fn both_places_take_a_whole_plan() {
         assert_eq!(plan.policy_url.as_ref().unwrap().as_str(), "https://plan.example/sij#{section}");
         assert_eq!(plan.lines_of_business.as_deref(), Some(&[LineOfBusiness::Commercial, LineOfBusiness::Medicare][..]));
         let prior_authorization = plan.prior_authorization.as_ref().unwrap();
-        assert_eq!(prior_authorization.stance(["27096:LT", "G0260"]), Some(Stance::Performpa));
-        assert_eq!(prior_authorization.stance(["1"]), Some(Stance::AuthNeeded));
+        assert_eq!(prior_authorization.required(["27096:LT", "G0260"]), Some(PriorAuthorization::Performpa));
+        assert_eq!(prior_authorization.required(["1"]), Some(PriorAuthorization::AuthNeeded));
         assert_eq!((plan.authorization_prefix.as_str(), plan.payer_names.len()), ("HP-1", 1));
         assert_eq!(plan.contact.as_ref().unwrap().phone.as_deref(), Some("555-0100"));
     }
@@ -64,7 +66,7 @@ fn the_environment_can_hold_lists_and_tables_of_a_plan() {
     let environment = variables.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
     let config = Config::layered(Layers { environment, ..Layers::default() }).unwrap();
     assert_eq!(config.plan.payer_identifiers[0].as_str(), "https://plan.example/payers|12345");
-    assert_eq!(config.plan.prior_authorization.unwrap().stance(["27096"]), Some(Stance::NoAuth));
+    assert_eq!(config.plan.prior_authorization.unwrap().required(["27096"]), Some(PriorAuthorization::NoAuth));
     assert_eq!(config.plan.contact.unwrap().phone.as_deref(), Some("555-0100"));
 }
 

@@ -254,9 +254,19 @@ async fn an_identity_token_by_another_key_is_refused() {
 }
 
 #[tokio::test]
+async fn an_identity_token_that_names_no_key_is_refused_if_two_fit() {
+    let ehr = SmartEhr::new().await;
+    ehr.publishes([EC_KEY.jwk("ehr-1"), OTHER_EC_KEY.jwk("ehr-2")]).await;
+    let begun = ehr.begin().await;
+    let token = ehr.token_with(&begun, &json!({"alg": "ES384"}), &ehr.claims(&begun), &EC_KEY);
+    let refused = ehr.come_back(&begun, &token).await.unwrap_err();
+    assert_eq!(refused, LaunchError::UntrustedIdentity(IdentityError::WrongSignature));
+}
+
+#[tokio::test]
 async fn an_identity_token_of_anything_else_is_refused() {
     type Change = fn(&mut Value);
-    let table: [(Change, IdentityError); 8] = [
+    let table: [(Change, IdentityError); 10] = [
         (|claims| claims["aud"] = json!("another-app"), IdentityError::WrongAudience),
         (|claims| claims["aud"] = json!(["sij-app", "another-app"]), IdentityError::WrongAudience),
         (|claims| claims["nonce"] = json!("another-launch"), IdentityError::WrongNonce),
@@ -265,6 +275,8 @@ async fn an_identity_token_of_anything_else_is_refused() {
         (|claims| claims["exp"] = json!(claims["iat"].as_i64().unwrap() - 61), IdentityError::Expired),
         (|claims| claims["exp"] = json!("later"), IdentityError::Unreadable),
         (|claims| claims["sub"] = Value::Null, IdentityError::Unreadable),
+        (|claims| claims["exp"] = Value::Null, IdentityError::Unreadable),
+        (|claims| claims["aud"] = json!([]), IdentityError::WrongAudience),
     ];
     for (change, fault) in table {
         let refused = identity(json!({"alg": "ES384", "kid": "ehr-1"}), change, &EC_KEY).await;

@@ -15,7 +15,7 @@ use sij_cds::smart::launch::{AppContext, LaunchError, LaunchRequest, SmartApp};
 use tempfile::NamedTempFile;
 use wiremock::ResponseTemplate;
 
-use crate::support::callers::{OTHER_EC_KEY, RSA_KEY, base64url};
+use crate::support::callers::{EC_KEY, OTHER_EC_KEY, RSA_KEY, base64url};
 use crate::support::smart_ehr::{ACCESS_TOKEN, BROWSER, CLIENT_ID, CODE, PATIENT, REFRESH_TOKEN, SmartEhr};
 use crate::support::{LogBuffer, default_config};
 
@@ -251,6 +251,22 @@ async fn an_identity_key_that_is_new_is_found_at_once() {
     let token = ehr.token_with(&begun, &json!({"alg": "ES384", "kid": "ehr-2"}), &ehr.claims(&begun), &OTHER_EC_KEY);
     ehr.come_back(&begun, &token).await.unwrap();
     assert_eq!(ehr.asked("/jwks").await, 2);
+}
+
+#[tokio::test]
+async fn an_identity_token_that_names_no_key_is_verified_by_the_only_one_that_fits() {
+    let ehr = SmartEhr::new().await;
+    let mut unnamed = EC_KEY.jwk("ehr-1");
+    unnamed.as_object_mut().unwrap().remove("kid");
+    for keys in [vec![EC_KEY.jwk("ehr-1"), RSA_KEY.jwk("rsa")], vec![unnamed]] {
+        ehr.publishes(keys).await;
+        ehr.clock.advance(301);
+        let begun = ehr.begin().await;
+        // A certificate that a token brings is ignored.
+        let header = json!({"alg": "ES384", "x5c": ["MII"]});
+        let token = ehr.token_with(&begun, &header, &ehr.claims(&begun), &EC_KEY);
+        assert!(ehr.come_back(&begun, &token).await.unwrap().fhir_user.is_some());
+    }
 }
 
 #[tokio::test]

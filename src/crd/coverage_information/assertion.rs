@@ -6,34 +6,34 @@ use serde::{Deserialize, Serialize};
 
 use super::super::crd_version::CrdVersion;
 
-/// The plan's prior authorization rule for an order's codes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// What a plan requires before a service, least strict first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum PriorAuthorization {
-    /// No prior authorization is needed.
+    /// No prior authorization.
     NoAuth,
-    /// The ordering clinician requests it.
-    AuthNeeded,
-    /// An order that the policy supports counts as authorized.
+    /// Prior authorization, which the response itself grants if the policy supports the service.
     Satisfied,
-    /// The performing clinician requests it.
+    /// Prior authorization if certain conditions hold at the time of the service; the performing clinician requests it.
     Performpa,
+    /// Prior authorization, which the ordering clinician requests.
+    AuthNeeded,
 }
 
-/// Contact for questions about an assertion.
+/// A plan's contact for questions about a response.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(deny_unknown_fields)]
 pub struct PlanContact {
-    /// A person or department.
+    /// A person or office.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// A telephone number.
+    /// A telephone number, as people write it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub phone: Option<String>,
     /// An e-mail address.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub email: Option<String>,
-    /// A web page.
+    /// An http or https URL.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub url: Option<String>,
 }

@@ -5,7 +5,6 @@ use std::path::Path;
 use std::sync::Arc;
 
 use chrono::TimeDelta;
-use oauth2::RedirectUrl;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 use url::Url;
@@ -32,7 +31,7 @@ pub struct SmartApp {
     config: SmartConfig,
     leeway: TimeDelta,
     ehrs: Vec<Arc<Ehr>>,
-    redirect: Option<RedirectUrl>,
+    redirect: Option<Url>,
     own_key: Option<Arc<OwnKey>>,
     memory: Arc<LaunchMemory>,
     clock: Arc<dyn Clock>,
@@ -191,7 +190,7 @@ impl SmartApp {
         answer: &TokenResponse,
         nonce: &SecretString,
     ) -> Result<Option<String>, LaunchError> {
-        let token = answer.extra_fields().id_token.as_deref().ok_or(LaunchError::UntrustedIdentity(IdentityError::Missing))?;
+        let token = answer.id_token.as_deref().ok_or(LaunchError::UntrustedIdentity(IdentityError::Missing))?;
         let now = self.clock.now();
         let expected = Expected { client_id: ehr.client_id(), nonce: nonce.expose_secret(), not_over_at: now - self.leeway };
         let keys = ehr.keys(now, description).await.map_err(LaunchError::Keys)?;
@@ -215,8 +214,8 @@ fn taken<T>(outcome: Result<T, SmartErrorKind>, faults: &mut Vec<SmartErrorKind>
     outcome.map_err(|fault| faults.push(fault)).ok()
 }
 
-fn callback_url(public_url: &Url) -> Option<RedirectUrl> {
-    RedirectUrl::new(format!("{}/smart/callback", public_url.as_str().trim_end_matches('/'))).ok()
+fn callback_url(public_url: &Url) -> Option<Url> {
+    Url::parse(&format!("{}/smart/callback", public_url.as_str().trim_end_matches('/'))).ok()
 }
 
 /// Accepts a plausible parameter value: not empty, not too long, without control characters.

@@ -1,46 +1,34 @@
 //! The OAuth 2.0 requests: redirecting a user to the EHR, and obtaining tokens (RFC 6749, 7636, 7523; SMART App Launch 2.2).
 //! Not here: interpreting a token response; see [`super::grant`].
 
+use std::borrow::Cow;
+
+use aws_lc_rs::digest::{SHA256, digest};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, Utc};
-use oauth2::basic::{
-    BasicErrorResponse, BasicErrorResponseType, BasicRevocationErrorResponse, BasicTokenIntrospectionResponse, BasicTokenType,
-};
-use oauth2::{
-    AuthType, AuthUrl, AuthorizationCode, Client, ClientId, ClientSecret, CsrfToken, EndpointNotSet, EndpointSet, ExtraTokenFields,
-    PkceCodeChallenge, PkceCodeVerifier, RedirectUrl, RefreshToken, RequestTokenError, Scope, StandardRevocableToken,
-    StandardTokenResponse, TokenUrl,
-};
 use secrecy::{ExposeSecret, SecretString};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::Value;
 use url::Url;
 
 use super::ehr::{Authentication, Ehr};
 use super::error::{ExchangeError, LaunchError};
+use super::requests::{BasicCredentials, FormAnswer};
 use super::smart_configuration::SmartConfiguration;
 
 /// The `client_assertion_type` of a JWT (RFC 7523, section 2.2).
 const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
-/// A token endpoint's response.
-pub(super) type TokenResponse = StandardTokenResponse<SmartFields, BasicTokenType>;
-
-type OAuthClient = Client<
-    BasicErrorResponse,
-    TokenResponse,
-    BasicTokenIntrospectionResponse,
-    StandardRevocableToken,
-    BasicRevocationErrorResponse,
-    EndpointSet,
-    EndpointNotSet,
-    EndpointNotSet,
-    EndpointNotSet,
-    EndpointSet,
->;
-
-/// The parameters SMART adds to a token response. Their types are checked when they are used.
-#[derive(Debug, Deserialize, Serialize)]
-pub(super) struct SmartFields {
+/// A token endpoint's response (RFC 6749, section 5.1), with the parameters SMART adds, whose types are checked when they are used.
+#[derive(Debug, Deserialize)]
+pub(super) struct TokenResponse {
+    pub(super) access_token: SecretString,
+    token_type: String,
+    /// Seconds.
+    pub(super) expires_in: Option<u64>,
+    pub(super) refresh_token: Option<SecretString>,
+    scope: Option<String>,
     pub(super) id_token: Option<String>,
     pub(super) patient: Option<Value>,
     pub(super) encounter: Option<Value>,
@@ -50,13 +38,17 @@ pub(super) struct SmartFields {
     pub(super) app_context: Option<Value>,
 }
 
-impl ExtraTokenFields for SmartFields {}
+/// A token endpoint's error response (RFC 6749, section 5.2). Its other members are not used.
+#[derive(Deserialize)]
+struct ErrorResponse {
+    error: String,
+}
 
 /// An EHR with its current SMART configuration.
 pub(super) struct Exchange<'e> {
     pub(super) ehr: &'e Ehr,
     pub(super) description: &'e SmartConfiguration,
-    pub(super) redirect: &'e RedirectUrl,
+    pub(super) redirect: &'e Url,
     pub(super) now: DateTime<Utc>,
 }
 
@@ -70,91 +62,103 @@ pub(super) struct Asked<'a> {
     pub(super) code_verifier: &'a SecretString,
 }
 
+/// The parameters of a token request.
+type Parameters<'p> = Vec<(&'static str, Cow<'p, str>)>;
+
+impl TokenResponse {
+    /// The granted scopes, if the EHR names them.
+    pub(super) fn scopes(&self) -> Option<Vec<String>> {
+        Some(self.scope.as_ref()?.split_whitespace().map(str::to_owned).collect())
+    }
+}
+
 impl Exchange<'_> {
     /// The URL to redirect the user to (SMART App Launch 2.2, "Obtain authorization code").
     pub(super) fn authorization_url(&self, asked: &Asked<'_>) -> Url {
-        let challenge = PkceCodeChallenge::from_code_verifier_sha256(&verifier(asked.code_verifier));
-        let client = self.client();
-        let mut request = client
-            .authorize_url(|| CsrfToken::new(asked.state.to_owned()))
-            .add_scopes(asked.scopes.iter().cloned().map(Scope::new))
-            .add_extra_param("aud", asked.iss)
-            .add_extra_param("nonce", asked.nonce)
-            .set_pkce_challenge(challenge);
-        if let Some(launch) = asked.launch {
-            request = request.add_extra_param("launch", launch);
-        }
-        request.url().0
+        let mut url = self.description.authorization.clone();
+        url.query_pairs_mut()
+            .append_pair("response_type", "code")
+            .append_pair("client_id", self.ehr.client_id())
+            .append_pair("state", asked.state)
+            .append_pair("code_challenge", &code_challenge(asked.code_verifier))
+            .append_pair("code_challenge_method", "S256")
+            .append_pair("redirect_uri", self.redirect.as_str())
+            .append_pair("scope", &asked.scopes.join(" "))
+            .append_pair("aud", asked.iss)
+            .append_pair("nonce", asked.nonce)
+            .extend_pairs(asked.launch.map(|launch| ("launch", launch)));
+        url
     }
 
     /// Exchanges an authorization code for a token.
     pub(super) async fn redeem(&self, code: &str, code_verifier: &SecretString) -> Result<TokenResponse, LaunchError> {
-        let client = self.client();
-        let mut request = client.exchange_code(AuthorizationCode::new(code.to_owned())).set_pkce_verifier(verifier(code_verifier));
-        for (name, value) in self.proof()? {
-            request = request.add_extra_param(name, value);
-        }
-        bearer(request.request_async(&self.ehr.requests).await.map_err(refused)?)
+        let parameters = vec![
+            ("grant_type", "authorization_code".into()),
+            ("code", code.into()),
+            ("code_verifier", code_verifier.expose_secret().into()),
+            ("redirect_uri", self.redirect.as_str().into()),
+        ];
+        self.token(parameters).await
     }
 
     /// Exchanges a refresh token for a new token.
     pub(super) async fn refresh(&self, token: &SecretString) -> Result<TokenResponse, LaunchError> {
-        let (client, token) = (self.client(), RefreshToken::new(token.expose_secret().to_owned()));
-        let mut request = client.exchange_refresh_token(&token);
-        for (name, value) in self.proof()? {
-            request = request.add_extra_param(name, value);
-        }
-        bearer(request.request_async(&self.ehr.requests).await.map_err(refused)?)
+        self.token(vec![("grant_type", "refresh_token".into()), ("refresh_token", token.expose_secret().into())]).await
     }
 
-    fn client(&self) -> OAuthClient {
-        let client = Client::new(ClientId::new(self.ehr.client_id().to_owned()))
-            .set_auth_uri(AuthUrl::from_url(self.description.authorization.clone()))
-            .set_token_uri(TokenUrl::from_url(self.description.token.clone()))
-            .set_redirect_uri(self.redirect.clone());
+    async fn token(&self, mut parameters: Parameters<'_>) -> Result<TokenResponse, LaunchError> {
+        let (client_id, endpoint) = (self.ehr.client_id(), &self.description.token);
+        let mut credentials = None;
         match &self.ehr.authentication {
-            Authentication::Public | Authentication::Key(_) => client.set_auth_type(AuthType::RequestBody),
-            Authentication::Secret(secret) => {
-                client.set_auth_type(AuthType::BasicAuth).set_client_secret(ClientSecret::new(secret.expose_secret().to_owned()))
-            }
-        }
-    }
-
-    /// The client authentication parameters of the request's body.
-    fn proof(&self) -> Result<Vec<(&'static str, String)>, LaunchError> {
-        match &self.ehr.authentication {
-            Authentication::Public | Authentication::Secret(_) => Ok(Vec::new()),
+            Authentication::Public => parameters.push(("client_id", client_id.into())),
+            Authentication::Secret(secret) => credentials = Some(BasicCredentials { client_id, secret }),
             Authentication::Key(key) => {
-                let assertion = key.assertion(self.ehr.client_id(), self.description.token.as_str(), self.now)?;
-                Ok(vec![("client_assertion_type", ASSERTION_TYPE.to_owned()), ("client_assertion", assertion)])
+                let assertion = key.assertion(client_id, endpoint.as_str(), self.now)?;
+                parameters.push(("client_id", client_id.into()));
+                parameters.push(("client_assertion_type", ASSERTION_TYPE.into()));
+                parameters.push(("client_assertion", assertion.into()));
             }
         }
+        read(&self.ehr.requests.post_form(endpoint, &parameters, credentials).await.map_err(LaunchError::Token)?)
     }
 }
 
-fn verifier(secret: &SecretString) -> PkceCodeVerifier {
-    PkceCodeVerifier::new(secret.expose_secret().to_owned())
-}
-
-/// Rejects a token that is not a bearer token.
-fn bearer(answer: TokenResponse) -> Result<TokenResponse, LaunchError> {
-    use oauth2::TokenResponse as _;
-    if *answer.token_type() == BasicTokenType::Bearer { Ok(answer) } else { Err(LaunchError::Token(ExchangeError::Unreadable)) }
+/// Reads a token response, and rejects a token that is not a bearer token.
+fn read(answer: &FormAnswer) -> Result<TokenResponse, LaunchError> {
+    let unreadable = LaunchError::Token(ExchangeError::Unreadable);
+    if !answer.is_json {
+        return Err(unreadable);
+    }
+    if !answer.is_ok {
+        return Err(serde_json::from_slice(&answer.body).map_or(unreadable, |refusal| refused(&refusal)));
+    }
+    let token: TokenResponse = serde_json::from_slice(&answer.body).map_err(|_| unreadable)?;
+    if token.token_type.eq_ignore_ascii_case("bearer") { Ok(token) } else { Err(unreadable) }
 }
 
 /// Invariant: of the EHR's error response, only the standard error code is used; none of its text is kept.
-fn refused(error: RequestTokenError<ExchangeError, BasicErrorResponse>) -> LaunchError {
-    match error {
-        RequestTokenError::Request(trouble) => LaunchError::Token(trouble),
-        RequestTokenError::Parse(..) | RequestTokenError::Other(_) => LaunchError::Token(ExchangeError::Unreadable),
-        RequestTokenError::ServerResponse(answer) => match answer.error() {
-            BasicErrorResponseType::InvalidGrant => LaunchError::CodeRefused,
-            BasicErrorResponseType::InvalidClient
-            | BasicErrorResponseType::UnauthorizedClient
-            | BasicErrorResponseType::InvalidScope
-            | BasicErrorResponseType::InvalidRequest
-            | BasicErrorResponseType::UnsupportedGrantType => LaunchError::ClientRefused,
-            BasicErrorResponseType::Extension(_) => LaunchError::Token(ExchangeError::Refused),
-        },
+fn refused(ErrorResponse { error }: &ErrorResponse) -> LaunchError {
+    match error.as_str() {
+        "invalid_grant" => LaunchError::CodeRefused,
+        "invalid_client" | "unauthorized_client" | "invalid_scope" | "invalid_request" | "unsupported_grant_type" => {
+            LaunchError::ClientRefused
+        }
+        _ => LaunchError::Token(ExchangeError::Refused),
+    }
+}
+
+/// The S256 challenge of a code verifier (RFC 7636, section 4.2).
+fn code_challenge(verifier: &SecretString) -> String {
+    URL_SAFE_NO_PAD.encode(digest(&SHA256, verifier.expose_secret().as_bytes()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_code_challenge_is_that_of_the_specification() {
+        let verifier = SecretString::from("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk");
+        assert_eq!(code_challenge(&verifier), "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM");
     }
 }

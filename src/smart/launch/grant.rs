@@ -3,9 +3,9 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use oauth2::TokenResponse as _;
 use secrecy::SecretString;
 use serde_json::Value;
 
@@ -60,35 +60,34 @@ impl fmt::Debug for Grant {
 impl Grant {
     /// Builds the grant from a token response. If the EHR names no scopes, it granted the requested ones (RFC 6749, section 5.1).
     pub(super) fn of_code(ehr: &Arc<Ehr>, answer: &TokenResponse, asked: Vec<String>, now: DateTime<Utc>) -> Result<Self, LaunchError> {
-        let fields = answer.extra_fields();
-        let scopes = scopes(answer).unwrap_or(asked);
+        let scopes = answer.scopes().unwrap_or(asked);
         Ok(Self {
             ehr: Arc::clone(ehr),
-            access_token: access_token(answer),
-            refresh_token: refresh_token(answer),
+            access_token: answer.access_token.clone(),
+            refresh_token: answer.refresh_token.clone(),
             expires_at: expires_at(answer, now),
             may_write_responses: allow_responses(&scopes),
             scopes,
-            patient: id_of(fields.patient.as_ref(), "Patient").ok_or(LaunchError::NoPatient)?,
-            encounter: id_of(fields.encounter.as_ref(), "Encounter"),
+            patient: id_of(answer.patient.as_ref(), "Patient").ok_or(LaunchError::NoPatient)?,
+            encounter: id_of(answer.encounter.as_ref(), "Encounter"),
             fhir_user: None,
-            app_context: fields.app_context.as_ref().map(AppContext::of_member).unwrap_or_default(),
-            fhir_context: fields.fhir_context.as_ref().map(fhir_context).unwrap_or_default(),
+            app_context: answer.app_context.as_ref().map(AppContext::of_member).unwrap_or_default(),
+            fhir_context: answer.fhir_context.as_ref().map(fhir_context).unwrap_or_default(),
         })
     }
 
     /// The grant after a token refresh. Values missing from the response stay unchanged (RFC 6749, section 6).
     /// Invariant: a grant is for the same patient for its whole lifetime.
     pub(super) fn refreshed(&self, ehr: &Arc<Ehr>, answer: &TokenResponse, now: DateTime<Utc>) -> Result<Self, LaunchError> {
-        let patient = answer.extra_fields().patient.as_ref();
+        let patient = answer.patient.as_ref();
         if patient.is_some() && id_of(patient, "Patient").as_ref() != Some(&self.patient) {
             return Err(LaunchError::OtherPatient);
         }
-        let scopes = scopes(answer).unwrap_or_else(|| self.scopes.clone());
+        let scopes = answer.scopes().unwrap_or_else(|| self.scopes.clone());
         Ok(Self {
             ehr: Arc::clone(ehr),
-            access_token: access_token(answer),
-            refresh_token: refresh_token(answer).or_else(|| self.refresh_token.clone()),
+            access_token: answer.access_token.clone(),
+            refresh_token: answer.refresh_token.clone().or_else(|| self.refresh_token.clone()),
             expires_at: expires_at(answer, now),
             may_write_responses: allow_responses(&scopes),
             scopes,
@@ -106,25 +105,13 @@ impl Grant {
 /// Whether the scope `openid` was granted.
 pub(super) fn grants_identity(answer: &TokenResponse, asked: &[String]) -> bool {
     match answer.scopes() {
-        Some(granted) => granted.iter().any(|scope| scope.as_str() == "openid"),
+        Some(granted) => granted.iter().any(|scope| scope == "openid"),
         None => asked.iter().any(|scope| scope == "openid"),
     }
 }
 
-fn scopes(answer: &TokenResponse) -> Option<Vec<String>> {
-    Some(answer.scopes()?.iter().map(|scope| scope.as_str().to_owned()).collect())
-}
-
-fn access_token(answer: &TokenResponse) -> SecretString {
-    SecretString::from(answer.access_token().secret().as_str())
-}
-
-fn refresh_token(answer: &TokenResponse) -> Option<SecretString> {
-    answer.refresh_token().map(|token| SecretString::from(token.secret().as_str()))
-}
-
 fn expires_at(answer: &TokenResponse, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
-    let life = TimeDelta::from_std(answer.expires_in()?).unwrap_or(MAX_LIFETIME).min(MAX_LIFETIME);
+    let life = TimeDelta::from_std(Duration::from_secs(answer.expires_in?)).unwrap_or(MAX_LIFETIME).min(MAX_LIFETIME);
     Some(now + life)
 }
 

@@ -2,36 +2,21 @@
 //! requesting identity data").
 //! Not here: what a user may do; the access token decides that.
 
+use aws_lc_rs::constant_time::verify_slices_are_equal;
 use chrono::{DateTime, Utc};
-use openidconnect::core::{
-    CoreGenderClaim, CoreJsonWebKey, CoreJsonWebKeySet, CoreJweContentEncryptionAlgorithm, CoreJwsSigningAlgorithm as Algorithm,
-};
-use openidconnect::{
-    AdditionalClaims, ClaimsVerificationError, ClientId, IdToken, IdTokenVerifier, IssuerUrl, Nonce, SignatureVerificationError,
-};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
+use serde_json::Value;
 
 use super::ehr::Ehr;
 use super::error::{ExchangeError, IdentityError};
 use super::smart_configuration::SmartConfiguration;
-
-/// Invariant: only asymmetric algorithms, so that only the EHR can sign an identity token.
-const ALGORITHMS: [Algorithm; 8] = [
-    Algorithm::RsaSsaPkcs1V15Sha256,
-    Algorithm::RsaSsaPkcs1V15Sha384,
-    Algorithm::RsaSsaPkcs1V15Sha512,
-    Algorithm::RsaSsaPssSha256,
-    Algorithm::RsaSsaPssSha384,
-    Algorithm::RsaSsaPssSha512,
-    Algorithm::EcdsaP256Sha256,
-    Algorithm::EcdsaP384Sha384,
-];
+use crate::auth::{Audience, Keys, Moment, Refusal, SignedClaims, UnverifiedToken};
 
 /// The keys of an EHR's identity tokens, and the issuer they belong to.
 #[derive(Debug)]
 pub(super) struct IdentityKeys {
-    issuer: IssuerUrl,
-    keys: CoreJsonWebKeySet,
+    issuer: String,
+    keys: Keys,
 }
 
 /// The expected values of a token's claims.
@@ -42,16 +27,21 @@ pub(super) struct Expected<'e> {
     pub(super) not_over_at: DateTime<Utc>,
 }
 
-type Token = IdToken<SmartClaims, CoreGenderClaim, CoreJweContentEncryptionAlgorithm, Algorithm>;
-
-/// The claim SMART adds. Its type is checked when it is used.
-#[derive(Clone, Debug, Deserialize, Serialize)]
-struct SmartClaims {
+/// The claims of an identity token (OpenID Connect Core, section 2). `iat` and `sub` must be there, but are not used.
+#[derive(Debug, Deserialize)]
+struct IdentityClaims {
+    iss: String,
+    #[serde(rename = "sub")]
+    _sub: String,
+    aud: Audience,
+    exp: Moment,
+    #[serde(rename = "iat")]
+    _iat: Moment,
+    nonce: Option<String>,
+    /// Its type is checked when it is used.
     #[serde(rename = "fhirUser")]
-    fhir_user: Option<serde_json::Value>,
+    fhir_user: Option<Value>,
 }
-
-impl AdditionalClaims for SmartClaims {}
 
 /// The members of an OpenID provider's configuration that are used.
 #[derive(Deserialize)]
@@ -70,21 +60,33 @@ impl IdentityKeys {
             let keys = ehr.requests.address(&found.jwks_uri)?;
             (found.issuer, keys)
         };
-        let keys = serde_json::from_slice(&ehr.requests.get(&url).await?).map_err(|_| ExchangeError::Unreadable)?;
-        Ok(Self { issuer: IssuerUrl::new(issuer).map_err(|_| ExchangeError::Unreadable)?, keys })
+        let keys = Keys::read_with_unnamed(&ehr.requests.get(&url).await?).map_err(|_| ExchangeError::Unreadable)?;
+        Ok(Self { issuer, keys })
     }
 
     /// Verifies a token and returns the user's reference, if it names one.
     pub(super) fn check(&self, token: &str, expected: &Expected<'_>) -> Result<Option<String>, IdentityError> {
-        let token: Token = token.parse().map_err(|_| IdentityError::Unreadable)?;
-        let client_id = ClientId::new(expected.client_id.to_owned());
-        let not_over_at = expected.not_over_at;
-        let verifier: IdTokenVerifier<'_, CoreJsonWebKey> =
-            IdTokenVerifier::new_public_client(client_id, self.issuer.clone(), self.keys.clone())
-                .set_allowed_algs(ALGORITHMS)
-                .set_time_fn(move || not_over_at);
-        let claims = token.claims(&verifier, &Nonce::new(expected.nonce.to_owned())).map_err(|error| fault(&error))?;
-        Ok(claims.additional_claims().fhir_user.as_ref().and_then(|user| user.as_str()).map(str::to_owned))
+        let token: UnverifiedToken<'_, IdentityClaims> = UnverifiedToken::parse_identity(token).map_err(fault)?;
+        let SignedClaims(claims) = self.keys.verify_by_only_key(token).map_err(fault)?;
+        claims.check(&self.issuer, expected)?;
+        Ok(claims.fhir_user.as_ref().and_then(Value::as_str).map(str::to_owned))
+    }
+}
+
+impl IdentityClaims {
+    fn check(&self, issuer: &str, expected: &Expected<'_>) -> Result<(), IdentityError> {
+        if self.iss != issuer {
+            return Err(IdentityError::WrongIssuer);
+        }
+        // Other audiences could use the token to impersonate the user here.
+        if self.aud.0.is_empty() || self.aud.0.iter().any(|audience| audience != expected.client_id) {
+            return Err(IdentityError::WrongAudience);
+        }
+        if expected.not_over_at.timestamp() >= self.exp.0 {
+            return Err(IdentityError::Expired);
+        }
+        let nonce = self.nonce.as_deref().unwrap_or_default();
+        verify_slices_are_equal(nonce.as_bytes(), expected.nonce.as_bytes()).map_err(|_| IdentityError::WrongNonce)
     }
 }
 
@@ -99,14 +101,15 @@ impl Issuer {
     }
 }
 
-fn fault(error: &ClaimsVerificationError) -> IdentityError {
-    match error {
-        ClaimsVerificationError::Expired(_) => IdentityError::Expired,
-        ClaimsVerificationError::InvalidAudience(_) => IdentityError::WrongAudience,
-        ClaimsVerificationError::InvalidIssuer(_) => IdentityError::WrongIssuer,
-        ClaimsVerificationError::InvalidNonce(_) => IdentityError::WrongNonce,
-        ClaimsVerificationError::SignatureVerification(SignatureVerificationError::NoMatchingKey) => IdentityError::UnknownKey,
-        ClaimsVerificationError::SignatureVerification(_) => IdentityError::WrongSignature,
-        _ => IdentityError::Other,
+/// The fault of a token that cannot be read, or whose signature cannot be verified.
+fn fault(refusal: Refusal) -> IdentityError {
+    if matches!(refusal, Refusal::Malformed | Refusal::TooLong | Refusal::UnreadableHeader | Refusal::UnreadableClaims) {
+        IdentityError::Unreadable
+    } else if matches!(refusal, Refusal::ForbiddenAlgorithm | Refusal::WrongKey | Refusal::WrongSignature) {
+        IdentityError::WrongSignature
+    } else if refusal == Refusal::UnknownKey {
+        IdentityError::UnknownKey
+    } else {
+        IdentityError::Other
     }
 }

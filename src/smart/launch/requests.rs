@@ -1,13 +1,16 @@
 //! Sends all requests of a launch to an EHR: only to the hosts its entry names, without redirects, with limits on time and size.
 //! Not here: the contents of requests; see [`super::smart_configuration`], [`super::exchange`] and [`super::identity`].
 
-use std::pin::Pin;
+use std::borrow::Cow;
 use std::time::Duration;
 
-use oauth2::{AsyncHttpClient, HttpRequest, HttpResponse};
-use reqwest::header::{ACCEPT, HeaderValue};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
 use reqwest::{Client, Method, Request, Response, StatusCode};
+use secrecy::{ExposeSecret, SecretString};
 use url::Url;
+use url::form_urlencoded::{Serializer, byte_serialize};
 
 use super::error::ExchangeError;
 use crate::config::{FhirServerConfig, HostAndPort};
@@ -38,6 +41,38 @@ pub(super) struct TimeLimits {
     pub(super) whole: Duration,
 }
 
+/// A client id and secret, sent by HTTP Basic authentication.
+#[derive(Clone, Copy)]
+pub(super) struct BasicCredentials<'c> {
+    pub(super) client_id: &'c str,
+    pub(super) secret: &'c SecretString,
+}
+
+/// The response to a form.
+pub(super) struct FormAnswer {
+    pub(super) is_ok: bool,
+    /// Whether it says that it is JSON, or nothing.
+    pub(super) is_json: bool,
+    pub(super) body: Vec<u8>,
+}
+
+struct Answer {
+    status: StatusCode,
+    headers: HeaderMap,
+    body: Vec<u8>,
+}
+
+impl BasicCredentials<'_> {
+    /// The id and the secret are encoded first (RFC 6749, section 2.3.1).
+    fn header(self) -> Result<HeaderValue, ExchangeError> {
+        let [id, secret] = [self.client_id, self.secret.expose_secret()].map(|text| byte_serialize(text.as_bytes()).collect::<String>());
+        let text = format!("Basic {}", STANDARD.encode(format!("{id}:{secret}")));
+        let mut header = HeaderValue::from_str(&text).map_err(|_| ExchangeError::Unreadable)?;
+        header.set_sensitive(true);
+        Ok(header)
+    }
+}
+
 impl Requests {
     pub(super) fn new(server: &FhirServerConfig, hosts: &[HostAndPort], limits: TimeLimits) -> Result<Self, reqwest::Error> {
         let client = connections(&server.base_url, server.allow_private_addresses, limits.connecting).pool_idle_timeout(UNUSED).build()?;
@@ -64,37 +99,48 @@ impl Requests {
         let mut request = Request::new(Method::GET, url.clone());
         request.headers_mut().insert(ACCEPT, HeaderValue::from_static("application/json"));
         let answer = self.send(request).await?;
-        if answer.status() == StatusCode::OK { Ok(answer.into_body()) } else { Err(ExchangeError::Status(answer.status().as_u16())) }
+        if answer.status == StatusCode::OK { Ok(answer.body) } else { Err(ExchangeError::Status(answer.status.as_u16())) }
     }
 
-    async fn send(&self, request: Request) -> Result<HttpResponse, ExchangeError> {
+    /// Posts a form.
+    pub(super) async fn post_form(
+        &self,
+        url: &Url,
+        parameters: &[(&'static str, Cow<'_, str>)],
+        credentials: Option<BasicCredentials<'_>>,
+    ) -> Result<FormAnswer, ExchangeError> {
+        let mut request = Request::new(Method::POST, url.clone());
+        let headers = request.headers_mut();
+        headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
+        if let Some(credentials) = credentials {
+            headers.insert(AUTHORIZATION, credentials.header()?);
+        }
+        *request.body_mut() = Some(Serializer::new(String::new()).extend_pairs(parameters).finish().into());
+        let Answer { status, headers, body } = self.send(request).await?;
+        Ok(FormAnswer { is_ok: status == StatusCode::OK, is_json: headers.get(CONTENT_TYPE).is_none_or(is_json), body })
+    }
+
+    async fn send(&self, request: Request) -> Result<Answer, ExchangeError> {
         if !self.allows(request.url()) {
             return Err(ExchangeError::ForeignAddress);
         }
         tokio::time::timeout(self.timeout, self.answer(request)).await.unwrap_or(Err(ExchangeError::TooSlow))
     }
 
-    /// Reports a server error here: the OAuth library would report it as an unreadable response.
-    async fn answer(&self, request: Request) -> Result<HttpResponse, ExchangeError> {
+    async fn answer(&self, request: Request) -> Result<Answer, ExchangeError> {
         let response = self.client.execute(request).await.map_err(|_| ExchangeError::Unreachable)?;
         let (status, headers) = (response.status(), response.headers().clone());
         if status.is_server_error() || status.is_redirection() {
             return Err(ExchangeError::Status(status.as_u16()));
         }
-        let mut answer = HttpResponse::new(body(response).await?);
-        (*answer.status_mut(), *answer.headers_mut()) = (status, headers);
-        Ok(answer)
+        Ok(Answer { status, headers, body: body(response).await? })
     }
 }
 
-/// Sends the OAuth library's requests.
-impl<'c> AsyncHttpClient<'c> for Requests {
-    type Error = ExchangeError;
-    type Future = Pin<Box<dyn Future<Output = Result<HttpResponse, ExchangeError>> + Send + 'c>>;
-
-    fn call(&'c self, request: HttpRequest) -> Self::Future {
-        Box::pin(async move { self.send(Request::try_from(request).map_err(|_| ExchangeError::Unreadable)?).await })
-    }
+/// Whether a media type is JSON, with or without parameters.
+fn is_json(media_type: &HeaderValue) -> bool {
+    media_type.to_str().is_ok_and(|text| text.to_ascii_lowercase().starts_with("application/json"))
 }
 
 async fn body(mut response: Response) -> Result<Vec<u8>, ExchangeError> {

@@ -5,8 +5,8 @@ use std::sync::LazyLock;
 
 use serde_json::Value;
 use serde_json::value::RawValue;
+use sij_cds::cds_hooks::Dialect;
 use sij_cds::cds_hooks::{Hook, Prefetch, read};
-use sij_cds::config::Dialect;
 use sij_cds::crd::Dialects;
 use sij_cds::crd::{FormOffer, Options, Presentation, cards};
 use sij_cds::decision::{Policies, Services};
