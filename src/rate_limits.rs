@@ -43,24 +43,24 @@ pub(crate) struct Taken<T> {
 }
 
 /// A time of the clock that a limit goes by.
-pub(crate) trait Moment: Copy {
+pub(crate) trait MonotonicTime: Copy {
     /// The time since `earlier`; `None` if the clock was set back since.
     fn since(self, earlier: Self) -> Option<Duration>;
 }
 
-impl Moment for Instant {
+impl MonotonicTime for Instant {
     fn since(self, earlier: Self) -> Option<Duration> {
         self.checked_duration_since(earlier)
     }
 }
 
-impl Moment for DateTime<Utc> {
+impl MonotonicTime for DateTime<Utc> {
     fn since(self, earlier: Self) -> Option<Duration> {
         (self - earlier).to_std().ok()
     }
 }
 
-impl<K: Clone + Eq + Hash, T: Moment> RateLimits<K, T> {
+impl<K: Clone + Eq + Hash, T: MonotonicTime> RateLimits<K, T> {
     pub(crate) fn new(window: Duration) -> Self {
         Self { window, by_key: Mutex::default() }
     }

@@ -13,7 +13,7 @@ use super::memory::CallerMemory;
 use super::rates::Rates;
 use super::refusal::{Refusal, Refused};
 use super::replay::UsedToken;
-use super::token::{Claims, Moment, SignedClaims, UnverifiedToken};
+use super::token::{Claims, NumericDate, SignedClaims, UnverifiedToken};
 use super::verified::{Profile, VerifiedClient};
 use crate::clock::Clock;
 use crate::config::{AuthMode, Config};
@@ -174,7 +174,7 @@ struct Times {
 impl Times {
     /// Checks the time claims. Returns the second after which the token has expired, leeway included.
     fn check(&self, claims: &Claims) -> Result<i64, Refusal> {
-        let Moment(expiry) = claims.exp.ok_or(Refusal::NoExpiry)?;
+        let NumericDate(expiry) = claims.exp.ok_or(Refusal::NoExpiry)?;
         let end = expiry.saturating_add(self.leeway);
         if end < self.now {
             return Err(Refusal::Expired);
@@ -182,7 +182,7 @@ impl Times {
         if claims.nbf.is_some_and(|begin| begin.0 > self.latest_begin()) {
             return Err(Refusal::NotYetValid);
         }
-        let Moment(issued) = claims.iat.ok_or(Refusal::NoIssueTime)?;
+        let NumericDate(issued) = claims.iat.ok_or(Refusal::NoIssueTime)?;
         if issued > self.latest_begin() {
             return Err(Refusal::IssuedInFuture);
         }

@@ -29,5 +29,5 @@ pub use clients::{AuthError, ClientError};
 pub(crate) use keys::Keys;
 pub use memory::CallerMemory;
 pub use refusal::{Refusal, Refused};
-pub(crate) use token::{Audience, Moment, SignedClaims, UnverifiedToken};
+pub(crate) use token::{Audience, NumericDate, SignedClaims, UnverifiedToken};
 pub use verified::VerifiedClient;

@@ -44,9 +44,9 @@ pub(crate) struct Claims {
     pub(crate) sub: Option<String>,
     #[serde(default)]
     pub(crate) aud: Audience,
-    pub(crate) exp: Option<Moment>,
-    pub(crate) nbf: Option<Moment>,
-    pub(crate) iat: Option<Moment>,
+    pub(crate) exp: Option<NumericDate>,
+    pub(crate) nbf: Option<NumericDate>,
+    pub(crate) iat: Option<NumericDate>,
     pub(crate) jti: Option<String>,
     pub(crate) tenant: Option<String>,
 }
@@ -146,9 +146,9 @@ fn object<T: for<'de> Deserialize<'de>>(json: &[u8]) -> Option<T> {
 
 /// A time in seconds since 1970 (RFC 7519, `NumericDate`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Moment(pub(crate) i64);
+pub(crate) struct NumericDate(pub(crate) i64);
 
-impl<'de> Deserialize<'de> for Moment {
+impl<'de> Deserialize<'de> for NumericDate {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let seconds = f64::deserialize(deserializer)?;
         if !(0.0..=LATEST).contains(&seconds) {

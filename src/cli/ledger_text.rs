@@ -30,17 +30,17 @@ pub(super) fn line(record: &OpenedRecord) -> String {
 /// The parts of a call's content that are shown.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Content {
+struct RecordContent {
     #[serde(default)]
     program: String,
     #[serde(default)]
-    evaluation: Option<Evaluation>,
+    evaluation: Option<EvaluationView>,
     /// For a call without a decided order.
     #[serde(default)]
-    passed_over: Vec<PassedOver>,
+    passed_over: Vec<PassedOverView>,
     #[serde(default)]
     fetched: Option<Fetched>,
-    answer: Answer,
+    answer: AnswerView,
     request: Value,
 }
 
@@ -48,35 +48,35 @@ struct Content {
 #[derive(Deserialize)]
 struct AppContent {
     #[serde(default)]
-    evaluation: Option<Evaluation>,
+    evaluation: Option<EvaluationView>,
     #[serde(default)]
     response: Option<Value>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Evaluation {
-    orders: Vec<Order>,
+struct EvaluationView {
+    orders: Vec<OrderView>,
     #[serde(default)]
-    passed_over: Vec<PassedOver>,
+    passed_over: Vec<PassedOverView>,
     #[serde(default)]
     sources: Value,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Order {
+struct OrderView {
     #[serde(rename = "order")]
     reference: String,
     service_date: String,
     determination: String,
     earliest_date: Option<String>,
-    sites: Vec<Site>,
+    sites: Vec<SiteView>,
 }
 
 /// An order without a determination.
 #[derive(Deserialize)]
-struct PassedOver {
+struct PassedOverView {
     order: String,
     why: String,
     #[serde(default)]
@@ -84,25 +84,25 @@ struct PassedOver {
 }
 
 #[derive(Deserialize)]
-struct Site {
+struct SiteView {
     #[serde(rename = "site")]
     name: String,
     pathway: String,
     determination: String,
-    criteria: Vec<Criterion>,
+    criteria: Vec<CriterionView>,
 }
 
 #[derive(Deserialize)]
-struct Criterion {
+struct CriterionView {
     id: String,
     verdict: String,
     statement: String,
     #[serde(default)]
-    evidence: Vec<Evidence>,
+    evidence: Vec<EvidenceView>,
 }
 
 #[derive(Deserialize)]
-struct Evidence {
+struct EvidenceView {
     resource: String,
     date: Option<String>,
     what: String,
@@ -110,12 +110,12 @@ struct Evidence {
 
 #[derive(Deserialize)]
 struct Fetched {
-    lists: Vec<FetchedPages>,
-    referred: Vec<FetchedPages>,
+    lists: Vec<PagesView>,
+    referred: Vec<PagesView>,
 }
 
 #[derive(Deserialize)]
-struct FetchedPages {
+struct PagesView {
     #[serde(rename = "type")]
     of_type: String,
     pages: Vec<Value>,
@@ -123,21 +123,21 @@ struct FetchedPages {
 }
 
 #[derive(Deserialize)]
-struct Answer {
-    cards: Vec<Card>,
+struct AnswerView {
+    cards: Vec<CardView>,
 }
 
 #[derive(Deserialize)]
-struct Card {
+struct CardView {
     uuid: String,
     summary: String,
     indicator: String,
     #[serde(default)]
-    suggestions: Vec<Suggestion>,
+    suggestions: Vec<SuggestionView>,
 }
 
 #[derive(Deserialize)]
-struct Suggestion {
+struct SuggestionView {
     label: String,
     uuid: String,
 }
@@ -148,7 +148,7 @@ pub(super) fn whole(record: &OpenedRecord, feedback: &[OpenedRecord]) -> anyhow:
     if record.kind == EntryKind::Call
         && let Some(content) = &record.content
     {
-        let content: Content = harmless_json(content)?;
+        let content: RecordContent = harmless_json(content)?;
         asked(&mut text, &content)?;
         decided(&mut text, content.evaluation.as_ref(), &content.passed_over)?;
         answered(&mut text, &content.answer)?;
@@ -215,7 +215,7 @@ fn about(record: &OpenedRecord, card_is_known: Option<bool>) -> String {
     }
 }
 
-fn asked(text: &mut String, content: &Content) -> std::fmt::Result {
+fn asked(text: &mut String, content: &RecordContent) -> std::fmt::Result {
     writeln!(text, "\nAsked")?;
     let drafts = content.request.pointer("/context/draftOrders/entry").and_then(Value::as_array);
     for resource in drafts.into_iter().flatten().filter_map(|entry| entry.get("resource")) {
@@ -225,15 +225,14 @@ fn asked(text: &mut String, content: &Content) -> std::fmt::Result {
     let prefetch = content.request.get("prefetch").and_then(Value::as_object);
     let names: Vec<&str> = prefetch.into_iter().flat_map(|prefetch| prefetch.keys().map(String::as_str)).collect();
     writeln!(text, "  prefetch      {}", if names.is_empty() { "none that was read".to_owned() } else { names.join(", ") })?;
-    for FetchedPages { of_type, pages, missing } in content.fetched.iter().flat_map(|fetched| fetched.lists.iter().chain(&fetched.referred))
-    {
+    for PagesView { of_type, pages, missing } in content.fetched.iter().flat_map(|fetched| fetched.lists.iter().chain(&fetched.referred)) {
         let missing = missing.as_ref().map(|reason| format!("; not all: {reason}")).unwrap_or_default();
         writeln!(text, "  fetched       {of_type}: {} pages{missing}", pages.len())?;
     }
     writeln!(text, "  program       {}", content.program)
 }
 
-fn decided(text: &mut String, evaluation: Option<&Evaluation>, all_passed_over: &[PassedOver]) -> std::fmt::Result {
+fn decided(text: &mut String, evaluation: Option<&EvaluationView>, all_passed_over: &[PassedOverView]) -> std::fmt::Result {
     writeln!(text, "\nDecided")?;
     let Some(evaluation) = evaluation else {
         writeln!(text, "  nothing: no order is one that the policy decides")?;
@@ -244,9 +243,9 @@ fn decided(text: &mut String, evaluation: Option<&Evaluation>, all_passed_over: 
         writeln!(text, "  {} for {}: {}{earliest}", order.reference, order.service_date, order.determination)?;
         for site in &order.sites {
             writeln!(text, "    {}, pathway {}: {}", site.name, site.pathway, site.determination)?;
-            for Criterion { id, verdict, statement, evidence } in &site.criteria {
+            for CriterionView { id, verdict, statement, evidence } in &site.criteria {
                 writeln!(text, "      {id:<9}{verdict:<15}{statement}")?;
-                for Evidence { resource, date, what } in evidence {
+                for EvidenceView { resource, date, what } in evidence {
                     let date = date.as_ref().map(|date| format!(" ({date})")).unwrap_or_default();
                     writeln!(text, "               {resource}{date}: {what}")?;
                 }
@@ -259,22 +258,22 @@ fn decided(text: &mut String, evaluation: Option<&Evaluation>, all_passed_over: 
     writeln!(text, "  from: {}", sources.join("; "))
 }
 
-fn passed_over(text: &mut String, orders: &[PassedOver]) -> std::fmt::Result {
-    for PassedOver { order, why, codes } in orders {
+fn passed_over(text: &mut String, orders: &[PassedOverView]) -> std::fmt::Result {
+    for PassedOverView { order, why, codes } in orders {
         let codes = if codes.is_empty() { "no code".to_owned() } else { codes.join(", ") };
         writeln!(text, "  {order} passed over, {why}: {codes}")?;
     }
     Ok(())
 }
 
-fn answered(text: &mut String, answer: &Answer) -> std::fmt::Result {
+fn answered(text: &mut String, answer: &AnswerView) -> std::fmt::Result {
     writeln!(text, "\nAnswered")?;
     if answer.cards.is_empty() {
         writeln!(text, "  no card")?;
     }
-    for Card { uuid, summary, indicator, suggestions } in &answer.cards {
+    for CardView { uuid, summary, indicator, suggestions } in &answer.cards {
         writeln!(text, "  {indicator}: {summary}\n    card {uuid}")?;
-        for Suggestion { label, uuid } in suggestions {
+        for SuggestionView { label, uuid } in suggestions {
             writeln!(text, "    offers {label} ({uuid})")?;
         }
     }

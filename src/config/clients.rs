@@ -151,7 +151,7 @@ fn yes() -> bool {
 }
 
 /// What the entries refer to.
-pub(super) struct Surroundings<'c> {
+pub(super) struct ClientSurroundings<'c> {
     pub(super) public_url: Option<&'c Url>,
     pub(super) fhir_servers: &'c [FhirServerConfig],
     pub(super) plan: &'c PlanConfig,
@@ -160,7 +160,7 @@ pub(super) struct Surroundings<'c> {
 }
 
 /// The errors of every entry, by its index.
-pub(super) fn validate_clients(clients: &[ClientConfig], around: &Surroundings<'_>) -> Vec<SectionError> {
+pub(super) fn validate_clients(clients: &[ClientConfig], around: &ClientSurroundings<'_>) -> Vec<SectionError> {
     let mut faults = Vec::new();
     let (mut names, mut issuers) = (BTreeSet::new(), BTreeSet::new());
     for (place, client) in (1..).zip(clients) {
@@ -204,7 +204,7 @@ impl ClientConfig {
         }
     }
 
-    fn reference_faults(&self, around: &Surroundings<'_>, add: &mut dyn FnMut(&'static str, &dyn fmt::Display)) {
+    fn reference_faults(&self, around: &ClientSurroundings<'_>, add: &mut dyn FnMut(&'static str, &dyn fmt::Display)) {
         if self.audiences.is_empty() && around.public_url.is_none() {
             add("audiences", &"must name at least one, or `server.public_url` be set for this service's own URLs");
         }

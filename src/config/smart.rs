@@ -150,7 +150,7 @@ fn default_scopes() -> Vec<String> {
 }
 
 /// What the section refers to.
-pub(super) struct Surroundings<'c> {
+pub(super) struct SmartSurroundings<'c> {
     pub(super) public_url: Option<&'c Url>,
     pub(super) fhir_servers: &'c [FhirServerConfig],
     pub(super) plan: &'c PlanConfig,
@@ -160,7 +160,7 @@ pub(super) struct Surroundings<'c> {
 type Add<'a> = dyn FnMut(&'static str, &dyn fmt::Display) + 'a;
 
 impl SmartConfig {
-    pub(super) fn validate(&self, around: &Surroundings<'_>) -> Vec<SectionError> {
+    pub(super) fn validate(&self, around: &SmartSurroundings<'_>) -> Vec<SectionError> {
         let mut faults = Vec::new();
         if !self.ehrs.is_empty() && around.public_url.is_none() {
             faults.push(SectionError::new("ehrs", "needs `server.public_url`, where EHRs send their users back to"));
@@ -216,7 +216,7 @@ impl EhrConfig {
         }
     }
 
-    fn reference_faults(&self, around: &Surroundings<'_>, add: &mut Add<'_>) {
+    fn reference_faults(&self, around: &SmartSurroundings<'_>, add: &mut Add<'_>) {
         let server = around.fhir_servers.iter().find(|server| server.name == self.fhir_server);
         if server.is_none() {
             add("ehrs.fhir_server", &format_args!("no `[[fhir_servers]]` is named `{}`", self.fhir_server));

@@ -83,8 +83,8 @@ impl Stack {
 }
 
 /// What the clients' entries refer to.
-fn surroundings(config: &Config) -> clients::Surroundings<'_> {
-    clients::Surroundings {
+fn surroundings(config: &Config) -> clients::ClientSurroundings<'_> {
+    clients::ClientSurroundings {
         public_url: config.server.public_url.as_ref(),
         fhir_servers: &config.fhir_servers,
         plan: &config.plan,
@@ -94,8 +94,8 @@ fn surroundings(config: &Config) -> clients::Surroundings<'_> {
 }
 
 /// What the SMART app's entries refer to.
-fn launch_surroundings(config: &Config) -> smart::Surroundings<'_> {
-    smart::Surroundings {
+fn launch_surroundings(config: &Config) -> smart::SmartSurroundings<'_> {
+    smart::SmartSurroundings {
         public_url: config.server.public_url.as_ref(),
         fhir_servers: &config.fhir_servers,
         plan: &config.plan,

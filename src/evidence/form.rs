@@ -9,7 +9,7 @@ use super::text::{id, text};
 use super::views::ResponseView;
 use super::written::date;
 use crate::policy::{
-    Answers, DateInterval, FORM_ID, Form, FormProblem, PROVOCATION_TESTS, PriorInjectionAnswer, Question, Reference, Side, TestAnswer,
+    Answers, DateInterval, FORM_ID, Form, FormProblem, PROVOCATION_TESTS, Question, Reference, ReportedInjection, Side, TestAnswer,
     UncountedForm,
 };
 
@@ -100,7 +100,7 @@ impl FormReader {
 
     fn read_item(&mut self, item: &ItemView<'_>) {
         if link_id(item) == Question::PriorInjection.link_id() {
-            let mut injection = PriorInjectionAnswer::default();
+            let mut injection = ReportedInjection::default();
             let mut is_answered = false;
             each_below(item, &mut |below| {
                 is_answered |= answers(below).next().is_some();
@@ -183,7 +183,7 @@ fn each_below<'i, 'a>(item: &'i ItemView<'a>, read: &mut impl FnMut(&'i ItemView
     }
 }
 
-fn read_prior_injection(item: &ItemView<'_>, injection: &mut PriorInjectionAnswer) {
+fn read_prior_injection(item: &ItemView<'_>, injection: &mut ReportedInjection) {
     match link_id(item) {
         "injection-date" => keep(&mut injection.date, day(item)),
         "injection-side" if injection.side == Side::Unspecified => injection.side = side(item).unwrap_or_default(),

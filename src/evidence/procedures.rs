@@ -8,7 +8,8 @@ use super::unread::{Part, UnreadView};
 use super::views::{ConceptView, PeriodView, ProcedureView};
 use super::written::DateElement;
 use crate::policy::{
-    BillingLine, ChartedInjection, DateInterval, InjectionDoubt, Membership, Named, PainProcedure, Reference, Side, Span, Therapy, ValueSet,
+    BillingLine, ChartedInjection, DateInterval, InjectionDoubt, Membership, NamedResource, PainProcedure, Reference, Side, Span, Therapy,
+    ValueSet,
 };
 
 /// The facts in a record's Procedures.
@@ -17,7 +18,7 @@ pub(crate) struct ProcedureFacts<'a> {
     pub injections: Vec<ChartedInjection<'a>>,
     pub pain_procedures: Vec<PainProcedure<'a>>,
     pub therapies: Vec<Therapy<'a>>,
-    pub fusions: Vec<Named<'a>>,
+    pub fusions: Vec<NamedResource<'a>>,
 }
 
 /// Statuses of a Procedure that was not carried out, whatever its code.
@@ -50,7 +51,7 @@ impl<'a> ChartReader<'_, 'a> {
             found.therapies.push(Therapy { reference: reference(), sets: coded.sets, label: coded.label.clone(), span });
         }
         if is_completed && coded.sets.has(ValueSet::SijFusion) {
-            found.fusions.push(Named { reference: reference(), words: coded.label.to_string() });
+            found.fusions.push(NamedResource { reference: reference(), words: coded.label.to_string() });
         }
         let body_sites = procedure.body_site.as_deref().unwrap_or_default();
         let is_injection = self.is_injection(coded.sets, procedure.code.as_ref(), body_sites);

@@ -95,7 +95,7 @@ pub(crate) struct BundleView<'a> {
     #[serde(borrow)]
     pub link: Option<Vec<LinkView<'a>>>,
     #[serde(borrow)]
-    pub entry: Option<Vec<EntryView<'a>>>,
+    pub entry: Option<Vec<BundleEntryView<'a>>>,
 }
 
 /// `Bundle.link`
@@ -108,7 +108,7 @@ pub(crate) struct LinkView<'a> {
 /// `Bundle.entry`
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct EntryView<'a> {
+pub(crate) struct BundleEntryView<'a> {
     #[serde(borrow, default)]
     pub full_url: Option<Text<'a>>,
     #[serde(borrow)]
@@ -141,7 +141,7 @@ impl<'de> Visitor<'de> for ResourceVisitor {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let mut passed = Vec::new();
-        let mut entries: Option<Vec<EntryView<'de>>> = None;
+        let mut entries: Option<Vec<BundleEntryView<'de>>> = None;
         while let Some(key) = map.next_key::<Text<'de>>()? {
             match key.as_str() {
                 "resourceType" => {
@@ -189,7 +189,7 @@ struct RawEntry<'a> {
 
 impl<'a> Resource<'a> {
     /// Sets a Bundle's entries that preceded its `resourceType`.
-    fn with_entries<E: serde::de::Error>(self, entries: Option<Vec<EntryView<'a>>>) -> Result<Self, E> {
+    fn with_entries<E: serde::de::Error>(self, entries: Option<Vec<BundleEntryView<'a>>>) -> Result<Self, E> {
         match (self, entries) {
             (Self::Bundle(BundleView { entry: Some(_), .. }), Some(_)) => Err(E::duplicate_field("entry")),
             (Self::Bundle(bundle), Some(entries)) => Ok(Self::Bundle(BundleView { entry: Some(entries), ..bundle })),
@@ -304,7 +304,7 @@ impl<'a> Resource<'a> {
             match serde_json::from_str::<RawEntry<'a>>(entry.get()) {
                 Ok(RawEntry { full_url, resource }) => {
                     let resource = resource.map(|resource| Self::read_within(bundles + 1, resource, unreadable));
-                    entries.push(EntryView { full_url, resource });
+                    entries.push(BundleEntryView { full_url, resource });
                 }
                 Err(_) => unreadable.push(Unreadable { resource: "Bundle".to_owned(), problem: "an entry is not an object".to_owned() }),
             }

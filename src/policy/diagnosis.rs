@@ -9,14 +9,14 @@ use super::definition::RetiredCode;
 use super::evaluation::DiagnosisSupport;
 use super::facts::Condition;
 use super::phrases::Phrase;
-use super::reference::Named;
+use super::reference::NamedResource;
 use super::value_sets::ValueSet;
 
 /// Whether the diagnosis is listed, and a listed active Condition that the order could name.
 #[derive(Debug)]
 pub(crate) struct Diagnosis<'a> {
     pub support: DiagnosisSupport,
-    pub condition: Option<Named<'a>>,
+    pub condition: Option<NamedResource<'a>>,
 }
 
 pub(crate) fn diagnosis<'a>(case: &OrderCase<'_, 'a>) -> Diagnosis<'a> {
@@ -31,7 +31,7 @@ pub(crate) fn diagnosis<'a>(case: &OrderCase<'_, 'a>) -> Diagnosis<'a> {
     };
     let billable = listed.into_iter().filter(|condition| !retired(case).any(|retired| condition.label.code == retired.code));
     let condition = billable.min_by_key(|condition| (Reverse(condition.label.code.len()), &condition.reference));
-    let named = |condition: &Condition<'a>| Named { reference: condition.reference.clone(), words: condition.label.to_string() };
+    let named = |condition: &Condition<'a>| NamedResource { reference: condition.reference.clone(), words: condition.label.to_string() };
     Diagnosis { support, condition: condition.map(named) }
 }
 

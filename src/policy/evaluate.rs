@@ -20,7 +20,7 @@ use super::order_facts::{Order, Standing, UnreadableOrder};
 use super::phrases::Phrase;
 use super::possible::possible_injections;
 use super::prose::extend_once;
-use super::reference::{Named, OrderKind, Reference};
+use super::reference::{NamedResource, OrderKind, Reference};
 use super::response::{improved, sustained};
 use super::verdict::Verdict;
 
@@ -193,7 +193,7 @@ fn second_procedure<'a>(case: &SiteCase<'_, 'a>, others: &[OtherProcedure<'_, 'a
     others.iter().filter(|other| other.verdict.is_not_met()).find_map(|other| {
         let OtherSource::Draft(position) = other.source else { return None };
         let is_ours = case.facts.orders.iter().find(|order| order.position == position).is_none_or(|order| kind(order).is_none());
-        let order = Named { reference: other.reference.clone(), words: other.label.to_string() };
+        let order = NamedResource { reference: other.reference.clone(), words: other.label.to_string() };
         Some(SecondProcedure { order, is_ours_to_remove: is_ours || position > case.order.position })
     })
 }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::criterion_id::CriterionId;
 use super::evaluation_notes::{Assumption, Note, PassedOver};
 use super::form::Question;
-use super::reference::{Named, OrderKind, PlanKind, Reference};
+use super::reference::{NamedResource, OrderKind, PlanKind, Reference};
 use super::verdict::Verdict;
 
 /// The joint a determination is about.
@@ -235,7 +235,7 @@ pub struct SiteEvaluation<'a> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SecondProcedure<'a> {
     /// The order for it.
-    pub order: Named<'a>,
+    pub order: NamedResource<'a>,
     /// Whether this order's card offers to remove it. Of two in-scope orders, only the earlier one's card does.
     pub is_ours_to_remove: bool,
 }
@@ -268,7 +268,7 @@ pub struct OrderEvaluation<'a> {
     pub diagnosis: DiagnosisSupport,
     /// A listed active Condition that the order could name.
     #[serde(skip)]
-    pub supporting_condition: Option<Named<'a>>,
+    pub supporting_condition: Option<NamedResource<'a>>,
     /// The other order for the same visit, if any.
     #[serde(skip)]
     pub second_procedure: Option<SecondProcedure<'a>>,

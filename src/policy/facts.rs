@@ -9,7 +9,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use super::dates::DateInterval;
 use super::form::{Form, UncountedForm};
 use super::order_facts::{ActiveOrder, BillingLine, Order, UnreadableOrder};
-use super::reference::{Named, PlanKind, Reference};
+use super::reference::{NamedResource, PlanKind, Reference};
 use super::value_sets::Membership;
 
 /// Everything known about one patient and the orders of one call.
@@ -50,7 +50,7 @@ pub struct Facts<'a> {
     /// Active orders in the record, apart from the call's.
     pub active_orders: Vec<ActiveOrder<'a>>,
     /// Fusions of the sacroiliac joint on record.
-    pub fusions: Vec<Named<'a>>,
+    pub fusions: Vec<NamedResource<'a>>,
     /// The member's line of business.
     pub plan: PlanKind,
     /// The missing or incomplete lists, by their names in an evaluation's `sources`, each with the reason.

@@ -177,7 +177,7 @@ pub struct Answers {
     /// `other-diagnosis-more-likely`
     pub other_diagnosis_more_likely: Option<bool>,
     /// Each repetition of `prior-injection`, in the form's order.
-    pub prior_injections: Vec<PriorInjection>,
+    pub prior_injections: Vec<ReportedInjection>,
     /// `injection-history-complete`
     pub injection_history_complete: Option<bool>,
     /// `pain-recurred`
@@ -192,7 +192,7 @@ pub struct Answers {
 
 /// One repetition of the group `prior-injection`.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct PriorInjection {
+pub struct ReportedInjection {
     /// `injection-date`
     pub date: Option<DateInterval>,
     /// `injection-side`

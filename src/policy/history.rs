@@ -10,7 +10,7 @@ use super::case::OrderCase;
 use super::dates::{DateInterval, minus_days, minus_months, plus_days, plus_months};
 use super::evaluation::{InjectionSource, Site};
 use super::facts::{ChartedInjection, InjectionDoubt, Label, Side};
-use super::form::{Form, PriorInjection, sort_newest_first};
+use super::form::{Form, ReportedInjection, sort_newest_first};
 use super::order_facts::BillingLine;
 use super::reference::Reference;
 use super::verdict::Verdict;
@@ -19,7 +19,7 @@ use super::verdict::Verdict;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct HistoryAnswer<'e, 'a> {
     pub form: &'e Form<'a>,
-    pub answer: &'e PriorInjection,
+    pub answer: &'e ReportedInjection,
     /// Its index among the form's prior injections.
     place: usize,
 }

@@ -53,9 +53,7 @@ pub use facts::{
     Allergy, ChartedInjection, Condition, Examination, Facts, Finding, InjectionDoubt, Label, NsaidUse, PainProcedure, PainScore, Side,
     Span, Therapy,
 };
-pub use form::{
-    Answers, FORM_ID, Form, FormProblem, PROVOCATION_TESTS, PriorInjection as PriorInjectionAnswer, Question, TestAnswer, UncountedForm,
-};
+pub use form::{Answers, FORM_ID, Form, FormProblem, PROVOCATION_TESTS, Question, ReportedInjection, TestAnswer, UncountedForm};
 pub use order_facts::{ActiveOrder, BillingLine, Order, OrderReason, Performer, ServiceWindow, Standing, UnreadableOrder};
 pub(crate) use order_words::OrderWords;
 pub use outcomes::{OutcomeArguments, OutcomeKind, OutcomeText};
@@ -64,7 +62,7 @@ pub use policy_file::{PolicyError, PolicyFile};
 pub use prefill::{AnswerValue, ChartedAnswer, ChartedInjectionAnswers, Prefill, prefill};
 pub(crate) use prose::{capitalised, each_once, shortened, with_first};
 pub use questionnaire_file::FormFile;
-pub use reference::{Named, OrderKind, PlanKind, Reference};
+pub use reference::{NamedResource, OrderKind, PlanKind, Reference};
 pub(crate) use treatment_course::{TreatmentCourse, courses};
 pub use value_sets::{Lookup, Membership, SystemKind, ValueSet, ValueSets};
 pub use verdict::Verdict;

@@ -56,7 +56,7 @@ pub enum OrderKind {
 
 /// A resource with its display text.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Named<'a> {
+pub struct NamedResource<'a> {
     /// `Condition/c1`
     pub reference: Reference<'a>,
     /// Its code and display.

@@ -7,7 +7,7 @@ use super::case::{Answered, SiteCase, evidence};
 use super::dates::{minus_days, plus_months};
 use super::evaluation::Evidence;
 use super::facts::PainScore;
-use super::form::{PriorInjection, Question};
+use super::form::{Question, ReportedInjection};
 use super::history::Injection;
 use super::phrases::Phrase;
 use super::verdict::Verdict;
@@ -43,7 +43,7 @@ impl<'a> InjectionResponse<'a> {
 fn answer<'e, 'a, T>(
     case: &SiteCase<'e, 'a>,
     injection: &Injection<'e, 'a>,
-    read: impl Fn(&PriorInjection) -> Option<T>,
+    read: impl Fn(&ReportedInjection) -> Option<T>,
 ) -> Option<Answered<'e, 'a, T>> {
     let mut of_site = injection.answers.iter().filter(|answer| answer.answer.side.compatible(case.site.side()));
     of_site.find_map(|answer| Some(Answered { value: read(answer.answer)?, form: answer.form }))

@@ -1,5 +1,6 @@
 //! Rules for every source file besides the dependency arrows: it states its purpose, is short, and has no panic path.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// A longer file covers more than one subject.
@@ -7,6 +8,10 @@ const MAX_LINES: usize = 420;
 
 /// Names for which `CONTRIBUTING.md` has better ones.
 const REFUSED_NAMES: [&str; 4] = ["fn of(", " MOST_", " LONGEST_", " LARGEST_"];
+
+/// Types that may share a name with another, because they describe the same thing: what the OpenAPI document says of an order, and traces
+/// with and without their feature.
+const SHARED_TYPE_NAMES: [&str; 2] = ["DraftOrder", "Exporting"];
 
 /// Panics that lints forbid; here even an `#[allow]` does not permit them.
 const PANICS: [&str; 6] = [".unwrap()", ".expect(", "panic!(", "todo!(", "unimplemented!(", "unreachable!("];
@@ -52,6 +57,40 @@ fn every_source_file_holds_to_the_rules() {
     let name = |file: &PathBuf| file.strip_prefix(&root).unwrap().to_str().unwrap().to_owned();
     let found: Vec<_> = files.iter().flat_map(|file| violations(&name(file), &std::fs::read_to_string(file).unwrap())).collect();
     assert!(found.is_empty(), "{}", found.join("\n"));
+}
+
+/// The names of the types that a source defines outside of tests, functions and type aliases of traits.
+fn type_names(source: &str) -> Vec<&str> {
+    let code = source.split("#[cfg(test)]").next().unwrap_or_default();
+    let definitions = code.lines().filter(|line| !line.starts_with(' ')).filter_map(|line| {
+        let line = line.strip_prefix("pub").map_or(line, |rest| rest.split_once(' ').map_or("", |(_, rest)| rest));
+        ["struct ", "enum ", "trait "].into_iter().find_map(|keyword| line.strip_prefix(keyword))
+    });
+    definitions.map(|rest| rest.split(|letter: char| !letter.is_alphanumeric() && letter != '_').next().unwrap_or_default()).collect()
+}
+
+/// The names that more than one of the sources defines.
+fn shared_type_names<'s>(sources: impl IntoIterator<Item = &'s str>) -> BTreeSet<&'s str> {
+    let mut seen = BTreeSet::new();
+    sources.into_iter().flat_map(type_names).filter(|name| !seen.insert(*name)).collect()
+}
+
+#[test]
+fn no_two_types_share_a_name() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut files = Vec::new();
+    source_files(&root, &mut files);
+    let sources: Vec<String> = files.iter().map(|file| std::fs::read_to_string(file).unwrap()).collect();
+    let mut shared = shared_type_names(sources.iter().map(String::as_str));
+    shared.retain(|name| !SHARED_TYPE_NAMES.contains(name));
+    assert_eq!(shared, BTreeSet::new());
+}
+
+#[test]
+fn a_shared_type_name_is_found() {
+    let sources =
+        ["pub struct Plan {}\n", "pub(crate) enum Plan<'a> {}\nstruct Other;", "#[cfg(test)]\nstruct Other;", "    struct Other;"];
+    assert_eq!(shared_type_names(sources), BTreeSet::from(["Plan"]));
 }
 
 #[test]

@@ -10,7 +10,7 @@ use super::super::policy_link::policy_link;
 use super::super::presentation::CardCase;
 use super::assertion::{CoverageAssertion, PlanContact};
 use super::billing_codes::billing_codes;
-use super::repetition::{AllowedPeriod, Authorization, Basis, CoverageReason, Repetition};
+use super::repetition::{AllowedPeriod, Basis, CoverageReason, RepeatedAuthorization, Repetition};
 use super::{line, mapping, version_2_0};
 use crate::cds_hooks::OrderJson;
 use crate::policy::{CardText, each_once};
@@ -29,11 +29,11 @@ const MAX_LINKS: usize = 3;
 #[derive(Debug)]
 pub(super) struct Extension {
     url: &'static str,
-    content: Content,
+    content: ExtensionContent,
 }
 
 #[derive(Debug)]
-enum Content {
+enum ExtensionContent {
     /// The name of the value member, such as `valueCode`, and the value.
     Value(&'static str, Value),
     Parts(Vec<Extension>),
@@ -43,11 +43,11 @@ impl Serialize for Extension {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut members = serializer.serialize_map(Some(2))?;
         // Members are in alphabetical order, as in all JSON this service writes.
-        if let Content::Parts(parts) = &self.content {
+        if let ExtensionContent::Parts(parts) = &self.content {
             members.serialize_entry("extension", parts)?;
         }
         members.serialize_entry("url", self.url)?;
-        if let Content::Value(name, value) = &self.content {
+        if let ExtensionContent::Value(name, value) = &self.content {
             members.serialize_entry(name, value)?;
         }
         members.end()
@@ -86,7 +86,7 @@ impl ExtensionWriter<'_, '_, '_, '_> {
         parts.extend(self.details());
         parts.extend(self.repetition.is_to_be_documented.then(|| part("questionnaire", "valueCanonical", self.assertion.questionnaire)));
         parts.extend(self.about_the_assertion());
-        Extension { url: COVERAGE_INFORMATION, content: Content::Parts(parts) }
+        Extension { url: COVERAGE_INFORMATION, content: ExtensionContent::Parts(parts) }
     }
 
     fn decisions(&self) -> impl Iterator<Item = Extension> {
@@ -141,7 +141,7 @@ impl ExtensionWriter<'_, '_, '_, '_> {
         let text = self.case.say(code.words(), &[]);
         let concept = if codings.is_empty() { json!({"text": text}) } else { json!({"coding": codings, "text": text}) };
         let parts = [part("code", "valueCodeableConcept", concept), part("value", kind, value)];
-        Extension { url: "detail", content: Content::Parts(category.into_iter().chain(parts).collect()) }
+        Extension { url: "detail", content: ExtensionContent::Parts(category.into_iter().chain(parts).collect()) }
     }
 
     /// One link per page that contains a deciding criterion.
@@ -159,7 +159,7 @@ impl ExtensionWriter<'_, '_, '_, '_> {
     fn about_the_assertion(&self) -> Vec<Extension> {
         let date = part("date", "valueDate", json!(self.today()));
         let mut parts = vec![date, part("coverage-assertion-id", "valueString", self.assertion.assertion_id)];
-        if let Some(Authorization::Satisfied(number)) = self.repetition.authorization {
+        if let Some(RepeatedAuthorization::Satisfied(number)) = self.repetition.authorization {
             parts.push(part("satisfied-pa-id", "valueString", number));
         }
         parts.extend(self.assertion.contact.into_iter().flat_map(|contact| self.contact(contact)));
@@ -232,7 +232,7 @@ impl DetailCode {
 }
 
 fn part(url: &'static str, kind: &'static str, value: impl Into<Value>) -> Extension {
-    Extension { url, content: Content::Value(kind, value.into()) }
+    Extension { url, content: ExtensionContent::Value(kind, value.into()) }
 }
 
 fn telecom(contact: &PlanContact) -> Vec<Value> {

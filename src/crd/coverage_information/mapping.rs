@@ -7,7 +7,7 @@ use chrono::NaiveDate;
 use super::super::presentation::CardCase;
 use super::assertion::{CoverageAssertion, CoverageState, PriorAuthorization};
 use super::reasons::{lead, of_authorization, of_coverage, of_undocumented, of_unmet, technical};
-use super::repetition::{AllowedPeriod, Authorization, Basis, CoverageReason, Covered, ReasonCode, Repetition};
+use super::repetition::{AllowedPeriod, Basis, CoverageReason, Covered, ReasonCode, RepeatedAuthorization, Repetition};
 use crate::policy::{CardText, Determination, OutcomeKind, Verdict};
 
 /// The repetitions for one order and Coverage; their scopes are disjoint (CRD 2.2.1, covinfo-1).
@@ -38,8 +38,8 @@ fn subordinate<'p>(case: &CardCase<'_, '_, '_>, mut repetition: Repetition<'p>) 
         let precedent = case.words().plan_notes(case.evaluation.plan).join(" ");
         repetition.reasons.insert(0, of_coverage(case, &case.say(CardText::CoverageByPlan, &[&precedent])));
         repetition.instructions.push(case.say(CardText::InstructByPlan, &[]));
-        if matches!(repetition.authorization, Some(Authorization::Satisfied(_))) {
-            repetition.authorization = Some(Authorization::Conditional);
+        if matches!(repetition.authorization, Some(RepeatedAuthorization::Satisfied(_))) {
+            repetition.authorization = Some(RepeatedAuthorization::Conditional);
         }
     }
     repetition
@@ -57,7 +57,7 @@ fn of_order<'p>(case: &CardCase<'_, '_, '_>, assertion: &CoverageAssertion<'p>) 
     }
 }
 
-fn repetition<'p>(case: &CardCase<'_, '_, '_>, covered: Covered, authorization: Option<Authorization<'p>>) -> Repetition<'p> {
+fn repetition<'p>(case: &CardCase<'_, '_, '_>, covered: Covered, authorization: Option<RepeatedAuthorization<'p>>) -> Repetition<'p> {
     let basis = Basis::Policy(deciding(case));
     Repetition { covered, authorization, is_to_be_documented: false, reasons: Vec::new(), instructions: Vec::new(), period: None, basis }
 }
@@ -69,22 +69,22 @@ fn deciding(case: &CardCase<'_, '_, '_>) -> Vec<crate::policy::CriterionId> {
 }
 
 /// The plan's rule if every criterion is met; `satisfied` requires an authorization number.
-fn when_proved<'p>(assertion: &CoverageAssertion<'p>) -> Option<Authorization<'p>> {
+fn when_proved<'p>(assertion: &CoverageAssertion<'p>) -> Option<RepeatedAuthorization<'p>> {
     let number = assertion.authorization_number.filter(|number| !number.trim().is_empty());
-    stance(assertion, number.map_or(Authorization::Needed, Authorization::Satisfied))
+    stance(assertion, number.map_or(RepeatedAuthorization::Needed, RepeatedAuthorization::Satisfied))
 }
 
 /// The plan's rule while it is open whether the criteria are met.
-fn while_open<'p>(assertion: &CoverageAssertion<'p>) -> Option<Authorization<'p>> {
-    stance(assertion, Authorization::Conditional)
+fn while_open<'p>(assertion: &CoverageAssertion<'p>) -> Option<RepeatedAuthorization<'p>> {
+    stance(assertion, RepeatedAuthorization::Conditional)
 }
 
-fn stance<'p>(assertion: &CoverageAssertion<'p>, satisfied: Authorization<'p>) -> Option<Authorization<'p>> {
+fn stance<'p>(assertion: &CoverageAssertion<'p>, satisfied: RepeatedAuthorization<'p>) -> Option<RepeatedAuthorization<'p>> {
     assertion.prior_authorization.map(|stance| match stance {
-        PriorAuthorization::NoAuth => Authorization::NotNeeded,
-        PriorAuthorization::AuthNeeded => Authorization::Needed,
+        PriorAuthorization::NoAuth => RepeatedAuthorization::NotNeeded,
+        PriorAuthorization::AuthNeeded => RepeatedAuthorization::Needed,
         PriorAuthorization::Satisfied => satisfied,
-        PriorAuthorization::Performpa => Authorization::ByPerformer,
+        PriorAuthorization::Performpa => RepeatedAuthorization::ByPerformer,
     })
 }
 
@@ -103,8 +103,8 @@ fn conditional<'p>(
     repetition
 }
 
-fn open_authorization(case: &CardCase<'_, '_, '_>, authorization: Option<Authorization<'_>>) -> Option<CoverageReason> {
-    (authorization == Some(Authorization::Conditional)).then(|| of_authorization(case, CardText::AuthorizationOpen))
+fn open_authorization(case: &CardCase<'_, '_, '_>, authorization: Option<RepeatedAuthorization<'_>>) -> Option<CoverageReason> {
+    (authorization == Some(RepeatedAuthorization::Conditional)).then(|| of_authorization(case, CardText::AuthorizationOpen))
 }
 
 fn to_be_documented<'p>(case: &CardCase<'_, '_, '_>, assertion: &CoverageAssertion<'p>) -> Repetition<'p> {
@@ -146,7 +146,7 @@ fn covered_later<'p>(case: &CardCase<'_, '_, '_>, assertion: &CoverageAssertion<
 
 /// A reviewer decides, so prior authorization is needed whatever the plan's rule.
 fn case_by_case<'p>(case: &CardCase<'_, '_, '_>) -> Repetition<'p> {
-    let mut repetition = repetition(case, Covered::Conditional, Some(Authorization::Needed));
+    let mut repetition = repetition(case, Covered::Conditional, Some(RepeatedAuthorization::Needed));
     repetition.is_to_be_documented = true;
     repetition.reasons = of_unmet(case, Some(CardText::CoverageByCase));
     repetition.reasons.extend(of_undocumented(case));
@@ -166,7 +166,7 @@ fn not_covered<'p>(case: &CardCase<'_, '_, '_>) -> Repetition<'p> {
 
 /// Data needed for the decision could not be read (CRD 2.2.1, resp-43).
 fn not_told<'p>(case: &CardCase<'_, '_, '_>, assertion: &CoverageAssertion<'p>) -> Repetition<'p> {
-    let mut repetition = repetition(case, Covered::Indeterminate, stance(assertion, Authorization::Indeterminate));
+    let mut repetition = repetition(case, Covered::Indeterminate, stance(assertion, RepeatedAuthorization::Indeterminate));
     repetition.reasons.push(technical(case));
     let is_unreadable = case.words().outcome_kind(None) == OutcomeKind::OrderUnreadable;
     repetition.instructions.push(case.say(if is_unreadable { CardText::InstructCorrect } else { CardText::InstructUnread }, &[]));

@@ -28,7 +28,7 @@ impl Covered {
 
 /// Whether prior authorization is needed; a satisfied one has its number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Authorization<'p> {
+pub(super) enum RepeatedAuthorization<'p> {
     NotNeeded,
     Needed,
     Satisfied(&'p str),
@@ -37,7 +37,7 @@ pub(super) enum Authorization<'p> {
     Indeterminate,
 }
 
-impl Authorization<'_> {
+impl RepeatedAuthorization<'_> {
     pub(super) fn code(self) -> &'static str {
         match self {
             Self::NotNeeded => "no-auth",
@@ -104,7 +104,7 @@ pub(super) enum Basis {
 #[derive(Clone, Debug)]
 pub(super) struct Repetition<'p> {
     pub covered: Covered,
-    pub authorization: Option<Authorization<'p>>,
+    pub authorization: Option<RepeatedAuthorization<'p>>,
     /// Whether the documentation form has to be filled in.
     pub is_to_be_documented: bool,
     pub reasons: Vec<CoverageReason>,
@@ -116,6 +116,6 @@ pub(super) struct Repetition<'p> {
 impl Repetition<'_> {
     /// Whether a decision depends on more information (crd-ci-q3).
     pub(super) fn is_conditional(&self) -> bool {
-        self.covered == Covered::Conditional || self.authorization == Some(Authorization::Conditional)
+        self.covered == Covered::Conditional || self.authorization == Some(RepeatedAuthorization::Conditional)
     }
 }

@@ -4,7 +4,7 @@
 
 use super::super::presentation::CardCase;
 use super::reasons::of_authorization;
-use super::repetition::{Authorization, Covered, Repetition};
+use super::repetition::{Covered, RepeatedAuthorization, Repetition};
 use crate::policy::CardText;
 
 /// Adapts a repetition to what 2.0.1 can express.
@@ -14,11 +14,11 @@ pub(super) fn adapted<'p>(case: &CardCase<'_, '_, '_>, mut repetition: Repetitio
     }
     repetition.covered = covered(repetition.covered);
     if repetition.covered == Covered::No {
-        repetition.authorization = Some(Authorization::NotNeeded);
+        repetition.authorization = Some(RepeatedAuthorization::NotNeeded);
     } else if let Some(authorization) = repetition.authorization {
         repetition.authorization = Some(told(authorization));
     } else {
-        repetition.authorization = Some(Authorization::Conditional);
+        repetition.authorization = Some(RepeatedAuthorization::Conditional);
         repetition.reasons.push(of_authorization(case, CardText::AuthorizationUnpublished));
         repetition.instructions.push(case.say(CardText::InstructAsk, &[]));
     }
@@ -32,13 +32,13 @@ fn covered(covered: Covered) -> Covered {
     }
 }
 
-fn told(authorization: Authorization<'_>) -> Authorization<'_> {
+fn told(authorization: RepeatedAuthorization<'_>) -> RepeatedAuthorization<'_> {
     match authorization {
-        Authorization::Indeterminate => Authorization::Conditional,
-        Authorization::NotNeeded
-        | Authorization::Needed
-        | Authorization::Satisfied(_)
-        | Authorization::ByPerformer
-        | Authorization::Conditional => authorization,
+        RepeatedAuthorization::Indeterminate => RepeatedAuthorization::Conditional,
+        RepeatedAuthorization::NotNeeded
+        | RepeatedAuthorization::Needed
+        | RepeatedAuthorization::Satisfied(_)
+        | RepeatedAuthorization::ByPerformer
+        | RepeatedAuthorization::Conditional => authorization,
     }
 }

@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::ehr::Ehr;
 use super::error::{ExchangeError, IdentityError};
 use super::smart_configuration::SmartConfiguration;
-use crate::auth::{Audience, Keys, Moment, Refusal, SignedClaims, UnverifiedToken};
+use crate::auth::{Audience, Keys, NumericDate, Refusal, SignedClaims, UnverifiedToken};
 
 /// The keys of an EHR's identity tokens, and the issuer they belong to.
 #[derive(Debug)]
@@ -34,9 +34,9 @@ struct IdentityClaims {
     #[serde(rename = "sub")]
     _sub: String,
     aud: Audience,
-    exp: Moment,
+    exp: NumericDate,
     #[serde(rename = "iat")]
-    _iat: Moment,
+    _iat: NumericDate,
     nonce: Option<String>,
     /// Its type is checked when it is used.
     #[serde(rename = "fhirUser")]

@@ -56,7 +56,7 @@ pub(super) struct FormAnswer {
     pub(super) body: Vec<u8>,
 }
 
-struct Answer {
+struct EhrAnswer {
     status: StatusCode,
     headers: HeaderMap,
     body: Vec<u8>,
@@ -117,24 +117,24 @@ impl Requests {
             headers.insert(AUTHORIZATION, credentials.header()?);
         }
         *request.body_mut() = Some(Serializer::new(String::new()).extend_pairs(parameters).finish().into());
-        let Answer { status, headers, body } = self.send(request).await?;
+        let EhrAnswer { status, headers, body } = self.send(request).await?;
         Ok(FormAnswer { is_ok: status == StatusCode::OK, is_json: headers.get(CONTENT_TYPE).is_none_or(is_json), body })
     }
 
-    async fn send(&self, request: Request) -> Result<Answer, ExchangeError> {
+    async fn send(&self, request: Request) -> Result<EhrAnswer, ExchangeError> {
         if !self.allows(request.url()) {
             return Err(ExchangeError::ForeignAddress);
         }
         tokio::time::timeout(self.timeout, self.answer(request)).await.unwrap_or(Err(ExchangeError::TooSlow))
     }
 
-    async fn answer(&self, request: Request) -> Result<Answer, ExchangeError> {
+    async fn answer(&self, request: Request) -> Result<EhrAnswer, ExchangeError> {
         let response = self.client.execute(request).await.map_err(|_| ExchangeError::Unreachable)?;
         let (status, headers) = (response.status(), response.headers().clone());
         if status.is_server_error() || status.is_redirection() {
             return Err(ExchangeError::Status(status.as_u16()));
         }
-        Ok(Answer { status, headers, body: body(response).await? })
+        Ok(EhrAnswer { status, headers, body: body(response).await? })
     }
 }
 
