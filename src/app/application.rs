@@ -191,7 +191,7 @@ impl App {
     /// Whether calls can be answered: a policy version is in force and passes the self-test, and the ledger is writable.
     pub async fn readiness(&self) -> Readiness {
         let (policy, ledger) = (self.policies.newest(), self.ledger_standing().await);
-        let ready = ledger != LedgerHealth::Unwritable && can_decide(self, self.ports.clock.now());
+        let ready = ledger.unwritable_cause().is_none() && can_decide(self, self.ports.clock.now());
         Readiness { ready, policy: policy.id.clone(), version: policy.version.clone(), ledger }
     }
 

@@ -34,8 +34,8 @@ mod smart;
 pub use crate::auth::{AuthError, Credentials, Refusal, Refused, VerifiedClient};
 pub use crate::cds_hooks::{Hook, Response as HookResponse};
 pub use crate::ledger::{
-    Archive, ChainPosition, End, EntryKind, Finding, InvalidChainPosition, Ledger, LedgerError, LedgerHealth, OpenedRecord, Proof, Purge,
-    Purged, Verification, Verified, Wanted, new_key_line,
+    Archive, ChainPosition, End, EntryKind, Export, ExportedPage, Finding, InvalidChainPosition, Ledger, LedgerError, LedgerHealth,
+    OpenedRecord, Proof, Purge, Purged, UnwritableCause, Verification, Verified, Wanted, new_key_line,
 };
 pub use crate::policy::Determination;
 pub use application::{Answer, App, BuildError, Readiness};

@@ -91,7 +91,7 @@ impl Ports {
     /// Records the remaining refusals and closes the ledger. No more calls are answered after that.
     pub async fn close(&self) {
         if let Some(beyond) = self.refusals.rest() {
-            self.ledger.keep_unwaited(self.many_refusals(beyond));
+            self.ledger.write_in_background(self.many_refusals(beyond));
         }
         self.ledger.close().await;
     }
@@ -124,7 +124,7 @@ impl PendingAnswer {
     /// # Errors
     /// [`CallError::NotRecorded`].
     pub async fn kept(self) -> Result<Answer, CallError> {
-        self.underway.kept().await.map_err(|_| CallError::NotRecorded)?;
+        self.underway.durable().await.map_err(|_| CallError::NotRecorded)?;
         Ok(self.answer)
     }
 }
@@ -132,13 +132,13 @@ impl PendingAnswer {
 impl App {
     /// Starts to record entries. The answer stays pending until they are durable.
     pub(super) fn begin_keeping(&self, entries: Vec<Entry<'_>>, answer: Answer) -> Result<PendingAnswer, CallError> {
-        let underway = self.ports().ledger.begin_keeping(entries).map_err(|_| CallError::NotRecorded)?;
+        let underway = self.ports().ledger.begin_write(entries).map_err(|_| CallError::NotRecorded)?;
         Ok(PendingAnswer { answer, underway })
     }
 
     /// Records entries; they are durable when this returns.
     pub(super) async fn keep(&self, entries: Vec<Entry<'_>>) -> Result<(), CallError> {
-        self.ports().ledger.keep(entries).await.map_err(|_| CallError::NotRecorded)
+        self.ports().ledger.write(entries).await.map_err(|_| CallError::NotRecorded)
     }
 
     /// Records that an authenticated client's call failed, under a fixed cause name.
@@ -155,7 +155,7 @@ impl App {
     /// Like [`App::keep_fault`], without waiting for durability.
     pub fn keep_fault_unwaited(&self, client: &VerifiedClient, cause: &'static str, status: Option<u16>) {
         if self.ports().ledger.is_on() {
-            self.ports().ledger.keep_unwaited(self.fault(client, cause, status));
+            self.ports().ledger.write_in_background(self.fault(client, cause, status));
         }
     }
 
@@ -176,14 +176,14 @@ impl App {
         let now = self.ports().clock.now();
         let Turn { is_recorded, beyond } = self.ports().refusals.turn(self.refusals_per_minute(), now);
         if let Some(beyond) = beyond {
-            self.ports().ledger.keep_unwaited(self.ports().many_refusals(beyond));
+            self.ports().ledger.write_in_background(self.ports().many_refusals(beyond));
         }
         if is_recorded {
             let mut entry = Entry::new(self.ports().ids.new_id(), EntryKind::Refusal, now);
             entry.client = says_it_is.map(str::to_owned);
             entry.cause = Some(cause.to_owned());
             entry.status = Some(status);
-            self.ports().ledger.keep_unwaited(entry);
+            self.ports().ledger.write_in_background(entry);
         }
     }
 
@@ -226,7 +226,7 @@ impl App {
 
     /// The ledger's health.
     pub async fn ledger_standing(&self) -> LedgerHealth {
-        self.ports().ledger.standing().await
+        self.ports().ledger.health().await
     }
 }
 

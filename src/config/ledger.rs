@@ -28,8 +28,6 @@ pub struct LedgerConfig {
     pub keys: Option<SecretString>,
     /// The instance's name in its records.
     pub instance: String,
-    /// Where records are spooled while PostgreSQL is unavailable.
-    pub spool_file: PathBuf,
     /// How long a response waits for its record.
     #[serde(deserialize_with = "duration::deserialize")]
     pub write_timeout: Duration,
@@ -92,7 +90,7 @@ impl LedgerConfig {
             faults.push(SectionError::new("instance", format_args!("must have 1 to {MAX_INSTANCE_CHARS} letters")));
         }
         if self.database_timeout >= self.write_timeout {
-            faults.push(SectionError::new("database_timeout", "must be shorter than `ledger.write_timeout`, to leave time for the spool"));
+            faults.push(SectionError::new("database_timeout", "must be shorter than `ledger.write_timeout`"));
         }
         faults
     }

@@ -14,7 +14,7 @@ use super::sessions::{Session, Work};
 use super::showing::{Given, View, order_of};
 use super::shown::{BrowserAnswer, PageCategory, PageContext};
 use crate::app::App;
-use crate::ledger::{EntryKind, LedgerHealth};
+use crate::ledger::EntryKind;
 use crate::page::{Action, CurrentAnswers, FailedLaunch, FormDefinition, Notice, SaveState, Submission, html};
 
 /// A token that expires this soon is refreshed before use.
@@ -134,7 +134,7 @@ impl SessionRequest<'_> {
             return Ok(self.to_page());
         }
         // Invariant: nothing is written that cannot be recorded.
-        if self.app.ledger_standing().await == LedgerHealth::Unwritable {
+        if self.app.ledger_standing().await.unwritable_cause().is_some() {
             return Err(AppError::NOT_RECORDED);
         }
         let outcome = match self.refresh(work).await {
