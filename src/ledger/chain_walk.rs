@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use super::chain::{ChainHead, Hash, Record};
 use super::chain_position::ChainPosition;
+use super::error::LedgerError;
 use super::keys::KeyRing;
 
 /// What is wrong with a record or a chain.
@@ -32,6 +33,10 @@ pub enum Defect {
     CardLost,
     /// The whole chain, or its end from here on, is missing: something outside of it shows that it was longer.
     EndMissing,
+    /// The database cannot read the chain's records after this one, for this reason.
+    Unreadable(String),
+    /// The database finds its file damaged in this way, whichever record that concerns.
+    File(String),
 }
 
 /// A defect and its position.
@@ -43,9 +48,19 @@ pub struct Finding {
     pub defect: Defect,
 }
 
+impl Finding {
+    /// What a database error says of its file, if it says that the file is damaged.
+    pub(super) fn from_error(error: LedgerError, after: ChainPosition) -> Result<Self, LedgerError> {
+        if error.is_damage() { Ok(Self { position: after, defect: Defect::Unreadable(error.reason()) }) } else { Err(error) }
+    }
+}
+
 impl fmt::Display for Finding {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let ChainPosition { chain, sequence } = self.position;
+        if let Defect::File(text) = &self.defect {
+            return write!(formatter, "the database's file: {text}");
+        }
         write!(formatter, "chain {chain}: ")?;
         match &self.defect {
             Defect::Missing { through } if *through == sequence => write!(formatter, "record {sequence} is missing"),
@@ -57,6 +72,8 @@ impl fmt::Display for Finding {
             Defect::Stray => write!(formatter, "record {sequence} stands before the chain's beginning"),
             Defect::CardLost => write!(formatter, "record {sequence} is not found by its cards"),
             Defect::EndMissing => write!(formatter, "record {sequence} is missing, and it was there once"),
+            Defect::Unreadable(reason) => write!(formatter, "the records after {sequence} cannot be read: {reason}"),
+            Defect::File(text) => formatter.write_str(text),
         }
     }
 }

@@ -23,6 +23,9 @@ const MIGRATIONS_TABLE: &str = "ledger_migrations";
 /// The version of the tables.
 const VERSION: i64 = 20_261_130_000_001;
 
+/// The codes of SQLite and PostgreSQL for a table that does not exist.
+const NO_TABLE: [&str; 2] = ["1", "42P01"];
+
 const MAX_CONNECTIONS: u32 = 4;
 
 /// How long a statement waits for another SQLite connection to finish writing.
@@ -116,8 +119,7 @@ impl Database {
         let select = "SELECT version FROM ledger_migrations WHERE success ORDER BY version";
         match sqlx::query(select).fetch_all(&self.pool).await {
             Ok(rows) => Ok(rows.iter().filter_map(|row| row.try_get("version").ok()).collect()),
-            // There is no such table. If the cause is another one, creating the tables fails, too.
-            Err(sqlx::Error::Database(_)) => Ok(Vec::new()),
+            Err(sqlx::Error::Database(error)) if NO_TABLE.contains(&error.code().as_deref().unwrap_or_default()) => Ok(Vec::new()),
             Err(error) => Err(LedgerError::Unopened(error)),
         }
     }

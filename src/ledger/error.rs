@@ -137,6 +137,14 @@ impl LedgerError {
         cause.to_string()
     }
 
+    /// Whether the database finds its own file damaged: SQLite's `CORRUPT` and `NOTADB`, or PostgreSQL's class XX.
+    pub(super) fn is_damage(&self) -> bool {
+        let Self::Database(sqlx::Error::Database(error)) = self else { return false };
+        let code = error.code().unwrap_or_default();
+        // SQLite's extended codes have the code in their low byte.
+        code.starts_with("XX") || code.parse().is_ok_and(|code: i32| matches!(code & 0xff, 11 | 26))
+    }
+
     /// Whether a later attempt at the same database cannot succeed, either.
     pub(super) fn is_permanent(&self) -> bool {
         matches!(self, Self::Keys { .. } | Self::OldTables | Self::Damaged(_) | Self::Migrate(MigrateError::VersionMismatch(_)))

@@ -61,6 +61,19 @@ impl<'a> Export<'a> {
         if self.is_done {
             return Ok(None);
         }
+        match self.next_page().await {
+            Ok(page) => Ok(Some(page)),
+            Err(error) => {
+                let finding = Finding::from_error(error, self.after)?;
+                // Go on with the next chain, unless the damage is there, too.
+                self.is_done |= self.after == ChainPosition::BEGINNING || self.after.sequence == i64::MAX;
+                self.after.sequence = i64::MAX;
+                Ok(Some(ExportedPage { records: Vec::new(), findings: vec![finding] }))
+            }
+        }
+    }
+
+    async fn next_page(&mut self) -> Result<ExportedPage, LedgerError> {
         let rows = self.archive.database.page(self.after, &self.conditions, PAGE).await?;
         let mut page = ExportedPage::default();
         let Some(last) = rows.last().map(|row| row.position) else {
@@ -68,13 +81,13 @@ impl<'a> Export<'a> {
             if self.is_whole {
                 page.findings = self.archive.findings_at_ends(self.archive.noted_end.into_iter().collect(), &[]).await?;
             }
-            return Ok(Some(page));
+            return Ok(page);
         };
         for row in rows {
             self.take(row, &mut page).await?;
         }
         self.after = last;
-        Ok(Some(page))
+        Ok(page)
     }
 
     async fn take(&mut self, row: Row, page: &mut ExportedPage) -> Result<(), LedgerError> {

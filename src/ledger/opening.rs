@@ -17,7 +17,7 @@ use super::error::LedgerError;
 use super::files::{self, LockFile, with_suffix};
 use super::keys::{KeyRing, KeysError, new_key_line};
 use super::store::Store;
-use crate::config::{LedgerConfig, LedgerPlace};
+use crate::config::{LedgerConfig, LedgerStorage};
 
 /// How long PostgreSQL may take for a command's statement; no call waits for it.
 const READ_TIMEOUT: Duration = Duration::from_mins(1);
@@ -41,14 +41,14 @@ pub(super) struct OpenDatabase {
 
 /// Opens the ledger for reading, whether or not another process is writing to it.
 pub(super) async fn open_to_read(config: &LedgerConfig) -> Result<OpenDatabase, LedgerError> {
-    let (database, noted_end) = match config.place() {
-        Some(LedgerPlace::File(path)) => {
+    let (database, noted_end) = match config.storage() {
+        Some(LedgerStorage::File(path)) => {
             files::check(&path)?;
             std::fs::metadata(&path).map_err(|source| LedgerError::Unusable { key: "url", path: path.clone(), source })?;
             (Database::from_file(&path)?, files::noted_end(&path))
         }
-        Some(LedgerPlace::Server) => (Database::from_url(config.url.expose_secret(), READ_TIMEOUT)?, None),
-        Some(LedgerPlace::Off) | None => return Err(LedgerError::Off),
+        Some(LedgerStorage::Server) => (Database::from_url(config.url.expose_secret(), READ_TIMEOUT)?, None),
+        Some(LedgerStorage::Off) | None => return Err(LedgerError::Off),
     };
     migrate(&database, config).await?;
     Ok(OpenDatabase { database, keys: keys(config)?, noted_end })
@@ -56,10 +56,10 @@ pub(super) async fn open_to_read(config: &LedgerConfig) -> Result<OpenDatabase, 
 
 /// The database with its tables, which are created if necessary.
 pub(super) async fn create(config: &LedgerConfig) -> Result<Database, LedgerError> {
-    let database = match config.place() {
-        Some(LedgerPlace::File(path)) => new_file(&path).await?,
-        Some(LedgerPlace::Server) => Database::from_url(config.url.expose_secret(), READ_TIMEOUT)?,
-        Some(LedgerPlace::Off) | None => return Err(LedgerError::Off),
+    let database = match config.storage() {
+        Some(LedgerStorage::File(path)) => new_file(&path).await?,
+        Some(LedgerStorage::Server) => Database::from_url(config.url.expose_secret(), READ_TIMEOUT)?,
+        Some(LedgerStorage::Off) | None => return Err(LedgerError::Off),
     };
     migrate(&database, config).await?;
     Ok(database)
@@ -67,10 +67,10 @@ pub(super) async fn create(config: &LedgerConfig) -> Result<Database, LedgerErro
 
 /// Opens the ledger for writing; `None` if it is disabled.
 pub(super) async fn open(config: &LedgerConfig) -> Result<Option<OpenStore>, LedgerError> {
-    match config.place() {
-        Some(LedgerPlace::File(path)) => open_file(config, &path).await.map(Some),
-        Some(LedgerPlace::Server) => open_server(config).await.map(Some),
-        Some(LedgerPlace::Off) | None => Ok(None),
+    match config.storage() {
+        Some(LedgerStorage::File(path)) => open_file(config, &path).await.map(Some),
+        Some(LedgerStorage::Server) => open_server(config).await.map(Some),
+        Some(LedgerStorage::Off) | None => Ok(None),
     }
 }
 
@@ -112,8 +112,8 @@ async fn new_file(path: &Path) -> Result<Database, LedgerError> {
 
 /// Creates the tables, and names the file if it has those of an earlier version.
 async fn migrate(database: &Database, config: &LedgerConfig) -> Result<(), LedgerError> {
-    match (database.migrate().await, config.place()) {
-        (Err(LedgerError::OldTables), Some(LedgerPlace::File(path))) => Err(LedgerError::OldFile { path }),
+    match (database.migrate().await, config.storage()) {
+        (Err(LedgerError::OldTables), Some(LedgerStorage::File(path))) => Err(LedgerError::OldFile { path }),
         (outcome, _) => outcome,
     }
 }
@@ -148,9 +148,9 @@ pub(super) fn keys(config: &LedgerConfig) -> Result<KeyRing, LedgerError> {
     if let Some(path) = &config.keys_file {
         return read_keys(path);
     }
-    match config.place() {
-        Some(LedgerPlace::File(path)) => read_keys(&with_suffix(&path, ".keys")),
-        Some(LedgerPlace::Off | LedgerPlace::Server) | None => Err(LedgerError::Keys { key: "keys_file", source: KeysError::None }),
+    match config.storage() {
+        Some(LedgerStorage::File(path)) => read_keys(&with_suffix(&path, ".keys")),
+        Some(LedgerStorage::Off | LedgerStorage::Server) | None => Err(LedgerError::Keys { key: "keys_file", source: KeysError::None }),
     }
 }
 

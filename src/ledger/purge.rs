@@ -7,7 +7,7 @@ use sqlx::{Executor as _, Row as _};
 use uuid::Uuid;
 
 use super::archive::Archive;
-use super::chain::ChainHead;
+use super::chain::{ChainHead, Record};
 use super::chain_position::ChainPosition;
 use super::chain_walk::{ChainWalk, Finding, Row};
 use super::columns::bytes;
@@ -89,14 +89,15 @@ impl<'a> Purge<'a> {
         Ok(Purged::All)
     }
 
-    /// The head after these rows, which the chain's next record continues; or the defect that stops the purge.
+    /// The head after these rows, which the chain's next record continues; or the defect that stops the purge. The last of the rows can be
+    /// read, because its age is known.
     fn last_of(&self, rows: &[Row], from: ChainHead) -> Result<ChainHead, Finding> {
         let (mut head, mut walk) = (from, ChainWalk::after(&from));
         for row in rows {
             let finding = walk.step(row, &self.archive.keys).into_iter().next();
             head = match (finding, &row.record) {
                 (None, Some(record)) => record.head(),
-                (Some(_), Some(record)) if self.proof == Proof::Waived => record.head(),
+                (Some(_), record) if self.proof == Proof::Waived => record.as_ref().map_or(head, Record::head),
                 (Some(finding), _) => return Err(finding),
                 (None, None) => head,
             };

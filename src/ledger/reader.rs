@@ -7,9 +7,9 @@ use uuid::Uuid;
 
 use super::chain::{ChainHead, Record};
 use super::chain_position::ChainPosition;
-use super::chain_walk::Row;
+use super::chain_walk::{Defect, Finding, Row};
 use super::columns::{COLUMNS, Statement, bytes, chain_row, head, position, record, required_id};
-use super::database::Database;
+use super::database::{Database, DatabaseKind};
 use super::entry::EntryKind;
 use super::error::LedgerError;
 
@@ -178,6 +178,16 @@ impl Database {
             LEFT JOIN ledger_checkpoint AS checkpoint ON checkpoint.chain = record.chain \
             WHERE record.sequence < 1 OR record.sequence <= COALESCE(checkpoint.sequence, 0) ORDER BY 1, 2 LIMIT 100";
         sqlx::query(select).fetch_all(&self.pool).await?.iter().map(position).collect()
+    }
+
+    /// What SQLite finds wrong with its own file: damaged pages, and indices that miss rows.
+    pub(super) async fn file_findings(&self) -> Result<Vec<Finding>, LedgerError> {
+        if self.kind == DatabaseKind::Postgres {
+            return Ok(Vec::new());
+        }
+        let rows = sqlx::query("PRAGMA integrity_check").fetch_all(&self.pool).await?;
+        let lines = rows.iter().filter_map(|row| row.try_get::<String, _>(0).ok()).filter(|line| line != "ok");
+        Ok(lines.map(|line| Finding { position: ChainPosition::BEGINNING, defect: Defect::File(line) }).collect())
     }
 
     /// Every chain, oldest first, including fully purged ones.

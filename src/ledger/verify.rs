@@ -87,10 +87,22 @@ impl<'a> Verification<'a> {
     /// [`LedgerError`] if the database fails.
     pub async fn step(&mut self) -> Result<bool, LedgerError> {
         let Some(chain) = self.chains.front().copied() else {
-            let findings = self.archive.findings_at_ends(std::mem::take(&mut self.expected), &self.verified.findings).await?;
-            self.verified.findings.extend(findings);
+            let findings = self.archive.findings_at_ends(std::mem::take(&mut self.expected), &self.verified.findings).await;
+            self.verified
+                .findings
+                .extend(findings.or_else(|error| Finding::from_error(error, ChainPosition::BEGINNING).map(|it| vec![it]))?);
+            self.verified.findings.extend(self.archive.database.file_findings().await?);
             return Ok(false);
         };
+        if let Err(error) = self.step_along(chain).await {
+            let position = self.position().unwrap_or(ChainPosition::BEGINNING);
+            self.verified.findings.push(Finding::from_error(error, position)?);
+            self.leave(chain);
+        }
+        Ok(true)
+    }
+
+    async fn step_along(&mut self, chain: Uuid) -> Result<(), LedgerError> {
         let mut walk = match self.walk {
             Some(walk) => walk,
             None => self.begin_chain(chain).await?,
@@ -101,7 +113,7 @@ impl<'a> Verification<'a> {
         if rows.len() < usize::try_from(PAGE).unwrap_or(usize::MAX) {
             self.leave(chain);
         }
-        Ok(true)
+        Ok(())
     }
 
     async fn begin_chain(&mut self, chain: Uuid) -> Result<ChainWalk, LedgerError> {
@@ -144,7 +156,11 @@ impl<'a> Verification<'a> {
     async fn lost_cards(&self, rows: &[Row]) -> Result<BTreeMap<ChainPosition, Defect>, LedgerError> {
         let records = || rows.iter().filter_map(|row| Some((row.position, row.record.as_ref()?)));
         let cards: Vec<Uuid> = records().flat_map(|(_, record)| record.sealed.cards.iter().copied()).collect();
-        let found: BTreeMap<Uuid, Uuid> = self.archive.database.calls_of_cards(&cards).await?.into_iter().collect();
+        let found = match self.archive.database.calls_of_cards(&cards).await {
+            Err(error) if error.is_damage() => Vec::new(),
+            found => found?,
+        };
+        let found: BTreeMap<Uuid, Uuid> = found.into_iter().collect();
         let is_found = |record: &Record| record.sealed.cards.iter().all(|card| found.get(card) == Some(&record.sealed.id));
         Ok(records().filter(|(_, record)| !is_found(record)).map(|(position, _)| (position, Defect::CardLost)).collect())
     }
