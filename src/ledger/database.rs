@@ -35,7 +35,7 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
 /// writer ([`super::wal`]); SQLite's own checkpoint, which makes a writer wait, starts only at a much longer log. `secure_delete` erases a
 /// row's old bytes when it moves within the file.
 const FILE_SETTINGS: &str = "PRAGMA busy_timeout = 2000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
-    PRAGMA wal_autocheckpoint = 16000; PRAGMA journal_size_limit = 67108864; PRAGMA temp_store = MEMORY; PRAGMA secure_delete = FAST";
+    PRAGMA wal_autocheckpoint = 8000; PRAGMA journal_size_limit = 67108864; PRAGMA temp_store = MEMORY; PRAGMA secure_delete = FAST";
 
 /// How long creating the PostgreSQL tables may take, including waiting for other instances.
 const MIGRATION_TIMEOUT: Duration = Duration::from_secs(30);

@@ -103,7 +103,7 @@ impl Writer {
         let was_failing = std::mem::replace(&mut self.is_failing, outcome.is_err());
         match &outcome {
             Err(error) if !was_failing => {
-                error!(reason = error.reason(), "records cannot be written, and no call is answered until they can")
+                error!(reason = error.reason(), "records cannot be written, and no call is answered until they can");
             }
             Ok(()) if was_failing => info!("records can be written again"),
             Ok(()) | Err(_) => {}
