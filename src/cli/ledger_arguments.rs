@@ -22,11 +22,11 @@ pub(super) enum LedgerCommand {
     Show(ShowArguments),
     /// Answer a recorded call again, at its own instant and by the policy version that decided it. 0: identical; 1: different.
     Replay(ReplayArguments),
-    /// Export records, chain by chain.
+    /// Export records, chain by chain. 0: all; 1: some are damaged; they are named and left out.
     Export(ExportArguments),
     /// Remove records written before an instant. The rest can still be verified.
     Purge(PurgeArguments),
-    /// Verify that no record was altered or is missing. 0: verified; 1: prints the first defect of each chain.
+    /// Verify that no record was altered or is missing. 0: verified; 1: prints every defect.
     Verify(VerifyArguments),
     /// Print a new key as a line for `ledger.keys_file`.
     NewKey(NewKeyArguments),

@@ -14,7 +14,7 @@ use super::ledger::{archive, write};
 use super::ledger_arguments::{ExportArguments, ExportFormat, PurgeArguments, VerifyArguments};
 use super::ledger_json::{HEADINGS, line, row};
 use super::output::quiet_when_closed;
-use crate::ledger::{Archive, ChainPosition, LedgerError, OpenedRecord, Proof, Purge, Purged, Verification, Verified, Wanted};
+use crate::ledger::{Archive, ChainPosition, Export, Finding, OpenedRecord, Proof, Purge, Purged, Verification, Verified, Wanted};
 
 /// The exit code after an interrupt, as shells report SIGINT.
 const INTERRUPTED: u8 = 130;
@@ -48,6 +48,11 @@ impl Run {
         self.bar.inc(records);
     }
 
+    /// Names defects above the progress bar.
+    fn tell(&self, findings: &[Finding]) {
+        self.bar.suspend(|| findings.iter().for_each(|finding| say(&finding.to_string())));
+    }
+
     fn end(&self) {
         self.bar.finish_and_clear();
     }
@@ -78,17 +83,18 @@ pub(super) async fn export(arguments: ExportArguments) -> anyhow::Result<ExitCod
             Box::new(file)
         }
     };
-    let mut writer = Exporter { out: BufWriter::new(out), format };
+    let mut exporter = Exporter { out: BufWriter::new(out), format, defects: 0 };
     let mut run = Run::new(archive.count(&wanted).await?, "exporting")?;
-    let outcome = writer.export(&archive, &wanted, resume, &mut run).await;
+    let outcome = exporter.export(&archive, &wanted, resume, &mut run).await;
     run.end();
-    for words in waiting_words(&archive).await? {
-        say(&words);
-    }
     archive.close().await;
     match outcome {
+        Ok(Some(position)) => Ok(interrupted(&format!("go on with --resume {position}"))),
+        Ok(None) if exporter.defects > 0 => {
+            say(&format!("{} defects; damaged records are not exported", exporter.defects));
+            Ok(ExitCode::FAILURE)
+        }
         Ok(None) => Ok(ExitCode::SUCCESS),
-        Ok(Some(place)) => Ok(interrupted(&format!("go on with --resume {place}"))),
         Err(error) => quiet_when_closed(Err(error)).map(|()| ExitCode::SUCCESS),
     }
 }
@@ -96,10 +102,11 @@ pub(super) async fn export(arguments: ExportArguments) -> anyhow::Result<ExitCod
 struct Exporter {
     out: BufWriter<Box<dyn Write>>,
     format: ExportFormat,
+    defects: usize,
 }
 
 impl Exporter {
-    /// Writes all records, or those up to the position where it was interrupted.
+    /// Writes all records that hold, or those up to the position where it was interrupted, and names every defect.
     async fn export(
         &mut self,
         archive: &Archive,
@@ -107,23 +114,23 @@ impl Exporter {
         resume: Option<ChainPosition>,
         run: &mut Run,
     ) -> anyhow::Result<Option<ChainPosition>> {
-        let mut place = resume.unwrap_or(ChainPosition::BEGINNING);
+        let mut export = Export::begin(archive, wanted, resume).await?;
         if self.format == ExportFormat::Csv && resume.is_none() {
             self.write_rows([HEADINGS.map(str::to_owned).to_vec()])?;
         }
         loop {
-            let Some(page) = run.step(archive.page(place, wanted)).await else {
+            let Some(page) = run.step(export.step()).await else {
                 self.out.flush()?;
-                return Ok(Some(place));
+                return Ok(Some(export.position()));
             };
-            let page = page?;
-            let Some(last) = page.last() else {
+            let Some(page) = page? else {
                 self.out.flush()?;
                 return Ok(None);
             };
-            place = last.place;
-            self.write(&page)?;
-            run.advance(u64::try_from(page.len()).unwrap_or_default());
+            self.write(&page.records)?;
+            self.defects += page.findings.len();
+            run.tell(&page.findings);
+            run.advance(u64::try_from(page.records.len()).unwrap_or_default());
         }
     }
 
@@ -190,8 +197,8 @@ pub(super) async fn verify(arguments: VerifyArguments) -> anyhow::Result<ExitCod
             None => {
                 run.end();
                 verification.so_far().findings.iter().for_each(|finding| say(&finding.to_string()));
-                let place = verification.place().unwrap_or(ChainPosition::BEGINNING);
-                return Ok(interrupted(&format!("go on with --resume {place}")));
+                let position = verification.position().unwrap_or(ChainPosition::BEGINNING);
+                return Ok(interrupted(&format!("go on with --resume {position}")));
             }
         }
     }
@@ -199,26 +206,12 @@ pub(super) async fn verify(arguments: VerifyArguments) -> anyhow::Result<ExitCod
     let Verified { records, ends, findings } = verification.so_far().clone();
     let mut lines: Vec<String> = findings.iter().map(ToString::to_string).collect();
     lines.extend(ends.iter().map(|end| format!("end {end}")));
-    lines.extend(waiting_words(&archive).await?);
     archive.close().await;
-    let from = resume.map(|place| format!(" from {place} on")).unwrap_or_default();
+    let from = resume.map(|position| format!(" from {position} on")).unwrap_or_default();
     lines.push(match findings.len() {
         0 => format!("the ledger holds{from}: {records} records in {} chains", ends.len()),
-        defects => format!("the ledger does not hold: {defects} chains have defects; {records} records hold"),
+        defects => format!("the ledger does not hold: {defects} defects; {records} records hold"),
     });
     write((lines.join("\n") + "\n").as_bytes())?;
     Ok(if findings.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
-}
-
-/// Describes the spooled or journaled records that have no database rows yet.
-async fn waiting_words(archive: &Archive) -> Result<Vec<String>, LedgerError> {
-    let mut words = Vec::new();
-    let (spooled, without_rows) = (archive.spooled().await?, archive.without_rows().await?);
-    if spooled > 0 {
-        words.push(format!("{spooled} records of this machine wait in its spool for the database, and are not among these"));
-    }
-    if without_rows > 0 {
-        words.push(format!("{without_rows} records of the journal have no rows in the database yet, and are not among these"));
-    }
-    Ok(words)
 }

@@ -178,11 +178,11 @@ fn head(record: &OpenedRecord) -> Result<String, std::fmt::Error> {
     let Summary { hook_instance, patient, user, response, count, program, card_is_known, .. } = summary(record);
     let mut text = String::new();
     writeln!(text, "{} {}", record.kind.as_str(), record.id)?;
-    let place = format!("{} ({})", record.place, record.instance);
+    let position = format!("{} ({})", record.position, record.instance);
     let lines = [
         ("received", instant(&record.received_at)),
         ("recorded", instant(&record.recorded_at)),
-        ("place", place),
+        ("place", position),
         ("key", record.key_id.clone()),
         ("client", record.client.clone().unwrap_or_default()),
         ("tenant", record.tenant.clone().unwrap_or_default()),

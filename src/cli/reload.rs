@@ -80,7 +80,6 @@ fn fixed_changes(current: &Config, changed: &Config) -> Vec<&'static str> {
         ("`auth.replay_url`", replay_url(current) != replay_url(changed)),
         ("`ledger.url`", current.ledger.url.expose_secret() != changed.ledger.url.expose_secret()),
         ("`ledger.instance`", current.ledger.instance != changed.ledger.instance),
-        ("`ledger.spool_file`", current.ledger.spool_file != changed.ledger.spool_file),
         ("`ledger.write_timeout`", current.ledger.write_timeout != changed.ledger.write_timeout),
         ("`ledger.database_timeout`", current.ledger.database_timeout != changed.ledger.database_timeout),
         ("`traces`", current.traces != changed.traces),

@@ -28,8 +28,6 @@ pub struct LedgerConfig {
     pub keys: Option<SecretString>,
     /// The instance's name in its records.
     pub instance: String,
-    /// Where records are spooled while PostgreSQL is unavailable.
-    pub spool_file: PathBuf,
     /// How long a response waits for its record.
     #[serde(deserialize_with = "duration::deserialize")]
     pub write_timeout: Duration,
@@ -42,7 +40,7 @@ pub struct LedgerConfig {
 
 /// The kind of ledger storage.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum LedgerPlace {
+pub enum LedgerStorage {
     /// No ledger.
     Off,
     /// SQLite in this file.
@@ -54,33 +52,33 @@ pub enum LedgerPlace {
 impl LedgerConfig {
     /// The kind of storage; `None` if the URL is none of the three.
     #[must_use]
-    pub fn place(&self) -> Option<LedgerPlace> {
+    pub fn storage(&self) -> Option<LedgerStorage> {
         let url = self.url.expose_secret();
         if url == "off" {
-            return Some(LedgerPlace::Off);
+            return Some(LedgerStorage::Off);
         }
         if let Some(path) = url.strip_prefix("sqlite:") {
             let path = path.strip_prefix("//").unwrap_or(path);
-            return (!path.is_empty() && !path.contains('?')).then(|| LedgerPlace::File(PathBuf::from(path)));
+            return (!path.is_empty() && !path.contains('?')).then(|| LedgerStorage::File(PathBuf::from(path)));
         }
         let is_server = Url::parse(url).is_ok_and(|url| matches!(url.scheme(), "postgres" | "postgresql"));
-        is_server.then_some(LedgerPlace::Server)
+        is_server.then_some(LedgerStorage::Server)
     }
 
     pub(super) fn validate(&self, mode: AuthMode) -> Vec<SectionError> {
         let mut faults = Vec::new();
         let has_keys = self.keys.is_some() || self.keys_file.is_some();
-        match self.place() {
+        match self.storage() {
             // The URL may contain a password, so it is not quoted.
             None => faults.push(SectionError::new("url", "is not `sqlite:FILE`, a URL such as `postgres://user@host/database`, or `off`")),
             // Invariant: every response to a client is recorded.
-            Some(LedgerPlace::Off) if mode == AuthMode::Required => {
+            Some(LedgerStorage::Off) if mode == AuthMode::Required => {
                 faults.push(SectionError::new("url", "`off` is for development mode: where `[[clients]]` are answered, records are kept"));
             }
-            Some(LedgerPlace::File(_)) if mode == AuthMode::Required && !has_keys => {
+            Some(LedgerStorage::File(_)) if mode == AuthMode::Required && !has_keys => {
                 faults.push(SectionError::new("keys_file", "must be there where `[[clients]]` are answered; `ledger new-key` makes a key"));
             }
-            Some(LedgerPlace::Server) if !has_keys => {
+            Some(LedgerStorage::Server) if !has_keys => {
                 faults.push(SectionError::new("keys_file", "must be there with PostgreSQL; `ledger new-key` makes a key"));
             }
             Some(_) => {}
@@ -92,7 +90,7 @@ impl LedgerConfig {
             faults.push(SectionError::new("instance", format_args!("must have 1 to {MAX_INSTANCE_CHARS} letters")));
         }
         if self.database_timeout >= self.write_timeout {
-            faults.push(SectionError::new("database_timeout", "must be shorter than `ledger.write_timeout`, to leave time for the spool"));
+            faults.push(SectionError::new("database_timeout", "must be shorter than `ledger.write_timeout`"));
         }
         faults
     }

@@ -34,7 +34,7 @@ pub use development::DevelopmentConfig;
 pub use environment::ENVIRONMENT_PREFIX;
 pub use error::{ConfigError, InvalidSetting, Origin};
 pub use fhir::{FhirConfig, FhirServerConfig, KEPT_FOR_ANSWERING};
-pub use ledger::{LedgerConfig, LedgerPlace};
+pub use ledger::{LedgerConfig, LedgerStorage};
 pub use limits::LimitsConfig;
 pub use load::{Config, Layers, Overrides};
 pub use log::{LogConfig, LogFormat, LogLevel};

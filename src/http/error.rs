@@ -10,6 +10,7 @@ use fhir_sdk::r4b::codes::{IssueSeverity, IssueType};
 use fhir_sdk::r4b::resources::{OperationOutcome, OperationOutcomeIssue};
 
 use crate::dtr::PackageError;
+use crate::ledger::UnwritableCause;
 use crate::service::{CallError, Category};
 
 /// Sent if the OperationOutcome cannot be serialized, so that the body is always one.
@@ -66,6 +67,9 @@ pub enum HttpError {
     /// The service cannot answer calls at present.
     #[error("not ready to answer calls")]
     NotReady,
+    /// No call can be recorded, so none is answered.
+    #[error("the ledger cannot be written: {0}; nothing is answered unrecorded")]
+    LedgerUnwritable(UnwritableCause),
     /// A defect of this service.
     #[error("the service failed; the `x-request-id` header names this failure in its log")]
     Panicked,
@@ -123,6 +127,7 @@ impl HttpError {
             Self::Overloaded => "overloaded",
             Self::DeadlineExceeded => "deadline_exceeded",
             Self::NotReady => "not_ready",
+            Self::LedgerUnwritable(_) => "not_recorded",
             Self::Panicked => "panicked",
         }
     }
@@ -138,7 +143,7 @@ impl HttpError {
             Self::BrokenBody => StatusCode::BAD_REQUEST,
             Self::Unauthenticated => StatusCode::UNAUTHORIZED,
             Self::TooManyCalls { .. } => StatusCode::TOO_MANY_REQUESTS,
-            Self::Overloaded | Self::DeadlineExceeded | Self::NotReady => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Overloaded | Self::DeadlineExceeded | Self::NotReady | Self::LedgerUnwritable(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Panicked => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -154,7 +159,7 @@ impl HttpError {
             Self::Unauthenticated => IssueType::Login,
             Self::TooManyCalls { .. } | Self::Overloaded => IssueType::Throttled,
             Self::DeadlineExceeded => IssueType::Timeout,
-            Self::NotReady => IssueType::Transient,
+            Self::NotReady | Self::LedgerUnwritable(_) => IssueType::Transient,
             Self::Panicked => IssueType::Exception,
         }
     }
@@ -163,7 +168,7 @@ impl HttpError {
     pub(super) fn retry_after(&self) -> Option<u64> {
         match self {
             Self::TooManyCalls { wait } => Some(wait.as_secs() + 1),
-            Self::Overloaded | Self::DeadlineExceeded | Self::NotReady => Some(1),
+            Self::Overloaded | Self::DeadlineExceeded | Self::NotReady | Self::LedgerUnwritable(_) => Some(1),
             Self::Call(error) => (error.category() == Category::Unready).then_some(1),
             Self::Package(error) => (error.category() == Category::Unready).then_some(1),
             Self::UnknownPath

@@ -8,8 +8,7 @@ use utoipa::ToSchema;
 
 use super::error::HttpError;
 use super::state::Service;
-use crate::ledger::LedgerHealth;
-use crate::service::{CallError, Readiness};
+use crate::service::Readiness;
 
 /// The body of a good health check.
 #[derive(Serialize, ToSchema)]
@@ -22,7 +21,7 @@ pub(super) struct Health {
     /// Its newest version.
     #[serde(skip_serializing_if = "Option::is_none")]
     version: Option<String>,
-    /// Where records go; see `docs/operations.md`.
+    /// Whether records are written; see `docs/operations.md`.
     #[serde(skip_serializing_if = "Option::is_none")]
     ledger: Option<&'static str>,
 }
@@ -34,7 +33,7 @@ pub(super) async fn live() -> Json<Health> {
     Json(Health { status: "live", policy: None, version: None, ledger: None })
 }
 
-/// Calls can be answered: 200 with the policy, its version, and where records go; else 503.
+/// Calls can be answered: 200 with the policy, its version, and whether records are written; else 503 with the reason.
 #[utoipa::path(get, path = "/health/ready", tag = "Operations", operation_id = "ready",
     responses((status = 200, description = "They can.", body = Health)))]
 pub(super) async fn ready(State(service): State<Service>) -> Result<Json<Health>, HttpError> {
@@ -42,6 +41,6 @@ pub(super) async fn ready(State(service): State<Service>) -> Result<Json<Health>
     if ready {
         Ok(Json(Health { status: "ready", policy: Some(policy), version: Some(version), ledger: Some(ledger.as_str()) }))
     } else {
-        Err(if ledger == LedgerHealth::Unwritable { CallError::NotRecorded.into() } else { HttpError::NotReady })
+        Err(ledger.unwritable_cause().map_or(HttpError::NotReady, HttpError::LedgerUnwritable))
     }
 }

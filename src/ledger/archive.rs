@@ -1,23 +1,19 @@
-//! Reads the ledger back: lists, single records, exports.
-//! Not here: verification ([`super::verify`]) and purging ([`super::purge`]).
+//! Reads the ledger back: lists and single records.
+//! Not here: exports ([`super::export`]), verification ([`super::verify`]) and purging ([`super::purge`]).
 
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::chain::Record;
-use super::chain_position::ChainPosition;
+use super::chain_position::End;
 use super::database::Database;
 use super::entry::EntryKind;
 use super::error::LedgerError;
-use super::file_writer::MAX_RECORDS_AT_ONCE;
 use super::keys::KeyRing;
 use super::opened_record::{Depth, OpenedRecord};
-use super::opening::Readable;
+use super::opening::OpenDatabase;
 use super::reader::{Conditions, Value};
 use crate::config::LedgerConfig;
-
-/// Maximum number of records on one page of an export.
-const PAGE: i64 = 200;
 
 /// Maximum number of feedback records shown for one call.
 const MAX_FEEDBACK: i64 = 1_000;
@@ -26,13 +22,13 @@ const MAX_FEEDBACK: i64 = 1_000;
 #[derive(Debug)]
 pub struct Archive {
     pub(super) database: Database,
-    /// Local records waiting to be forwarded to the database.
-    pub(super) spool: Option<Database>,
     pub(super) keys: KeyRing,
+    /// How far the chain had got at least, as the lock file beside a SQLite file says.
+    pub(super) noted_end: Option<End>,
 }
 
 /// A filter over records; a `None` field matches every record.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Wanted {
     /// Received at this instant or later.
     pub from: Option<DateTime<Utc>>,
@@ -49,54 +45,22 @@ pub struct Wanted {
 }
 
 impl Archive {
-    /// Opens the configured ledger; creates or migrates its tables if they do not match this program's schema.
+    /// Opens the configured ledger; creates its tables if there are none.
     ///
     /// # Errors
     /// [`LedgerError`] if there is no ledger, or its keys or database cannot be used.
     pub async fn open(config: &LedgerConfig) -> Result<Self, LedgerError> {
-        let Readable { database, spool, keys } = super::opening::open_to_read(config).await?;
-        Ok(Self { database, spool, keys })
+        let OpenDatabase { database, keys, noted_end } = super::opening::open_to_read(config).await?;
+        Ok(Self { database, keys, noted_end })
     }
 
-    /// Creates or migrates the tables of the configured ledger.
+    /// Creates the tables of the configured ledger.
     ///
     /// # Errors
     /// As [`Archive::open`], except that the keys are not checked.
     pub async fn migrate(config: &LedgerConfig) -> Result<(), LedgerError> {
-        let database = super::opening::database_to_make(config).await?;
-        database.migrate().await?;
-        database.close().await;
+        super::opening::create(config).await?.close().await;
         Ok(())
-    }
-
-    /// Counts the records in the local spool, except those that are already in the database but not yet removed from the spool.
-    ///
-    /// # Errors
-    /// [`LedgerError`] if the spool cannot be read.
-    pub async fn spooled(&self) -> Result<i64, LedgerError> {
-        let Some(spool) = &self.spool else { return Ok(0) };
-        let (mut place, mut waiting) = (ChainPosition::BEGINNING, 0);
-        loop {
-            let places = spool.ids_behind(place, PAGE).await?;
-            let Some((last, _)) = places.last() else { return Ok(waiting) };
-            place = *last;
-            let ids: Vec<Uuid> = places.iter().map(|(_, id)| *id).collect();
-            waiting += i64::try_from(ids.len()).unwrap_or(i64::MAX) - self.database.count_of_ids(&ids).await?;
-        }
-    }
-
-    /// Counts journal records that have no rows, because the disk is full or the service is stuck. They cannot be looked up yet.
-    ///
-    /// # Errors
-    /// [`LedgerError`] if the journal cannot be read.
-    pub async fn without_rows(&self) -> Result<usize, LedgerError> {
-        let Some(journal) = &self.database.journal else { return Ok(0) };
-        let (mut spot, mut count) = (self.database.reached().await?, 0);
-        loop {
-            let records = journal.behind(spot, MAX_RECORDS_AT_ONCE).map_err(LedgerError::Journal)?;
-            let Some((_, last)) = records.last() else { return Ok(count) };
-            (spot, count) = (last.end(), count + records.len());
-        }
     }
 
     /// Returns the newest records, newest first, without their contents.
@@ -113,13 +77,7 @@ impl Archive {
     /// # Errors
     /// [`LedgerError`] if it cannot be read or opened.
     pub async fn find(&self, id: Uuid) -> Result<Option<OpenedRecord>, LedgerError> {
-        // Search the spool first: records forwarded in the meantime are then found in the database.
-        let mut record = None;
-        for database in self.spool.iter().chain([&self.database]) {
-            if record.is_none() {
-                record = database.find(id).await?;
-            }
-        }
+        let record = self.database.find(id).await?;
         record.map(|record| OpenedRecord::open(record, &self.keys, Depth::Content)).transpose()
     }
 
@@ -132,60 +90,24 @@ impl Archive {
         self.opened(records, Depth::Content)
     }
 
-    /// Returns the next records after a position, chain by chain; empty at the end.
-    ///
-    /// # Errors
-    /// As [`Archive::find`].
-    pub async fn page(&self, after: ChainPosition, wanted: &Wanted) -> Result<Vec<OpenedRecord>, LedgerError> {
-        let (conditions, mut after, mut kept) = (self.conditions(wanted), after, Vec::new());
-        // A page whose records were all purged in the meantime is not the last page.
-        while kept.is_empty() {
-            let records = self.database.page(after, &conditions, PAGE).await?;
-            let Some(last) = records.last() else { break };
-            after = ChainPosition { chain: last.chain, sequence: last.sequence };
-            for record in records {
-                kept.extend(self.open_unless_purged(record).await?);
-            }
-        }
-        Ok(kept)
-    }
-
-    /// Opens a record with its content; `None` if a purge removed the content after the row was read.
-    async fn open_unless_purged(&self, record: Record) -> Result<Option<OpenedRecord>, LedgerError> {
-        let place = ChainPosition { chain: record.chain, sequence: record.sequence };
-        match OpenedRecord::open(record, &self.keys, Depth::Content) {
-            Err(LedgerError::Altered { .. }) if self.is_purged(place).await? => Ok(None),
-            outcome => outcome.map(Some),
-        }
-    }
-
-    async fn is_purged(&self, place: ChainPosition) -> Result<bool, LedgerError> {
-        let checkpoint = self.database.checkpoint(place.chain).await?;
-        Ok(checkpoint.is_some_and(|checkpoint| place.sequence <= checkpoint.head.sequence))
-    }
-
     /// Counts the records that match.
     ///
     /// # Errors
     /// [`LedgerError`] if the database fails.
     pub async fn count(&self, wanted: &Wanted) -> Result<u64, LedgerError> {
-        let count = self.database.count_of(&self.conditions(wanted)).await?;
-        Ok(u64::try_from(count).unwrap_or_default())
+        self.database.count(&self.conditions(wanted)).await
     }
 
     /// Closes all connections.
     pub async fn close(self) {
         self.database.close().await;
-        if let Some(spool) = self.spool {
-            spool.close().await;
-        }
     }
 
     fn opened(&self, records: Vec<Record>, depth: Depth) -> Result<Vec<OpenedRecord>, LedgerError> {
         records.into_iter().map(|record| OpenedRecord::open(record, &self.keys, depth)).collect()
     }
 
-    fn conditions(&self, wanted: &Wanted) -> Conditions {
+    pub(super) fn conditions(&self, wanted: &Wanted) -> Conditions {
         let mut conditions = Conditions::default();
         let text = |text: &String| [Value::Text(text.clone())];
         if let Some(from) = wanted.from {

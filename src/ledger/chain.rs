@@ -1,6 +1,6 @@
 //! The record chain: an authentication code binds every record to the one before it, so that altering, removing or inserting
 //! a record without the keys is detected.
-//! Not here: walking a chain; see [`super::verify`].
+//! Not here: walking a chain; see [`super::chain_walk`].
 
 use uuid::Uuid;
 
@@ -39,20 +39,23 @@ pub(super) struct Record {
     /// Microseconds since 1970; never earlier than the previous record.
     pub(super) recorded_at: i64,
     pub(super) sealed: SealedEntry,
+    /// The code of the record before it. With it in the row, each record can be verified without its neighbours.
+    pub(super) previous: Hash,
     pub(super) hash: Hash,
 }
 
 impl ChainHead {
     /// The head of an empty chain.
-    pub(super) fn of_new(chain: Uuid) -> Self {
+    pub(super) fn new(chain: Uuid) -> Self {
         Self { chain, sequence: 0, recorded_at: i64::MIN, hash: BEGINNING }
     }
 
     /// Appends an entry after the last record.
     pub(super) fn append(&mut self, sealed: SealedEntry, instance: &str, now: i64, key: &Key) -> Record {
         let (sequence, recorded_at) = (self.sequence + 1, now.max(self.recorded_at));
-        let mut record = Record { chain: self.chain, sequence, instance: instance.to_owned(), recorded_at, sealed, hash: BEGINNING };
-        record.hash = record.code(&self.hash, key);
+        let (instance, previous) = (instance.to_owned(), self.hash);
+        let mut record = Record { chain: self.chain, sequence, instance, recorded_at, sealed, previous, hash: BEGINNING };
+        record.hash = record.code(key);
         *self = record.head();
         record
     }
@@ -64,9 +67,9 @@ impl Record {
         ChainHead { chain: self.chain, sequence: self.sequence, recorded_at: self.recorded_at, hash: self.hash }
     }
 
-    /// Computes this record's code from the previous one. The nonce and tag represent each sealed part: they fix what it opens
-    /// to, if it opens at all.
-    pub(super) fn code(&self, previous: &Hash, key: &Key) -> Hash {
+    /// Computes this record's code from the previous one and from its own columns. The nonce and tag represent each sealed part: they
+    /// fix what it opens to, if it opens at all.
+    pub(super) fn code(&self, key: &Key) -> Hash {
         let sealed = &self.sealed;
         let mut clear = Clear::default();
         clear.bytes(self.chain.as_bytes());
@@ -88,7 +91,7 @@ impl Record {
         clear.text(&sealed.key_id);
         clear.sealed(Some(&sealed.summary));
         clear.sealed(sealed.content.as_deref());
-        key.chain(&[previous, &clear.0])
+        key.chain(&[&self.previous, &clear.0])
     }
 }
 
@@ -140,7 +143,7 @@ mod tests {
         let mut entry = Entry::new(Uuid::from_u128(7), EntryKind::Call, DateTime::UNIX_EPOCH);
         entry.content = vec![b"{}".as_slice().into()];
         let sealed = SealedEntry::seal(entry, keys).expect("sealed");
-        ChainHead::of_new(Uuid::from_u128(1)).append(sealed, "here", 5, keys.sealing().expect("a key"))
+        ChainHead::new(Uuid::from_u128(1)).append(sealed, "here", 5, keys.sealing().expect("a key"))
     }
 
     type Change = fn(&mut Record);
@@ -150,9 +153,9 @@ mod tests {
         let keys = keys();
         let key = keys.sealing().expect("a key");
         let record = record(&keys);
-        assert_eq!(record.code(&BEGINNING, key), record.hash);
-        assert_ne!(record.code(&[1; 32], key), record.hash);
-        let changes: [Change; 20] = [
+        assert_eq!(record.code(key), record.hash);
+        let changes: [Change; 21] = [
+            |record| record.previous = [1; 32],
             |record| record.chain = Uuid::from_u128(2),
             |record| record.sequence = 2,
             |record| record.instance = "there".to_owned(),
@@ -177,7 +180,7 @@ mod tests {
         for (place, change) in changes.iter().enumerate() {
             let mut other = record.clone();
             change(&mut other);
-            assert_ne!(other.code(&BEGINNING, key), record.hash, "change {place}");
+            assert_ne!(other.code(key), record.hash, "change {place}");
         }
     }
 

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use uuid::Uuid;
 
-use super::chain::Hash;
+use super::chain::{ChainHead, Hash};
 use super::keys::KEY_BYTES;
 
 /// A record's chain and sequence number: `CHAIN:SEQUENCE`.
@@ -21,13 +21,19 @@ pub struct ChainPosition {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct End {
     /// The last record.
-    pub place: ChainPosition,
+    pub position: ChainPosition,
     pub(super) hash: Hash,
+}
+
+impl From<ChainHead> for End {
+    fn from(head: ChainHead) -> Self {
+        Self { position: ChainPosition { chain: head.chain, sequence: head.sequence }, hash: head.hash }
+    }
 }
 
 /// A text that is not a valid position or chain end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("not a place as an earlier run printed it")]
+#[error("not a position as an earlier run printed it")]
 pub struct InvalidChainPosition;
 
 impl ChainPosition {
@@ -53,7 +59,7 @@ impl FromStr for ChainPosition {
 
 impl fmt::Display for End {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{}:", self.place)?;
+        write!(formatter, "{}:", self.position)?;
         self.hash.iter().try_for_each(|byte| write!(formatter, "{byte:02x}"))
     }
 }
@@ -62,7 +68,7 @@ impl FromStr for End {
     type Err = InvalidChainPosition;
 
     fn from_str(text: &str) -> Result<Self, InvalidChainPosition> {
-        let (place, code) = text.rsplit_once(':').ok_or(InvalidChainPosition)?;
+        let (position, code) = text.rsplit_once(':').ok_or(InvalidChainPosition)?;
         let digits = code.as_bytes();
         if digits.len() != 2 * KEY_BYTES || !code.is_ascii() {
             return Err(InvalidChainPosition);
@@ -72,7 +78,7 @@ impl FromStr for End {
             let pair = std::str::from_utf8(pair).map_err(|_| InvalidChainPosition)?;
             *byte = u8::from_str_radix(pair, 16).map_err(|_| InvalidChainPosition)?;
         }
-        Ok(Self { place: place.parse()?, hash })
+        Ok(Self { position: position.parse()?, hash })
     }
 }
 
@@ -81,17 +87,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_place_and_an_end_are_read_as_they_are_written() {
-        let place = ChainPosition { chain: Uuid::from_u128(7), sequence: 12 };
-        assert_eq!(place.to_string().parse(), Ok(place));
-        let end = End { place, hash: [0xa5; KEY_BYTES] };
+    fn a_position_and_an_end_are_read_as_they_are_written() {
+        let position = ChainPosition { chain: Uuid::from_u128(7), sequence: 12 };
+        assert_eq!(position.to_string().parse(), Ok(position));
+        let end = End { position, hash: [0xa5; KEY_BYTES] };
         assert_eq!(end.to_string().parse(), Ok(end));
     }
 
     #[test]
     fn anything_else_is_refused() {
-        let place = ChainPosition { chain: Uuid::from_u128(7), sequence: 12 };
-        for text in ["", ":", "x:1", "00000000-0000-0000-0000-000000000007:x", &format!("{place}:"), &format!("{place}:zz")] {
+        let position = ChainPosition { chain: Uuid::from_u128(7), sequence: 12 };
+        for text in ["", ":", "x:1", "00000000-0000-0000-0000-000000000007:x", &format!("{position}:"), &format!("{position}:zz")] {
             assert_eq!(text.parse::<End>(), Err(InvalidChainPosition), "{text}");
         }
         assert_eq!("00000000-0000-0000-0000-000000000007:x".parse::<ChainPosition>(), Err(InvalidChainPosition));

@@ -5,9 +5,11 @@ use std::path::PathBuf;
 use sqlx::migrate::MigrateError;
 use uuid::Uuid;
 
+use super::chain_walk::Finding;
+use super::health::UnwritableCause;
 use super::keys::KeysError;
 
-/// An error of the ledger. Messages reveal nothing of a record but its id.
+/// An error of the ledger. Messages reveal nothing of a record but its id and position.
 #[derive(Debug, thiserror::Error)]
 pub enum LedgerError {
     /// The keys cannot be used.
@@ -28,23 +30,60 @@ pub enum LedgerError {
         /// The cause.
         source: std::io::Error,
     },
-    /// Another process writes its records there.
-    #[error("`ledger.{key}`: another process keeps its records in `{}`", path.display())]
+    /// Another process writes to the file.
+    #[error("`ledger.url`: another process writes to `{}`", path.display())]
     InUse {
-        /// The configuration key.
-        key: &'static str,
         /// The database.
         path: PathBuf,
     },
-    /// The ledger's file rejected a write.
-    #[error("the ledger's file cannot be written")]
-    File(#[source] rusqlite::Error),
-    /// The journal beside the file cannot be used.
-    #[error("the ledger's journal cannot be read or written")]
-    Journal(#[source] std::io::Error),
-    /// The writer's thread or runtime cannot be started.
-    #[error("the ledger's writer cannot be started")]
-    NoThread(#[source] std::io::Error),
+    /// The file was written by an earlier version, which kept a journal beside it.
+    #[error(
+        "`ledger.url`: an earlier version of this program wrote `{0}` in a form that this one does not read; export its records with \
+         that version, then move it and the files beside it away",
+        path.display()
+    )]
+    OldFile {
+        /// The database.
+        path: PathBuf,
+    },
+    /// The tables were created by an earlier version.
+    #[error(
+        "`ledger.url`: an earlier version of this program made the database's ledger tables; export their records with that version, \
+         then configure a new database"
+    )]
+    OldTables,
+    /// The database is missing although a file beside it shows that it had records.
+    #[error(
+        "`ledger.url`: `{0}` is missing or empty, but `{1}` shows that it had records; restore it, or move `{1}` away to begin a new ledger",
+        path.display(), witness.display()
+    )]
+    MissingFile {
+        /// The database.
+        path: PathBuf,
+        /// The file beside it.
+        witness: PathBuf,
+    },
+    /// The quick check found a defect.
+    #[error(
+        "the ledger is damaged: {0}. `sij-cds ledger verify` names every defect; restore the ledger, or configure another one, before \
+         `serve` writes to it"
+    )]
+    Damaged(Finding),
+    /// The lock file says that the chain was longer.
+    #[error(
+        "the ledger is damaged: {finding}, as `{0}` says. `sij-cds ledger verify` names every defect; restore the database with its \
+         write-ahead log, or move `{0}` away to go on without the missing records",
+        witness.display()
+    )]
+    Shortened {
+        /// The record.
+        finding: Finding,
+        /// The lock file.
+        witness: PathBuf,
+    },
+    /// The writer's task cannot write entries.
+    #[error("records cannot be written: {0}")]
+    Unwritable(UnwritableCause),
     /// The database cannot be opened.
     #[error("the ledger's database cannot be opened")]
     Unopened(#[source] sqlx::Error),
@@ -86,4 +125,28 @@ pub enum LedgerError {
         /// The column.
         column: &'static str,
     },
+}
+
+impl LedgerError {
+    /// The innermost cause, which is the most specific.
+    pub(super) fn reason(&self) -> String {
+        let mut cause: &dyn std::error::Error = self;
+        while let Some(source) = cause.source() {
+            cause = source;
+        }
+        cause.to_string()
+    }
+
+    /// Whether the database finds its own file damaged: SQLite's `CORRUPT` and `NOTADB`, or PostgreSQL's class XX.
+    pub(super) fn is_damage(&self) -> bool {
+        let Self::Database(sqlx::Error::Database(error)) = self else { return false };
+        let code = error.code().unwrap_or_default();
+        // SQLite's extended codes have the code in their low byte.
+        code.starts_with("XX") || code.parse().is_ok_and(|code: i32| matches!(code & 0xff, 11 | 26))
+    }
+
+    /// Whether a later attempt at the same database cannot succeed, either.
+    pub(super) fn is_permanent(&self) -> bool {
+        matches!(self, Self::Keys { .. } | Self::OldTables | Self::Damaged(_) | Self::Migrate(MigrateError::VersionMismatch(_)))
+    }
 }

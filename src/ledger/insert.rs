@@ -1,74 +1,79 @@
-//! The statements that insert many rows into PostgreSQL. There are few of them, so that each connection can keep all of them prepared.
+//! Inserts many rows with few statements, so that a batch takes few round trips and each connection can keep all statements prepared.
 
 use std::sync::LazyLock;
 
-use super::columns::{COLUMNS, WIDTH, placeholders};
+use sqlx::AnyConnection;
+use uuid::Uuid;
+
+use super::chain::Record;
+use super::columns::{COLUMNS, WIDTH, bind, bytes};
+use super::database::DatabaseKind;
+use super::error::LedgerError;
 
 /// Numbers of rows per statement; a few statements together insert any number of rows.
-const SIZES: [usize; 4] = [64, 16, 4, 1];
+const SIZES: [usize; 7] = [64, 32, 16, 8, 4, 2, 1];
 
-/// What to insert.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Rows {
-    Records,
-    Cards,
+/// The statements for one kind of database, in the order of [`SIZES`].
+struct Statements {
+    records: Vec<String>,
+    cards: Vec<String>,
 }
 
-/// What to do about a row that already exists.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum OnDuplicate {
-    /// Fail the whole batch.
-    IsFault,
-    /// Skip it, because it was written before.
-    IsSkipped,
-}
+static SQLITE: LazyLock<Statements> = LazyLock::new(|| Statements::new(DatabaseKind::Sqlite));
+static POSTGRES: LazyLock<Statements> = LazyLock::new(|| Statements::new(DatabaseKind::Postgres));
 
-/// The statements, by kind of row, handling of duplicates, and size.
-static STATEMENTS: LazyLock<Vec<Statement>> = LazyLock::new(|| {
-    let mut texts = Vec::new();
-    for rows in [Rows::Records, Rows::Cards] {
-        for known in [OnDuplicate::IsFault, OnDuplicate::IsSkipped] {
-            texts.extend(SIZES.map(|size| Statement { rows, known, size, text: text(rows, known, size) }));
+impl Statements {
+    fn new(kind: DatabaseKind) -> Self {
+        let records = |rows| format!("INSERT INTO ledger_record ({COLUMNS}) VALUES {}", placeholders(kind, rows, WIDTH));
+        // Card uuids are random: two calls sharing one is a defect, but no reason to lose either record.
+        let cards =
+            |rows| format!("INSERT INTO ledger_card (card, record_id) VALUES {} ON CONFLICT DO NOTHING", placeholders(kind, rows, 2));
+        Self { records: SIZES.map(records).to_vec(), cards: SIZES.map(cards).to_vec() }
+    }
+
+    fn for_kind(kind: DatabaseKind) -> &'static Self {
+        match kind {
+            DatabaseKind::Sqlite => &SQLITE,
+            DatabaseKind::Postgres => &POSTGRES,
         }
     }
-    texts
-});
-
-struct Statement {
-    rows: Rows,
-    known: OnDuplicate,
-    size: usize,
-    text: String,
 }
 
-fn text(rows: Rows, known: OnDuplicate, size: usize) -> String {
-    let (table, columns, width) = match rows {
-        Rows::Records => ("ledger_record", COLUMNS, WIDTH),
-        Rows::Cards => ("ledger_card", "card, record_id", 2),
+/// Placeholders for the values of rows. SQLite takes longer to bind a numbered placeholder the more there are.
+fn placeholders(kind: DatabaseKind, rows: usize, width: usize) -> String {
+    let value = |number: usize| match kind {
+        DatabaseKind::Sqlite => "?".to_owned(),
+        DatabaseKind::Postgres => format!("${number}"),
     };
-    let clause = match known {
-        OnDuplicate::IsFault => "",
-        OnDuplicate::IsSkipped => " ON CONFLICT DO NOTHING",
-    };
-    format!("INSERT INTO {table} ({columns}) VALUES {}{clause}", placeholders(size, width))
+    let row = |row: usize| format!("({})", (1..=width).map(|column| value(row * width + column)).collect::<Vec<_>>().join(", "));
+    (0..rows).map(row).collect::<Vec<_>>().join(", ")
 }
 
-/// The statement that inserts `size` rows; `size` is the length of one of [`chunks`].
-pub(super) fn statement(rows: Rows, known: OnDuplicate, size: usize) -> &'static str {
-    let is_it = |it: &&Statement| (it.rows, it.known, it.size) == (rows, known, size);
-    STATEMENTS.iter().find(is_it).map_or("", |it| &it.text)
-}
-
-/// Splits rows into chunks that a statement exists for.
-pub(super) fn chunks<T>(mut rows: &[T]) -> Vec<&[T]> {
+/// Splits rows into chunks, each with the statement that inserts it.
+fn chunks<T>(mut rows: Vec<T>, statements: &'static [String]) -> Vec<(&'static str, Vec<T>)> {
     let mut chunks = Vec::new();
-    for size in SIZES {
-        while let Some((chunk, rest)) = rows.split_at_checked(size) {
-            chunks.push(chunk);
-            rows = rest;
+    for (size, statement) in SIZES.into_iter().zip(statements) {
+        while rows.len() >= size {
+            let rest = rows.split_off(size);
+            chunks.push((statement.as_str(), std::mem::replace(&mut rows, rest)));
         }
     }
     chunks
+}
+
+/// Inserts records and their cards.
+pub(super) async fn insert(connection: &mut AnyConnection, kind: DatabaseKind, records: Vec<Record>) -> Result<(), LedgerError> {
+    let statements = Statements::for_kind(kind);
+    let cards_of = |record: &Record| record.sealed.cards.iter().map(|card| (*card, record.sealed.id)).collect::<Vec<_>>();
+    let cards: Vec<(Uuid, Uuid)> = records.iter().flat_map(cards_of).collect();
+    for (statement, records) in chunks(records, &statements.records) {
+        records.into_iter().fold(sqlx::query(statement), bind).execute(&mut *connection).await?;
+    }
+    for (statement, cards) in chunks(cards, &statements.cards) {
+        let insert = cards.into_iter().fold(sqlx::query(statement), |insert, (card, record)| insert.bind(bytes(card)).bind(bytes(record)));
+        insert.execute(&mut *connection).await?;
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -76,12 +81,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn any_number_of_rows_is_written_by_statements_that_there_are() {
-        for count in 0..300_u32 {
-            let rows: Vec<u32> = (0..count).collect();
-            let chunks = chunks(&rows);
-            assert_eq!(chunks.concat(), rows);
-            assert!(chunks.iter().all(|chunk| !statement(Rows::Records, OnDuplicate::IsFault, chunk.len()).is_empty()));
+    fn placeholders_count_on_from_row_to_row() {
+        assert_eq!(placeholders(DatabaseKind::Postgres, 2, 3), "($1, $2, $3), ($4, $5, $6)");
+        assert_eq!(placeholders(DatabaseKind::Sqlite, 2, 3), "(?, ?, ?), (?, ?, ?)");
+        assert_eq!(COLUMNS.split(',').count(), WIDTH);
+    }
+
+    #[test]
+    fn any_number_of_rows_is_inserted_in_order_by_statements_of_its_size() {
+        for count in 0..300_usize {
+            let rows: Vec<usize> = (0..count).collect();
+            let chunks = chunks(rows.clone(), &SQLITE.cards);
+            assert!(chunks.iter().all(|(statement, rows)| statement.matches("(?, ?)").count() == rows.len()));
+            assert_eq!(chunks.into_iter().flat_map(|(_, rows)| rows).collect::<Vec<_>>(), rows);
         }
     }
 }

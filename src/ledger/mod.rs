@@ -2,44 +2,46 @@
 //! SQLite in a file, or PostgreSQL for several instances. Entries go in through [`Ledger`]; [`Archive`] reads them back.
 //! Not here: what a call means; entries are bytes to this module.
 
-mod append;
 mod archive;
+mod batch;
 mod chain;
 mod chain_position;
-mod checkpoint;
+mod chain_walk;
 mod columns;
 mod database;
 mod entry;
 mod error;
-mod file_writer;
-mod forwarder;
-mod frame;
-mod group_commit;
+mod export;
+mod files;
+mod handle;
+mod health;
 mod insert;
-mod journal;
-mod keeper;
 mod keys;
 mod lookup;
 mod opened_record;
 mod opening;
 mod purge;
+mod purge_checkpoint;
+mod quick_check;
 mod reader;
 mod sealed;
-mod spool;
 mod start;
-mod state;
 mod store;
 mod verify;
+mod wal;
 mod writer;
 
 pub use archive::{Archive, Wanted};
 pub use chain_position::{ChainPosition, End, InvalidChainPosition};
+pub use chain_walk::{Defect, Finding};
 pub use entry::{Entry, EntryKind};
 pub use error::LedgerError;
-pub use keeper::{Ledger, PendingWrite};
+pub use export::{Export, ExportedPage};
+pub use handle::{Ledger, PendingWrite};
+pub use health::{LedgerHealth, UnwritableCause};
 pub use keys::{KeyRing, KeysError, new_key_line};
+
 pub use opened_record::OpenedRecord;
 pub use purge::{Proof, Purge, Purged};
 pub use start::PROGRAM;
-pub use state::LedgerHealth;
-pub use verify::{Defect, Finding, Verification, Verified};
+pub use verify::{Verification, Verified};

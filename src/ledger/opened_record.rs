@@ -17,7 +17,7 @@ pub struct OpenedRecord {
     /// What the record describes.
     pub kind: EntryKind,
     /// Its chain and sequence number.
-    pub place: ChainPosition,
+    pub position: ChainPosition,
     /// The instance that wrote it.
     pub instance: String,
     /// When the call arrived.
@@ -70,7 +70,7 @@ impl OpenedRecord {
             content,
             id: sealed.id,
             kind: sealed.kind,
-            place: ChainPosition { chain, sequence },
+            position: ChainPosition { chain, sequence },
             instance,
             received_at: sealed.received_at(),
             recorded_at: DateTime::from_timestamp_micros(recorded_at).unwrap_or_default(),

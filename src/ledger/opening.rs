@@ -1,211 +1,136 @@
-//! Opens the ledger: its keys, its database, and records left by an earlier run.
-//! Not here: using the open ledger; see [`super::keeper`] and [`super::archive`].
+//! Opens the configured ledger for writing or for reading, and reads its keys.
+//! Not here: using the open ledger; see [`super::handle`] and [`super::archive`].
 
-use std::fs::{File, OpenOptions};
+use std::fs::OpenOptions;
 use std::io::{ErrorKind, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::path::Path;
+use std::time::Duration;
 
 use secrecy::ExposeSecret as _;
-use tokio::time::{sleep, timeout};
 use tracing::warn;
 
-use super::chain::ChainHead;
+use super::chain_position::End;
+use super::chain_walk::Defect;
 use super::database::{Database, lay_out};
 use super::error::LedgerError;
-use super::file_writer::{FileWriter, MAX_RECORDS_AT_ONCE};
-use super::journal::Journal;
-use super::keys::{KeyRing, new_key_line};
-use super::spool::Spool;
-use super::state::WriterState;
-use super::store::{PostgresStore, Store};
-use crate::config::{LedgerConfig, LedgerPlace};
+use super::files::{self, LockFile, with_suffix};
+use super::keys::{KeyRing, KeysError, new_key_line};
+use super::store::Store;
+use crate::config::{LedgerConfig, LedgerStorage};
 
 /// How long PostgreSQL may take for a command's statement; no call waits for it.
 const READ_TIMEOUT: Duration = Duration::from_mins(1);
 
-/// A reader briefly holds the lock while it replays a dead process's journal. How long to wait for it, and the poll interval.
-const LOCK_TIMEOUT: Duration = Duration::from_secs(1);
-const LOCK_RETRY_INTERVAL: Duration = Duration::from_millis(5);
-
-/// How long a reader waits for a running process to write pending rows; the full time only if that process cannot.
-const ROWS_TIMEOUT: Duration = Duration::from_secs(1);
-
 /// A ledger open for writing.
-pub(super) struct Opened {
+pub(super) struct OpenStore {
     pub(super) store: Store,
+    pub(super) database: Database,
     pub(super) keys: KeyRing,
-    pub(super) state: Arc<WriterState>,
-    /// The end of the chain that this instance wrote last, if a new chain starts.
-    pub(super) link: Option<ChainHead>,
-    /// Whether that end is not known yet.
-    pub(super) is_link_due: bool,
-    pub(super) databases: Vec<Database>,
+    /// Whether the ledger is of no use unless it can be written at once. PostgreSQL may become available later.
+    pub(super) must_be_writable: bool,
 }
 
 /// A ledger open for reading.
-pub(super) struct Readable {
+pub(super) struct OpenDatabase {
     pub(super) database: Database,
-    pub(super) spool: Option<Database>,
     pub(super) keys: KeyRing,
+    /// How far the chain had got at least, as the lock file says.
+    pub(super) noted_end: Option<End>,
 }
 
 /// Opens the ledger for reading, whether or not another process is writing to it.
-pub(super) async fn open_to_read(config: &LedgerConfig) -> Result<Readable, LedgerError> {
-    let database = match config.place() {
-        Some(LedgerPlace::File(path)) => existing("url", &path)?.with_journal(Some(Journal::beside(&path))),
-        Some(LedgerPlace::Server) => Database::of_server(config.url.expose_secret(), READ_TIMEOUT)?,
-        Some(LedgerPlace::Off) | None => return Err(LedgerError::Off),
-    };
-    database.migrate().await?;
-    if let Some(LedgerPlace::File(path)) = config.place() {
-        settle_others(&path, &database).await?;
-    }
-    let is_server = config.place() == Some(LedgerPlace::Server);
-    let spool = if is_server && config.spool_file.exists() { Some(existing("spool_file", &config.spool_file)?) } else { None };
-    Ok(Readable { database, spool, keys: keys(config)? })
-}
-
-/// The database whose tables are to be created.
-pub(super) async fn database_to_make(config: &LedgerConfig) -> Result<Database, LedgerError> {
-    match config.place() {
-        Some(LedgerPlace::File(path)) => {
-            make_private(&path).map_err(|source| LedgerError::Unusable { key: "url", path: path.clone(), source })?;
-            lay_out(&path).await?;
-            Database::of_file(&path, true)
+pub(super) async fn open_to_read(config: &LedgerConfig) -> Result<OpenDatabase, LedgerError> {
+    let (database, noted_end) = match config.storage() {
+        Some(LedgerStorage::File(path)) => {
+            files::check(&path)?;
+            std::fs::metadata(&path).map_err(|source| LedgerError::Unusable { key: "url", path: path.clone(), source })?;
+            (Database::from_file(&path)?, files::noted_end(&path))
         }
-        Some(LedgerPlace::Server) => Database::of_server(config.url.expose_secret(), READ_TIMEOUT),
-        Some(LedgerPlace::Off) | None => Err(LedgerError::Off),
-    }
-}
-
-fn existing(key: &'static str, path: &Path) -> Result<Database, LedgerError> {
-    std::fs::metadata(path).map_err(|source| LedgerError::Unusable { key, path: path.to_owned(), source })?;
-    Database::of_file(path, false)
-}
-
-/// Opens the ledger for writing; `None` if it is disabled.
-pub(super) async fn open(config: &LedgerConfig) -> Result<Option<Opened>, LedgerError> {
-    match config.place() {
-        Some(LedgerPlace::File(path)) => open_file(config, &path).await.map(Some),
-        Some(LedgerPlace::Server) => open_server(config).await.map(Some),
-        Some(LedgerPlace::Off) | None => Ok(None),
-    }
-}
-
-async fn open_file(config: &LedgerConfig, path: &Path) -> Result<Opened, LedgerError> {
-    let keys = keys_or_new(config, path)?;
-    let database = locked("url", path, Some(Journal::beside(path))).await?;
-    let databases = vec![database.clone()];
-    Ok(Opened { store: Store::File(database), keys, state: Arc::default(), link: None, is_link_due: false, databases })
-}
-
-async fn open_server(config: &LedgerConfig) -> Result<Opened, LedgerError> {
-    let keys = keys(config)?;
-    // Spooled records are removed again soon, which is easier if rows contain whole records.
-    let spool = locked("spool_file", &config.spool_file, None).await?;
-    let database = Database::of_server(config.url.expose_secret(), config.database_timeout)?;
-    let state = Arc::new(WriterState::default());
-    let left = spool.count().await?;
-    let mut is_link_due = false;
-    let link = match timeout(config.write_timeout, beginning(&database, config)).await.unwrap_or(Err(LedgerError::TooSlow)) {
-        Ok(link) => link,
-        Err(error) => {
-            warn!(reason = super::writer::reason(&error), "the database is away; records go to the spool");
-            state.begin_spooling();
-            is_link_due = left == 0;
-            None
-        }
+        Some(LedgerStorage::Server) => (Database::from_url(config.url.expose_secret(), READ_TIMEOUT)?, None),
+        Some(LedgerStorage::Off) | None => return Err(LedgerError::Off),
     };
-    let link = if left > 0 { spool.head().await? } else { link };
-    if left > 0 {
-        state.begin_spooling();
-        state.count_spooled(usize::try_from(left).unwrap_or(usize::MAX));
-    }
-    let databases = vec![spool.clone(), database.clone()];
-    let spool = Arc::new(Spool::new(spool, database, Arc::clone(&state)));
-    let server = PostgresStore { spool, statement_timeout: config.database_timeout };
-    Ok(Opened { store: Store::Server(server), keys, state, link, is_link_due, databases })
+    migrate(&database, config).await?;
+    Ok(OpenDatabase { database, keys: keys(config)?, noted_end })
 }
 
-async fn beginning(database: &Database, config: &LedgerConfig) -> Result<Option<ChainHead>, LedgerError> {
-    database.migrate().await?;
-    database.head_of(&config.instance, None).await
-}
-
-/// A file that only this process writes records to. The lock ends with the process, however that ends.
-async fn locked(key: &'static str, path: &Path, journal: Option<Journal>) -> Result<Database, LedgerError> {
-    let lock_path = with_suffix(path, ".lock");
-    let file_error = |source| LedgerError::Unusable { key, path: path.to_owned(), source };
-    let lock = lock_to_keep(&lock_path).await.map_err(file_error)?.ok_or_else(|| LedgerError::InUse { key, path: path.to_owned() })?;
-    make_private(path).map_err(file_error)?;
-    lay_out(path).await?;
-    let database = Database::of_file(path, true)?.with_journal(journal).written_to(path, lock);
-    database.migrate().await?;
-    database.writer()?.catch_up()?;
+/// The database with its tables, which are created if necessary.
+pub(super) async fn create(config: &LedgerConfig) -> Result<Database, LedgerError> {
+    let database = match config.storage() {
+        Some(LedgerStorage::File(path)) => new_file(&path).await?,
+        Some(LedgerStorage::Server) => Database::from_url(config.url.expose_secret(), READ_TIMEOUT)?,
+        Some(LedgerStorage::Off) | None => return Err(LedgerError::Off),
+    };
+    migrate(&database, config).await?;
     Ok(database)
 }
 
-/// Takes the lock for the life of the process; `None` if another process holds it. A reader holds it only briefly.
-async fn lock_to_keep(path: &Path) -> std::io::Result<Option<File>> {
-    let begun = Instant::now();
-    loop {
-        let lock = lock(path)?;
-        if lock.is_some() || begun.elapsed() >= LOCK_TIMEOUT {
-            return Ok(lock);
+/// Opens the ledger for writing; `None` if it is disabled.
+pub(super) async fn open(config: &LedgerConfig) -> Result<Option<OpenStore>, LedgerError> {
+    match config.storage() {
+        Some(LedgerStorage::File(path)) => open_file(config, &path).await.map(Some),
+        Some(LedgerStorage::Server) => open_server(config).await.map(Some),
+        Some(LedgerStorage::Off) | None => Ok(None),
+    }
+}
+
+async fn open_file(config: &LedgerConfig, path: &Path) -> Result<OpenStore, LedgerError> {
+    files::check(path)?;
+    let keys = keys_or_new(config, path)?;
+    let lock = LockFile::acquire(path)?;
+    let database = new_file(path).await?;
+    migrate(&database, config).await?;
+    let mut store = Store::new_file(database.clone(), lock);
+    store.prepare(&keys).await.map_err(|error| match error {
+        LedgerError::Damaged(finding) if finding.defect == Defect::EndMissing => {
+            LedgerError::Shortened { finding, witness: with_suffix(path, ".lock") }
         }
-        sleep(LOCK_RETRY_INTERVAL).await;
+        other => other,
+    })?;
+    Ok(OpenStore { store, database, keys, must_be_writable: true })
+}
+
+async fn open_server(config: &LedgerConfig) -> Result<OpenStore, LedgerError> {
+    let keys = keys(config)?;
+    let database = Database::from_url(config.url.expose_secret(), config.database_timeout)?;
+    let mut store = Store::new_server(database.clone(), config.database_timeout);
+    match store.prepare(&keys).await {
+        Err(error) if error.is_permanent() => return Err(error),
+        Err(error) => warn!(reason = error.reason(), "the ledger's database is away, and no call is answered until it returns"),
+        Ok(()) => {}
+    }
+    Ok(OpenStore { store, database, keys, must_be_writable: false })
+}
+
+/// The database in a file, which is created if necessary.
+async fn new_file(path: &Path) -> Result<Database, LedgerError> {
+    files::check(path)?;
+    files::make_private(path)?;
+    lay_out(path).await?;
+    Database::from_file(path)
+}
+
+/// Creates the tables, and names the file if it has those of an earlier version.
+async fn migrate(database: &Database, config: &LedgerConfig) -> Result<(), LedgerError> {
+    match (database.migrate().await, config.storage()) {
+        (Err(LedgerError::OldTables), Some(LedgerStorage::File(path))) => Err(LedgerError::OldFile { path }),
+        (outcome, _) => outcome,
     }
 }
 
-/// Takes the lock, if it is free.
-fn lock(path: &Path) -> std::io::Result<Option<File>> {
-    let file = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(path)?;
-    match file.try_lock() {
-        Ok(()) => Ok(Some(file)),
-        Err(std::fs::TryLockError::WouldBlock) => Ok(None),
-        Err(std::fs::TryLockError::Error(source)) => Err(source),
-    }
-}
-
-/// Ensures that all durable records have rows: writes those that a dead process left pending, or waits for a running process
-/// to write its own.
-async fn settle_others(path: &Path, database: &Database) -> Result<(), LedgerError> {
-    let Some(journal) = &database.journal else { return Ok(()) };
-    let behind = journal.behind(database.reached().await?, MAX_RECORDS_AT_ONCE).map_err(LedgerError::Journal)?;
-    let Some((_, last)) = behind.last() else { return Ok(()) };
-    let begun = Instant::now();
-    while database.reached().await? < last.end() && begun.elapsed() < ROWS_TIMEOUT {
-        // A process without permission to lock may still read.
-        if let Ok(Some(_lock)) = lock(&with_suffix(path, ".lock")) {
-            // Records that cannot get rows now are counted ([`Archive::without_rows`]); all others can be read.
-            _ = FileWriter::new(path, Some(journal.clone())).catch_up();
-            return Ok(());
-        }
-        sleep(LOCK_RETRY_INTERVAL).await;
-    }
-    Ok(())
-}
-
-/// Creates a file that only its owner can read; an existing file is left unchanged.
-fn make_private(path: &Path) -> std::io::Result<()> {
-    OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(path).map(|_| ())
-}
-
-/// The configured keys; without any, those beside the file, which are created if necessary.
+/// The configured keys; without any, those beside the file, which are created together with it.
 fn keys_or_new(config: &LedgerConfig, path: &Path) -> Result<KeyRing, LedgerError> {
-    if config.keys.is_some() || config.keys_file.is_some() {
-        return keys(config);
+    if config.keys.is_none() && config.keys_file.is_none() && !files::exists(path) {
+        let own = with_suffix(path, ".keys");
+        match make_key(&own) {
+            Ok(()) => {
+                warn!(file = %own.display(), "a key for the ledger was made; whoever has it can read the records, without it nobody can");
+            }
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+            Err(source) => return Err(LedgerError::Unusable { key: "keys_file", path: own, source }),
+        }
     }
-    let own = with_suffix(path, ".keys");
-    match make_key(&own) {
-        Ok(()) => warn!(file = %own.display(), "a key for the ledger was made; whoever has it can read the records, without it nobody can"),
-        Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
-        Err(source) => return Err(LedgerError::Unusable { key: "keys_file", path: own, source }),
-    }
-    read_keys(&own)
+    keys(config)
 }
 
 fn make_key(path: &Path) -> std::io::Result<()> {
@@ -215,7 +140,7 @@ fn make_key(path: &Path) -> std::io::Result<()> {
     file.sync_all()
 }
 
-/// The configured keys.
+/// The configured keys, or those beside the file.
 pub(super) fn keys(config: &LedgerConfig) -> Result<KeyRing, LedgerError> {
     if let Some(keys) = &config.keys {
         return KeyRing::read(keys.expose_secret()).map_err(|source| LedgerError::Keys { key: "keys", source });
@@ -223,23 +148,14 @@ pub(super) fn keys(config: &LedgerConfig) -> Result<KeyRing, LedgerError> {
     if let Some(path) = &config.keys_file {
         return read_keys(path);
     }
-    match config.place() {
-        Some(LedgerPlace::File(path)) => read_keys(&with_suffix(&path, ".keys")),
-        Some(LedgerPlace::Off | LedgerPlace::Server) | None => {
-            Err(LedgerError::Keys { key: "keys_file", source: super::keys::KeysError::None })
-        }
+    match config.storage() {
+        Some(LedgerStorage::File(path)) => read_keys(&with_suffix(&path, ".keys")),
+        Some(LedgerStorage::Off | LedgerStorage::Server) | None => Err(LedgerError::Keys { key: "keys_file", source: KeysError::None }),
     }
 }
 
 fn read_keys(path: &Path) -> Result<KeyRing, LedgerError> {
-    let file_error = |source| LedgerError::Unusable { key: "keys_file", path: path.to_owned(), source };
-    let text = std::fs::read_to_string(path).map_err(file_error)?;
+    let unusable = |source| LedgerError::Unusable { key: "keys_file", path: path.to_owned(), source };
+    let text = std::fs::read_to_string(path).map_err(unusable)?;
     KeyRing::read(&text).map_err(|source| LedgerError::Keys { key: "keys_file", source })
-}
-
-/// Appends a suffix to a path.
-pub(super) fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(suffix);
-    name.into()
 }

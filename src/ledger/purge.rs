@@ -9,13 +9,13 @@ use uuid::Uuid;
 use super::archive::Archive;
 use super::chain::{ChainHead, Record};
 use super::chain_position::ChainPosition;
-use super::checkpoint::Checkpoint;
-use super::columns::{bytes, spot};
+use super::chain_walk::{ChainWalk, Finding, Row};
+use super::columns::bytes;
 use super::database::{Database, DatabaseKind};
 use super::error::LedgerError;
-use super::journal::Spot;
+use super::purge_checkpoint::Checkpoint;
 use super::reader::{Conditions, Value};
-use super::verify::{Finding, check};
+use super::verify::beginning_head;
 
 /// Number of records removed at a time.
 const PAGE: i64 = 500;
@@ -47,8 +47,6 @@ pub struct Purge<'a> {
     before: DateTime<Utc>,
     proof: Proof,
     chains: VecDeque<Uuid>,
-    /// The journal is erased up to here.
-    cleared: Spot,
 }
 
 impl<'a> Purge<'a> {
@@ -57,18 +55,7 @@ impl<'a> Purge<'a> {
     /// # Errors
     /// [`LedgerError`] if the database fails.
     pub async fn begin(archive: &'a Archive, before: DateTime<Utc>, proof: Proof) -> Result<Self, LedgerError> {
-        let mut purge = Self { archive, before, proof, chains: archive.database.chains().await?.into(), cleared: Spot::default() };
-        // An interrupted purge may have left journal records whose rows it removed.
-        purge.clear_journal(archive.database.purged().await?)?;
-        Ok(purge)
-    }
-
-    /// Removes journal records whose rows were removed.
-    fn clear_journal(&mut self, end: Spot) -> Result<(), LedgerError> {
-        let Some(journal) = &self.archive.database.journal else { return Ok(()) };
-        journal.clear(self.cleared, end).map_err(LedgerError::Journal)?;
-        self.cleared = end;
-        Ok(())
+        Ok(Self { archive, before, proof, chains: archive.database.chains().await?.into() })
     }
 
     /// Removes the next records, from the start of their chain.
@@ -77,44 +64,54 @@ impl<'a> Purge<'a> {
     /// [`LedgerError`] if the database fails; exactly the records reported as removed are removed.
     pub async fn step(&mut self) -> Result<Purged, LedgerError> {
         while let Some(chain) = self.chains.front().copied() {
-            let from = match self.archive.beginning(chain).await? {
+            let from = match beginning_head(&self.archive.database, &self.archive.keys, chain).await? {
                 Ok(head) => head,
                 // Replacing a forged checkpoint would make it a valid one.
                 Err(finding) => return Ok(Purged::Stopped(finding)),
             };
-            let records = self.old_ones(from).await?;
-            let mut head = from;
-            for record in &records {
-                head = match (check(record.as_ref(), &head, &self.archive.keys), record) {
-                    (Ok(next), _) => next,
-                    (Err(_), Some(record)) if self.proof == Proof::Waived => record.head(),
-                    (Err(finding), _) => return Ok(Purged::Stopped(finding)),
-                };
-            }
-            if records.is_empty() {
+            let rows = self.old_rows(from).await?;
+            if rows.is_empty() {
                 self.chains.pop_front();
                 continue;
             }
+            let head = match self.last_of(&rows, from) {
+                Ok(head) => head,
+                Err(finding) => return Ok(Purged::Stopped(finding)),
+            };
             let key = self.archive.keys.sealing().ok_or(LedgerError::Sealing)?;
-            let cards: Vec<Uuid> = records.iter().flatten().flat_map(|record| record.sealed.cards.iter().copied()).collect();
-            let last = self.archive.database.journal_up_to(&head).await?;
-            if self.archive.database.remove_up_to(&Checkpoint::new(head, key), from.sequence, &cards, last).await? {
-                self.clear_journal(last.unwrap_or(self.cleared))?;
-                return Ok(Purged::Some(u64::try_from(records.len()).unwrap_or(u64::MAX)));
+            let records = rows.iter().filter_map(|row| row.record.as_ref());
+            let cards: Vec<Uuid> = records.flat_map(|record| record.sealed.cards.iter().copied()).collect();
+            if self.archive.database.remove_up_to(&Checkpoint::new(head, key), from.sequence, &cards).await? {
+                return Ok(Purged::Some(u64::try_from(rows.len()).unwrap_or(u64::MAX)));
             }
             // Another purge is running: continue from where it got to.
         }
         Ok(Purged::All)
     }
 
+    /// The head after these rows, which the chain's next record continues; or the defect that stops the purge. The last of the rows can be
+    /// read, because its age is known.
+    fn last_of(&self, rows: &[Row], from: ChainHead) -> Result<ChainHead, Finding> {
+        let (mut head, mut walk) = (from, ChainWalk::after(&from));
+        for row in rows {
+            let finding = walk.step(row, &self.archive.keys).into_iter().next();
+            head = match (finding, &row.record) {
+                (None, Some(record)) => record.head(),
+                (Some(_), record) if self.proof == Proof::Waived => record.as_ref().map_or(head, Record::head),
+                (Some(finding), _) => return Err(finding),
+                (None, None) => head,
+            };
+        }
+        Ok(head)
+    }
+
     /// The next records up to the last one before the cutoff; every record before an old one is old.
-    async fn old_ones(&self, from: ChainHead) -> Result<Vec<Option<Record>>, LedgerError> {
-        let place = ChainPosition { chain: from.chain, sequence: from.sequence };
-        let mut records = self.archive.database.chain_page(place, PAGE).await?;
-        let is_old = |record: &Option<Record>| record.as_ref().is_some_and(|record| record.recorded_at < self.before.timestamp_micros());
-        let old = records.iter().rposition(is_old).map_or(0, |last| last + 1);
-        records.truncate(old);
-        Ok(records)
+    async fn old_rows(&self, from: ChainHead) -> Result<Vec<Row>, LedgerError> {
+        let position = ChainPosition { chain: from.chain, sequence: from.sequence };
+        let mut rows = self.archive.database.chain_page(position, PAGE).await?;
+        let is_old = |row: &Row| row.record.as_ref().is_some_and(|record| record.recorded_at < self.before.timestamp_micros());
+        rows.truncate(rows.iter().rposition(is_old).map_or(0, |last| last + 1));
+        Ok(rows)
     }
 }
 
@@ -126,7 +123,7 @@ impl Archive {
     pub async fn count_before(&self, before: DateTime<Utc>) -> Result<u64, LedgerError> {
         let mut conditions = Conditions::default();
         conditions.and("recorded_at < ?", [Value::Number(before.timestamp_micros())]);
-        Ok(u64::try_from(self.database.count_of(&conditions).await?).unwrap_or_default())
+        self.database.count(&conditions).await
     }
 
     /// Returns some of the space of removed records to the disk; `false` when there is none left to return. Between two calls, a
@@ -147,28 +144,9 @@ impl Archive {
 }
 
 impl Database {
-    /// The journal position up to which records were purged.
-    async fn purged(&self) -> Result<Spot, LedgerError> {
-        if self.journal.is_none() {
-            return Ok(Spot::default());
-        }
-        let select = "SELECT purged_file AS file, purged_position AS position FROM ledger_journal";
-        Ok(spot(sqlx::query(select).fetch_optional(&self.pool).await?.as_ref())?.unwrap_or_default())
-    }
-
-    /// The journal position where a chain's last record up to `head` ends.
-    async fn journal_up_to(&self, head: &ChainHead) -> Result<Option<Spot>, LedgerError> {
-        if self.journal.is_none() {
-            return Ok(None);
-        }
-        let select = "SELECT content_file AS file, content_offset + content_length AS position FROM ledger_record \
-            WHERE chain = $1 AND sequence <= $2 AND content_file IS NOT NULL ORDER BY place DESC LIMIT 1";
-        spot(sqlx::query(select).bind(bytes(head.chain)).bind(head.sequence).fetch_optional(&self.pool).await?.as_ref())
-    }
-
     /// Replaces a chain's records up to a checkpoint with that checkpoint, and removes their cards; `false`, without any change, if the
-    /// chain no longer starts after `from`. `last` is their end in the journal, if they are there.
-    async fn remove_up_to(&self, checkpoint: &Checkpoint, from: i64, cards: &[Uuid], last: Option<Spot>) -> Result<bool, LedgerError> {
+    /// chain no longer starts after `from`.
+    async fn remove_up_to(&self, checkpoint: &Checkpoint, from: i64, cards: &[Uuid]) -> Result<bool, LedgerError> {
         let ChainHead { chain, sequence, .. } = checkpoint.head;
         let mut transaction = self.begin().await?;
         if self.kind == DatabaseKind::Sqlite {
@@ -184,10 +162,6 @@ impl Database {
         }
         let remove = sqlx::query("DELETE FROM ledger_record WHERE chain = $1 AND sequence <= $2").bind(bytes(chain)).bind(sequence);
         remove.execute(transaction.connection()?).await?;
-        if let Some(Spot { file, offset }) = last {
-            let update = sqlx::query("UPDATE ledger_journal SET purged_file = $1, purged_position = $2");
-            update.bind(file.cast_signed()).bind(offset.cast_signed()).execute(transaction.connection()?).await?;
-        }
         transaction.commit().await?;
         Ok(true)
     }

@@ -1,14 +1,15 @@
-//! Reads records: by id, by filter, and along their chains.
+//! Reads records: by id, by filter, and along their chains; and finds chains and their ends.
 //! Not here: opening them; see [`super::opened_record`].
 
 use sqlx::any::AnyRow;
 use sqlx::{AssertSqlSafe, Row as _};
 use uuid::Uuid;
 
-use super::chain::Record;
+use super::chain::{ChainHead, Record};
 use super::chain_position::ChainPosition;
-use super::columns::{ContentReading, Statement, bytes, id, record};
-use super::database::Database;
+use super::chain_walk::{Defect, Finding, Row};
+use super::columns::{COLUMNS, Statement, bytes, chain_row, head, position, record, required_id};
+use super::database::{Database, DatabaseKind};
 use super::entry::EntryKind;
 use super::error::LedgerError;
 
@@ -16,7 +17,7 @@ use super::error::LedgerError;
 const MAX_CARDS: usize = 500;
 
 /// A value of a condition.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub(super) enum Value {
     Number(i64),
     Text(String),
@@ -24,7 +25,7 @@ pub(super) enum Value {
 }
 
 /// SQL conditions joined by AND.
-#[derive(Clone, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Conditions {
     words: Vec<String>,
     values: Vec<Value>,
@@ -46,8 +47,8 @@ impl Conditions {
 
     /// Adds the condition that a column has one of these values.
     pub(super) fn and_one_of(&mut self, column: &str, values: Vec<Vec<u8>>) {
-        let places = vec!["?"; values.len()].join(", ");
-        self.and(&format!("{column} IN ({places})"), values.into_iter().map(Value::Bytes));
+        let marks = vec!["?"; values.len()].join(", ");
+        self.and(&format!("{column} IN ({marks})"), values.into_iter().map(Value::Bytes));
     }
 
     fn clause(&self) -> String {
@@ -77,21 +78,22 @@ impl Database {
         let mut conditions = Conditions::default();
         let ids = std::iter::once(&call).chain(cards).map(|id| Value::Bytes(bytes(*id)));
         // Feedback names no call if its card could not be looked up when it arrived.
-        let of_cards = if cards.is_empty() { String::new() } else { format!(" OR card IN ({})", vec!["?"; cards.len()].join(", ")) };
-        conditions.and(&format!("(about = ?{of_cards})"), ids);
+        let by_card = if cards.is_empty() { String::new() } else { format!(" OR card IN ({})", vec!["?"; cards.len()].join(", ")) };
+        conditions.and(&format!("(about = ?{by_card})"), ids);
         conditions.and("kind = ?", [Value::Text(EntryKind::Feedback.as_str().to_owned())]);
         self.records(&conditions, "ORDER BY received_at, chain, sequence", most).await
     }
 
     /// Looks up cards and returns those found, each with its record.
-    pub(super) async fn found_cards(&self, cards: &[Uuid]) -> Result<Vec<(Uuid, Uuid)>, LedgerError> {
+    pub(super) async fn calls_of_cards(&self, cards: &[Uuid]) -> Result<Vec<(Uuid, Uuid)>, LedgerError> {
         let mut found = Vec::new();
         for cards in cards.chunks(MAX_CARDS) {
             let mut conditions = Conditions::default();
             conditions.and_one_of("card", cards.iter().copied().map(bytes).collect());
             let select = format!("SELECT card, record_id FROM ledger_card {}", conditions.clause());
             for row in conditions.bind(sqlx::query(AssertSqlSafe(select))).fetch_all(&self.pool).await? {
-                if let (Some(card), Some(record)) = (id(&row, "card")?, id(&row, "record_id")?) {
+                // A damaged row is as good as none.
+                if let (Ok(card), Ok(record)) = (required_id(&row, "card"), required_id(&row, "record_id")) {
                     found.push((card, record));
                 }
             }
@@ -99,105 +101,147 @@ impl Database {
         Ok(found)
     }
 
-    /// Records before the start of their chain, where there must be none.
-    pub(super) async fn strays(&self) -> Result<Vec<ChainPosition>, LedgerError> {
-        let select = "SELECT record.chain AS chain, record.sequence AS sequence FROM ledger_record AS record \
-            LEFT JOIN ledger_checkpoint AS checkpoint ON checkpoint.chain = record.chain \
-            WHERE record.sequence < 1 OR record.sequence <= COALESCE(checkpoint.sequence, 0) ORDER BY 1, 2 LIMIT 100";
-        let rows = sqlx::query(select).fetch_all(&self.pool).await?;
-        let place = |row: &AnyRow| Ok(ChainPosition { chain: id(row, "chain")?.unwrap_or_default(), sequence: row.try_get("sequence")? });
-        rows.iter().map(place).collect()
-    }
-
-    /// The newest records that meet the conditions, newest first: ids are in time order. Does not read contents stored outside of
-    /// the rows.
+    /// The newest records that meet the conditions, newest first: ids are in time order.
     pub(super) async fn newest(&self, conditions: &Conditions, most: i64) -> Result<Vec<Record>, LedgerError> {
-        self.rows(conditions, "ORDER BY id DESC", most).await?.iter().map(|row| record(row, ContentReading::Row)).collect()
+        self.records(conditions, "ORDER BY id DESC", most).await
     }
 
-    /// Records after a position, chain by chain.
-    pub(super) async fn page(&self, after: ChainPosition, conditions: &Conditions, most: i64) -> Result<Vec<Record>, LedgerError> {
+    /// Rows after a position, chain by chain.
+    pub(super) async fn page(&self, after: ChainPosition, conditions: &Conditions, most: i64) -> Result<Vec<Row>, LedgerError> {
         let mut conditions = conditions.clone();
         conditions.and("(chain, sequence) > (?, ?)", [Value::Bytes(bytes(after.chain)), Value::Number(after.sequence)]);
-        self.records(&conditions, "ORDER BY chain, sequence", most).await
+        self.chain_rows(&conditions, "ORDER BY chain, sequence", most).await
     }
 
-    /// Records of one chain after a position; `None` for a record that cannot be decoded.
-    pub(super) async fn chain_page(&self, after: ChainPosition, most: i64) -> Result<Vec<Option<Record>>, LedgerError> {
+    /// Rows of one chain after a position.
+    pub(super) async fn chain_page(&self, after: ChainPosition, most: i64) -> Result<Vec<Row>, LedgerError> {
         let mut conditions = Conditions::default();
         conditions.and("chain = ?", [Value::Bytes(bytes(after.chain))]);
         conditions.and("sequence > ?", [Value::Number(after.sequence)]);
-        match self.rows(&conditions, "ORDER BY sequence", most).await {
-            Ok(rows) => Ok(rows.iter().map(|row| record(row, self.reading()).ok()).collect()),
-            // A value of an unexpected type: it prevents reading any row of the page.
-            Err(LedgerError::Database(sqlx::Error::Decode(_) | sqlx::Error::ColumnDecode { .. })) => {
-                self.one_by_one(&conditions, "ORDER BY sequence", most).await
-            }
+        self.chain_rows(&conditions, "ORDER BY sequence", most).await
+    }
+
+    /// The last rows of a chain, in order.
+    pub(super) async fn chain_end(&self, chain: Uuid, most: i64) -> Result<Vec<Row>, LedgerError> {
+        let mut conditions = Conditions::default();
+        conditions.and("chain = ?", [Value::Bytes(bytes(chain))]);
+        let mut rows = self.chain_rows(&conditions, "ORDER BY sequence DESC", most).await?;
+        rows.reverse();
+        Ok(rows)
+    }
+
+    async fn chain_rows(&self, conditions: &Conditions, order: &str, most: i64) -> Result<Vec<Row>, LedgerError> {
+        match self.rows(conditions, order, most).await {
+            Ok(rows) => rows.iter().map(chain_row).collect(),
+            // A damaged row prevents reading any row of the page.
+            Err(error) if !is_unavailable(&error) => self.chain_rows_one_by_one(conditions, order, most).await,
             Err(error) => Err(error),
         }
     }
 
-    /// Reads each record separately.
-    async fn one_by_one(&self, conditions: &Conditions, order: &str, most: i64) -> Result<Vec<Option<Record>>, LedgerError> {
+    /// Reads each row separately.
+    async fn chain_rows_one_by_one(&self, conditions: &Conditions, order: &str, most: i64) -> Result<Vec<Row>, LedgerError> {
         let select = format!("SELECT chain, sequence FROM ledger_record {} {order} LIMIT {most}", conditions.clause());
-        let places = conditions.bind(sqlx::query(AssertSqlSafe(select))).fetch_all(&self.pool).await?;
-        let mut records = Vec::new();
-        for place in &places {
+        let positions = conditions.bind(sqlx::query(AssertSqlSafe(select))).fetch_all(&self.pool).await?;
+        let mut rows = Vec::new();
+        for row in &positions {
+            let position = position(row)?;
             let mut conditions = Conditions::default();
-            conditions.and("chain = ?", [Value::Bytes(place.try_get("chain")?)]);
-            conditions.and("sequence = ?", [Value::Number(place.try_get("sequence")?)]);
-            let found = self.rows(&conditions, "", 1).await;
-            records.push(found.ok().as_ref().and_then(|rows| rows.first()).and_then(|row| record(row, self.reading()).ok()));
+            conditions.and("chain = ?", [Value::Bytes(bytes(position.chain))]);
+            conditions.and("sequence = ?", [Value::Number(position.sequence)]);
+            let found = self.rows(&conditions, "", 1).await.ok();
+            let record = found.as_ref().and_then(|rows| rows.first()).and_then(|row| record(row).ok());
+            rows.push(Row { position, record });
         }
-        Ok(records)
+        Ok(rows)
     }
 
     async fn records(&self, conditions: &Conditions, order: &str, most: i64) -> Result<Vec<Record>, LedgerError> {
-        self.rows(conditions, order, most).await?.iter().map(|row| record(row, self.reading())).collect()
+        self.rows(conditions, order, most).await?.iter().map(record).collect()
     }
 
     async fn rows(&self, conditions: &Conditions, order: &str, most: i64) -> Result<Vec<AnyRow>, LedgerError> {
-        let select = format!("SELECT {} FROM ledger_record {} {order} LIMIT {most}", self.columns(), conditions.clause());
+        let select = format!("SELECT {COLUMNS} FROM ledger_record {} {order} LIMIT {most}", conditions.clause());
         Ok(conditions.bind(sqlx::query(AssertSqlSafe(select))).fetch_all(&self.pool).await?)
     }
 
-    /// Ids of records after a position, each with its own position.
-    pub(super) async fn ids_behind(&self, after: ChainPosition, most: i64) -> Result<Vec<(ChainPosition, Uuid)>, LedgerError> {
-        let select = "SELECT chain, sequence, id FROM ledger_record WHERE (chain, sequence) > ($1, $2) ORDER BY chain, sequence LIMIT $3";
-        let rows = sqlx::query(select).bind(bytes(after.chain)).bind(after.sequence).bind(most).fetch_all(&self.pool).await?;
-        let place = |row: &AnyRow| {
-            let place = ChainPosition { chain: id(row, "chain")?.unwrap_or_default(), sequence: row.try_get("sequence")? };
-            Ok((place, id(row, "id")?.unwrap_or_default()))
-        };
-        rows.iter().map(place).collect()
-    }
-
-    /// Counts how many of these records exist.
-    pub(super) async fn count_of_ids(&self, ids: &[Uuid]) -> Result<i64, LedgerError> {
-        let mut conditions = Conditions::default();
-        conditions.and_one_of("id", ids.iter().copied().map(bytes).collect());
-        self.count_of(&conditions).await
-    }
-
     /// Counts the records that meet the conditions.
-    pub(super) async fn count_of(&self, conditions: &Conditions) -> Result<i64, LedgerError> {
+    pub(super) async fn count(&self, conditions: &Conditions) -> Result<u64, LedgerError> {
         let select = format!("SELECT COUNT(*) AS records FROM ledger_record {}", conditions.clause());
-        Ok(conditions.bind(sqlx::query(AssertSqlSafe(select))).fetch_one(&self.pool).await?.try_get("records")?)
+        let count: i64 = conditions.bind(sqlx::query(AssertSqlSafe(select))).fetch_one(&self.pool).await?.try_get("records")?;
+        Ok(u64::try_from(count).unwrap_or_default())
+    }
+
+    /// Rows before the start of their chain, where there must be none.
+    pub(super) async fn strays(&self) -> Result<Vec<ChainPosition>, LedgerError> {
+        let select = "SELECT record.chain AS chain, record.sequence AS sequence FROM ledger_record AS record \
+            LEFT JOIN ledger_checkpoint AS checkpoint ON checkpoint.chain = record.chain \
+            WHERE record.sequence < 1 OR record.sequence <= COALESCE(checkpoint.sequence, 0) ORDER BY 1, 2 LIMIT 100";
+        sqlx::query(select).fetch_all(&self.pool).await?.iter().map(position).collect()
+    }
+
+    /// What SQLite finds wrong with its own file: damaged pages, and indices that miss rows.
+    pub(super) async fn file_findings(&self) -> Result<Vec<Finding>, LedgerError> {
+        if self.kind == DatabaseKind::Postgres {
+            return Ok(Vec::new());
+        }
+        let rows = sqlx::query("PRAGMA integrity_check").fetch_all(&self.pool).await?;
+        let lines = rows.iter().filter_map(|row| row.try_get::<String, _>(0).ok()).filter(|line| line != "ok");
+        Ok(lines.map(|line| Finding { position: ChainPosition::BEGINNING, defect: Defect::File(line) }).collect())
     }
 
     /// Every chain, oldest first, including fully purged ones.
     pub(super) async fn chains(&self) -> Result<Vec<Uuid>, LedgerError> {
         let select = "SELECT chain FROM ledger_record GROUP BY chain UNION SELECT chain FROM ledger_checkpoint ORDER BY chain";
-        let rows = sqlx::query(select).fetch_all(&self.pool).await?;
-        let chains: Vec<Option<Uuid>> = rows.iter().map(|row| id(row, "chain")).collect::<Result<_, _>>()?;
-        Ok(chains.into_iter().flatten().collect())
+        sqlx::query(select).fetch_all(&self.pool).await?.iter().map(|row| required_id(row, "chain")).collect()
+    }
+
+    /// The newest chains, newest first, without fully purged ones.
+    pub(super) async fn newest_chains(&self, most: usize) -> Result<Vec<Uuid>, LedgerError> {
+        let (mut chains, mut before) = (Vec::new(), vec![u8::MAX; size_of::<Uuid>()]);
+        // Seeks each chain in the index instead of reading all of it.
+        let select = "SELECT chain FROM ledger_record WHERE chain < $1 ORDER BY chain DESC LIMIT 1";
+        while chains.len() < most
+            && let Some(row) = sqlx::query(select).bind(before.clone()).fetch_optional(&self.pool).await?
+        {
+            let chain = required_id(&row, "chain")?;
+            before = bytes(chain);
+            chains.push(chain);
+        }
+        Ok(chains)
     }
 
     /// The start records of processes and chains.
     pub(super) async fn starts(&self) -> Result<Vec<Record>, LedgerError> {
         let mut conditions = Conditions::default();
         conditions.and("kind = ?", [Value::Text(EntryKind::Start.as_str().to_owned())]);
-        // Verification of the chain finds a record that cannot be decoded.
-        Ok(self.one_by_one(&conditions, "ORDER BY chain, sequence", i64::MAX).await?.into_iter().flatten().collect())
+        // The walk along its chain names a start record that cannot be read.
+        let rows = self.chain_rows_one_by_one(&conditions, "ORDER BY chain, sequence", i64::MAX).await?;
+        Ok(rows.into_iter().filter_map(|row| row.record).collect())
     }
+
+    /// The last record written to a SQLite file, or the last purged one; `None` if there never was one.
+    pub(super) async fn head(&self) -> Result<Option<ChainHead>, LedgerError> {
+        for from in ["ledger_record ORDER BY place", "ledger_checkpoint ORDER BY recorded_at"] {
+            let select = format!("SELECT chain, sequence, recorded_at, hash FROM {from} DESC LIMIT 1");
+            if let Some(row) = sqlx::query(AssertSqlSafe(select)).fetch_optional(&self.pool).await? {
+                return head(&row).map(Some);
+            }
+        }
+        Ok(None)
+    }
+
+    /// The last record of the chain that an instance wrote most recently.
+    pub(super) async fn last_head(&self, instance: &str) -> Result<Option<ChainHead>, LedgerError> {
+        let newest = "SELECT chain FROM ledger_record WHERE kind = 'start' AND instance = $1 ORDER BY recorded_at DESC LIMIT 1";
+        let Some(row) = sqlx::query(newest).bind(instance.to_owned()).fetch_optional(&self.pool).await? else { return Ok(None) };
+        let last = "SELECT chain, sequence, recorded_at, hash FROM ledger_record WHERE chain = $1 ORDER BY sequence DESC LIMIT 1";
+        let chain = bytes(required_id(&row, "chain")?);
+        sqlx::query(last).bind(chain).fetch_optional(&self.pool).await?.as_ref().map(head).transpose()
+    }
+}
+
+/// Whether the database did not answer at all.
+fn is_unavailable(error: &LedgerError) -> bool {
+    matches!(error, LedgerError::Database(sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed))
 }

@@ -29,7 +29,7 @@ const ACCELERATED: CompressionMode = CompressionMode::FAST(4);
 
 thread_local! {
     /// Compression buffer, reused because allocating fresh memory is expensive.
-    static PACKED: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+    static COMPRESSED: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
 /// A sealed entry: a record without its chain position.
@@ -121,13 +121,12 @@ impl SealedEntry {
 
     /// Opens the content: JSON, or nothing.
     pub(super) fn open_content(&self, key: &Key) -> Result<Option<Vec<u8>>, LedgerError> {
-        let altered = || LedgerError::Altered { id: self.id };
-        let Some(content) = self.open_content_packed(key)? else { return Ok(None) };
-        unpacked(&content).ok_or_else(altered).map(Some)
+        let Some(content) = self.open_compressed_content(key)? else { return Ok(None) };
+        decompressed(&content).ok_or(LedgerError::Altered { id: self.id }).map(Some)
     }
 
     /// Opens the content without decompressing it, which proves that it was not altered.
-    pub(super) fn open_content_packed(&self, key: &Key) -> Result<Option<Vec<u8>>, LedgerError> {
+    pub(super) fn open_compressed_content(&self, key: &Key) -> Result<Option<Vec<u8>>, LedgerError> {
         let Some(sealed) = &self.content else { return Ok(None) };
         key.open(sealed, &SealedPart::Content.associated_data(self.id)).map(Some).map_err(|_| LedgerError::Altered { id: self.id })
     }
@@ -142,7 +141,7 @@ fn plain(text: String) -> String {
 /// Compresses the parts of a content in order and passes the result to `use_it`. Each part is an LZ4 block after two little-endian
 /// 4-byte numbers: its decompressed and its compressed length.
 fn compressed<T>(parts: &[Cow<'_, [u8]>], use_it: impl FnOnce(&[u8]) -> T) -> Result<T, LedgerError> {
-    PACKED.with(|packed| {
+    COMPRESSED.with(|packed| {
         let mut packed = packed.try_borrow_mut().map_err(|_| LedgerError::Sealing)?;
         let bound = |part: &Cow<'_, [u8]>| compress_bound(part.len()).map(|bound| 2 * LENGTH + bound).map_err(|_| LedgerError::Sealing);
         let most = parts.iter().map(bound).sum::<Result<usize, _>>()?;
@@ -169,7 +168,7 @@ fn compressed<T>(parts: &[Cow<'_, [u8]>], use_it: impl FnOnce(&[u8]) -> T) -> Re
 }
 
 /// Decompresses the output of [`compressed`]; `None` for anything else.
-fn unpacked(mut packed: &[u8]) -> Option<Vec<u8>> {
+fn decompressed(mut packed: &[u8]) -> Option<Vec<u8>> {
     let mut plain = Vec::new();
     while !packed.is_empty() {
         let (lengths, rest) = packed.split_at_checked(2 * LENGTH)?;
@@ -231,9 +230,9 @@ mod tests {
             packed.extend([size, 0, 0, 0, length, 0, 0, 0]);
             packed.extend(block);
         }
-        assert_eq!(unpacked(&packed).as_deref(), Some(b"abcxxxxxxxxxxxxxxxxxx".as_slice()));
+        assert_eq!(decompressed(&packed).as_deref(), Some(b"abcxxxxxxxxxxxxxxxxxx".as_slice()));
         packed[0] = 4;
-        assert_eq!(unpacked(&packed), None, "a block of another length");
+        assert_eq!(decompressed(&packed), None, "a block of another length");
     }
 
     #[test]

@@ -1,185 +1,141 @@
-//! The writer's destination: SQLite, or PostgreSQL with a local spool for when it is unavailable.
-//! Not here: forwarding the spool's records to PostgreSQL; see [`super::spool`].
+//! The writer's destination: one connection to the database, opened again after a failure.
+//! Not here: which records to write, and where they are in their chain; see [`super::writer`].
 
-use std::sync::Arc;
 use std::time::Duration;
 
+use sqlx::{AnyConnection, Connection as _};
 use tokio::time::timeout;
-use tracing::{info, warn};
-use uuid::Uuid;
 
 use super::chain::{ChainHead, Record};
-use super::database::Database;
+use super::chain_position::End;
+use super::database::{Database, DatabaseKind};
 use super::error::LedgerError;
-use super::spool::Spool;
-
-/// Number of records forwarded after each batch: twice the maximum of a batch.
-const MAX_FORWARDED: i64 = 512;
+use super::files::LockFile;
+use super::insert::insert;
+use super::keys::KeyRing;
+use super::quick_check::quick_check;
+use super::wal::WalCheckpoints;
 
 /// The destination of records.
 #[derive(Debug)]
-pub(super) enum Store {
-    /// SQLite: one chain forever.
-    File(Database),
-    /// PostgreSQL: one chain per run of an instance.
-    Server(PostgresStore),
-}
-
-/// PostgreSQL, and the spool for when it is unavailable.
-#[derive(Debug)]
-pub(super) struct PostgresStore {
-    pub(super) spool: Arc<Spool>,
-    /// How long a batch may take before it goes to the spool.
-    pub(super) statement_timeout: Duration,
+pub(super) struct Store {
+    database: Database,
+    /// `None` after a failure, when the state of its transaction is unknown.
+    connection: Option<AnyConnection>,
+    /// How long PostgreSQL may take. A write to a file is never abandoned, because it might still succeed.
+    timeout: Option<Duration>,
+    /// Whether the tables are there and the ledger passed the quick check.
+    is_prepared: bool,
+    /// SQLite only.
+    file: Option<(LockFile, WalCheckpoints)>,
 }
 
 impl Store {
-    /// Writes a batch, all or nothing; it is durable when this returns.
-    pub(super) async fn append(&mut self, records: Vec<Record>) -> Result<(), LedgerError> {
-        match self {
-            Self::File(database) => database.writer()?.append(records),
-            Self::Server(server) => server.append(records).await,
-        }
+    /// SQLite in a file that only this process writes to while it holds the lock.
+    pub(super) fn new_file(database: Database, lock: LockFile) -> Self {
+        let checkpoints = WalCheckpoints::start(database.clone());
+        Self { database, connection: None, timeout: None, is_prepared: false, file: Some((lock, checkpoints)) }
     }
 
-    /// Whether newly written records get their rows later.
-    pub(super) fn makes_rows_later(&self) -> bool {
-        matches!(self, Self::File(_))
+    /// PostgreSQL.
+    pub(super) fn new_server(database: Database, timeout: Duration) -> Self {
+        Self { database, connection: None, timeout: Some(timeout), is_prepared: false, file: None }
     }
 
-    /// Work to do after a batch, when no call waits for it any more.
-    pub(super) async fn follow_up(&self) {
-        if let Self::Server(server) = self {
-            server.catch_up().await;
-        }
+    /// Whether a chain continues over restarts. In PostgreSQL each run of an instance has its own.
+    pub(super) fn has_one_chain(&self) -> bool {
+        self.database.kind == DatabaseKind::Sqlite
     }
 
-    /// Writes the pending rows.
-    pub(super) fn settle(&self) -> Result<(), LedgerError> {
-        match self {
-            Self::File(database) => database.writer()?.settle(),
-            Self::Server(_) => Ok(()),
+    /// Creates the tables and runs the quick check, unless that was done.
+    pub(super) async fn prepare(&mut self, keys: &KeyRing) -> Result<(), LedgerError> {
+        if !self.is_prepared {
+            self.database.migrate().await?;
+            let end = self.file.as_ref().and_then(|(lock, _)| lock.end());
+            in_time(self.timeout, quick_check(&self.database, keys, end)).await?;
+            self.is_prepared = true;
         }
-    }
-
-    /// Performs a trial write to check that records can be written.
-    pub(super) async fn probe(&self, instance: &str, now: i64) -> Result<(), LedgerError> {
-        let server = match self {
-            Self::File(database) => {
-                database.writer()?.probe()?;
-                return database.probe(instance, now).await;
-            }
-            Self::Server(server) => server,
-        };
-        let is_direct = server.is_direct().await;
-        if is_direct || server.spool.state.spooled() == 0 {
-            match server.in_time(server.spool.database.probe(instance, now)).await {
-                Ok(()) => {
-                    server.end_spooling();
-                    return Ok(());
-                }
-                Err(error) => server.begin_spooling(&error),
-            }
-        }
-        server.spool.waiting.probe(instance, now).await
-    }
-
-    /// The end of the chain that an instance continues if PostgreSQL was unavailable at startup; `None` while that is unknown.
-    pub(super) async fn previous_chain_head(&self, instance: &str, own: Uuid) -> Option<Option<ChainHead>> {
-        match self {
-            Self::Server(server) => server.in_time(server.spool.database.head_of(instance, Some(own))).await.ok(),
-            Self::File(_) => Some(None),
-        }
-    }
-
-    /// The end of the chain to continue: SQLite's own.
-    pub(super) async fn head(&self) -> Result<Option<ChainHead>, LedgerError> {
-        match self {
-            Self::File(database) => {
-                self.settle()?;
-                database.head().await
-            }
-            Self::Server(_) => Ok(None),
-        }
-    }
-
-    pub(super) async fn close(&self) {
-        match self {
-            Self::File(database) => {
-                // The next process repairs what fails here.
-                _ = self.settle();
-                database.close().await;
-            }
-            Self::Server(server) => {
-                if server.spool.state.is_spooling() {
-                    // The next process forwards what fails here.
-                    _ = server.in_time(server.spool.bring_all()).await;
-                }
-                server.spool.waiting.close().await;
-                server.spool.database.close().await;
-                // The forwarder ends when it finds the databases closed.
-                server.spool.state.to_forward.notify_one();
-            }
-        }
-    }
-}
-
-impl PostgresStore {
-    /// Invariant: a record goes to PostgreSQL only after all earlier ones are there, which preserves their order.
-    async fn append(&self, records: Vec<Record>) -> Result<(), LedgerError> {
-        if self.is_direct().await {
-            match self.in_time(self.spool.database.append_to_server(&records)).await {
-                Ok(()) => return Ok(()),
-                // Whether or not PostgreSQL took them: forwarding skips existing records.
-                Err(error) => self.begin_spooling(&error),
-            }
-        }
-        let count = records.len();
-        self.spool.waiting.writer()?.append(records)?;
-        self.spool.state.count_spooled(count);
         Ok(())
     }
 
-    /// If PostgreSQL accepts records again, forwards more than a batch adds: under a continuous load the spool would otherwise never
-    /// empty.
-    async fn catch_up(&self) {
-        let state = &self.spool.state;
-        let is_due = state.is_spooling() && state.spooled() > 0 && state.is_reached();
-        if is_due && self.in_time(self.spool.bring(MAX_FORWARDED)).await.is_err() {
-            state.note_reached(false);
+    /// Writes records, all or none; they are durable when this returns.
+    pub(super) async fn append(&mut self, records: Vec<Record>) -> Result<(), LedgerError> {
+        let (rows, bytes) = (records.len(), records.iter().map(|record| record.sealed.size()).sum());
+        let (kept, database) = (self.connection.take(), self.database.clone());
+        let written = async {
+            let mut connection = begin(&database, kept).await?;
+            insert(&mut connection, database.kind, records).await?;
+            sqlx::query("COMMIT").execute(&mut connection).await?;
+            Ok(connection)
+        };
+        self.connection = Some(in_time(self.timeout, written).await?);
+        if let Some((_, checkpoints)) = &mut self.file {
+            checkpoints.count(rows, bytes);
+        }
+        Ok(())
+    }
+
+    /// Performs a trial write to check that records can be written.
+    pub(super) async fn probe(&mut self, instance: &str, now: i64) -> Result<(), LedgerError> {
+        let (kept, database) = (self.connection.take(), self.database.clone());
+        let upsert = "INSERT INTO ledger_probe (instance, probed_at) VALUES ($1, $2) \
+            ON CONFLICT (instance) DO UPDATE SET probed_at = EXCLUDED.probed_at";
+        let written = async {
+            let mut connection = begin(&database, kept).await?;
+            sqlx::query(upsert).bind(instance.to_owned()).bind(now).execute(&mut connection).await?;
+            sqlx::query("COMMIT").execute(&mut connection).await?;
+            Ok(connection)
+        };
+        self.connection = Some(in_time(self.timeout, written).await?);
+        Ok(())
+    }
+
+    /// The end of the one chain; `None` if there are no records yet.
+    pub(super) async fn head(&mut self) -> Result<Option<ChainHead>, LedgerError> {
+        in_time(self.timeout, self.database.head()).await
+    }
+
+    /// The end of the chain that an instance wrote last.
+    pub(super) async fn last_head(&mut self, instance: &str) -> Result<Option<ChainHead>, LedgerError> {
+        in_time(self.timeout, self.database.last_head(instance)).await
+    }
+
+    /// Notes in the lock file how far the chain got.
+    pub(super) fn note_end(&self, end: End) {
+        if let Some((lock, _)) = &self.file {
+            lock.write_end(&end);
         }
     }
 
-    /// Whether records go directly to PostgreSQL; switches back from the spool once all spooled records are forwarded.
-    async fn is_direct(&self) -> bool {
-        let state = &self.spool.state;
-        if !state.is_spooling() {
-            return true;
+    pub(super) async fn close(&mut self) {
+        // Stop checkpoints first: the last connection to close moves the log into the database.
+        let lock = self.file.take().map(|(lock, _)| lock);
+        if let Some(connection) = self.connection.take() {
+            _ = in_time(self.timeout, async { Ok(connection.close().await?) }).await;
         }
-        if !state.is_nearly_forwarded() {
-            return false;
-        }
-        if self.in_time(self.spool.bring_all()).await.is_err() {
-            state.note_reached(false);
-            return false;
-        }
-        self.end_spooling();
-        true
+        self.database.close().await;
+        drop(lock);
     }
+}
 
-    fn end_spooling(&self) {
-        if self.spool.state.end_spooling() {
-            info!("all records of the spool are in the database, and new ones go there again");
+async fn in_time<T>(limit: Option<Duration>, work: impl Future<Output = Result<T, LedgerError>>) -> Result<T, LedgerError> {
+    match limit {
+        Some(limit) => timeout(limit, work).await.unwrap_or(Err(LedgerError::TooSlow)),
+        None => work.await,
+    }
+}
+
+/// Begins a transaction on the connection that is there, or on a new one if that one broke while it was idle.
+async fn begin(database: &Database, kept: Option<AnyConnection>) -> Result<AnyConnection, LedgerError> {
+    let begin = database.begin_statement();
+    if let Some(mut connection) = kept {
+        match sqlx::query(begin).execute(&mut connection).await {
+            Ok(_) => return Ok(connection),
+            Err(error) if database.kind == DatabaseKind::Sqlite => return Err(error.into()),
+            Err(_) => {}
         }
     }
-
-    fn begin_spooling(&self, error: &LedgerError) {
-        if self.spool.state.begin_spooling() {
-            warn!(reason = super::writer::reason(error), "the database is away; records go to the spool");
-        }
-    }
-
-    async fn in_time<T>(&self, work: impl Future<Output = Result<T, LedgerError>>) -> Result<T, LedgerError> {
-        timeout(self.statement_timeout, work).await.unwrap_or(Err(LedgerError::TooSlow))
-    }
+    let mut connection = database.connect().await?;
+    sqlx::query(begin).execute(&mut connection).await?;
+    Ok(connection)
 }

@@ -1,48 +1,22 @@
 //! Verifies the ledger: along each chain every record is in place, unaltered, and opens; and no chain is missing.
-//! Not here: what a chain is; see [`super::chain`].
+//! Not here: what a chain is ([`super::chain`]), and which defects a row has ([`super::chain_walk`]).
 
 use std::collections::{BTreeMap, VecDeque};
-use std::fmt;
 
 use uuid::Uuid;
 
 use super::archive::Archive;
 use super::chain::{ChainHead, Record};
 use super::chain_position::{ChainPosition, End};
+use super::chain_walk::{ChainWalk, Defect, Finding, Row, holds};
+use super::database::Database;
 use super::error::LedgerError;
 use super::keys::KeyRing;
+use super::reader::Conditions;
 use super::start::Start;
 
 /// Number of records read at a time.
 const PAGE: i64 = 500;
-
-/// What is wrong with a chain.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Defect {
-    /// The first record that is missing although a later one exists.
-    Missing,
-    /// The first record that was altered, or follows an altered part of the chain.
-    Altered,
-    /// The first record whose key is not configured.
-    UnknownKey(String),
-    /// The checkpoint that a purge left was altered.
-    CheckpointAltered,
-    /// A record before the start of its chain.
-    Stray,
-    /// The first record that the lookup by one of its cards does not find.
-    CardLost,
-    /// The whole chain, or its end from here on, is missing: another chain records that it was longer.
-    EndMissing,
-}
-
-/// A defect and its position.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Finding {
-    /// The record.
-    pub place: ChainPosition,
-    /// What is wrong with it.
-    pub defect: Defect,
-}
 
 /// The results so far.
 #[derive(Clone, Debug, Default)]
@@ -51,7 +25,7 @@ pub struct Verified {
     pub records: u64,
     /// The end of each chain that passed.
     pub ends: Vec<End>,
-    /// The first defect of each chain that failed.
+    /// Every defect.
     pub findings: Vec<Finding>,
 }
 
@@ -60,29 +34,12 @@ pub struct Verified {
 pub struct Verification<'a> {
     archive: &'a Archive,
     chains: VecDeque<Uuid>,
-    /// The last verified record of the current chain.
-    at: Option<ChainHead>,
+    /// The walk along the current chain.
+    walk: Option<ChainWalk>,
+    /// The last record of the current chain that holds, if all before it hold, too.
+    end: Option<End>,
     expected: Vec<End>,
     verified: Verified,
-}
-
-impl fmt::Display for Finding {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let ChainPosition { chain, sequence } = self.place;
-        match &self.defect {
-            Defect::Missing => write!(formatter, "chain {chain}: record {sequence} is missing"),
-            Defect::Altered => write!(formatter, "chain {chain}: record {sequence} was altered"),
-            Defect::UnknownKey(key) => {
-                write!(formatter, "chain {chain}: record {sequence} was sealed with key `{key}`, which is not among the keys")
-            }
-            Defect::CheckpointAltered => {
-                write!(formatter, "chain {chain}: the checkpoint of the purge up to record {sequence} was altered")
-            }
-            Defect::Stray => write!(formatter, "chain {chain}: record {sequence} stands ahead of the chain's beginning"),
-            Defect::CardLost => write!(formatter, "chain {chain}: record {sequence} is not found by its cards any more"),
-            Defect::EndMissing => write!(formatter, "chain {chain}: record {sequence} is missing, and it was there once"),
-        }
-    }
 }
 
 impl<'a> Verification<'a> {
@@ -90,17 +47,17 @@ impl<'a> Verification<'a> {
     ///
     /// # Errors
     /// [`LedgerError`] if the database fails.
-    pub async fn begin(archive: &'a Archive, resume: Option<ChainPosition>, expected: Vec<End>) -> Result<Self, LedgerError> {
+    pub async fn begin(archive: &'a Archive, resume: Option<ChainPosition>, mut expected: Vec<End>) -> Result<Self, LedgerError> {
         let mut chains: VecDeque<Uuid> = archive.database.chains().await?.into();
-        let mut at = None;
-        if let Some(place) = resume {
-            chains.retain(|chain| *chain >= place.chain);
-            if chains.front() == Some(&place.chain) && place.sequence > 0 {
-                let ahead = ChainPosition { sequence: place.sequence - 1, ..place };
-                at = archive.database.chain_page(ahead, 1).await?.first().and_then(Option::as_ref).map(Record::head);
+        let mut walk = None;
+        if let Some(position) = resume {
+            chains.retain(|chain| *chain >= position.chain);
+            if chains.front() == Some(&position.chain) && position.sequence > 0 {
+                walk = Some(walk_after(&archive.database, position).await?);
             }
         }
-        Ok(Self { archive, chains, at, expected, verified: Verified::default() })
+        expected.extend(archive.noted_end);
+        Ok(Self { archive, chains, walk, end: None, expected, verified: Verified::default() })
     }
 
     /// The total number of records, including those before the position where it resumed.
@@ -108,7 +65,7 @@ impl<'a> Verification<'a> {
     /// # Errors
     /// [`LedgerError`] if the database fails.
     pub async fn size(&self) -> Result<u64, LedgerError> {
-        Ok(u64::try_from(self.archive.database.count().await?).unwrap_or_default())
+        self.archive.database.count(&Conditions::default()).await
     }
 
     /// The results so far.
@@ -119,9 +76,9 @@ impl<'a> Verification<'a> {
 
     /// The position to resume from if interrupted now.
     #[must_use]
-    pub fn place(&self) -> Option<ChainPosition> {
+    pub fn position(&self) -> Option<ChainPosition> {
         let chain = *self.chains.front()?;
-        Some(ChainPosition { chain, sequence: self.at.map_or(0, |head| head.sequence) })
+        Some(self.walk.map_or(ChainPosition { chain, sequence: 0 }, |walk| walk.position()))
     }
 
     /// Verifies the next records; `false` when all are done.
@@ -130,159 +87,167 @@ impl<'a> Verification<'a> {
     /// [`LedgerError`] if the database fails.
     pub async fn step(&mut self) -> Result<bool, LedgerError> {
         let Some(chain) = self.chains.front().copied() else {
-            let strays = self.archive.database.strays().await?;
-            self.verified.findings.extend(strays.into_iter().map(|place| Finding { place, defect: Defect::Stray }));
-            self.look_for_ends().await?;
+            let findings = self.archive.findings_at_ends(std::mem::take(&mut self.expected), &self.verified.findings).await;
+            self.verified
+                .findings
+                .extend(findings.or_else(|error| Finding::from_error(error, ChainPosition::BEGINNING).map(|it| vec![it]))?);
+            self.verified.findings.extend(self.archive.database.file_findings().await?);
             return Ok(false);
         };
-        let Some(at) = self.beginning(chain).await? else { return Ok(true) };
-        let records = self.archive.database.chain_page(ChainPosition { chain, sequence: at.sequence }, PAGE).await?;
-        let (mut head, is_last) = (at, records.len() < usize::try_from(PAGE).unwrap_or(usize::MAX));
-        let lost = self.lost_cards(&records).await?;
-        for record in &records {
-            match check(record.as_ref(), &head, &self.archive.keys) {
-                Ok(next) if lost == Some(next.sequence) => {
-                    let place = ChainPosition { chain, sequence: next.sequence };
-                    self.leave_at(Finding { place, defect: Defect::CardLost }).await?;
-                    return Ok(true);
-                }
-                Ok(next) => head = next,
-                Err(finding) => {
-                    self.leave_at(finding).await?;
-                    return Ok(true);
-                }
-            }
-            self.verified.records += 1;
-        }
-        if is_last {
-            self.leave(None, Some(head));
-        } else {
-            self.at = Some(head);
+        if let Err(error) = self.step_along(chain).await {
+            let position = self.position().unwrap_or(ChainPosition::BEGINNING);
+            self.verified.findings.push(Finding::from_error(error, position)?);
+            self.leave(chain);
         }
         Ok(true)
     }
 
-    /// What the chain's next record follows; `None` if even that fails verification, and the chain is abandoned.
-    async fn beginning(&mut self, chain: Uuid) -> Result<Option<ChainHead>, LedgerError> {
-        if let Some(at) = self.at {
-            return Ok(Some(at));
-        }
-        match self.archive.beginning(chain).await? {
-            Ok(head) => Ok(Some(head)),
-            Err(finding) => {
-                self.leave(Some(finding), None);
-                Ok(None)
-            }
-        }
-    }
-
-    /// Abandons a chain at its first defect; but if a purge removed the records that seem to be missing, continues after them.
-    async fn leave_at(&mut self, finding: Finding) -> Result<(), LedgerError> {
-        let purged_to = self.archive.database.checkpoint(finding.place.chain).await?.map_or(0, |checkpoint| checkpoint.head.sequence);
-        if finding.place.sequence <= purged_to {
-            self.at = None;
-        } else {
-            self.leave(Some(finding), None);
-        }
-        Ok(())
-    }
-
-    fn leave(&mut self, finding: Option<Finding>, end: Option<ChainHead>) {
-        self.chains.pop_front();
-        self.at = None;
-        self.verified.findings.extend(finding);
-        let end = end.map(|head| End { place: ChainPosition { chain: head.chain, sequence: head.sequence }, hash: head.hash });
-        self.verified.ends.extend(end);
-    }
-
-    /// The first of these records that the lookup by one of its cards does not find.
-    async fn lost_cards(&self, records: &[Option<Record>]) -> Result<Option<i64>, LedgerError> {
-        let records = || records.iter().flatten();
-        let cards: Vec<Uuid> = records().flat_map(|record| record.sealed.cards.iter().copied()).collect();
-        let found: BTreeMap<Uuid, Uuid> = self.archive.database.found_cards(&cards).await?.into_iter().collect();
-        let is_found = |record: &&Record| record.sealed.cards.iter().all(|card| found.get(card) == Some(&record.sealed.id));
-        Ok(records().find(|record| !is_found(record)).map(|record| record.sequence))
-    }
-
-    /// Finds chains that are missing or too short: later chains record a minimum length, and the caller may have observed more.
-    async fn look_for_ends(&mut self) -> Result<(), LedgerError> {
-        let mut seen = std::mem::take(&mut self.expected);
-        seen.extend(self.archive.links().await?);
-        let mut shortest: BTreeMap<Uuid, Finding> = BTreeMap::new();
-        for end in seen {
-            if let Some(defect) = self.defect_at(&end).await? {
-                let finding = Finding { place: end.place, defect };
-                shortest
-                    .entry(end.place.chain)
-                    .and_modify(|known| {
-                        if end.place < known.place {
-                            *known = finding.clone();
-                        }
-                    })
-                    .or_insert(finding);
-            }
-        }
-        for (chain, finding) in shortest {
-            // A defect found in the chain itself is more specific.
-            if !self.verified.findings.iter().any(|known| known.place.chain == chain) {
-                self.verified.findings.push(finding);
-            }
-        }
-        Ok(())
-    }
-
-    async fn defect_at(&self, end: &End) -> Result<Option<Defect>, LedgerError> {
-        let ChainPosition { chain, sequence } = end.place;
-        let there = self.archive.database.chain_page(ChainPosition { chain, sequence: sequence - 1 }, 1).await?;
-        let defect = match there.first() {
-            Some(Some(record)) if record.sequence == sequence => (record.hash != end.hash).then_some(Defect::Altered),
-            Some(None) => Some(Defect::Altered),
-            Some(Some(_)) | None => Some(Defect::EndMissing),
+    async fn step_along(&mut self, chain: Uuid) -> Result<(), LedgerError> {
+        let mut walk = match self.walk {
+            Some(walk) => walk,
+            None => self.begin_chain(chain).await?,
         };
-        let purged_to = self.archive.database.checkpoint(chain).await?.map_or(0, |checkpoint| checkpoint.head.sequence);
-        Ok(defect.filter(|_| sequence > purged_to))
+        let rows = self.archive.database.chain_page(walk.position(), PAGE).await?;
+        self.verify(&mut walk, &rows).await?;
+        self.walk = Some(walk);
+        if rows.len() < usize::try_from(PAGE).unwrap_or(usize::MAX) {
+            self.leave(chain);
+        }
+        Ok(())
+    }
+
+    async fn begin_chain(&mut self, chain: Uuid) -> Result<ChainWalk, LedgerError> {
+        Ok(match beginning_head(&self.archive.database, &self.archive.keys, chain).await? {
+            Ok(head) => {
+                self.end = Some(head.into());
+                ChainWalk::after(&head)
+            }
+            Err(finding) => {
+                self.verified.findings.push(finding);
+                ChainWalk::from_anywhere(chain)
+            }
+        })
+    }
+
+    async fn verify(&mut self, walk: &mut ChainWalk, rows: &[Row]) -> Result<(), LedgerError> {
+        let mut lost = self.lost_cards(rows).await?;
+        for row in rows {
+            let mut findings = walk.step(row, &self.archive.keys);
+            if holds(&findings, row.position) {
+                self.verified.records += 1;
+                self.end = row.record.as_ref().map(|record| record.head().into());
+                findings.extend(lost.remove(&row.position).map(|defect| Finding { position: row.position, defect }));
+            }
+            self.verified.findings.extend(without_purged(&self.archive.database, findings).await?);
+        }
+        Ok(())
+    }
+
+    fn leave(&mut self, chain: Uuid) {
+        self.chains.pop_front();
+        self.walk = None;
+        let end = self.end.take();
+        if !self.verified.findings.iter().any(|finding| finding.position.chain == chain) {
+            self.verified.ends.extend(end);
+        }
+    }
+
+    /// The records that the lookup by one of their cards does not find.
+    async fn lost_cards(&self, rows: &[Row]) -> Result<BTreeMap<ChainPosition, Defect>, LedgerError> {
+        let records = || rows.iter().filter_map(|row| Some((row.position, row.record.as_ref()?)));
+        let cards: Vec<Uuid> = records().flat_map(|(_, record)| record.sealed.cards.iter().copied()).collect();
+        let found = match self.archive.database.calls_of_cards(&cards).await {
+            Err(error) if error.is_damage() => Vec::new(),
+            found => found?,
+        };
+        let found: BTreeMap<Uuid, Uuid> = found.into_iter().collect();
+        let is_found = |record: &Record| record.sealed.cards.iter().all(|card| found.get(card) == Some(&record.sealed.id));
+        Ok(records().filter(|(_, record)| !is_found(record)).map(|(position, _)| (position, Defect::CardLost)).collect())
     }
 }
 
 impl Archive {
-    /// What the first existing record of a chain follows: a checkpoint, if older ones were purged.
-    pub(super) async fn beginning(&self, chain: Uuid) -> Result<Result<ChainHead, Finding>, LedgerError> {
-        let Some(checkpoint) = self.database.checkpoint(chain).await? else { return Ok(Ok(ChainHead::of_new(chain))) };
-        let place = ChainPosition { chain, sequence: checkpoint.head.sequence };
-        let defect = match self.keys.of_id(&checkpoint.key_id) {
-            None => Defect::UnknownKey(checkpoint.key_id),
-            Some(key) if checkpoint.holds(key) => return Ok(Ok(checkpoint.head)),
-            Some(_) => Defect::CheckpointAltered,
-        };
-        Ok(Err(Finding { place, defect }))
+    /// Defects that no walk along a chain shows: records before its beginning, and chains that are missing or too short. Later chains
+    /// record a minimum length, and `expected` are ends that were observed. A known defect of the same chain is more specific.
+    pub(super) async fn findings_at_ends(&self, expected: Vec<End>, known: &[Finding]) -> Result<Vec<Finding>, LedgerError> {
+        let strays = self.database.strays().await?.into_iter();
+        let mut findings: Vec<Finding> = strays.map(|position| Finding { position, defect: Defect::Stray }).collect();
+        let mut shortest: BTreeMap<Uuid, Finding> = BTreeMap::new();
+        for end in expected.into_iter().chain(self.links().await?) {
+            let position = end.position;
+            if shortest.get(&position.chain).is_none_or(|other| position < other.position)
+                && let Some(defect) = defect_at(&self.database, &end).await?
+            {
+                shortest.insert(position.chain, Finding { position, defect });
+            }
+        }
+        let is_known = |finding: &Finding| known.iter().any(|known| known.position == finding.position);
+        findings.extend(shortest.into_values().filter(|finding| !is_known(finding)));
+        Ok(findings)
     }
 
     /// Minimum lengths of chains, from the start records of the chains after them.
     async fn links(&self) -> Result<Vec<End>, LedgerError> {
         let mut links = Vec::new();
         for record in self.database.starts().await? {
-            // Walking its chain reports a record that does not open as altered.
+            // The walk along its chain names a record that does not open.
             let Some(summary) = self.keys.of_id(&record.sealed.key_id).and_then(|key| record.sealed.open_summary(key).ok()) else {
                 continue;
             };
             let previous = serde_json::from_slice::<Start>(&summary).ok().and_then(|start| start.previous);
-            links.extend(previous.map(|link| End { place: ChainPosition { chain: link.chain, sequence: link.sequence }, hash: link.hash }));
+            let end = |link: super::start::Previous| End {
+                position: ChainPosition { chain: link.chain, sequence: link.sequence },
+                hash: link.hash,
+            };
+            links.extend(previous.map(end));
         }
-        links.retain(|link| link.place.sequence > 0);
+        links.retain(|link| link.position.sequence > 0);
         Ok(links)
     }
 }
 
-/// Verifies that a record follows `head` and returns the new head.
-pub(super) fn check(record: Option<&Record>, head: &ChainHead, keys: &KeyRing) -> Result<ChainHead, Finding> {
-    let place = ChainPosition { chain: head.chain, sequence: head.sequence + 1 };
-    let fault = |defect| Err(Finding { place, defect });
-    let Some(record) = record else { return fault(Defect::Altered) };
-    if record.sequence != place.sequence {
-        return fault(Defect::Missing);
-    }
-    let Some(key) = keys.of_id(&record.sealed.key_id) else { return fault(Defect::UnknownKey(record.sealed.key_id.clone())) };
-    let follows = record.code(&head.hash, key) == record.hash && record.recorded_at >= head.recorded_at;
-    let opens = follows && record.sealed.open_summary(key).is_ok() && record.sealed.open_content_packed(key).is_ok();
-    if opens { Ok(record.head()) } else { fault(Defect::Altered) }
+/// What the first existing record of a chain follows: a checkpoint, if older ones were purged.
+pub(super) async fn beginning_head(database: &Database, keys: &KeyRing, chain: Uuid) -> Result<Result<ChainHead, Finding>, LedgerError> {
+    let Some(checkpoint) = database.checkpoint(chain).await? else { return Ok(Ok(ChainHead::new(chain))) };
+    let position = ChainPosition { chain, sequence: checkpoint.head.sequence };
+    let defect = match keys.of_id(&checkpoint.key_id) {
+        None => Defect::UnknownKey(checkpoint.key_id),
+        Some(key) if checkpoint.holds(key) => return Ok(Ok(checkpoint.head)),
+        Some(_) => Defect::CheckpointAltered,
+    };
+    Ok(Err(Finding { position, defect }))
+}
+
+/// A walk that continues after a position reached before.
+pub(super) async fn walk_after(database: &Database, position: ChainPosition) -> Result<ChainWalk, LedgerError> {
+    let before = ChainPosition { sequence: position.sequence - 1, ..position };
+    let rows = database.chain_page(before, 1).await?;
+    let record = rows.first().and_then(|row| row.record.as_ref()).filter(|record| record.sequence == position.sequence);
+    Ok(record.map_or_else(|| ChainWalk::from_position(position), |record| ChainWalk::after(&record.head())))
+}
+
+/// What is wrong with a chain that is known to have been this long, if anything.
+pub(super) async fn defect_at(database: &Database, end: &End) -> Result<Option<Defect>, LedgerError> {
+    let ChainPosition { chain, sequence } = end.position;
+    let there = database.chain_page(ChainPosition { chain, sequence: sequence - 1 }, 1).await?;
+    let row = there.first().filter(|row| row.position.sequence == sequence);
+    let defect = match row.map(|row| row.record.as_ref()) {
+        Some(Some(record)) if record.hash == end.hash => return Ok(None),
+        Some(_) => Defect::Altered,
+        None => Defect::EndMissing,
+    };
+    Ok((sequence > purged_to(database, chain).await?).then_some(defect))
+}
+
+/// Removes findings about records of a chain that a purge has removed since they were read.
+pub(super) async fn without_purged(database: &Database, mut findings: Vec<Finding>) -> Result<Vec<Finding>, LedgerError> {
+    let Some(chain) = findings.first().map(|finding| finding.position.chain) else { return Ok(findings) };
+    let purged_to = purged_to(database, chain).await?;
+    findings.retain(|finding| finding.position.sequence > purged_to);
+    Ok(findings)
+}
+
+/// The last record of a chain that was purged.
+async fn purged_to(database: &Database, chain: Uuid) -> Result<i64, LedgerError> {
+    Ok(database.checkpoint(chain).await?.map_or(0, |checkpoint| checkpoint.head.sequence))
 }

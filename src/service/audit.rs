@@ -45,12 +45,12 @@ impl AuditLog {
 
     /// The ledger's health.
     pub async fn health(&self) -> LedgerHealth {
-        self.ledger.standing().await
+        self.ledger.health().await
     }
 
     /// Starts to record an entry. The answer stays pending until it is durable.
     pub(super) fn begin(&self, entry: Option<Entry<'_>>, answer: HookAnswer) -> Result<PendingAnswer, CallError> {
-        let write = self.ledger.begin_keeping(entry.into_iter().collect()).map_err(|_| CallError::NotRecorded)?;
+        let write = self.ledger.begin_write(entry.into_iter().collect()).map_err(|_| CallError::NotRecorded)?;
         Ok(PendingAnswer { answer, write })
     }
 
@@ -59,7 +59,7 @@ impl AuditLog {
     /// # Errors
     /// [`CallError::NotRecorded`].
     pub async fn record(&self, entries: Vec<Entry<'_>>) -> Result<(), CallError> {
-        self.ledger.keep(entries).await.map_err(|_| CallError::NotRecorded)
+        self.ledger.write(entries).await.map_err(|_| CallError::NotRecorded)
     }
 
     /// Records that an authenticated client's call failed, under a fixed cause name.
@@ -76,7 +76,7 @@ impl AuditLog {
     /// Like [`AuditLog::record_fault`], without waiting for durability.
     pub fn record_fault_unwaited(&self, client: &VerifiedClient, cause: &'static str, status: Option<u16>) {
         if self.is_on() {
-            self.ledger.keep_unwaited(self.fault(client, cause, status));
+            self.ledger.write_in_background(self.fault(client, cause, status));
         }
     }
 
@@ -97,14 +97,14 @@ impl AuditLog {
         let now = self.clock.now();
         let Turn { is_recorded, beyond } = self.refusals.turn(self.refusals_per_minute, now);
         if let Some(beyond) = beyond {
-            self.ledger.keep_unwaited(many_refusals(self.ids.as_ref(), beyond));
+            self.ledger.write_in_background(many_refusals(self.ids.as_ref(), beyond));
         }
         if is_recorded {
             let mut entry = Entry::new(self.new_id(), EntryKind::Refusal, now);
             entry.client = says_it_is.map(str::to_owned);
             entry.cause = Some(cause.to_owned());
             entry.status = Some(status);
-            self.ledger.keep_unwaited(entry);
+            self.ledger.write_in_background(entry);
         }
     }
 }
@@ -112,7 +112,7 @@ impl AuditLog {
 /// Records the refused callers that were only counted, and closes the ledger. No more calls are answered after that.
 pub async fn close_ledger(ledger: &Ledger, ids: &dyn IdSource, refusals: &Refusals) {
     if let Some(beyond) = refusals.rest() {
-        ledger.keep_unwaited(many_refusals(ids, beyond));
+        ledger.write_in_background(many_refusals(ids, beyond));
     }
     ledger.close().await;
 }

@@ -34,7 +34,7 @@ impl PendingAnswer {
     /// # Errors
     /// [`CallError::NotRecorded`].
     pub async fn durable(self) -> Result<HookAnswer, CallError> {
-        self.write.kept().await.map_err(|_| CallError::NotRecorded)?;
+        self.write.durable().await.map_err(|_| CallError::NotRecorded)?;
         Ok(self.answer)
     }
 }

@@ -27,7 +27,7 @@ impl HookService {
     /// Whether calls can be answered: a policy version is in force and decides the example, and the ledger is writable.
     pub async fn readiness(&self) -> Readiness {
         let (policy, ledger) = (self.engine.policies().newest(), self.audit.health().await);
-        let ready = ledger != LedgerHealth::Unwritable && can_decide(&self.engine, self.audit.clock.now());
+        let ready = ledger.unwritable_cause().is_none() && can_decide(&self.engine, self.audit.clock.now());
         Readiness { ready, policy: policy.id.clone(), version: policy.version.clone(), ledger }
     }
 }

@@ -52,7 +52,7 @@ const fn histogram(name: &'static str, help: &'static str) -> MetricDescription 
 }
 
 /// All metrics, in the order of `docs/operations.md`.
-pub const DESCRIPTIONS: [MetricDescription; 24] = [
+pub const DESCRIPTIONS: [MetricDescription; 22] = [
     counter("sij_cds_calls_total", "Hook calls, by hook, client and status."),
     counter("sij_cds_calls_within_500_milliseconds_total", "Hook calls answered 200 within half a second, by hook and client."),
     counter("sij_cds_calls_within_5_seconds_total", "Hook calls answered 200 within five seconds, by hook and client."),
@@ -75,8 +75,6 @@ pub const DESCRIPTIONS: [MetricDescription; 24] = [
     counter("sij_cds_ledger_failed_records_total", "Records that could not be written to the ledger."),
     histogram("sij_cds_ledger_commit_seconds", "Time of a commit to the ledger."),
     histogram("sij_cds_ledger_batch_records", "Records of a commit to the ledger."),
-    gauge("sij_cds_ledger_spooled_records", "Records kept on this machine that are not in the ledger's database yet."),
-    counter("sij_cds_ledger_forwarded_records_total", "Records moved from this machine to the ledger's database."),
 ];
 
 /// The metrics of this process, which has a single recorder.

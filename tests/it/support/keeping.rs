@@ -8,9 +8,9 @@ use sij_cds::app::{App, Ports};
 use sij_cds::clock::{Clock, FixedClock};
 use sij_cds::config::Config;
 use sij_cds::ids::RandomIds;
-use sij_cds::ledger::{Archive, ChainPosition, Ledger, OpenedRecord, Verification, Verified, Wanted, new_key_line};
+use sij_cds::ledger::{Archive, Export, ExportedPage, Ledger, LedgerError, OpenedRecord, Verification, Verified, Wanted, new_key_line};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteRow};
-use sqlx::{ConnectOptions as _, Row as _, SqliteConnection};
+use sqlx::{ConnectOptions as _, Row as _};
 use tempfile::TempDir;
 
 use super::{LogBuffer, TestApp, day_of_the_fixtures, default_config};
@@ -38,7 +38,6 @@ impl Keeping {
         let directory = TempDir::new().unwrap();
         let mut config = default_config();
         config.ledger.url = format!("sqlite:{}", directory.path().join("ledger.db").display()).into();
-        config.ledger.spool_file = directory.path().join("spool.db");
         config.ledger.keys_file = Some(directory.path().join("keys"));
         std::fs::write(directory.path().join("keys"), new_key_line("first").unwrap()).unwrap();
         Self { directory, config, clock }
@@ -49,14 +48,6 @@ impl Keeping {
         self.directory.path().join(name)
     }
 
-    /// The journal files, oldest first.
-    pub(crate) fn journal_files(&self) -> Vec<PathBuf> {
-        let Ok(entries) = std::fs::read_dir(self.file("ledger.db.journal")) else { return Vec::new() };
-        let mut files: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
-        files.sort();
-        files
-    }
-
     /// Seals with a new key from the next opening on; the old keys still open.
     pub(crate) fn rotate(&self, id: &str) {
         let old = std::fs::read_to_string(self.file("keys")).unwrap();
@@ -65,7 +56,23 @@ impl Keeping {
 
     /// A ledger for writing.
     pub(crate) async fn ledger(&self) -> Ledger {
-        Ledger::open(&self.config.ledger, Arc::clone(&self.clock), Arc::new(RandomIds)).await.unwrap()
+        self.try_ledger().await.unwrap()
+    }
+
+    /// A ledger for writing, or why it is refused.
+    pub(crate) async fn try_ledger(&self) -> Result<Ledger, LedgerError> {
+        Ledger::open(&self.config.ledger, Arc::clone(&self.clock), Arc::new(RandomIds)).await
+    }
+
+    /// The ledger's files as they are on the disk at this moment, as a killed process leaves them.
+    pub(crate) fn killed(&self) -> Self {
+        let left = Self::new();
+        for name in ["ledger.db", "ledger.db-wal", "ledger.db.lock", "keys"] {
+            if let Ok(bytes) = std::fs::read(self.file(name)) {
+                std::fs::write(left.file(name), bytes).unwrap();
+            }
+        }
+        left
     }
 
     /// The service that records its calls here.
@@ -89,18 +96,22 @@ impl Keeping {
         Archive::open(&self.config.ledger).await.unwrap()
     }
 
-    /// All records, chain by chain.
+    /// All records that hold, chain by chain.
     pub(crate) async fn records(&self) -> Vec<OpenedRecord> {
+        self.exported(&Wanted::default()).await.records
+    }
+
+    /// The records that a filter selects, and the defects that exporting them names.
+    pub(crate) async fn exported(&self, wanted: &Wanted) -> ExportedPage {
         let archive = self.archive().await;
-        let (mut place, mut records) = (ChainPosition::BEGINNING, Vec::new());
-        loop {
-            let page = archive.page(place, &Wanted::default()).await.unwrap();
-            let Some(last) = page.last() else { break };
-            place = last.place;
-            records.extend(page);
+        let mut export = Export::begin(&archive, wanted, None).await.unwrap();
+        let mut whole = ExportedPage::default();
+        while let Some(page) = export.step().await.unwrap() {
+            whole.records.extend(page.records);
+            whole.findings.extend(page.findings);
         }
         archive.close().await;
-        records
+        whole
     }
 
     pub(crate) async fn verified(&self) -> Verified {
@@ -118,11 +129,6 @@ impl Keeping {
         self.verified().await.findings.iter().map(ToString::to_string).collect()
     }
 
-    /// The numbers that a statement selects.
-    pub(crate) async fn rows(&self, select: &str) -> Vec<Vec<i64>> {
-        self.selected(select).await.iter().map(|row| (0..row.len()).map(|column| row.get(column)).collect()).collect()
-    }
-
     /// The bytes that a statement selects.
     pub(crate) async fn bytes(&self, select: &str) -> Vec<Vec<u8>> {
         self.selected(select).await.iter().map(|row| row.get(0)).collect()
@@ -132,14 +138,6 @@ impl Keeping {
         let options = SqliteConnectOptions::new().filename(self.file("ledger.db"));
         let mut connection = options.connect().await.unwrap();
         sqlx::query(sqlx::AssertSqlSafe(select.to_owned())).fetch_all(&mut connection).await.unwrap()
-    }
-
-    /// Prevents other connections from writing rows until this connection is closed.
-    pub(crate) async fn hold_rows(&self) -> SqliteConnection {
-        let options = SqliteConnectOptions::new().filename(self.file("ledger.db"));
-        let mut connection = options.connect().await.unwrap();
-        sqlx::query("BEGIN IMMEDIATE").execute(&mut connection).await.unwrap();
-        connection
     }
 
     /// Changes the file without the ledger's knowledge, and returns the number of rows changed.

@@ -1,4 +1,4 @@
--- A record: what is in the clear tells nothing of a patient; summary and content are sealed.
+-- A record. The columns in the clear reveal nothing about a patient; summary and content are sealed.
 CREATE TABLE ledger_record (
     chain bytea NOT NULL,
     sequence bigint NOT NULL,
@@ -19,12 +19,17 @@ CREATE TABLE ledger_record (
     about bytea,
     cards bytea,
     key_id text NOT NULL,
+    -- The code of the record before it in its chain, and its own code over that and all other columns.
+    previous bytea NOT NULL,
+    hash bytea NOT NULL,
     summary bytea NOT NULL,
-    content bytea,
-    hash bytea NOT NULL
+    content bytea
 );
 
-CREATE UNIQUE INDEX ledger_record_place ON ledger_record (chain, sequence);
+-- Contents are compressed before they are sealed, and sealed bytes do not compress.
+ALTER TABLE ledger_record ALTER COLUMN summary SET STORAGE EXTERNAL, ALTER COLUMN content SET STORAGE EXTERNAL;
+
+CREATE UNIQUE INDEX ledger_record_position ON ledger_record (chain, sequence);
 CREATE UNIQUE INDEX ledger_record_id ON ledger_record (id);
 CREATE INDEX ledger_record_received_at ON ledger_record (received_at);
 CREATE INDEX ledger_record_start ON ledger_record (instance, recorded_at) WHERE kind = 'start';
@@ -32,13 +37,13 @@ CREATE INDEX ledger_record_patient ON ledger_record (patient_index) WHERE patien
 CREATE INDEX ledger_record_about ON ledger_record (about) WHERE about IS NOT NULL;
 CREATE INDEX ledger_record_card ON ledger_record (card) WHERE card IS NOT NULL;
 
--- Which call a card was shown by, to find it; the record itself has its cards, too.
+-- The call that showed a card, to look it up. The record itself names its cards, too.
 CREATE TABLE ledger_card (
     card bytea PRIMARY KEY,
     record_id bytea NOT NULL
 );
 
--- Where a chain begins after its older records were purged.
+-- Where a chain begins after a purge of its older records.
 CREATE TABLE ledger_checkpoint (
     chain bytea PRIMARY KEY,
     sequence bigint NOT NULL,
@@ -48,7 +53,7 @@ CREATE TABLE ledger_checkpoint (
     code bytea NOT NULL
 );
 
--- Written to find out whether anything can be.
+-- A health check writes here to learn whether the database accepts writes.
 CREATE TABLE ledger_probe (
     instance text PRIMARY KEY,
     probed_at bigint NOT NULL

@@ -10,16 +10,15 @@ use tokio::sync::{Mutex, mpsc, oneshot};
 use tokio::time::{Instant, timeout, timeout_at};
 use uuid::Uuid;
 
+use super::batch::{Job, WriteResult};
 use super::database::Database;
 use super::entry::Entry;
 use super::error::LedgerError;
-use super::forwarder::forward;
+use super::health::{LastWrite, LedgerHealth, UnwritableCause};
 use super::keys::KeyRing;
-use super::opening::{Opened, open};
+use super::opening::{OpenStore, open};
 use super::sealed::SealedEntry;
-use super::state::{LedgerHealth, WriterState};
-use super::store::Store;
-use super::writer::{Chain, Job, WithoutRows, WriteResult, Writer};
+use super::writer::{Chain, Writer};
 use crate::clock::Clock;
 use crate::config::LedgerConfig;
 use crate::ids::IdSource;
@@ -27,8 +26,8 @@ use crate::ids::IdSource;
 /// How many jobs may wait for the writer before it rejects more; far above the number of concurrent calls.
 const MAX_QUEUE: usize = 4_096;
 
-/// How long a health check's result is reused.
-const HEALTH_CACHE_TTL: Duration = Duration::from_millis(250);
+/// How long a failed health check is reused.
+const FAILURE_TTL: Duration = Duration::from_millis(250);
 
 /// The ledger: every call, answer and feedback, durable before the answer leaves.
 #[derive(Debug)]
@@ -37,11 +36,11 @@ pub struct Ledger(pub(super) Option<OpenLedger>);
 /// Entries being written to the ledger. If this is dropped, they may or may not be recorded.
 #[derive(Debug)]
 #[must_use]
-pub struct PendingWrite(Option<Waiting>);
+pub struct PendingWrite(Option<QueuedWrite>);
 
 #[derive(Debug)]
-struct Waiting {
-    written: oneshot::Receiver<WriteResult>,
+struct QueuedWrite {
+    done: oneshot::Receiver<WriteResult>,
     count: u64,
     end: Instant,
 }
@@ -50,11 +49,11 @@ struct Waiting {
 pub(super) struct OpenLedger {
     queue: mpsc::Sender<Job>,
     pub(super) keys: Arc<ArcSwap<KeyRing>>,
-    state: Arc<WriterState>,
     pub(super) write_timeout: Duration,
-    /// Where to look up cards: the spool, then the database, which has the records forwarded in the meantime.
-    pub(super) databases: Vec<Database>,
-    last_standing: Mutex<Option<(LedgerHealth, Instant)>>,
+    pub(super) database: Database,
+    last_write: Arc<LastWrite>,
+    /// The last failed health check.
+    last_failure: Mutex<Option<(UnwritableCause, Instant)>>,
 }
 
 impl Ledger {
@@ -64,35 +63,35 @@ impl Ledger {
         Self(None)
     }
 
-    /// Opens the configured ledger, creates its tables, and records that the process started. An unavailable PostgreSQL is not an
-    /// error; a file that cannot be written is.
+    /// Opens the configured ledger, creates its tables, checks it quickly, and records that the process started. An unavailable PostgreSQL
+    /// is not an error; a damaged ledger, and a file that cannot be written, are.
     ///
     /// # Errors
     /// [`LedgerError`] if the keys or the database cannot be used.
     pub async fn open(config: &LedgerConfig, clock: Arc<dyn Clock>, ids: Arc<dyn IdSource>) -> Result<Self, LedgerError> {
-        let Some(Opened { store, keys, state, link, is_link_due, databases }) = open(config).await? else { return Ok(Self::off()) };
+        let Some(OpenStore { store, database, keys, must_be_writable }) = open(config).await? else { return Ok(Self::off()) };
         let keys = Arc::new(ArcSwap::from_pointee(keys));
-        let (queue, waiting) = mpsc::channel(MAX_QUEUE);
-        if let Store::Server(server) = &store {
-            tokio::spawn(forward(Arc::clone(&server.spool)));
-        }
+        let ((sender, queue), last_write) = (mpsc::channel(MAX_QUEUE), Arc::new(LastWrite::default()));
         let writer = Writer {
-            queue: waiting,
+            queue,
             store,
-            state: Arc::clone(&state),
+            last_write: Arc::clone(&last_write),
             keys: Arc::clone(&keys),
             clock,
             ids,
             instance: config.instance.clone(),
-            chain: Chain::Begin(link),
-            is_link_due,
-            link_tried_at: None,
-            without_rows: WithoutRows::default(),
+            chain: Chain::Begin(None),
+            end_noted_at: None,
+            is_failing: false,
         };
-        writer.start().map_err(LedgerError::NoThread)?;
-        let keeping = OpenLedger { queue, keys, state, write_timeout: config.write_timeout, databases, last_standing: Mutex::default() };
-        keeping.ask(|done| Job::Keep(Vec::new(), Some(done))).await?;
-        Ok(Self(Some(keeping)))
+        tokio::spawn(writer.run());
+        let write_timeout = config.write_timeout;
+        let open = OpenLedger { queue: sender, keys, write_timeout, database, last_write, last_failure: Mutex::default() };
+        let started = open.ask(|done| Job::Write(Vec::new(), Some(done))).await;
+        if must_be_writable {
+            started.map_err(LedgerError::Unwritable)?;
+        }
+        Ok(Self(Some(open)))
     }
 
     /// Whether the ledger is enabled.
@@ -105,26 +104,26 @@ impl Ledger {
     ///
     /// # Errors
     /// [`LedgerError`] if they are not durable, or not known to be, within `ledger.write_timeout`.
-    pub async fn keep(&self, entries: Vec<Entry<'_>>) -> Result<(), LedgerError> {
-        self.begin_keeping(entries)?.kept().await
+    pub async fn write(&self, entries: Vec<Entry<'_>>) -> Result<(), LedgerError> {
+        self.begin_write(entries)?.durable().await
     }
 
     /// Seals entries and queues them for writing. They no longer borrow anything when this returns.
     ///
     /// # Errors
     /// [`LedgerError`] if they cannot be sealed, or the queue is full.
-    pub fn begin_keeping(&self, entries: Vec<Entry<'_>>) -> Result<PendingWrite, LedgerError> {
-        let Some(keeping) = &self.0 else { return Ok(PendingWrite(None)) };
-        let sealed = keeping.seal(entries)?;
-        let (count, (done, written)) = (sealed.len() as u64, oneshot::channel());
-        keeping.send(Job::Keep(sealed, Some(done)))?;
-        Ok(PendingWrite(Some(Waiting { written, count, end: Instant::now() + keeping.write_timeout })))
+    pub fn begin_write(&self, entries: Vec<Entry<'_>>) -> Result<PendingWrite, LedgerError> {
+        let Some(open) = &self.0 else { return Ok(PendingWrite(None)) };
+        let sealed = open.seal(entries)?;
+        let (count, (sender, done)) = (sealed.len() as u64, oneshot::channel());
+        open.send(Job::Write(sealed, Some(sender))).map_err(LedgerError::Unwritable)?;
+        Ok(PendingWrite(Some(QueuedWrite { done, count, end: Instant::now() + open.write_timeout })))
     }
 
     /// Records an entry that no call waits for, if the queue has room.
-    pub fn keep_unwaited(&self, entry: Entry<'_>) {
-        let Some(keeping) = &self.0 else { return };
-        let sent = keeping.seal(vec![entry]).and_then(|sealed| keeping.send(Job::Keep(sealed, None)));
+    pub fn write_in_background(&self, entry: Entry<'_>) {
+        let Some(open) = &self.0 else { return };
+        let sent = open.seal(vec![entry]).and_then(|sealed| open.send(Job::Write(sealed, None)).map_err(LedgerError::Unwritable));
         if sent.is_err() {
             metrics::counter!("sij_cds_ledger_failed_records_total").increment(1);
         }
@@ -132,31 +131,26 @@ impl Ledger {
 
     /// The calls that showed these cards, as far as they are found; `None` if the lookup fails.
     pub async fn calls_of_cards(&self, cards: &[Uuid]) -> Option<Vec<(Uuid, Uuid)>> {
-        let keeping = self.0.as_ref()?;
-        let mut calls = Vec::new();
-        for database in &keeping.databases {
-            calls.extend(keeping.looked_up(database, database.found_cards(cards)).await.ok()?);
-        }
-        Some(calls)
+        let open = self.0.as_ref()?;
+        open.in_time(open.database.calls_of_cards(cards)).await.ok()
     }
 
     /// The ledger's health; performs a trial write unless a recent write shows it.
-    pub async fn standing(&self) -> LedgerHealth {
-        let Some(keeping) = &self.0 else { return LedgerHealth::Off };
-        // Concurrent callers share one result, so that unauthenticated health checks take at most one place in the queue.
-        let mut last = keeping.last_standing.lock().await;
-        if let Some((standing, at)) = *last
-            && at.elapsed() < HEALTH_CACHE_TTL
-        {
-            return standing;
+    pub async fn health(&self) -> LedgerHealth {
+        let Some(open) = &self.0 else { return LedgerHealth::Off };
+        // Concurrent callers share one probe, so that unauthenticated health checks take at most one place in the queue.
+        let mut last_failure = open.last_failure.lock().await;
+        if open.last_write.is_recent() {
+            return LedgerHealth::Writable;
         }
-        let standing = match keeping.ask(Job::Probe).await {
-            Err(_) => LedgerHealth::Unwritable,
-            Ok(()) if keeping.state.is_spooling() => LedgerHealth::Spooling,
-            Ok(()) => LedgerHealth::Writable,
-        };
-        *last = Some((standing, Instant::now()));
-        standing
+        if let Some((cause, at)) = *last_failure
+            && at.elapsed() < FAILURE_TTL
+        {
+            return LedgerHealth::Unwritable(cause);
+        }
+        let outcome = open.ask(Job::Probe).await;
+        *last_failure = outcome.err().map(|cause| (cause, Instant::now()));
+        outcome.map_or_else(LedgerHealth::Unwritable, |()| LedgerHealth::Writable)
     }
 
     /// Reads the configured keys; `None` if the ledger is disabled.
@@ -169,8 +163,8 @@ impl Ledger {
 
     /// Seals with the first of these keys from now on.
     pub fn take_keys(&self, keys: KeyRing) {
-        if let Some(keeping) = &self.0 {
-            keeping.keys.store(Arc::new(keys));
+        if let Some(open) = &self.0 {
+            open.keys.store(Arc::new(keys));
         }
     }
 
@@ -187,10 +181,10 @@ impl Ledger {
 
     /// Writes the queued entries and closes the database.
     pub async fn close(&self) {
-        if let Some(keeping) = &self.0 {
+        if let Some(open) = &self.0 {
             let (done, closed) = oneshot::channel();
             // A writer that has ended has already closed the database.
-            if keeping.queue.send(Job::Close(done)).await.is_ok() {
+            if open.queue.send(Job::Close(done)).await.is_ok() {
                 _ = closed.await;
             }
         }
@@ -202,13 +196,13 @@ impl PendingWrite {
     ///
     /// # Errors
     /// [`LedgerError`] if they are not durable, or not known to be, within `ledger.write_timeout`.
-    pub async fn kept(self) -> Result<(), LedgerError> {
-        let Some(Waiting { written, count, end }) = self.0 else { return Ok(()) };
-        let Ok(written) = timeout_at(end, written).await else {
+    pub async fn durable(self) -> Result<(), LedgerError> {
+        let Some(QueuedWrite { done, count, end }) = self.0 else { return Ok(()) };
+        let Ok(written) = timeout_at(end, done).await else {
             metrics::counter!("sij_cds_ledger_failed_records_total").increment(count);
             return Err(LedgerError::TooSlow);
         };
-        written.unwrap_or(Err(LedgerError::Closed))
+        written.unwrap_or(Err(UnwritableCause::Closed)).map_err(LedgerError::Unwritable)
     }
 }
 
@@ -218,18 +212,21 @@ impl OpenLedger {
         entries.into_iter().map(|entry| SealedEntry::seal(entry, &keys)).collect()
     }
 
-    fn send(&self, job: Job) -> Result<(), LedgerError> {
+    fn send(&self, job: Job) -> WriteResult {
         self.queue.try_send(job).map_err(|error| match error {
-            TrySendError::Full(_) => LedgerError::TooSlow,
-            TrySendError::Closed(_) => LedgerError::Closed,
-        })?;
-        self.state.gathering.tell();
-        Ok(())
+            TrySendError::Full(_) => UnwritableCause::QueueFull,
+            TrySendError::Closed(_) => UnwritableCause::Closed,
+        })
     }
 
     async fn ask(&self, job: impl FnOnce(oneshot::Sender<WriteResult>) -> Job) -> WriteResult {
         let (done, written) = oneshot::channel();
         self.send(job(done))?;
-        timeout(self.write_timeout, written).await.map_err(|_| LedgerError::TooSlow)?.unwrap_or(Err(LedgerError::Closed))
+        timeout(self.write_timeout, written).await.map_err(|_| UnwritableCause::TooSlow)?.unwrap_or(Err(UnwritableCause::Closed))
+    }
+
+    /// Runs a lookup within `ledger.write_timeout`.
+    pub(super) async fn in_time<T>(&self, look_up: impl Future<Output = Result<T, LedgerError>>) -> Result<T, LedgerError> {
+        timeout(self.write_timeout, look_up).await.unwrap_or(Err(LedgerError::TooSlow))
     }
 }

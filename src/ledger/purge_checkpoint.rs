@@ -1,12 +1,12 @@
 //! A checkpoint: where a chain starts after a purge of its older records. Its own authentication code prevents anyone without the
 //! keys from replacing records with a checkpoint.
+//! Not here: checkpoints of SQLite's write-ahead log; see [`super::wal`].
 
 use sqlx::{AnyConnection, Row as _};
 use uuid::Uuid;
 
-use super::append::read_head;
 use super::chain::{ChainHead, Hash};
-use super::columns::{bytes, hash};
+use super::columns::{bytes, hash, head};
 use super::database::Database;
 use super::error::LedgerError;
 use super::keys::{KEY_BYTES, Key};
@@ -57,7 +57,7 @@ impl Database {
     pub(super) async fn checkpoint(&self, chain: Uuid) -> Result<Option<Checkpoint>, LedgerError> {
         let select = "SELECT chain, sequence, recorded_at, hash, key_id, code FROM ledger_checkpoint WHERE chain = $1";
         let row = sqlx::query(select).bind(bytes(chain)).fetch_optional(&self.pool).await?;
-        let read = |row| Ok(Checkpoint { head: read_head(row)?, key_id: row.try_get("key_id")?, code: hash(row, "code")? });
+        let read = |row| Ok(Checkpoint { head: head(row)?, key_id: row.try_get("key_id")?, code: hash(row, "code")? });
         row.as_ref().map(read).transpose()
     }
 }

@@ -1,7 +1,7 @@
--- A record: what is in the clear tells nothing of a patient; summary and content are sealed.
+-- A record. The columns in the clear reveal nothing about a patient; summary and content are sealed.
 CREATE TABLE ledger_record (
-    -- In the order they were written; never given again, not even when all are gone.
-    place INTEGER PRIMARY KEY AUTOINCREMENT,
+    -- In the order of writing.
+    place INTEGER PRIMARY KEY,
     chain BLOB NOT NULL,
     sequence INTEGER NOT NULL,
     id BLOB NOT NULL,
@@ -21,25 +21,27 @@ CREATE TABLE ledger_record (
     about BLOB,
     cards BLOB,
     key_id TEXT NOT NULL,
+    -- The code of the record before it in its chain, and its own code over that and all other columns.
+    previous BLOB NOT NULL,
+    hash BLOB NOT NULL,
     summary BLOB NOT NULL,
-    content BLOB,
-    hash BLOB NOT NULL
-);
+    content BLOB
+) STRICT;
 
-CREATE UNIQUE INDEX ledger_record_place ON ledger_record (chain, sequence);
+CREATE UNIQUE INDEX ledger_record_position ON ledger_record (chain, sequence);
 CREATE UNIQUE INDEX ledger_record_id ON ledger_record (id);
 CREATE INDEX ledger_record_start ON ledger_record (instance, recorded_at) WHERE kind = 'start';
 CREATE INDEX ledger_record_patient ON ledger_record (patient_index) WHERE patient_index IS NOT NULL;
 CREATE INDEX ledger_record_about ON ledger_record (about) WHERE about IS NOT NULL;
 CREATE INDEX ledger_record_card ON ledger_record (card) WHERE card IS NOT NULL;
 
--- Which call a card was shown by, to find it; the record itself has its cards, too.
+-- The call that showed a card, to look it up. The record itself names its cards, too.
 CREATE TABLE ledger_card (
     card BLOB PRIMARY KEY,
     record_id BLOB NOT NULL
-) WITHOUT ROWID;
+) STRICT, WITHOUT ROWID;
 
--- Where a chain begins after its older records were purged.
+-- Where a chain begins after a purge of its older records.
 CREATE TABLE ledger_checkpoint (
     chain BLOB PRIMARY KEY,
     sequence INTEGER NOT NULL,
@@ -47,10 +49,10 @@ CREATE TABLE ledger_checkpoint (
     hash BLOB NOT NULL,
     key_id TEXT NOT NULL,
     code BLOB NOT NULL
-);
+) STRICT;
 
--- Written to find out whether anything can be.
+-- A health check writes here to learn whether the database accepts writes.
 CREATE TABLE ledger_probe (
     instance TEXT PRIMARY KEY,
     probed_at INTEGER NOT NULL
-);
+) STRICT;
