@@ -14,7 +14,7 @@ use super::ledger::{archive, write};
 use super::ledger_arguments::{ExportArguments, ExportFormat, PurgeArguments, VerifyArguments};
 use super::ledger_json::{HEADINGS, line, row};
 use super::output::quiet_when_closed;
-use crate::ledger::{Archive, ChainPosition, Export, Finding, OpenedRecord, Proof, Purge, Purged, Verification, Verified, Wanted};
+use crate::ledger::{Archive, ChainPosition, DefectFound, Export, OpenedRecord, Proof, Purge, Purged, Verification, Verified, Wanted};
 
 /// The exit code after an interrupt, as shells report SIGINT.
 const INTERRUPTED: u8 = 130;
@@ -49,7 +49,7 @@ impl Run {
     }
 
     /// Names defects above the progress bar.
-    fn tell(&self, findings: &[Finding]) {
+    fn tell(&self, findings: &[DefectFound]) {
         self.bar.suspend(|| findings.iter().for_each(|finding| say(&finding.to_string())));
     }
 

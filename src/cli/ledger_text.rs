@@ -34,7 +34,7 @@ struct RecordContent {
     #[serde(default)]
     program: String,
     #[serde(default)]
-    evaluation: Option<EvaluationView>,
+    evaluation: Option<RecordedEvaluation>,
     /// For a call without a decided order.
     #[serde(default)]
     passed_over: Vec<PassedOverView>,
@@ -48,14 +48,14 @@ struct RecordContent {
 #[derive(Deserialize)]
 struct AppContent {
     #[serde(default)]
-    evaluation: Option<EvaluationView>,
+    evaluation: Option<RecordedEvaluation>,
     #[serde(default)]
     response: Option<Value>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct EvaluationView {
+struct RecordedEvaluation {
     orders: Vec<OrderView>,
     #[serde(default)]
     passed_over: Vec<PassedOverView>,
@@ -71,7 +71,7 @@ struct OrderView {
     service_date: String,
     determination: String,
     earliest_date: Option<String>,
-    sites: Vec<SiteView>,
+    sites: Vec<RecordedSite>,
 }
 
 /// An order without a determination.
@@ -84,25 +84,25 @@ struct PassedOverView {
 }
 
 #[derive(Deserialize)]
-struct SiteView {
+struct RecordedSite {
     #[serde(rename = "site")]
     name: String,
     pathway: String,
     determination: String,
-    criteria: Vec<CriterionView>,
+    criteria: Vec<RecordedCriterion>,
 }
 
 #[derive(Deserialize)]
-struct CriterionView {
+struct RecordedCriterion {
     id: String,
     verdict: String,
     statement: String,
     #[serde(default)]
-    evidence: Vec<EvidenceView>,
+    evidence: Vec<RecordedEvidence>,
 }
 
 #[derive(Deserialize)]
-struct EvidenceView {
+struct RecordedEvidence {
     resource: String,
     date: Option<String>,
     what: String,
@@ -232,7 +232,7 @@ fn asked(text: &mut String, content: &RecordContent) -> std::fmt::Result {
     writeln!(text, "  program       {}", content.program)
 }
 
-fn decided(text: &mut String, evaluation: Option<&EvaluationView>, all_passed_over: &[PassedOverView]) -> std::fmt::Result {
+fn decided(text: &mut String, evaluation: Option<&RecordedEvaluation>, all_passed_over: &[PassedOverView]) -> std::fmt::Result {
     writeln!(text, "\nDecided")?;
     let Some(evaluation) = evaluation else {
         writeln!(text, "  nothing: no order is one that the policy decides")?;
@@ -243,9 +243,9 @@ fn decided(text: &mut String, evaluation: Option<&EvaluationView>, all_passed_ov
         writeln!(text, "  {} for {}: {}{earliest}", order.reference, order.service_date, order.determination)?;
         for site in &order.sites {
             writeln!(text, "    {}, pathway {}: {}", site.name, site.pathway, site.determination)?;
-            for CriterionView { id, verdict, statement, evidence } in &site.criteria {
+            for RecordedCriterion { id, verdict, statement, evidence } in &site.criteria {
                 writeln!(text, "      {id:<9}{verdict:<15}{statement}")?;
-                for EvidenceView { resource, date, what } in evidence {
+                for RecordedEvidence { resource, date, what } in evidence {
                     let date = date.as_ref().map(|date| format!(" ({date})")).unwrap_or_default();
                     writeln!(text, "               {resource}{date}: {what}")?;
                 }

@@ -44,11 +44,11 @@ struct SiteView<'a> {
     #[serde(borrow, default)]
     pathway: Option<Text<'a>>,
     #[serde(borrow, default)]
-    criteria: Vec<RecordedCriterion<'a>>,
+    criteria: Vec<PackageCriterion<'a>>,
 }
 
 #[derive(Deserialize)]
-struct RecordedCriterion<'a> {
+struct PackageCriterion<'a> {
     #[serde(borrow, default)]
     missing: Vec<Text<'a>>,
 }

@@ -4,29 +4,13 @@
 
 use uuid::Uuid;
 
-use super::keys::{KEY_BYTES, Key};
+use super::chain_position::{BEGINNING, ChainHead, Hash};
+use super::keys::SealingKey;
 use super::sealed::SealedEntry;
-
-/// The code that binds a record to all records before it.
-pub(super) type Hash = [u8; KEY_BYTES];
-
-/// The previous code used for the first record of a chain.
-pub(super) const BEGINNING: Hash = [0; KEY_BYTES];
 
 /// Nonce and tag: the bytes of a sealed part that represent all of it in the code.
 const NONCE: usize = 12;
 const TAG: usize = 16;
-
-/// The current end of a chain.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct ChainHead {
-    pub(super) chain: Uuid,
-    /// Sequence number of the last record; 0 for an empty chain.
-    pub(super) sequence: i64,
-    /// When the last record was written, in microseconds since 1970.
-    pub(super) recorded_at: i64,
-    pub(super) hash: Hash,
-}
 
 /// A sealed entry with its position in a chain.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,7 +35,7 @@ impl ChainHead {
     }
 
     /// Appends an entry after the last record.
-    pub(super) fn append(&mut self, sealed: SealedEntry, instance: &str, now: i64, key: &Key) -> Record {
+    pub(super) fn append(&mut self, sealed: SealedEntry, instance: &str, now: i64, key: &SealingKey) -> Record {
         let (sequence, recorded_at) = (self.sequence + 1, now.max(self.recorded_at));
         let (instance, previous) = (instance.to_owned(), self.hash);
         let mut record = Record { chain: self.chain, sequence, instance, recorded_at, sealed, previous, hash: BEGINNING };
@@ -69,9 +53,9 @@ impl Record {
 
     /// Computes this record's code from the previous one and from its own columns. The nonce and tag represent each sealed part: they
     /// fix what it opens to, if it opens at all.
-    pub(super) fn code(&self, key: &Key) -> Hash {
+    pub(super) fn code(&self, key: &SealingKey) -> Hash {
         let sealed = &self.sealed;
-        let mut clear = Clear::default();
+        let mut clear = Plaintext::default();
         clear.bytes(self.chain.as_bytes());
         clear.number(self.sequence);
         clear.bytes(sealed.id.as_bytes());
@@ -97,9 +81,9 @@ impl Record {
 
 /// The input of a code: every part is prefixed with its length, so that no two records produce the same bytes.
 #[derive(Default)]
-struct Clear(Vec<u8>);
+struct Plaintext(Vec<u8>);
 
-impl Clear {
+impl Plaintext {
     fn number(&mut self, number: i64) {
         self.0.extend_from_slice(&number.to_be_bytes());
     }

@@ -1,12 +1,17 @@
-//! Chain positions in text form: where a long run resumes, and which chain end was observed.
+//! Positions in a chain: its head, and in text form where a long run resumes and which end was observed.
 
 use std::fmt;
 use std::str::FromStr;
 
 use uuid::Uuid;
 
-use super::chain::{ChainHead, Hash};
 use super::keys::KEY_BYTES;
+
+/// The code that binds a record to all records before it.
+pub(super) type Hash = [u8; KEY_BYTES];
+
+/// The previous code used for the first record of a chain.
+pub(super) const BEGINNING: Hash = [0; KEY_BYTES];
 
 /// A record's chain and sequence number: `CHAIN:SEQUENCE`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -29,6 +34,17 @@ impl From<ChainHead> for End {
     fn from(head: ChainHead) -> Self {
         Self { position: ChainPosition { chain: head.chain, sequence: head.sequence }, hash: head.hash }
     }
+}
+
+/// The current end of a chain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct ChainHead {
+    pub(super) chain: Uuid,
+    /// Sequence number of the last record; 0 for an empty chain.
+    pub(super) sequence: i64,
+    /// When the last record was written, in microseconds since 1970.
+    pub(super) recorded_at: i64,
+    pub(super) hash: Hash,
 }
 
 /// A text that is not a valid position or chain end.

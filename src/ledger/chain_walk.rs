@@ -2,81 +2,13 @@
 //! the code in its row, and where the record before it holds, also against that one's code.
 //! Not here: reading the rows ([`super::reader`]), and which chains there are ([`super::verify`]).
 
-use std::fmt;
-
 use uuid::Uuid;
 
-use super::chain::{ChainHead, Hash, Record};
+use super::chain::Record;
 use super::chain_position::ChainPosition;
-use super::error::LedgerError;
+use super::chain_position::{ChainHead, Hash};
+use super::finding::{Defect, DefectFound};
 use super::keys::KeyRing;
-
-/// What is wrong with a record or a chain.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Defect {
-    /// The records from this one to the given sequence number are missing although a later one exists.
-    Missing {
-        /// The last of them.
-        through: i64,
-    },
-    /// The record was altered, or cannot be read.
-    Altered,
-    /// The record's key is not configured.
-    UnknownKey(String),
-    /// The record does not continue the one before it, although both are authentic: one of them is from another copy of the chain.
-    NotLinked,
-    /// The checkpoint that a purge left was altered.
-    CheckpointAltered,
-    /// A record before the start of its chain.
-    Stray,
-    /// The lookup by one of the record's cards does not find it.
-    CardLost,
-    /// The whole chain, or its end from here on, is missing: something outside of it shows that it was longer.
-    EndMissing,
-    /// The database cannot read the chain's records after this one, for this reason.
-    Unreadable(String),
-    /// The database finds its file damaged in this way, whichever record that concerns.
-    File(String),
-}
-
-/// A defect and its position.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Finding {
-    /// The record.
-    pub position: ChainPosition,
-    /// What is wrong with it.
-    pub defect: Defect,
-}
-
-impl Finding {
-    /// What a database error says of its file, if it says that the file is damaged.
-    pub(super) fn from_error(error: LedgerError, after: ChainPosition) -> Result<Self, LedgerError> {
-        if error.is_damage() { Ok(Self { position: after, defect: Defect::Unreadable(error.reason()) }) } else { Err(error) }
-    }
-}
-
-impl fmt::Display for Finding {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let ChainPosition { chain, sequence } = self.position;
-        if let Defect::File(text) = &self.defect {
-            return write!(formatter, "the database's file: {text}");
-        }
-        write!(formatter, "chain {chain}: ")?;
-        match &self.defect {
-            Defect::Missing { through } if *through == sequence => write!(formatter, "record {sequence} is missing"),
-            Defect::Missing { through } => write!(formatter, "records {sequence} to {through} are missing"),
-            Defect::Altered => write!(formatter, "record {sequence} was altered"),
-            Defect::UnknownKey(key) => write!(formatter, "record {sequence} was sealed with key `{key}`, which is not among the keys"),
-            Defect::NotLinked => write!(formatter, "record {sequence} does not continue the record before it"),
-            Defect::CheckpointAltered => write!(formatter, "the checkpoint of the purge up to record {sequence} was altered"),
-            Defect::Stray => write!(formatter, "record {sequence} stands before the chain's beginning"),
-            Defect::CardLost => write!(formatter, "record {sequence} is not found by its cards"),
-            Defect::EndMissing => write!(formatter, "record {sequence} is missing, and it was there once"),
-            Defect::Unreadable(reason) => write!(formatter, "the records after {sequence} cannot be read: {reason}"),
-            Defect::File(text) => formatter.write_str(text),
-        }
-    }
-}
 
 /// A row of a chain: its record, or `None` if that cannot be decoded.
 #[derive(Debug)]
@@ -121,25 +53,25 @@ impl ChainWalk {
     }
 
     /// Verifies the next row and returns its defects. The record holds if there are none but missing records before it.
-    pub(super) fn step(&mut self, row: &Row, keys: &KeyRing) -> Vec<Finding> {
+    pub(super) fn step(&mut self, row: &Row, keys: &KeyRing) -> Vec<DefectFound> {
         let sequence = row.position.sequence;
         let mut findings = Vec::new();
         let expected = self.sequence.map_or(sequence, |last| last + 1);
         if sequence > expected {
             let position = ChainPosition { chain: self.chain, sequence: expected };
-            findings.push(Finding { position, defect: Defect::Missing { through: sequence - 1 } });
+            findings.push(DefectFound { position, defect: Defect::Missing { through: sequence - 1 } });
             self.hash = None;
         }
         let defect = row.record.as_ref().map_or(Some(Defect::Altered), |record| defect(record, self.hash.as_ref(), keys));
         self.hash = row.record.as_ref().map(|record| record.hash).filter(|_| matches!(defect, None | Some(Defect::NotLinked)));
         self.sequence = Some(sequence);
-        findings.extend(defect.map(|defect| Finding { position: row.position, defect }));
+        findings.extend(defect.map(|defect| DefectFound { position: row.position, defect }));
         findings
     }
 }
 
 /// Whether a row holds: its only defects are missing records before it.
-pub(super) fn holds(findings: &[Finding], position: ChainPosition) -> bool {
+pub(super) fn holds(findings: &[DefectFound], position: ChainPosition) -> bool {
     findings.iter().all(|finding| finding.position != position)
 }
 

@@ -6,8 +6,9 @@ use sqlx::query::Query;
 use sqlx::{Any, Row as _};
 use uuid::Uuid;
 
-use super::chain::{ChainHead, Hash, Record};
+use super::chain::Record;
 use super::chain_position::ChainPosition;
+use super::chain_position::{ChainHead, Hash};
 use super::chain_walk::Row;
 use super::entry::EntryKind;
 use super::error::LedgerError;

@@ -5,9 +5,10 @@ use std::path::PathBuf;
 use sqlx::migrate::MigrateError;
 use uuid::Uuid;
 
-use super::chain_walk::Finding;
+use super::chain_position::ChainPosition;
+use super::finding::{Defect, DefectFound};
 use super::health::UnwritableCause;
-use super::keys::KeysError;
+use super::keys::LedgerKeysError;
 
 /// An error of the ledger. Messages reveal nothing of a record but its id and position.
 #[derive(Debug, thiserror::Error)]
@@ -18,7 +19,7 @@ pub enum LedgerError {
         /// The configuration key.
         key: &'static str,
         /// The cause.
-        source: KeysError,
+        source: LedgerKeysError,
     },
     /// A file cannot be read or created.
     #[error("`ledger.{key}`: cannot use `{}`", path.display())]
@@ -68,7 +69,7 @@ pub enum LedgerError {
         "the ledger is damaged: {0}. `sij-cds ledger verify` names every defect; restore the ledger, or configure another one, before \
          `serve` writes to it"
     )]
-    Damaged(Finding),
+    Damaged(DefectFound),
     /// The lock file says that the chain was longer.
     #[error(
         "the ledger is damaged: {finding}, as `{0}` says. `sij-cds ledger verify` names every defect; restore the database with its \
@@ -77,7 +78,7 @@ pub enum LedgerError {
     )]
     Shortened {
         /// The record.
-        finding: Finding,
+        finding: DefectFound,
         /// The lock file.
         witness: PathBuf,
     },
@@ -148,5 +149,22 @@ impl LedgerError {
     /// Whether a later attempt at the same database cannot succeed, either.
     pub(super) fn is_permanent(&self) -> bool {
         matches!(self, Self::Keys { .. } | Self::OldTables | Self::Damaged(_) | Self::Migrate(MigrateError::VersionMismatch(_)))
+    }
+
+    /// What a database error says of the ledger's file after a record, if it says that the file is damaged.
+    pub(super) fn into_finding(self, after: ChainPosition) -> Result<DefectFound, Self> {
+        if self.is_damage() { Ok(DefectFound { position: after, defect: Defect::Unreadable(self.reason()) }) } else { Err(self) }
+    }
+
+    /// Why nothing can be written, in words for readiness.
+    pub(super) fn unwritable_cause(&self) -> UnwritableCause {
+        match self {
+            Self::Unwritable(cause) => *cause,
+            Self::TooSlow => UnwritableCause::TooSlow,
+            Self::Closed => UnwritableCause::Closed,
+            Self::Unopened(error) | Self::Database(error) => UnwritableCause::from_database(error),
+            _ if self.is_permanent() => UnwritableCause::Refused,
+            _ => UnwritableCause::Failed,
+        }
     }
 }

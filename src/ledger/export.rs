@@ -2,12 +2,13 @@
 //! Not here: the formats; the caller writes them.
 
 use super::archive::{Archive, Wanted};
+use super::chain_ends::{beginning_head, walk_after, without_purged};
 use super::chain_position::ChainPosition;
-use super::chain_walk::{ChainWalk, Finding, Row, holds};
+use super::chain_walk::{ChainWalk, Row, holds};
 use super::error::LedgerError;
+use super::finding::DefectFound;
 use super::opened_record::{Depth, OpenedRecord};
 use super::reader::Conditions;
-use super::verify::{beginning_head, walk_after, without_purged};
 
 /// Maximum number of records on one page.
 const PAGE: i64 = 200;
@@ -30,7 +31,7 @@ pub struct ExportedPage {
     /// The records that hold.
     pub records: Vec<OpenedRecord>,
     /// The defects of those that do not, and of their chains.
-    pub findings: Vec<Finding>,
+    pub findings: Vec<DefectFound>,
 }
 
 impl<'a> Export<'a> {
@@ -64,7 +65,7 @@ impl<'a> Export<'a> {
         match self.next_page().await {
             Ok(page) => Ok(Some(page)),
             Err(error) => {
-                let finding = Finding::from_error(error, self.after)?;
+                let finding = error.into_finding(self.after)?;
                 // Go on with the next chain, unless the damage is there, too.
                 self.is_done |= self.after == ChainPosition::BEGINNING || self.after.sequence == i64::MAX;
                 self.after.sequence = i64::MAX;

@@ -5,8 +5,6 @@ use std::sync::{Mutex, PoisonError};
 
 use tokio::time::{Duration, Instant};
 
-use super::error::LedgerError;
-
 /// A successful write this recent counts as a passed health check.
 const WRITE_HEALTH_TTL: Duration = Duration::from_millis(500);
 
@@ -73,18 +71,7 @@ impl fmt::Display for UnwritableCause {
 }
 
 impl UnwritableCause {
-    pub(super) fn from_error(error: &LedgerError) -> Self {
-        match error {
-            LedgerError::Unwritable(cause) => *cause,
-            LedgerError::TooSlow => Self::TooSlow,
-            LedgerError::Closed => Self::Closed,
-            LedgerError::Unopened(error) | LedgerError::Database(error) => Self::from_database(error),
-            _ if error.is_permanent() => Self::Refused,
-            _ => Self::Failed,
-        }
-    }
-
-    fn from_database(error: &sqlx::Error) -> Self {
+    pub(super) fn from_database(error: &sqlx::Error) -> Self {
         match error {
             sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::WorkerCrashed => Self::Unreachable,
             sqlx::Error::PoolTimedOut => Self::TooSlow,

@@ -26,7 +26,7 @@ const SALT: &[u8] = b"sij-cds ledger";
 
 /// Why keys cannot be used. No message quotes a key.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum KeysError {
+pub enum LedgerKeysError {
     /// A line is not `id:key`.
     #[error(
         "line {line}: must be `id:key`, the key {KEY_BYTES} bytes in base64, the id up to {MAX_ID_CHARS} letters, digits, `-`, `_` or `.`"
@@ -50,7 +50,7 @@ pub enum KeysError {
 }
 
 /// A key, and the keys derived from it.
-pub(super) struct Key {
+pub(super) struct SealingKey {
     /// Stored with everything the key seals.
     pub(super) id: String,
     sealing: RandomizedNonceKey,
@@ -60,11 +60,11 @@ pub(super) struct Key {
 
 /// The keys; the first one seals. Cheap to clone.
 #[derive(Clone)]
-pub struct KeyRing(Arc<[Key]>);
+pub struct KeyRing(Arc<[SealingKey]>);
 
-impl fmt::Debug for Key {
+impl fmt::Debug for SealingKey {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Key").field("id", &self.id).finish_non_exhaustive()
+        formatter.debug_struct("SealingKey").field("id", &self.id).finish_non_exhaustive()
     }
 }
 
@@ -79,27 +79,27 @@ impl KeyRing {
     /// that begin with `#` are ignored.
     ///
     /// # Errors
-    /// [`KeysError`], with the line.
-    pub fn read(text: &str) -> Result<Self, KeysError> {
-        let mut keys: Vec<Key> = Vec::new();
+    /// [`LedgerKeysError`], with the line.
+    pub fn read(text: &str) -> Result<Self, LedgerKeysError> {
+        let mut keys: Vec<SealingKey> = Vec::new();
         let lines = (1..).zip(text.split(['\n', ','])).map(|(line, text)| (line, text.trim()));
         for (line, text) in lines.filter(|(_, text)| !text.is_empty() && !text.starts_with('#')) {
-            let (id, bytes) = parse(text).ok_or(KeysError::Line { line })?;
+            let (id, bytes) = parse(text).ok_or(LedgerKeysError::Line { line })?;
             if keys.iter().any(|key| key.id == id) {
-                return Err(KeysError::Twice { line });
+                return Err(LedgerKeysError::Twice { line });
             }
-            keys.push(Key::derive(id, &bytes).map_err(|_| KeysError::Refused)?);
+            keys.push(SealingKey::derive(id, &bytes).map_err(|_| LedgerKeysError::Refused)?);
         }
-        if keys.is_empty() { Err(KeysError::None) } else { Ok(Self(keys.into())) }
+        if keys.is_empty() { Err(LedgerKeysError::None) } else { Ok(Self(keys.into())) }
     }
 
     /// The key that seals.
-    pub(super) fn sealing(&self) -> Option<&Key> {
+    pub(super) fn sealing(&self) -> Option<&SealingKey> {
         self.0.first()
     }
 
     /// The key with an id.
-    pub(super) fn of_id(&self, id: &str) -> Option<&Key> {
+    pub(super) fn of_id(&self, id: &str) -> Option<&SealingKey> {
         self.0.iter().find(|key| key.id == id)
     }
 
@@ -113,9 +113,9 @@ impl KeyRing {
 ///
 /// # Errors
 /// If the system cannot provide random bytes.
-pub fn new_key_line(id: &str) -> Result<String, KeysError> {
+pub fn new_key_line(id: &str) -> Result<String, LedgerKeysError> {
     let mut bytes = [0; KEY_BYTES];
-    aws_lc_rs::rand::fill(&mut bytes).map_err(|_| KeysError::Refused)?;
+    aws_lc_rs::rand::fill(&mut bytes).map_err(|_| LedgerKeysError::Refused)?;
     Ok(format!("{id}:{}", STANDARD.encode(bytes)))
 }
 
@@ -135,7 +135,7 @@ impl KeyType for Bytes {
     }
 }
 
-impl Key {
+impl SealingKey {
     fn derive(id: &str, bytes: &[u8]) -> Result<Self, Unspecified> {
         let secret = Salt::new(HKDF_SHA256, SALT).extract(bytes);
         let derived = |purpose: &str| -> Result<[u8; KEY_BYTES], Unspecified> {
@@ -163,7 +163,7 @@ impl Key {
         Ok(sealed)
     }
 
-    /// Opens what [`Key::seal`] sealed.
+    /// Opens what [`SealingKey::seal`] sealed.
     pub(super) fn open(&self, sealed: &[u8], bound: &[u8]) -> Result<Vec<u8>, Unspecified> {
         let (nonce, text) = sealed.split_first_chunk::<NONCE_LEN>().ok_or(Unspecified)?;
         let mut text = text.to_vec();
@@ -233,13 +233,13 @@ mod tests {
     fn a_line_that_is_no_key_is_refused_by_its_number() {
         let good = new_key_line("a").expect("random");
         for (text, expected) in [
-            ("", KeysError::None),
-            ("# nothing", KeysError::None),
-            ("a:c2hvcnQ=", KeysError::Line { line: 1 }),
-            ("no colon", KeysError::Line { line: 1 }),
-            (&format!("{good}\nb b:{}", good.trim_start_matches("a:")), KeysError::Line { line: 2 }),
-            (&format!("{good}\n:{}", good.trim_start_matches("a:")), KeysError::Line { line: 2 }),
-            (&format!("{good}\n\n{good}"), KeysError::Twice { line: 3 }),
+            ("", LedgerKeysError::None),
+            ("# nothing", LedgerKeysError::None),
+            ("a:c2hvcnQ=", LedgerKeysError::Line { line: 1 }),
+            ("no colon", LedgerKeysError::Line { line: 1 }),
+            (&format!("{good}\nb b:{}", good.trim_start_matches("a:")), LedgerKeysError::Line { line: 2 }),
+            (&format!("{good}\n:{}", good.trim_start_matches("a:")), LedgerKeysError::Line { line: 2 }),
+            (&format!("{good}\n\n{good}"), LedgerKeysError::Twice { line: 3 }),
         ] {
             assert_eq!(KeyRing::read(text).expect_err("refused"), expected, "{text}");
         }
@@ -248,6 +248,6 @@ mod tests {
     #[test]
     fn no_key_is_shown() {
         let line = new_key_line("a").expect("random");
-        assert_eq!(format!("{:?}", KeyRing::read(&line).expect("a key")), r#"[Key { id: "a", .. }]"#);
+        assert_eq!(format!("{:?}", KeyRing::read(&line).expect("a key")), r#"[SealingKey { id: "a", .. }]"#);
     }
 }

@@ -5,6 +5,7 @@
 mod archive;
 mod batch;
 mod chain;
+mod chain_ends;
 mod chain_position;
 mod chain_walk;
 mod columns;
@@ -13,6 +14,7 @@ mod entry;
 mod error;
 mod export;
 mod files;
+mod finding;
 mod handle;
 mod health;
 mod insert;
@@ -33,13 +35,13 @@ mod writer;
 
 pub use archive::{Archive, Wanted};
 pub use chain_position::{ChainPosition, End, InvalidChainPosition};
-pub use chain_walk::{Defect, Finding};
 pub use entry::{Entry, EntryKind};
 pub use error::LedgerError;
 pub use export::{Export, ExportedPage};
+pub use finding::{Defect, DefectFound};
 pub use handle::{Ledger, PendingWrite};
 pub use health::{LedgerHealth, UnwritableCause};
-pub use keys::{KeyRing, KeysError, new_key_line};
+pub use keys::{KeyRing, LedgerKeysError, new_key_line};
 
 pub use opened_record::OpenedRecord;
 pub use purge::{Proof, Purge, Purged};

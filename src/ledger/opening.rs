@@ -11,11 +11,11 @@ use secrecy::ExposeSecret as _;
 use tracing::warn;
 
 use super::chain_position::End;
-use super::chain_walk::Defect;
 use super::database::{Database, lay_out};
 use super::error::LedgerError;
 use super::files::{self, LockFile, with_suffix};
-use super::keys::{KeyRing, KeysError, new_key_line};
+use super::finding::Defect;
+use super::keys::{KeyRing, LedgerKeysError, new_key_line};
 use super::store::Store;
 use crate::config::{LedgerConfig, LedgerStorage};
 
@@ -150,7 +150,9 @@ pub(super) fn keys(config: &LedgerConfig) -> Result<KeyRing, LedgerError> {
     }
     match config.storage() {
         Some(LedgerStorage::File(path)) => read_keys(&with_suffix(&path, ".keys")),
-        Some(LedgerStorage::Off | LedgerStorage::Server) | None => Err(LedgerError::Keys { key: "keys_file", source: KeysError::None }),
+        Some(LedgerStorage::Off | LedgerStorage::Server) | None => {
+            Err(LedgerError::Keys { key: "keys_file", source: LedgerKeysError::None })
+        }
     }
 }
 

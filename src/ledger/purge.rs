@@ -7,15 +7,17 @@ use sqlx::{Executor as _, Row as _};
 use uuid::Uuid;
 
 use super::archive::Archive;
-use super::chain::{ChainHead, Record};
+use super::chain::Record;
+use super::chain_ends::beginning_head;
+use super::chain_position::ChainHead;
 use super::chain_position::ChainPosition;
-use super::chain_walk::{ChainWalk, Finding, Row};
+use super::chain_walk::{ChainWalk, Row};
 use super::columns::bytes;
 use super::database::{Database, DatabaseKind};
 use super::error::LedgerError;
+use super::finding::DefectFound;
 use super::purge_checkpoint::Checkpoint;
 use super::reader::{Conditions, Value};
-use super::verify::beginning_head;
 
 /// Number of records removed at a time.
 const PAGE: i64 = 500;
@@ -26,7 +28,7 @@ pub enum Purged {
     /// This many more records were removed.
     Some(u64),
     /// A record older than the cutoff fails verification; it and all records after it are kept.
-    Stopped(Finding),
+    Stopped(DefectFound),
     /// There is nothing left to remove.
     All,
 }
@@ -91,7 +93,7 @@ impl<'a> Purge<'a> {
 
     /// The head after these rows, which the chain's next record continues; or the defect that stops the purge. The last of the rows can be
     /// read, because its age is known.
-    fn last_of(&self, rows: &[Row], from: ChainHead) -> Result<ChainHead, Finding> {
+    fn last_of(&self, rows: &[Row], from: ChainHead) -> Result<ChainHead, DefectFound> {
         let (mut head, mut walk) = (from, ChainWalk::after(&from));
         for row in rows {
             let finding = walk.step(row, &self.archive.keys).into_iter().next();

@@ -5,11 +5,11 @@
 use sqlx::{AnyConnection, Row as _};
 use uuid::Uuid;
 
-use super::chain::{ChainHead, Hash};
+use super::chain_position::{ChainHead, Hash};
 use super::columns::{bytes, hash, head};
 use super::database::Database;
 use super::error::LedgerError;
-use super::keys::{KEY_BYTES, Key};
+use super::keys::{KEY_BYTES, SealingKey};
 
 /// Takes the place of the previous record's code in the checkpoint's own code; no record has this code.
 const MARK: Hash = [0xff; KEY_BYTES];
@@ -24,12 +24,12 @@ pub(super) struct Checkpoint {
 }
 
 impl Checkpoint {
-    pub(super) fn new(head: ChainHead, key: &Key) -> Self {
+    pub(super) fn new(head: ChainHead, key: &SealingKey) -> Self {
         Self { head, key_id: key.id.clone(), code: code(&head, key) }
     }
 
     /// Whether the checkpoint's code is valid for this key.
-    pub(super) fn holds(&self, key: &Key) -> bool {
+    pub(super) fn holds(&self, key: &SealingKey) -> bool {
         self.code == code(&self.head, key)
     }
 
@@ -62,6 +62,6 @@ impl Database {
     }
 }
 
-fn code(head: &ChainHead, key: &Key) -> Hash {
+fn code(head: &ChainHead, key: &SealingKey) -> Hash {
     key.chain(&[&MARK, head.chain.as_bytes(), &head.sequence.to_be_bytes(), &head.recorded_at.to_be_bytes(), &head.hash])
 }

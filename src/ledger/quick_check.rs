@@ -2,12 +2,13 @@
 //! and the chain is as long as it was.
 //! Not here: the records between; see [`super::verify`].
 
+use super::chain_ends::{beginning_head, defect_at, without_purged};
 use super::chain_position::{ChainPosition, End};
-use super::chain_walk::{ChainWalk, Finding, Row};
+use super::chain_walk::{ChainWalk, Row};
 use super::database::Database;
 use super::error::LedgerError;
+use super::finding::DefectFound;
 use super::keys::KeyRing;
-use super::verify::{beginning_head, defect_at, without_purged};
 
 /// The number of records checked at each end of a chain.
 const RECORDS: i64 = 8;
@@ -31,7 +32,7 @@ pub(super) async fn quick_check(database: &Database, keys: &KeyRing, end: Option
     if let Some(end) = end
         && let Some(defect) = defect_at(database, &end).await?
     {
-        return Err(LedgerError::Damaged(Finding { position: end.position, defect }));
+        return Err(LedgerError::Damaged(DefectFound { position: end.position, defect }));
     }
     Ok(())
 }
@@ -44,13 +45,13 @@ async fn check(database: &Database, walk: &mut ChainWalk, rows: &[Row], keys: &K
 
 #[cfg(test)]
 mod tests {
-    use super::super::chain_walk::Defect;
+    use super::super::finding::Defect;
     use super::*;
 
     #[test]
     fn a_finding_is_told_with_what_to_do() {
         let position = ChainPosition { chain: uuid::Uuid::from_u128(7), sequence: 3 };
-        let error = LedgerError::Damaged(Finding { position, defect: Defect::Altered });
+        let error = LedgerError::Damaged(DefectFound { position, defect: Defect::Altered });
         let expected =
             "the ledger is damaged: chain 00000000-0000-0000-0000-000000000007: record 3 was altered. `sij-cds ledger verify` names";
         assert!(error.to_string().starts_with(expected), "{error}");

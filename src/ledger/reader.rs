@@ -5,13 +5,15 @@ use sqlx::any::AnyRow;
 use sqlx::{AssertSqlSafe, Row as _};
 use uuid::Uuid;
 
-use super::chain::{ChainHead, Record};
+use super::chain::Record;
+use super::chain_position::ChainHead;
 use super::chain_position::ChainPosition;
-use super::chain_walk::{Defect, Finding, Row};
+use super::chain_walk::Row;
 use super::columns::{COLUMNS, Statement, bytes, chain_row, head, position, record, required_id};
 use super::database::{Database, DatabaseKind};
 use super::entry::EntryKind;
 use super::error::LedgerError;
+use super::finding::{Defect, DefectFound};
 
 /// Number of cards looked up in one statement.
 const MAX_CARDS: usize = 500;
@@ -181,13 +183,13 @@ impl Database {
     }
 
     /// What SQLite finds wrong with its own file: damaged pages, and indices that miss rows.
-    pub(super) async fn file_findings(&self) -> Result<Vec<Finding>, LedgerError> {
+    pub(super) async fn file_findings(&self) -> Result<Vec<DefectFound>, LedgerError> {
         if self.kind == DatabaseKind::Postgres {
             return Ok(Vec::new());
         }
         let rows = sqlx::query("PRAGMA integrity_check").fetch_all(&self.pool).await?;
         let lines = rows.iter().filter_map(|row| row.try_get::<String, _>(0).ok()).filter(|line| line != "ok");
-        Ok(lines.map(|line| Finding { position: ChainPosition::BEGINNING, defect: Defect::File(line) }).collect())
+        Ok(lines.map(|line| DefectFound { position: ChainPosition::BEGINNING, defect: Defect::File(line) }).collect())
     }
 
     /// Every chain, oldest first, including fully purged ones.

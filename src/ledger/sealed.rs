@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::entry::{Entry, EntryKind};
 use super::error::LedgerError;
-use super::keys::{Key, KeyRing};
+use super::keys::{KeyRing, SealingKey};
 
 /// Maximum bytes of a decompressed content: a body and the data fetched for it, each within its own limit.
 const MAX_CONTENT_BYTES: usize = 1 << 30;
@@ -115,18 +115,18 @@ impl SealedEntry {
     }
 
     /// Opens the summary: JSON.
-    pub(super) fn open_summary(&self, key: &Key) -> Result<Vec<u8>, LedgerError> {
+    pub(super) fn open_summary(&self, key: &SealingKey) -> Result<Vec<u8>, LedgerError> {
         key.open(&self.summary, &SealedPart::Summary.associated_data(self.id)).map_err(|_| LedgerError::Altered { id: self.id })
     }
 
     /// Opens the content: JSON, or nothing.
-    pub(super) fn open_content(&self, key: &Key) -> Result<Option<Vec<u8>>, LedgerError> {
+    pub(super) fn open_content(&self, key: &SealingKey) -> Result<Option<Vec<u8>>, LedgerError> {
         let Some(content) = self.open_compressed_content(key)? else { return Ok(None) };
         decompressed(&content).ok_or(LedgerError::Altered { id: self.id }).map(Some)
     }
 
     /// Opens the content without decompressing it, which proves that it was not altered.
-    pub(super) fn open_compressed_content(&self, key: &Key) -> Result<Option<Vec<u8>>, LedgerError> {
+    pub(super) fn open_compressed_content(&self, key: &SealingKey) -> Result<Option<Vec<u8>>, LedgerError> {
         let Some(sealed) = &self.content else { return Ok(None) };
         key.open(sealed, &SealedPart::Content.associated_data(self.id)).map(Some).map_err(|_| LedgerError::Altered { id: self.id })
     }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::chain::{ChainHead, Hash};
+use super::chain_position::{ChainHead, Hash};
 use super::error::LedgerError;
 
 /// Name and version of this program.

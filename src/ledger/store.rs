@@ -6,7 +6,8 @@ use std::time::Duration;
 use sqlx::{AnyConnection, Connection as _};
 use tokio::time::timeout;
 
-use super::chain::{ChainHead, Record};
+use super::chain::Record;
+use super::chain_position::ChainHead;
 use super::chain_position::End;
 use super::database::{Database, DatabaseKind};
 use super::error::LedgerError;

@@ -6,12 +6,12 @@ use std::collections::{BTreeMap, VecDeque};
 use uuid::Uuid;
 
 use super::archive::Archive;
-use super::chain::{ChainHead, Record};
+use super::chain::Record;
+use super::chain_ends::{beginning_head, defect_at, walk_after, without_purged};
 use super::chain_position::{ChainPosition, End};
-use super::chain_walk::{ChainWalk, Defect, Finding, Row, holds};
-use super::database::Database;
+use super::chain_walk::{ChainWalk, Row, holds};
 use super::error::LedgerError;
-use super::keys::KeyRing;
+use super::finding::{Defect, DefectFound};
 use super::reader::Conditions;
 use super::start::Start;
 
@@ -26,7 +26,7 @@ pub struct Verified {
     /// The end of each chain that passed.
     pub ends: Vec<End>,
     /// Every defect.
-    pub findings: Vec<Finding>,
+    pub findings: Vec<DefectFound>,
 }
 
 /// Walks the chains in steps.
@@ -88,15 +88,13 @@ impl<'a> Verification<'a> {
     pub async fn step(&mut self) -> Result<bool, LedgerError> {
         let Some(chain) = self.chains.front().copied() else {
             let findings = self.archive.findings_at_ends(std::mem::take(&mut self.expected), &self.verified.findings).await;
-            self.verified
-                .findings
-                .extend(findings.or_else(|error| Finding::from_error(error, ChainPosition::BEGINNING).map(|it| vec![it]))?);
+            self.verified.findings.extend(findings.or_else(|error| error.into_finding(ChainPosition::BEGINNING).map(|it| vec![it]))?);
             self.verified.findings.extend(self.archive.database.file_findings().await?);
             return Ok(false);
         };
         if let Err(error) = self.step_along(chain).await {
             let position = self.position().unwrap_or(ChainPosition::BEGINNING);
-            self.verified.findings.push(Finding::from_error(error, position)?);
+            self.verified.findings.push(error.into_finding(position)?);
             self.leave(chain);
         }
         Ok(true)
@@ -136,7 +134,7 @@ impl<'a> Verification<'a> {
             if holds(&findings, row.position) {
                 self.verified.records += 1;
                 self.end = row.record.as_ref().map(|record| record.head().into());
-                findings.extend(lost.remove(&row.position).map(|defect| Finding { position: row.position, defect }));
+                findings.extend(lost.remove(&row.position).map(|defect| DefectFound { position: row.position, defect }));
             }
             self.verified.findings.extend(without_purged(&self.archive.database, findings).await?);
         }
@@ -169,19 +167,19 @@ impl<'a> Verification<'a> {
 impl Archive {
     /// Defects that no walk along a chain shows: records before its beginning, and chains that are missing or too short. Later chains
     /// record a minimum length, and `expected` are ends that were observed. A known defect of the same chain is more specific.
-    pub(super) async fn findings_at_ends(&self, expected: Vec<End>, known: &[Finding]) -> Result<Vec<Finding>, LedgerError> {
+    pub(super) async fn findings_at_ends(&self, expected: Vec<End>, known: &[DefectFound]) -> Result<Vec<DefectFound>, LedgerError> {
         let strays = self.database.strays().await?.into_iter();
-        let mut findings: Vec<Finding> = strays.map(|position| Finding { position, defect: Defect::Stray }).collect();
-        let mut shortest: BTreeMap<Uuid, Finding> = BTreeMap::new();
+        let mut findings: Vec<DefectFound> = strays.map(|position| DefectFound { position, defect: Defect::Stray }).collect();
+        let mut shortest: BTreeMap<Uuid, DefectFound> = BTreeMap::new();
         for end in expected.into_iter().chain(self.links().await?) {
             let position = end.position;
             if shortest.get(&position.chain).is_none_or(|other| position < other.position)
                 && let Some(defect) = defect_at(&self.database, &end).await?
             {
-                shortest.insert(position.chain, Finding { position, defect });
+                shortest.insert(position.chain, DefectFound { position, defect });
             }
         }
-        let is_known = |finding: &Finding| known.iter().any(|known| known.position == finding.position);
+        let is_known = |finding: &DefectFound| known.iter().any(|known| known.position == finding.position);
         findings.extend(shortest.into_values().filter(|finding| !is_known(finding)));
         Ok(findings)
     }
@@ -204,50 +202,4 @@ impl Archive {
         links.retain(|link| link.position.sequence > 0);
         Ok(links)
     }
-}
-
-/// What the first existing record of a chain follows: a checkpoint, if older ones were purged.
-pub(super) async fn beginning_head(database: &Database, keys: &KeyRing, chain: Uuid) -> Result<Result<ChainHead, Finding>, LedgerError> {
-    let Some(checkpoint) = database.checkpoint(chain).await? else { return Ok(Ok(ChainHead::new(chain))) };
-    let position = ChainPosition { chain, sequence: checkpoint.head.sequence };
-    let defect = match keys.of_id(&checkpoint.key_id) {
-        None => Defect::UnknownKey(checkpoint.key_id),
-        Some(key) if checkpoint.holds(key) => return Ok(Ok(checkpoint.head)),
-        Some(_) => Defect::CheckpointAltered,
-    };
-    Ok(Err(Finding { position, defect }))
-}
-
-/// A walk that continues after a position reached before.
-pub(super) async fn walk_after(database: &Database, position: ChainPosition) -> Result<ChainWalk, LedgerError> {
-    let before = ChainPosition { sequence: position.sequence - 1, ..position };
-    let rows = database.chain_page(before, 1).await?;
-    let record = rows.first().and_then(|row| row.record.as_ref()).filter(|record| record.sequence == position.sequence);
-    Ok(record.map_or_else(|| ChainWalk::from_position(position), |record| ChainWalk::after(&record.head())))
-}
-
-/// What is wrong with a chain that is known to have been this long, if anything.
-pub(super) async fn defect_at(database: &Database, end: &End) -> Result<Option<Defect>, LedgerError> {
-    let ChainPosition { chain, sequence } = end.position;
-    let there = database.chain_page(ChainPosition { chain, sequence: sequence - 1 }, 1).await?;
-    let row = there.first().filter(|row| row.position.sequence == sequence);
-    let defect = match row.map(|row| row.record.as_ref()) {
-        Some(Some(record)) if record.hash == end.hash => return Ok(None),
-        Some(_) => Defect::Altered,
-        None => Defect::EndMissing,
-    };
-    Ok((sequence > purged_to(database, chain).await?).then_some(defect))
-}
-
-/// Removes findings about records of a chain that a purge has removed since they were read.
-pub(super) async fn without_purged(database: &Database, mut findings: Vec<Finding>) -> Result<Vec<Finding>, LedgerError> {
-    let Some(chain) = findings.first().map(|finding| finding.position.chain) else { return Ok(findings) };
-    let purged_to = purged_to(database, chain).await?;
-    findings.retain(|finding| finding.position.sequence > purged_to);
-    Ok(findings)
-}
-
-/// The last record of a chain that was purged.
-async fn purged_to(database: &Database, chain: Uuid) -> Result<i64, LedgerError> {
-    Ok(database.checkpoint(chain).await?.map_or(0, |checkpoint| checkpoint.head.sequence))
 }

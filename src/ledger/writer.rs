@@ -10,10 +10,11 @@ use tokio::sync::mpsc;
 use tracing::{error, info};
 
 use super::batch::{Batch, Job, WriteResult};
-use super::chain::{ChainHead, Record};
+use super::chain::Record;
+use super::chain_position::ChainHead;
 use super::entry::{Entry, EntryKind};
 use super::error::LedgerError;
-use super::health::{LastWrite, UnwritableCause};
+use super::health::LastWrite;
 use super::keys::KeyRing;
 use super::sealed::SealedEntry;
 use super::store::Store;
@@ -108,7 +109,7 @@ impl Writer {
             Ok(()) if was_failing => info!("records can be written again"),
             Ok(()) | Err(_) => {}
         }
-        outcome.map_err(|error| UnwritableCause::from_error(&error))
+        outcome.map_err(|error| error.unwritable_cause())
     }
 
     async fn append(&mut self, entries: Vec<SealedEntry>) -> Result<(), LedgerError> {

@@ -169,7 +169,7 @@ async fn every_defect_is_named_and_all_other_records_are_exported() {
     }
 }
 
-fn texts(findings: &[sij_cds::ledger::Finding]) -> Vec<String> {
+fn texts(findings: &[sij_cds::ledger::DefectFound]) -> Vec<String> {
     findings.iter().map(ToString::to_string).collect()
 }
 

@@ -1,0 +1,66 @@
+//! What is wrong with a ledger, and where.
+//! Not here: finding it ([`super::verify`], [`super::quick_check`]).
+
+use std::fmt;
+
+use super::chain_position::ChainPosition;
+
+/// What is wrong with a record or a chain.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Defect {
+    /// The records from this one to the given sequence number are missing although a later one exists.
+    Missing {
+        /// The last of them.
+        through: i64,
+    },
+    /// The record was altered, or cannot be read.
+    Altered,
+    /// The record's key is not configured.
+    UnknownKey(String),
+    /// The record does not continue the one before it, although both are authentic: one of them is from another copy of the chain.
+    NotLinked,
+    /// The checkpoint that a purge left was altered.
+    CheckpointAltered,
+    /// A record before the start of its chain.
+    Stray,
+    /// The lookup by one of the record's cards does not find it.
+    CardLost,
+    /// The whole chain, or its end from here on, is missing: something outside of it shows that it was longer.
+    EndMissing,
+    /// The database cannot read the chain's records after this one, for this reason.
+    Unreadable(String),
+    /// The database finds its file damaged in this way, whichever record that concerns.
+    File(String),
+}
+
+/// A defect and its position.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DefectFound {
+    /// The record.
+    pub position: ChainPosition,
+    /// What is wrong with it.
+    pub defect: Defect,
+}
+
+impl fmt::Display for DefectFound {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ChainPosition { chain, sequence } = self.position;
+        if let Defect::File(text) = &self.defect {
+            return write!(formatter, "the database's file: {text}");
+        }
+        write!(formatter, "chain {chain}: ")?;
+        match &self.defect {
+            Defect::Missing { through } if *through == sequence => write!(formatter, "record {sequence} is missing"),
+            Defect::Missing { through } => write!(formatter, "records {sequence} to {through} are missing"),
+            Defect::Altered => write!(formatter, "record {sequence} was altered"),
+            Defect::UnknownKey(key) => write!(formatter, "record {sequence} was sealed with key `{key}`, which is not among the keys"),
+            Defect::NotLinked => write!(formatter, "record {sequence} does not continue the record before it"),
+            Defect::CheckpointAltered => write!(formatter, "the checkpoint of the purge up to record {sequence} was altered"),
+            Defect::Stray => write!(formatter, "record {sequence} stands before the chain's beginning"),
+            Defect::CardLost => write!(formatter, "record {sequence} is not found by its cards"),
+            Defect::EndMissing => write!(formatter, "record {sequence} is missing, and it was there once"),
+            Defect::Unreadable(reason) => write!(formatter, "the records after {sequence} cannot be read: {reason}"),
+            Defect::File(text) => formatter.write_str(text),
+        }
+    }
+}
