@@ -11,14 +11,14 @@ use super::clients::AuthError;
 use super::key_fetch::KeyServer;
 use super::key_set::KeySet;
 use super::postgres::SharedTokens;
-use super::replay::{Replays, UsedTokens};
+use super::replay::{UsedTokenStore, UsedTokens};
 use crate::config::AuthConfig;
 
 /// Used tokens and key sets. They survive a configuration reload, so that a token cannot be replayed after it, and cached key
 /// sets stay usable while their servers are down.
 #[derive(Debug)]
 pub struct CallerMemory {
-    pub(super) replays: Replays,
+    pub(super) replays: UsedTokenStore,
     key_sets: Mutex<HashMap<KeySetPlace, Weak<KeySet>>>,
 }
 
@@ -33,7 +33,7 @@ impl CallerMemory {
     pub fn build(config: &AuthConfig) -> Result<Self, AuthError> {
         let shared = config.replay_url.as_ref().map(|url| SharedTokens::new(url.expose_secret())).transpose();
         let shared = shared.map_err(|_| AuthError::ReplayDatabase)?;
-        let replays = Replays::new(UsedTokens::new(config.replay_capacity), shared);
+        let replays = UsedTokenStore::new(UsedTokens::new(config.replay_capacity), shared);
         Ok(Self { replays, key_sets: Mutex::default() })
     }
 

@@ -103,7 +103,7 @@ impl SharedTokens {
                 match remove().await {
                     Ok(0) => return,
                     Ok(_) => {}
-                    Err(error) => return warn!(%error, "used tokens that are over were not removed"),
+                    Err(error) => return warn!(%error, "expired used tokens were not removed"),
                 }
             }
         });

@@ -39,12 +39,12 @@ impl UsedToken<'_> {
 
 /// The stores of used tokens: this instance's, and optionally one shared with other instances.
 #[derive(Debug)]
-pub(super) struct Replays {
+pub(super) struct UsedTokenStore {
     own: UsedTokens,
     shared: Option<SharedTokens>,
 }
 
-impl Replays {
+impl UsedTokenStore {
     pub(super) fn new(own: UsedTokens, shared: Option<SharedTokens>) -> Self {
         Self { own, shared }
     }

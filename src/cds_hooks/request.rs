@@ -182,6 +182,8 @@ impl<'de, P: Deserialize<'de>, W: Fn(&str, &Context<'de>) -> bool> Visitor<'de> 
         let mut members = RequestMembers::default();
         while let Some(key) = map.next_key::<Cow<'de, str>>()? {
             match key.as_ref() {
+                // The hook that selected the prefetch must be the one that is answered.
+                "hook" if members.hook.is_some() => return Err(A::Error::duplicate_field("hook")),
                 "hook" => members.hook = Some(map.next_value::<Borrowed<'de>>()?.0),
                 "hookInstance" => members.hook_instance = Some(map.next_value::<Borrowed<'de>>()?.0),
                 "fhirServer" => members.fhir_server = map.next_value::<Option<Borrowed<'de>>>()?.map(|server| server.0),

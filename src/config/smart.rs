@@ -1,5 +1,5 @@
 //! `[smart]` and `[[smart.ehrs]]`: the EHRs whose users may open the SMART app, and the app's registration with each.
-//! Not here: launching the app; see [`crate::auth::smart`].
+//! Not here: launching the app; see [`crate::smart::launch`].
 
 use std::collections::BTreeSet;
 use std::fmt;

@@ -1,5 +1,11 @@
 //! What is said of a decision, as Da Vinci CRD asks for it: cards, suggestions, coverage information, and the dialects that clients read them
 //! in. Pure: no I/O and no clock.
+//!
+//! - `respond` builds a response: `card` with `detail`, `card_notes`, `suggestions` and `app_link`, and `card_choice` which cards are shown;
+//! - `coverage_information` asserts coverage, `coverage_outcome` tells for which Coverage, `assertion_id` names the assertion;
+//! - `plans` and `prior_authorization` are the health plans, `answer_options` a client's options, `request_extension` a call's;
+//! - `dialect` and `dialects` shape responses, `form_completion` asks for the form, `set_order_side` writes a side into an order.
+//!
 //! Not here: the protocol ([`crate::cds_hooks`]), and the decision itself ([`crate::decision`]).
 
 mod answer_options;
@@ -16,7 +22,6 @@ mod detail;
 mod dialect;
 mod dialects;
 mod form_completion;
-mod order_side;
 mod plain_text;
 mod plans;
 mod policy_link;
@@ -24,6 +29,7 @@ mod presentation;
 mod prior_authorization;
 mod request_extension;
 mod respond;
+mod set_order_side;
 mod suggestions;
 
 pub use answer_options::{AnswerOptions, OrderPlan};

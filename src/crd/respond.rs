@@ -1,5 +1,5 @@
 //! Builds the response to a decided call: cards, and coverage information on the orders.
-//! Not here: the decided, and the text of cards ([`super::card`]) and extensions ([`super::coverage_information`]).
+//! Not here: the decision, and the text of cards ([`super::card`]) and extensions ([`super::coverage_information`]).
 
 use uuid::Uuid;
 
@@ -17,7 +17,7 @@ use crate::cds_hooks::{Action, Response};
 use crate::evidence::{CoverageFound, DraftOrder, MemberCoverage};
 use crate::policy::{CardText, Determination, OrderEvaluation, Policy};
 
-/// The inputs for a response, besides the decided.
+/// The inputs for a response, besides the decision.
 #[derive(Debug)]
 pub struct Responder<'p> {
     /// The client's options.

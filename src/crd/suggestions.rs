@@ -13,9 +13,9 @@ use uuid::Uuid;
 
 use super::dialect::{ActionDescription, DialectRules, SelectionRule, SuggestionKind, TherapyOrder};
 use super::form_completion;
-use super::order_side::{on_side_alone, with_side};
 use super::plain_text::plain;
 use super::presentation::{CardCase, is_named};
+use super::set_order_side::{on_side_alone, with_side};
 use crate::cds_hooks::Hook;
 use crate::cds_hooks::OrderJson;
 use crate::cds_hooks::{Action, SelectionBehavior, Suggestion};

@@ -1,5 +1,5 @@
 //! Reads a client's map of local codes: a CSV file in which each row maps one local code to its meaning.
-//! Not here: how a mapped code changes evidence ([`crate::evidence`]), and which client uses the map ([`super::readings`]).
+//! Not here: how a mapped code changes evidence ([`crate::evidence`]), and which client uses the map ([`super::chart_readings`]).
 
 use std::collections::BTreeSet;
 use std::fs::File;

@@ -25,8 +25,8 @@ const MAX_NAMED: usize = 100;
 pub fn read_request<'a>(context: &DecisionContext<'_>, body: &'a str, read_scope: ReadScope) -> Result<Call<'a>, RequestError> {
     let orders = RefCell::new(None);
     let is_wanted = |hook: &str, request_context: &Context<'a>| {
-        let hook = Hook::of_name(hook).filter(|hook| !names_its_orders(*hook));
-        let Some(Ok(record)) = hook.map(|hook| drafted(hook, request_context)) else { return false };
+        let is_read = |hook: &Hook| !names_its_orders(*hook) && (concerns_orders(*hook) || read_scope == ReadScope::Everything);
+        let Some(Ok(record)) = Hook::of_name(hook).filter(is_read).map(|hook| drafted(hook, request_context)) else { return false };
         let scope = Scope { context, patient_record: &record, patient_id: &request_context.patient_id };
         let is_wanted = read_scope == ReadScope::Everything || scope.is_any();
         orders.replace(Some(record));

@@ -1,6 +1,6 @@
 //! Parses the input of `$questionnaire-package` (DTR 2.2, `dtr-qpackage-input-parameters`; 2.0 and 2.1 use the same names). Unknown
 //! parameters are ignored.
-//! Not here: the output ([`super::package`]).
+//! Not here: the output ([`super::service`]).
 
 use chrono::{DateTime, Utc};
 use serde::Deserialize;

@@ -1,4 +1,4 @@
-//! Classifies codes and words: value sets, side, region.
+//! Classifies codes and words: value sets, kind of order, region.
 //! A code takes precedence; words count only if no code decides. Not here: reading the resources that contain them.
 
 use std::borrow::Cow;
@@ -10,7 +10,7 @@ use super::chart::ChartReader;
 use super::code_map::LocalCodes;
 use super::resource::view;
 use super::text::{id, local_id, text};
-use super::views::{CodingView, ConceptView, ConditionView, ExtensionView, ReferenceView};
+use super::views::{CodingView, ConceptView, ConditionView, ReferenceView};
 use crate::policy::{BillingLine, Label, Lookup, Membership, OrderKind, Phrases, Side, SystemKind, ValueSet, Words};
 
 /// A concept, classified by the policy's value sets.
@@ -37,24 +37,6 @@ pub(crate) enum CodeUse {
     Other,
 }
 
-/// The side that a resource names.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct NamedSide {
-    pub side: Side,
-    /// Whether body sites and modifiers name different sides.
-    pub is_contradictory: bool,
-}
-
-/// The parts of a resource that name a side.
-#[derive(Clone, Copy)]
-pub(crate) struct SideParts<'r, 'a> {
-    pub code: Option<&'r ConceptView<'a>>,
-    pub body_sites: &'r [ConceptView<'a>],
-    pub extensions: &'r [ExtensionView<'a>],
-    /// The side that modifiers appended to its codes name.
-    pub by_code: Side,
-}
-
 /// The parts of a resource that name the region or the reason it is for.
 #[derive(Clone, Copy)]
 pub(crate) struct RegionParts<'r, 'a> {
@@ -75,7 +57,7 @@ const REGION_SETS: [ValueSet; 5] = [
     ValueSet::DiscOrFacetPain,
 ];
 
-const SIDE_SETS: [(ValueSet, Side); 3] =
+pub(super) const SIDE_SETS: [(ValueSet, Side); 3] =
     [(ValueSet::SideLeft, Side::Left), (ValueSet::SideRight, Side::Right), (ValueSet::SideBoth, Side::Both)];
 
 impl<'a> ChartReader<'_, 'a> {
@@ -92,7 +74,7 @@ impl<'a> ChartReader<'_, 'a> {
         Lookup { sets: own.sets.union(standard.sets).union(listed), system: standard.system.or(own.system) }
     }
 
-    fn mapped(&self, coding: &CodingView<'a>) -> Option<&super::code_map::Mapped> {
+    pub(super) fn mapped(&self, coding: &CodingView<'a>) -> Option<&super::code_map::Mapped> {
         self.local_codes.and_then(|map: &LocalCodes| map.find(coding.system(), coding.code()))
     }
 
@@ -117,64 +99,6 @@ impl<'a> ChartReader<'_, 'a> {
             coded.label.display = concept.text.as_ref().map(|text| text.0.clone());
         }
         coded
-    }
-
-    /// The side that a coding's own modifiers or the client's local code map name.
-    fn side_of_coding(&self, coding: &CodingView<'a>, code_use: CodeUse) -> Side {
-        let mapped = self.mapped(coding).and_then(|mapped| mapped.side).unwrap_or_default();
-        if code_use == CodeUse::Other && coding.system().trim().is_empty() {
-            return mapped;
-        }
-        let modifiers = self.policy.value_sets.modifiers(coding.system(), coding.code());
-        modifiers.fold(mapped, |side, modifier| side.joined(self.policy.side_of_modifier(modifier)))
-    }
-
-    /// The side of an order, a Procedure or a finding: from body sites and modifiers or, failing both, from words.
-    pub(crate) fn named_side(&self, parts: SideParts<'_, 'a>) -> NamedSide {
-        let by_site = self.side_of_body_sites(parts.body_sites);
-        let by_modifier = parts.by_code.joined(self.side_of_extensions(&parts));
-        match (by_site, by_modifier) {
-            (Side::Unspecified, Side::Unspecified) => NamedSide { side: self.side_of_words(&parts), is_contradictory: false },
-            (Side::Unspecified, side) | (side, Side::Unspecified) => NamedSide { side, is_contradictory: false },
-            (left, right) if left == right => NamedSide { side: left, is_contradictory: false },
-            (_, _) => NamedSide { side: Side::Both, is_contradictory: true },
-        }
-    }
-
-    fn side_of_body_sites(&self, body_sites: &[ConceptView<'a>]) -> Side {
-        let codings = body_sites.iter().flat_map(ConceptView::codings);
-        codings.fold(Side::Unspecified, |side, coding| {
-            let sets = self.lookup(coding, CodeUse::Other).sets;
-            let mapped = self.mapped(coding).and_then(|mapped| mapped.side).unwrap_or_default();
-            let named = SIDE_SETS.into_iter().filter(|(set, _)| sets.has(*set));
-            named.fold(side.joined(mapped), |side, (_, named)| side.joined(named))
-        })
-    }
-
-    /// The side that modifiers name in extensions of the resource, its code, or the code's codings.
-    fn side_of_extensions(&self, parts: &SideParts<'_, 'a>) -> Side {
-        let of_code = parts.code.into_iter().flat_map(|code| code.extension.iter().flatten());
-        let of_codings = parts.code.into_iter().flat_map(ConceptView::codings).flat_map(|coding| coding.extension.iter().flatten());
-        let extensions = parts.extensions.iter().chain(of_code).chain(of_codings);
-        extensions.fold(Side::Unspecified, |side, extension| {
-            let codings = extension.value_coding.iter().chain(extension.value_codeable_concept.iter().flat_map(ConceptView::codings));
-            let codes = codings.filter(|coding| self.can_be_modifier(coding)).map(CodingView::code);
-            let codes = codes.chain(extension.value_code.iter().map(super::text::Text::as_str));
-            codes.fold(side, |side, code| side.joined(self.policy.side_of_modifier(code.trim())))
-        })
-    }
-
-    fn can_be_modifier(&self, coding: &CodingView<'a>) -> bool {
-        let system = coding.system();
-        system.trim().is_empty() || self.policy.value_sets.system_kind(system) == Some(SystemKind::Procedure)
-    }
-
-    fn side_of_words(&self, parts: &SideParts<'_, 'a>) -> Side {
-        let texts = parts.body_sites.iter().chain(parts.code).flat_map(words);
-        texts.fold(Side::Unspecified, |side, words| {
-            let named = self.policy.words.sides.iter().filter(|(_, phrases)| phrases.are_in(&words));
-            named.fold(side, |side, (named, _)| side.joined(*named))
-        })
     }
 
     /// Whether a body site's code is the sacroiliac joint.

@@ -1,6 +1,12 @@
 //! Extracts the policy's facts from FHIR R4 JSON, each with a reference to its source resource.
 //! Borrowed views hold only the elements the policy needs. An unreadable resource is recorded and does not affect the
 //! others. Pure: no I/O, no clock.
+//!
+//! - `patient_record` is what a call knows of a patient; `record` sorts its resources by type, `source` tells where each list comes from;
+//! - `resource`, `views`, `text`, `written` read JSON; `lenient`, `lenient_views`, `unread` and `buffered_map` what has another shape;
+//! - `orders`, `named_orders` read orders, `side` their sides; `concepts` classifies codes and words, `code_map` a client's local codes;
+//! - `chart`, `procedures`, `medication`, `observations`, `form`, `coverage`, `member_coverage` extract the facts;
+//! - `index` and `unresolved_references` follow references, `patient_matcher` tells whose a resource is.
 
 mod buffered_map;
 mod chart;
@@ -22,6 +28,7 @@ mod patient_record;
 mod procedures;
 mod record;
 mod resource;
+mod side;
 mod source;
 mod text;
 mod unread;

@@ -1,8 +1,9 @@
 //! Extracts examination findings and pain scores from Observations.
 
 use super::chart::ChartReader;
-use super::concepts::{CodeUse, Coded, RegionParts, SideParts};
+use super::concepts::{CodeUse, Coded, RegionParts};
 use super::form::instant;
+use super::side::SideParts;
 use super::text::Text;
 use super::text::{id, text};
 use super::views::{ConceptView, ObservationView, QuantityView};

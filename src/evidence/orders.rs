@@ -5,9 +5,10 @@ use std::collections::HashSet;
 use serde_json::value::RawValue;
 
 use super::chart::ChartReader;
-use super::concepts::{CodeUse, Coded, RegionParts, SideParts, label};
+use super::concepts::{CodeUse, Coded, RegionParts, label};
 use super::index::id_in;
 use super::patient_matcher::PatientMatcher;
+use super::side::SideParts;
 use super::text::Text;
 use super::text::{id, text};
 use super::unread::UnreadView;

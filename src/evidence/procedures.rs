@@ -1,8 +1,9 @@
 //! Extracts injections of the joint, possible injections, other pain procedures, therapies and fusions from Procedures.
 
 use super::chart::ChartReader;
-use super::concepts::{CodeUse, Coded, RegionParts, SideParts};
+use super::concepts::{CodeUse, Coded, RegionParts};
 use super::lenient::List;
+use super::side::SideParts;
 use super::text::{id, text};
 use super::unread::{Part, UnreadView};
 use super::views::{ConceptView, PeriodView, ProcedureView};

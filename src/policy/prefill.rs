@@ -1,5 +1,5 @@
 //! The chart's answers to the documentation form's questions, each with its source: the values that the criteria compute anyway.
-//! Not here: merging them with the answers of earlier forms, and showing them ([`crate::app`], [`crate::page`]).
+//! Not here: merging them with the answers of earlier forms, and showing them ([`crate::smart`]).
 
 use chrono::NaiveDate;
 

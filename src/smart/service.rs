@@ -110,7 +110,7 @@ impl SmartService {
     /// Starts a launch.
     pub async fn launch(&self, iss: &str, launch: Option<&str>, browser: Browser<'_>) -> Launched {
         let cookie = if browser.has_cookie() { None } else { random_text().ok() };
-        let binding = browser.at_launch(cookie.as_deref());
+        let binding = browser.launch_identity(cookie.as_deref());
         let next = match self.context.launches.launch(LaunchRequest { iss, launch, browser: &binding }).await {
             Ok(redirect) => BrowserAnswer::To(redirect.url.into()),
             Err(error) => self.context.notice_to_anybody(error.into()),
@@ -129,7 +129,7 @@ impl SmartService {
     /// Opens a session for the grant and returns its address. Without a cookie in a frame, request headers identify the launch's browser.
     async fn open_session(&self, returned: Returned<'_>, browser: Browser<'_>) -> Result<String, LaunchError> {
         let Returned { state, code, error } = returned;
-        let known_by = browser.at_callback();
+        let known_by = browser.callback_identities();
         let known_by: Vec<&str> = known_by.iter().map(String::as_str).collect();
         let grant = self.context.launches.callback(CallbackRequest { state, code, error, browsers: &known_by }).await?;
         let (now, address) = (self.context.audit.clock.now(), &self.context.address);

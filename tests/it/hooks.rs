@@ -308,3 +308,16 @@ async fn a_call_that_named_its_orders_is_replayed_without_the_server() {
         assert!(replay.differences.is_empty(), "{:?}", replay.differences);
     }
 }
+
+/// The hook decides which orders are asked about, and whether the prefetch is read.
+#[tokio::test]
+async fn a_call_that_names_two_hooks_is_400() {
+    let call = crate::support::story("second-diagnostic-day-10").request;
+    let body = call.trim().strip_prefix('{').unwrap();
+    for (first, second) in
+        [("order-select", "order-sign"), ("order-sign", "order-select"), ("order-sign", "order-dispatch"), ("order-sign", "order-sign")]
+    {
+        let text = format!(r#"{{"hook":"{first}",{}"#, body.replacen(r#""order-sign""#, &format!(r#""{second}""#), 1));
+        TestApp::on_the_day_of_the_fixtures().sign_text(&text).await.outcome(400, "structure");
+    }
+}

@@ -88,6 +88,27 @@ async fn no_token_and_nothing_of_the_patient_stands_in_the_files() {
 }
 
 #[tokio::test]
+async fn of_a_call_of_a_hook_without_orders_the_prefetch_is_not_kept() {
+    let mut keeping = Keeping::new();
+    keeping.config.crd.hooks = serde_json::from_value(json!(["order-sign", "encounter-start", "encounter-discharge"])).unwrap();
+    keeping.config.development.dialect = Some(sij_cds::cds_hooks::Dialect::Epic);
+    let app = keeping.app().await;
+    let hooks = ["encounter-start", "encounter-discharge", "patient-view"];
+    for hook in hooks {
+        let mut call: Value = serde_json::from_str(&story(STORY).request).unwrap();
+        (call["hook"], call["context"]["encounterId"]) = (json!(hook), json!("e1"));
+        assert_eq!(app.http.sign(&call).await.text(), r#"{"cards":[]}"#, "{hook}");
+    }
+    app.ports.close().await;
+    let records = keeping.records().await;
+    let calls = of_kind(&records, EntryKind::Call);
+    assert_eq!(calls.len(), hooks.len());
+    for call in calls {
+        assert_eq!(content(call)["request"]["prefetch"], Value::Null, "{:?}", call.hook);
+    }
+}
+
+#[tokio::test]
 async fn of_a_call_with_nothing_in_scope_the_prefetch_is_not_kept() {
     let keeping = Keeping::new();
     let app = keeping.app().await;

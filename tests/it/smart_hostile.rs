@@ -226,6 +226,7 @@ async fn a_token_endpoint_that_fails_refuses_or_floods_gives_no_grant() {
             LaunchCategory::Unavailable,
         ),
         (refusal(400, "invalid_grant"), LaunchError::CodeRefused, LaunchCategory::Forbidden),
+        (ResponseTemplate::new(400).set_body_string(r#"{"error":"invalid_grant"}"#), LaunchError::CodeRefused, LaunchCategory::Forbidden),
         (refusal(401, "invalid_client"), LaunchError::ClientRefused, LaunchCategory::Ours),
         (refusal(400, "out_of_tokens"), token(ExchangeError::Refused), LaunchCategory::Unavailable),
     ];

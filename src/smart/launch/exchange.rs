@@ -126,11 +126,11 @@ impl Exchange<'_> {
 /// Reads a token response, and rejects a token that is not a bearer token.
 fn read(answer: &FormAnswer) -> Result<TokenResponse, LaunchError> {
     let unreadable = LaunchError::Token(ExchangeError::Unreadable);
-    if !answer.is_json {
-        return Err(unreadable);
-    }
     if !answer.is_ok {
         return Err(serde_json::from_slice(&answer.body).map_or(unreadable, |refusal| refused(&refusal)));
+    }
+    if !answer.is_json {
+        return Err(unreadable);
     }
     let token: TokenResponse = serde_json::from_slice(&answer.body).map_err(|_| unreadable)?;
     if token.token_type.eq_ignore_ascii_case("bearer") { Ok(token) } else { Err(unreadable) }

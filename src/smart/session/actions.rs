@@ -135,9 +135,11 @@ impl<'a> SessionRequest<'a> {
             Err(_) => SaveOutcome::NotSaved(response),
             Ok(()) => self.context.save(&mut work.grant, response, target, self.now).await,
         };
+        // Saving can renew the grant, and what it allows.
+        work.on_record = None;
         match outcome {
             SaveOutcome::Saved(saved) => {
-                (work.saved, work.on_record) = (Some(saved), None);
+                work.saved = Some(saved);
                 self.record_saved(work).await?;
                 Ok(self.to_page())
             }
@@ -152,12 +154,13 @@ impl<'a> SessionRequest<'a> {
     async fn record_saved(&self, work: &mut Work) -> Result<(), AppError> {
         let Some(saved) = work.saved.as_ref().filter(|saved| !saved.is_recorded) else { return Ok(()) };
         let chart = work.chart.as_ref().ok_or(AppError::OURS)?;
-        let (on_record, entry) = self.decide_on_record(EntryKind::AppSaved, &work.grant, chart, Some(saved))?;
-        work.on_record = Some(on_record);
+        let (on_record, entry) = self.decide_on_record(EntryKind::AppSaved, &work.grant, chart, Some(saved));
         self.record(entry).await?;
         if let Some(saved) = &mut work.saved {
             saved.is_recorded = true;
         }
+        // What was saved is recorded even if there is no page for it any more; the next request for the page says why.
+        work.on_record = on_record.ok();
         Ok(())
     }
 
@@ -166,9 +169,9 @@ impl<'a> SessionRequest<'a> {
         if work.chart.is_none() {
             self.refresh(work).await?;
             let chart = SessionChart::read(self.context, &work.grant, self.now).await?;
-            let (on_record, entry) = self.decide_on_record(EntryKind::AppOpened, &work.grant, &chart, work.saved.as_ref())?;
+            let (on_record, entry) = self.decide_on_record(EntryKind::AppOpened, &work.grant, &chart, work.saved.as_ref());
             self.record(entry).await?;
-            (work.chart, work.on_record) = (Some(chart), Some(on_record));
+            (work.on_record, work.chart) = (Some(on_record?), Some(chart));
         }
         Ok(())
     }
@@ -187,7 +190,7 @@ impl<'a> SessionRequest<'a> {
         grant: &Grant,
         chart: &SessionChart,
         saved: Option<&Saved>,
-    ) -> Result<(OnRecord, Option<Entry<'static>>), AppError> {
+    ) -> (Result<OnRecord, AppError>, Option<Entry<'static>>) {
         let decision = chart.decide(self.context, saved.map(|saved| saved.json.as_ref()), self.now);
         let event = SessionEvent { kind, grant, chart, saved };
         let entry = self.context.audit.is_on().then(|| event.entry(self.context, &decision, self.now));
@@ -196,14 +199,14 @@ impl<'a> SessionRequest<'a> {
             None if grant.may_write_responses => SaveState::Open,
             None => SaveState::ReadOnly(None),
         };
-        Ok((self.page(grant, chart, saved).on_record(&decision, standing)?, entry))
+        (self.page(grant, chart, saved).on_record(&decision, standing), entry)
     }
 
-    /// Decides on the recorded data again if that was not done today.
+    /// Decides on the recorded data again if that was not done today and with the present configuration.
     fn ensure_on_record(&self, work: &mut Work) -> Result<(), AppError> {
-        if work.on_record.as_ref().is_none_or(|on_record| on_record.day != self.now.date_naive()) {
+        if work.on_record.as_ref().is_none_or(|on_record| !on_record.holds(self.context, self.now)) {
             let chart = work.chart.as_ref().ok_or(AppError::OURS)?;
-            work.on_record = Some(self.decide_on_record(EntryKind::AppOpened, &work.grant, chart, work.saved.as_ref())?.0);
+            work.on_record = Some(self.decide_on_record(EntryKind::AppOpened, &work.grant, chart, work.saved.as_ref()).0?);
         }
         Ok(())
     }

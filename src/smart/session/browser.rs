@@ -25,28 +25,28 @@ pub struct Browser<'b> {
 impl Browser<'_> {
     /// Whether the request carries a cookie of the app.
     pub(crate) fn has_cookie(&self) -> bool {
-        self.by_cookies().next().is_some()
+        self.cookie_identities().next().is_some()
     }
 
     /// The cookies, each as a string that no other identity can produce.
-    fn by_cookies(&self) -> impl Iterator<Item = String> {
+    fn cookie_identities(&self) -> impl Iterator<Item = String> {
         self.cookies.into_iter().flatten().filter_map(as_cookie)
     }
 
     /// The identity to bind a launch to; `new` is the cookie that a browser without one receives.
-    pub(crate) fn at_launch(&self, new: Option<&str>) -> String {
+    pub(crate) fn launch_identity(&self, new: Option<&str>) -> String {
         let new = new.filter(|_| self.is_page).and_then(as_cookie);
-        self.by_cookies().next().or(new).unwrap_or_else(|| self.by_agent())
+        self.cookie_identities().next().or(new).unwrap_or_else(|| self.agent_identity())
     }
 
     /// The identities that a launch may have been bound to.
-    pub(crate) fn at_callback(&self) -> Vec<String> {
-        let agent = (!self.is_page).then(|| self.by_agent());
-        self.by_cookies().chain(agent).collect()
+    pub(crate) fn callback_identities(&self) -> Vec<String> {
+        let agent = (!self.is_page).then(|| self.agent_identity());
+        self.cookie_identities().chain(agent).collect()
     }
 
     /// The identity from the browser's request headers, as a string that no other identity can produce.
-    pub(super) fn by_agent(&self) -> String {
+    pub(super) fn agent_identity(&self) -> String {
         format!("agent {} {} {}", self.agent.len(), self.agent, self.languages)
     }
 }
@@ -76,17 +76,20 @@ pub(super) struct BrowserBinding {
 
 impl BrowserBinding {
     pub(super) fn from_browser(browser: &Browser<'_>) -> Self {
-        Self { agent: SecretDigest::new(&browser.by_agent()), cookie: browser.by_cookies().next().as_deref().map(SecretDigest::new) }
+        Self {
+            agent: SecretDigest::new(&browser.agent_identity()),
+            cookie: browser.cookie_identities().next().as_deref().map(SecretDigest::new),
+        }
     }
 
     /// Whether a request comes from the session's browser.
     pub(super) fn admits(&mut self, browser: &Browser<'_>) -> bool {
         if let Some(cookie) = &self.cookie {
-            return browser.by_cookies().any(|brought| SecretDigest::new(&brought) == *cookie);
+            return browser.cookie_identities().any(|brought| SecretDigest::new(&brought) == *cookie);
         }
-        let is_alike = self.agent == SecretDigest::new(&browser.by_agent());
+        let is_alike = self.agent == SecretDigest::new(&browser.agent_identity());
         if is_alike {
-            self.cookie = browser.by_cookies().next().as_deref().map(SecretDigest::new);
+            self.cookie = browser.cookie_identities().next().as_deref().map(SecretDigest::new);
         }
         is_alike
     }
@@ -127,7 +130,7 @@ mod tests {
             (Browser { cookies: owns, ..page }, Browser { cookies: owns, ..page }, true),
             (Browser { cookies: owns, ..framed }, framed, false),
         ] {
-            assert_eq!(callback.at_callback().contains(&launch.at_launch(Some(&new))), is_same, "{launch:?} {callback:?}");
+            assert_eq!(callback.callback_identities().contains(&launch.launch_identity(Some(&new))), is_same, "{launch:?} {callback:?}");
         }
     }
 

@@ -1,6 +1,8 @@
 //! Builds the page of an open app: the decision on the recorded data, and next to it what the answers would change.
 //! Not here: the user's actions on it; see [`super::actions`].
 
+use std::sync::{Arc, Weak};
+
 use chrono::{DateTime, NaiveDate, Utc};
 use serde_json::Value;
 use serde_json::value::to_raw_value;
@@ -8,7 +10,7 @@ use serde_json::value::to_raw_value;
 use super::chart::SessionChart;
 use super::prefill::prefilled;
 use crate::crd::PlanMatch;
-use crate::decision::Decision;
+use crate::decision::{Decision, DecisionEngine};
 use crate::evidence::CoverageFound;
 use crate::policy::OrderEvaluation;
 use crate::service::decided_orders;
@@ -42,10 +44,19 @@ pub(super) enum View {
 #[derive(Debug)]
 pub(super) struct OnRecord {
     /// The day of the decision.
-    pub(super) day: NaiveDate,
+    day: NaiveDate,
+    /// What the decision was made with. A configuration reload makes another one.
+    engine: Weak<DecisionEngine>,
     pub(super) view: View,
     /// The form of the selected order and the values of its fields; `None` while no order is selected.
     pub(super) form: Option<(FormDefinition, CurrentAnswers)>,
+}
+
+impl OnRecord {
+    /// Whether it was decided today, with the present configuration.
+    pub(super) fn holds(&self, context: &SmartContext, now: DateTime<Utc>) -> bool {
+        self.day == now.date_naive() && self.engine.ptr_eq(&Arc::downgrade(&context.engine))
+    }
 }
 
 /// The evaluated order with this reference.
@@ -67,16 +78,16 @@ pub(super) struct PageBuilder<'p> {
 impl PageBuilder<'_> {
     /// What the decision on the recorded data comes to.
     pub(super) fn on_record(&self, decision: &Decision<'_>, standing: SaveState) -> Result<OnRecord, AppError> {
-        let day = self.now.date_naive();
+        let (day, engine) = (self.now.date_naive(), Arc::downgrade(&self.context.engine));
         let Some(chosen) = &self.chart.chosen else {
             let policies = self.context.engine.policies();
             let choice = OrderChoice::of(&self.context.words, &decision.evaluation, |order| policies.on(order.service_date));
-            return Ok(OnRecord { day, view: View::Choice(choice), form: None });
+            return Ok(OnRecord { day, engine, view: View::Choice(choice), form: None });
         };
         let (form, answers) = self.fields(decision, chosen)?;
         let given = Given { standing, ..Given::default() };
         let view = self.view(&form, &answers, &given, decision, None)?;
-        Ok(OnRecord { day, view: View::Order(Box::new(view)), form: Some((form, answers)) })
+        Ok(OnRecord { day, engine, view: View::Order(Box::new(view)), form: Some((form, answers)) })
     }
 
     /// The page with what the user's answers would change.
