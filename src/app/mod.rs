@@ -63,7 +63,7 @@ impl App {
         let refusals_per_minute = config.ledger.refusals_per_minute;
         let audit =
             AuditLog { ledger: Arc::clone(&ledger), ids: Arc::clone(&ids), clock: Arc::clone(&clock), refusals, refusals_per_minute };
-        let parts = SmartParts {
+        let smart_parts = SmartParts {
             engine: Arc::clone(&engine),
             plans: Arc::clone(&plans),
             audit: audit.clone(),
@@ -71,7 +71,7 @@ impl App {
             launches,
             sessions,
         };
-        let smart = SmartService::build(config, parts)?;
+        let smart = SmartService::build(config, smart_parts)?;
         let (dialects, link) = (Dialects::load()?, smart.launch_link());
         Ok(Self {
             hooks: HookService::new(Arc::clone(&engine), audit.clone(), plans, dialects, config.crd.clone(), link),

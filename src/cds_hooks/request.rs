@@ -328,7 +328,7 @@ impl<'a, P> RequestMembers<'a, P> {
     }
 }
 
-impl<'a, P> HookRequest<'a, P> {
+impl<P> HookRequest<'_, P> {
     /// Checks the rules that the types do not enforce. `offered` are the hooks this service answers.
     ///
     /// # Errors

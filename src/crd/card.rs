@@ -1,5 +1,5 @@
 //! Builds the card for an evaluated order: the decision in one line, the reasons, and what the clinician can do.
-//! The policy supplies the wording (`cards.toml`); the client's [`DialectRules`] decide how it is presented. Not here: which orders get
+//! The policy supplies the wording (`cards.toml`); the client's dialect ([`super::dialect`]) decides how it is presented. Not here: which orders get
 //! a card ([`super::card_choice`]), suggestions ([`super::suggestions`]) and the paragraphs of the detail ([`super::detail`]).
 
 use uuid::Uuid;

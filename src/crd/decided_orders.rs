@@ -36,6 +36,7 @@ impl<'d, 'a> DecidedOrders<'d, 'a> {
     }
 
     /// The insurer's name as on the member's Coverage (CRD 2.2.1, resp-4), unless the payer is a foreign one.
+    #[must_use]
     pub fn source_label(&self, plan: &HealthPlan, payer: Payer, found: &CoverageFound<'_>) -> String {
         let insurer = match found {
             CoverageFound::One(member) if payer == Payer::Handled => member.payer_name(),
@@ -46,9 +47,10 @@ impl<'d, 'a> DecidedOrders<'d, 'a> {
     }
 
     /// The lists that could not be read, grouped by reason.
+    #[must_use]
     pub fn unavailable(&self) -> Vec<(&'static str, Vec<&'static str>)> {
         let missing = Kind::ALL.into_iter().filter(|kind| self.needs_but_misses(*kind));
-        let lists = by_reason(&self.sources, missing);
+        let lists = by_reason(self.sources, missing);
         let lists = lists.into_iter().map(|(reason, kinds)| (reason, kinds.into_iter().map(Kind::name).collect()));
         let open_diagnosis = self.evaluation.orders.iter().any(|order| order.diagnosis == DiagnosisSupport::Unavailable);
         let reasons = self.patient_record.reasons_unresolved().filter(|_| open_diagnosis).map(|reason| (reason, vec![ORDERS_REASONS]));

@@ -77,6 +77,7 @@ impl Plans {
     }
 
     /// Which payors' Organizations to look up: all if any plan lists identifiers, because an identifier may appear only there.
+    #[must_use]
     pub fn payors_to_look_up(&self) -> PayorLookup {
         let knows_some = |plan: &HealthPlan| !plan.payer_identifiers.is_empty();
         let any = knows_some(&self.default) || self.others.iter().any(|(_, plan)| knows_some(plan));
@@ -84,6 +85,7 @@ impl Plans {
     }
 
     /// The plan for orders without a deciding Coverage, given a pinned plan id.
+    #[must_use]
     pub fn without_coverage(&self, pinned: Option<&str>) -> PlanMatch<'_> {
         PlanMatch { plan: pinned.and_then(|id| self.pinned(id)).unwrap_or(&self.default), payer: Payer::NotTold }
     }
@@ -95,6 +97,7 @@ impl Plans {
     }
 
     /// The plan for an order with this Coverage: the client's own (`pinned`), else the one whose payer the Coverage names.
+    #[must_use]
     pub fn found(&self, pinned: Option<&str>, coverage: &MemberCoverage<'_>) -> PlanMatch<'_> {
         let told = CoveragePayers::by(coverage);
         if let Some(plan) = pinned.and_then(|id| self.pinned(id)) {
@@ -118,6 +121,7 @@ impl HealthPlan {
     }
 
     /// Whether the plan covers a line of business. An unknown line counts as covered.
+    #[must_use]
     pub fn covers_line(&self, line: PlanKind) -> bool {
         let has = |line| self.lines_of_business.as_ref().is_none_or(|lines| lines.contains(&line));
         match line {

@@ -1,5 +1,5 @@
 //! Builds the response to a decided call: cards, and coverage information on the orders.
-//! Not here: the decision, and the text of cards ([`super::card`]) and extensions ([`super::coverage_information`]).
+//! Not here: the decision, and the text of cards ([`super::card`]) and extensions ([`mod@super::coverage_information`]).
 
 use uuid::Uuid;
 

@@ -48,6 +48,7 @@ impl ClientReading {
     }
 
     /// The part to record with a call; `None` if there is nothing to record.
+    #[must_use]
     pub fn recorded(&self) -> Option<RecordedReading> {
         let recorded = RecordedReading { form_canonicals: self.options.form_canonicals.to_vec(), code_map: self.code_map.clone() };
         (recorded != RecordedReading::default()).then_some(recorded)
@@ -93,22 +94,26 @@ impl ChartReadings {
     }
 
     /// How to read charts from a registered FHIR server: as for the first client whose calls may name it.
+    #[must_use]
     pub fn of_server(&self, server: &str) -> Option<&ClientReading> {
         self.clients.iter().find(|reading| reading.may_name(server))
     }
 
     /// How to read charts without an authenticated caller: as for the first client that may name the server, else for the only client.
+    #[must_use]
     pub fn of_request(&self, server: Option<&str>) -> &ClientReading {
         let only = if let [only] = self.clients.as_slice() { Some(only) } else { None };
         server.and_then(|server| self.of_server(server)).or(only).unwrap_or(&self.none)
     }
 
     /// Whether the result depends on the client.
+    #[must_use]
     pub fn differ(&self) -> bool {
         self.clients.len() > 1 && self.clients.iter().any(|reading| reading.recorded().is_some())
     }
 
     /// Restores the recorded options; `None` if the code map is no longer configured.
+    #[must_use]
     pub fn restored(&self, recorded: &RecordedReading) -> Option<ReadingOptions> {
         let local_codes = match &recorded.code_map {
             Some(digest) => Some(self.code_map(digest)?),

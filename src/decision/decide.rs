@@ -1,5 +1,5 @@
 //! Decides a call: applies to each order in scope the policy version for its service date.
-//! Not here: reading the call and its evidence; see [`super::read_request`] and [`super::fetch_missing`].
+//! Not here: reading the call and its evidence; see [`mod@super::read_request`] and [`super::fetch_missing`].
 
 use chrono::NaiveDate;
 use serde::Serialize;

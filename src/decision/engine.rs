@@ -1,5 +1,5 @@
 //! What decisions are made with: the policy versions, the prefetch templates, the FHIR servers, and each client's way to read charts.
-//! Not here: the steps of a decision; see [`super::read_request`], [`super::fetch_missing`] and [`super::decide`].
+//! Not here: the steps of a decision; see [`mod@super::read_request`], [`super::fetch_missing`] and [`mod@super::decide`].
 
 use chrono::{DateTime, Utc};
 

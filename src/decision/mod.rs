@@ -1,4 +1,4 @@
-//! One decision as a straight line: [`read_request`], then [`DecisionEngine::fetch_missing`], then [`decide`].
+//! One decision as a straight line: [`read_request()`], then [`DecisionEngine::fetch_missing`], then [`decide()`].
 //!
 //! - `context` has a decision's inputs besides the call, `engine` what they are built from: `policies` with what each version
 //!   publishes, `services` with the prefetch templates, `chart_readings` with each client's way to read charts;

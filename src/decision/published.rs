@@ -123,6 +123,7 @@ impl Published {
     }
 
     /// Every resource of a kind.
+    #[must_use]
     pub fn all(&self, kind: PublishedKind) -> &[PublishedResource] {
         match kind {
             PublishedKind::Questionnaire => std::slice::from_ref(&self.form),
@@ -131,11 +132,13 @@ impl Published {
     }
 
     /// The resource with this id, as JSON.
+    #[must_use]
     pub fn get(&self, kind: PublishedKind, id: &str) -> Option<&str> {
         self.all(kind).iter().find(|document| document.id == id).map(|document| document.json.get())
     }
 
     /// The value sets that the form's questions reference.
+    #[must_use]
     pub fn named_value_sets(&self) -> Vec<&PublishedResource> {
         let mut named = Vec::new();
         collect(&self.items, &mut named);
@@ -143,6 +146,7 @@ impl Published {
     }
 
     /// Whether the form, or a value set that it references, may have changed since the instant.
+    #[must_use]
     pub fn changed_since(&self, instant: DateTime<Utc>) -> bool {
         self.form.changed_since(instant) || self.named_value_sets().iter().any(|set| set.changed_since(instant))
     }
@@ -164,17 +168,20 @@ impl PublishedResource {
     }
 
     /// The canonical URL, with the version if there is one.
+    #[must_use]
     pub fn canonical(&self) -> String {
         self.version.as_ref().map_or_else(|| self.url.clone(), |version| format!("{}|{version}", self.url))
     }
 
     /// Whether a canonical URL, with or without a version, identifies the resource.
+    #[must_use]
     pub fn is_named_by(&self, canonical: &str) -> bool {
         let (url, version) = canonical.split_once('|').unwrap_or((canonical, ""));
         url == self.url && (version.is_empty() || self.has_version(version))
     }
 
     /// Whether the resource has this version.
+    #[must_use]
     pub fn has_version(&self, version: &str) -> bool {
         self.version.as_deref() == Some(version)
     }

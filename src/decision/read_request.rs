@@ -1,6 +1,6 @@
 //! Reads a call in one pass: its context, and its prefetch only if an order is in scope. A body with a broken resource is read once more,
 //! each resource on its own.
-//! Not here: the decision ([`super::decide`]), and fetching what the prefetch lacks ([`super::fetch_missing`]).
+//! Not here: the decision ([`mod@super::decide`]), and fetching what the prefetch lacks ([`super::fetch_missing`]).
 
 use std::borrow::Cow;
 use std::cell::RefCell;

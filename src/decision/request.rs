@@ -1,5 +1,5 @@
 //! A call that was read: who asks about whom, and the evidence so far.
-//! Not here: reading it ([`super::read_request`]), and which of its orders are decided ([`super::scope`]).
+//! Not here: reading it ([`mod@super::read_request`]), and which of its orders are decided ([`super::scope`]).
 
 use std::borrow::Cow;
 

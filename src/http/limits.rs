@@ -1,5 +1,5 @@
 //! The limits on concurrent calls and on the duration of a call.
-//! Not here: the body's size ([`super::body`]) and the timeouts of connections ([`super::serve`]).
+//! Not here: the body's size ([`super::body`]) and the timeouts of connections ([`mod@super::serve`]).
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,5 +1,5 @@
 //! The state that the endpoints and the gate in front of calls share.
-//! Not here: the routes ([`super::router`]) and the gate's checks ([`super::caller`]).
+//! Not here: the routes ([`mod@super::router`]) and the gate's checks ([`super::caller`]).
 
 use std::sync::Arc;
 

@@ -1,5 +1,5 @@
 //! The result of an evaluation, in the shape that all consumers share: command line, ledger, app and cards.
-//! Not here: how it is computed ([`super::evaluate`]) and how cards present it ([`crate::cds_hooks`]).
+//! Not here: how it is computed ([`mod@super::evaluate`]) and how cards present it ([`crate::crd`]).
 
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};

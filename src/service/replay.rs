@@ -192,18 +192,19 @@ impl HookService {
             Some(recorded) => self.engine.readings().restored(recorded).ok_or(ReplayError::NoCodeMap)?,
             None => ReadingOptions::default(),
         };
-        let context = DecisionContext { policies, hooks: &Hook::ALL, options: &options, ..self.engine.context(record.received_at) };
+        let decision_context =
+            DecisionContext { policies, hooks: &Hook::ALL, options: &options, ..self.engine.context(record.received_at) };
         let Call { scoped_request, metadata, .. } =
-            read_request(&context, content.request.get(), ReadScope::InScope).map_err(CallError::from)?;
+            read_request(&decision_context, content.request.get(), ReadScope::InScope).map_err(CallError::from)?;
         let nothing = || Ok((Value::Null, serde_json::from_slice(NO_CARDS).map_err(|_| ReplayError::Unreadable)?));
         let pages = content.fetched.as_ref().map(StoredFetched::pages).transpose()?;
         let (pages, is_fetched) = (&pages.unwrap_or_default(), content.fetched.is_some());
         let Some(request) = scoped_request.map(|request| pages.add_orders(request)) else { return nothing() };
-        if !request.has_scope(&context) {
+        if !request.has_scope(&decision_context) {
             return nothing();
         }
         let request = if is_fetched { pages.add_evidence(request) } else { request };
-        let decision = decide(&context, request);
+        let decision = decide(&decision_context, request);
         let unreadable = || ReplayError::Unreadable;
         let answer_options = content.answer_options.as_ref().ok_or_else(unreadable)?;
         let responder = Responder {

@@ -127,7 +127,7 @@ fn the_site_lists_every_page() {
     for folder in ["", "decisions/"] {
         for entry in std::fs::read_dir(root.join(folder)).unwrap() {
             let name = format!("{folder}{}", entry.unwrap().file_name().to_str().unwrap());
-            let is_page = name.ends_with(".md") && name != "SUMMARY.md";
+            let is_page = Path::new(&name).extension().is_some_and(|extension| extension == "md") && name != "SUMMARY.md";
             assert!(!is_page || contents.contains(&format!("({name})")), "{name}");
         }
     }

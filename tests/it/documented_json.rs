@@ -2,6 +2,7 @@
 //! Not here: the blocks that are compared with a whole output; see `readme` and `documentation`.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
 use axum::http::StatusCode;
 use serde_json::{Value, json};
@@ -59,7 +60,9 @@ fn names(value: &Value, found: &mut BTreeSet<String>) {
 #[test]
 fn every_json_block_has_its_check() {
     let pages = std::fs::read_dir(format!("{}/docs", env!("CARGO_MANIFEST_DIR"))).unwrap();
-    let pages = pages.map(|entry| format!("docs/{}", entry.unwrap().file_name().to_str().unwrap())).filter(|path| path.ends_with(".md"));
+    let pages = pages
+        .map(|entry| format!("docs/{}", entry.unwrap().file_name().to_str().unwrap()))
+        .filter(|path| Path::new(path).extension().is_some_and(|extension| extension == "md"));
     for path in pages.chain(["README.md".to_owned(), "cds-hooks/README.md".to_owned(), "CONTRIBUTING.md".to_owned()]) {
         let expected = BLOCKS.iter().find(|(known, _)| *known == path).map_or(0, |(_, shows)| shows.len());
         assert_eq!(json_blocks(&path).len(), expected, "{path}");
@@ -82,7 +85,9 @@ fn every_member_of_the_site_shown_is_one_that_evaluations_have() {
         "code": {"coding": [{"system": "http://www.ama-assn.org/go/cpt", "code": "97110"}]}}});
     beside["context"]["draftOrders"]["entry"].as_array_mut().unwrap().push(other);
     names(&evaluator.evaluate(&beside.to_string()), &mut known);
-    all_cases().iter().for_each(|case| names(&evaluator.evaluate(&case.request), &mut known));
+    for case in all_cases() {
+        names(&evaluator.evaluate(&case.request), &mut known);
+    }
     assert_eq!(shown.difference(&known).collect::<Vec<_>>(), Vec::<&String>::new());
 }
 

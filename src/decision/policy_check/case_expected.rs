@@ -1,5 +1,5 @@
 //! Expands what a worked case expects, based on what its chart expects.
-//! Not here: comparing it ([`super::policy_check`]).
+//! Not here: comparing it ([`super::check`]).
 
 use serde_json::{Value, json};
 

@@ -1,6 +1,6 @@
 //! The worked cases of a policy version: base charts, and each case's few changes to one of them. `docs/policy.md`, "Worked cases",
 //! describes the format.
-//! Not here: running them ([`super::policy_check`]).
+//! Not here: running them ([`super::check`]).
 
 use std::collections::{BTreeMap, HashSet};
 use std::fmt;

@@ -10,7 +10,7 @@ use std::time::Duration;
 use opentelemetry::propagation::TextMapPropagator;
 use opentelemetry::trace::{TraceContextExt, TracerProvider};
 use opentelemetry_http::{Bytes, HttpClient, HttpError, Request, Response};
-use opentelemetry_otlp::{Protocol, SpanExporting, WithExportConfig, WithHttpConfig};
+use opentelemetry_otlp::{Protocol, SpanExporter, WithExportConfig, WithHttpConfig};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::propagation::TraceContextPropagator;
 use opentelemetry_sdk::trace::{Sampler, SdkTracerProvider};
@@ -48,14 +48,14 @@ impl Exporting {
         let runtime = Handle::try_current().map_err(|_| TracesError::NoRuntime)?;
         let connections =
             outgoing::connections(endpoint, true, CONNECTING).timeout(EXPORT_TIMEOUT).build().map_err(TracesError::Connections)?;
-        let exporter = SpanExporting::builder()
+        let exporter = SpanExporter::builder()
             .with_http()
             .with_protocol(Protocol::HttpBinary)
             .with_endpoint(endpoint.as_str())
             .with_timeout(EXPORT_TIMEOUT)
             .with_http_client(Collector { connections, runtime })
             .build()
-            .map_err(|error| TracesError::Exporting(error.into()))?;
+            .map_err(|error| TracesError::Exporter(error.into()))?;
         let provider = SdkTracerProvider::builder()
             .with_batch_exporter(exporter)
             .with_sampler(Sampler::ParentBased(Box::new(Sampler::TraceIdRatioBased(traces.sample_ratio))))

@@ -38,7 +38,7 @@ impl ModuleGraph {
 
     /// The modules, each with the modules that it uses.
     pub(crate) fn edges(&self) -> BTreeMap<&Module, BTreeSet<&Module>> {
-        let used = |module, source| self.used_paths(module, source).into_iter().filter_map(|path| self.defining_module(path, 0));
+        let used = |module, source| self.used_paths(module, source).into_iter().filter_map(|path| self.defining_module(&path, 0));
         self.sources.iter().map(|(module, source)| (module, used(module, source).filter(|used| *used != module).collect())).collect()
     }
 
@@ -77,11 +77,14 @@ impl ModuleGraph {
     }
 
     /// The module that defines the item at a path, following re-exports.
-    fn defining_module(&self, path: Vec<String>, depth: usize) -> Option<&Module> {
+    fn defining_module(&self, path: &[String], depth: usize) -> Option<&Module> {
         let length = (0..=path.len()).rev().find(|length| self.sources.contains_key(&path[..*length]))?;
         let (module, rest) = path.split_at(length);
         match rest.first().and_then(|item| self.reexports[module].get(item)) {
-            Some(target) if depth < 8 => self.defining_module(target.iter().chain(&rest[1..]).cloned().collect(), depth + 1),
+            Some(target) if depth < 8 => {
+                let target: Vec<String> = target.iter().chain(&rest[1..]).cloned().collect();
+                self.defining_module(&target, depth + 1)
+            }
             _ => self.sources.get_key_value(module).map(|(module, _)| module),
         }
     }
