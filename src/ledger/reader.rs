@@ -123,13 +123,20 @@ impl Database {
         self.chain_rows(&conditions, "ORDER BY sequence", most).await
     }
 
-    /// The last rows of a chain, in order.
-    pub(super) async fn chain_end(&self, chain: Uuid, most: i64) -> Result<Vec<Row>, LedgerError> {
+    /// The first and the last rows of a chain after a position, in order: up to `most` of each, none of them twice.
+    pub(super) async fn first_and_last_rows(&self, after: ChainPosition, most: usize) -> Result<Vec<Row>, LedgerError> {
+        let chain = || Value::Bytes(bytes(after.chain));
+        let sequence = || Value::Number(after.sequence);
+        let end = |order| {
+            let rows =
+                format!("SELECT sequence FROM ledger_record WHERE chain = ? AND sequence > ? ORDER BY sequence {order} LIMIT {most}");
+            format!("SELECT sequence FROM ({rows}) AS chain_end")
+        };
         let mut conditions = Conditions::default();
-        conditions.and("chain = ?", [Value::Bytes(bytes(chain))]);
-        let mut rows = self.chain_rows(&conditions, "ORDER BY sequence DESC", most).await?;
-        rows.reverse();
-        Ok(rows)
+        conditions.and("chain = ?", [chain()]);
+        let ends = format!("sequence IN ({} UNION {})", end("ASC"), end("DESC"));
+        conditions.and(&ends, [chain(), sequence(), chain(), sequence()]);
+        self.chain_rows(&conditions, "ORDER BY sequence", i64::try_from(2 * most).unwrap_or(i64::MAX)).await
     }
 
     async fn chain_rows(&self, conditions: &Conditions, order: &str, most: i64) -> Result<Vec<Row>, LedgerError> {
