@@ -143,12 +143,12 @@ impl Database {
         match self.rows(conditions, order, most).await {
             Ok(rows) => rows.iter().map(chain_row).collect(),
             // A damaged row prevents reading any row of the page.
-            Err(error) if !is_unavailable(&error) => self.chain_rows_one_by_one(conditions, order, most).await,
+            Err(error) if !error.is_unavailable() => self.chain_rows_one_by_one(conditions, order, most).await,
             Err(error) => Err(error),
         }
     }
 
-    /// Reads each row separately.
+    /// Reads each row separately. Only an error that says that a row is damaged leaves it without a record; any other one is returned.
     async fn chain_rows_one_by_one(&self, conditions: &Conditions, order: &str, most: i64) -> Result<Vec<Row>, LedgerError> {
         let select = format!("SELECT chain, sequence FROM ledger_record {} {order} LIMIT {most}", conditions.clause());
         let positions = conditions.bind(sqlx::query(AssertSqlSafe(select))).fetch_all(&self.pool).await?;
@@ -158,9 +158,12 @@ impl Database {
             let mut conditions = Conditions::default();
             conditions.and("chain = ?", [Value::Bytes(bytes(position.chain))]);
             conditions.and("sequence = ?", [Value::Number(position.sequence)]);
-            let found = self.rows(&conditions, "", 1).await.ok();
-            let record = found.as_ref().and_then(|rows| rows.first()).and_then(|row| record(row).ok());
-            rows.push(Row { position, record });
+            match self.rows(&conditions, "", 1).await {
+                // A row that is gone was purged since its position was read, and the caller finds out.
+                Ok(found) => rows.push(Row { position, record: found.first().and_then(|row| record(row).ok()) }),
+                Err(error) if error.is_row_damage() => rows.push(Row { position, record: None }),
+                Err(error) => return Err(error),
+            }
         }
         Ok(rows)
     }
@@ -248,9 +251,4 @@ impl Database {
         let chain = bytes(required_id(&row, "chain")?);
         sqlx::query(last).bind(chain).fetch_optional(&self.pool).await?.as_ref().map(head).transpose()
     }
-}
-
-/// Whether the database did not answer at all.
-fn is_unavailable(error: &LedgerError) -> bool {
-    matches!(error, LedgerError::Database(sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed))
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use chrono::TimeDelta;
 use sij_cds::ids::{IdSource as _, RandomIds};
-use sij_cds::ledger::{Entry, EntryKind, Proof, Purge, Purged, Wanted, new_key_line};
+use sij_cds::ledger::{Entry, EntryKind, Proof, Purge, Purged, Verification, Wanted, new_key_line};
 
 use crate::support::callers::HandClock;
 use crate::support::day_of_the_fixtures;
@@ -398,4 +398,16 @@ async fn a_ledger_that_cannot_be_written_continues_its_chain_when_it_can() {
     ledger.close().await;
     let verified = keeping.verified().await;
     assert_eq!((verified.records, verified.ends.len(), verified.findings.len()), (3, 1, 0));
+}
+
+#[tokio::test]
+async fn an_error_of_the_database_is_reported_as_such_and_not_as_damaged_records() {
+    let keeping = undamaged().await;
+    // Every row can be found, and none can be read.
+    keeping.tamper("ALTER TABLE ledger_record RENAME COLUMN tenant TO away").await;
+    let archive = keeping.archive().await;
+    let mut verification = Verification::begin(&archive, None, Vec::new()).await.unwrap();
+    assert_eq!(verification.step().await.unwrap_err().to_string(), "the ledger's database failed");
+    assert_eq!(verification.so_far().findings, []);
+    assert_eq!(keeping.try_ledger().await.unwrap_err().to_string(), "the ledger's database failed");
 }
