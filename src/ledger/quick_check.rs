@@ -14,7 +14,7 @@ use super::keys::KeyRing;
 const RECORDS: usize = 8;
 
 /// The number of chains checked, the newest first. SQLite has one; PostgreSQL has one for each run of an instance.
-const MAX_CHAINS: usize = 16;
+const MAX_CHAINS: i64 = 16;
 
 /// Checks the ends of the newest chains. `end` is how far a chain had got at least.
 pub(super) async fn quick_check(database: &Database, keys: &KeyRing, end: Option<End>) -> Result<(), LedgerError> {

@@ -209,18 +209,14 @@ impl Database {
     }
 
     /// The newest chains, newest first, without fully purged ones.
-    pub(super) async fn newest_chains(&self, most: usize) -> Result<Vec<Uuid>, LedgerError> {
-        let (mut chains, mut before) = (Vec::new(), vec![u8::MAX; size_of::<Uuid>()]);
+    pub(super) async fn newest_chains(&self, most: i64) -> Result<Vec<Uuid>, LedgerError> {
         // Seeks each chain in the index instead of reading all of it.
-        let select = "SELECT chain FROM ledger_record WHERE chain < $1 ORDER BY chain DESC LIMIT 1";
-        while chains.len() < most
-            && let Some(row) = sqlx::query(select).bind(before.clone()).fetch_optional(&self.pool).await?
-        {
-            let chain = required_id(&row, "chain")?;
-            before = bytes(chain);
-            chains.push(chain);
-        }
-        Ok(chains)
+        let select = "WITH RECURSIVE newest (chain) AS ( \
+            SELECT (SELECT chain FROM ledger_record ORDER BY chain DESC LIMIT 1) UNION ALL \
+            SELECT (SELECT older.chain FROM ledger_record AS older WHERE older.chain < newest.chain ORDER BY older.chain DESC LIMIT 1) \
+            FROM newest WHERE newest.chain IS NOT NULL \
+            ) SELECT chain FROM newest WHERE chain IS NOT NULL LIMIT $1";
+        sqlx::query(select).bind(most).fetch_all(&self.pool).await?.iter().map(|row| required_id(row, "chain")).collect()
     }
 
     /// The start records of processes and chains.
