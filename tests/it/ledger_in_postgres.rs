@@ -338,6 +338,21 @@ async fn the_quick_check_sees_the_ends_of_the_newest_chains() {
 
 #[tokio::test]
 #[ignore = "needs PostgreSQL: tests/e2e/postgres.sh"]
+async fn a_text_that_postgresql_refuses_fails_no_batch() {
+    let keeping = keeping(&own_database().await);
+    let ledger = keeping.ledger().await;
+    let with_nul = Entry { tenant: Some("no\u{0}rth".to_owned()), ..entry() };
+    let ids = [entry().id, with_nul.id];
+    let first = Entry { id: ids[0], ..entry() };
+    let (one, other) = tokio::join!(ledger.write(vec![first]), ledger.write(vec![with_nul]));
+    assert!(one.is_ok() && other.is_ok(), "{one:?} {other:?}");
+    ledger.close().await;
+    assert_eq!(recorded_ids(&keeping).await, ids);
+    assert_eq!(keeping.verified().await.findings, []);
+}
+
+#[tokio::test]
+#[ignore = "needs PostgreSQL: tests/e2e/postgres.sh"]
 async fn two_instances_make_the_tables_at_once() {
     let url = own_database().await;
     let (one, two) = (keeping(&url), keeping(&url));
