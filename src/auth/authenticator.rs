@@ -149,7 +149,9 @@ impl Client {
     fn check_tenant(&self, claims: &Claims) -> Result<(), Refusal> {
         let Tenants::ByClaim { accepted } = &self.tenants else { return Ok(()) };
         let tenant = claims.tenant.as_ref().filter(|tenant| !tenant.is_empty()).ok_or(Refusal::NoTenant)?;
-        if accepted.is_empty() || accepted.contains(tenant) { Ok(()) } else { Err(Refusal::UnknownTenant) }
+        let is_accepted = accepted.is_empty() || accepted.contains(tenant);
+        // No tenant has a name that a record, a log line or a terminal cannot show.
+        if is_accepted && !tenant.contains(char::is_control) { Ok(()) } else { Err(Refusal::UnknownTenant) }
     }
 
     /// The connection's certificate must be valid for one of the client's configured names, if there are any.

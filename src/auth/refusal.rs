@@ -86,7 +86,7 @@ pub enum Refusal {
     /// It lacks the claim that identifies the client's tenant.
     #[error("the token has no `tenant`")]
     NoTenant,
-    /// The tenant is not one of the client's.
+    /// The tenant is not one of the client's, or its name has control characters.
     #[error("the token's `tenant` is not one of the client's")]
     UnknownTenant,
     /// The connection has no certificate of the client.

@@ -89,6 +89,9 @@ impl LedgerConfig {
         if self.instance.trim().is_empty() || self.instance.chars().count() > MAX_INSTANCE_CHARS {
             faults.push(SectionError::new("instance", format_args!("must have 1 to {MAX_INSTANCE_CHARS} letters")));
         }
+        if self.instance.contains(char::is_control) {
+            faults.push(SectionError::new("instance", "must have no control characters"));
+        }
         if self.database_timeout >= self.write_timeout {
             faults.push(SectionError::new("database_timeout", "must be shorter than `ledger.write_timeout`"));
         }

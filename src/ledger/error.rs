@@ -1,5 +1,6 @@
 //! Errors of the ledger.
 
+use std::borrow::Cow;
 use std::path::PathBuf;
 
 use sqlx::migrate::MigrateError;
@@ -9,6 +10,9 @@ use super::chain_position::ChainPosition;
 use super::finding::{Defect, DefectFound};
 use super::health::UnwritableCause;
 use super::keys::LedgerKeysError;
+
+/// The length of PostgreSQL's codes.
+const SQLSTATE: usize = 5;
 
 /// An error of the ledger. Messages reveal nothing of a record but its id and position.
 #[derive(Debug, thiserror::Error)]
@@ -140,10 +144,34 @@ impl LedgerError {
 
     /// Whether the database finds its own file damaged: SQLite's `CORRUPT` and `NOTADB`, or PostgreSQL's class XX.
     pub(super) fn is_damage(&self) -> bool {
-        let Self::Database(sqlx::Error::Database(error)) = self else { return false };
-        let code = error.code().unwrap_or_default();
-        // SQLite's extended codes have the code in their low byte.
-        code.starts_with("XX") || code.parse().is_ok_and(|code: i32| matches!(code & 0xff, 11 | 26))
+        let is_damaged = |code: &str| code.starts_with("XX") || sqlite_code(code).is_some_and(|code| matches!(code & 0xff, 11 | 26));
+        self.code().is_some_and(|code| is_damaged(&code))
+    }
+
+    /// Whether the database could not answer, which says nothing about its records.
+    pub(super) fn is_unavailable(&self) -> bool {
+        match self {
+            Self::TooSlow | Self::Closed => true,
+            Self::Unopened(error) | Self::Database(error) => {
+                matches!(error, sqlx::Error::PoolClosed) || UnwritableCause::from_database(error).is_outage()
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether the error says that the row that was read is damaged: the file is, or a value is not of its column's type. Every other error,
+    /// known or not, says nothing about the row.
+    pub(super) fn is_row_damage(&self) -> bool {
+        match self {
+            Self::Unreadable { .. }
+            | Self::Database(sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) | sqlx::Error::AnyDriverError(_)) => true,
+            _ => self.is_damage() || self.code().is_some_and(|code| is_unreadable_value(&code)),
+        }
+    }
+
+    /// The code that the database gave.
+    fn code(&self) -> Option<Cow<'_, str>> {
+        if let Self::Database(sqlx::Error::Database(error)) = self { error.code() } else { None }
     }
 
     /// Whether a later attempt at the same database cannot succeed, either.
@@ -165,6 +193,119 @@ impl LedgerError {
             Self::Unopened(error) | Self::Database(error) => UnwritableCause::from_database(error),
             _ if self.is_permanent() => UnwritableCause::Refused,
             _ => UnwritableCause::Failed,
+        }
+    }
+}
+
+/// A code of SQLite, whose low byte is the primary code. PostgreSQL's codes are longer.
+fn sqlite_code(code: &str) -> Option<i32> {
+    code.parse().ok().filter(|_| code.len() < SQLSTATE)
+}
+
+/// SQLite's `IOERR_READ`, `IOERR_SHORT_READ`, `IOERR_DATA` and `IOERR_CORRUPTFS`, or PostgreSQL's class 22 (data exception).
+fn is_unreadable_value(code: &str) -> bool {
+    matches!(sqlite_code(code), Some(266 | 522 | 8202 | 8458)) || (code.len() == SQLSTATE && code.starts_with("22"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fmt;
+
+    use sqlx::Error;
+    use sqlx::error::{DatabaseError, ErrorKind};
+
+    use super::*;
+
+    /// An error with a code, as a database reports it.
+    #[derive(Debug)]
+    struct Coded(&'static str);
+
+    impl fmt::Display for Coded {
+        fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+            formatter.write_str(self.0)
+        }
+    }
+
+    impl std::error::Error for Coded {}
+
+    impl DatabaseError for Coded {
+        fn message(&self) -> &str {
+            self.0
+        }
+
+        fn code(&self) -> Option<Cow<'_, str>> {
+            Some(self.0.into())
+        }
+
+        fn as_error(&self) -> &(dyn std::error::Error + Send + Sync + 'static) {
+            self
+        }
+
+        fn as_error_mut(&mut self) -> &mut (dyn std::error::Error + Send + Sync + 'static) {
+            self
+        }
+
+        fn into_error(self: Box<Self>) -> Box<dyn std::error::Error + Send + Sync + 'static> {
+            self
+        }
+
+        fn kind(&self) -> ErrorKind {
+            ErrorKind::Other
+        }
+    }
+
+    fn coded(code: &'static str) -> LedgerError {
+        LedgerError::Database(Error::Database(Box::new(Coded(code))))
+    }
+
+    fn cause() -> Box<dyn std::error::Error + Send + Sync> {
+        "a cause".into()
+    }
+
+    /// What an error that reading a row returns says.
+    #[derive(Debug, PartialEq, Eq)]
+    enum Says {
+        /// The database could not answer.
+        Unavailable,
+        /// The row is damaged.
+        Damaged,
+        /// Neither.
+        Nothing,
+    }
+
+    #[test]
+    fn an_error_of_the_database_is_not_taken_for_a_damaged_record() {
+        let codes = [
+            "57P01", "57P02", "57P03", "08000", "08003", "08006", "57014", "53100", "53200", "53300", "13", "778", "5", "517", "6", "7",
+            "14",
+        ];
+        let mut table: Vec<(LedgerError, Says)> = codes.map(|code| (coded(code), Says::Unavailable)).into();
+        table
+            .extend(["11", "267", "26", "522", "266", "8458", "XX001", "XX002", "22021", "22P05"].map(|code| (coded(code), Says::Damaged)));
+        // An unknown column, a lost right, a deadlock, and codes whose low byte is one of SQLite's.
+        table.extend(["1", "42703", "42501", "40P01", "57099", "58030"].map(|code| (coded(code), Says::Nothing)));
+        table.extend([
+            (LedgerError::TooSlow, Says::Unavailable),
+            (LedgerError::Database(Error::Io(std::io::ErrorKind::ConnectionReset.into())), Says::Unavailable),
+            (LedgerError::Database(Error::Tls(cause())), Says::Unavailable),
+            (LedgerError::Database(Error::WorkerCrashed), Says::Unavailable),
+            (LedgerError::Database(Error::PoolTimedOut), Says::Unavailable),
+            (LedgerError::Database(Error::PoolClosed), Says::Unavailable),
+            (LedgerError::Unopened(Error::PoolTimedOut), Says::Unavailable),
+            (LedgerError::Database(Error::Decode(cause())), Says::Damaged),
+            (LedgerError::Database(Error::AnyDriverError(cause())), Says::Damaged),
+            (LedgerError::Database(Error::ColumnDecode { index: "client".to_owned(), source: cause() }), Says::Damaged),
+            (LedgerError::Unreadable { column: "kind" }, Says::Damaged),
+            (LedgerError::Database(Error::Protocol("none".to_owned())), Says::Nothing),
+        ]);
+        for (error, expected) in table {
+            let found = match (error.is_unavailable(), error.is_row_damage()) {
+                (true, false) => Says::Unavailable,
+                (false, true) => Says::Damaged,
+                (false, false) => Says::Nothing,
+                (true, true) => panic!("{error:?}"),
+            };
+            assert_eq!(found, expected, "{error:?}");
         }
     }
 }

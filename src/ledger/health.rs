@@ -71,6 +71,14 @@ impl fmt::Display for UnwritableCause {
 }
 
 impl UnwritableCause {
+    /// Whether the database is away, overloaded or full, which says nothing about its records.
+    pub(super) fn is_outage(self) -> bool {
+        match self {
+            Self::Unreachable | Self::TooSlow | Self::DiskFull => true,
+            Self::Refused | Self::QueueFull | Self::Failed | Self::Closed => false,
+        }
+    }
+
     pub(super) fn from_database(error: &sqlx::Error) -> Self {
         match error {
             sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::WorkerCrashed => Self::Unreachable,
@@ -80,12 +88,14 @@ impl UnwritableCause {
         }
     }
 
-    /// SQLite reports a full disk by `SQLITE_FULL` or `SQLITE_IOERR_WRITE`. PostgreSQL's codes are those of its appendix A: classes 08 and
-    /// 57P for connections that end or are not accepted.
+    /// SQLite reports a full disk by `SQLITE_FULL` or `SQLITE_IOERR_WRITE`, and that it must wait or lacks memory or file handles by `BUSY`,
+    /// `LOCKED`, `NOMEM` and `CANTOPEN`. PostgreSQL's codes are those of its appendix A: classes 08 and 57P for connections that end or are
+    /// not accepted, and class 53 for insufficient resources.
     fn from_code(code: &str) -> Self {
         match code {
             "13" | "778" | "4874" | "53100" => Self::DiskFull,
-            "57014" => Self::TooSlow,
+            "57014" | "5" | "261" | "517" | "773" | "6" | "262" => Self::TooSlow,
+            "53200" | "53300" | "53400" | "7" | "14" => Self::Unreachable,
             _ if code.starts_with("08") || code.starts_with("57P") => Self::Unreachable,
             _ => Self::Failed,
         }
@@ -121,6 +131,9 @@ mod tests {
             ("53100", UnwritableCause::DiskFull),
             ("57P01", UnwritableCause::Unreachable),
             ("57014", UnwritableCause::TooSlow),
+            ("5", UnwritableCause::TooSlow),
+            ("53300", UnwritableCause::Unreachable),
+            ("08006", UnwritableCause::Unreachable),
             ("23505", UnwritableCause::Failed),
         ] {
             assert_eq!(UnwritableCause::from_code(code), expected, "{code}");

@@ -1,5 +1,18 @@
 //! The ledger: every call with its answer, every fault, refusal and feedback, sealed, chained and durable before the answer leaves.
 //! SQLite in a file, or PostgreSQL for several instances. Entries go in through [`Ledger`]; [`Archive`] reads them back.
+//!
+//! - Writing: `handle` is the interface for the rest of the program, `entry` what it accepts; `batch` collects entries and `writer` gives them
+//!   their place in the chain; `store` and `insert` make them durable in one transaction; `wal` moves SQLite's log into the file;
+//!   `health` tells whether a write succeeds.
+//! - Sealing: `keys` reads and derives keys, `sealed` encrypts an entry, `opened_record` decrypts a record.
+//! - The chain: `chain` computes a record's code, `chain_position` names positions and ends, `start` links a chain to the one before it;
+//!   `chain_walk` and `chain_ends` name every defect (`finding`).
+//! - Opening: `opening` reads the keys and opens the database, `files` guards a SQLite file, `quick_check` refuses a damaged ledger.
+//! - Reading: `archive` lists and finds records, `lookup` does so within the service; `export` and `verify` walk through all of them,
+//!   `purge` removes old ones and leaves a `purge_checkpoint`.
+//! - The database: `database` connects and creates the tables of `migrations/`, `columns` maps records to rows, `reader` has the queries;
+//!   `error` has every error.
+//!
 //! Not here: what a call means; entries are bytes to this module.
 
 mod archive;

@@ -124,7 +124,7 @@ fn keys_or_new(config: &LedgerConfig, path: &Path) -> Result<KeyRing, LedgerErro
         let own = with_suffix(path, ".keys");
         match make_key(&own) {
             Ok(()) => {
-                warn!(file = %own.display(), "a key for the ledger was made; whoever has it can read the records, without it nobody can");
+                warn!(file = %own.display(), "created a key for the ledger; it is needed to read the records, so keep it secret and back it up");
             }
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
             Err(source) => return Err(LedgerError::Unusable { key: "keys_file", path: own, source }),

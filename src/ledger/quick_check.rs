@@ -11,22 +11,22 @@ use super::finding::DefectFound;
 use super::keys::KeyRing;
 
 /// The number of records checked at each end of a chain.
-const RECORDS: i64 = 8;
+const RECORDS: usize = 8;
 
 /// The number of chains checked, the newest first. SQLite has one; PostgreSQL has one for each run of an instance.
-const MAX_CHAINS: usize = 16;
+const MAX_CHAINS: i64 = 16;
 
 /// Checks the ends of the newest chains. `end` is how far a chain had got at least.
 pub(super) async fn quick_check(database: &Database, keys: &KeyRing, end: Option<End>) -> Result<(), LedgerError> {
     for chain in database.newest_chains(MAX_CHAINS).await? {
         let head = beginning_head(database, keys, chain).await?.map_err(LedgerError::Damaged)?;
         let mut walk = ChainWalk::after(&head);
-        let first = database.chain_page(walk.position(), RECORDS).await?;
-        check(database, &mut walk, &first, keys).await?;
-        let last = database.chain_end(chain, RECORDS).await?;
-        if let Some(first) = last.first().map(|row| row.position).filter(|first| *first > walk.position()) {
-            walk = ChainWalk::from_position(ChainPosition { sequence: first.sequence - 1, ..first });
-            check(database, &mut walk, &last, keys).await?;
+        let rows = database.first_and_last_rows(walk.position(), RECORDS).await?;
+        let (first, last) = split_at_gap(&rows);
+        check(database, &mut walk, first, keys).await?;
+        if let Some(next) = last.first().map(|row| row.position) {
+            walk = ChainWalk::from_position(ChainPosition { sequence: next.sequence - 1, ..next });
+            check(database, &mut walk, last, keys).await?;
         }
     }
     if let Some(end) = end
@@ -35,6 +35,15 @@ pub(super) async fn quick_check(database: &Database, keys: &KeyRing, end: Option
         return Err(LedgerError::Damaged(DefectFound { position: end.position, defect }));
     }
     Ok(())
+}
+
+/// Splits the rows of a chain's two ends where rows between them were not read. Fewer rows than two whole ends are all rows of the chain, so
+/// that a gap among them is a defect.
+fn split_at_gap(rows: &[Row]) -> (&[Row], &[Row]) {
+    let (first, last) = rows.split_at(RECORDS.min(rows.len()));
+    let follows = |(before, next): (&Row, &Row)| next.position.sequence == before.position.sequence + 1;
+    let is_one = last.len() < RECORDS || first.last().zip(last.first()).is_some_and(follows);
+    if is_one { (rows, &[]) } else { (first, last) }
 }
 
 async fn check(database: &Database, walk: &mut ChainWalk, rows: &[Row], keys: &KeyRing) -> Result<(), LedgerError> {
@@ -47,6 +56,28 @@ async fn check(database: &Database, walk: &mut ChainWalk, rows: &[Row], keys: &K
 mod tests {
     use super::super::finding::Defect;
     use super::*;
+
+    fn rows(sequences: impl IntoIterator<Item = i64>) -> Vec<Row> {
+        let position = |sequence| ChainPosition { chain: uuid::Uuid::from_u128(7), sequence };
+        sequences.into_iter().map(|sequence| Row { position: position(sequence), record: None }).collect()
+    }
+
+    #[test]
+    fn the_two_ends_of_a_chain_are_one_unless_rows_between_them_were_not_read() {
+        let table: [(Vec<Row>, usize); 7] = [
+            (rows([]), 0),
+            (rows(1..=8), 8),
+            (rows(1..=9), 9),
+            (rows((1..=4).chain(7..=15)), 13),
+            (rows(1..=16), 16),
+            (rows((1..=8).chain(10..=17)), 8),
+            (rows((101..=108).chain(201..=208)), 8),
+        ];
+        for (rows, expected) in table {
+            let (first, last) = split_at_gap(&rows);
+            assert_eq!((first.len(), last.len()), (expected, rows.len() - expected), "{:?}", rows.last());
+        }
+    }
 
     #[test]
     fn a_finding_is_told_with_what_to_do() {

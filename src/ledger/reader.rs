@@ -123,25 +123,32 @@ impl Database {
         self.chain_rows(&conditions, "ORDER BY sequence", most).await
     }
 
-    /// The last rows of a chain, in order.
-    pub(super) async fn chain_end(&self, chain: Uuid, most: i64) -> Result<Vec<Row>, LedgerError> {
+    /// The first and the last rows of a chain after a position, in order: up to `most` of each, none of them twice.
+    pub(super) async fn first_and_last_rows(&self, after: ChainPosition, most: usize) -> Result<Vec<Row>, LedgerError> {
+        let chain = || Value::Bytes(bytes(after.chain));
+        let sequence = || Value::Number(after.sequence);
+        let end = |order| {
+            let rows =
+                format!("SELECT sequence FROM ledger_record WHERE chain = ? AND sequence > ? ORDER BY sequence {order} LIMIT {most}");
+            format!("SELECT sequence FROM ({rows}) AS chain_end")
+        };
         let mut conditions = Conditions::default();
-        conditions.and("chain = ?", [Value::Bytes(bytes(chain))]);
-        let mut rows = self.chain_rows(&conditions, "ORDER BY sequence DESC", most).await?;
-        rows.reverse();
-        Ok(rows)
+        conditions.and("chain = ?", [chain()]);
+        let ends = format!("sequence IN ({} UNION {})", end("ASC"), end("DESC"));
+        conditions.and(&ends, [chain(), sequence(), chain(), sequence()]);
+        self.chain_rows(&conditions, "ORDER BY sequence", i64::try_from(2 * most).unwrap_or(i64::MAX)).await
     }
 
     async fn chain_rows(&self, conditions: &Conditions, order: &str, most: i64) -> Result<Vec<Row>, LedgerError> {
         match self.rows(conditions, order, most).await {
             Ok(rows) => rows.iter().map(chain_row).collect(),
             // A damaged row prevents reading any row of the page.
-            Err(error) if !is_unavailable(&error) => self.chain_rows_one_by_one(conditions, order, most).await,
+            Err(error) if !error.is_unavailable() => self.chain_rows_one_by_one(conditions, order, most).await,
             Err(error) => Err(error),
         }
     }
 
-    /// Reads each row separately.
+    /// Reads each row separately. Only an error that says that a row is damaged leaves it without a record; any other one is returned.
     async fn chain_rows_one_by_one(&self, conditions: &Conditions, order: &str, most: i64) -> Result<Vec<Row>, LedgerError> {
         let select = format!("SELECT chain, sequence FROM ledger_record {} {order} LIMIT {most}", conditions.clause());
         let positions = conditions.bind(sqlx::query(AssertSqlSafe(select))).fetch_all(&self.pool).await?;
@@ -151,9 +158,12 @@ impl Database {
             let mut conditions = Conditions::default();
             conditions.and("chain = ?", [Value::Bytes(bytes(position.chain))]);
             conditions.and("sequence = ?", [Value::Number(position.sequence)]);
-            let found = self.rows(&conditions, "", 1).await.ok();
-            let record = found.as_ref().and_then(|rows| rows.first()).and_then(|row| record(row).ok());
-            rows.push(Row { position, record });
+            match self.rows(&conditions, "", 1).await {
+                // A row that is gone was purged since its position was read, and the caller finds out.
+                Ok(found) => rows.push(Row { position, record: found.first().and_then(|row| record(row).ok()) }),
+                Err(error) if error.is_row_damage() => rows.push(Row { position, record: None }),
+                Err(error) => return Err(error),
+            }
         }
         Ok(rows)
     }
@@ -199,18 +209,14 @@ impl Database {
     }
 
     /// The newest chains, newest first, without fully purged ones.
-    pub(super) async fn newest_chains(&self, most: usize) -> Result<Vec<Uuid>, LedgerError> {
-        let (mut chains, mut before) = (Vec::new(), vec![u8::MAX; size_of::<Uuid>()]);
+    pub(super) async fn newest_chains(&self, most: i64) -> Result<Vec<Uuid>, LedgerError> {
         // Seeks each chain in the index instead of reading all of it.
-        let select = "SELECT chain FROM ledger_record WHERE chain < $1 ORDER BY chain DESC LIMIT 1";
-        while chains.len() < most
-            && let Some(row) = sqlx::query(select).bind(before.clone()).fetch_optional(&self.pool).await?
-        {
-            let chain = required_id(&row, "chain")?;
-            before = bytes(chain);
-            chains.push(chain);
-        }
-        Ok(chains)
+        let select = "WITH RECURSIVE newest (chain) AS ( \
+            SELECT (SELECT chain FROM ledger_record ORDER BY chain DESC LIMIT 1) UNION ALL \
+            SELECT (SELECT older.chain FROM ledger_record AS older WHERE older.chain < newest.chain ORDER BY older.chain DESC LIMIT 1) \
+            FROM newest WHERE newest.chain IS NOT NULL \
+            ) SELECT chain FROM newest WHERE chain IS NOT NULL LIMIT $1";
+        sqlx::query(select).bind(most).fetch_all(&self.pool).await?.iter().map(|row| required_id(row, "chain")).collect()
     }
 
     /// The start records of processes and chains.
@@ -241,9 +247,4 @@ impl Database {
         let chain = bytes(required_id(&row, "chain")?);
         sqlx::query(last).bind(chain).fetch_optional(&self.pool).await?.as_ref().map(head).transpose()
     }
-}
-
-/// Whether the database did not answer at all.
-fn is_unavailable(error: &LedgerError) -> bool {
-    matches!(error, LedgerError::Database(sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed))
 }

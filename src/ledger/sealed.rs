@@ -132,7 +132,8 @@ impl SealedEntry {
     }
 }
 
-/// Limits the length of a clear text, and removes what a database or a terminal may reject. A tenant comes from a token claim.
+/// Limits the length of a clear text, and removes what a database or a terminal may reject. Invariant: no clear text has a NUL, which
+/// PostgreSQL refuses, and with it all other records of the batch.
 fn plain(text: String) -> String {
     let is_fine = text.len() <= MAX_CLEAR_CHARS && !text.contains(char::is_control);
     if is_fine { text } else { text.chars().filter(|letter| !letter.is_control()).take(MAX_CLEAR_CHARS / 4).collect() }
@@ -218,6 +219,18 @@ mod tests {
         assert_eq!(sealed.open_content(key).expect("opened").as_deref(), Some(entry.content.concat().as_slice()));
         assert!(sealed.size() < entry.content.concat().len());
         assert!(!format!("{sealed:?}").contains("somebody"));
+    }
+
+    #[test]
+    fn no_clear_text_has_a_control_character() {
+        let text = || Some("a\u{0}b\n\u{7f}c".to_owned());
+        let (client, tenant, hook) = (text(), text(), text());
+        let (cause, policies, determination) = (text(), text(), text());
+        let entry = Entry { client, tenant, hook, cause, policies, determination, ..entry() };
+        let sealed = SealedEntry::seal(entry, &keys()).expect("sealed");
+        for text in [sealed.client, sealed.tenant, sealed.hook, sealed.cause, sealed.policies, sealed.determination] {
+            assert_eq!(text.as_deref(), Some("abc"));
+        }
     }
 
     #[test]

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use sqlx::{AnyConnection, Connection as _};
+use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use super::chain::Record;
@@ -17,6 +18,20 @@ use super::keys::KeyRing;
 use super::quick_check::quick_check;
 use super::wal::WalCheckpoints;
 
+/// How long the quick check of PostgreSQL may take. Much longer than a record: its queries follow one another, and no call's answer depends
+/// on how soon they end.
+const QUICK_CHECK_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Whether the tables are there and the ledger passed the quick check.
+#[derive(Debug)]
+enum Preparation {
+    /// It was not attempted, or the last attempt failed.
+    Due,
+    /// An attempt runs, for however short a time each write waits for it.
+    Running(JoinHandle<Result<(), LedgerError>>),
+    Done,
+}
+
 /// The destination of records.
 #[derive(Debug)]
 pub(super) struct Store {
@@ -25,8 +40,7 @@ pub(super) struct Store {
     connection: Option<AnyConnection>,
     /// How long PostgreSQL may take. A write to a file is never abandoned, because it might still succeed.
     timeout: Option<Duration>,
-    /// Whether the tables are there and the ledger passed the quick check.
-    is_prepared: bool,
+    preparation: Preparation,
     /// SQLite only.
     file: Option<(LockFile, WalCheckpoints)>,
 }
@@ -35,12 +49,12 @@ impl Store {
     /// SQLite in a file that only this process writes to while it holds the lock.
     pub(super) fn new_file(database: Database, lock: LockFile) -> Self {
         let checkpoints = WalCheckpoints::start(database.clone());
-        Self { database, connection: None, timeout: None, is_prepared: false, file: Some((lock, checkpoints)) }
+        Self { database, connection: None, timeout: None, preparation: Preparation::Due, file: Some((lock, checkpoints)) }
     }
 
     /// PostgreSQL.
     pub(super) fn new_server(database: Database, timeout: Duration) -> Self {
-        Self { database, connection: None, timeout: Some(timeout), is_prepared: false, file: None }
+        Self { database, connection: None, timeout: Some(timeout), preparation: Preparation::Due, file: None }
     }
 
     /// Whether a chain continues over restarts. In PostgreSQL each run of an instance has its own.
@@ -48,15 +62,37 @@ impl Store {
         self.database.kind == DatabaseKind::Sqlite
     }
 
-    /// Creates the tables and runs the quick check, unless that was done.
+    /// Creates the tables and runs the quick check, unless that was done, and waits to the end.
     pub(super) async fn prepare(&mut self, keys: &KeyRing) -> Result<(), LedgerError> {
-        if !self.is_prepared {
-            self.database.migrate().await?;
-            let end = self.file.as_ref().and_then(|(lock, _)| lock.end());
-            in_time(self.timeout, quick_check(&self.database, keys, end)).await?;
-            self.is_prepared = true;
+        self.wait_for_preparation(keys, None).await
+    }
+
+    /// As [`Store::prepare`], but waits no longer than for a record. Then the attempt goes on, and the next call waits for the same one.
+    pub(super) async fn prepare_in_time(&mut self, keys: &KeyRing) -> Result<(), LedgerError> {
+        self.wait_for_preparation(keys, self.timeout).await
+    }
+
+    async fn wait_for_preparation(&mut self, keys: &KeyRing, limit: Option<Duration>) -> Result<(), LedgerError> {
+        loop {
+            match &mut self.preparation {
+                Preparation::Done => return Ok(()),
+                Preparation::Due => self.preparation = Preparation::Running(self.begin_preparation(keys.clone())),
+                Preparation::Running(attempt) => {
+                    let outcome = in_time(limit, async { Ok(attempt.await.unwrap_or(Err(LedgerError::Closed))) }).await?;
+                    self.preparation = if outcome.is_ok() { Preparation::Done } else { Preparation::Due };
+                    return outcome;
+                }
+            }
         }
-        Ok(())
+    }
+
+    fn begin_preparation(&self, keys: KeyRing) -> JoinHandle<Result<(), LedgerError>> {
+        let (database, end) = (self.database.clone(), self.file.as_ref().and_then(|(lock, _)| lock.end()));
+        let limit = self.timeout.map(|_| QUICK_CHECK_TIMEOUT);
+        tokio::spawn(async move {
+            database.migrate().await?;
+            in_time(limit, quick_check(&database, &keys, end)).await
+        })
     }
 
     /// Writes records, all or none; they are durable when this returns.
@@ -109,6 +145,9 @@ impl Store {
     }
 
     pub(super) async fn close(&mut self) {
+        if let Preparation::Running(attempt) = &self.preparation {
+            attempt.abort();
+        }
         // Stop checkpoints first: the last connection to close moves the log into the database.
         let lock = self.file.take().map(|(lock, _)| lock);
         if let Some(connection) = self.connection.take() {
@@ -139,4 +178,27 @@ async fn begin(database: &Database, kept: Option<AnyConnection>) -> Result<AnyCo
     let mut connection = database.connect().await?;
     sqlx::query(begin).execute(&mut connection).await?;
     Ok(connection)
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::TcpListener;
+
+    use super::super::keys::new_key_line;
+    use super::*;
+
+    #[tokio::test]
+    async fn an_attempt_to_prepare_is_not_begun_again_while_it_runs() {
+        let silent = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let url = format!("postgres://sij_cds@{}/ledger?sslmode=disable", silent.local_addr().expect("an address"));
+        let database = Database::from_url(&url, Duration::from_secs(20)).expect("a URL");
+        let mut store = Store::new_server(database, Duration::from_millis(20));
+        let keys = KeyRing::read(&new_key_line("a").expect("random")).expect("a key");
+        for _ in 0..3 {
+            assert!(matches!(store.prepare_in_time(&keys).await, Err(LedgerError::TooSlow)));
+        }
+        let _one = silent.accept().await.expect("a connection");
+        let second = timeout(Duration::from_millis(50), silent.accept()).await;
+        assert!(second.is_err(), "there is a second attempt");
+    }
 }

@@ -144,7 +144,7 @@ impl Writer {
 
     /// The chain end to append to, and a start entry if one is due.
     async fn chain_end(&mut self, keys: &KeyRing) -> Result<(ChainHead, Option<SealedEntry>), LedgerError> {
-        self.store.prepare(keys).await?;
+        self.store.prepare_in_time(keys).await?;
         let before = match self.chain {
             Chain::At(head) => return Ok((head, None)),
             Chain::Unread => return Ok((self.one_chain().await?, None)),

@@ -42,6 +42,12 @@ fn clients(config: &mut Config) {
         tenants: vec!["north".to_owned()],
         ..ehr()
     });
+    config.clients.push(ClientConfig {
+        name: "any-tenant".to_owned(),
+        iss: "https://any-tenant.example".to_owned(),
+        tenant: TenantRule::Claim,
+        ..ehr()
+    });
 }
 
 async fn verify(app: &App, authorization: &[&[u8]]) -> Result<VerifiedClient, Refusal> {
@@ -86,6 +92,11 @@ fn hmac(key: &[u8], algorithm: aws_lc_rs::hmac::Algorithm, name: &str) -> String
 
 fn tenanted(tenant: Value, subject: Value) -> String {
     ec(&Token::good().claim("iss", json!("https://tenants.example")).claim("sub", subject).claim("tenant", tenant))
+}
+
+/// A token of the client for which any tenant is accepted.
+fn of_any_tenant(tenant: &str) -> String {
+    ec(&Token::good().claim("iss", json!("https://any-tenant.example")).claim("tenant", json!(tenant)))
 }
 
 /// Malformed encodings of a token.
@@ -267,6 +278,9 @@ fn of_wrong_claims() -> Vec<(&'static str, String, Refusal)> {
         ("jti a number", with_claim("jti", json!(7)), Refusal::UnreadableClaims),
         ("no tenant where one is needed", tenanted(Value::Null, json!("client-1")), Refusal::NoTenant),
         ("a tenant of nobody's", tenanted(json!("south"), json!("client-1")), Refusal::UnknownTenant),
+        ("a tenant with a NUL", of_any_tenant("no\u{0}rth"), Refusal::UnknownTenant),
+        ("a tenant with a line break", of_any_tenant("north\n"), Refusal::UnknownTenant),
+        ("an empty tenant", of_any_tenant(""), Refusal::NoTenant),
         ("a tenant in a list", tenanted(json!(["north"]), json!("client-1")), Refusal::UnreadableClaims),
         ("the sub of another app", tenanted(json!("north"), json!("client-2")), Refusal::WrongSubject),
         ("no sub where one is needed", tenanted(json!("north"), Value::Null), Refusal::WrongSubject),
@@ -297,7 +311,9 @@ async fn every_hostile_token_is_refused_for_its_exact_reason() {
 async fn the_tokens_that_the_table_changes_are_good() {
     let app = app();
     let other = Token::good().header("jku", Value::Null).claim("iss", json!("https://other.example")).signed_by(&OTHER_EC_KEY);
-    for (token, name) in [(good_token(), "ehr"), (other, "other"), (tenanted(json!("north"), json!("client-1")), "tenanted")] {
+    let tenanted = tenanted(json!("north"), json!("client-1"));
+    let any = of_any_tenant("south");
+    for (token, name) in [(good_token(), "ehr"), (other, "other"), (tenanted, "tenanted"), (any, "any-tenant")] {
         assert_eq!(verify_token(&app, &token).await.map(|client| client.name().to_owned()), Ok(name.to_owned()));
     }
 }

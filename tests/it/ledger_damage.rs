@@ -1,10 +1,13 @@
 //! A damaged ledger: `verify` and `export` name every defect and go on, and a process that is to write refuses what its quick check finds.
 
 use std::path::Path;
+use std::sync::Arc;
 
+use chrono::TimeDelta;
 use sij_cds::ids::{IdSource as _, RandomIds};
-use sij_cds::ledger::{Entry, EntryKind, Wanted, new_key_line};
+use sij_cds::ledger::{Entry, EntryKind, Proof, Purge, Purged, Verification, Wanted, new_key_line};
 
+use crate::support::callers::HandClock;
 use crate::support::day_of_the_fixtures;
 use crate::support::keeping::Keeping;
 
@@ -177,6 +180,72 @@ fn is_whole(record: &sij_cds::ledger::OpenedRecord) -> bool {
     record.content == Some(content(usize::try_from(record.position.sequence).unwrap()))
 }
 
+/// Writes one record for each call, after the start record of this run.
+async fn write_run(keeping: &Keeping, calls: usize) {
+    let ledger = keeping.ledger().await;
+    ledger.write((0..calls).map(entry).collect()).await.unwrap();
+    ledger.close().await;
+}
+
+/// Alters one record of a copy, and returns why that ledger is refused; `None` if it is not.
+async fn refusal_after_altering(original: &Keeping, sequence: usize) -> Option<String> {
+    let damaged = original.killed();
+    let alter = format!("UPDATE ledger_record SET client = 'other' WHERE sequence = {sequence}");
+    assert_eq!(damaged.tamper(&alter).await, 1, "{sequence}");
+    damaged.try_ledger().await.err().map(|error| error.to_string())
+}
+
+#[tokio::test]
+async fn the_quick_check_sees_the_end_of_a_chain_of_any_length() {
+    for (records, altered) in [
+        (8, vec![1, 8]),
+        (9, vec![5, 8, 9]),
+        (12, vec![9, 10, 12]),
+        (15, vec![8, 9, 15]),
+        (16, vec![8, 9, 16]),
+        (17, vec![8, 10, 17]),
+        (31, vec![8, 24, 31]),
+    ] {
+        let keeping = Keeping::new();
+        write_run(&keeping, records - 1).await;
+        for sequence in altered {
+            let told = refusal_after_altering(&keeping, sequence).await.unwrap_or_default();
+            assert!(told.contains(&format!("record {sequence} was altered")), "{sequence} of {records}: {told}");
+        }
+        keeping.ledger().await.close().await;
+    }
+}
+
+#[tokio::test]
+async fn the_quick_check_sees_the_end_of_a_chain_that_a_purge_shortened() {
+    for left in [8, 9, 12, 15, 16, 17, 31] {
+        let clock = Arc::new(HandClock::at(day_of_the_fixtures()));
+        let keeping = Keeping::with_clock(clock.clone());
+        write_run(&keeping, 19).await;
+        clock.advance(86_400);
+        write_run(&keeping, left - 1).await;
+        let archive = keeping.archive().await;
+        let before = day_of_the_fixtures() + TimeDelta::hours(12);
+        let mut purge = Purge::begin(&archive, before, Proof::Asked).await.unwrap();
+        assert_eq!(purge.step().await.unwrap(), Purged::Some(20));
+        drop(purge);
+        archive.close().await;
+        for sequence in [21, 20 + left] {
+            let told = refusal_after_altering(&keeping, sequence).await.unwrap_or_default();
+            assert!(told.contains(&format!("record {sequence} was altered")), "{sequence} of {left}: {told}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_quick_check_sees_a_record_that_is_missing_in_a_short_chain() {
+    let keeping = Keeping::new();
+    write_run(&keeping, 11).await;
+    keeping.tamper("DELETE FROM ledger_record WHERE sequence IN (9, 10)").await;
+    let told = keeping.try_ledger().await.unwrap_err().to_string();
+    assert!(told.contains("records 9 to 10 are missing"), "{told}");
+}
+
 #[tokio::test]
 async fn an_export_of_some_records_names_the_damaged_ones_among_them() {
     let damaged = undamaged().await;
@@ -329,4 +398,16 @@ async fn a_ledger_that_cannot_be_written_continues_its_chain_when_it_can() {
     ledger.close().await;
     let verified = keeping.verified().await;
     assert_eq!((verified.records, verified.ends.len(), verified.findings.len()), (3, 1, 0));
+}
+
+#[tokio::test]
+async fn an_error_of_the_database_is_reported_as_such_and_not_as_damaged_records() {
+    let keeping = undamaged().await;
+    // Every row can be found, and none can be read.
+    keeping.tamper("ALTER TABLE ledger_record RENAME COLUMN tenant TO away").await;
+    let archive = keeping.archive().await;
+    let mut verification = Verification::begin(&archive, None, Vec::new()).await.unwrap();
+    assert_eq!(verification.step().await.unwrap_err().to_string(), "the ledger's database failed");
+    assert_eq!(verification.so_far().findings, []);
+    assert_eq!(keeping.try_ledger().await.unwrap_err().to_string(), "the ledger's database failed");
 }

@@ -9,7 +9,7 @@ use sij_cds::clock::SystemClock;
 use sij_cds::ids::{IdSource as _, RandomIds};
 use sij_cds::ledger::{Archive, Entry, EntryKind, Ledger, LedgerHealth, Proof, Purge, Purged};
 use sqlx::{Connection as _, PgConnection};
-use tokio::io::copy_bidirectional;
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpListener, UnixStream};
 use tokio::task::JoinHandle;
 
@@ -64,6 +64,21 @@ struct Wire {
     port: u16,
     socket: String,
     is_held: Arc<AtomicBool>,
+    /// How long each message takes in each direction.
+    delay: Duration,
+}
+
+/// Copies one direction of a connection.
+async fn copy(mut from: impl AsyncRead + Unpin, mut to: impl AsyncWrite + Unpin, delay: Duration) {
+    let mut buffer = vec![0; 1 << 16];
+    while let Ok(length @ 1..) = from.read(&mut buffer).await {
+        if !delay.is_zero() {
+            tokio::time::sleep(delay).await;
+        }
+        if to.write_all(&buffer[..length]).await.is_err() {
+            return;
+        }
+    }
 }
 
 impl Wire {
@@ -72,14 +87,15 @@ impl Wire {
         let socket = format!("{directory}/.s.PGSQL.5432");
         let port = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
         let url = url.split('?').next().unwrap().replace("localhost", &format!("127.0.0.1:{port}"));
-        let mut wire = Self { url: format!("{url}?sslmode=disable"), task: None, port, socket, is_held: Arc::default() };
+        let mut wire =
+            Self { url: format!("{url}?sslmode=disable"), task: None, port, socket, is_held: Arc::default(), delay: Duration::ZERO };
         wire.mend().await;
         wire
     }
 
     async fn mend(&mut self) {
         let listener = TcpListener::bind(("127.0.0.1", self.port)).await.unwrap();
-        let (socket, is_held) = (self.socket.clone(), Arc::clone(&self.is_held));
+        let (socket, is_held, delay) = (self.socket.clone(), Arc::clone(&self.is_held), self.delay);
         self.task = Some(tokio::spawn(async move {
             // All of them are aborted with the task.
             let mut connections = tokio::task::JoinSet::new();
@@ -88,13 +104,15 @@ impl Wire {
                 let (socket, is_held) = (socket.clone(), Arc::clone(&is_held));
                 connections.spawn(async move {
                     let mut server = UnixStream::connect(socket).await.unwrap();
+                    let ((from_client, to_client), (from_server, to_server)) = (client.split(), server.split());
                     let held = async {
                         while !is_held.load(Ordering::Acquire) {
                             tokio::time::sleep(Duration::from_millis(5)).await;
                         }
                     };
                     tokio::select! {
-                        _ = copy_bidirectional(&mut client, &mut server) => {}
+                        () = copy(from_client, to_server, delay) => {}
+                        () = copy(from_server, to_client, delay) => {}
                         () = held => std::future::pending().await,
                     }
                 });
@@ -262,6 +280,75 @@ async fn a_damaged_end_and_tables_of_an_earlier_form_are_refused() {
     sqlx::query("UPDATE ledger_migrations SET version = 20261125000001").execute(&mut connection).await.unwrap();
     let told = keeping.try_ledger().await.unwrap_err().to_string();
     assert!(told.starts_with("`ledger.url`: an earlier version of this program made the database's ledger tables"), "{told}");
+}
+
+#[tokio::test]
+#[ignore = "needs PostgreSQL: tests/e2e/postgres.sh"]
+async fn a_slow_database_passes_the_quick_check_when_it_returns() {
+    let url = own_database().await;
+    let mut wire = Wire::to(&url).await;
+    let keeping = keeping(&wire.url);
+    for _ in 0..20 {
+        let ledger = keeping.ledger().await;
+        write(&ledger, 10).await;
+        ledger.close().await;
+    }
+    wire.cut().await;
+    let ledger = keeping.ledger().await;
+    assert!(is_unwritable(ledger.health().await));
+    // The round trips of the whole quick check take longer than a write may.
+    wire.delay = Duration::from_millis(8);
+    wire.mend().await;
+    let begun = Instant::now();
+    while !is_writable(ledger.health().await) {
+        assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", ledger.health().await);
+    }
+    assert!(begun.elapsed() > keeping.config.ledger.database_timeout, "the check is no longer than a write: {:?}", begun.elapsed());
+    write(&ledger, 1).await;
+    ledger.close().await;
+    assert_eq!(keeping.verified().await.findings, []);
+}
+
+#[tokio::test]
+#[ignore = "needs PostgreSQL: tests/e2e/postgres.sh"]
+async fn the_quick_check_sees_the_ends_of_the_newest_chains() {
+    let url = own_database().await;
+    let keeping = keeping(&url);
+    // With the start record, one chain of 12 records, then one of 20.
+    for calls in [11, 19] {
+        let ledger = keeping.ledger().await;
+        write(&ledger, calls).await;
+        ledger.close().await;
+    }
+    let mut connection = PgConnection::connect(&url).await.unwrap();
+    for (sequence, records) in [(12, 12), (9, 12), (20, 20), (8, 20)] {
+        let chain = format!("chain IN (SELECT chain FROM ledger_record GROUP BY chain HAVING COUNT(*) = {records})");
+        for hook in ["'other'", "NULL"] {
+            let alter = format!("UPDATE ledger_record SET hook = {hook} WHERE {chain} AND sequence = {sequence}");
+            let done = sqlx::raw_sql(sqlx::AssertSqlSafe(alter)).execute(&mut connection).await.unwrap();
+            assert_eq!(done.rows_affected(), 1, "{sequence} of {records}");
+            if hook != "NULL" {
+                let told = keeping.try_ledger().await.unwrap_err().to_string();
+                assert!(told.contains(&format!("record {sequence} was altered")), "{sequence} of {records}: {told}");
+            }
+        }
+    }
+    keeping.ledger().await.close().await;
+}
+
+#[tokio::test]
+#[ignore = "needs PostgreSQL: tests/e2e/postgres.sh"]
+async fn a_text_that_postgresql_refuses_fails_no_batch() {
+    let keeping = keeping(&own_database().await);
+    let ledger = keeping.ledger().await;
+    let with_nul = Entry { tenant: Some("no\u{0}rth".to_owned()), ..entry() };
+    let ids = [entry().id, with_nul.id];
+    let first = Entry { id: ids[0], ..entry() };
+    let (one, other) = tokio::join!(ledger.write(vec![first]), ledger.write(vec![with_nul]));
+    assert!(one.is_ok() && other.is_ok(), "{one:?} {other:?}");
+    ledger.close().await;
+    assert_eq!(recorded_ids(&keeping).await, ids);
+    assert_eq!(keeping.verified().await.findings, []);
 }
 
 #[tokio::test]
