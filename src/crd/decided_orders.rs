@@ -3,8 +3,8 @@
 
 use super::plans::{HealthPlan, Payer};
 use crate::cds_hooks::Hook;
-use crate::evidence::{CoverageFound, DraftOrder, Insurance, Kind, ListSource, PatientRecord, Sources, by_reason};
-use crate::policy::{DiagnosisSupport, Evaluation, OrderEvaluation};
+use crate::evidence::{CoverageFound, Insurance, Kind, ListSource, PatientRecord, Sources, by_reason};
+use crate::policy::{DiagnosisSupport, Evaluation};
 
 /// The list name for the Conditions that orders reference as their reasons.
 const ORDERS_REASONS: &str = "reasons";
@@ -28,13 +28,7 @@ pub struct DecidedOrders<'d, 'a> {
     pub encounter: Option<&'d str>,
 }
 
-impl<'d, 'a> DecidedOrders<'d, 'a> {
-    /// The draft order that an evaluation belongs to.
-    #[must_use]
-    pub fn draft(&self, order: &OrderEvaluation<'a>) -> Option<&'d DraftOrder<'a>> {
-        self.patient_record.drafts().iter().find(|draft| draft.position == order.position)
-    }
-
+impl DecidedOrders<'_, '_> {
     /// The insurer's name as on the member's Coverage (CRD 2.2.1, resp-4), unless the payer is a foreign one.
     #[must_use]
     pub fn source_label(&self, plan: &HealthPlan, payer: Payer, found: &CoverageFound<'_>) -> String {

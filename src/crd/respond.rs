@@ -189,7 +189,7 @@ impl<'p> Responder<'p> {
         (member, state): (&MemberCoverage<'a>, CoverageState),
         place: usize,
     ) -> Option<Action<'a>> {
-        let draft = decided.draft(case.order);
+        let draft = decided.patient_record.draft_at(case.order.position);
         let codes = draft.into_iter().flat_map(DraftOrder::codes).filter(|(system, _)| is_billing_system(case.policy, system));
         let prior_authorization = plan.required_authorization(codes.map(|(_, code)| code));
         let is_issued = prior_authorization == Some(PriorAuthorization::Satisfied)

@@ -16,9 +16,8 @@ use super::form_completion;
 use super::plain_text::plain;
 use super::presentation::{CardCase, is_named};
 use super::set_order_side::{on_side_alone, with_side};
-use crate::cds_hooks::Hook;
-use crate::cds_hooks::OrderJson;
 use crate::cds_hooks::{Action, SelectionBehavior, Suggestion};
+use crate::cds_hooks::{Hook, OrderJson};
 use crate::policy::{CardText, CriterionId, Determination, DiagnosisSupport, NoteKind, Site, TherapyOrderText, shortened};
 
 /// Resource type of an order.

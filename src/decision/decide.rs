@@ -1,7 +1,6 @@
 //! Decides a call: applies to each order in scope the policy version for its service date.
 //! Not here: reading the call and its evidence; see [`mod@super::read_request`] and [`super::fetch_missing`].
 
-use chrono::NaiveDate;
 use serde::Serialize;
 use tracing::info_span;
 
@@ -57,29 +56,21 @@ impl<'a> Decision<'a> {
         ReadingContext { policy, patient_id: &self.patient_id, options: &self.options }
     }
 
-    /// The draft order that an evaluation belongs to.
-    #[must_use]
-    pub fn draft(&self, order: &OrderEvaluation<'a>) -> Option<&DraftOrder<'a>> {
-        self.patient_record.drafts().iter().find(|draft| draft.position == order.position)
-    }
-
     /// The decision in the form of the evaluation contract.
     #[must_use]
     pub fn report(&self) -> Report<'_, 'a> {
         Report { evaluation: &self.evaluation, sources: &self.sources, unreadable: self.patient_record.unreadable() }
     }
 
-    /// The Coverage that an order is judged by on a day.
+    /// The Coverage that an order is judged by on its service date.
     #[must_use]
-    pub fn coverage(&self, policies: &Policies, order: &OrderEvaluation<'a>, on: NaiveDate) -> CoverageFound<'a> {
-        let coverage = |draft: &DraftOrder<'a>| self.patient_record.coverage(draft, self.reading(policies.on(on)), on);
-        let unread = || {
-            let drafts = self.patient_record.unread_drafts().iter();
-            drafts.filter(|draft| draft.position == order.position).find_map(UnreadDraft::insured)
-        };
-        match self.draft(order) {
+    pub fn coverage(&self, policies: &Policies, order: &OrderEvaluation<'a>) -> CoverageFound<'a> {
+        let (on, record) = (order.service_date, &self.patient_record);
+        let coverage = |draft: &DraftOrder<'a>| record.coverage(draft, self.reading(policies.on(on)), on);
+        let mut unread = record.unread_drafts().iter().filter(|draft| draft.position == order.position);
+        match record.draft_at(order.position) {
             Some(draft) => coverage(draft),
-            None => unread().as_ref().map_or(CoverageFound::None, coverage),
+            None => unread.find_map(UnreadDraft::insured).as_ref().map_or(CoverageFound::None, coverage),
         }
     }
 

@@ -1,6 +1,7 @@
 //! Fetches what a call's prefetch lacks, within one time budget: the orders it names, then the missing lists, then the resources they refer to.
 //! Not here: the searches themselves ([`crate::fhir`]).
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -12,7 +13,7 @@ use super::context::{DecisionContext, ReadScope};
 use super::engine::DecisionEngine;
 use super::error::DecisionError;
 use super::fetched_pages::{FetchedPages, ORDER};
-use super::request::ScopedRequest;
+use super::request::{ScopedRequest, without_type};
 use super::services::Services;
 use crate::config::KEPT_FOR_ANSWERING;
 use crate::evidence::Kind;
@@ -126,8 +127,8 @@ impl Fetching {
         services: &Services,
         scoped_request: &ScopedRequest<'_>,
     ) -> impl Stream<Item = AnswerTo<Kind>> + Unpin + use<'s> {
-        let patient_id = scoped_request.patient_id.strip_prefix("Patient/").unwrap_or(&scoped_request.patient_id);
-        let search = |kind: Kind| Some((kind, Query::of_template(services.searches.get(&kind)?, patient_id)?));
+        let patient_id = without_type(Cow::Borrowed(&scoped_request.patient_id));
+        let search = |kind: Kind| Some((kind, Query::of_template(services.searches.get(&kind)?, &patient_id)?));
         let queries: Vec<_> = scoped_request.patient_record.missing().into_iter().filter_map(search).collect();
         searches(&self.server, self.token.as_ref(), queries, self.deadline)
     }

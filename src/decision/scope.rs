@@ -41,13 +41,15 @@ impl<'s, 'a> Scope<'s, 'a> {
     pub(super) fn check(self, hook: Hook) -> Result<bool, RequestError> {
         // Orders not under review count as well, because the others are judged against them.
         let unreadable = self.unreadable();
-        if self.decided().nth(MAX_ORDERS).is_some() || unreadable.len() > MAX_ORDERS {
+        let decided: Vec<_> = self.decided().take(MAX_ORDERS + 1).collect();
+        if decided.len() > MAX_ORDERS || unreadable.len() > MAX_ORDERS {
             return Err(RequestError::TooManyOrders { limit: MAX_ORDERS, path: orders_path(hook) });
         }
-        let orders = self.orders();
-        match orders.iter().find(|draft| !draft.is_for(self.patient_id)) {
+        let mut orders = decided.into_iter().filter(|draft| draft.is_asked).peekable();
+        let has_any = orders.peek().is_some() || !unreadable.is_empty();
+        match orders.find(|draft| !draft.is_for(self.patient_id)) {
             Some(draft) => Err(RequestError::OtherPatient { path: subject_path(hook, draft) }),
-            None => Ok(!orders.is_empty() || !unreadable.is_empty()),
+            None => Ok(has_any),
         }
     }
 

@@ -9,8 +9,7 @@ use serde_json::value::RawValue;
 use thiserror::Error;
 use url::Url;
 
-use crate::cds_hooks::Dialect;
-use crate::cds_hooks::Hook;
+use crate::cds_hooks::{Dialect, Hook};
 use crate::config::AuthMode;
 use crate::evidence::{Kind, PrefetchKeys};
 

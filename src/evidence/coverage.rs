@@ -11,8 +11,7 @@ use super::lenient::Lenient;
 use super::lenient_views::ClassView;
 use super::orders::DraftOrder;
 use super::resource::view;
-use super::text::Text;
-use super::text::{id, text};
+use super::text::{Text, id, text};
 use super::views::{ConceptView, CoverageView, OrganizationView, PayorView};
 use crate::policy::{Phrases, PlanKind, ValueSet, Words};
 

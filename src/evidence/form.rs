@@ -4,8 +4,7 @@ use chrono::{DateTime, Utc};
 
 use super::chart::ChartReader;
 use super::lenient_views::{AnswerView, ItemView};
-use super::text::Text;
-use super::text::{id, text};
+use super::text::{Text, id, text};
 use super::views::ResponseView;
 use super::written::date;
 use crate::policy::{

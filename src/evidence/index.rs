@@ -8,9 +8,8 @@ use super::record::ChartResources;
 use serde_json::value::RawValue;
 
 use super::resource::{Resource, view};
-use super::text::Text;
-use super::text::local_id;
 use super::text::text;
+use super::text::{Text, local_id};
 use super::views::{ConceptView, ConditionView, MedicationView, OrganizationView, PractitionerRoleView, PractitionerView, ReferenceView};
 
 /// A resource that references can name, by its id or by its Bundle entry's `fullUrl`.

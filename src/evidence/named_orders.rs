@@ -12,8 +12,7 @@ use super::orders::{DraftKind, DraftOrder, UnreadDraft};
 use super::patient_matcher::PatientMatcher;
 use super::patient_record::PatientRecord;
 use super::resource::{Resource, view};
-use super::text::Text;
-use super::text::text;
+use super::text::{Text, text};
 use super::views::{AppointmentView, ConceptView, ParticipantView, ReferenceView, ServiceRequestView, TaskView};
 
 /// Maximum nesting of Bundles: a batch response contains searchsets.

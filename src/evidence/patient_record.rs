@@ -255,6 +255,12 @@ impl<'a> PatientRecord<'a> {
         &self.drafts
     }
 
+    /// The draft order at a position among the call's orders.
+    #[must_use]
+    pub fn draft_at(&self, position: usize) -> Option<&DraftOrder<'a>> {
+        self.drafts.iter().find(|draft| draft.position == position)
+    }
+
     /// The unreadable draft orders.
     #[must_use]
     pub fn unread_drafts(&self) -> &[UnreadDraft<'a>] {

@@ -7,8 +7,7 @@ use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
-use super::error::Cause;
-use super::error::HttpError;
+use super::error::{Cause, HttpError};
 use super::state::Gate;
 use crate::app::App;
 use crate::auth::VerifiedClient;

@@ -5,8 +5,7 @@
 use uuid::Uuid;
 
 use super::chain::Record;
-use super::chain_position::ChainPosition;
-use super::chain_position::{ChainHead, Hash};
+use super::chain_position::{ChainHead, ChainPosition, Hash};
 use super::finding::{Defect, DefectFound};
 use super::keys::KeyRing;
 

@@ -7,8 +7,7 @@ use sqlx::{Any, Row as _};
 use uuid::Uuid;
 
 use super::chain::Record;
-use super::chain_position::ChainPosition;
-use super::chain_position::{ChainHead, Hash};
+use super::chain_position::{ChainHead, ChainPosition, Hash};
 use super::chain_walk::Row;
 use super::entry::EntryKind;
 use super::error::LedgerError;

@@ -6,8 +6,7 @@ use sqlx::{AssertSqlSafe, Row as _};
 use uuid::Uuid;
 
 use super::chain::Record;
-use super::chain_position::ChainHead;
-use super::chain_position::ChainPosition;
+use super::chain_position::{ChainHead, ChainPosition};
 use super::chain_walk::Row;
 use super::columns::{COLUMNS, Statement, bytes, chain_row, head, position, record, required_id};
 use super::database::{Database, DatabaseKind};

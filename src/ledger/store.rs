@@ -8,8 +8,7 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use super::chain::Record;
-use super::chain_position::ChainHead;
-use super::chain_position::End;
+use super::chain_position::{ChainHead, End};
 use super::database::{Database, DatabaseKind};
 use super::error::LedgerError;
 use super::files::LockFile;
@@ -98,14 +97,8 @@ impl Store {
     /// Writes records, all or none; they are durable when this returns.
     pub(super) async fn append(&mut self, records: Vec<Record>) -> Result<(), LedgerError> {
         let (rows, bytes) = (records.len(), records.iter().map(|record| record.sealed.size()).sum());
-        let (kept, database) = (self.connection.take(), self.database.clone());
-        let written = async {
-            let mut connection = begin(&database, kept).await?;
-            insert(&mut connection, database.kind, records).await?;
-            sqlx::query("COMMIT").execute(&mut connection).await?;
-            Ok(connection)
-        };
-        self.connection = Some(in_time(self.timeout, written).await?);
+        let kind = self.database.kind;
+        self.transact(async |connection| insert(connection, kind, records).await).await?;
         if let Some((_, checkpoints)) = &mut self.file {
             checkpoints.count(rows, bytes);
         }
@@ -114,12 +107,21 @@ impl Store {
 
     /// Performs a trial write to check that records can be written.
     pub(super) async fn probe(&mut self, instance: &str, now: i64) -> Result<(), LedgerError> {
-        let (kept, database) = (self.connection.take(), self.database.clone());
         let upsert = "INSERT INTO ledger_probe (instance, probed_at) VALUES ($1, $2) \
             ON CONFLICT (instance) DO UPDATE SET probed_at = EXCLUDED.probed_at";
+        self.transact(async |connection| {
+            sqlx::query(upsert).bind(instance.to_owned()).bind(now).execute(connection).await?;
+            Ok(())
+        })
+        .await
+    }
+
+    /// Runs a transaction; its writes are durable when this returns. After any failure, the next one takes a new connection.
+    async fn transact(&mut self, write: impl AsyncFnOnce(&mut AnyConnection) -> Result<(), LedgerError>) -> Result<(), LedgerError> {
+        let (kept, database) = (self.connection.take(), self.database.clone());
         let written = async {
             let mut connection = begin(&database, kept).await?;
-            sqlx::query(upsert).bind(instance.to_owned()).bind(now).execute(&mut connection).await?;
+            write(&mut connection).await?;
             sqlx::query("COMMIT").execute(&mut connection).await?;
             Ok(connection)
         };

@@ -9,6 +9,7 @@ use crate::config::CrdConfig;
 use crate::crd::{AnswerOptions, DecidedOrders, HealthPlan, OrderPlan, Payer, PlanMatch, Plans};
 use crate::decision::{Decision, Policies};
 use crate::evidence::{CoverageFound, MemberCoverage};
+use crate::policy::OrderEvaluation;
 
 /// The options of a client. `app` is where its EHR launches the SMART app.
 pub(crate) fn answer_options(client: &VerifiedClient, crd: &CrdConfig, app: Option<&str>) -> AnswerOptions {
@@ -65,29 +66,16 @@ pub(crate) fn order_plans<'p, 'a>(
     decision: &Decision<'a>,
 ) -> Vec<OrderPlan<'p, 'a>> {
     let pinned = client.plan();
-    let plan_for = |_: usize, found: CoverageFound<'a>| {
-        let is_handled = |member: &MemberCoverage<'a>| plans.found(pinned, member).payer == Payer::Handled;
-        let found = found.narrowed(is_handled);
+    let is_handled = |member: &MemberCoverage<'a>| plans.found(pinned, member).payer == Payer::Handled;
+    let order_plan = |order: &OrderEvaluation<'a>| {
+        let found = decision.coverage(policies, order).narrowed(is_handled);
         let PlanMatch { plan, payer } = match &found {
             CoverageFound::One(member) => plans.found(pinned, member),
             CoverageFound::None | CoverageFound::Unavailable(_) | CoverageFound::Several(_) => plans.without_coverage(pinned),
         };
-        (plan, payer, found)
-    };
-    each_order(policies, decision, plan_for)
-}
-
-fn each_order<'p, 'a>(
-    policies: &'p Policies,
-    decision: &Decision<'a>,
-    plan_for: impl Fn(usize, CoverageFound<'a>) -> (&'p HealthPlan, Payer, CoverageFound<'a>),
-) -> Vec<OrderPlan<'p, 'a>> {
-    let orders = decision.evaluation.orders.iter().enumerate();
-    let order_plan = |(place, order)| {
-        let (plan, payer, found) = plan_for(place, decision.coverage(policies, order, order.service_date));
         OrderPlan { policy: policies.on(order.service_date), plan, payer, found }
     };
-    orders.map(order_plan).collect()
+    decision.evaluation.orders.iter().map(order_plan).collect()
 }
 
 impl<'p> RecordedPlans<&'p HealthPlan> {
@@ -109,18 +97,13 @@ impl<'p> RecordedPlans<&'p HealthPlan> {
 impl RecordedPlans<HealthPlan> {
     /// Restores the result of [`order_plans`] from the record; `None` if the record does not match the decision.
     pub(crate) fn order_plans<'p, 'a>(&'p self, policies: &'p Policies, decision: &Decision<'a>) -> Option<Vec<OrderPlan<'p, 'a>>> {
-        let plan_of = |place: usize| self.orders.get(place).and_then(|recorded| self.plans.get(recorded.plan));
-        if self.orders.len() != decision.evaluation.orders.len() || (0..self.orders.len()).any(|place| plan_of(place).is_none()) {
-            return None;
-        }
-        let nobody = self.plans.first()?;
-        let plan_for = |place: usize, found: CoverageFound<'a>| {
-            let recorded = self.orders.get(place);
-            let is_recorded =
-                |member: &MemberCoverage<'a>| recorded.and_then(|recorded| recorded.coverage.as_deref()) == Some(member.reference.as_ref());
-            let payer = recorded.map_or(Payer::NotTold, |recorded| recorded.payer);
-            (plan_of(place).unwrap_or(nobody), payer, found.narrowed(is_recorded))
+        let orders = &decision.evaluation.orders;
+        let order_plan = |(order, recorded): (&OrderEvaluation<'a>, &RecordedOrderPlan)| {
+            let is_recorded = |member: &MemberCoverage<'a>| recorded.coverage.as_deref() == Some(member.reference.as_ref());
+            let found = decision.coverage(policies, order).narrowed(is_recorded);
+            let plan = self.plans.get(recorded.plan)?;
+            Some(OrderPlan { policy: policies.on(order.service_date), plan, payer: recorded.payer, found })
         };
-        Some(each_order(policies, decision, plan_for))
+        if orders.len() == self.orders.len() { orders.iter().zip(&self.orders).map(order_plan).collect() } else { None }
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::support::module_graph::{Module, ModuleGraph};
 
-/// Each room and the rooms it may depend on. The rooms of `smart` are told apart.
+/// Each room and the rooms it may depend on. Each room of `smart` counts as one.
 const ARROWS: [(&str, &[&str]); 21] = [
     ("policy", &[]),
     ("evidence", &["policy"]),

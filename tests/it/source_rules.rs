@@ -1,7 +1,8 @@
 //! Rules for every source file besides the dependency arrows: it states its purpose, is short, and has no panic path.
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+
+use crate::support::module_graph::sources_of_this_crate;
 
 /// A longer file covers more than one subject.
 const MAX_LINES: usize = 420;
@@ -37,25 +38,9 @@ fn violations(path: &str, source: &str) -> Vec<String> {
     found
 }
 
-fn source_files(directory: &Path, found: &mut Vec<PathBuf>) {
-    for entry in std::fs::read_dir(directory).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            source_files(&path, found);
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            found.push(path);
-        }
-    }
-}
-
 #[test]
 fn every_source_file_holds_to_the_rules() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    let mut files = Vec::new();
-    source_files(&root, &mut files);
-    assert!(files.len() > 20, "only {} files found", files.len());
-    let name = |file: &PathBuf| file.strip_prefix(&root).unwrap().to_str().unwrap().to_owned();
-    let found: Vec<_> = files.iter().flat_map(|file| violations(&name(file), &std::fs::read_to_string(file).unwrap())).collect();
+    let found: Vec<_> = sources_of_this_crate().iter().flat_map(|(path, source)| violations(path, source)).collect();
     assert!(found.is_empty(), "{}", found.join("\n"));
 }
 
@@ -77,11 +62,8 @@ fn shared_type_names<'s>(sources: impl IntoIterator<Item = &'s str>) -> BTreeSet
 
 #[test]
 fn no_two_types_share_a_name() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    let mut files = Vec::new();
-    source_files(&root, &mut files);
-    let sources: Vec<String> = files.iter().map(|file| std::fs::read_to_string(file).unwrap()).collect();
-    let mut shared = shared_type_names(sources.iter().map(String::as_str));
+    let sources = sources_of_this_crate();
+    let mut shared = shared_type_names(sources.iter().map(|(_, source)| source.as_str()));
     shared.retain(|name| !SHARED_TYPE_NAMES.contains(name));
     assert_eq!(shared, BTreeSet::new());
 }

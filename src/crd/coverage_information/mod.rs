@@ -23,8 +23,7 @@ pub use extension::COVERAGE_INFORMATION;
 
 use super::plain_text::plain;
 use super::presentation::{CardCase, is_named};
-use crate::cds_hooks::Action;
-use crate::cds_hooks::OrderJson;
+use crate::cds_hooks::{Action, OrderJson};
 use crate::policy::{CardText, shortened};
 
 /// Maximum length of a text on an order.

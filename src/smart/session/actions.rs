@@ -11,6 +11,7 @@ use super::saving::{SaveOutcome, SaveTarget, target};
 use super::sessions::Session;
 use super::view::{Given, OnRecord, PageBuilder, View, order_of};
 use super::work::{Saved, Work};
+use crate::decision::Decision;
 use crate::ledger::{Entry, EntryKind};
 use crate::smart::browser_answer::{BrowserAnswer, PageCategory};
 use crate::smart::context::SmartContext;
@@ -191,22 +192,31 @@ impl<'a> SessionRequest<'a> {
         chart: &SessionChart,
         saved: Option<&Saved>,
     ) -> (Result<OnRecord, AppError>, Option<Entry<'static>>) {
-        let decision = chart.decide(self.context, saved.map(|saved| saved.json.as_ref()), self.now);
+        let decision = self.decide(chart, saved);
         let event = SessionEvent { kind, grant, chart, saved };
         let entry = self.context.audit.is_on().then(|| event.entry(self.context, &decision, self.now));
+        (self.on_record(grant, chart, saved, &decision), entry)
+    }
+
+    fn decide<'c>(&self, chart: &'c SessionChart, saved: Option<&'c Saved>) -> Decision<'c> {
+        chart.decide(self.context, saved.map(|saved| saved.json.as_ref()), self.now)
+    }
+
+    /// What is shown of a decision on the chart and the saved answers.
+    fn on_record(&self, grant: &Grant, chart: &SessionChart, saved: Option<&Saved>, decision: &Decision<'_>) -> Result<OnRecord, AppError> {
         let standing = match saved {
             Some(saved) => SaveState::Saved(saved.at),
             None if grant.may_write_responses => SaveState::Open,
             None => SaveState::ReadOnly(None),
         };
-        (self.page(grant, chart, saved).on_record(&decision, standing), entry)
+        self.page(grant, chart, saved).on_record(decision, standing)
     }
 
     /// Decides on the recorded data again if that was not done today and with the present configuration.
     fn ensure_on_record(&self, work: &mut Work) -> Result<(), AppError> {
         if work.on_record.as_ref().is_none_or(|on_record| !on_record.holds(self.context, self.now)) {
-            let chart = work.chart.as_ref().ok_or(AppError::OURS)?;
-            work.on_record = Some(self.decide_on_record(EntryKind::AppOpened, &work.grant, chart, work.saved.as_ref()).0?);
+            let (chart, saved) = (work.chart.as_ref().ok_or(AppError::OURS)?, work.saved.as_ref());
+            work.on_record = Some(self.on_record(&work.grant, chart, saved, &self.decide(chart, saved))?);
         }
         Ok(())
     }

@@ -149,7 +149,7 @@ impl PageBuilder<'_> {
 
     /// The plan's name, and the URL of its published policy.
     fn plan(&self, decision: &Decision<'_>, order: &OrderEvaluation<'_>) -> (String, Option<String>) {
-        let found = decision.coverage(self.context.engine.policies(), order, order.service_date);
+        let found = decision.coverage(self.context.engine.policies(), order);
         let PlanMatch { plan, payer } = match &found {
             CoverageFound::One(member) => self.context.plans.found(self.plan, member),
             CoverageFound::None | CoverageFound::Unavailable(_) | CoverageFound::Several(_) => {

@@ -16,11 +16,7 @@ pub(crate) struct ModuleGraph {
 impl ModuleGraph {
     /// The graph of this crate's sources.
     pub(crate) fn of_this_crate() -> Self {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-        let mut files = Vec::new();
-        source_files(&root, &mut files);
-        let below = |file: &PathBuf| file.strip_prefix(&root).unwrap().to_str().unwrap().to_owned();
-        let sources: Vec<_> = files.iter().map(|file| (below(file), std::fs::read_to_string(file).unwrap())).collect();
+        let sources = sources_of_this_crate();
         Self::from_sources(sources.iter().map(|(path, source)| (path.as_str(), source.as_str())))
     }
 
@@ -111,6 +107,16 @@ fn reachable<'m>(edges: &BTreeMap<&'m Module, BTreeSet<&'m Module>>, start: &'m 
         open.extend(edges[module].iter().copied().filter(|next| reached.insert(*next)));
     }
     reached
+}
+
+/// Every source file of this crate, with its path below `src`.
+pub(crate) fn sources_of_this_crate() -> Vec<(String, String)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut files = Vec::new();
+    source_files(&root, &mut files);
+    assert!(files.len() > 20, "only {} files found", files.len());
+    let below = |file: &PathBuf| file.strip_prefix(&root).unwrap().to_str().unwrap().to_owned();
+    files.iter().map(|file| (below(file), std::fs::read_to_string(file).unwrap())).collect()
 }
 
 fn source_files(directory: &Path, found: &mut Vec<PathBuf>) {
