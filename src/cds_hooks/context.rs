@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 use super::hook::Hook;
 use super::json_error::JsonError;
 use super::request::{Borrowed, optional_object, optional_objects};
-use super::request_error::RequestError;
+use super::request_error::{RequestError, check_id};
 
 /// The context of a call to any hook.
 #[derive(Debug, Deserialize)]
@@ -138,6 +138,9 @@ impl<'a> Context<'a> {
         if self.patient_id.is_empty() {
             return Err(missing("context.patientId"));
         }
+        check_id(&self.patient_id, "context.patientId")?;
+        check_id(&self.user_id(), "context.userId")?;
+        check_id(&self.encounter_id().unwrap_or_default(), "context.encounterId")?;
         if self.user_id.is_none() && needs_user(hook) {
             return Err(missing("context.userId"));
         }

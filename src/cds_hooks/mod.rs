@@ -21,7 +21,7 @@ pub use json_error::JsonError;
 pub use order_json::OrderJson;
 pub use redaction::{Redactions, keepable, without_secrets};
 pub use request::{HookRequest, Prefetch, body_text, fault, named_hook, named_server, read, without_byte_order_mark};
-pub use request_error::RequestError;
+pub use request_error::{MAX_ID_CHARS, RequestError, check_id};
 pub use response::{
     Action, ActionExtension, Card, CardExtension, CardSource, Coding, Indicator, Link, LinkKind, ResourceReference, Response,
     SelectionBehavior, Suggestion,

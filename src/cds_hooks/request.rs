@@ -17,7 +17,7 @@ use super::context::Context;
 use super::hook::Hook;
 use super::json_error::JsonError;
 use super::redaction::Redactions;
-use super::request_error::RequestError;
+use super::request_error::{RequestError, check_id};
 
 /// A hook call; `P` is the type of its prefetch.
 #[derive(Debug)]
@@ -339,6 +339,7 @@ impl<P> HookRequest<'_, P> {
         if self.authorization.is_some() && self.fhir_server.is_none() {
             return Err(RequestError::NoServer);
         }
+        check_id(&self.hook_instance, "hookInstance")?;
         self.context.check(hook)?;
         Ok(hook)
     }

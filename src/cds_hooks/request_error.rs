@@ -4,6 +4,9 @@ use thiserror::Error;
 
 use super::json_error::JsonError;
 
+/// Maximum length of an id in characters. FHIR allows 64; a client in the field sends 190. Ids are repeated in cards and records.
+pub const MAX_ID_CHARS: usize = 256;
+
 /// A call that violates the specification or a limit.
 #[derive(Debug, Error, PartialEq, Eq)]
 pub enum RequestError {
@@ -36,6 +39,20 @@ pub enum RequestError {
         /// JSON path of the list.
         path: &'static str,
     },
+    /// Orders with more text than an answer repeats.
+    #[error("the orders for the sacroiliac joint in `{path}` are larger than {limit} bytes")]
+    OrdersTooLarge {
+        /// The limit.
+        limit: usize,
+        /// JSON path of the list.
+        path: &'static str,
+    },
+    /// An id that is longer than any server's.
+    #[error("an id in `{path}` is longer than {MAX_ID_CHARS} characters")]
+    IdTooLong {
+        /// JSON path of the id, or of what contains it.
+        path: &'static str,
+    },
     /// More orders or appointments than one call may have.
     #[error("more than {limit} entries in `{path}`")]
     TooManyEntries {
@@ -58,6 +75,14 @@ pub enum RequestError {
     },
 }
 
+/// Refuses an id that is too long. `path` is where it stands.
+///
+/// # Errors
+/// [`RequestError::IdTooLong`].
+pub fn check_id(id: &str, path: &'static str) -> Result<(), RequestError> {
+    if id.chars().nth(MAX_ID_CHARS).is_some() { Err(RequestError::IdTooLong { path }) } else { Ok(()) }
+}
+
 impl RequestError {
     /// A short stable name, for records and metrics.
     #[must_use]
@@ -68,6 +93,8 @@ impl RequestError {
             Self::NoServer => "no_server",
             Self::NoOrders | Self::NoDispatchedOrders => "no_orders",
             Self::TooManyOrders { .. } => "too_many_orders",
+            Self::OrdersTooLarge { .. } => "orders_too_large",
+            Self::IdTooLong { .. } => "id_too_long",
             Self::TooManyEntries { .. } => "too_many_entries",
             Self::TooMuchFeedback { .. } => "too_much_feedback",
             Self::OtherPatient { .. } => "other_patient",
@@ -84,7 +111,10 @@ impl RequestError {
             Self::NoServer => Some("fhirServer".to_owned()),
             Self::NoOrders => Some("context.draftOrders".to_owned()),
             Self::NoDispatchedOrders => Some("context.dispatchedOrders".to_owned()),
-            Self::TooManyOrders { path, .. } | Self::TooManyEntries { path, .. } => Some((*path).to_owned()),
+            Self::TooManyOrders { path, .. }
+            | Self::TooManyEntries { path, .. }
+            | Self::OrdersTooLarge { path, .. }
+            | Self::IdTooLong { path } => Some((*path).to_owned()),
             Self::TooMuchFeedback { .. } => Some("feedback".to_owned()),
         }
     }
@@ -93,7 +123,12 @@ impl RequestError {
     #[must_use]
     pub fn is_contradiction(&self) -> bool {
         match self {
-            Self::OtherPatient { .. } | Self::TooManyOrders { .. } | Self::TooManyEntries { .. } | Self::TooMuchFeedback { .. } => true,
+            Self::OtherPatient { .. }
+            | Self::TooManyOrders { .. }
+            | Self::TooManyEntries { .. }
+            | Self::OrdersTooLarge { .. }
+            | Self::IdTooLong { .. }
+            | Self::TooMuchFeedback { .. } => true,
             Self::Json(_) | Self::UnknownHook { .. } | Self::NoServer | Self::NoOrders | Self::NoDispatchedOrders => false,
         }
     }

@@ -2,7 +2,7 @@
 //! Not here: enforcing the limits; see [`crate::http`].
 
 use std::net::{IpAddr, SocketAddr};
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU8, NonZeroUsize};
 use std::time::Duration;
 
 use ipnet::IpNet;
@@ -24,17 +24,26 @@ pub struct ServerConfig {
     pub listen: SocketAddr,
     /// Maximum size of a request body, in bytes.
     pub body_limit_bytes: NonZeroUsize,
+    /// Maximum number of entries of all Bundles of a request body, or of the pages fetched for a call.
+    pub max_entries: NonZeroUsize,
     /// Time limit of a whole call, including reading its body.
     #[serde(deserialize_with = "duration::deserialize")]
     pub deadline: Duration,
     /// Timeout for a request's head, and for an idle connection.
     #[serde(deserialize_with = "duration::deserialize")]
     pub header_timeout: Duration,
+    /// Timeout for sending a response to a caller that does not read it.
+    #[serde(deserialize_with = "duration::deserialize")]
+    pub send_timeout: Duration,
     /// How long calls in flight may continue after a shutdown signal.
     #[serde(deserialize_with = "duration::deserialize")]
     pub shutdown_grace: Duration,
     /// Maximum number of concurrent calls.
     pub max_concurrent_calls: NonZeroUsize,
+    /// Memory that all concurrent calls may take together, by an estimate from their bodies, in bytes.
+    pub call_memory_bytes: NonZeroUsize,
+    /// How much of the concurrent calls and their memory one client may have, in percent; a single client has all.
+    pub client_share_percent: NonZeroU8,
     /// Maximum number of open connections; further ones wait to be accepted.
     pub max_connections: NonZeroUsize,
     /// Maximum number of open connections per address, except this machine and the proxies; further ones are closed.
@@ -76,6 +85,9 @@ impl ServerConfig {
         }
         if self.max_concurrent_calls.get() > MAX_CONCURRENT_CALLS {
             faults.push(SectionError::new("max_concurrent_calls", format_args!("at most {MAX_CONCURRENT_CALLS}")));
+        }
+        if self.client_share_percent.get() > 100 {
+            faults.push(SectionError::new("client_share_percent", format_args!("at most 100")));
         }
         faults
     }

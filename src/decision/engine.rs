@@ -50,7 +50,7 @@ impl DecisionEngine {
         Ok(Self {
             services: Services::load(&config.crd.hooks)?,
             readings: ChartReadings::load(config, &policies)?,
-            registry: Registry::build(&config.fhir, &config.fhir_servers)?,
+            registry: Registry::build(&config.fhir, &config.fhir_servers, config.server.max_entries)?,
             policies,
             payor_lookup,
         })

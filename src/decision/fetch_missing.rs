@@ -17,7 +17,8 @@ use super::request::{ScopedRequest, without_type};
 use super::services::Services;
 use crate::config::KEPT_FOR_ANSWERING;
 use crate::evidence::Kind;
-use crate::fhir::{AccessToken, AnswerTo, Query, Reason, Registry, SearchAnswer, Server, judge, searches};
+use crate::fhir::{AccessToken, AnswerTo, PageBounds, Query, Reason, Registry, SearchAnswer, Server, judge, searches};
+use crate::memory_budget::MemoryGrant;
 
 /// Maximum number of ids per search.
 const MAX_IDS: usize = 100;
@@ -34,6 +35,8 @@ pub struct FetchScope<'a> {
     pub end: Option<Instant>,
     /// The canonical URL of a form to look up at the client (CRD 2.2.1, dev-20).
     pub form: Option<&'a str>,
+    /// The memory that the pages take.
+    pub memory: &'a MemoryGrant,
 }
 
 impl DecisionEngine {
@@ -70,7 +73,7 @@ impl DecisionEngine {
     /// Fetches the missing lists, and the resources that orders and lists refer to. A late list does not delay the others' references.
     async fn fetch_evidence<'p>(
         &self,
-        fetching: &Fetching,
+        fetching: &Fetching<'_>,
         request: ScopedRequest<'p>,
         scope: &FetchScope<'_>,
         pages: &'p FetchedPages,
@@ -99,9 +102,10 @@ impl DecisionEngine {
 
 /// Access to a call's FHIR server until the time budget is spent.
 #[derive(Debug)]
-struct Fetching {
+struct Fetching<'m> {
     server: Arc<Server>,
     token: Option<AccessToken>,
+    bounds: PageBounds<'m>,
     /// When lookups by id start, even if some lists have not arrived.
     look_up_from: Instant,
     deadline: Instant,
@@ -109,16 +113,17 @@ struct Fetching {
     is_shortened: bool,
 }
 
-impl Fetching {
+impl<'m> Fetching<'m> {
     /// Access to the server that the call names; `None` if it names none, or one that is not registered or not allowed.
-    fn new(registry: &Registry, request: &mut ScopedRequest<'_>, scope: &FetchScope<'_>) -> Option<Self> {
+    fn new(registry: &Registry, request: &mut ScopedRequest<'_>, scope: &FetchScope<'m>) -> Option<Self> {
         let server = registry.server(request.fhir_server.as_deref()?).filter(|server| (scope.allowed)(server.name()))?;
         let token = request.token.take().map(AccessToken::new);
         let begun = Instant::now();
         let left = scope.end.map_or(registry.budget, |end| end.saturating_duration_since(begun).saturating_sub(KEPT_FOR_ANSWERING));
         let budget = registry.budget.min(left);
         let is_shortened = budget < registry.budget;
-        Some(Self { server, token, look_up_from: begun + budget * 2 / 3, deadline: begun + budget, is_shortened })
+        let bounds = PageBounds::new(registry.max_entries, scope.memory);
+        Some(Self { server, token, bounds, look_up_from: begun + budget * 2 / 3, deadline: begun + budget, is_shortened })
     }
 
     /// Searches concurrently for the lists that are missing or unreliable.
@@ -126,11 +131,11 @@ impl Fetching {
         &'s self,
         services: &Services,
         scoped_request: &ScopedRequest<'_>,
-    ) -> impl Stream<Item = AnswerTo<Kind>> + Unpin + use<'s> {
+    ) -> impl Stream<Item = AnswerTo<Kind>> + Unpin + use<'s, 'm> {
         let patient_id = without_type(Cow::Borrowed(&scoped_request.patient_id));
         let search = |kind: Kind| Some((kind, Query::of_template(services.searches.get(&kind)?, &patient_id)?));
         let queries: Vec<_> = scoped_request.patient_record.missing().into_iter().filter_map(search).collect();
-        searches(&self.server, self.token.as_ref(), queries, self.deadline)
+        searches(&self.server, self.token.as_ref(), queries, &self.bounds, self.deadline)
     }
 
     /// Looks up the orders that a call names but does not include.
@@ -142,7 +147,7 @@ impl Fetching {
     /// Looks up whether the client has a form.
     async fn form(&self, canonical: Option<&str>) -> Option<SearchAnswer> {
         let query = Query::of_canonical("Questionnaire", canonical?);
-        let answers: Vec<_> = searches(&self.server, self.token.as_ref(), [((), query)], self.deadline).collect().await;
+        let answers: Vec<_> = searches(&self.server, self.token.as_ref(), [((), query)], &self.bounds, self.deadline).collect().await;
         answers.into_iter().next().map(|AnswerTo { answer, .. }| answer)
     }
 
@@ -180,7 +185,7 @@ impl Fetching {
                 beyond.push(AnswerTo { key: *resource_type, answer: SearchAnswer { pages: Vec::new(), missing: Some(Reason::TooMuch) } });
             }
         }
-        let mut answers: Vec<_> = searches(&self.server, self.token.as_ref(), queries, self.deadline).collect().await;
+        let mut answers: Vec<_> = searches(&self.server, self.token.as_ref(), queries, &self.bounds, self.deadline).collect().await;
         answers.extend(beyond);
         answers.sort_by_key(|answer| answer.key);
         answers

@@ -64,6 +64,13 @@ impl FetchedPages {
         self.form.get()
     }
 
+    /// The size of all pages, in bytes.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        let answers = self.lists().map(|list| &list.answer).chain(self.orders().iter().chain(self.referred()).map(|found| &found.answer));
+        answers.flat_map(|answer| &answer.pages).map(Bytes::len).sum()
+    }
+
     pub(super) fn set_orders(&self, answers: Vec<AnswerTo<&'static str>>) {
         self.orders.get_or_init(|| answers);
     }

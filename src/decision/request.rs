@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 use super::context::{DecisionContext, ReadScope};
 use super::error::DecisionError;
 use super::scope::Scope;
-use crate::cds_hooks::{Hook, Redactions, RequestError};
+use crate::cds_hooks::{Hook, MAX_ID_CHARS, Redactions, RequestError};
 use crate::evidence::{NamedOrders, PatientRecord};
 use crate::policy::PassedOver;
 
@@ -101,6 +101,15 @@ impl<'a> ScopedRequest<'a> {
     /// Too many orders, or an order of another patient.
     pub fn check_orders(&self, context: &DecisionContext<'_>) -> Result<(), RequestError> {
         self.scope(context).check(self.hook).map(drop)
+    }
+
+    /// Checks the lengths of the ids of the evidence, which cards and records repeat.
+    ///
+    /// # Errors
+    /// [`RequestError::IdTooLong`].
+    pub fn check_ids(&self) -> Result<(), RequestError> {
+        let is_longer = self.patient_record.has_longer_id(MAX_ID_CHARS);
+        if is_longer { Err(RequestError::IdTooLong { path: "prefetch" }) } else { Ok(()) }
     }
 
     /// A call whose orders could not be read cannot be answered, because the policy might decide one of them.

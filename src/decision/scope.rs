@@ -2,12 +2,15 @@
 //! Not here: the codes themselves ([`crate::policy`]).
 
 use super::context::DecisionContext;
-use crate::cds_hooks::{Hook, RequestError};
+use crate::cds_hooks::{Hook, MAX_ID_CHARS, RequestError};
 use crate::evidence::{DraftOrder, PatientRecord, UnreadDraft};
 use crate::policy::{PassedOver, kind, passed_over};
 
 /// Exceeds any real set of orders for one joint. Each order is judged against the whole chart, so the number is limited.
 const MAX_ORDERS: usize = 20;
+
+/// An answer repeats each order up to four times. An order is a few kilobytes.
+const MAX_ORDERS_BYTES: usize = 256 * 1024;
 
 /// A call's orders, with what tells whether they are decided.
 #[derive(Clone, Copy, Debug)]
@@ -44,6 +47,13 @@ impl<'s, 'a> Scope<'s, 'a> {
         let decided: Vec<_> = self.decided().take(MAX_ORDERS + 1).collect();
         if decided.len() > MAX_ORDERS || unreadable.len() > MAX_ORDERS {
             return Err(RequestError::TooManyOrders { limit: MAX_ORDERS, path: orders_path(hook) });
+        }
+        if self.patient_record.has_longer_draft_id(MAX_ID_CHARS) {
+            return Err(RequestError::IdTooLong { path: orders_path(hook) });
+        }
+        let texts = decided.iter().map(|draft| draft.raw).chain(unreadable.iter().map(|draft| draft.raw()));
+        if texts.map(|raw| raw.get().len()).sum::<usize>() > MAX_ORDERS_BYTES {
+            return Err(RequestError::OrdersTooLarge { limit: MAX_ORDERS_BYTES, path: orders_path(hook) });
         }
         let mut orders = decided.into_iter().filter(|draft| draft.is_asked).peekable();
         let has_any = orders.peek().is_some() || !unreadable.is_empty();

@@ -267,6 +267,21 @@ impl<'a> PatientRecord<'a> {
         &self.unread_drafts
     }
 
+    /// Whether a draft order has an id or a `fullUrl` of more characters than this.
+    #[must_use]
+    pub fn has_longer_draft_id(&self, chars: usize) -> bool {
+        let read = self.drafts.iter().flat_map(|draft| [&draft.view.id, &draft.full_url]);
+        read.chain(self.unread_drafts.iter().map(|draft| &draft.view.id)).flatten().any(|id| id.is_longer_than(chars))
+    }
+
+    /// Whether a resource has an id, or one that is repeated in evidence a `fullUrl`, of more characters than this.
+    #[must_use]
+    pub fn has_longer_id(&self, chars: usize) -> bool {
+        self.has_longer_draft_id(chars)
+            || self.record.has_longer_id(chars)
+            || self.unreadable.iter().any(|unreadable| unreadable.resource.chars().nth(chars + Unreadable::MAX_TYPE_CHARS).is_some())
+    }
+
     /// The unreadable resources.
     #[must_use]
     pub fn unreadable(&self) -> &[Unreadable] {

@@ -229,6 +229,28 @@ impl<'a> ChartResources<'a> {
         }
     }
 
+    /// Whether a resource has an id or a `fullUrl` of more characters than this.
+    pub(crate) fn has_longer_id(&self, chars: usize) -> bool {
+        fn is_longer<'t, 'a: 't>(mut ids: impl Iterator<Item = &'t Option<Text<'a>>>, chars: usize) -> bool {
+            ids.any(|id| id.as_ref().is_some_and(|id| id.is_longer_than(chars)))
+        }
+        is_longer(self.conditions.iter().chain(&self.drafted_conditions).flat_map(|view| [&view.id, &view.full_url]), chars)
+            || is_longer(self.procedures.iter().map(|view| &view.id), chars)
+            || is_longer(self.medication_statements.iter().map(|view| &view.id), chars)
+            || is_longer(self.medication_requests.iter().map(|view| &view.id), chars)
+            || is_longer(self.allergies.iter().map(|view| &view.id), chars)
+            || is_longer(self.observations.iter().map(|view| &view.id), chars)
+            || is_longer(self.responses.iter().map(|view| &view.id), chars)
+            || is_longer(self.service_requests.iter().map(|view| &view.id), chars)
+            || is_longer(self.coverages.iter().flat_map(|view| [&view.id, &view.full_url]), chars)
+            || is_longer(self.organizations.iter().flat_map(|view| [&view.id, &view.full_url]), chars)
+            || is_longer(self.medications.iter().flat_map(|view| [&view.id, &view.full_url]), chars)
+            || is_longer(self.patients.iter().map(|view| &view.id), chars)
+            || is_longer(self.practitioners.iter().flat_map(|view| [&view.id, &view.full_url]), chars)
+            || is_longer(self.practitioner_roles.iter().flat_map(|view| [&view.id, &view.full_url]), chars)
+            || is_longer(self.unread.iter().map(|view| &view.id), chars)
+    }
+
     fn counts(&self) -> [usize; Kind::ALL.len()] {
         let mut counts = [
             self.conditions.len(),

@@ -124,6 +124,11 @@ pub struct Unreadable {
     pub problem: String,
 }
 
+impl Unreadable {
+    /// No resource type's name and its slash have more characters.
+    pub(crate) const MAX_TYPE_CHARS: usize = 40;
+}
+
 impl<'de: 'a, 'a> Deserialize<'de> for Resource<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_map(ResourceVisitor)

@@ -18,6 +18,11 @@ impl Text<'_> {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// Whether the string has more characters than this.
+    pub(crate) fn is_longer_than(&self, chars: usize) -> bool {
+        self.0.chars().nth(chars).is_some()
+    }
 }
 
 impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {

@@ -5,6 +5,7 @@ use futures_util::stream::FuturesUnordered;
 use tokio::time::{Instant, timeout_at};
 use tracing::{Instrument, info, info_span};
 
+use super::page_bounds::PageBounds;
 use super::query::Query;
 use super::reason::Reason;
 use super::search::Search;
@@ -33,6 +34,7 @@ pub fn searches<'s, K: 's>(
     server: &'s Server,
     token: Option<&'s AccessToken>,
     queries: impl IntoIterator<Item = (K, Query)>,
+    bounds: &'s PageBounds<'_>,
     deadline: Instant,
 ) -> FuturesUnordered<impl Future<Output = AnswerTo<K>> + 's> {
     let begun = Instant::now();
@@ -47,7 +49,7 @@ pub fn searches<'s, K: 's>(
         let span = info_span!("fhir_search", server = server.name(), resource_type = query.resource_type());
         let answer = match unasked {
             Some(reason) => SearchAnswer { pages: Vec::new(), missing: Some(reason) },
-            None => one(server, token, &query, deadline).instrument(span).await,
+            None => one(server, token, &query, bounds, deadline).instrument(span).await,
         };
         note(server, &query, begun, &answer);
         AnswerTo { key, answer }
@@ -68,8 +70,8 @@ pub fn judge<'a>(server: &Server, answers: impl IntoIterator<Item = &'a SearchAn
     }
 }
 
-async fn one(server: &Server, token: Option<&AccessToken>, query: &Query, deadline: Instant) -> SearchAnswer {
-    let mut search = Search::new(server, token, deadline);
+async fn one(server: &Server, token: Option<&AccessToken>, query: &Query, bounds: &PageBounds<'_>, deadline: Instant) -> SearchAnswer {
+    let mut search = Search::new(server, token, bounds, deadline);
     let outcome = timeout_at(deadline, search.run(query)).await.unwrap_or(Err(Reason::TooSlow));
     SearchAnswer { pages: search.pages, missing: outcome.err() }
 }

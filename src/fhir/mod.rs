@@ -4,6 +4,7 @@
 mod breaker;
 mod fetch;
 mod page;
+mod page_bounds;
 mod query;
 mod reason;
 mod registry;
@@ -12,6 +13,7 @@ mod server;
 mod write;
 
 pub use fetch::{AnswerTo, SearchAnswer, judge, searches};
+pub use page_bounds::PageBounds;
 pub use query::Query;
 pub use reason::Reason;
 pub use registry::{Registry, RegistryError};

@@ -30,6 +30,8 @@ pub enum Reason {
     OutcomeOnly,
     /// The response exceeds the limit on pages, entries or bytes.
     TooMuch,
+    /// This service had no memory left to read the response.
+    TooBusy,
     /// The next page's URL is not below the server's base URL.
     ForeignPage,
     /// The circuit breaker is open, because the server failed repeatedly.
@@ -40,7 +42,7 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason.
-    const ALL: [Self; 16] = [
+    const ALL: [Self; 17] = [
         Self::Unreachable,
         Self::TooSlow,
         Self::NotGranted,
@@ -54,6 +56,7 @@ impl Reason {
         Self::NotABundle,
         Self::OutcomeOnly,
         Self::TooMuch,
+        Self::TooBusy,
         Self::ForeignPage,
         Self::LeftAlone,
         Self::NoTimeLeft,
@@ -82,6 +85,7 @@ impl Reason {
             Self::NotABundle => "the FHIR server's answer is no Bundle",
             Self::OutcomeOnly => "the FHIR server answered with an error",
             Self::TooMuch => "the FHIR server has more than is read",
+            Self::TooBusy => "this service was too busy to read the FHIR server's answer",
             Self::ForeignPage => "the FHIR server's next page lies elsewhere",
             Self::LeftAlone => "the FHIR server failed lately and is left alone for a while",
             Self::NoTimeLeft => "no time was left to ask the FHIR server",
@@ -105,6 +109,7 @@ impl Reason {
             Self::NotABundle => "not_a_bundle",
             Self::OutcomeOnly => "outcome_only",
             Self::TooMuch => "too_much",
+            Self::TooBusy => "too_busy",
             Self::ForeignPage => "foreign_page",
             Self::LeftAlone => "left_alone",
             Self::NoTimeLeft => "no_time_left",
@@ -124,6 +129,7 @@ impl Reason {
             | Self::NotABundle
             | Self::OutcomeOnly
             | Self::TooMuch
+            | Self::TooBusy
             | Self::ForeignPage
             | Self::LeftAlone
             | Self::NoTimeLeft => false,

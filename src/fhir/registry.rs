@@ -1,6 +1,7 @@
 //! The registry of FHIR servers that this service may contact: those in the configuration, compared as parsed URLs. With an
 //! empty registry, nothing is fetched.
 
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,6 +25,8 @@ pub struct Registry {
     servers: Vec<Arc<Server>>,
     /// The time budget for all queries of a call together.
     pub budget: Duration,
+    /// Maximum number of entries read of all pages of a call together.
+    pub max_entries: NonZeroUsize,
 }
 
 impl Registry {
@@ -31,12 +34,12 @@ impl Registry {
     ///
     /// # Errors
     /// The first server whose connections cannot be set up.
-    pub fn build(shared: &FhirConfig, servers: &[FhirServerConfig]) -> Result<Self, RegistryError> {
+    pub fn build(shared: &FhirConfig, servers: &[FhirServerConfig], max_entries: NonZeroUsize) -> Result<Self, RegistryError> {
         let build = |config: &FhirServerConfig| {
             let server = Server::new(config.clone(), shared);
             server.map(Arc::new).map_err(|source| RegistryError { name: config.name.clone(), source })
         };
-        Ok(Self { servers: servers.iter().map(build).collect::<Result<_, _>>()?, budget: shared.budget })
+        Ok(Self { servers: servers.iter().map(build).collect::<Result<_, _>>()?, budget: shared.budget, max_entries })
     }
 
     /// The registered server for a URL that a call names.

@@ -10,6 +10,7 @@ use tokio::time::{Instant, sleep};
 use url::Url;
 
 use super::page::{ResultPage, next_url};
+use super::page_bounds::PageBounds;
 use super::query::Query;
 use super::reason::Reason;
 use super::server::{AccessToken, Server};
@@ -23,6 +24,7 @@ const FIRST_WAIT: Duration = Duration::from_millis(100);
 pub(super) struct Search<'s> {
     server: &'s Server,
     token: Option<&'s AccessToken>,
+    bounds: &'s PageBounds<'s>,
     deadline: Instant,
     /// The pages received, raw.
     pub(super) pages: Vec<Bytes>,
@@ -41,8 +43,8 @@ enum Failure {
 }
 
 impl<'s> Search<'s> {
-    pub(super) fn new(server: &'s Server, token: Option<&'s AccessToken>, deadline: Instant) -> Self {
-        Self { server, token, deadline, pages: Vec::new(), bytes: 0, entries: 0 }
+    pub(super) fn new(server: &'s Server, token: Option<&'s AccessToken>, bounds: &'s PageBounds<'s>, deadline: Instant) -> Self {
+        Self { server, token, bounds, deadline, pages: Vec::new(), bytes: 0, entries: 0 }
     }
 
     /// Runs the search to its last page.
@@ -74,6 +76,7 @@ impl<'s> Search<'s> {
                 Err(Failure::Plainer) => return Err(Some(Reason::Refused)),
                 Err(Failure::Again(_, reason) | Failure::Final(reason)) => return Err(Some(reason)),
             };
+            self.bounds.keep(&body).map_err(Some)?;
             let page = ResultPage::read(&body).map_err(Some)?;
             self.entries += page.entries;
             self.pages.push(body);
@@ -126,6 +129,7 @@ impl<'s> Search<'s> {
             if self.bytes + body.len() + chunk.len() > self.server.config.max_bytes.get() {
                 return Err(Failure::Final(Reason::TooMuch));
             }
+            self.bounds.receive(chunk.len()).map_err(Failure::Final)?;
             body.extend_from_slice(&chunk);
         }
         self.bytes += body.len();

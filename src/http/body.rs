@@ -1,42 +1,71 @@
-//! Reads the body of a call: accepts JSON by its media type, and never buffers more than the limit.
+//! Reads the body of a call: accepts JSON by its media type, never buffers more than the limit, and takes the memory that reading the JSON
+//! costs before anything is made of it.
 //! Not here: parsing the JSON.
+
+use std::sync::Arc;
 
 use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::{FromRequest, Request};
 use axum::http::HeaderMap;
 use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
-use http_body_util::{BodyExt, LengthLimitError, Limited};
+use bytes::BytesMut;
+use http_body_util::BodyExt;
 
+use super::admission::CallPermit;
 use super::error::HttpError;
 use super::state::Service;
+use crate::json_size::JsonSize;
+use crate::memory_budget::MemoryGrant;
+use crate::service::without_blocking;
 
 /// How much of an oversized body is read and discarded, in multiples of the limit. A caller that is still sending when the
 /// connection closes sees a broken pipe instead of the 413.
 const DISCARDED_LIMITS: usize = 4;
 
+/// Buffers are allocated for so much of a declared length at once, in bytes; a caller may declare what it never sends.
+const MAX_FIRST_BUFFER: usize = 64 * 1024;
+
 /// The complete body of a call.
-pub(super) struct CallBody(pub(super) Bytes);
+pub(super) struct CallBody {
+    pub(super) bytes: Bytes,
+    /// What the call's further memory is taken from.
+    pub(super) permit: Arc<CallPermit>,
+}
 
 impl FromRequest<Service> for CallBody {
     type Rejection = HttpError;
 
     /// Checks the media type only after reading the body, because a caller that is still sending would not see the 415.
-    async fn from_request(request: Request, service: &Service) -> Result<Self, HttpError> {
+    async fn from_request(mut request: Request, service: &Service) -> Result<Self, HttpError> {
         let acceptable = is_plain_json(request.headers());
-        let bytes = read(request.into_body(), service.body_limit).await?;
-        if acceptable { Ok(Self(bytes)) } else { Err(HttpError::UnsupportedMediaType) }
+        let permit = request.extensions_mut().remove::<Arc<CallPermit>>().ok_or(HttpError::Overloaded)?;
+        let bytes = read(request.into_body(), service.server.body_limit_bytes.get(), &permit.memory).await?;
+        if !acceptable {
+            return Err(HttpError::UnsupportedMediaType);
+        }
+        let size = without_blocking(bytes.len(), || JsonSize::check(&bytes, service.server.max_entries))?;
+        let more = size.memory.saturating_sub(permit.memory.bytes());
+        if permit.memory.grow(more) { Ok(Self { bytes, permit }) } else { Err(HttpError::Overloaded) }
     }
 }
 
-async fn read(mut body: Body, limit: usize) -> Result<Bytes, HttpError> {
+async fn read(mut body: Body, limit: usize, memory: &MemoryGrant) -> Result<Bytes, HttpError> {
     let declared = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
     if declared <= limit {
-        match Limited::new(&mut body, limit).collect().await {
-            Ok(collected) => return Ok(collected.to_bytes()),
-            Err(error) if !error.is::<LengthLimitError>() => return Err(HttpError::BrokenBody),
-            Err(_) => {}
+        let mut read = BytesMut::with_capacity(declared.min(MAX_FIRST_BUFFER));
+        loop {
+            let Some(frame) = body.frame().await else { return Ok(read.freeze()) };
+            let Ok(data) = frame.map_err(|_| HttpError::BrokenBody)?.into_data() else { continue };
+            if read.len() + data.len() > limit {
+                break;
+            }
+            if !memory.grow(data.len()) {
+                return Err(HttpError::Overloaded);
+            }
+            read.extend_from_slice(&data);
         }
     }
+    memory.shrink_to(0);
     discard(body, limit.saturating_mul(DISCARDED_LIMITS)).await;
     Err(HttpError::BodyTooLarge { limit })
 }

@@ -10,6 +10,7 @@ use fhir_sdk::r4b::codes::{IssueSeverity, IssueType};
 use fhir_sdk::r4b::resources::{OperationOutcome, OperationOutcomeIssue};
 
 use crate::dtr::PackageError;
+use crate::json_size::Oversize;
 use crate::ledger::UnwritableCause;
 use crate::service::{CallError, Category};
 
@@ -43,6 +44,9 @@ pub enum HttpError {
         /// `server.body_limit_bytes`.
         limit: usize,
     },
+    /// Reading the body would take too much memory.
+    #[error("the body has {0}")]
+    TooManyValues(#[from] Oversize),
     /// The body's media type is not JSON, or it is compressed.
     #[error("the body must be `application/json` or `application/fhir+json`, and not compressed")]
     UnsupportedMediaType,
@@ -120,6 +124,8 @@ impl HttpError {
             Self::UnknownResource => "unknown_resource",
             Self::WrongMethod => "wrong_method",
             Self::BodyTooLarge { .. } => "body_too_large",
+            Self::TooManyValues(Oversize::Entries { .. }) => "too_many_entries",
+            Self::TooManyValues(Oversize::Values) => "too_many_values",
             Self::UnsupportedMediaType => "unsupported_media_type",
             Self::BrokenBody => "broken_body",
             Self::Unauthenticated => "unauthenticated",
@@ -138,7 +144,7 @@ impl HttpError {
             Self::Package(error) => status_of(error.category()),
             Self::UnknownPath | Self::UnknownService | Self::UnknownResource => StatusCode::NOT_FOUND,
             Self::WrongMethod => StatusCode::METHOD_NOT_ALLOWED,
-            Self::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::BodyTooLarge { .. } | Self::TooManyValues(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::BrokenBody => StatusCode::BAD_REQUEST,
             Self::Unauthenticated => StatusCode::UNAUTHORIZED,
@@ -155,6 +161,7 @@ impl HttpError {
             Self::UnknownPath | Self::UnknownService | Self::UnknownResource => IssueType::NotFound,
             Self::WrongMethod | Self::UnsupportedMediaType => IssueType::NotSupported,
             Self::BodyTooLarge { .. } => IssueType::TooLong,
+            Self::TooManyValues(_) => IssueType::TooCostly,
             Self::BrokenBody => IssueType::Structure,
             Self::Unauthenticated => IssueType::Login,
             Self::TooManyCalls { .. } | Self::Overloaded => IssueType::Throttled,
@@ -176,6 +183,7 @@ impl HttpError {
             | Self::UnknownResource
             | Self::WrongMethod
             | Self::BodyTooLarge { .. }
+            | Self::TooManyValues(_)
             | Self::UnsupportedMediaType
             | Self::BrokenBody
             | Self::Unauthenticated

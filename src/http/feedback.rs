@@ -21,7 +21,7 @@ pub(super) async fn take(
     State(service): State<Service>,
     Extension(client): Extension<VerifiedClient>,
     id: Result<Path<String>, PathRejection>,
-    CallBody(body): CallBody,
+    CallBody { bytes: body, .. }: CallBody,
 ) -> Result<StatusCode, HttpError> {
     service.known(id)?;
     service.app.hooks.feedback(&client, &body).await?;

@@ -24,7 +24,7 @@ pub(super) async fn answer(
     State(service): State<Service>,
     Extension(client): Extension<VerifiedClient>,
     headers: HeaderMap,
-    CallBody(body): CallBody,
+    CallBody { bytes: body, .. }: CallBody,
 ) -> Result<Response, HttpError> {
     let answer = service.app.dtr.questionnaire_package(&client, &body).await?;
     Ok(fhir_json(&headers, answer))

@@ -17,7 +17,7 @@ use crate::auth::VerifiedClient;
 use crate::cds_hooks::Response as HookResponse;
 use crate::service::HookService;
 
-/// Answers a hook call. The answer is computed on this thread: it takes less time than handing it to another is worth.
+/// Answers a hook call.
 #[utoipa::path(post, path = HOOK_ROUTE, tag = "CDS Hooks", operation_id = "call", summary = "Judges the orders in scope.",
     description = "Answers a hook call with cards and coverage information for the orders in scope, and with no card where there is none.",
     params(("id" = String, Path, description = "The service's id, as discovery has it.")), request_body = bodies::HookCall,
@@ -27,10 +27,10 @@ pub(super) async fn answer(
     Extension(client): Extension<VerifiedClient>,
     Extension(Deadline(end)): Extension<Deadline>,
     id: Result<Path<String>, PathRejection>,
-    CallBody(body): CallBody,
+    CallBody { bytes: body, permit }: CallBody,
 ) -> Result<Response, HttpError> {
     service.known(id)?;
-    let pending = service.app.hooks.answer_by(&client, &body, Some(end)).await;
+    let pending = service.app.hooks.answer_by(&client, &body, Some(end), &permit.memory).await;
     let hook = pending.as_ref().map_or_else(|_| HookService::hook_of(&body), |pending| Some(pending.hook()));
     // Free the body before the ledger write, so that the next call can reuse the memory while it is still in the cache.
     drop(body);

@@ -1,5 +1,5 @@
-//! The limits on concurrent calls and on the duration of a call.
-//! Not here: the body's size ([`super::body`]) and the timeouts of connections ([`mod@super::serve`]).
+//! The limits on concurrent requests of pages and on the duration of a request.
+//! Not here: the number and memory of calls ([`super::admission`]), a body's size ([`super::body`]) and the timeouts of connections ([`mod@super::serve`]).
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::error::HttpError;
 
-/// Admits a call if a slot is free, and otherwise refuses it at once: queueing would only delay every caller.
+/// Admits a request if a slot is free, and otherwise refuses it at once: queueing would only delay every caller.
 pub(super) async fn admit(State(slots): State<Arc<Semaphore>>, request: Request, next: Next) -> Response {
     let Ok(_slot) = slots.try_acquire() else {
         return HttpError::Overloaded.into_response();

@@ -19,9 +19,10 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::cors::{Any as AnyOrigin, CorsLayer};
 use tower_http::set_header::SetResponseHeaderLayer;
 
+use super::admission::admit_call;
 use super::caller::authenticate;
 use super::error::HttpError;
-use super::limits::{admit, hold_deadline};
+use super::limits::hold_deadline;
 use super::recording::record_faults;
 use super::request_log::{Observer, REQUEST_ID, observe};
 use super::state::Gate;
@@ -47,7 +48,7 @@ pub(super) fn around_calls<State: Clone + Send + Sync + 'static>(calls: Router<S
         .layer(from_fn_with_state(gate.server.deadline, hold_deadline)) // includes authentication and reading the body
         .layer(from_fn_with_state(gate.clone(), authenticate)) // 401, or 429 beyond the caller's rate
         .layer(from_fn_with_state(gate.clone(), record_faults)) // a ledger record of each call that fails
-        .layer(from_fn_with_state(Arc::clone(&gate.slots), admit)); // immediate 503 beyond the limit
+        .layer(from_fn_with_state(Arc::clone(&gate.admission), admit_call)); // immediate 503 beyond the limit
     calls.route_layer(stack)
 }
 

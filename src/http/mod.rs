@@ -8,6 +8,7 @@
 //!
 //! If a request is not valid HTTP, the HTTP library answers it with a bare status and no body.
 
+mod admission;
 mod body;
 mod caller;
 mod connection_limits;
@@ -32,6 +33,7 @@ mod request_log;
 mod request_metrics;
 mod router;
 mod running_config;
+mod sent_body;
 mod serve;
 mod signature_failures;
 mod smart;

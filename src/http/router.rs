@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::routing::{get, post};
-use tokio::sync::Semaphore;
 
+use super::admission::Admission;
 use super::request_log::Observer;
 use super::signature_failures::SignatureFailures;
 use super::state::{Gate, Service};
@@ -19,10 +19,10 @@ use crate::ids::IdSource;
 /// Builds the whole service, including middleware. `ids` provides the request ids.
 pub fn router(app: Arc<App>, ids: Arc<dyn IdSource>, config: &Config) -> Router {
     let server = Arc::new(config.server.clone());
-    let slots = Arc::new(Semaphore::new(server.max_concurrent_calls.get()));
+    let admission = Arc::new(Admission::new(&server, config.clients.len()));
     let forgers = Arc::new(SignatureFailures::new(config.limits.wrong_signatures_per_minute));
     let observer = Observer::new(ids);
-    let gate = Gate { app: Arc::clone(&app), server: Arc::clone(&server), forgers, slots };
+    let gate = Gate { app: Arc::clone(&app), server: Arc::clone(&server), forgers, admission };
     let openapi = openapi::document(&app, config);
     let calls = Router::new()
         .route("/cds-services/{id}", post(hook::answer))
@@ -56,13 +56,7 @@ pub fn router(app: Arc<App>, ids: Arc<dyn IdSource>, config: &Config) -> Router 
         .merge(middleware::around_calls(calls, &gate))
         .fallback(async || HttpError::UnknownPath)
         .method_not_allowed_fallback(async || HttpError::WrongMethod)
-        .with_state(Service {
-            app,
-            body_limit: config.server.body_limit_bytes.get(),
-            server,
-            metrics: Arc::new(config.metrics.clone()),
-            openapi,
-        });
+        .with_state(Service { app, server, metrics: Arc::new(config.metrics.clone()), openapi });
 
     middleware::around_all(routes, observer, config)
 }

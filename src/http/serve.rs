@@ -1,11 +1,12 @@
 //! Accepts connections, enforces their limits and timeouts, and shuts down gracefully.
 //! Not here: certificates; see [`super::tls`].
 
+use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::pin::pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use axum::body::Body;
@@ -20,16 +21,20 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, interval, sleep, timeout};
 use tower::Service;
 use tracing::{debug, warn};
 
 use super::connection_limits::{ConnectionLimits, ConnectionPermit};
 use super::peer::Peer;
 use super::running_config::{Live, RunningConfig};
+use super::sent_body::held_until_sent;
 
 /// How often an HTTP/2 peer is pinged, and how long it may take to answer.
 const PING_INTERVAL: Duration = Duration::from_secs(20);
+
+/// How much of an answer the HTTP library may hold that its caller does not read, in bytes. A request's head has the same limit.
+const MAX_BUFFER: usize = 64 * 1024;
 
 /// How long shutdown waits for an idle connection.
 const SHUTDOWN_IDLE_TIMEOUT: Duration = Duration::from_secs(1);
@@ -70,6 +75,7 @@ pub async fn serve(live: Arc<Live>, mut listener: TcpListener, shutdown: impl Fu
             live: Arc::clone(&live),
             protocols: Arc::clone(&protocols),
             idle_at_most: server.header_timeout,
+            unsent_at_most: server.send_timeout,
             stopping: stopping.clone(),
             _place: place,
         };
@@ -86,8 +92,9 @@ pub async fn serve(live: Arc<Live>, mut listener: TcpListener, shutdown: impl Fu
 /// HTTP/1.1, or HTTP/2 if the client sends its preface.
 fn protocols(header_timeout: Duration) -> Builder<TokioExecutor> {
     let mut builder = Builder::new(TokioExecutor::new());
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(header_timeout);
-    builder.http2().timer(TokioTimer::new()).keep_alive_interval(PING_INTERVAL).keep_alive_timeout(PING_INTERVAL);
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(header_timeout).max_buf_size(MAX_BUFFER);
+    let mut http2 = builder.http2();
+    http2.timer(TokioTimer::new()).keep_alive_interval(PING_INTERVAL).keep_alive_timeout(PING_INTERVAL).max_send_buf_size(MAX_BUFFER);
     builder
 }
 
@@ -95,6 +102,8 @@ struct Connection {
     live: Arc<Live>,
     protocols: Arc<Builder<TokioExecutor>>,
     idle_at_most: Duration,
+    /// How long an answer may wait for a peer that does not read it.
+    unsent_at_most: Duration,
     /// Becomes true when the service shuts down.
     stopping: watch::Receiver<bool>,
     _place: ConnectionPermit,
@@ -130,14 +139,17 @@ impl Connection {
 
     /// Serves a connection and enforces its idle timeout. The HTTP library times a request's head only once it knows the protocol,
     /// and an idle connection only in HTTP/1.1, so a silent peer could stay forever. A connection that never sent a request is
-    /// dropped after the timeout; an idle one is shut down gracefully, and dropped after as long again.
+    /// dropped after the timeout; an idle one is shut down gracefully, and dropped after as long again. So is one whose peer does not read an
+    /// answer in time; in HTTP/2 that shows in no socket, because each stream has a window of its own.
     async fn answer(mut self, stream: impl AsyncRead + AsyncWrite + Unpin + 'static, peer: Peer) {
         let activity = Arc::new(Activity::default());
         let service = service_fn(answer_with(self.live, peer, Arc::clone(&activity)));
         let mut connection = pin!(self.protocols.serve_connection(TokioIo::new(stream), service));
         let (mut is_ending, mut idle_at_most) = (false, self.idle_at_most);
+        let mut idle = pin!(sleep(idle_at_most));
+        let mut unsent = interval(self.unsent_at_most);
+        let mut before = activity.counts();
         let ended = loop {
-            let before = activity.counts();
             tokio::select! {
                 biased;
                 ended = connection.as_mut() => break ended,
@@ -145,7 +157,14 @@ impl Connection {
                     (is_ending, idle_at_most) = (true, SHUTDOWN_IDLE_TIMEOUT);
                     connection.as_mut().graceful_shutdown();
                 }
-                () = sleep(idle_at_most) => match activity.since(before) {
+                _ = unsent.tick() => {
+                    if activity.has_unsent_for(self.unsent_at_most) {
+                        debug!("the peer does not read its answer");
+                        return;
+                    }
+                    continue;
+                }
+                () = idle.as_mut() => match activity.since(before) {
                     Since::Busy => {}
                     Since::Idle if before.begun > 0 && !is_ending => {
                         is_ending = true;
@@ -154,6 +173,8 @@ impl Connection {
                     Since::Idle => return,
                 }
             }
+            before = activity.counts();
+            idle.as_mut().reset(Instant::now() + idle_at_most);
         };
         if let Err(error) = ended {
             debug!(error, "the connection broke");
@@ -166,6 +187,8 @@ impl Connection {
 struct Activity {
     begun: AtomicU64,
     ended: AtomicU64,
+    /// The answers that are not sent yet, by their number, and since when.
+    unsent: Mutex<BTreeMap<u64, Instant>>,
 }
 
 /// The numbers of requests started and finished so far.
@@ -192,21 +215,39 @@ impl Activity {
     fn since(&self, before: RequestCounts) -> Since {
         if self.counts() == before && before.begun == before.ended { Since::Idle } else { Since::Busy }
     }
+
+    /// Whether an answer has waited to be sent for so long.
+    fn has_unsent_for(&self, at_least: Duration) -> bool {
+        self.unsent().first_key_value().is_some_and(|(_, since)| since.elapsed() >= at_least)
+    }
+
+    /// Ignores lock poisoning: a panic cannot leave the map inconsistent.
+    fn unsent(&self) -> MutexGuard<'_, BTreeMap<u64, Instant>> {
+        self.unsent.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
-/// A request in progress. Dropping it counts the request as finished, whatever the outcome.
-struct InWork(Arc<Activity>);
+/// A request in progress, until its answer is sent. Dropping it counts the request as finished, whatever the outcome.
+struct InWork {
+    activity: Arc<Activity>,
+    number: u64,
+}
 
 impl InWork {
     fn begin(activity: &Arc<Activity>) -> Self {
-        activity.begun.fetch_add(1, Ordering::Relaxed);
-        Self(Arc::clone(activity))
+        Self { number: activity.begun.fetch_add(1, Ordering::Relaxed), activity: Arc::clone(activity) }
+    }
+
+    /// Notes that the answer is there and only has to be sent.
+    fn begin_sending(&self) {
+        self.activity.unsent().insert(self.number, Instant::now());
     }
 }
 
 impl Drop for InWork {
     fn drop(&mut self) {
-        self.0.ended.fetch_add(1, Ordering::Relaxed);
+        self.activity.unsent().remove(&self.number);
+        self.activity.ended.fetch_add(1, Ordering::Relaxed);
     }
 }
 
@@ -229,9 +270,9 @@ fn answer_with(live: Arc<Live>, peer: Peer, activity: Arc<Activity>) -> impl Fn(
         request.extensions_mut().insert(peer.clone());
         let answer = live.now().routes.clone().call(request);
         Box::pin(async move {
-            let answer = answer.await;
-            drop(in_work);
-            answer
+            let answer = answer.await?;
+            in_work.begin_sending();
+            Ok(held_until_sent(answer, in_work))
         })
     }
 }

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use axum::body::Bytes;
 use axum::extract::Path;
 use axum::extract::rejection::PathRejection;
-use tokio::sync::Semaphore;
 
+use super::admission::Admission;
 use super::error::HttpError;
 use super::signature_failures::SignatureFailures;
 use crate::app::App;
@@ -17,7 +17,6 @@ use crate::config::{MetricsConfig, ServerConfig};
 #[derive(Clone)]
 pub(super) struct Service {
     pub(super) app: Arc<App>,
-    pub(super) body_limit: usize,
     pub(super) server: Arc<ServerConfig>,
     pub(super) metrics: Arc<MetricsConfig>,
     /// The OpenAPI document.
@@ -30,8 +29,8 @@ pub(super) struct Gate {
     pub(super) app: Arc<App>,
     pub(super) server: Arc<ServerConfig>,
     pub(super) forgers: Arc<SignatureFailures>,
-    /// Limits the number of concurrent calls.
-    pub(super) slots: Arc<Semaphore>,
+    /// Limits what calls take at one time.
+    pub(super) admission: Arc<Admission>,
 }
 
 impl Service {

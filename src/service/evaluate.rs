@@ -7,6 +7,7 @@ use super::call_error::CallError;
 use super::hook_service::HookService;
 use crate::cds_hooks::{named_server, without_byte_order_mark};
 use crate::decision::{Decision, DecisionContext, FetchScope, FetchedPages, ReadScope, decide, read_request};
+use crate::memory_budget::MemoryGrant;
 
 impl HookService {
     /// Evaluates a call using only its prefetch and context.
@@ -35,7 +36,8 @@ impl HookService {
         let context = self.context_for_request(body, as_of);
         let request = read_request(&context, body, ReadScope::Everything)?.scoped_request.ok_or(CallError::Unwritable)?;
         // A user who may read the configuration may also query its servers.
-        let scope = FetchScope { allowed: &|_| true, end: None, form: None };
+        let memory = MemoryGrant::default();
+        let scope = FetchScope { allowed: &|_| true, end: None, form: None, memory: &memory };
         let (request, _) = self.engine.fetch_missing(&context, request, &scope, pages).await?;
         Ok(decide(&context, request))
     }

@@ -10,6 +10,7 @@ use tracing::info;
 use super::audit::AuditLog;
 use super::call_error::CallError;
 use super::call_record::{DecidedCall, NO_CARDS, Recorder, UndecidedCall};
+use super::large_call::without_blocking;
 use super::metrics::DecisionMetrics;
 use super::order_plans::{RecordedPlans, answer_options, decided_orders, order_plans};
 use super::pending_answer::{HookAnswer, PendingAnswer};
@@ -19,6 +20,7 @@ use crate::config::CrdConfig;
 use crate::crd::{AnswerOptions, DialectRules, Dialects, Plans, RequestExtension, Responder, SuggestionKind};
 use crate::decision::{Call, Decision, DecisionContext, DecisionEngine, FetchScope, FetchedPages, ReadScope, decide, read_request};
 use crate::ledger::Entry;
+use crate::memory_budget::MemoryGrant;
 use crate::policy::PassedOver;
 
 /// Where EHRs launch the SMART app.
@@ -72,32 +74,46 @@ impl HookService {
     /// # Errors
     /// [`CallError`] if the call violates the specification or contains nothing to decide on.
     pub async fn answer(&self, client: &VerifiedClient, body: &[u8]) -> Result<Vec<u8>, CallError> {
-        Ok(self.answer_by(client, body, None).await?.durable().await?.body)
+        Ok(self.answer_by(client, body, None, &MemoryGrant::default()).await?.durable().await?.body)
     }
 
     /// Like [`HookService::answer`], with a deadline for the call. Fetching stops early enough before `end` to answer with what has
-    /// arrived. The answer is pending until the ledger has recorded it; the body is not needed for that.
+    /// arrived; the pages take their memory from `memory`. The answer is pending until the ledger has recorded it; the body is not needed for that.
     ///
     /// # Errors
     /// Like [`HookService::answer`].
-    pub async fn answer_by(&self, client: &VerifiedClient, body: &[u8], end: Option<Instant>) -> Result<PendingAnswer, CallError> {
+    pub async fn answer_by(
+        &self,
+        client: &VerifiedClient,
+        body: &[u8],
+        end: Option<Instant>,
+        memory: &MemoryGrant,
+    ) -> Result<PendingAnswer, CallError> {
         let (received_at, body) = (self.audit.clock.now(), body_text(body).ok_or(CallError::NotUtf8)?);
         let reading = self.engine.readings().of_client(client.name());
         let hooks = self.engine.services().hooks_of(client.dialect());
         let context = DecisionContext { hooks, options: reading.options(), ..self.engine.context(received_at) };
-        let Call { metadata, scoped_request, passed_over } = read_request(&context, body, ReadScope::InScope)?;
+        let Call { metadata, scoped_request, passed_over } =
+            without_blocking(body.len(), || read_request(&context, body, ReadScope::InScope))?;
         let recorder = Recorder { client, received_at, body, metadata: &metadata, reading: reading.recorded() };
         let pages = FetchedPages::default();
-        let WrittenResponse { body, entry } = match scoped_request {
-            None => self.respond_without_decision(&recorder, None, &passed_over),
-            Some(request) => {
-                let form = self.form_to_look_up(client, metadata.hook);
-                let scope = FetchScope { allowed: &|server| client.may_name(server), end, form };
-                let (request, is_fetched) = self.engine.fetch_missing(&context, request, &scope, &pages).await?;
-                self.respond(&recorder, &decide(&context, request), is_fetched.then_some(&pages))?
-            }
+        let Some(request) = scoped_request else {
+            let written = self.respond_without_decision(&recorder, None, &passed_over);
+            return self.begin(metadata.hook, written);
         };
-        self.audit.begin(entry, HookAnswer { hook: metadata.hook, body })
+        let form = self.form_to_look_up(client, metadata.hook);
+        let scope = FetchScope { allowed: &|server| client.may_name(server), end, form, memory };
+        let (request, is_fetched) = self.engine.fetch_missing(&context, request, &scope, &pages).await?;
+        request.check_ids()?;
+        without_blocking(body.len() + pages.bytes(), || {
+            let written = self.respond(&recorder, &decide(&context, request), is_fetched.then_some(&pages))?;
+            self.begin(metadata.hook, written)
+        })
+    }
+
+    /// Begins to record a response.
+    fn begin(&self, hook: Hook, written: WrittenResponse<'_>) -> Result<PendingAnswer, CallError> {
+        self.audit.begin(written.entry, HookAnswer { hook, body: written.body })
     }
 
     /// The form to look up for a client without DTR, if a card can include it (CRD 2.2.1, dev-20).

@@ -10,11 +10,28 @@ const ARROWS: [(&str, &[&str]); 21] = [
     ("evidence", &["policy"]),
     ("cds_hooks", &[]),
     ("crd", &["policy", "evidence", "cds_hooks"]),
-    ("fhir", &["clock", "ids", "config", "outgoing"]),
+    ("fhir", &["clock", "ids", "json_size", "memory_budget", "config", "outgoing"]),
     ("auth", &["cds_hooks", "clock", "ids", "config", "outgoing", "rate_limits"]),
     ("ledger", &["clock", "ids", "config"]),
-    ("decision", &["policy", "evidence", "cds_hooks", "fhir", "config"]),
-    ("service", &["decision", "crd", "auth", "ledger", "policy", "evidence", "cds_hooks", "fhir", "config", "clock", "ids", "rate_limits"]),
+    ("decision", &["policy", "evidence", "cds_hooks", "fhir", "memory_budget", "config"]),
+    (
+        "service",
+        &[
+            "decision",
+            "crd",
+            "auth",
+            "ledger",
+            "policy",
+            "evidence",
+            "cds_hooks",
+            "fhir",
+            "config",
+            "clock",
+            "ids",
+            "memory_budget",
+            "rate_limits",
+        ],
+    ),
     ("dtr", &["service", "decision", "crd", "auth", "ledger", "policy", "evidence", "cds_hooks", "config", "clock", "ids"]),
     ("smart", &["service", "decision", "crd", "auth", "ledger", "cds_hooks", "config", "smart::launch", "smart::session", "smart::page"]),
     ("smart::launch", &["auth", "clock", "ids", "config", "outgoing"]),
@@ -33,6 +50,7 @@ const ARROWS: [(&str, &[&str]); 21] = [
             "policy",
             "evidence",
             "cds_hooks",
+            "memory_budget",
         ],
     ),
     ("smart::page", &["policy"]),
@@ -69,6 +87,8 @@ const ARROWS: [(&str, &[&str]); 21] = [
             "cds_hooks",
             "config",
             "ids",
+            "json_size",
+            "memory_budget",
             "rate_limits",
             "telemetry",
         ],
@@ -81,7 +101,7 @@ const ARROWS: [(&str, &[&str]); 21] = [
 ];
 
 /// Rooms without dependencies of their own.
-const GROUND: [&str; 3] = ["clock", "ids", "rate_limits"];
+const GROUND: [&str; 5] = ["clock", "ids", "json_size", "memory_budget", "rate_limits"];
 
 /// Crates that only one room may use.
 const FENCED_CRATES: [(&str, &str); 5] =

@@ -39,7 +39,9 @@ fn faults_of_file(text: &str) -> String {
 fn the_defaults_are_the_documented_ones() {
     let config = Config::layered(Layers::default()).unwrap();
     assert_eq!(config.server.listen.to_string(), "127.0.0.1:8080");
-    assert_eq!(config.server.body_limit_bytes.get(), 16 * 1024 * 1024);
+    assert_eq!(config.server.body_limit_bytes.get(), 4 * 1024 * 1024);
+    assert_eq!(config.server.max_entries.get(), 20_000);
+    assert_eq!(config.server.call_memory_bytes.get(), 512 * 1024 * 1024);
     assert_eq!(config.server.deadline, Duration::from_secs(4));
     assert_eq!(config.server.shutdown_grace, Duration::from_secs(10));
     assert_eq!(config.server.max_concurrent_calls.get(), 256);

@@ -31,20 +31,20 @@ async fn sign_nested(call: Call, (open, close): (&str, &str), depth: usize) -> A
 }
 
 #[tokio::test]
-async fn a_draft_order_of_twenty_thousand_nested_bundles_is_passed_over() {
+async fn a_draft_order_of_nineteen_thousand_nested_bundles_is_passed_over() {
     for way in [TYPE_FIRST, TYPE_LAST] {
         let call = Call::ordering([json!("HERE"), order("o1", &cpt("27096:LT"), "2026-12-01")]);
-        let answer = sign_nested(call, way, 20_000).await;
+        let answer = sign_nested(call, way, 19_000).await;
         assert_eq!(answer.status, 200, "{}", answer.text());
         assert_eq!(answer.json()["cards"].as_array().map(Vec::len), Some(1));
     }
 }
 
 #[tokio::test]
-async fn a_list_of_twenty_thousand_nested_bundles_is_left_out_and_said_to_be() {
+async fn a_list_of_nineteen_thousand_nested_bundles_is_left_out_and_said_to_be() {
     for way in [TYPE_FIRST, TYPE_LAST] {
         let call = good_call().with_prefetch("observations", &json!("HERE"));
-        let answer = sign_nested(call, way, 20_000).await;
+        let answer = sign_nested(call, way, 19_000).await;
         assert_eq!(answer.status, 200, "{}", answer.text());
         assert!(answer.json()["cards"][0]["detail"].as_str().unwrap().contains("could not be read in full: 1."), "{}", answer.text());
     }
@@ -60,8 +60,8 @@ fn time_of(evaluator: &Evaluator, call: &str) -> Duration {
 /// A call 4 times as long may take less than 10 times as long; quadratic cost would take 16 times as long.
 /// Other load on the machine can disturb a comparison, so the median of five counts.
 #[track_caller]
-fn assert_time_grows_with_length(call: impl Fn(usize) -> String) {
-    let (evaluator, quarter, whole) = (Evaluator::new(), call(10_000), call(40_000));
+fn assert_time_grows_with_length(most: usize, call: impl Fn(usize) -> String) {
+    let (evaluator, quarter, whole) = (Evaluator::new(), call(most / 4), call(most));
     let growth = || time_of(&evaluator, &whole).as_secs_f64() / time_of(&evaluator, &quarter).as_secs_f64();
     let mut found = [(); 5].map(|()| growth());
     found.sort_by(f64::total_cmp);
@@ -72,13 +72,13 @@ fn assert_time_grows_with_length(call: impl Fn(usize) -> String) {
 fn the_time_for_nested_bundles_grows_with_their_depth() {
     for (open, close) in [TYPE_FIRST, TYPE_LAST] {
         let call = good_call().with_prefetch("observations", &json!("HERE"));
-        assert_time_grows_with_length(|depth| call.text().replacen("\"HERE\"", &nested_bundles(depth, open, close), 1));
+        assert_time_grows_with_length(40_000, |depth| call.text().replacen("\"HERE\"", &nested_bundles(depth, open, close), 1));
     }
 }
 
 #[test]
 fn the_time_for_reasons_grows_with_their_number() {
-    assert_time_grows_with_length(|count| {
+    assert_time_grows_with_length(2_800, |count| {
         let references = vec![json!({"reference": "#a"}); count];
         let contained = vec![json!({"resourceType": "Condition", "id": "b", "code": {}}); count];
         good_call().with_order_member(0, "reasonReference", &json!(references)).with_order_member(0, "contained", &json!(contained)).text()
@@ -87,7 +87,7 @@ fn the_time_for_reasons_grows_with_their_number() {
 
 #[test]
 fn the_time_for_reasons_in_the_chart_grows_with_their_number() {
-    assert_time_grows_with_length(|count| {
+    assert_time_grows_with_length(6_000, |count| {
         let references: Vec<_> = (0..count).map(|place| json!({"reference": format!("Condition/named-{place}")})).collect();
         let conditions = (0..count).map(|place| condition(&format!("other-{place}"), &icd10("M46.1")));
         good_call().with_order_member(0, "reasonReference", &json!(references)).with("conditions", conditions).text()
@@ -96,7 +96,7 @@ fn the_time_for_reasons_in_the_chart_grows_with_their_number() {
 
 #[test]
 fn the_time_for_medications_by_reference_grows_with_their_number() {
-    assert_time_grows_with_length(|count| {
+    assert_time_grows_with_length(40_000, |count| {
         let request = |place| {
             json!({"resourceType": "MedicationRequest", "id": format!("mr{place}"), "status": "active", "intent": "order",
                 "subject": {"reference": "Patient/p1"}, "medicationReference": {"reference": format!("Medication/m{place}")}})
@@ -108,7 +108,7 @@ fn the_time_for_medications_by_reference_grows_with_their_number() {
 
 #[test]
 fn the_time_for_coverages_grows_with_their_number() {
-    assert_time_grows_with_length(|count| {
+    assert_time_grows_with_length(6_000, |count| {
         let insurance: Vec<_> = (0..count).map(|place| json!({"reference": format!("Coverage/named-{place}")})).collect();
         let coverage = |place| json!({"resourceType": "Coverage", "id": format!("other-{place}"), "status": "active"});
         good_call().with_order_member(0, "insurance", &json!(insurance)).with("coverage", (0..count).map(coverage)).text()

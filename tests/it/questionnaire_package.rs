@@ -331,7 +331,7 @@ async fn an_input_that_is_not_as_the_operation_says_is_refused_with_its_place() 
 async fn a_body_may_be_deep_or_strange_and_never_harms() {
     let app = TestApp::new();
     let nested = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
-    for inner in [nested(100), nested(100_000), "\"\\ud800\"".to_owned(), "1e999".to_owned()] {
+    for inner in [nested(100), nested(50_000), "\"\\ud800\"".to_owned(), "1e999".to_owned()] {
         let resource = format!(r#"{{"resourceType":"ServiceRequest","id":"o1","code":{inner},"extension":{inner}}}"#);
         let body = format!(r#"{{"resourceType":"Parameters","parameter":[{},{{"name":"order","resource":{resource}}}]}}"#, coverage());
         let status = app.send(post(PATH, body)).await.status.as_u16();

@@ -15,6 +15,7 @@ use crate::crd::one_line;
 use crate::decision::{Decision, FetchScope, FetchedPages, ReadScope, ScopedRequest, decide};
 use crate::evidence::{NamedOrders, PatientRecord};
 use crate::fhir::Query;
+use crate::memory_budget::MemoryGrant;
 use crate::smart::context::SmartContext;
 use crate::smart::error::AppError;
 use crate::smart::launch::Grant;
@@ -83,7 +84,8 @@ impl SessionChart {
         let decision_context = context.engine.context_for_server(&self.server_name, now);
         let request = ScopedRequest { token: Some(grant.access_token.clone()), ..self.request(None) };
         request.check_orders(&decision_context)?;
-        let scope = FetchScope { allowed: &|name| name == self.server_name, end: None, form: None };
+        let memory = MemoryGrant::default();
+        let scope = FetchScope { allowed: &|name| name == self.server_name, end: None, form: None, memory: &memory };
         let (request, _) = context.engine.fetch_missing(&decision_context, request, &scope, pages).await?;
         let decision = decide(&decision_context, request);
         decision.require_data()?;

@@ -5,7 +5,8 @@ use futures_util::StreamExt as _;
 use serde_json::Value;
 use tokio::time::Instant;
 
-use crate::fhir::{AccessToken, AnswerTo, Query, SearchAnswer, searches};
+use crate::fhir::{AccessToken, AnswerTo, PageBounds, Query, SearchAnswer, searches};
+use crate::memory_budget::MemoryGrant;
 use crate::smart::context::SmartContext;
 use crate::smart::launch::Grant;
 
@@ -15,7 +16,9 @@ impl SmartContext {
         let registry = self.engine.registry();
         let Some(server) = registry.server(grant.ehr.base_url().as_str()) else { return Vec::new() };
         let (token, deadline) = (AccessToken::new(grant.access_token.clone()), Instant::now() + registry.budget);
-        let mut answers: Vec<_> = searches(&server, Some(&token), queries.into_iter().enumerate(), deadline).collect().await;
+        let memory = MemoryGrant::default();
+        let bounds = PageBounds::new(registry.max_entries, &memory);
+        let mut answers: Vec<_> = searches(&server, Some(&token), queries.into_iter().enumerate(), &bounds, deadline).collect().await;
         answers.sort_by_key(|AnswerTo { key, .. }| *key);
         answers.into_iter().map(|AnswerTo { answer, .. }| answer).collect()
     }

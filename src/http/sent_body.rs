@@ -1,0 +1,70 @@
+//! The body of a response while it is sent. Until then its call counts as one in progress, so that answers that nobody reads do not pile up
+//! beyond the limits on calls.
+//! Not here: how long sending may take; see [`mod@super::serve`].
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use axum::body::{Body, Bytes, HttpBody};
+use axum::response::Response;
+use hyper::body::{Frame, SizeHint};
+
+use super::admission::CallPermit;
+
+/// Maximum size of a piece, in bytes. The HTTP library holds a few pieces that are not sent yet, and asks for no more of them until they are.
+const MAX_PIECE: usize = 16 * 1024;
+
+/// A response's body, in small pieces. It keeps `Busy` until its last piece is taken.
+pub(super) struct SentBody<Busy> {
+    inner: Body,
+    /// The rest of the frame that is being sent.
+    rest: Bytes,
+    held: Option<(Busy, Option<Arc<CallPermit>>)>,
+}
+
+/// The response, which counts as `busy` until its body is sent, and so does its call's permit.
+pub(super) fn held_until_sent<Busy: Send + Unpin + 'static>(mut response: Response, busy: Busy) -> Response {
+    let permit = response.extensions_mut().remove::<Arc<CallPermit>>();
+    if let Some(permit) = &permit {
+        let answer = usize::try_from(response.body().size_hint().lower()).unwrap_or(usize::MAX);
+        permit.memory.shrink_to(answer);
+    }
+    response.map(|inner| Body::new(SentBody { inner, rest: Bytes::new(), held: Some((busy, permit)) }))
+}
+
+impl<Busy: Unpin> HttpBody for SentBody<Busy> {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        if self.rest.is_empty() {
+            match ready!(Pin::new(&mut self.inner).poll_frame(context)) {
+                Some(Ok(frame)) => match frame.into_data() {
+                    Ok(data) => self.rest = data,
+                    Err(trailers) => return Poll::Ready(Some(Ok(trailers))),
+                },
+                end => {
+                    self.held = None;
+                    return Poll::Ready(end);
+                }
+            }
+        }
+        let piece = self.rest.len().min(MAX_PIECE);
+        Poll::Ready(Some(Ok(Frame::data(self.rest.split_to(piece)))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.rest.is_empty() && self.inner.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        let mut hint = self.inner.size_hint();
+        let rest = self.rest.len() as u64;
+        if let Some(upper) = hint.upper() {
+            hint.set_upper(upper.saturating_add(rest));
+        }
+        hint.set_lower(hint.lower().saturating_add(rest));
+        hint
+    }
+}

@@ -1,0 +1,210 @@
+//! What a JSON text costs once it is read, told from the text before any of it is parsed: a few bytes of text can become hundreds
+//! of bytes of memory.
+//! Not here: how much all calls may cost together; see [`crate::memory_budget`].
+
+use std::num::NonZeroUsize;
+
+use memchr::{memchr_iter, memchr2};
+
+/// The text is held, recorded, compressed and in part repeated in the answer: so many bytes of memory for each of its own.
+const BYTES_A_BYTE: usize = 4;
+
+/// Memory of an object or a list: the largest view that `{}` becomes, with the room that a growing list keeps free.
+const BYTES_A_CONTAINER: usize = 150;
+
+/// Memory of any other value: a string with an escape becomes an allocation of its own.
+const BYTES_A_SCALAR: usize = 40;
+
+/// Memory of a Bundle entry besides its objects: a resource's view is up to half a kilobyte.
+const BYTES_AN_ENTRY: usize = 600;
+
+/// How much memory a text may take, in multiples of its size. The charts of EHRs stay below 9.
+const MAX_MULTIPLE: usize = 12;
+
+/// A text may take so much memory whatever its size, in bytes.
+const ALWAYS_ALLOWED: usize = 24 * 1024 * 1024;
+
+/// Why a text is not read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Oversize {
+    /// Too many Bundle entries.
+    #[error("more than {limit} Bundle entries")]
+    Entries {
+        /// The limit.
+        limit: usize,
+    },
+    /// Too many values for the text's size.
+    #[error("far more JSON values than a chart of this size has")]
+    Values,
+}
+
+/// The size of a JSON text. The figures are upper bounds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct JsonSize {
+    /// The entries of all Bundles that are objects; others are not read.
+    pub(crate) entries: usize,
+    /// The memory that reading it takes, in bytes.
+    pub(crate) memory: usize,
+}
+
+impl JsonSize {
+    /// The size of a text, whether or not it is JSON.
+    ///
+    /// # Errors
+    /// [`Oversize`] if it has more entries than `max_entries`, or would take too much memory.
+    pub(crate) fn check(text: &[u8], max_entries: NonZeroUsize) -> Result<Self, Oversize> {
+        let rough = Counts::of_marks(text);
+        let size = rough.size(text.len());
+        // The marks are counted in strings as well, so only a text that looks too large is gone through.
+        let is_small = size.entries <= max_entries.get() && size.memory <= allowed(text.len());
+        let size = if is_small { size } else { Scanner::default().scan(text).size(text.len()) };
+        if size.entries > max_entries.get() {
+            return Err(Oversize::Entries { limit: max_entries.get() });
+        }
+        if size.memory > allowed(text.len()) { Err(Oversize::Values) } else { Ok(size) }
+    }
+}
+
+/// The memory that a text of this length may take.
+fn allowed(length: usize) -> usize {
+    length.saturating_mul(MAX_MULTIPLE).max(ALWAYS_ALLOWED)
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Counts {
+    entries: usize,
+    /// Objects and lists.
+    containers: usize,
+    /// All other values; an upper bound.
+    scalars: usize,
+}
+
+impl Counts {
+    /// Upper bounds from the number of braces, brackets and commas.
+    fn of_marks(text: &[u8]) -> Self {
+        let count = |mark| memchr_iter(mark, text).count();
+        let (objects, lists, commas) = (count(b'{'), count(b'['), count(b','));
+        Self { entries: objects, containers: objects + lists, scalars: commas }
+    }
+
+    fn size(self, length: usize) -> JsonSize {
+        let Self { entries, containers, scalars } = self;
+        let values = containers * BYTES_A_CONTAINER + scalars * BYTES_A_SCALAR + entries * BYTES_AN_ENTRY;
+        JsonSize { entries, memory: length.saturating_mul(BYTES_A_BYTE).saturating_add(values) }
+    }
+}
+
+/// Counts values without building any.
+#[derive(Debug, Default)]
+struct Scanner {
+    counts: Counts,
+    /// For each open object or list, whether it is a list of entries.
+    open: Vec<bool>,
+    /// Whether the last string could be the name `entry`, and nothing but a colon followed.
+    is_entry_next: bool,
+}
+
+impl Scanner {
+    fn scan(mut self, text: &[u8]) -> Counts {
+        let mut rest = text;
+        while let Some((&byte, after)) = rest.split_first() {
+            rest = after;
+            if byte.is_ascii_whitespace() || byte == b':' {
+                continue;
+            }
+            if byte == b'"' {
+                let length = string_length(rest);
+                let (string, after) = rest.split_at(length.min(rest.len()));
+                // A name with an escape may be any name.
+                self.is_entry_next = string == b"entry" || string.contains(&b'\\');
+                rest = after.get(1..).unwrap_or_default();
+                continue;
+            }
+            self.take(byte);
+        }
+        self.counts
+    }
+
+    fn take(&mut self, byte: u8) {
+        let is_entry = std::mem::take(&mut self.is_entry_next);
+        match byte {
+            b'{' | b'[' => {
+                self.counts.containers += 1;
+                self.counts.entries += usize::from(byte == b'{' && self.open.last() == Some(&true));
+                self.open.push(is_entry && byte == b'[');
+            }
+            b'}' | b']' => _ = self.open.pop(),
+            b',' => self.counts.scalars += 1,
+            _ => {}
+        }
+    }
+}
+
+/// The length of a string up to its closing quote.
+fn string_length(text: &[u8]) -> usize {
+    let mut length = 0;
+    while let Some(rest) = text.get(length..) {
+        match memchr2(b'"', b'\\', rest) {
+            Some(at) if rest.get(at) == Some(&b'\\') => length += at + 2,
+            Some(at) => return length + at,
+            None => break,
+        }
+    }
+    text.len()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIMIT: NonZeroUsize = NonZeroUsize::new(3).expect("not zero");
+    const MANY: NonZeroUsize = NonZeroUsize::new(20_000).expect("not zero");
+
+    #[test]
+    fn entries_are_counted_over_all_bundles_wherever_they_are_and_nothing_else_is() {
+        for (json, expected) in [
+            (r#"{"entry":[{},{},{}]}"#, true),
+            (r#"{"entry":[{},{},{},{}]}"#, false),
+            (r#"{"entry":[{},null,0],"b":{"entry":["",{},{}]}}"#, true),
+            (r#"{"entry":[{},{}],"b":{"entry":[{},{}]}}"#, false),
+            (r#"{"entry":[{"resource":{"entry":[{},{},{}]}}]}"#, false),
+            (r#"{"entry" : [ {} , {} , {} , {} ]}"#, false),
+            (r#"{"\u0065ntry":[{},{},{},{}]}"#, false),
+            (r#"{"entry":[],"entry":[ ],"a":[1,2,3,4,5,6,7,8]}"#, true),
+            (r#"{"entry":{"a":[{},{},{},{}]}}"#, true),
+            (r#"{"a":"\"entry\":[","b":[{},{},{},{}]}"#, true),
+            (r#"{"a":"entry","b":[{},{},{},{}]}"#, true),
+            (r#"{"entry":[{"a":[1,2,3,4,5],"entry":{},"b":"],],],"}]}"#, true),
+        ] {
+            assert_eq!(JsonSize::check(json.as_bytes(), LIMIT).is_ok(), expected, "{json}");
+        }
+    }
+
+    #[test]
+    fn a_text_that_would_take_many_times_its_size_is_refused_once_it_is_large() {
+        let (head, tail) = (r#"{"coding":["#, "null]}");
+        for (element, is_refused) in [
+            ("{},", true),
+            ("[],", true),
+            ("0,", true),
+            (r#""\n","#, true),
+            (r#""a","#, true),
+            (r#"{"system":"http://snomed.info/sct","code":"161891005","display":"Backache"},"#, false),
+            (r#""[{,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,}]","#, false),
+        ] {
+            for (size, is_refused) in [(4 * 1024 * 1024, is_refused), (256 * 1024, false)] {
+                let json = format!("{head}{}{tail}", element.repeat(size / element.len()));
+                let checked = JsonSize::check(json.as_bytes(), MANY);
+                assert_eq!(checked.err(), is_refused.then_some(Oversize::Values), "{element} {size}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_no_json_ends_the_scan_and_harms_nothing() {
+        for text in [&b"\"\\"[..], b"\"", b"]]]]", b"\"entry\"", b"{\"entry\":[", b"\xff\xfe,", b""] {
+            assert!(JsonSize::check(text, LIMIT).is_ok(), "{text:?}");
+            _ = Scanner::default().scan(text);
+        }
+    }
+}
