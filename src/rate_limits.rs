@@ -67,10 +67,19 @@ impl<K: Clone + Eq + Hash, T: MonotonicTime> RateLimits<K, T> {
 
     /// Counts an event; a key may have `most` in a window.
     pub(crate) fn take(&self, key: &K, most: NonZeroU32, now: T) -> Taken<T> {
+        self.take_many(key, 1, most, now)
+    }
+
+    /// Counts several events that are allowed together as soon as one is. Those beyond `most` count in the windows that follow.
+    pub(crate) fn take_many(&self, key: &K, events: u32, most: NonZeroU32, now: T) -> Taken<T> {
         self.with_current(key, now, |window, ended| {
+            if let Some(age) = ended.and_then(|last| now.since(last.since)) {
+                let windows = u32::try_from(age.as_nanos() / self.window.as_nanos().max(1)).unwrap_or(u32::MAX);
+                window.allowed = ended.map_or(0, |last| last.allowed).saturating_sub(most.get().saturating_mul(windows));
+            }
             let is_allowed = window.allowed < most.get();
             let count = if is_allowed { &mut window.allowed } else { &mut window.refused };
-            *count = count.saturating_add(1);
+            *count = count.saturating_add(events);
             Taken { wait: (!is_allowed).then(|| self.left(window, now)), ended }
         })
     }
@@ -156,6 +165,19 @@ mod tests {
         assert_eq!(take("a"), Some(WINDOW * 3 / 4));
         tokio::time::advance(WINDOW * 3 / 4).await;
         assert_eq!([take("a"), take("a"), take("a")], [None, None, Some(WINDOW)]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn many_events_at_once_count_in_as_many_windows_as_they_would_take() {
+        let limits = RateLimits::new(WINDOW);
+        let take = |events| limits.take_many(&"a", events, TWO, Instant::now()).wait.is_none();
+        assert!(take(5) && !take(1));
+        tokio::time::advance(WINDOW).await;
+        assert!(!take(1));
+        tokio::time::advance(WINDOW).await;
+        assert!(take(1) && !take(1));
+        tokio::time::advance(4 * WINDOW).await;
+        assert!(take(1) && take(1) && !take(1));
     }
 
     #[test]

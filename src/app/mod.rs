@@ -15,7 +15,7 @@ use crate::config::Config;
 use crate::crd::{Dialects, DialectsError};
 use crate::decision::{DecisionEngine, EngineError, Policies};
 use crate::dtr::{self, DtrService};
-use crate::service::{AuditLog, HookService};
+use crate::service::{AuditLog, CallError, HookService};
 use crate::smart::{SmartParts, SmartService, SmartServiceError};
 
 /// Why the application cannot be built.
@@ -56,13 +56,20 @@ impl App {
     /// # Errors
     /// An invalid policy or service file, with the line of the error.
     pub fn build(config: &Config, ports: Ports) -> Result<Self, BuildError> {
-        let Ports { clock, ids, callers, ledger, refusals, launches, sessions } = ports;
+        let Ports { clock, ids, callers, ledger, refusals, launches, sessions, usage } = ports;
         let plans = Arc::new(config.health_plans());
         let engine = Arc::new(DecisionEngine::build(config, plans.payors_to_look_up())?);
         let authenticator = Arc::new(Authenticator::build(config, &endpoints(config, &engine), callers, Arc::clone(&clock))?);
         let refusals_per_minute = config.ledger.refusals_per_minute;
-        let audit =
-            AuditLog { ledger: Arc::clone(&ledger), ids: Arc::clone(&ids), clock: Arc::clone(&clock), refusals, refusals_per_minute };
+        let audit = AuditLog {
+            ledger: Arc::clone(&ledger),
+            ids: Arc::clone(&ids),
+            clock: Arc::clone(&clock),
+            refusals,
+            refusals_per_minute,
+            usage,
+            client_bytes_per_day: config.ledger.client_bytes_per_day,
+        };
         let smart_parts = SmartParts {
             engine: Arc::clone(&engine),
             plans: Arc::clone(&plans),
@@ -112,6 +119,14 @@ impl App {
     #[must_use]
     pub fn policies(&self) -> &Policies {
         self.engine.policies()
+    }
+
+    /// Accepts feedback on cards.
+    ///
+    /// # Errors
+    /// [`CallError`] if the feedback violates the specification, is too much, or cannot be recorded.
+    pub async fn feedback(&self, client: &VerifiedClient, body: &[u8]) -> Result<(), CallError> {
+        self.hooks.feedback(client, body, |entries| self.authenticator.take_feedback(client, entries)).await
     }
 
     /// Authenticates the caller. In development mode every caller is accepted.

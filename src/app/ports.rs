@@ -8,7 +8,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::ids::IdSource;
 use crate::ledger::{Ledger, LedgerError};
-use crate::service::{Refusals, close_ledger};
+use crate::service::{LedgerUsage, Refusals, close_ledger};
 use crate::smart::Sessions;
 use crate::smart::launch::LaunchMemory;
 
@@ -25,6 +25,8 @@ pub struct Ports {
     pub ledger: Arc<Ledger>,
     /// Counts of refused callers in the current minute.
     pub(super) refusals: Arc<Refusals>,
+    /// The bytes that each client's records took of the ledger today.
+    pub(super) usage: Arc<LedgerUsage>,
     /// SMART app launches in progress.
     pub(super) launches: Arc<LaunchMemory>,
     /// Open SMART app sessions.
@@ -43,6 +45,7 @@ impl Ports {
             callers: Arc::new(CallerMemory::build(&config.auth)?),
             ledger: Arc::new(Ledger::off()),
             refusals: Arc::default(),
+            usage: Arc::default(),
             launches: Arc::default(),
             sessions: Arc::default(),
         })

@@ -3,6 +3,7 @@
 //! Not here: the response to a refused caller, which does not disclose the cause.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::TimeDelta;
 use rustls::pki_types::CertificateDer;
@@ -84,6 +85,12 @@ impl Authenticator {
                 verified.map_err(|cause| Refused { cause, says_it_is: Some(client.name.clone()) })
             }
         }
+    }
+
+    /// Counts feedback entries of a client; reports how long it has to wait if it gave too many.
+    #[must_use]
+    pub fn take_feedback(&self, client: &VerifiedClient, entries: usize) -> Option<Duration> {
+        self.rates.take_feedback(client.name(), u32::try_from(entries).unwrap_or(u32::MAX))
     }
 
     /// Whether calls of the named client may use the named FHIR server.

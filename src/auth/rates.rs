@@ -21,6 +21,7 @@ pub(super) struct Rates {
     most_by_client: HashMap<String, NonZeroU32>,
     all: RateLimits<()>,
     by_client: RateLimits<String>,
+    feedback: RateLimits<String>,
 }
 
 impl Rates {
@@ -32,6 +33,7 @@ impl Rates {
             most_by_client: clients.map(|client| (client.name.clone(), client.calls_per_second.unwrap_or(shared))).collect(),
             all: RateLimits::new(WINDOW),
             by_client: RateLimits::new(WINDOW),
+            feedback: RateLimits::new(WINDOW),
         }
     }
 
@@ -42,5 +44,11 @@ impl Rates {
         let wait = own.and_then(|(client, most)| self.by_client.take(client, *most, now).wait);
         let wait = wait.or_else(|| self.all.take(&(), self.most, now).wait);
         wait.map_or(Ok(()), |wait| Err(Refusal::TooManyCalls { wait }))
+    }
+
+    /// Counts a client's feedback entries at the rate of its calls, but apart from them; reports how long it has to wait if it gave too many.
+    pub(super) fn take_feedback(&self, client: &str, entries: u32) -> Option<Duration> {
+        let most = self.most_by_client.get(client).copied().unwrap_or(self.most);
+        self.feedback.take_many(&client.to_owned(), entries, most, Instant::now()).wait
     }
 }

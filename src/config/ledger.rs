@@ -1,7 +1,7 @@
 //! `[ledger]`: where every call, response and feedback is recorded, and the encryption keys.
 //! Not here: recording; see [`crate::ledger`].
 
-use std::num::NonZeroU32;
+use std::num::{NonZeroU32, NonZeroU64};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -36,6 +36,8 @@ pub struct LedgerConfig {
     pub database_timeout: Duration,
     /// Records of refused callers per minute; further ones are only counted.
     pub refusals_per_minute: NonZeroU32,
+    /// How many bytes one client's records may take a day (UTC); absent: any number.
+    pub client_bytes_per_day: Option<NonZeroU64>,
 }
 
 /// The kind of ledger storage.

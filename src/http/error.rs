@@ -90,6 +90,7 @@ pub(super) fn status_of(category: Category) -> StatusCode {
         Category::Contradiction => StatusCode::UNPROCESSABLE_ENTITY,
         Category::DataUnavailable => StatusCode::PRECONDITION_FAILED,
         Category::Ours => StatusCode::INTERNAL_SERVER_ERROR,
+        Category::Throttled => StatusCode::TOO_MANY_REQUESTS,
         Category::Unready => StatusCode::SERVICE_UNAVAILABLE,
     }
 }
@@ -101,6 +102,7 @@ fn issue_type_of(category: Category) -> IssueType {
         Category::Contradiction => IssueType::BusinessRule,
         Category::DataUnavailable => IssueType::Incomplete,
         Category::Ours => IssueType::Exception,
+        Category::Throttled => IssueType::Throttled,
         Category::Unready => IssueType::Transient,
     }
 }
@@ -176,7 +178,7 @@ impl HttpError {
         match self {
             Self::TooManyCalls { wait } => Some(wait.as_secs() + 1),
             Self::Overloaded | Self::DeadlineExceeded | Self::NotReady | Self::LedgerUnwritable(_) => Some(1),
-            Self::Call(error) => (error.category() == Category::Unready).then_some(1),
+            Self::Call(error) => error.wait().map(|wait| wait.as_secs() + 1).or((error.category() == Category::Unready).then_some(1)),
             Self::Package(error) => (error.category() == Category::Unready).then_some(1),
             Self::UnknownPath
             | Self::UnknownService

@@ -24,6 +24,6 @@ pub(super) async fn take(
     CallBody { bytes: body, .. }: CallBody,
 ) -> Result<StatusCode, HttpError> {
     service.known(id)?;
-    service.app.hooks.feedback(&client, &body).await?;
+    service.app.feedback(&client, &body).await?;
     Ok(StatusCode::OK)
 }

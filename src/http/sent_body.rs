@@ -68,3 +68,32 @@ impl<Busy: Unpin> HttpBody for SentBody<Busy> {
         hint
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::response::IntoResponse as _;
+    use http_body_util::BodyExt as _;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_response_is_held_until_its_last_piece_is_taken() {
+        for length in [0, 1, MAX_PIECE, MAX_PIECE + 1, 3 * MAX_PIECE + 7] {
+            let text: Vec<u8> = (0..length).map(|place| u8::try_from(place % 251).expect("a byte")).collect();
+            let busy = Arc::new(());
+            let mut body = held_until_sent(text.clone().into_response(), Arc::clone(&busy)).into_body();
+            assert_eq!(body.size_hint().exact(), Some(length as u64));
+            let mut sent = Vec::new();
+            while sent.len() < length {
+                assert_eq!(Arc::strong_count(&busy), 2, "{length}");
+                let piece = body.frame().await.expect("a piece").expect("no error").into_data().expect("data");
+                assert!(piece.len() <= MAX_PIECE);
+                sent.extend_from_slice(&piece);
+                assert_eq!(body.size_hint().exact(), Some((length - sent.len()) as u64));
+            }
+            assert!(sent == text && body.is_end_stream());
+            drop(body);
+            assert_eq!(Arc::strong_count(&busy), 1);
+        }
+    }
+}

@@ -42,6 +42,7 @@ pub struct PendingWrite(Option<QueuedWrite>);
 struct QueuedWrite {
     done: oneshot::Receiver<WriteResult>,
     count: u64,
+    bytes: u64,
     end: Instant,
 }
 
@@ -115,9 +116,9 @@ impl Ledger {
     pub fn begin_write(&self, entries: Vec<Entry<'_>>) -> Result<PendingWrite, LedgerError> {
         let Some(open) = &self.0 else { return Ok(PendingWrite(None)) };
         let sealed = open.seal(entries)?;
-        let (count, (sender, done)) = (sealed.len() as u64, oneshot::channel());
+        let (count, bytes, (sender, done)) = (sealed.len() as u64, sealed.iter().map(SealedEntry::bytes).sum(), oneshot::channel());
         open.send(Job::Write(sealed, Some(sender))).map_err(LedgerError::Unwritable)?;
-        Ok(PendingWrite(Some(QueuedWrite { done, count, end: Instant::now() + open.write_timeout })))
+        Ok(PendingWrite(Some(QueuedWrite { done, count, bytes, end: Instant::now() + open.write_timeout })))
     }
 
     /// Records an entry that no call waits for, if the queue has room.
@@ -192,12 +193,18 @@ impl Ledger {
 }
 
 impl PendingWrite {
+    /// The size of the sealed entries, in bytes.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.0.as_ref().map_or(0, |queued| queued.bytes)
+    }
+
     /// Waits until the entries are durable.
     ///
     /// # Errors
     /// [`LedgerError`] if they are not durable, or not known to be, within `ledger.write_timeout`.
     pub async fn durable(self) -> Result<(), LedgerError> {
-        let Some(QueuedWrite { done, count, end }) = self.0 else { return Ok(()) };
+        let Some(QueuedWrite { done, count, end, .. }) = self.0 else { return Ok(()) };
         let Ok(written) = timeout_at(end, done).await else {
             metrics::counter!("sij_cds_ledger_failed_records_total").increment(count);
             return Err(LedgerError::TooSlow);

@@ -71,6 +71,11 @@ impl SealedPart {
 }
 
 impl SealedEntry {
+    /// The size of the sealed parts, in bytes.
+    pub(super) fn bytes(&self) -> u64 {
+        (self.summary.len() + self.content.as_ref().map_or(0, Vec::len)) as u64
+    }
+
     /// Seals an entry with the first of the keys.
     pub(super) fn seal(entry: Entry<'_>, keys: &KeyRing) -> Result<Self, LedgerError> {
         let key = keys.sealing().ok_or(LedgerError::Sealing)?;

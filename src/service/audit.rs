@@ -2,18 +2,20 @@
 //! Invariant: no response leaves before it is recorded.
 //! Not here: the contents of a call's record ([`super::call_record`]), and storage ([`crate::ledger`]).
 
-use std::num::NonZeroU32;
+use std::num::{NonZeroU32, NonZeroU64};
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::call_error::CallError;
+use super::ledger_usage::LedgerUsage;
 use super::pending_answer::{HookAnswer, PendingAnswer};
 use super::refusals::{Refusals, Turn, many_refusals};
 use crate::auth::VerifiedClient;
 use crate::clock::Clock;
 use crate::ids::IdSource;
-use crate::ledger::{Entry, EntryKind, Ledger, LedgerHealth};
+use crate::ledger::{Entry, EntryKind, Ledger, LedgerError, LedgerHealth, PendingWrite};
 
 /// The ledger, with what its entries need: ids, and the time of day.
 #[derive(Clone)]
@@ -28,6 +30,10 @@ pub struct AuditLog {
     pub refusals: Arc<Refusals>,
     /// How many refused callers a minute get a record of their own.
     pub refusals_per_minute: NonZeroU32,
+    /// The bytes that each client's records took today.
+    pub usage: Arc<LedgerUsage>,
+    /// The most bytes that a client's records may take a day.
+    pub client_bytes_per_day: Option<NonZeroU64>,
 }
 
 impl AuditLog {
@@ -50,7 +56,7 @@ impl AuditLog {
 
     /// Starts to record an entry. The answer stays pending until it is durable.
     pub(super) fn begin(&self, entry: Option<Entry<'_>>, answer: HookAnswer) -> Result<PendingAnswer, CallError> {
-        let write = self.ledger.begin_write(entry.into_iter().collect()).map_err(|_| CallError::NotRecorded)?;
+        let write = self.begin_write(entry.into_iter().collect()).map_err(|_| CallError::NotRecorded)?;
         Ok(PendingAnswer { answer, write })
     }
 
@@ -59,7 +65,27 @@ impl AuditLog {
     /// # Errors
     /// [`CallError::NotRecorded`].
     pub async fn record(&self, entries: Vec<Entry<'_>>) -> Result<(), CallError> {
-        self.ledger.write(entries).await.map_err(|_| CallError::NotRecorded)
+        let write = self.begin_write(entries).map_err(|_| CallError::NotRecorded)?;
+        write.durable().await.map_err(|_| CallError::NotRecorded)
+    }
+
+    /// Refuses a client whose records took as many bytes today as they may.
+    ///
+    /// # Errors
+    /// [`CallError::LedgerShareUsed`].
+    pub(super) fn check_usage(&self, client: &VerifiedClient, now: DateTime<Utc>) -> Result<(), CallError> {
+        let wait = self.usage.wait(client.name(), self.client_bytes_per_day, now);
+        wait.map_or(Ok(()), |wait| Err(CallError::LedgerShareUsed { wait }))
+    }
+
+    /// Starts to write entries of one client, and counts their bytes.
+    fn begin_write(&self, entries: Vec<Entry<'_>>) -> Result<PendingWrite, LedgerError> {
+        let client = entries.first().and_then(|entry| entry.client.clone());
+        let write = self.ledger.begin_write(entries)?;
+        if let Some(client) = client.filter(|_| self.is_on()) {
+            self.usage.add(&client, write.bytes(), self.clock.now());
+        }
+        Ok(write)
     }
 
     /// Records that an authenticated client's call failed, under a fixed cause name.

@@ -1,5 +1,7 @@
 //! Why a call is not answered, and who is at fault. Error messages contain no value of the call.
 
+use std::time::Duration;
+
 use crate::cds_hooks::RequestError;
 use crate::crd::CoverageError;
 use crate::decision::DecisionError;
@@ -25,6 +27,18 @@ pub enum CallError {
     /// The response cannot be recorded, so it is withheld.
     #[error("the call cannot be recorded at present, and nothing is answered unrecorded")]
     NotRecorded,
+    /// The client gave more feedback than its rate allows.
+    #[error("too much feedback; wait as long as `Retry-After` says")]
+    TooMuchFeedback {
+        /// How long to wait.
+        wait: Duration,
+    },
+    /// The client's records took as many bytes today as they may.
+    #[error("the records of this client's calls take as much of the ledger as they may in a day")]
+    LedgerShareUsed {
+        /// How long to wait.
+        wait: Duration,
+    },
 }
 
 /// Who is at fault, and how.
@@ -38,6 +52,8 @@ pub enum Category {
     DataUnavailable,
     /// This service's.
     Ours,
+    /// The caller's, and temporary: it asks for too much at present.
+    Throttled,
     /// This service's, and temporary.
     Unready,
 }
@@ -61,6 +77,16 @@ impl CallError {
             Self::Undecidable(_) => Category::DataUnavailable,
             Self::Unwritable => Category::Ours,
             Self::NotRecorded => Category::Unready,
+            Self::TooMuchFeedback { .. } | Self::LedgerShareUsed { .. } => Category::Throttled,
+        }
+    }
+
+    /// How long to wait before the same call may succeed, if that is known.
+    #[must_use]
+    pub fn wait(&self) -> Option<Duration> {
+        match self {
+            Self::TooMuchFeedback { wait } | Self::LedgerShareUsed { wait } => Some(*wait),
+            Self::Request(_) | Self::NotUtf8 | Self::Undecidable(_) | Self::Coverage(_) | Self::Unwritable | Self::NotRecorded => None,
         }
     }
 
@@ -78,6 +104,8 @@ impl CallError {
             Self::Coverage(CoverageError::NoPayer) => "coverage_without_payer",
             Self::Unwritable => "unwritable",
             Self::NotRecorded => "not_recorded",
+            Self::TooMuchFeedback { .. } => "too_much_feedback",
+            Self::LedgerShareUsed { .. } => "ledger_share_used",
         }
     }
 
@@ -93,7 +121,12 @@ impl CallError {
         match self {
             Self::Request(error) => error.expression(),
             Self::Coverage(_) => Some("prefetch".to_owned()),
-            Self::NotUtf8 | Self::Undecidable(_) | Self::Unwritable | Self::NotRecorded => None,
+            Self::NotUtf8
+            | Self::Undecidable(_)
+            | Self::Unwritable
+            | Self::NotRecorded
+            | Self::TooMuchFeedback { .. }
+            | Self::LedgerShareUsed { .. } => None,
         }
     }
 }

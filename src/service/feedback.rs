@@ -1,6 +1,8 @@
 //! Feedback on cards (CDS Hooks, "Feedback"): recorded, and logged by card without the clinician's free text.
 //! Not here: reading it ([`crate::cds_hooks`]).
 
+use std::time::Duration;
+
 use chrono::{DateTime, Utc};
 use serde_json::json;
 use tracing::info;
@@ -35,10 +37,20 @@ impl HookService {
     /// Accepts feedback. Each entry is recorded, and logged by card without the clinician's free text.
     ///
     /// # Errors
-    /// [`CallError`] if the feedback violates the specification or cannot be recorded.
-    pub async fn feedback(&self, client: &VerifiedClient, body: &[u8]) -> Result<(), CallError> {
+    /// [`CallError`] if the feedback violates the specification, is too much or cannot be recorded. `take` counts the entries, and tells how
+    /// long to wait if the client gave too many.
+    pub async fn feedback(
+        &self,
+        client: &VerifiedClient,
+        body: &[u8],
+        take: impl FnOnce(usize) -> Option<Duration>,
+    ) -> Result<(), CallError> {
         let now = self.audit.clock.now();
         let given = read_feedback(body_text(body).ok_or(CallError::NotUtf8)?)?;
+        if let Some(wait) = take(given.len()) {
+            return Err(CallError::TooMuchFeedback { wait });
+        }
+        self.audit.check_usage(client, now)?;
         let ids: Vec<Option<Uuid>> = given.iter().map(|given| Uuid::parse_str(&given.feedback.card).ok()).collect();
         let wanted: Vec<Uuid> = ids.iter().copied().flatten().collect();
         let calls = self.audit.ledger.calls_of_cards(&wanted).await;

@@ -90,6 +90,7 @@ impl HookService {
         memory: &MemoryGrant,
     ) -> Result<PendingAnswer, CallError> {
         let (received_at, body) = (self.audit.clock.now(), body_text(body).ok_or(CallError::NotUtf8)?);
+        self.audit.check_usage(client, received_at)?;
         let reading = self.engine.readings().of_client(client.name());
         let hooks = self.engine.services().hooks_of(client.dialect());
         let context = DecisionContext { hooks, options: reading.options(), ..self.engine.context(received_at) };

@@ -4,7 +4,7 @@
 //! - `order_plans` finds each order's plan and Coverage, `call_record` builds the ledger record, `pending_answer` waits for it;
 //! - `replay` answers a recorded call again, `recorded_request` reads its orders, `evaluate` decides a request for the command line;
 //! - `large_call` keeps the work on large calls off the runtime's workers;
-//! - `audit` records calls, faults and, through `refusals`, refused callers; `metrics` counts; `call_error` says why there is no answer.
+//! - `audit` records calls, faults and, through `refusals`, refused callers, and `ledger_usage` counts their bytes; `metrics` counts; `call_error` says why there is no answer.
 //!
 //! Not here: HTTP ([`crate::http`]), the decision ([`crate::decision`]), and what a card says ([`crate::crd`]).
 
@@ -15,6 +15,7 @@ mod evaluate;
 mod feedback;
 mod hook_service;
 mod large_call;
+mod ledger_usage;
 mod metrics;
 mod order_plans;
 mod pending_answer;
@@ -26,6 +27,7 @@ mod replay;
 pub use audit::{AuditLog, close_ledger};
 pub use call_error::{CallError, Category};
 pub use hook_service::{AppLaunch, HookService};
+pub use ledger_usage::LedgerUsage;
 pub use pending_answer::{HookAnswer, PendingAnswer};
 pub use readiness::Readiness;
 pub use recorded_request::{RecordedOrder, RecordedRequest};

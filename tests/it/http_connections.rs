@@ -176,6 +176,46 @@ async fn a_connection_with_a_request_in_work_is_not_idle() {
     assert!(answer.ends_with("done"), "{answer}");
 }
 
+/// More than the sockets and the buffers between take.
+const LONG_ANSWER: usize = 64 * 1024 * 1024;
+
+#[tokio::test]
+async fn an_answer_that_nobody_reads_ends_its_connection() {
+    for request in [b"GET / HTTP/1.1\r\nhost: x\r\n\r\n".to_vec(), http_2_request()] {
+        let entered = Arc::new(Notify::new());
+        let noted = Arc::clone(&entered);
+        let handler = move || async move {
+            noted.notify_one();
+            vec![b'x'; LONG_ANSWER]
+        };
+        let routes = Router::new().route("/", get(handler));
+        let server = start_with(routes, |config| config.send_timeout = SHORT).await;
+        let mut stream = say(&server, &request).await;
+        entered.notified().await;
+        stream.read_u8().await.unwrap();
+        tokio::time::pause();
+        tokio::time::sleep(3 * SHORT).await;
+        tokio::time::resume();
+        let mut rest = Vec::new();
+        _ = stream.read_to_end(&mut rest).await;
+        assert!(rest.len() < LONG_ANSWER / 2, "{}", rest.len());
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_is_read_slowly_enough_is_sent_whole() {
+    let server = start(Router::new().route("/", get(async || vec![b'x'; 1024 * 1024]))).await;
+    let mut stream = say(&server, b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await;
+    let (mut rest, mut piece) = (0, vec![0; 50_000]);
+    loop {
+        match stream.read(&mut piece).await.unwrap() {
+            0 => break,
+            read => rest += read,
+        }
+    }
+    assert!(rest > 1024 * 1024, "{rest}");
+}
+
 #[tokio::test]
 async fn one_connection_too_many_waits_for_a_place() {
     let routes = Router::new().route("/", get(async || "hello"));

@@ -1,6 +1,7 @@
 //! The only integration test binary: one module per endpoint or failure mode; `support` has the shared code.
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "a test may fail by panicking")]
 
+mod admission;
 mod architecture;
 mod callers;
 mod card_detail;
