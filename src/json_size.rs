@@ -155,6 +155,8 @@ fn string_length(text: &[u8]) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::Value;
+
     use super::*;
 
     const LIMIT: NonZeroUsize = NonZeroUsize::new(3).expect("not zero");
@@ -198,6 +200,38 @@ mod tests {
                 assert_eq!(checked.err(), is_refused.then_some(Oversize::Values), "{element} {size}");
             }
         }
+    }
+
+    #[test]
+    fn the_counts_of_a_chart_are_those_of_its_values() {
+        fn count(value: &Value, is_entry: bool, counts: &mut Counts) {
+            match value {
+                Value::Object(members) => {
+                    counts.containers += 1;
+                    counts.entries += usize::from(is_entry);
+                    members.iter().for_each(|(name, member)| {
+                        let entries = member.as_array().filter(|_| name == "entry");
+                        counts.containers += usize::from(entries.is_some());
+                        match entries {
+                            Some(entries) => entries.iter().for_each(|entry| count(entry, true, counts)),
+                            None => count(member, false, counts),
+                        }
+                    });
+                }
+                Value::Array(items) => {
+                    counts.containers += 1;
+                    items.iter().for_each(|item| count(item, false, counts));
+                }
+                Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+            }
+        }
+        let text = include_str!("../fixtures/stories/first-injection-fully-documented/request.json");
+        let (mut counts, scanned) = (Counts::default(), Scanner::default().scan(text.as_bytes()));
+        count(&serde_json::from_str(text).expect("JSON"), false, &mut counts);
+        assert_eq!((scanned.entries, scanned.containers), (counts.entries, counts.containers));
+        let (marks, size) = (Counts::of_marks(text.as_bytes()), scanned.size(text.len()));
+        assert!(marks.containers >= scanned.containers && marks.entries >= scanned.entries);
+        assert!(size.memory < 9 * text.len(), "{size:?} of {}", text.len());
     }
 
     #[test]

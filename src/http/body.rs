@@ -60,6 +60,8 @@ async fn read(mut body: Body, limit: usize, memory: &MemoryGrant) -> Result<Byte
                 break;
             }
             if !memory.grow(data.len()) {
+                memory.shrink_to(0);
+                discard(body, limit).await;
                 return Err(HttpError::Overloaded);
             }
             read.extend_from_slice(&data);

@@ -1,4 +1,4 @@
-"""A client's key and its tokens, signed RS384, for ledger.py. The key is made for one run and is worth nothing outside it."""
+"""A client's key and its tokens, signed RS384, for ledger.py and hostile.py. The key is made for one run and is worth nothing outside it."""
 
 import base64
 import hashlib
@@ -48,7 +48,8 @@ def prime(chance):
 class Signer:
     """An RSA key of 2,048 bits."""
 
-    def __init__(self, seed):
+    def __init__(self, seed, issuer=ISSUER):
+        self.issuer = issuer
         chance = random.Random(seed)
         self.p, self.q = prime(chance), prime(chance)
         self.modulus = self.p * self.q
@@ -69,7 +70,7 @@ class Signer:
 
     def token(self, audience=AUDIENCE):
         now = int(time.time())
-        claims = {"iss": ISSUER, "aud": audience, "iat": now, "exp": now + 300, "jti": f"{self.run}-{next(self.ids)}"}
+        claims = {"iss": self.issuer, "aud": audience, "iat": now, "exp": now + 300, "jti": f"{self.run}-{next(self.ids)}"}
         parts = [base64url(json.dumps(part).encode()) for part in ({"alg": "RS384", "typ": "JWT", "kid": "ledger"}, claims)]
         message = ".".join(parts).encode()
         return f"{message.decode()}.{base64url(self.sign(message))}"
