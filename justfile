@@ -29,6 +29,7 @@ e2e:
     tests/e2e/crd.sh
     tests/e2e/smart.sh
     tests/e2e/openapi.sh
+    tests/e2e/hostile.sh
 
 # The benchmarks, each against a baseline in the same run
 bench NAME="decision":

@@ -9,6 +9,7 @@ use utoipa::openapi::{ContentBuilder, HeaderBuilder, ObjectBuilder, Ref, RefOr, 
 
 use super::super::HttpError;
 use super::super::error::status_of;
+use crate::json_size::Oversize;
 use crate::service::Category;
 
 /// The error responses of an operation, by its kind.
@@ -121,11 +122,12 @@ fn unknown_service() -> DocumentedError {
 }
 
 /// The errors of reading a body.
-fn of_body() -> [DocumentedError; 5] {
+fn of_body() -> [DocumentedError; 6] {
     [
         fault(&HttpError::BrokenBody, "The body ended early."),
         of_category(Category::Malformed, "The body is not JSON, or not as its schema says; the issue's `expression` names the member."),
         fault(&HttpError::BodyTooLarge { limit: 0 }, "The body is too large."),
+        fault(&HttpError::TooManyValues(Oversize::Values), "The body has more Bundle entries or values than a chart of its size has."),
         fault(&HttpError::UnsupportedMediaType, "The body is of another media type, or compressed."),
         of_category(Category::Contradiction, "The body has the right shape and contradicts itself, or holds too many orders or entries."),
     ]
