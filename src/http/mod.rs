@@ -8,6 +8,7 @@
 //!
 //! If a request is not valid HTTP, the HTTP library answers it with a bare status and no body.
 
+mod address_counts;
 mod body;
 mod caller;
 mod connection_limits;

@@ -10,7 +10,7 @@ use super::browser_answer::BrowserAnswer;
 use super::context::SmartContext;
 use super::launch::{CallbackRequest, LaunchError, LaunchMemory, LaunchRequest, SmartApp, SmartError, random_text};
 use super::page::{Messages, MessagesError};
-use super::session::{Browser, Opening, SessionRequest, Sessions};
+use super::session::{Browser, Opening, Session, SessionRequest, Sessions};
 use crate::auth::Authenticator;
 use crate::config::Config;
 use crate::crd::Plans;
@@ -139,21 +139,20 @@ impl SmartService {
         Ok(address.of_session(&self.sessions.open(opening)?))
     }
 
+    /// The open session with this id, if the request comes from its browser; else the page that says why there is none.
+    pub(crate) fn session(&self, id: &str, browser: Browser<'_>) -> Result<Arc<Session>, BrowserAnswer> {
+        self.sessions.find(id, &browser, self.context.audit.clock.now()).map_err(|error| self.context.notice_to_anybody(error))
+    }
+
     /// The page of a session. If the user returns to the order, a page that says the app can be closed.
-    pub async fn show(&self, id: &str, closed: bool, browser: Browser<'_>) -> BrowserAnswer {
+    pub(crate) async fn show(&self, id: &str, session: &Session, closed: bool) -> BrowserAnswer {
         let (now, address) = (self.context.audit.clock.now(), self.context.address.of_session(id));
-        match self.sessions.find(id, &browser, now) {
-            Ok(session) => SessionRequest::new(&self.context, &session, &address, now).answer_show(closed).await,
-            Err(error) => self.context.notice_to_anybody(error),
-        }
+        SessionRequest::new(&self.context, session, &address, now).answer_show(closed).await
     }
 
     /// Handles a submitted form.
-    pub async fn submit(&self, id: &str, fields: &[(String, String)], browser: Browser<'_>) -> BrowserAnswer {
+    pub(crate) async fn submit(&self, id: &str, session: &Session, fields: &[(String, String)]) -> BrowserAnswer {
         let (now, address) = (self.context.audit.clock.now(), self.context.address.of_session(id));
-        match self.sessions.find(id, &browser, now) {
-            Ok(session) => SessionRequest::new(&self.context, &session, &address, now).answer_submit(fields).await,
-            Err(error) => self.context.notice_to_anybody(error),
-        }
+        SessionRequest::new(&self.context, session, &address, now).answer_submit(fields).await
     }
 }

@@ -70,6 +70,7 @@ mod smart_app_faults;
 mod smart_configuration;
 mod smart_hostile;
 mod smart_launch;
+mod smart_limits;
 mod source_rules;
 mod stopping;
 mod stories;

@@ -24,4 +24,4 @@ pub use browser::{Browser, MAX_COOKIES};
 pub use sessions::Sessions;
 
 pub(super) use actions::SessionRequest;
-pub(super) use sessions::Opening;
+pub(super) use sessions::{Opening, Session};
