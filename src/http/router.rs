@@ -37,7 +37,8 @@ pub fn router(app: Arc<App>, ids: Arc<dyn IdSource>, config: &Config) -> Router 
         .route("/fhir/ValueSet/{id}", get(fhir_value_set::read));
     let published = if config.auth.protect_discovery { middleware::around_calls(published, &gate) } else { published };
 
-    let launches = Router::new().route("/smart/launch", get(smart::launch::begin)).route("/smart/callback", get(smart::callback::end));
+    let launches =
+        Router::new().route("/smart/launch", get(smart::launch::begin)).route("/smart/callback/{ehr}", get(smart::callback::end));
     let pages = Router::new().route("/smart/app/{session}", get(smart::page::show).post(smart::page::take));
     // Neither waits for anything, so neither has a limit.
     let files =

@@ -8,7 +8,7 @@ use tracing::info;
 use super::address::AppAddress;
 use super::browser_answer::BrowserAnswer;
 use super::context::SmartContext;
-use super::launch::{CallbackRequest, LaunchError, LaunchMemory, LaunchRequest, SmartApp, SmartError, random_text};
+use super::launch::{AuthorizationResponse, CallbackRequest, LaunchError, LaunchMemory, LaunchRequest, SmartApp, SmartError, random_text};
 use super::page::{Messages, MessagesError};
 use super::session::{Browser, Opening, Session, SessionRequest, Sessions};
 use crate::auth::Authenticator;
@@ -24,17 +24,6 @@ pub struct Launched {
     pub next: BrowserAnswer,
     /// The value of the cookie to set, if the browser sent none.
     pub cookie: Option<String>,
-}
-
-/// The parameters of the EHR's redirect.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Returned<'r> {
-    /// `state`
-    pub state: &'r str,
-    /// `code`
-    pub code: Option<&'r str>,
-    /// `error`
-    pub error: Option<&'r str>,
 }
 
 /// Why the SMART app cannot be set up.
@@ -118,20 +107,21 @@ impl SmartService {
         Launched { next, cookie }
     }
 
-    /// Completes a launch.
-    pub async fn callback(&self, returned: Returned<'_>, browser: Browser<'_>) -> BrowserAnswer {
-        match self.open_session(returned, browser).await {
+    /// Completes a launch. `query` has the EHR's response, which came to the redirect URI of `ehr`.
+    pub async fn callback(&self, ehr: &str, query: &str, browser: Browser<'_>) -> BrowserAnswer {
+        match self.open_session(ehr, query, browser).await {
             Ok(address) => BrowserAnswer::To(address),
             Err(error) => self.context.notice_to_anybody(error.into()),
         }
     }
 
     /// Opens a session for the grant and returns its address. Without a cookie in a frame, request headers identify the launch's browser.
-    async fn open_session(&self, returned: Returned<'_>, browser: Browser<'_>) -> Result<String, LaunchError> {
-        let Returned { state, code, error } = returned;
+    async fn open_session(&self, ehr: &str, query: &str, browser: Browser<'_>) -> Result<String, LaunchError> {
+        let response = AuthorizationResponse::parse(query)?;
         let known_by = browser.callback_identities();
         let known_by: Vec<&str> = known_by.iter().map(String::as_str).collect();
-        let grant = self.context.launches.callback(CallbackRequest { state, code, error, browsers: &known_by }).await?;
+        let request = CallbackRequest { ehr, response: &response, browsers: &known_by };
+        let grant = self.context.launches.callback(request).await?;
         let (now, address) = (self.context.audit.clock.now(), &self.context.address);
         info!(ehr = grant.ehr.name(), may_save = grant.may_write_responses, "app opened");
         let end = now.checked_add_signed(address.lifetime).unwrap_or(now);

@@ -71,6 +71,7 @@ mod smart_configuration;
 mod smart_hostile;
 mod smart_launch;
 mod smart_limits;
+mod smart_mix_up;
 mod source_rules;
 mod stopping;
 mod stories;

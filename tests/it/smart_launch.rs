@@ -61,7 +61,7 @@ async fn an_ehrs_launch_asks_for_what_the_specification_says() {
     let expected = [
         ("response_type", "code"),
         ("client_id", CLIENT_ID),
-        ("redirect_uri", "https://cds.plan.example/smart/callback"),
+        ("redirect_uri", "https://cds.plan.example/smart/callback/main"),
         ("aud", iss.as_str()),
         ("launch", "launch-77ab"),
         ("code_challenge_method", "S256"),
@@ -155,7 +155,7 @@ async fn the_code_verifier_is_the_challenges_and_a_public_client_names_itself() 
         ("grant_type", "authorization_code"),
         ("code", CODE),
         ("client_id", CLIENT_ID),
-        ("redirect_uri", "https://cds.plan.example/smart/callback"),
+        ("redirect_uri", "https://cds.plan.example/smart/callback/main"),
     ];
     for (name, value) in expected {
         assert_eq!(form[name], value, "{name}");

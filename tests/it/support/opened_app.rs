@@ -163,7 +163,7 @@ impl AppAtWork {
         surfer.take(&answer);
         let url: Url = answer.header("location").unwrap().parse().unwrap();
         let query: HashMap<String, String> = url.query_pairs().into_owned().collect();
-        Begun { state: query["state"].clone(), query }
+        Begun::new(query["state"].clone(), &url)
     }
 
     /// Returns from the EHR with a card's context; the result is the answer.
@@ -173,7 +173,7 @@ impl AppAtWork {
         token["appContext"] = context.clone();
         (self.change)(&mut token);
         self.ehr.answers("/token", ResponseTemplate::new(200).set_body_json(&token)).await;
-        self.get(surfer, &format!("/smart/callback?code={CODE}&state={}", begun.state)).await
+        self.get(surfer, &format!("/smart/callback/main?code={CODE}&state={}", begun.state)).await
     }
 
     /// Opens the app with a card's context; returns the URL of its page.
