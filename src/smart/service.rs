@@ -1,6 +1,7 @@
 //! The SMART app for browsers and EHRs: launches, the page of a session, and its forms.
 //! Not here: the launch protocol ([`super::launch`]), and what a session does ([`super::session`]).
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use tracing::info;
@@ -96,11 +97,11 @@ impl SmartService {
         &self.context.address.base
     }
 
-    /// Starts a launch.
-    pub async fn launch(&self, iss: &str, launch: Option<&str>, browser: Browser<'_>) -> Launched {
+    /// Starts a launch from a browser in this network.
+    pub async fn launch(&self, iss: &str, launch: Option<&str>, browser: Browser<'_>, network: Option<IpAddr>) -> Launched {
         let cookie = if browser.has_cookie() { None } else { random_text().ok() };
         let binding = browser.launch_identity(cookie.as_deref());
-        let next = match self.context.launches.launch(LaunchRequest { iss, launch, browser: &binding }).await {
+        let next = match self.context.launches.launch(LaunchRequest { iss, launch, browser: &binding, network }).await {
             Ok(redirect) => BrowserAnswer::To(redirect.url.into()),
             Err(error) => self.context.notice_to_anybody(error.into()),
         };

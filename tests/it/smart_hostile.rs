@@ -46,12 +46,12 @@ async fn only_a_registered_iss_is_launched_and_no_other_is_ever_asked() {
         format!("http://[::ffff:127.0.0.1]:{port}/fhir"),
     ];
     for iss in hostile {
-        let refused = ehr.app.launch(LaunchRequest { iss: &iss, launch: None, browser: BROWSER }).await.err();
+        let refused = ehr.app.launch(LaunchRequest { iss: &iss, launch: None, browser: BROWSER, network: None }).await.err();
         assert_eq!(refused, Some(LaunchError::UnknownEhr), "{iss}");
     }
     assert_eq!(ehr.server.received_requests().await.unwrap().len(), 0);
     let with_slash = format!("{iss}/");
-    assert!(ehr.app.launch(LaunchRequest { iss: &with_slash, launch: None, browser: BROWSER }).await.is_ok());
+    assert!(ehr.app.launch(LaunchRequest { iss: &with_slash, launch: None, browser: BROWSER, network: None }).await.is_ok());
 }
 
 #[tokio::test]

@@ -46,7 +46,7 @@ async fn every_step_may_be_worked_on_by_any_thread() {
     let ehr = SmartEhr::new().await;
     let begun = ehr.begin().await;
     let grant = ehr.come_back(&begun, &ehr.token(&begun)).await.unwrap();
-    let launch = LaunchRequest { iss: &ehr.iss(), launch: None, browser: BROWSER };
+    let launch = LaunchRequest { iss: &ehr.iss(), launch: None, browser: BROWSER, network: None };
     assert!(spawnable(ehr.app.launch(launch)).await.is_ok());
     assert!(spawnable(ehr.app.callback(begun.answer())).await.is_err());
     assert!(spawnable(ehr.app.refresh(&grant)).await.is_err());

@@ -1,6 +1,8 @@
 //! Hostile load on the SMART app: callers nobody has authenticated, who send slowly or much, and what that leaves for others. Not here:
 //! launches that are forged ([`super::smart_hostile`]).
 
+use std::net::IpAddr;
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,12 +13,16 @@ use futures_util::stream;
 use sij_cds::app::App;
 use sij_cds::http::{Live, Peer, serve};
 use sij_cds::ids::RandomIds;
+use sij_cds::smart::launch::LaunchRequest;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::Instant;
 
-use crate::support::Answer;
+use serde_json::json;
+
 use crate::support::opened_app::{AppAtWork, Surfer, at_work, opened, surfer};
+use crate::support::smart_ehr::{BROWSER, Begun, SmartEhr};
+use crate::support::{Answer, story};
 
 const ATTACKER: &str = "203.0.113.66";
 const OTHER: &str = "203.0.113.7";
@@ -107,12 +113,9 @@ async fn slow_forms_of_one_address_have_a_quarter_of_the_places_for_five_seconds
 
 #[tokio::test]
 async fn addresses_behind_a_proxy_are_told_apart() {
-    let work = AppAtWork::with(
-        &crate::support::story("nothing-documented"),
-        |config| config.server.max_concurrent_calls = std::num::NonZeroUsize::new(8).unwrap(),
-        |_| {},
-    )
-    .await;
+    let work =
+        AppAtWork::with(&story("nothing-documented"), |config| config.server.max_concurrent_calls = NonZeroUsize::new(8).unwrap(), |_| {})
+            .await;
     let mut own = surfer();
     let (page, _) = opened(&work, &mut own).await;
     let behind_proxy = |client: &str, method, body| {
@@ -148,4 +151,38 @@ async fn a_connection_outlives_the_refusal_of_a_form_that_is_sent_after_it() {
         stream.write_all(b"csrf=").await.unwrap();
     }
     server.abort();
+}
+
+#[tokio::test]
+async fn ten_thousand_launches_from_one_address_leave_anothers_alive() {
+    let ehr = SmartEhr::new().await;
+    let iss = ehr.iss();
+    let launch = async |address: &str| {
+        let network: Option<IpAddr> = Some(address.parse().unwrap());
+        let redirect = ehr.app.launch(LaunchRequest { iss: &iss, launch: None, browser: BROWSER, network }).await.ok().unwrap();
+        Begun::new(redirect.state, &redirect.url)
+    };
+    let (before, mut others) = (launch(OTHER).await, Vec::new());
+    for number in 0..10_000 {
+        launch(ATTACKER).await;
+        if number % 1_000 == 0 {
+            others.push(launch(OTHER).await);
+        }
+    }
+    for begun in [before].iter().chain(&others) {
+        assert!(ehr.come_back(begun, &ehr.token(begun)).await.is_ok());
+    }
+}
+
+#[tokio::test]
+async fn launches_are_told_apart_by_the_network_of_their_address() {
+    let few = |config: &mut sij_cds::config::Config| config.smart.max_sessions = NonZeroUsize::new(4).unwrap();
+    let work = AppAtWork::with(&story("nothing-documented"), few, |_| {}).await;
+    let (mut own, stranger) = (surfer(), surfer());
+    let launch = format!("/smart/launch?iss={}&launch=l", work.ehr.iss());
+    let begun = work.launch(&mut own).await;
+    for number in 1..20 {
+        assert_eq!(get_from(&work, &format!("2001:db8::{number}"), &stranger, &launch).await.status, 303);
+    }
+    assert_eq!(work.come_back(&own, &begun, &json!(null)).await.status, 303);
 }

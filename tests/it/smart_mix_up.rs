@@ -23,7 +23,7 @@ async fn both() -> (SmartEhr, SmartEhr) {
 }
 
 async fn launch_at(app: &SmartEhr, ehr: &SmartEhr) -> Begun {
-    let redirect = app.app.launch(LaunchRequest { iss: &ehr.iss(), launch: None, browser: BROWSER }).await.ok().unwrap();
+    let redirect = app.app.launch(LaunchRequest { iss: &ehr.iss(), launch: None, browser: BROWSER, network: None }).await.ok().unwrap();
     Begun::new(redirect.state, &redirect.url)
 }
 

@@ -1,6 +1,7 @@
 //! The steps of a launch, in order.
 //! Not here: the details of a step; each has its own file.
 
+use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -46,6 +47,8 @@ pub struct LaunchRequest<'r> {
     pub launch: Option<&'r str>,
     /// Identifies the browser, if it can be told from others; the callback must present the same value.
     pub browser: &'r str,
+    /// The network of the browser's address, if it is known; of one network no more launches are kept than others leave room for.
+    pub network: Option<IpAddr>,
 }
 
 /// Where to redirect the user. It contains a secret, so it does not implement `Debug`.
@@ -125,7 +128,7 @@ impl SmartApp {
             browser: LaunchBinding::from_binding(request.browser),
             end: now + span(self.config.launch_lifetime),
         };
-        self.memory.keep(&state, launch, self.config.max_sessions, now);
+        self.memory.keep(&state, request.network, launch, self.config.max_sessions, now);
         Ok(LaunchRedirect { url, state })
     }
 

@@ -152,7 +152,7 @@ impl SmartEhr {
     }
 
     pub(crate) async fn launch(&self, launch: Option<&str>) -> Result<LaunchRedirect, LaunchError> {
-        self.app.launch(LaunchRequest { iss: &self.iss(), launch, browser: BROWSER }).await
+        self.app.launch(LaunchRequest { iss: &self.iss(), launch, browser: BROWSER, network: None }).await
     }
 
     /// Begins a launch from the EHR.
