@@ -18,4 +18,4 @@ mod session;
 
 pub use browser_answer::{BrowserAnswer, PageCategory, RenderedPage};
 pub use service::{Launched, SmartParts, SmartService, SmartServiceError};
-pub use session::{Browser, MAX_COOKIES, Sessions};
+pub use session::{Browser, IssuedCookie, MAX_COOKIES, Sessions};

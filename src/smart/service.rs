@@ -9,9 +9,9 @@ use tracing::info;
 use super::address::AppAddress;
 use super::browser_answer::BrowserAnswer;
 use super::context::SmartContext;
-use super::launch::{AuthorizationResponse, CallbackRequest, LaunchError, LaunchMemory, LaunchRequest, SmartApp, SmartError, random_text};
+use super::launch::{AuthorizationResponse, CallbackRequest, LaunchError, LaunchMemory, LaunchRequest, SmartApp, SmartError};
 use super::page::{Messages, MessagesError};
-use super::session::{Browser, Opening, Session, SessionRequest, Sessions};
+use super::session::{Browser, IssuedCookie, Opening, Session, SessionRequest, Sessions};
 use crate::auth::Authenticator;
 use crate::config::Config;
 use crate::crd::Plans;
@@ -97,9 +97,21 @@ impl SmartService {
         &self.context.address.base
     }
 
+    /// Whether browsers reach the app over https.
+    #[must_use]
+    pub fn is_https(&self) -> bool {
+        self.context.address.is_https
+    }
+
+    /// A cookie with this value; `None` if this process did not issue it.
+    #[must_use]
+    pub fn issued_cookie<'c>(&self, value: &'c str) -> Option<IssuedCookie<'c>> {
+        self.sessions.issued_cookie(value)
+    }
+
     /// Starts a launch from a browser in this network.
     pub async fn launch(&self, iss: &str, launch: Option<&str>, browser: Browser<'_>, network: Option<IpAddr>) -> Launched {
-        let cookie = if browser.has_cookie() { None } else { random_text().ok() };
+        let cookie = if browser.has_cookie() { None } else { self.sessions.new_cookie() };
         let binding = browser.launch_identity(cookie.as_deref());
         let next = match self.context.launches.launch(LaunchRequest { iss, launch, browser: &binding, network }).await {
             Ok(redirect) => BrowserAnswer::To(redirect.url.into()),

@@ -68,6 +68,7 @@ mod shared_replays;
 mod smart_app;
 mod smart_app_faults;
 mod smart_configuration;
+mod smart_frames;
 mod smart_hostile;
 mod smart_launch;
 mod smart_limits;

@@ -353,7 +353,8 @@ async fn the_cookie_is_unseen_by_scripts_and_kept_apart_by_frame() {
     let (work, surfer) = (at_work().await, surfer());
     let answer = work.get(&surfer, &format!("/smart/launch?iss={}&launch=l", work.ehr.iss())).await;
     let cookie = answer.header("set-cookie").unwrap();
-    assert!(cookie.ends_with("; Path=/smart; HttpOnly; Secure; SameSite=None; Partitioned"), "{cookie}");
+    assert!(cookie.starts_with("__Host-sij-app-"), "{cookie}");
+    assert!(cookie.ends_with("; Path=/; HttpOnly; Secure; SameSite=None; Partitioned"), "{cookie}");
 }
 
 #[tokio::test]

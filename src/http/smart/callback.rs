@@ -16,5 +16,5 @@ pub(in crate::http) async fn end(
     headers: HeaderMap,
     RawQuery(query): RawQuery,
 ) -> Response {
-    answer(service.app.smart.callback(&ehr, &query.unwrap_or_default(), browser(&headers)).await)
+    answer(service.app.smart.callback(&ehr, &query.unwrap_or_default(), browser(&service.app.smart, &headers)).await)
 }

@@ -26,9 +26,9 @@ pub(in crate::http) async fn begin(
     let parameter = |name: &str| form_urlencoded::parse(query.as_bytes()).find(|(known, _)| known == name).map(|(_, value)| value);
     let (iss, launch) = (parameter("iss").unwrap_or_default(), parameter("launch"));
     let network = peer.map(|Extension(peer)| network(caller_address(&service.server, peer.address, &headers)));
-    let Launched { next, cookie } = service.app.smart.launch(&iss, launch.as_deref(), browser(&headers), network).await;
+    let Launched { next, cookie } = service.app.smart.launch(&iss, launch.as_deref(), browser(&service.app.smart, &headers), network).await;
     let mut response = answer(next);
-    let cookie = cookie.and_then(|value| HeaderValue::try_from(set_cookie(&value, service.app.smart.base())).ok());
+    let cookie = cookie.and_then(|value| HeaderValue::try_from(set_cookie(&service.app.smart, &value)).ok());
     if let Some(cookie) = cookie {
         response.headers_mut().insert(SET_COOKIE, cookie);
     }

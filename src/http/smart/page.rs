@@ -33,7 +33,7 @@ pub(in crate::http) async fn show(
     RawQuery(query): RawQuery,
 ) -> Response {
     let closed = query.as_deref() == Some("closed");
-    match service.app.smart.session(&id, browser(&headers)) {
+    match service.app.smart.session(&id, browser(&service.app.smart, &headers)) {
         Ok(session) => answer(service.app.smart.show(&id, &session, closed).await),
         Err(refused) => answer(refused),
     }
@@ -44,7 +44,7 @@ pub(in crate::http) async fn show(
 pub(in crate::http) async fn take(State(service): State<Service>, Path(id): Path<String>, request: Request) -> Result<Response, HttpError> {
     let (head, body) = request.into_parts();
     let smart = Arc::clone(&service.app.smart);
-    let session = match smart.session(&id, browser(&head.headers)) {
+    let session = match smart.session(&id, browser(&smart, &head.headers)) {
         Ok(session) => session,
         Err(refused) => {
             discard_later(&head.headers, body);

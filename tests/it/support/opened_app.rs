@@ -97,7 +97,7 @@ pub(crate) struct AppAtWork {
 #[derive(Clone, Default)]
 pub(crate) struct Surfer {
     pub(crate) cookie: Option<String>,
-    /// Whether it blocks cookies, as a browser may in a frame.
+    /// Whether it is in a frame, and blocks cookies there.
     pub(crate) blocks_cookies: bool,
     pub(crate) agent: &'static str,
 }
@@ -105,6 +105,7 @@ pub(crate) struct Surfer {
 impl Surfer {
     pub(crate) fn request(&self, request: axum::http::request::Builder) -> axum::http::request::Builder {
         let request = request.header("user-agent", self.agent).header("accept-language", "en");
+        let request = if self.blocks_cookies { request.header("sec-fetch-dest", "iframe") } else { request };
         match &self.cookie {
             Some(cookie) => request.header("cookie", format!("other=1; {cookie}")),
             None => request,
