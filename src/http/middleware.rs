@@ -49,8 +49,8 @@ pub fn around_all(routes: Router, observer: Observer, config: &Config) -> Router
 /// Invariant: the SMART app's pages and the metrics are not among them, whatever the configuration says.
 async fn share(State(layer): State<CorsLayer>, request: Request, next: Next) -> Response {
     let path = request.uri().path();
-    let is_below = |base: &&str| path.strip_prefix(*base).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
-    if !SHARED_PATHS.iter().any(|base| is_below(&base)) {
+    let is_below = |base: &str| path.strip_prefix(base).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    if !SHARED_PATHS.into_iter().any(is_below) {
         return next.run(request).await;
     }
     let Ok(response) = layer.layer(next).oneshot(request).await;
