@@ -47,7 +47,7 @@ pub struct LaunchRequest<'r> {
     pub launch: Option<&'r str>,
     /// Identifies the browser, if it can be told from others; the callback must present the same value.
     pub browser: &'r str,
-    /// The network of the browser's address, if it is known; of one network no more launches are kept than others leave room for.
+    /// The network of the browser's address, if it is known. If launches have to make room, those of the network with the most do.
     pub network: Option<IpAddr>,
 }
 
