@@ -34,6 +34,9 @@ const DEFAULT_SCOPES: [&str; 13] = [
     "patient/ServiceRequest.rs",
 ];
 
+/// Maximum length of an EHR's id in characters.
+const MAX_ID_LETTERS: usize = 64;
+
 /// The SMART app. It is off if `ehrs` is empty.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -62,6 +65,8 @@ pub struct SmartConfig {
 pub struct EhrConfig {
     /// Its name in logs.
     pub name: String,
+    /// The last segment of its redirect URI. Default: its name.
+    pub id: Option<String>,
     /// The name of the `[[fhir_servers]]` entry whose base URL is the `iss` of its launches.
     pub fhir_server: String,
     /// The app's client id at the EHR.
@@ -138,6 +143,12 @@ fn parse_host(text: &str) -> Option<HostAndPort> {
 }
 
 impl EhrConfig {
+    /// The last segment of its redirect URI.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        self.id.as_deref().unwrap_or(&self.name)
+    }
+
     /// The client name its users' work is recorded under.
     #[must_use]
     pub fn client(&self) -> &str {
@@ -165,12 +176,16 @@ impl SmartConfig {
         if !self.ehrs.is_empty() && around.public_url.is_none() {
             faults.push(SectionError::new("ehrs", "needs `server.public_url`, where EHRs send their users back to"));
         }
-        let (mut names, mut servers) = (BTreeSet::new(), BTreeSet::new());
+        let (mut names, mut ids, mut servers) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
         for (place, ehr) in (1..).zip(&self.ehrs) {
             let mut add: Box<Add<'_>> =
                 Box::new(|key, message| faults.push(SectionError::new(key, format_args!("entry {place}: {message}"))));
             if ehr.name.trim().is_empty() || !names.insert(&ehr.name) {
                 add("ehrs.name", &"must be there, and only once");
+            } else if !is_path_segment(ehr.id()) {
+                add("ehrs.id", &"must be 1 to 64 letters, digits, hyphens and underscores; absent, it is the name");
+            } else if !ids.insert(ehr.id().to_ascii_lowercase()) {
+                add("ehrs.id", &"is that of another entry, so their redirect URIs could not be told apart");
             }
             if !servers.insert(&ehr.fhir_server) {
                 add("ehrs.fhir_server", &"is that of another entry, so their launches could not be told apart");
@@ -228,6 +243,12 @@ impl EhrConfig {
             add("ehrs.plan", &format_args!("no plan has the id `{id}`"));
         }
     }
+}
+
+/// Whether it can stand in a path as it is, and two of them differ for every EHR that compares redirect URIs.
+fn is_path_segment(text: &str) -> bool {
+    let is_plain = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
+    (1..=MAX_ID_LETTERS).contains(&text.len()) && is_plain
 }
 
 /// A scope is visible ASCII except quote and backslash (RFC 6749, section 3.3).

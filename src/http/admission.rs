@@ -1,5 +1,5 @@
 //! Admits authenticated calls: by their number and by the memory they take, of all clients together and of each.
-//! Not here: the rates of calls ([`crate::auth`]), and how long a call may take ([`super::limits`]).
+//! Not here: the rates of calls ([`crate::auth`]), and how long a call may take ([`super::deadline`]).
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};

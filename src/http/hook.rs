@@ -8,8 +8,8 @@ use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 
 use super::body::CallBody;
+use super::deadline::Deadline;
 use super::error::HttpError;
-use super::limits::Deadline;
 use super::openapi::bodies;
 use super::request_metrics::{CalledHook, HOOK_ROUTE};
 use super::state::Service;

@@ -7,26 +7,30 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::extract::{Request, State};
 use axum::http::header::{
     ACCEPT, AUTHORIZATION, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, RETRY_AFTER, STRICT_TRANSPORT_SECURITY,
     X_CONTENT_TYPE_OPTIONS,
 };
 use axum::http::{HeaderName, HeaderValue, Method};
-use axum::middleware::from_fn_with_state;
+use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use tower::ServiceBuilder;
+use tower::{Layer, ServiceBuilder, ServiceExt};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::cors::{Any as AnyOrigin, CorsLayer};
 use tower_http::set_header::SetResponseHeaderLayer;
 
 use super::admission::admit_call;
 use super::caller::authenticate;
+use super::deadline::hold_deadline;
 use super::error::HttpError;
-use super::limits::hold_deadline;
 use super::recording::record_faults;
 use super::request_log::{Observer, REQUEST_ID, observe};
 use super::state::Gate;
 use crate::config::{Config, CorsConfig};
+
+/// What pages of other origins may call: CDS Hooks and FHIR, and all below them.
+const SHARED_PATHS: [&str; 2] = ["/cds-services", "/fhir"];
 
 /// Wraps `routes` in the middleware for every request.
 pub fn around_all(routes: Router, observer: Observer, config: &Config) -> Router {
@@ -37,9 +41,21 @@ pub fn around_all(routes: Router, observer: Observer, config: &Config) -> Router
         .layer(default_header(CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'")) // pages have their own
         .layer(set_header(REFERRER_POLICY, "no-referrer"))
         .option_layer(is_encrypted(config).then(|| set_header(STRICT_TRANSPORT_SECURITY, "max-age=31536000")))
-        .layer(cross_origin(&config.cors)) // on errors too, and answers every OPTIONS
+        .layer(from_fn_with_state(cross_origin(&config.cors), share)) // on errors too, and answers every OPTIONS, of some paths
         .layer(CatchPanicLayer::custom(answer_panic));
     routes.layer(stack)
+}
+
+/// Adds the CORS headers to the paths that pages of other origins may call.
+/// Invariant: the SMART app's pages and the metrics are not among them, whatever the configuration says.
+async fn share(State(layer): State<CorsLayer>, request: Request, next: Next) -> Response {
+    let path = request.uri().path();
+    let is_below = |base: &str| path.strip_prefix(base).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    if !SHARED_PATHS.into_iter().any(is_below) {
+        return next.run(request).await;
+    }
+    let Ok(response) = layer.layer(next).oneshot(request).await;
+    response
 }
 
 /// Wraps `calls` in the middleware for calls, inside [`around_all`]. Authentication runs before a call takes a slot.

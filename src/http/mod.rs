@@ -8,10 +8,12 @@
 //!
 //! If a request is not valid HTTP, the HTTP library answers it with a bare status and no body.
 
+mod address_counts;
 mod admission;
 mod body;
 mod caller;
 mod connection_limits;
+mod deadline;
 mod discovery;
 mod error;
 mod feedback;
@@ -23,7 +25,6 @@ mod fhir_questionnaire;
 mod fhir_value_set;
 mod health;
 mod hook;
-mod limits;
 mod metrics;
 mod middleware;
 mod openapi;

@@ -37,16 +37,18 @@ pub fn router(app: Arc<App>, ids: Arc<dyn IdSource>, config: &Config) -> Router 
         .route("/fhir/ValueSet/{id}", get(fhir_value_set::read));
     let published = if config.auth.protect_discovery { middleware::around_calls(published, &gate) } else { published };
 
-    let pages = Router::new()
-        .route("/smart/launch", get(smart::launch::begin))
-        .route("/smart/callback", get(smart::callback::end))
-        .route("/smart/app/{session}", get(smart::page::show).post(smart::page::take))
-        .route("/smart/assets/{name}", get(smart::asset::show))
-        .route("/.well-known/jwks.json", get(smart::keys::show));
-    let pages = if app.smart.is_on() { smart::around_pages(pages, &server) } else { Router::new() };
+    let launches =
+        Router::new().route("/smart/launch", get(smart::launch::begin)).route("/smart/callback/{ehr}", get(smart::callback::end));
+    let pages = Router::new().route("/smart/app/{session}", get(smart::page::show).post(smart::page::take));
+    // Neither waits for anything, so neither has a limit.
+    let files =
+        Router::new().route("/smart/assets/{name}", get(smart::asset::show)).route("/.well-known/jwks.json", get(smart::keys::show));
+    // Slow forms use up no room for launches.
+    let smart_routes = files.merge(smart::around_pages(launches, &server)).merge(smart::around_pages(pages, &server));
+    let smart_routes = if app.smart.is_on() { smart_routes } else { Router::new() };
 
     let routes = Router::new()
-        .merge(pages)
+        .merge(smart_routes)
         .merge(published)
         .route("/fhir/metadata", get(fhir_metadata::show))
         .route("/health/live", get(health::live))

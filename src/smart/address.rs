@@ -13,6 +13,8 @@ use crate::config::Config;
 pub(super) struct AppAddress {
     /// The prefix of `/smart` in this service's addresses, without a trailing slash.
     pub(super) base: String,
+    /// Whether browsers reach it over https.
+    pub(super) is_https: bool,
     /// The address that cards link to, if EHRs can launch the app.
     pub(super) launch: Option<String>,
     pub(super) lifetime: TimeDelta,
@@ -27,6 +29,7 @@ impl AppAddress {
         let launch = public_url.map(|url| format!("{}/smart/launch", url.as_str().trim_end_matches('/')));
         Self {
             base: public_url.map(|url| url.path().trim_end_matches('/').to_owned()).unwrap_or_default(),
+            is_https: public_url.is_some_and(|url| url.scheme() == "https"),
             launch: launch.filter(|_| !config.smart.ehrs.is_empty()),
             lifetime: TimeDelta::from_std(config.smart.session_lifetime).unwrap_or(TimeDelta::MAX),
             max_sessions: config.smart.max_sessions,

@@ -85,7 +85,7 @@ fn notice(error: LaunchError) -> Notice {
         LaunchError::Malformed => FailedLaunch::Incomplete,
         LaunchError::Description(error) | LaunchError::Token(error) | LaunchError::Keys(error) => failed_exchange(error),
         LaunchError::UnknownState | LaunchError::Expired | LaunchError::CodeRefused => FailedLaunch::Stale,
-        LaunchError::OtherBrowser => FailedLaunch::Foreign,
+        LaunchError::OtherBrowser | LaunchError::OtherEhr | LaunchError::WrongIssuer => FailedLaunch::Foreign,
         LaunchError::UntrustedIdentity(_) => FailedLaunch::Unproven,
         LaunchError::NoPatient => FailedLaunch::NoPatient,
         LaunchError::OtherPatient => FailedLaunch::OtherPatient,

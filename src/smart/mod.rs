@@ -17,5 +17,5 @@ mod service;
 mod session;
 
 pub use browser_answer::{BrowserAnswer, PageCategory, RenderedPage};
-pub use service::{Launched, Returned, SmartParts, SmartService, SmartServiceError};
-pub use session::{Browser, MAX_COOKIES, Sessions};
+pub use service::{Launched, SmartParts, SmartService, SmartServiceError};
+pub use session::{Browser, IssuedCookie, MAX_COOKIES, Sessions};

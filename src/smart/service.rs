@@ -1,6 +1,7 @@
 //! The SMART app for browsers and EHRs: launches, the page of a session, and its forms.
 //! Not here: the launch protocol ([`super::launch`]), and what a session does ([`super::session`]).
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use tracing::info;
@@ -8,9 +9,9 @@ use tracing::info;
 use super::address::AppAddress;
 use super::browser_answer::BrowserAnswer;
 use super::context::SmartContext;
-use super::launch::{CallbackRequest, LaunchError, LaunchMemory, LaunchRequest, SmartApp, SmartError, random_text};
+use super::launch::{AuthorizationResponse, CallbackRequest, LaunchError, LaunchMemory, LaunchRequest, SmartApp, SmartError};
 use super::page::{Messages, MessagesError};
-use super::session::{Browser, Opening, SessionRequest, Sessions};
+use super::session::{Browser, IssuedCookie, Opening, Session, SessionRequest, Sessions};
 use crate::auth::Authenticator;
 use crate::config::Config;
 use crate::crd::Plans;
@@ -24,17 +25,6 @@ pub struct Launched {
     pub next: BrowserAnswer,
     /// The value of the cookie to set, if the browser sent none.
     pub cookie: Option<String>,
-}
-
-/// The parameters of the EHR's redirect.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Returned<'r> {
-    /// `state`
-    pub state: &'r str,
-    /// `code`
-    pub code: Option<&'r str>,
-    /// `error`
-    pub error: Option<&'r str>,
 }
 
 /// Why the SMART app cannot be set up.
@@ -107,31 +97,44 @@ impl SmartService {
         &self.context.address.base
     }
 
-    /// Starts a launch.
-    pub async fn launch(&self, iss: &str, launch: Option<&str>, browser: Browser<'_>) -> Launched {
-        let cookie = if browser.has_cookie() { None } else { random_text().ok() };
+    /// Whether browsers reach the app over https.
+    #[must_use]
+    pub fn is_https(&self) -> bool {
+        self.context.address.is_https
+    }
+
+    /// A cookie with this value; `None` if this process did not issue it.
+    #[must_use]
+    pub fn issued_cookie<'c>(&self, value: &'c str) -> Option<IssuedCookie<'c>> {
+        self.sessions.issued_cookie(value)
+    }
+
+    /// Starts a launch from a browser in this network.
+    pub async fn launch(&self, iss: &str, launch: Option<&str>, browser: Browser<'_>, network: Option<IpAddr>) -> Launched {
+        let cookie = if browser.has_cookie() { None } else { self.sessions.new_cookie() };
         let binding = browser.launch_identity(cookie.as_deref());
-        let next = match self.context.launches.launch(LaunchRequest { iss, launch, browser: &binding }).await {
+        let next = match self.context.launches.launch(LaunchRequest { iss, launch, browser: &binding, network }).await {
             Ok(redirect) => BrowserAnswer::To(redirect.url.into()),
             Err(error) => self.context.notice_to_anybody(error.into()),
         };
         Launched { next, cookie }
     }
 
-    /// Completes a launch.
-    pub async fn callback(&self, returned: Returned<'_>, browser: Browser<'_>) -> BrowserAnswer {
-        match self.open_session(returned, browser).await {
+    /// Completes a launch. `query` has the EHR's response, which came to the redirect URI of `ehr`.
+    pub async fn callback(&self, ehr: &str, query: &str, browser: Browser<'_>) -> BrowserAnswer {
+        match self.open_session(ehr, query, browser).await {
             Ok(address) => BrowserAnswer::To(address),
             Err(error) => self.context.notice_to_anybody(error.into()),
         }
     }
 
     /// Opens a session for the grant and returns its address. Without a cookie in a frame, request headers identify the launch's browser.
-    async fn open_session(&self, returned: Returned<'_>, browser: Browser<'_>) -> Result<String, LaunchError> {
-        let Returned { state, code, error } = returned;
+    async fn open_session(&self, ehr: &str, query: &str, browser: Browser<'_>) -> Result<String, LaunchError> {
+        let response = AuthorizationResponse::parse(query)?;
         let known_by = browser.callback_identities();
         let known_by: Vec<&str> = known_by.iter().map(String::as_str).collect();
-        let grant = self.context.launches.callback(CallbackRequest { state, code, error, browsers: &known_by }).await?;
+        let request = CallbackRequest { ehr, response: &response, browsers: &known_by };
+        let grant = self.context.launches.callback(request).await?;
         let (now, address) = (self.context.audit.clock.now(), &self.context.address);
         info!(ehr = grant.ehr.name(), may_save = grant.may_write_responses, "app opened");
         let end = now.checked_add_signed(address.lifetime).unwrap_or(now);
@@ -139,21 +142,20 @@ impl SmartService {
         Ok(address.of_session(&self.sessions.open(opening)?))
     }
 
+    /// The open session with this id, if the request comes from its browser; else the page that says why there is none.
+    pub(crate) fn session(&self, id: &str, browser: Browser<'_>) -> Result<Arc<Session>, BrowserAnswer> {
+        self.sessions.find(id, &browser, self.context.audit.clock.now()).map_err(|error| self.context.notice_to_anybody(error))
+    }
+
     /// The page of a session. If the user returns to the order, a page that says the app can be closed.
-    pub async fn show(&self, id: &str, closed: bool, browser: Browser<'_>) -> BrowserAnswer {
+    pub(crate) async fn show(&self, id: &str, session: &Session, closed: bool) -> BrowserAnswer {
         let (now, address) = (self.context.audit.clock.now(), self.context.address.of_session(id));
-        match self.sessions.find(id, &browser, now) {
-            Ok(session) => SessionRequest::new(&self.context, &session, &address, now).answer_show(closed).await,
-            Err(error) => self.context.notice_to_anybody(error),
-        }
+        SessionRequest::new(&self.context, session, &address, now).answer_show(closed).await
     }
 
     /// Handles a submitted form.
-    pub async fn submit(&self, id: &str, fields: &[(String, String)], browser: Browser<'_>) -> BrowserAnswer {
+    pub(crate) async fn submit(&self, id: &str, session: &Session, fields: &[(String, String)]) -> BrowserAnswer {
         let (now, address) = (self.context.audit.clock.now(), self.context.address.of_session(id));
-        match self.sessions.find(id, &browser, now) {
-            Ok(session) => SessionRequest::new(&self.context, &session, &address, now).answer_submit(fields).await,
-            Err(error) => self.context.notice_to_anybody(error),
-        }
+        SessionRequest::new(&self.context, session, &address, now).answer_submit(fields).await
     }
 }

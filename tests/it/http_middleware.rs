@@ -4,6 +4,7 @@ use axum::body::Body;
 use axum::http::{Request, StatusCode};
 use serde_json::{Value, json};
 
+use crate::support::opened_app::at_work;
 use crate::support::{Answer, LogBuffer, SERVICE, TestApp, empty_sign_call, post};
 
 const EHR: &str = "https://ehr.example";
@@ -93,7 +94,7 @@ async fn credentials_are_never_allowed() {
 #[tokio::test]
 async fn a_listed_origin_may_call_and_read_faults() {
     let app = for_the_ehr_only();
-    for path in ["/cds-services", "/nowhere", SERVICE, "/health/live"] {
+    for path in ["/cds-services", SERVICE, "/cds-services/nowhere/at/all", "/fhir/metadata", "/fhir/nowhere"] {
         let answer = get_with(&app, path, ("origin", EHR)).await;
         assert_eq!(answer.header("access-control-allow-origin"), Some(EHR), "{path}");
     }
@@ -106,12 +107,44 @@ async fn another_origin_is_not_told_that_it_may() {
 }
 
 #[tokio::test]
-async fn a_preflight_is_answered_on_every_path() {
-    for path in ["/cds-services", SERVICE, "/cds-services/any/feedback", "/health/live", "/nowhere"] {
+async fn a_preflight_is_answered_on_every_path_of_cds_hooks_and_fhir() {
+    for path in ["/cds-services", SERVICE, "/cds-services/any/feedback", "/fhir/Questionnaire/$questionnaire-package", "/fhir/nowhere"] {
         let answer = for_the_ehr_only().send(preflight(path, EHR)).await;
         assert_eq!(answer.status, StatusCode::OK, "{path}");
         assert_eq!(answer.header("access-control-allow-methods"), Some("GET,POST"));
         assert!(answer.header("access-control-allow-headers").unwrap().contains("authorization"));
+    }
+}
+
+#[tokio::test]
+async fn no_other_path_is_shared_across_origins() {
+    let work = at_work().await;
+    let launch = format!("/smart/launch?iss={}", work.ehr.iss());
+    let paths = [
+        &*launch,
+        "/smart/callback/main?state=s&code=c",
+        "/smart/app/unknown",
+        "/smart/assets/page.css",
+        "/.well-known/jwks.json",
+        "/metrics",
+        "/health/live",
+        "/openapi.json",
+        "/nowhere",
+        "/cds-services-of-others",
+        "/fhirx/metadata",
+    ];
+    for path in paths {
+        let get = Request::get(path).header("origin", EHR).body(Body::empty()).unwrap();
+        let mut posted = post(path, "x=y");
+        posted.headers_mut().insert("origin", EHR.parse().unwrap());
+        for request in [get, posted, preflight(path, EHR)] {
+            let method = request.method().clone();
+            let answer = work.app.http.send(request).await;
+            let shared = |name: &str| name.starts_with("access-control-") || name == "vary";
+            let found: Vec<_> = answer.headers.keys().filter(|name| shared(name.as_str())).collect();
+            assert!(found.is_empty(), "{method} {path}: {found:?}");
+            assert!(method != "OPTIONS" || answer.status.is_client_error(), "{path}: {}", answer.status);
+        }
     }
 }
 

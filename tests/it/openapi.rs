@@ -37,8 +37,13 @@ fn operations(openapi: &Value) -> BTreeSet<String> {
 }
 
 /// Routes of the SMART app: pages for browsers, and its public keys for EHRs; other standards cover them.
-const PAGES: [&str; 5] =
-    ["GET /smart/launch", "GET /smart/callback", "GET /smart/app/{session}", "GET /smart/assets/{name}", "GET /.well-known/jwks.json"];
+const PAGES: [&str; 5] = [
+    "GET /smart/launch",
+    "GET /smart/callback/{ehr}",
+    "GET /smart/app/{session}",
+    "GET /smart/assets/{name}",
+    "GET /.well-known/jwks.json",
+];
 
 /// Every route of the router for programs, read from its source.
 fn routes() -> BTreeSet<String> {

@@ -353,7 +353,8 @@ async fn the_cookie_is_unseen_by_scripts_and_kept_apart_by_frame() {
     let (work, surfer) = (at_work().await, surfer());
     let answer = work.get(&surfer, &format!("/smart/launch?iss={}&launch=l", work.ehr.iss())).await;
     let cookie = answer.header("set-cookie").unwrap();
-    assert!(cookie.ends_with("; Path=/smart; HttpOnly; Secure; SameSite=None; Partitioned"), "{cookie}");
+    assert!(cookie.starts_with("__Host-sij-app-"), "{cookie}");
+    assert!(cookie.ends_with("; Path=/; HttpOnly; Secure; SameSite=None; Partitioned"), "{cookie}");
 }
 
 #[tokio::test]
@@ -362,8 +363,9 @@ async fn launches_that_fail_end_on_a_page_a_person_understands() {
     for (address, status, words) in [
         ("/smart/launch?iss=https://evil.example/fhir", 403, "is not registered with this service"),
         ("/smart/launch", 403, "is not registered with this service"),
-        ("/smart/callback?state=unknown&code=c", 400, "used before, or is too old"),
-        ("/smart/callback", 400, "is not complete"),
+        ("/smart/callback/main?state=unknown&code=c", 400, "used before, or is too old"),
+        ("/smart/callback/main", 400, "is not complete"),
+        ("/smart/callback/main?state=s&code=c&code=d", 400, "is not complete"),
         ("/smart/app/unknown", 410, "This session has ended"),
     ] {
         let answer = work.get(&surfer, address).await;
@@ -477,14 +479,14 @@ async fn a_form_of_version_1_stands_in_the_fields_that_both_versions_have() {
 async fn an_app_that_the_ehr_does_not_know_is_a_matter_for_it() {
     let (work, mut surfer) = (at_work().await, surfer());
     let begun = work.launch(&mut surfer).await;
-    let answer = work.get(&surfer, &format!("/smart/callback?error=invalid_client&state={}", begun.state)).await;
+    let answer = work.get(&surfer, &format!("/smart/callback/main?error=invalid_client&state={}", begun.state)).await;
     assert!(answer.text().contains("is not registered correctly with this EHR. Tell your IT"), "{}", answer.text());
 }
 
 #[tokio::test]
 async fn without_a_registered_ehr_there_are_no_pages_and_no_links() {
     let app = TestApp::on_the_day_of_the_fixtures();
-    for path in ["/smart/launch", "/smart/callback", "/smart/app/s", "/smart/assets/page.css", "/.well-known/jwks.json"] {
+    for path in ["/smart/launch", "/smart/callback/main", "/smart/app/s", "/smart/assets/page.css", "/.well-known/jwks.json"] {
         app.get(path).await.outcome(404, "not-found");
     }
     let answer = app.sign_text(&story("nothing-documented").request).await;

@@ -39,6 +39,7 @@ fn ehr(more: &str) -> String {
 fn an_ehr_is_read_with_its_defaults() {
     let config = read(&[AROUND, &entry("")].concat()).unwrap();
     let ehr = &config.smart.ehrs[0];
+    assert_eq!((ehr.id(), read(&[AROUND, &entry("id = \"north\"")].concat()).unwrap().smart.ehrs[0].id()), ("main", "north"));
     assert_eq!((ehr.authentication, ehr.client(), ehr.scopes.len()), (SmartAuthentication::Public, "main", 13));
     assert!(ehr.frame_ancestors.is_empty() && ehr.hosts.is_empty() && ehr.plan.is_none());
     assert_eq!((config.smart.session_lifetime.as_secs(), config.smart.launch_lifetime.as_secs()), (1_800, 300));
@@ -66,6 +67,22 @@ fn ehrs_that_cannot_be_are_refused_with_the_reason() {
             "`smart.ehrs.hosts`: entry 1: is a private address; it needs `allow_private_addresses` of the FHIR server",
         ),
         (entry("plan = \"gold\""), "`smart.ehrs.plan`: entry 1: no plan has the id `gold`"),
+        (
+            entry("id = \"north/hospital\""),
+            "`smart.ehrs.id`: entry 1: must be 1 to 64 letters, digits, hyphens and underscores; absent, it is the name",
+        ),
+        (
+            entry("").replace("name = \"main\"", "name = \"North Hospital\""),
+            "`smart.ehrs.id`: entry 1: must be 1 to 64 letters, digits, hyphens and underscores; absent, it is the name",
+        ),
+        (
+            [entry("").replace("name = \"main\"", "name = \"other\"\nid = \"Main\""), entry("")].concat().replacen(
+                "= \"main\"",
+                "= \"second\"",
+                1,
+            ),
+            "`smart.ehrs.fhir_server`: entry 1: no `[[fhir_servers]]` is named `second`\n`smart.ehrs.id`: entry 2: is that of another entry, so their redirect URIs could not be told apart",
+        ),
         (entry("client = \" \""), "`smart.ehrs.client`: entry 1: must not be empty"),
         (entry("").replace("\"sij\"", "\"\""), "`smart.ehrs.client_id`: entry 1: must be plain text, and not empty"),
         (

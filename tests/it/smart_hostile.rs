@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use sij_cds::smart::launch::{
-    AppContext, CallbackRequest, ExchangeError, IdentityError, LaunchCategory, LaunchError, LaunchRequest, SmartApp,
+    AppContext, AuthorizationResponse, CallbackRequest, ExchangeError, IdentityError, LaunchCategory, LaunchError, LaunchRequest, SmartApp,
 };
 use wiremock::ResponseTemplate;
 
@@ -46,12 +46,12 @@ async fn only_a_registered_iss_is_launched_and_no_other_is_ever_asked() {
         format!("http://[::ffff:127.0.0.1]:{port}/fhir"),
     ];
     for iss in hostile {
-        let refused = ehr.app.launch(LaunchRequest { iss: &iss, launch: None, browser: BROWSER }).await.err();
+        let refused = ehr.app.launch(LaunchRequest { iss: &iss, launch: None, browser: BROWSER, network: None }).await.err();
         assert_eq!(refused, Some(LaunchError::UnknownEhr), "{iss}");
     }
     assert_eq!(ehr.server.received_requests().await.unwrap().len(), 0);
     let with_slash = format!("{iss}/");
-    assert!(ehr.app.launch(LaunchRequest { iss: &with_slash, launch: None, browser: BROWSER }).await.is_ok());
+    assert!(ehr.app.launch(LaunchRequest { iss: &with_slash, launch: None, browser: BROWSER, network: None }).await.is_ok());
 }
 
 #[tokio::test]
@@ -136,12 +136,15 @@ async fn an_answer_without_its_launch_is_refused() {
     let changed = format!("{}x", begun.state);
     let upper = begun.state.to_uppercase();
     for state in [changed.as_str(), upper.as_str(), "1", &begun.state[1..]] {
-        let refused = ehr.app.callback(CallbackRequest { state, ..begun.answer() }).await.unwrap_err();
+        let response = begun.response_with(state);
+        let refused = ehr.app.callback(CallbackRequest { response: &response, ..begun.answer() }).await.unwrap_err();
         assert_eq!(refused, LaunchError::UnknownState, "{state}");
     }
     let long = "x".repeat(8 * 1024 + 1);
     for state in ["", long.as_str(), "a\nb"] {
-        assert_eq!(ehr.app.callback(CallbackRequest { state, ..begun.answer() }).await.unwrap_err(), LaunchError::Malformed);
+        let response = begun.response_with(state);
+        let refused = ehr.app.callback(CallbackRequest { response: &response, ..begun.answer() }).await.unwrap_err();
+        assert_eq!(refused, LaunchError::Malformed);
     }
     assert_eq!(ehr.asked("/token").await, 0);
 }
@@ -193,8 +196,10 @@ async fn a_refused_authorization_says_so_and_no_token_is_asked_for() {
         (None, Some(""), LaunchError::Malformed),
     ] {
         let begun = ehr.begin().await;
-        let answer = CallbackRequest { error, code, ..begun.answer() };
-        assert_eq!(ehr.app.callback(answer).await.unwrap_err(), expected, "{error:?}");
+        let [error, code] = [error, code].map(|text| text.map(str::to_owned));
+        let response = AuthorizationResponse { error, code, ..begun.response.clone() };
+        let answer = CallbackRequest { response: &response, ..begun.answer() };
+        assert_eq!(ehr.app.callback(answer).await.unwrap_err(), expected, "{:?}", response.error);
     }
     assert_eq!(ehr.asked("/token").await, 0);
 }

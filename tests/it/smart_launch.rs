@@ -46,7 +46,7 @@ async fn every_step_may_be_worked_on_by_any_thread() {
     let ehr = SmartEhr::new().await;
     let begun = ehr.begin().await;
     let grant = ehr.come_back(&begun, &ehr.token(&begun)).await.unwrap();
-    let launch = LaunchRequest { iss: &ehr.iss(), launch: None, browser: BROWSER };
+    let launch = LaunchRequest { iss: &ehr.iss(), launch: None, browser: BROWSER, network: None };
     assert!(spawnable(ehr.app.launch(launch)).await.is_ok());
     assert!(spawnable(ehr.app.callback(begun.answer())).await.is_err());
     assert!(spawnable(ehr.app.refresh(&grant)).await.is_err());
@@ -61,7 +61,7 @@ async fn an_ehrs_launch_asks_for_what_the_specification_says() {
     let expected = [
         ("response_type", "code"),
         ("client_id", CLIENT_ID),
-        ("redirect_uri", "https://cds.plan.example/smart/callback"),
+        ("redirect_uri", "https://cds.plan.example/smart/callback/main"),
         ("aud", iss.as_str()),
         ("launch", "launch-77ab"),
         ("code_challenge_method", "S256"),
@@ -155,7 +155,7 @@ async fn the_code_verifier_is_the_challenges_and_a_public_client_names_itself() 
         ("grant_type", "authorization_code"),
         ("code", CODE),
         ("client_id", CLIENT_ID),
-        ("redirect_uri", "https://cds.plan.example/smart/callback"),
+        ("redirect_uri", "https://cds.plan.example/smart/callback/main"),
     ];
     for (name, value) in expected {
         assert_eq!(form[name], value, "{name}");

@@ -1,16 +1,23 @@
-//! The middleware for pages of the SMART app.
+//! The middleware for the SMART app's launches and pages.
 //! Not here: the middleware for all routes; see [`crate::http::middleware`].
 
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::middleware::from_fn_with_state;
-use tokio::sync::Semaphore;
+use axum::extract::{Request, State};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tower::ServiceBuilder;
 
 use crate::config::ServerConfig;
-use crate::http::limits::{admit, hold_deadline};
+use crate::http::address_counts::{AddressCounts, AddressPermit};
+use crate::http::caller::caller_address;
+use crate::http::deadline::hold_deadline;
+use crate::http::error::HttpError;
+use crate::http::peer::Peer;
 use crate::http::state::Service;
 
 /// Time limit of a request, which may make several requests to an EHR, each with its own timeout.
@@ -19,9 +26,52 @@ const DEADLINE: Duration = Duration::from_mins(1);
 /// Maximum size of a form in bytes.
 pub(super) const MAX_BYTES: usize = 64 * 1024;
 
-/// Wraps `pages` in their middleware. Users of the app do not take slots of hook calls.
-pub(in crate::http) fn around_pages(pages: Router<Service>, server: &ServerConfig) -> Router<Service> {
-    let slots = Arc::new(Semaphore::new(server.max_concurrent_calls.get()));
-    let stack = ServiceBuilder::new().layer(from_fn_with_state(DEADLINE, hold_deadline)).layer(from_fn_with_state(slots, admit));
-    pages.route_layer(stack)
+/// How long a form's body may take to arrive.
+pub(super) const BODY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// One address may use this part of the requests that are worked on at one time.
+const ADDRESS_SHARE: usize = 4;
+
+/// Limits how many requests are worked on at one time: in total, and per client address.
+#[derive(Debug)]
+struct RequestLimits {
+    all: Arc<Semaphore>,
+    of_one_address: usize,
+    by_address: AddressCounts,
+    server: Arc<ServerConfig>,
+}
+
+/// Wraps `routes` in their middleware, with limits of their own: hook calls do not use these, nor do other routes of the app.
+pub(in crate::http) fn around_pages(routes: Router<Service>, server: &Arc<ServerConfig>) -> Router<Service> {
+    let limits = Arc::new(RequestLimits::new(Arc::clone(server)));
+    let stack = ServiceBuilder::new().layer(from_fn_with_state(DEADLINE, hold_deadline)).layer(from_fn_with_state(limits, admit));
+    routes.route_layer(stack)
+}
+
+/// Admits a request if its address and the service have room for one more, and otherwise refuses it at once.
+async fn admit(State(limits): State<Arc<RequestLimits>>, request: Request, next: Next) -> Response {
+    let Some(_permits) = limits.take(limits.address_of(&request)) else {
+        return HttpError::Overloaded.into_response();
+    };
+    next.run(request).await
+}
+
+impl RequestLimits {
+    fn new(server: Arc<ServerConfig>) -> Self {
+        let all = server.max_concurrent_calls.get();
+        let of_one_address = (all / ADDRESS_SHARE).max(1);
+        Self { all: Arc::new(Semaphore::new(all)), of_one_address, by_address: AddressCounts::default(), server }
+    }
+
+    /// Every request that arrives through a connection has a peer; any other counts for one address.
+    fn address_of(&self, request: &Request) -> IpAddr {
+        let peer = request.extensions().get::<Peer>();
+        let address = peer.map(|peer| caller_address(&self.server, peer.address, request.headers()));
+        address.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED))
+    }
+
+    fn take(&self, address: IpAddr) -> Option<(AddressPermit, OwnedSemaphorePermit)> {
+        let of_address = self.by_address.take(address, self.of_one_address)?;
+        Some((of_address, Arc::clone(&self.all).try_acquire_owned().ok()?))
+    }
 }

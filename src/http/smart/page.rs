@@ -2,47 +2,68 @@
 //! Not here: its contents, and the session; see [`crate::smart`].
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::{Path, RawQuery, Request, State};
 use axum::http::HeaderMap;
-use axum::http::header::CONTENT_TYPE;
-use axum::response::{IntoResponse, Response};
+use axum::http::header::{CONTENT_TYPE, EXPECT};
+use axum::response::Response;
+use tokio::time::timeout;
 use url::form_urlencoded;
 
 use super::answer::answer;
 use super::browser::browser;
-use super::layers::MAX_BYTES;
+use super::layers::{BODY_TIMEOUT, MAX_BYTES};
+use crate::http::body::discard;
 use crate::http::error::HttpError;
 use crate::http::state::Service;
 
 const FORM: &str = "application/x-www-form-urlencoded";
 
+/// How long the rest of a refused form is read and discarded after its answer, so that its browser sees the answer instead of a
+/// broken connection.
+const DISCARD_TIMEOUT: Duration = Duration::from_secs(1);
+
 /// Shows the page.
 pub(in crate::http) async fn show(
     State(service): State<Service>,
-    Path(session): Path<String>,
+    Path(id): Path<String>,
     headers: HeaderMap,
     RawQuery(query): RawQuery,
 ) -> Response {
     let closed = query.as_deref() == Some("closed");
-    answer(service.app.smart.show(&session, closed, browser(&headers)).await)
+    match service.app.smart.session(&id, browser(&service.app.smart, &headers)) {
+        Ok(session) => answer(service.app.smart.show(&id, &session, closed).await),
+        Err(refused) => answer(refused),
+    }
 }
 
 /// Processes a form. The work continues if the browser disconnects, so that a write to the chart is always recorded.
-pub(in crate::http) async fn take(
-    State(service): State<Service>,
-    Path(session): Path<String>,
-    request: Request,
-) -> Result<Response, HttpError> {
+/// Invariant: nothing of a body is waited for unless it comes from the browser of an open session.
+pub(in crate::http) async fn take(State(service): State<Service>, Path(id): Path<String>, request: Request) -> Result<Response, HttpError> {
     let (head, body) = request.into_parts();
+    let smart = Arc::clone(&service.app.smart);
+    let session = match smart.session(&id, browser(&smart, &head.headers)) {
+        Ok(session) => session,
+        Err(refused) => {
+            discard_later(&head.headers, body);
+            return Ok(answer(refused));
+        }
+    };
     if !is_form(&head.headers) {
         return Err(HttpError::UnsupportedMediaType);
     }
-    let fields = fields(body).await?;
-    let smart = Arc::clone(&service.app.smart);
-    let work = tokio::spawn(async move { smart.submit(&session, &fields, browser(&head.headers)).await });
-    work.await.map(answer).map_err(|_| HttpError::Panicked).map(IntoResponse::into_response)
+    let fields = timeout(BODY_TIMEOUT, fields(body)).await.map_err(|_| HttpError::DeadlineExceeded)??;
+    let work = tokio::spawn(async move { smart.submit(&id, &session, &fields).await });
+    work.await.map(answer).map_err(|_| HttpError::Panicked)
+}
+
+/// Discards what a refused browser still sends, without delaying its answer. Skips a browser that waits for `100 Continue`.
+fn discard_later(headers: &HeaderMap, body: Body) {
+    if !headers.contains_key(EXPECT) {
+        tokio::spawn(timeout(DISCARD_TIMEOUT, discard(body, MAX_BYTES)));
+    }
 }
 
 fn is_form(headers: &HeaderMap) -> bool {

@@ -1,6 +1,7 @@
 //! The steps of a launch, in order.
 //! Not here: the details of a step; each has its own file.
 
+use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -9,6 +10,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 use url::Url;
 
+use super::authorization_response::{AuthorizationResponse, refused};
 use super::ehr::Ehr;
 use super::error::{IdentityError, LaunchError, SmartError, SmartErrorKind};
 use super::exchange::{Asked, Exchange, TokenResponse};
@@ -31,7 +33,6 @@ pub struct SmartApp {
     config: SmartConfig,
     leeway: TimeDelta,
     ehrs: Vec<Arc<Ehr>>,
-    redirect: Option<Url>,
     own_key: Option<Arc<OwnKey>>,
     memory: Arc<LaunchMemory>,
     clock: Arc<dyn Clock>,
@@ -46,6 +47,8 @@ pub struct LaunchRequest<'r> {
     pub launch: Option<&'r str>,
     /// Identifies the browser, if it can be told from others; the callback must present the same value.
     pub browser: &'r str,
+    /// The network of the browser's address, if it is known. If launches have to make room, those of the network with the most do.
+    pub network: Option<IpAddr>,
 }
 
 /// Where to redirect the user. It contains a secret, so it does not implement `Debug`.
@@ -59,12 +62,10 @@ pub struct LaunchRedirect {
 /// The EHR's authorization response, as the user's browser delivers it.
 #[derive(Clone, Copy)]
 pub struct CallbackRequest<'r> {
-    /// The `state` parameter.
-    pub state: &'r str,
-    /// The `code` parameter.
-    pub code: Option<&'r str>,
-    /// The `error` parameter.
-    pub error: Option<&'r str>,
+    /// The id in the redirect URI that it came to.
+    pub ehr: &'r str,
+    /// The response.
+    pub response: &'r AuthorizationResponse,
     /// All values that can identify the browser; one must match the launch's.
     pub browsers: &'r [&'r str],
 }
@@ -81,11 +82,10 @@ impl SmartApp {
         // Skip the entries if the signing key failed, so that one fault is not reported twice.
         let entries = config.smart.ehrs.iter().filter(|_| faults.is_empty()).map(build).collect::<Vec<_>>();
         let ehrs = entries.into_iter().filter_map(|ehr| taken(ehr, &mut faults)).collect();
-        let redirect = config.server.public_url.as_ref().and_then(callback_url);
         if !faults.is_empty() {
             return Err(SmartError { faults });
         }
-        Ok(Self { config: config.smart.clone(), leeway: span(config.auth.leeway), ehrs, redirect, own_key, memory, clock })
+        Ok(Self { config: config.smart.clone(), leeway: span(config.auth.leeway), ehrs, own_key, memory, clock })
     }
 
     /// Whether any EHR can open the app.
@@ -119,7 +119,7 @@ impl SmartApp {
         let scopes = requested(ehr.scopes(), beginning, description.syntax);
         let (state, nonce, code_verifier) = (random_text()?, random_text()?, SecretString::from(random_text()?));
         let asked = Asked { iss: request.iss, launch: token, scopes: &scopes, state: &state, nonce: &nonce, code_verifier: &code_verifier };
-        let url = self.exchange(ehr, &description)?.authorization_url(&asked);
+        let url = self.exchange(ehr, &description).authorization_url(&asked);
         let launch = Launch {
             ehr: ehr.name().to_owned(),
             code_verifier,
@@ -128,30 +128,29 @@ impl SmartApp {
             browser: LaunchBinding::from_binding(request.browser),
             end: now + span(self.config.launch_lifetime),
         };
-        self.memory.keep(&state, launch, self.config.max_sessions, now);
+        self.memory.keep(&state, request.network, launch, self.config.max_sessions, now);
         Ok(LaunchRedirect { url, state })
     }
 
     /// Completes a launch and returns what the EHR granted.
     ///
     /// # Errors
-    /// [`LaunchError`] for a response that matches no launch of this browser, a denial, and an unusable token.
+    /// [`LaunchError`] for a response that matches no launch of this browser with this EHR, a denial, and an unusable token.
     pub async fn callback(&self, request: CallbackRequest<'_>) -> Result<Grant, LaunchError> {
         let browsers: Vec<LaunchBinding> = request.browsers.iter().copied().map(LaunchBinding::from_binding).collect();
-        let launch = self.memory.take(parameter(request.state)?, &browsers, self.clock.now())?;
-        if let Some(error) = request.error {
-            return Err(match error {
-                "access_denied" => LaunchError::Denied,
-                "invalid_client" | "unauthorized_client" | "invalid_scope" | "invalid_request" | "unsupported_response_type" => {
-                    LaunchError::ClientRefused
-                }
-                _ => LaunchError::AuthorizationFailed,
-            });
-        }
-        let code = parameter(request.code.unwrap_or_default())?;
+        let AuthorizationResponse { state, code, error, issuer } = request.response;
+        let launch = self.memory.take(parameter(state)?, &browsers, self.clock.now())?;
         let ehr = self.named(&launch.ehr)?;
+        if ehr.id() != request.ehr {
+            return Err(LaunchError::OtherEhr);
+        }
         let description = ehr.description(self.clock.now()).await.map_err(LaunchError::Description)?;
-        let answer = self.exchange(ehr, &description)?.redeem(code, &launch.code_verifier).await?;
+        ehr.check_issuer(issuer.as_deref(), &description, self.clock.now()).await?;
+        if let Some(error) = error {
+            return Err(refused(error));
+        }
+        let code = parameter(code.as_deref().unwrap_or_default())?;
+        let answer = self.exchange(ehr, &description).redeem(code, &launch.code_verifier).await?;
         let user =
             if grants_identity(&answer, &launch.scopes) { self.user(ehr, &description, &answer, &launch.nonce).await? } else { None };
         Ok(Grant::of_code(ehr, &answer, launch.scopes, self.clock.now())?.of_user(user.as_deref()))
@@ -166,7 +165,7 @@ impl SmartApp {
         let token = grant.refresh_token.as_ref().ok_or(LaunchError::Over)?;
         let ehr = self.named(grant.ehr.name()).ok().filter(|ehr| ehr.base() == grant.ehr.base()).ok_or(LaunchError::UnknownEhr)?;
         let description = ehr.description(self.clock.now()).await.map_err(LaunchError::Description)?;
-        let answer = self.exchange(ehr, &description)?.refresh(token).await.map_err(|error| match error {
+        let answer = self.exchange(ehr, &description).refresh(token).await.map_err(|error| match error {
             LaunchError::CodeRefused => LaunchError::Over,
             other => other,
         })?;
@@ -177,9 +176,8 @@ impl SmartApp {
         self.ehrs.iter().find(|ehr| ehr.name() == name).ok_or(LaunchError::UnknownEhr)
     }
 
-    fn exchange<'e>(&'e self, ehr: &'e Ehr, description: &'e SmartConfiguration) -> Result<Exchange<'e>, LaunchError> {
-        let redirect = self.redirect.as_ref().ok_or(LaunchError::Ours)?;
-        Ok(Exchange { ehr, description, redirect, now: self.clock.now() })
+    fn exchange<'e>(&self, ehr: &'e Ehr, description: &'e SmartConfiguration) -> Exchange<'e> {
+        Exchange { ehr, description, now: self.clock.now() }
     }
 
     /// Identifies the user. An unknown key may be new, so the EHR's keys are fetched once more.
@@ -212,10 +210,6 @@ fn own_key(path: Option<&Path>) -> Result<Option<Arc<OwnKey>>, SmartErrorKind> {
 
 fn taken<T>(outcome: Result<T, SmartErrorKind>, faults: &mut Vec<SmartErrorKind>) -> Option<T> {
     outcome.map_err(|fault| faults.push(fault)).ok()
-}
-
-fn callback_url(public_url: &Url) -> Option<Url> {
-    Url::parse(&format!("{}/smart/callback", public_url.as_str().trim_end_matches('/'))).ok()
 }
 
 /// Accepts a plausible parameter value: not empty, not too long, without control characters.

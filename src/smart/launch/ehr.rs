@@ -21,6 +21,7 @@ use crate::config::{Config, EhrConfig, FhirServerConfig, SmartAuthentication};
 pub struct Ehr {
     config: EhrConfig,
     base: Url,
+    redirect: Url,
     pub(super) authentication: Authentication,
     pub(super) requests: Requests,
     description: Cached<SmartConfiguration>,
@@ -48,6 +49,7 @@ impl Ehr {
         };
         Ok(Self {
             base: server.base_url.clone(),
+            redirect: config.server.public_url.as_ref().and_then(|url| redirect_uri(url, ehr.id())).ok_or_else(incomplete)?,
             authentication,
             requests: requests(config, ehr, server)?,
             description: Cached::default(),
@@ -92,6 +94,18 @@ impl Ehr {
         &self.config.frame_ancestors
     }
 
+    /// The last segment of its redirect URI.
+    pub(super) fn id(&self) -> &str {
+        self.config.id()
+    }
+
+    /// Where it sends its users back to.
+    /// Invariant: no two EHRs share a redirect URI, so none can have its users' browsers deliver the code of another (RFC 9700,
+    /// section 4.4).
+    pub(super) fn redirect(&self) -> &Url {
+        &self.redirect
+    }
+
     pub(super) fn client_id(&self) -> &str {
         &self.config.client_id
     }
@@ -132,6 +146,10 @@ impl Ehr {
         self.keys.forget(seen).await;
         self.keys(now, description).await
     }
+}
+
+fn redirect_uri(public_url: &Url, id: &str) -> Option<Url> {
+    Url::parse(&format!("{}/smart/callback/{id}", public_url.as_str().trim_end_matches('/'))).ok()
 }
 
 fn requests(config: &Config, ehr: &EhrConfig, server: &FhirServerConfig) -> Result<Requests, SmartErrorKind> {

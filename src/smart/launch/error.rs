@@ -28,6 +28,12 @@ pub enum LaunchError {
     /// The response came from another browser than the launch.
     #[error("the launch was begun in another browser")]
     OtherBrowser,
+    /// The response came to the redirect URI of another EHR than the launch's.
+    #[error("the authorization response came to the redirect URI of another EHR")]
+    OtherEhr,
+    /// The response names another issuer than the EHR, or none although the EHR says that it does (RFC 9207).
+    #[error("the authorization response is of another issuer, or names none")]
+    WrongIssuer,
     /// The user or the EHR denied access.
     #[error("the user or the EHR denied access")]
     Denied,
@@ -148,6 +154,8 @@ impl LaunchError {
             Self::UnknownState => "unknown_launch",
             Self::Expired => "launch_expired",
             Self::OtherBrowser => "other_browser",
+            Self::OtherEhr => "other_ehr",
+            Self::WrongIssuer => "wrong_issuer",
             Self::Denied => "access_denied",
             Self::AuthorizationFailed => "authorization_failed",
             Self::CodeRefused => "code_refused",
@@ -167,6 +175,8 @@ impl LaunchError {
             Self::Malformed | Self::UnknownState | Self::Expired | Self::NoPatient | Self::Over => LaunchCategory::Caller,
             Self::UnknownEhr
             | Self::OtherBrowser
+            | Self::OtherEhr
+            | Self::WrongIssuer
             | Self::Denied
             | Self::CodeRefused
             | Self::UntrustedIdentity(_)

@@ -48,7 +48,6 @@ struct ErrorResponse {
 pub(super) struct Exchange<'e> {
     pub(super) ehr: &'e Ehr,
     pub(super) description: &'e SmartConfiguration,
-    pub(super) redirect: &'e Url,
     pub(super) now: DateTime<Utc>,
 }
 
@@ -82,7 +81,7 @@ impl Exchange<'_> {
             .append_pair("state", asked.state)
             .append_pair("code_challenge", &code_challenge(asked.code_verifier))
             .append_pair("code_challenge_method", "S256")
-            .append_pair("redirect_uri", self.redirect.as_str())
+            .append_pair("redirect_uri", self.ehr.redirect().as_str())
             .append_pair("scope", &asked.scopes.join(" "))
             .append_pair("aud", asked.iss)
             .append_pair("nonce", asked.nonce)
@@ -96,7 +95,7 @@ impl Exchange<'_> {
             ("grant_type", "authorization_code".into()),
             ("code", code.into()),
             ("code_verifier", code_verifier.expose_secret().into()),
-            ("redirect_uri", self.redirect.as_str().into()),
+            ("redirect_uri", self.ehr.redirect().as_str().into()),
         ];
         self.token(parameters).await
     }

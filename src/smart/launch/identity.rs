@@ -64,6 +64,11 @@ impl IdentityKeys {
         Ok(Self { issuer, keys })
     }
 
+    /// The issuer of the tokens.
+    pub(super) fn issuer(&self) -> &str {
+        &self.issuer
+    }
+
     /// Verifies a token and returns the user's reference, if it names one.
     pub(super) fn check(&self, token: &str, expected: &Expected<'_>) -> Result<Option<String>, IdentityError> {
         let token: UnverifiedToken<'_, IdentityClaims> = UnverifiedToken::parse_identity(token).map_err(fault)?;

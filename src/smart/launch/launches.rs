@@ -1,7 +1,8 @@
 //! Pending launches: the state each must keep until the EHR responds. They survive a configuration reload.
 //! Not here: sessions of opened apps.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
+use std::net::IpAddr;
 use std::num::NonZeroUsize;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -16,13 +17,22 @@ use super::error::LaunchError;
 /// How long an expired launch is still reported as expired instead of unknown.
 const REMEMBERED_AFTER_END: TimeDelta = TimeDelta::hours(1);
 
-/// Pending launches, oldest first.
+/// Pending launches.
 #[derive(Debug, Default)]
-pub struct LaunchMemory(Mutex<VecDeque<StoredLaunch>>);
+pub struct LaunchMemory(Mutex<PendingLaunches>);
+
+/// Pending launches, oldest first, and how many each network has begun of them; networks without any are removed.
+#[derive(Debug, Default)]
+struct PendingLaunches {
+    launches: VecDeque<StoredLaunch>,
+    by_network: HashMap<Option<IpAddr>, usize>,
+}
 
 #[derive(Debug)]
 struct StoredLaunch {
     state: Digest,
+    /// Where it was begun; `None` if that is unknown.
+    network: Option<IpAddr>,
     launch: Launch,
 }
 
@@ -52,13 +62,18 @@ impl LaunchBinding {
 }
 
 impl LaunchMemory {
-    /// Stores a launch. If there are `most` already, evicts the oldest, which has most likely been abandoned.
-    pub(super) fn keep(&self, state: &str, launch: Launch, most: NonZeroUsize, now: DateTime<Utc>) {
+    /// Stores a launch that was begun in a network. Beyond `most`, the network that has begun the most loses its oldest one.
+    /// Invariant: however many launches a network begins, they push out none of a network that has begun fewer.
+    pub(super) fn keep(&self, state: &str, network: Option<IpAddr>, launch: Launch, most: NonZeroUsize, now: DateTime<Utc>) {
         let mut kept = self.lock();
-        while kept.len() >= most.get() || kept.front().is_some_and(|oldest| oldest.launch.end + REMEMBERED_AFTER_END < now) {
-            kept.pop_front();
+        while kept.launches.front().is_some_and(|oldest| oldest.launch.end + REMEMBERED_AFTER_END < now) {
+            kept.remove(0);
         }
-        kept.push_back(StoredLaunch { state: digest_of(state), launch });
+        kept.push(StoredLaunch { state: digest_of(state), network, launch });
+        while kept.launches.len() > most.get() {
+            let place = kept.oldest_of_largest_network();
+            kept.remove(place);
+        }
     }
 
     /// Removes and returns the launch with this state. A browser may have more than one binding.
@@ -66,7 +81,7 @@ impl LaunchMemory {
     pub(super) fn take(&self, state: &str, browsers: &[LaunchBinding], now: DateTime<Utc>) -> Result<Launch, LaunchError> {
         let state = digest_of(state);
         let mut kept = self.lock();
-        let place = kept.iter().position(|kept| kept.state == state).ok_or(LaunchError::UnknownState)?;
+        let place = kept.launches.iter().position(|kept| kept.state == state).ok_or(LaunchError::UnknownState)?;
         let StoredLaunch { launch, .. } = kept.remove(place).ok_or(LaunchError::UnknownState)?;
         if !browsers.contains(&launch.browser) {
             return Err(LaunchError::OtherBrowser);
@@ -74,8 +89,32 @@ impl LaunchMemory {
         if now < launch.end { Ok(launch) } else { Err(LaunchError::Expired) }
     }
 
-    fn lock(&self) -> MutexGuard<'_, VecDeque<StoredLaunch>> {
+    fn lock(&self) -> MutexGuard<'_, PendingLaunches> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl PendingLaunches {
+    fn push(&mut self, stored: StoredLaunch) {
+        *self.by_network.entry(stored.network).or_default() += 1;
+        self.launches.push_back(stored);
+    }
+
+    fn remove(&mut self, place: usize) -> Option<StoredLaunch> {
+        let stored = self.launches.remove(place)?;
+        if let Some(begun) = self.by_network.get_mut(&stored.network) {
+            *begun -= 1;
+            if *begun == 0 {
+                self.by_network.remove(&stored.network);
+            }
+        }
+        Some(stored)
+    }
+
+    /// Where the oldest launch is of those whose network has begun the most.
+    fn oldest_of_largest_network(&self) -> usize {
+        let largest = self.by_network.values().max();
+        self.launches.iter().position(|stored| self.by_network.get(&stored.network) == largest).unwrap_or_default()
     }
 }
 
@@ -110,7 +149,7 @@ mod tests {
         let (memory, now, two) = (LaunchMemory::default(), DateTime::UNIX_EPOCH, NonZeroUsize::MIN.saturating_add(1));
         let end = now + TimeDelta::minutes(5);
         for state in ["first", "second", "third"] {
-            memory.keep(state, launch("a", end), two, now);
+            memory.keep(state, None, launch("a", end), two, now);
         }
         let take = |state| memory.take(state, &[LaunchBinding::from_binding("a")], now).map(|launch| launch.ehr);
         assert_eq!(take("first"), Err(LaunchError::UnknownState));
@@ -120,12 +159,35 @@ mod tests {
     }
 
     #[test]
+    fn a_network_that_begins_many_launches_pushes_out_none_of_one_that_begins_fewer() {
+        let (now, most) = (DateTime::UNIX_EPOCH, NonZeroUsize::MIN.saturating_add(3));
+        // A letter begins a launch in its network, and `-` one in an unknown network; the numbers are those of the launches left.
+        for (launches, left) in [
+            ("abcd", [0, 1, 2, 3]),
+            ("abcde", [1, 2, 3, 4]),
+            ("baaaaaaaa", [0, 6, 7, 8]),
+            ("b-------", [0, 5, 6, 7]),
+            ("aaaaaaaab", [5, 6, 7, 8]),
+            ("aaaabbbb", [2, 3, 6, 7]),
+        ] {
+            let memory = LaunchMemory::default();
+            for (number, letter) in launches.bytes().enumerate() {
+                let network = (letter != b'-').then(|| IpAddr::from([203, 0, 113, letter]));
+                memory.keep(&number.to_string(), network, launch("a", now + TimeDelta::minutes(5)), most, now);
+            }
+            let take = |number: &usize| memory.take(&number.to_string(), &[LaunchBinding::from_binding("a")], now).is_ok();
+            assert_eq!((0..launches.len()).filter(take).collect::<Vec<_>>(), left, "{launches}");
+            assert!(memory.lock().by_network.is_empty());
+        }
+    }
+
+    #[test]
     fn an_old_launch_is_told_from_an_unknown_one_for_an_hour() {
         let (memory, begun, most) = (LaunchMemory::default(), DateTime::UNIX_EPOCH, NonZeroUsize::MIN.saturating_add(9));
-        memory.keep("old", launch("a", begun), most, begun);
-        memory.keep("new", launch("a", begun + TimeDelta::hours(2)), most, begun + REMEMBERED_AFTER_END);
+        memory.keep("old", None, launch("a", begun), most, begun);
+        memory.keep("new", None, launch("a", begun + TimeDelta::hours(2)), most, begun + REMEMBERED_AFTER_END);
         assert_eq!(memory.take("old", &[LaunchBinding::from_binding("a")], begun).err(), Some(LaunchError::Expired));
-        memory.keep("newer", launch("a", begun), most, begun + TimeDelta::hours(3) + TimeDelta::seconds(1));
+        memory.keep("newer", None, launch("a", begun), most, begun + TimeDelta::hours(3) + TimeDelta::seconds(1));
         assert_eq!(memory.take("new", &[LaunchBinding::from_binding("a")], begun).err(), Some(LaunchError::UnknownState));
     }
 }

@@ -3,7 +3,8 @@
 //!
 //! - `ehr` is a registered EHR; `requests` sends all requests to it; `smart_configuration` and `cached` provide its addresses;
 //!   `scopes` converts scopes to its syntax;
-//! - `launches` stores pending launches, each used once; `app` orders the steps;
+//! - `launches` stores pending launches, each used once; `authorization_response` reads what the EHR answers, and checks that it did;
+//!   `app` orders the steps;
 //! - `exchange` obtains tokens, `signing_key` authenticates this app, `identity` verifies the user, `grant` reads what was
 //!   granted, `app_context` reads the context of the card's link.
 //!
@@ -11,6 +12,7 @@
 
 mod app;
 mod app_context;
+mod authorization_response;
 mod cached;
 mod ehr;
 mod error;
@@ -25,6 +27,7 @@ mod smart_configuration;
 
 pub use app::{CallbackRequest, LaunchRedirect, LaunchRequest, SmartApp};
 pub use app_context::AppContext;
+pub use authorization_response::AuthorizationResponse;
 pub use ehr::Ehr;
 pub use error::{ExchangeError, IdentityError, LaunchCategory, LaunchError, SmartError, SmartErrorKind};
 pub use grant::Grant;

@@ -14,8 +14,10 @@ use super::scopes::Syntax;
 pub(super) struct SmartConfiguration {
     pub(super) authorization: Url,
     pub(super) token: Url,
-    /// The `iss` of its identity tokens, exactly as published.
+    /// The `iss` of its identity tokens and authorization responses, exactly as published.
     pub(super) issuer: Option<String>,
+    /// Whether every authorization response has an `iss` (RFC 9207, section 3).
+    pub(super) names_issuer_in_responses: bool,
     pub(super) keys: Option<Url>,
     pub(super) syntax: Syntax,
 }
@@ -25,6 +27,7 @@ struct SmartConfigurationJson {
     authorization_endpoint: String,
     token_endpoint: String,
     issuer: Option<String>,
+    authorization_response_iss_parameter_supported: Option<bool>,
     jwks_uri: Option<String>,
     capabilities: Option<Vec<String>>,
     code_challenge_methods_supported: Option<Vec<String>>,
@@ -53,6 +56,7 @@ impl SmartConfigurationJson {
             token: requests.address(&self.token_endpoint)?,
             keys: self.jwks_uri.map(|uri| requests.address(&uri)).transpose()?,
             issuer,
+            names_issuer_in_responses: self.authorization_response_iss_parameter_supported.unwrap_or_default(),
             syntax: if is_second { Syntax::Second } else { Syntax::First },
         })
     }

@@ -1,10 +1,9 @@
 //! Binds a launch and a session to one browser: by a cookie, or by the browser's request headers if the EHR's frame blocks cookies.
-//! Not here: the cookie's attributes; see [`crate::http`].
+//! Not here: which cookies count ([`super::cookie`]), and their attributes ([`crate::http`]).
 
 use aws_lc_rs::digest::{SHA256, digest};
 
-/// The length of a cookie's value in characters: 256 bits in base64url.
-const COOKIE_LETTERS: usize = 43;
+use super::cookie::IssuedCookie;
 
 /// Maximum number of cookies read from a request.
 pub const MAX_COOKIES: usize = 4;
@@ -12,14 +11,15 @@ pub const MAX_COOKIES: usize = 4;
 /// The parts of a request that identify the browser.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Browser<'b> {
-    /// The values of the app's cookies. More than one exists only if launches started concurrently before the first cookie was set.
-    pub cookies: [Option<&'b str>; MAX_COOKIES],
+    /// The app's cookies. More than one exists only if launches started concurrently before the first cookie was set.
+    pub cookies: [Option<IssuedCookie<'b>>; MAX_COOKIES],
     /// `User-Agent`.
     pub agent: &'b str,
     /// `Accept-Language`.
     pub languages: &'b str,
-    /// Whether the response is a top-level page, not in a frame; the browser then returns cookies (Fetch Metadata, `Sec-Fetch-Dest`).
-    pub is_page: bool,
+    /// Whether the browser says that the request is a frame's, or of a script in a page of this service (Fetch Metadata). Such a
+    /// browser may block cookies; it returns them to any other page.
+    pub is_framed: bool,
 }
 
 impl Browser<'_> {
@@ -30,30 +30,29 @@ impl Browser<'_> {
 
     /// The cookies, each as a string that no other identity can produce.
     fn cookie_identities(&self) -> impl Iterator<Item = String> {
-        self.cookies.into_iter().flatten().filter_map(as_cookie)
+        self.cookies.into_iter().flatten().map(|cookie| cookie_identity(cookie.as_str()))
     }
 
     /// The identity to bind a launch to; `new` is the cookie that a browser without one receives.
     pub(crate) fn launch_identity(&self, new: Option<&str>) -> String {
-        let new = new.filter(|_| self.is_page).and_then(as_cookie);
+        let new = new.filter(|_| !self.is_framed).map(cookie_identity);
         self.cookie_identities().next().or(new).unwrap_or_else(|| self.agent_identity())
     }
 
     /// The identities that a launch may have been bound to.
     pub(crate) fn callback_identities(&self) -> Vec<String> {
-        let agent = (!self.is_page).then(|| self.agent_identity());
+        let agent = self.is_framed.then(|| self.agent_identity());
         self.cookie_identities().chain(agent).collect()
     }
 
     /// The identity from the browser's request headers, as a string that no other identity can produce.
-    pub(super) fn agent_identity(&self) -> String {
+    fn agent_identity(&self) -> String {
         format!("agent {} {} {}", self.agent.len(), self.agent, self.languages)
     }
 }
 
-fn as_cookie(value: &str) -> Option<String> {
-    let is_letter = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
-    (value.len() == COOKIE_LETTERS && value.bytes().all(is_letter)).then(|| format!("cookie {value}"))
+fn cookie_identity(value: &str) -> String {
+    format!("cookie {value}")
 }
 
 /// Digest of a secret, so that comparisons do not leak timing.
@@ -66,78 +65,83 @@ impl SecretDigest {
     }
 }
 
-/// The browser that a session is bound to.
-/// Invariant: once a session has seen a cookie, it requires that cookie.
+/// The browser that a session is bound to, from when it opens to its end.
 #[derive(Debug)]
-pub(super) struct BrowserBinding {
-    agent: SecretDigest,
-    cookie: Option<SecretDigest>,
+pub(super) enum BrowserBinding {
+    /// The one with this cookie.
+    Cookie(SecretDigest),
+    /// One with these request headers, in a frame only.
+    Frame(SecretDigest),
 }
 
 impl BrowserBinding {
     pub(super) fn from_browser(browser: &Browser<'_>) -> Self {
-        Self {
-            agent: SecretDigest::new(&browser.agent_identity()),
-            cookie: browser.cookie_identities().next().as_deref().map(SecretDigest::new),
-        }
+        let cookie = browser.cookie_identities().next();
+        cookie.map_or_else(|| Self::Frame(SecretDigest::new(&browser.agent_identity())), |cookie| Self::Cookie(SecretDigest::new(&cookie)))
     }
 
     /// Whether a request comes from the session's browser.
-    pub(super) fn admits(&mut self, browser: &Browser<'_>) -> bool {
-        if let Some(cookie) = &self.cookie {
-            return browser.cookie_identities().any(|brought| SecretDigest::new(&brought) == *cookie);
+    pub(super) fn admits(&self, browser: &Browser<'_>) -> bool {
+        match self {
+            Self::Cookie(own) => browser.cookie_identities().any(|brought| SecretDigest::new(&brought) == *own),
+            Self::Frame(own) => browser.is_framed && SecretDigest::new(&browser.agent_identity()) == *own,
         }
-        let is_alike = self.agent == SecretDigest::new(&browser.agent_identity());
-        if is_alike {
-            self.cookie = browser.cookie_identities().next().as_deref().map(SecretDigest::new);
-        }
-        is_alike
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::cookie::CookieKey;
     use super::*;
 
     #[test]
-    fn a_session_that_has_seen_a_cookie_needs_it_from_then_on() {
-        let (own, other) = ("o".repeat(COOKIE_LETTERS), "x".repeat(COOKIE_LETTERS));
-        let without = Browser { agent: "agent/1", languages: "en", ..Browser::default() };
-        let with = |cookie| Browser { cookies: [Some(cookie), None, None, None], ..without };
-        let mut bound = BrowserBinding::from_browser(&without);
-        assert!(bound.admits(&without));
-        assert!(!bound.admits(&Browser { agent: "agent/2", ..without }));
-        assert!(bound.admits(&with(&own)));
-        assert!(!bound.admits(&without) && !bound.admits(&with(&other)));
-        assert!(bound.admits(&Browser { agent: "agent/2", ..with(&own) }));
-    }
-
-    #[test]
-    fn what_a_browser_says_of_itself_counts_in_frames_alone() {
-        let (new, own) = ("n".repeat(COOKIE_LETTERS), "o".repeat(COOKIE_LETTERS));
-        let framed = Browser { agent: "agent/1", languages: "en", ..Browser::default() };
-        let page = Browser { is_page: true, ..framed };
-        let (news, owns, both) = ([Some(&*new), None, None, None], [Some(&*own), None, None, None], [Some(&*own), Some(&*new), None, None]);
-        for (launch, callback, is_same) in [
-            (framed, framed, true),
-            (framed, page, false),
-            (page, framed, false),
-            (page, page, false),
-            (page, Browser { cookies: news, ..page }, true),
-            (page, Browser { cookies: news, ..framed }, true),
-            (page, Browser { cookies: owns, ..page }, false),
-            (page, Browser { cookies: both, ..page }, true),
-            (Browser { cookies: owns, ..page }, Browser { cookies: owns, ..page }, true),
-            (Browser { cookies: owns, ..framed }, framed, false),
+    fn a_session_is_bound_to_what_its_browser_had_when_it_opened() {
+        let key = CookieKey::default();
+        let values: Vec<String> = (0..2).map(|_| key.issue().expect("a value")).collect();
+        let [own, other] = [0, 1].map(|at| [key.verify(&values[at]), None, None, None]);
+        let frame = Browser { agent: "agent/1", languages: "en", is_framed: true, ..Browser::default() };
+        let page = Browser { is_framed: false, ..frame };
+        let elsewhere = Browser { agent: "agent/2", ..frame };
+        for (opened, request, is_admitted) in [
+            (frame, frame, true),
+            (frame, page, false),
+            (frame, elsewhere, false),
+            (frame, Browser { languages: "de", ..frame }, false),
+            (frame, Browser { cookies: other, ..frame }, true),
+            (frame, Browser { cookies: other, ..page }, false),
+            (frame, Browser { cookies: other, ..elsewhere }, false),
+            (Browser { cookies: own, ..frame }, Browser { cookies: own, ..frame }, true),
+            (Browser { cookies: own, ..frame }, Browser { cookies: own, ..page }, true),
+            (Browser { cookies: own, ..frame }, Browser { cookies: own, ..elsewhere }, true),
+            (Browser { cookies: own, ..frame }, frame, false),
+            (Browser { cookies: own, ..frame }, Browser { cookies: other, ..frame }, false),
+            (Browser { cookies: own, ..frame }, Browser { cookies: [other[0], own[0], None, None], ..frame }, true),
         ] {
-            assert_eq!(callback.callback_identities().contains(&launch.launch_identity(Some(&new))), is_same, "{launch:?} {callback:?}");
+            assert_eq!(BrowserBinding::from_browser(&opened).admits(&request), is_admitted, "{opened:?} {request:?}");
         }
     }
 
     #[test]
-    fn what_is_no_value_of_ours_is_no_cookie() {
-        for value in ["", "short", &"ä".repeat(22), &"a".repeat(44), &"\"".repeat(43)] {
-            assert!(!Browser { cookies: [Some(value), None, None, None], ..Browser::default() }.has_cookie(), "{value}");
+    fn what_a_browser_says_of_itself_counts_in_frames_alone() {
+        let key = CookieKey::default();
+        let (new, own) = (key.issue().expect("a value"), key.issue().expect("a value"));
+        let frame = Browser { agent: "agent/1", languages: "en", is_framed: true, ..Browser::default() };
+        let page = Browser { is_framed: false, ..frame };
+        let [news, owns] = [&new, &own].map(|value| [key.verify(value), None, None, None]);
+        let both = [owns[0], news[0], None, None];
+        for (launch, callback, is_same) in [
+            (frame, frame, true),
+            (frame, page, false),
+            (page, frame, false),
+            (page, page, false),
+            (page, Browser { cookies: news, ..page }, true),
+            (page, Browser { cookies: news, ..frame }, true),
+            (page, Browser { cookies: owns, ..page }, false),
+            (page, Browser { cookies: both, ..page }, true),
+            (Browser { cookies: owns, ..page }, Browser { cookies: owns, ..page }, true),
+            (Browser { cookies: owns, ..frame }, frame, false),
+        ] {
+            assert_eq!(callback.callback_identities().contains(&launch.launch_identity(Some(&new))), is_same, "{launch:?} {callback:?}");
         }
     }
 }

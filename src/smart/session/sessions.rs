@@ -8,13 +8,17 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use chrono::{DateTime, Utc};
 
 use super::browser::{Browser, BrowserBinding, SecretDigest};
+use super::cookie::{CookieKey, IssuedCookie};
 use super::work::Work;
 use crate::smart::error::AppError;
 use crate::smart::launch::{Grant, LaunchError, random_text};
 
-/// All open apps, in opening order.
+/// All open apps, in opening order, and the key of their browsers' cookies.
 #[derive(Debug, Default)]
-pub struct Sessions(Mutex<VecDeque<StoredSession>>);
+pub struct Sessions {
+    open: Mutex<VecDeque<StoredSession>>,
+    cookies: CookieKey,
+}
 
 #[derive(Debug)]
 struct StoredSession {
@@ -31,7 +35,7 @@ pub(crate) struct Session {
     pub(super) ancestors: Vec<String>,
     /// The session's state; the mutex serializes requests.
     pub(super) work: tokio::sync::Mutex<Work>,
-    browser: Mutex<BrowserBinding>,
+    browser: BrowserBinding,
     end: DateTime<Utc>,
 }
 
@@ -52,7 +56,7 @@ impl Sessions {
         let Opening { grant, browser, now, end, max_sessions } = opening;
         let ancestors = grant.ehr.frame_ancestors().to_vec();
         let work = tokio::sync::Mutex::new(Work::new(grant));
-        let session = Arc::new(Session { csrf, ancestors, work, browser: Mutex::new(BrowserBinding::from_browser(browser)), end });
+        let session = Arc::new(Session { csrf, ancestors, work, browser: BrowserBinding::from_browser(browser), end });
         let mut stored = self.lock();
         stored.retain(|stored| now < stored.session.end);
         while stored.len() >= max_sessions.get() {
@@ -69,12 +73,21 @@ impl Sessions {
         stored.retain(|stored| now < stored.session.end);
         let session = stored.iter().find(|stored| stored.id == id).map(|stored| Arc::clone(&stored.session)).ok_or(AppError::OVER)?;
         drop(stored);
-        let is_own = session.browser.lock().unwrap_or_else(PoisonError::into_inner).admits(browser);
-        if is_own { Ok(session) } else { Err(AppError::OTHER_BROWSER) }
+        if session.browser.admits(browser) { Ok(session) } else { Err(AppError::OTHER_BROWSER) }
+    }
+
+    /// The value of a new cookie.
+    pub(in crate::smart) fn new_cookie(&self) -> Option<String> {
+        self.cookies.issue()
+    }
+
+    /// A cookie with this value; `None` if this process did not issue it.
+    pub(in crate::smart) fn issued_cookie<'c>(&self, value: &'c str) -> Option<IssuedCookie<'c>> {
+        self.cookies.verify(value)
     }
 
     fn lock(&self) -> MutexGuard<'_, VecDeque<StoredSession>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

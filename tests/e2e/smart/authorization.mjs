@@ -60,7 +60,7 @@ function client(name, method, apps) {
     token_endpoint_auth_method: method,
     ...(method === 'client_secret_basic' ? { client_secret: SECRET } : {}),
     ...(method === 'private_key_jwt' ? { jwks_uri: `${apps[0]}/.well-known/jwks.json`, token_endpoint_auth_signing_alg: 'ES384' } : {}),
-    redirect_uris: apps.map((app) => `${app}/smart/callback`),
+    redirect_uris: apps.map((app) => `${app}/smart/callback/${name}`),
     grant_types: ['authorization_code', 'refresh_token'],
     response_types: ['code'],
     id_token_signed_response_alg: 'ES384',

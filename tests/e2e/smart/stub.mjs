@@ -32,7 +32,7 @@ export async function stub() {
     if (url.pathname === '/.well-known/jwks.json') return page(response, 200, JSON.stringify({ keys: [key] }), 'application/json');
     if (url.pathname === '/wide') return page(response, 200, '<p style="width:900px">wide</p><img src="data:,"><p tabindex="0" style="outline:none">unmarked</p>');
     if (url.pathname === '/smart/launch') return launch(url, response);
-    if (url.pathname === '/smart/callback') return callback(url, response);
+    if (url.pathname.startsWith('/smart/callback/')) return callback(url, response);
     return page(response, 404, 'Not found');
   }
 
@@ -45,7 +45,7 @@ export async function stub() {
     const challenge = createHash('sha256').update(verifier).digest('base64url');
     const pkce = url.searchParams.has('without-pkce') ? {} : { code_challenge: challenge, code_challenge_method: 'S256' };
     const parameters = {
-      response_type: 'code', client_id: `sij-cds-${registration}`, redirect_uri: `${base}/smart/callback`, aud: iss, state, nonce,
+      response_type: 'code', client_id: `sij-cds-${registration}`, redirect_uri: `${base}/smart/callback/${registration}`, aud: iss, state, nonce,
       scope: registration === 'old' ? OLD_SCOPES : SCOPES, launch: url.searchParams.get('launch'), ...pkce,
     };
     response.writeHead(302, { location: `${described.authorization_endpoint}?${new URLSearchParams(parameters)}` }).end();
@@ -54,7 +54,7 @@ export async function stub() {
   async function callback(url, response) {
     const launch = launches.get(url.searchParams.get('state'));
     if (url.searchParams.has('error')) return page(response, 403, `Refused: ${url.searchParams.get('error')}`);
-    const answer = await token(launch, { grant_type: 'authorization_code', code: url.searchParams.get('code'), redirect_uri: `${base}/smart/callback`, code_verifier: launch.verifier });
+    const answer = await token(launch, { grant_type: 'authorization_code', code: url.searchParams.get('code'), redirect_uri: `${base}/smart/callback/${launch.registration}`, code_verifier: launch.verifier });
     const keys = jose.createLocalJWKSet(await (await fetch(launch.described.jwks_uri)).json());
     let user;
     try {

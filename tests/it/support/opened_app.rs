@@ -97,7 +97,7 @@ pub(crate) struct AppAtWork {
 #[derive(Clone, Default)]
 pub(crate) struct Surfer {
     pub(crate) cookie: Option<String>,
-    /// Whether it blocks cookies, as a browser may in a frame.
+    /// Whether it is in a frame, and blocks cookies there.
     pub(crate) blocks_cookies: bool,
     pub(crate) agent: &'static str,
 }
@@ -105,6 +105,7 @@ pub(crate) struct Surfer {
 impl Surfer {
     pub(crate) fn request(&self, request: axum::http::request::Builder) -> axum::http::request::Builder {
         let request = request.header("user-agent", self.agent).header("accept-language", "en");
+        let request = if self.blocks_cookies { request.header("sec-fetch-dest", "iframe") } else { request };
         match &self.cookie {
             Some(cookie) => request.header("cookie", format!("other=1; {cookie}")),
             None => request,
@@ -163,7 +164,7 @@ impl AppAtWork {
         surfer.take(&answer);
         let url: Url = answer.header("location").unwrap().parse().unwrap();
         let query: HashMap<String, String> = url.query_pairs().into_owned().collect();
-        Begun { state: query["state"].clone(), query }
+        Begun::new(query["state"].clone(), &url)
     }
 
     /// Returns from the EHR with a card's context; the result is the answer.
@@ -173,7 +174,7 @@ impl AppAtWork {
         token["appContext"] = context.clone();
         (self.change)(&mut token);
         self.ehr.answers("/token", ResponseTemplate::new(200).set_body_json(&token)).await;
-        self.get(surfer, &format!("/smart/callback?code={CODE}&state={}", begun.state)).await
+        self.get(surfer, &format!("/smart/callback/main?code={CODE}&state={}", begun.state)).await
     }
 
     /// Opens the app with a card's context; returns the URL of its page.

@@ -10,8 +10,10 @@ use chrono::TimeDelta;
 use serde_json::{Value, json};
 use sij_cds::clock::Clock as _;
 use sij_cds::config::Config;
-use sij_cds::smart::launch::{CallbackRequest, Grant, LaunchError, LaunchMemory, LaunchRedirect, LaunchRequest, SmartApp};
-use url::form_urlencoded;
+use sij_cds::smart::launch::{
+    AuthorizationResponse, CallbackRequest, Grant, LaunchError, LaunchMemory, LaunchRedirect, LaunchRequest, SmartApp,
+};
+use url::{Url, form_urlencoded};
 use wiremock::matchers::path;
 use wiremock::{Mock, MockServer, Request, ResponseTemplate};
 
@@ -40,12 +42,29 @@ pub(crate) struct Begun {
     pub(crate) state: String,
     /// The parameters of the authorization request.
     pub(crate) query: HashMap<String, String>,
+    /// The authorization response after a successful launch.
+    pub(crate) response: AuthorizationResponse,
 }
 
 impl Begun {
+    pub(crate) fn new(state: String, url: &Url) -> Self {
+        let response = AuthorizationResponse { state: state.clone(), code: Some(CODE.to_owned()), ..AuthorizationResponse::default() };
+        Self { state, query: url.query_pairs().into_owned().collect(), response }
+    }
+
     /// The browser's request after a successful launch.
     pub(crate) fn answer(&self) -> CallbackRequest<'_> {
-        CallbackRequest { state: &self.state, code: Some(CODE), error: None, browsers: &[BROWSER] }
+        CallbackRequest { ehr: "main", response: &self.response, browsers: &[BROWSER] }
+    }
+
+    /// The authorization response of an EHR that says who it is.
+    pub(crate) fn response_of(&self, issuer: Option<&str>) -> AuthorizationResponse {
+        AuthorizationResponse { issuer: issuer.map(str::to_owned), ..self.response.clone() }
+    }
+
+    /// The authorization response with another state.
+    pub(crate) fn response_with(&self, state: &str) -> AuthorizationResponse {
+        AuthorizationResponse { state: state.to_owned(), ..self.response.clone() }
     }
 }
 
@@ -133,7 +152,7 @@ impl SmartEhr {
     }
 
     pub(crate) async fn launch(&self, launch: Option<&str>) -> Result<LaunchRedirect, LaunchError> {
-        self.app.launch(LaunchRequest { iss: &self.iss(), launch, browser: BROWSER }).await
+        self.app.launch(LaunchRequest { iss: &self.iss(), launch, browser: BROWSER, network: None }).await
     }
 
     /// Begins a launch from the EHR.
@@ -143,7 +162,7 @@ impl SmartEhr {
 
     pub(crate) async fn begin_with(&self, launch: Option<&str>) -> Begun {
         let redirect = self.launch(launch).await.ok().unwrap();
-        Begun { state: redirect.state, query: redirect.url.query_pairs().into_owned().collect() }
+        Begun::new(redirect.state, &redirect.url)
     }
 
     /// A valid token response.

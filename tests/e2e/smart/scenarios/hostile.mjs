@@ -21,14 +21,14 @@ async function callbackOf(context, address, change = (url) => url) {
   const callback = new Promise((done) => {
     session.on('Fetch.requestPaused', ({ requestId, request }) => {
       const url = new URL(request.url);
-      if (url.pathname === '/smart/callback') {
+      if (url.pathname.startsWith('/smart/callback/')) {
         done(url.href);
         return session.send('Fetch.failRequest', { requestId, errorReason: 'Aborted' });
       }
       return session.send('Fetch.continueRequest', { requestId, url: change(url).href });
     });
   });
-  await session.send('Fetch.enable', { patterns: [{ urlPattern: '*/smart/callback?*' }, { urlPattern: '*/auth?*' }] });
+  await session.send('Fetch.enable', { patterns: [{ urlPattern: '*/smart/callback/*' }, { urlPattern: '*/auth?*' }] });
   await page.goto(address).catch(() => {});
   const late = page.waitForTimeout(10_000).then(() => Promise.reject(new Error(`the launch does not come back, but ends at ${page.url()}`)), () => {});
   const found = await Promise.race([callback, late]);
@@ -58,7 +58,7 @@ export async function replayedState(world, check) {
   const context = await world.browsers.context();
   const page = await context.newPage();
   await open(world, page, { story: STORY });
-  const callback = context.seen.urls.find((url) => url.includes('/smart/callback?'));
+  const callback = context.seen.urls.find((url) => url.includes('/smart/callback/'));
   await page.goto(callback);
   await refused(world, page, 'replayed-state', ['launch-stale', 'launch-foreign'], check);
 }
@@ -101,7 +101,7 @@ export async function changedRedirect(world, check) {
   const { app, brief, ehr, browsers } = world;
   const context = await browsers.context();
   const changed = (url) => {
-    if (url.pathname === '/auth' && url.searchParams.has('redirect_uri')) url.searchParams.set('redirect_uri', `${brief.base}/smart/callback`);
+    if (url.pathname === '/auth' && url.searchParams.has('redirect_uri')) url.searchParams.set('redirect_uri', url.searchParams.get('redirect_uri').replace(app.base, brief.base));
     return url;
   };
   const callback = await callbackOf(context, await ehr.launchAddress(app, { story: STORY }), changed);
