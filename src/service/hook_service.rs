@@ -97,6 +97,7 @@ impl HookService {
                 self.respond(&recorder, &decide(&context, request), is_fetched.then_some(&pages))?
             }
         };
+        let entry = entry.map(|entry| self.without_token(&recorder, entry));
         self.audit.begin(entry, HookAnswer { hook: metadata.hook, body })
     }
 

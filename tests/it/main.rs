@@ -44,6 +44,7 @@ mod ledger_damage;
 mod ledger_in_postgres;
 mod ledger_records;
 mod ledger_replay;
+mod ledger_tokens;
 mod local_codes;
 mod log_lines;
 mod many_and_deep;
