@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use super::arguments::{Arguments, Command, ConfigCommand, PolicyCommand};
+use super::terminal_text::printable_lines;
 use super::{config, evaluate, ledger, policy, serve};
 use crate::app::BuildError;
 use crate::auth::AuthError;
@@ -33,7 +34,7 @@ pub fn run() -> ExitCode {
 
 #[expect(clippy::print_stderr, reason = "a command tells the person at the terminal why it failed")]
 fn report(error: &anyhow::Error) -> ExitCode {
-    eprintln!("sij-cds: {error:#}");
+    eprintln!("sij-cds: {}", printable_lines(&format!("{error:#}")));
     ExitCode::from(if is_of_configuration(error) { USAGE_OR_CONFIGURATION } else { FAILED })
 }
 

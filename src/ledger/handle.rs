@@ -81,6 +81,7 @@ impl Ledger {
             ids,
             instance: config.instance.clone(),
             chain: Chain::Begin(None),
+            seals: None,
             end_noted_at: None,
             is_failing: false,
         };

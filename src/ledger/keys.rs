@@ -58,6 +58,7 @@ pub(super) struct SealingKey {
     chaining: hmac::Key,
     index: hmac::Key,
     redaction: hmac::Key,
+    checkpoint: hmac::Key,
 }
 
 /// The keys; the first one seals. Cheap to clone.
@@ -151,6 +152,7 @@ impl SealingKey {
             chaining: hmac::Key::new(HMAC_SHA256, &derived("chain")?),
             index: hmac::Key::new(HMAC_SHA256, &derived("patient index")?),
             redaction: hmac::Key::new(HMAC_SHA256, &derived("redaction")?),
+            checkpoint: hmac::Key::new(HMAC_SHA256, &derived("signed checkpoint")?),
         })
     }
 
@@ -177,13 +179,12 @@ impl SealingKey {
 
     /// Computes the authentication code of a record in the chain.
     pub(super) fn chain(&self, parts: &[&[u8]]) -> [u8; KEY_BYTES] {
-        let mut context = hmac::Context::with_key(&self.chaining);
-        for part in parts {
-            context.update(part);
-        }
-        let mut code = [0; KEY_BYTES];
-        code.iter_mut().zip(context.sign().as_ref()).for_each(|(to, from)| *to = *from);
-        code
+        code(&self.chaining, parts)
+    }
+
+    /// Computes the authentication code of a checkpoint that is kept elsewhere. The parts have fixed lengths.
+    pub(super) fn sign_checkpoint(&self, parts: &[&[u8]]) -> [u8; KEY_BYTES] {
+        code(&self.checkpoint, parts)
     }
 
     /// Computes a keyed digest of a secret of a record, in hexadecimal. It is the same throughout that record, and in no other one.
@@ -198,6 +199,16 @@ impl SealingKey {
     pub(super) fn index(&self, text: &str) -> Vec<u8> {
         hmac::sign(&self.index, text.as_bytes()).as_ref().iter().take(INDEX_BYTES).copied().collect()
     }
+}
+
+fn code(key: &hmac::Key, parts: &[&[u8]]) -> [u8; KEY_BYTES] {
+    let mut context = hmac::Context::with_key(key);
+    for part in parts {
+        context.update(part);
+    }
+    let mut code = [0; KEY_BYTES];
+    code.iter_mut().zip(context.sign().as_ref()).for_each(|(to, from)| *to = *from);
+    code
 }
 
 #[cfg(test)]
