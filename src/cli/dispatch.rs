@@ -40,7 +40,7 @@ fn report(error: &anyhow::Error) -> ExitCode {
 
 /// Whether the error is in a configuration key, or in a file one names.
 fn is_of_configuration(error: &anyhow::Error) -> bool {
-    let of_clients = matches!(error.downcast_ref(), Some(BuildError::Auth(_)));
+    let of_clients = matches!(error.downcast_ref(), Some(BuildError::Auth(_) | BuildError::Smart(_)));
     let of_ledger = matches!(error.downcast_ref(), Some(LedgerError::Keys { .. } | LedgerError::Unusable { .. } | LedgerError::Off));
     of_clients || of_ledger || error.is::<ConfigError>() || error.is::<AuthError>() || error.is::<TlsError>()
 }
