@@ -44,7 +44,7 @@ impl SealCounts {
     /// What an instance has sealed, from its last start record and the records after it.
     pub(super) async fn of_instance(database: &Database, instance: &str, keys: &KeyRing) -> Result<Self, LedgerError> {
         let Some(start) = database.last_start(instance).await? else {
-            let last = database.head().await?.filter(|_| database.has_one_chain());
+            let last = if database.has_one_chain() { database.head().await? } else { None };
             let Some(head) = last else { return Ok(Self::default()) };
             return Ok(Self::from_records(head.sequence, database.last_row(head.chain).await?.and_then(|row| row.record).as_ref()));
         };

@@ -55,7 +55,7 @@ fn a_file_with_a_secret_that_others_can_read_is_refused_by_its_key_its_path_and_
         ("ledger.keys_file", "[ledger]\nkeys_file = \"KEY\"\n".to_owned(), new_key_line("a").unwrap()),
         ("tls.private_key_file", tls, pem.clone()),
         ("smart.signing_key_file", smart("private-key-jwt", ""), pem),
-        ("smart.ehrs.client_secret_file", smart("client-secret", "client_secret_file = \"KEY\"\n"), "secret".to_owned()),
+        ("smart.ehrs.client_secret_file", smart("client-secret", "client_secret_file = \"KEY\"\n"), "s3cr:t-value".to_owned()),
     ];
     for (key, config, secret) in table {
         let path = folder.path().join("secret");
