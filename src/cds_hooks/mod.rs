@@ -12,6 +12,7 @@ mod redaction;
 mod request;
 mod request_error;
 mod response;
+mod token_redaction;
 
 pub use context::{Addressed, Context};
 pub use dialect::Dialect;
@@ -26,3 +27,4 @@ pub use response::{
     Action, ActionExtension, Card, CardExtension, CardSource, Coding, Indicator, Link, LinkKind, ResourceReference, Response,
     SelectionBehavior, Suggestion,
 };
+pub use token_redaction::TokenRedaction;

@@ -1,10 +1,11 @@
-//! Redacts a call's text for storage: removes tokens and any prefetch that the call did not need.
-//! Not here: storing it.
+//! Redacts a call's text for storage by position: removes the grant's token, members that are named as secrets, and any prefetch that the
+//! call did not need.
+//! Not here: the token where it is a value of something else ([`super::token_redaction`]), and storing the text.
 
 use std::borrow::Cow;
 
 use memchr::memmem;
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 use serde::Serialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -13,9 +14,6 @@ use super::request::Authorization;
 
 /// Suffix of the names of members whose value grants access, anywhere in the text.
 const SECRET_NAME: &str = "_token\"";
-
-/// Minimum length of a token; a shorter string could occur anywhere in ordinary text.
-const MIN_TOKEN_BYTES: usize = 16;
 
 /// The parts of a call's text to redact.
 #[derive(Clone, Debug, Default)]
@@ -56,16 +54,21 @@ pub fn keepable<'a>(body: &'a str, redactions: &Redactions<'_>) -> Vec<Cow<'a, s
         end = to;
     }
     parts.push(Cow::Borrowed(body.get(end..).unwrap_or_default()));
-    without_secrets(parts, redactions)
+    without_secrets(parts)
 }
 
-/// The parts of a text without the granted token, and without the values of members whose name marks a secret.
+impl Redactions<'_> {
+    /// The granted token, if the call has one.
+    #[must_use]
+    pub fn token(&self) -> Option<SecretString> {
+        serde_json::from_str::<Authorization>(self.authorization?.get()).ok()?.access_token
+    }
+}
+
+/// The parts of a text without the values of members whose name marks a secret.
 #[must_use]
-pub fn without_secrets<'a>(parts: Vec<Cow<'a, str>>, redactions: &Redactions<'_>) -> Vec<Cow<'a, str>> {
-    let parts = each(parts, SECRET_NAME, |part| without_members(part, SECRET_NAME));
-    let Some(token) = redactions.authorization.and_then(token_of) else { return parts };
-    let token = token.expose_secret();
-    each(parts, token, |part| part.replace(token, ""))
+pub fn without_secrets(parts: Vec<Cow<'_, str>>) -> Vec<Cow<'_, str>> {
+    each(parts, SECRET_NAME, |part| without_members(part, SECRET_NAME))
 }
 
 /// Applies a change to the parts that contain a string.
@@ -124,15 +127,6 @@ fn text_of_member(json: &str, after_name: usize) -> Option<(usize, usize)> {
     Some((from, from + length))
 }
 
-/// The granted token, if it is long enough and has only token characters (RFC 6750, section 2.1), so that removing it leaves the
-/// JSON valid.
-fn token_of(part: &RawValue) -> Option<SecretString> {
-    let token = serde_json::from_str::<Authorization>(part.get()).ok()?.access_token?;
-    let text = token.expose_secret();
-    let is_of_tokens = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~+/=".contains(&byte);
-    (text.len() >= MIN_TOKEN_BYTES && text.bytes().all(is_of_tokens)).then_some(token)
-}
-
 #[cfg(test)]
 mod tests {
     use serde::Deserialize;
@@ -165,21 +159,25 @@ mod tests {
     }
 
     #[test]
-    fn a_token_is_not_kept_wherever_it_stands() {
-        let body = r#"{"fhirAuthorization":{"access_token":"s3cret-token-of-the-call"},"context":{"note":"with s3cret-token-of-the-call in it"},
+    fn a_member_that_is_named_as_a_secret_is_emptied_wherever_it_stands() {
+        let body = r#"{"fhirAuthorization":{"access_token":"s3cret-token-of-the-call"},"context":{},
             "extension":{"refresh_token" : "other \" secret","id_token":null,"token":"kept"}}"#;
-        let expected = r#"{"fhirAuthorization":{},"context":{"note":"with  in it"},
+        let expected = r#"{"fhirAuthorization":{},"context":{},
             "extension":{"refresh_token" : "","id_token":null,"token":"kept"}}"#;
         assert_eq!(kept(body, true), expected);
     }
 
     #[test]
-    fn a_text_that_is_no_token_is_left_where_it_is() {
-        for token in [r#"\"code\":\""#, "resourceType", "with space and more"] {
-            let body = format!(
-                r#"{{"fhirAuthorization":{{"access_token":"{token}"}},"context":{{"resourceType":"with space and more","code":"x"}}}}"#
-            );
-            assert_eq!(kept(&body, true), body.replace(&format!(r#""access_token":"{token}""#), ""), "{token}");
+    fn a_grant_is_kept_without_its_token_however_that_is_written() {
+        for member in [
+            r#""access_token":"""#,
+            r#""access_token":"x""#,
+            r#""access\u005ftoken":"s3cret-token-of-the-call""#,
+            r#""access_token":"s3cret","access_token":"s3cret-token-of-the-call""#,
+            r#""access_token":"\"code\":\"""#,
+        ] {
+            let body = format!(r#"{{"fhirAuthorization":{{{member},"scope":"a"}},"context":{{"code":"x"}}}}"#);
+            assert_eq!(kept(&body, true), r#"{"fhirAuthorization":{"scope":"a"},"context":{"code":"x"}}"#, "{member}");
         }
     }
 

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use super::arguments::{Arguments, Command, ConfigCommand, PolicyCommand};
+use super::terminal_text::printable_lines;
 use super::{config, evaluate, ledger, policy, serve};
 use crate::app::BuildError;
 use crate::auth::AuthError;
@@ -33,13 +34,13 @@ pub fn run() -> ExitCode {
 
 #[expect(clippy::print_stderr, reason = "a command tells the person at the terminal why it failed")]
 fn report(error: &anyhow::Error) -> ExitCode {
-    eprintln!("sij-cds: {error:#}");
+    eprintln!("sij-cds: {}", printable_lines(&format!("{error:#}")));
     ExitCode::from(if is_of_configuration(error) { USAGE_OR_CONFIGURATION } else { FAILED })
 }
 
 /// Whether the error is in a configuration key, or in a file one names.
 fn is_of_configuration(error: &anyhow::Error) -> bool {
-    let of_clients = matches!(error.downcast_ref(), Some(BuildError::Auth(_)));
+    let of_clients = matches!(error.downcast_ref(), Some(BuildError::Auth(_) | BuildError::Smart(_)));
     let of_ledger = matches!(error.downcast_ref(), Some(LedgerError::Keys { .. } | LedgerError::Unusable { .. } | LedgerError::Off));
     of_clients || of_ledger || error.is::<ConfigError>() || error.is::<AuthError>() || error.is::<TlsError>()
 }

@@ -11,6 +11,7 @@ use tokio::runtime::Runtime;
 
 use super::ledger_arguments::{LedgerCommand, ListArguments, NewKeyArguments, ReplayArguments, ShowArguments, ShownFormat};
 use super::output::quiet_when_closed;
+use super::terminal_text::printable;
 use super::{ledger_json, ledger_runs, ledger_text};
 use crate::app::{App, Ports};
 use crate::clock::{Clock, SystemClock};
@@ -35,6 +36,7 @@ pub(super) fn run(command: LedgerCommand) -> anyhow::Result<ExitCode> {
         LedgerCommand::Export(arguments) => runtime.block_on(ledger_runs::export(arguments)),
         LedgerCommand::Purge(arguments) => runtime.block_on(ledger_runs::purge(arguments)),
         LedgerCommand::Verify(arguments) => runtime.block_on(ledger_runs::verify(arguments)),
+        LedgerCommand::Checkpoint(file) => runtime.block_on(ledger_runs::checkpoint(file)),
         LedgerCommand::NewKey(arguments) => new_key(arguments).map(|()| ExitCode::SUCCESS),
     }
 }
@@ -59,7 +61,9 @@ fn list(runtime: &Runtime, arguments: ListArguments) -> anyhow::Result<()> {
     })?;
     let lines: Vec<Vec<u8>> = match arguments.format {
         ShownFormat::Json => records.iter().map(ledger_json::line).collect(),
-        ShownFormat::Text => records.iter().map(|record| ledger_text::line(record).into_bytes()).collect(),
+        ShownFormat::Text => {
+            records.into_iter().map(|record| ledger_text::line(&ledger_text::printable_record(record)).into_bytes()).collect()
+        }
     };
     write(&lines.concat())
 }
@@ -74,7 +78,10 @@ fn show(runtime: &Runtime, arguments: &ShowArguments) -> anyhow::Result<()> {
     })?;
     let text = match arguments.format {
         ShownFormat::Json => ledger_json::pretty(&record, &feedback)?,
-        ShownFormat::Text => ledger_text::whole(&record, &feedback)?,
+        ShownFormat::Text => {
+            let feedback: Vec<_> = feedback.into_iter().map(ledger_text::printable_record).collect();
+            ledger_text::whole(&ledger_text::printable_record(record), &feedback)?
+        }
     };
     write(text.as_bytes())
 }
@@ -88,18 +95,21 @@ fn replay(runtime: &Runtime, arguments: ReplayArguments) -> anyhow::Result<ExitC
         anyhow::Ok(record)
     })?;
     let Some(record) = record else { bail!("the ledger has no record or card `{}`", arguments.id) };
+    if record.is_locked {
+        bail!("record `{}` cannot be replayed: key `{}` is missing", record.id, record.key_id);
+    }
     let _within = runtime.enter();
     let app = App::build(&config, Ports::new(&config, Arc::new(SystemClock), Arc::new(RandomIds))?)?;
     let replay = app.hooks.replay(&record)?;
     let changed = replay.changed_policies.iter().map(|policy| format!("note: the files of policy `{policy}` are not those that decided"));
     let mut lines: Vec<String> = changed.collect();
-    lines.extend(replay.other_program.iter().map(|program| format!("note: `{program}` answered then")));
+    lines.extend(replay.other_program.iter().map(|program| format!("note: `{}` answered then", printable(program))));
     let is_identical = replay.differences.is_empty();
     let outcome = if is_identical { "identical" } else { "different" };
     lines.push(format!("{outcome}: {} as of {}", record.id, ledger_json::instant(&record.received_at)));
     for Difference { at, recorded, now } in &replay.differences {
-        let shown = |value: &Option<String>| value.clone().unwrap_or_else(|| "nothing".to_owned());
-        lines.push(format!("  {at}\n    recorded: {}\n    now:      {}", shown(recorded), shown(now)));
+        let shown = |value: &Option<String>| printable(value.as_deref().unwrap_or("nothing")).into_owned();
+        lines.push(format!("  {}\n    recorded: {}\n    now:      {}", printable(at), shown(recorded), shown(now)));
     }
     write((lines.join("\n") + "\n").as_bytes())?;
     Ok(if is_identical { ExitCode::SUCCESS } else { ExitCode::FAILURE })

@@ -22,12 +22,14 @@ pub(super) enum LedgerCommand {
     Show(ShowArguments),
     /// Answer a recorded call again, at its own instant and by the policy version that decided it. 0: identical; 1: different.
     Replay(ReplayArguments),
-    /// Export records, chain by chain. 0: all; 1: some are damaged; they are named and left out.
+    /// Export records, chain by chain. 0: all, those whose key is missing without what it sealed; 1: some are damaged; they are named and left out.
     Export(ExportArguments),
     /// Remove records written before an instant. The rest can still be verified.
     Purge(PurgeArguments),
-    /// Verify that no record was altered or is missing. 0: verified; 1: prints every defect.
+    /// Verify that no record was altered or is missing. 0: verified, or not checked for want of a key; 1: prints every defect.
     Verify(VerifyArguments),
+    /// Print a signed line of JSON for each chain: how far it has got, and its last code. Keep it elsewhere, for `verify --expect`.
+    Checkpoint(ConfigFile),
     /// Print a new key as a line for `ledger.keys_file`.
     NewKey(NewKeyArguments),
 }
@@ -161,9 +163,13 @@ pub(super) struct VerifyArguments {
     /// Resume after this position, as an interrupted run printed it.
     #[arg(long, value_name = "CHAIN:SEQUENCE")]
     pub(super) resume: Option<ChainPosition>,
-    /// A chain end printed by an earlier run, whose record must still exist. Can be given several times.
-    #[arg(long, value_name = "CHAIN:SEQUENCE:CODE")]
-    pub(super) expect: Vec<End>,
+    /// A chain end printed by an earlier run, whose record must still exist; or a file of such ends and of lines of `ledger checkpoint`.
+    /// Can be given several times.
+    #[arg(long, value_name = "CHAIN:SEQUENCE:CODE|FILE", value_parser = expected)]
+    pub(super) expect: Vec<ObservedEnd>,
+    /// Exit with 1 also if records are not checked because their key is missing.
+    #[arg(long)]
+    pub(super) all_keys: bool,
     #[command(flatten)]
     pub(super) file: ConfigFile,
 }
@@ -173,6 +179,18 @@ pub(super) struct NewKeyArguments {
     /// The key's id, in records and on its line.
     #[arg(long, value_name = "ID")]
     pub(super) id: Option<String>,
+}
+
+/// What `verify --expect` names.
+#[derive(Clone, Debug)]
+pub(super) enum ObservedEnd {
+    End(End),
+    File(PathBuf),
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "clap's value parsers return a result")]
+fn expected(text: &str) -> Result<ObservedEnd, String> {
+    Ok(text.parse().map_or_else(|_| ObservedEnd::File(text.into()), ObservedEnd::End))
 }
 
 fn assertion(text: &str) -> Result<Uuid, String> {

@@ -4,10 +4,11 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::terminal_text::{is_unprintable, printable, printable_json};
 use crate::ledger::{EntryKind, OpenedRecord};
 
 /// The columns of a table.
-pub(super) const HEADINGS: [&str; 23] = [
+pub(super) const HEADINGS: [&str; 24] = [
     "id",
     "kind",
     "receivedAt",
@@ -31,6 +32,7 @@ pub(super) const HEADINGS: [&str; 23] = [
     "outcome",
     "cardIsKnown",
     "count",
+    "keyIsMissing",
 ];
 
 /// The unencrypted fields, in the ledger's order.
@@ -45,6 +47,9 @@ struct Clear<'k> {
     sequence: i64,
     instance: &'k str,
     key_id: &'k str,
+    /// Only present if it is.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    key_is_missing: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     client: Option<&'k str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -76,6 +81,7 @@ impl<'k> Clear<'k> {
             sequence: record.position.sequence,
             instance: &record.instance,
             key_id: &record.key_id,
+            key_is_missing: record.is_locked,
             client: record.client.as_deref(),
             tenant: record.tenant.as_deref(),
             hook: record.hook.as_deref(),
@@ -110,7 +116,8 @@ pub(super) fn line(record: &OpenedRecord) -> Vec<u8> {
     // JSON strings escape line breaks, so these are only white space between tokens.
     line.iter_mut().filter(|byte| matches!(**byte, b'\n' | b'\r')).for_each(|byte| *byte = b' ');
     line.push(b'\n');
-    line
+    let line = String::from_utf8_lossy(&line);
+    printable_json(&line).into_owned().into_bytes()
 }
 
 /// A record and its feedback as indented JSON.
@@ -120,7 +127,7 @@ pub(super) fn pretty(record: &OpenedRecord, feedback: &[OpenedRecord]) -> anyhow
     if let Some(members) = whole.as_object_mut().filter(|_| record.kind == EntryKind::Call) {
         members.insert("feedback".to_owned(), feedback.into());
     }
-    Ok(serde_json::to_string_pretty(&whole)? + "\n")
+    Ok(printable_json(&serde_json::to_string_pretty(&whole)?).into_owned() + "\n")
 }
 
 /// The parts of a record's summary that a table or a list shows.
@@ -149,7 +156,7 @@ pub(super) fn summary(record: &OpenedRecord) -> Summary {
     harmless_json(&record.summary).unwrap_or_default()
 }
 
-/// Parses JSON with untrusted strings, removing control characters that could forge lines or control a terminal.
+/// Parses JSON with untrusted strings and names, without characters that could forge lines, control a terminal or hide text.
 pub(super) fn harmless_json<T: DeserializeOwned>(json: &[u8]) -> serde_json::Result<T> {
     let mut value: Value = serde_json::from_slice(json)?;
     clean(&mut value);
@@ -158,9 +165,14 @@ pub(super) fn harmless_json<T: DeserializeOwned>(json: &[u8]) -> serde_json::Res
 
 fn clean(value: &mut Value) {
     match value {
-        Value::String(text) if text.contains(char::is_control) => *text = text.replace(char::is_control, "\u{fffd}"),
+        Value::String(text) if text.contains(is_unprintable) => *text = printable(text).into_owned(),
         Value::Array(items) => items.iter_mut().for_each(clean),
-        Value::Object(members) => members.values_mut().for_each(clean),
+        Value::Object(members) => {
+            members.values_mut().for_each(clean);
+            if members.keys().any(|name| name.contains(is_unprintable)) {
+                *members = std::mem::take(members).into_iter().map(|(name, value)| (printable(&name).into_owned(), value)).collect();
+            }
+        }
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
 }
@@ -194,8 +206,9 @@ pub(super) fn row(record: &OpenedRecord) -> Vec<String> {
         summary.outcome,
         summary.card_is_known.map(|known| known.to_string()).unwrap_or_default(),
         summary.count.map(|count| count.to_string()).unwrap_or_default(),
+        if record.is_locked { "true".to_owned() } else { String::new() },
     ];
-    row.into_iter().map(harmless).collect()
+    row.into_iter().map(|cell| harmless(printable(&cell).into_owned())).collect()
 }
 
 /// Quotes a cell that a spreadsheet would treat as a formula (OWASP, "CSV Injection").

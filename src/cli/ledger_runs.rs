@@ -1,6 +1,7 @@
 //! The long-running ledger commands: export, purge, verify. Each shows its progress, and prints how to resume when interrupted.
 //! Not here: processing records; see [`crate::ledger`].
 
+use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufWriter, Write};
 use std::os::unix::fs::OpenOptionsExt as _;
@@ -10,10 +11,14 @@ use anyhow::Context;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use super::arguments::ConfigFile;
 use super::ledger::{archive, write};
 use super::ledger_arguments::{ExportArguments, ExportFormat, PurgeArguments, VerifyArguments};
+use super::ledger_expectations::Expectations;
 use super::ledger_json::{HEADINGS, line, row};
 use super::output::quiet_when_closed;
+use super::terminal_text::printable;
+use crate::clock::{Clock as _, SystemClock};
 use crate::ledger::{Archive, ChainPosition, DefectFound, Export, OpenedRecord, Proof, Purge, Purged, Verification, Verified, Wanted};
 
 /// The exit code after an interrupt, as shells report SIGINT.
@@ -60,7 +65,7 @@ impl Run {
 
 #[expect(clippy::print_stderr, reason = "a command tells the person at the terminal how it stands")]
 fn say(text: &str) {
-    eprintln!("{text}");
+    eprintln!("{}", printable(text));
 }
 
 fn interrupted(go_on: &str) -> ExitCode {
@@ -83,11 +88,14 @@ pub(super) async fn export(arguments: ExportArguments) -> anyhow::Result<ExitCod
             Box::new(file)
         }
     };
-    let mut exporter = Exporter { out: BufWriter::new(out), format, defects: 0 };
+    let mut exporter = Exporter { out: BufWriter::new(out), format, defects: 0, locked: BTreeMap::new() };
     let mut run = Run::new(archive.count(&wanted).await?, "exporting")?;
     let outcome = exporter.export(&archive, &wanted, resume, &mut run).await;
     run.end();
     archive.close().await;
+    for (key, records) in &exporter.locked {
+        say(&format!("{records} records are exported without what is sealed: key `{key}` is missing"));
+    }
     match outcome {
         Ok(Some(position)) => Ok(interrupted(&format!("go on with --resume {position}"))),
         Ok(None) if exporter.defects > 0 => {
@@ -103,6 +111,8 @@ struct Exporter {
     out: BufWriter<Box<dyn Write>>,
     format: ExportFormat,
     defects: usize,
+    /// How many records are locked, by their missing key.
+    locked: BTreeMap<String, u64>,
 }
 
 impl Exporter {
@@ -129,6 +139,9 @@ impl Exporter {
             };
             self.write(&page.records)?;
             self.defects += page.findings.len();
+            for record in page.records.iter().filter(|record| record.is_locked) {
+                *self.locked.entry(record.key_id.clone()).or_default() += 1;
+            }
             run.tell(&page.findings);
             run.advance(u64::try_from(page.records.len()).unwrap_or_default());
         }
@@ -183,9 +196,10 @@ pub(super) async fn purge(arguments: PurgeArguments) -> anyhow::Result<ExitCode>
 
 /// Verifies all chains.
 pub(super) async fn verify(arguments: VerifyArguments) -> anyhow::Result<ExitCode> {
-    let VerifyArguments { resume, expect, file } = arguments;
+    let VerifyArguments { resume, expect, all_keys, file } = arguments;
     let archive = archive(file.path.as_deref()).await?;
-    let mut verification = Verification::begin(&archive, resume, expect).await?;
+    let Expectations { ends: observed, mut problems, mut unchecked } = Expectations::read(&expect, &archive)?;
+    let mut verification = Verification::begin(&archive, resume, observed).await?;
     let mut run = Run::new(verification.size().await?, "verifying")?;
     loop {
         let before = verification.so_far().records;
@@ -203,15 +217,36 @@ pub(super) async fn verify(arguments: VerifyArguments) -> anyhow::Result<ExitCod
         }
     }
     run.end();
-    let Verified { records, ends, findings } = verification.so_far().clone();
-    let mut lines: Vec<String> = findings.iter().map(ToString::to_string).collect();
-    lines.extend(ends.iter().map(|end| format!("end {end}")));
+    let verified = verification.so_far().clone();
     archive.close().await;
+    problems.extend(verified.findings.iter().map(ToString::to_string));
+    unchecked.extend(verified.unchecked.iter().map(ToString::to_string));
     let from = resume.map(|position| format!(" from {position} on")).unwrap_or_default();
-    lines.push(match findings.len() {
-        0 => format!("the ledger holds{from}: {records} records in {} chains", ends.len()),
-        defects => format!("the ledger does not hold: {defects} defects; {records} records hold"),
+    write(verified_text(&verified, &problems, &unchecked, &from).as_bytes())?;
+    let is_complete = unchecked.is_empty() || !all_keys;
+    Ok(if problems.is_empty() && is_complete { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn verified_text(verified: &Verified, problems: &[String], unchecked: &[String], from: &str) -> String {
+    let Verified { records, ends, unchecked: locked, .. } = verified;
+    let mut lines: Vec<String> = problems.iter().chain(unchecked).map(|line| printable(line).into_owned()).collect();
+    lines.extend(verified.advice().iter().map(|advice| printable(advice).into_owned()));
+    lines.extend(ends.iter().map(|end| format!("end {end}")));
+    let locked: u64 = locked.iter().map(|unchecked| unchecked.records).sum();
+    let not_checked = if locked == 0 { String::new() } else { format!("; {locked} records are not checked") };
+    lines.push(match problems.len() {
+        0 => format!("the ledger holds{from}: {records} records in {} chains{not_checked}", ends.len()),
+        defects => format!("the ledger does not hold: {defects} defects; {records} records hold{not_checked}"),
     });
-    write((lines.join("\n") + "\n").as_bytes())?;
-    Ok(if findings.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    lines.join("\n") + "\n"
+}
+
+/// Prints a signed checkpoint of each chain.
+pub(super) async fn checkpoint(file: ConfigFile) -> anyhow::Result<ExitCode> {
+    let archive = archive(file.path.as_deref()).await?;
+    let checkpoints = archive.checkpoints(SystemClock.now()).await?;
+    archive.close().await;
+    let lines: Vec<String> = checkpoints.iter().map(|checkpoint| format!("{checkpoint}\n")).collect();
+    write(lines.concat().as_bytes())?;
+    Ok(ExitCode::SUCCESS)
 }

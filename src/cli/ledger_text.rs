@@ -6,12 +6,23 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::ledger_json::{Summary, harmless_json, instant, summary};
+use super::terminal_text::printable;
 use crate::ledger::{EntryKind, OpenedRecord};
+
+/// A record whose clear texts can be printed. Nothing proves that they are as they were written.
+pub(super) fn printable_record(mut record: OpenedRecord) -> OpenedRecord {
+    let OpenedRecord { client, tenant, hook, cause, policies, determination, instance, key_id, .. } = &mut record;
+    for text in [client, tenant, hook, cause, policies, determination].into_iter().flatten().chain([instance, key_id]) {
+        *text = printable(text).into_owned();
+    }
+    record
+}
 
 /// A record as one line of a list.
 pub(super) fn line(record: &OpenedRecord) -> String {
     let Summary { patient, orders, response, outcome, count, program, .. } = summary(record);
     let said = match record.kind {
+        _ if record.is_locked => format!("key `{}` is missing", record.key_id),
         EntryKind::Start => program,
         EntryKind::Call | EntryKind::AppOpened | EntryKind::AppSaved => {
             record.determination.clone().unwrap_or_else(|| "nothing to say".to_owned())
@@ -183,7 +194,14 @@ fn head(record: &OpenedRecord) -> Result<String, std::fmt::Error> {
         ("received", instant(&record.received_at)),
         ("recorded", instant(&record.recorded_at)),
         ("place", position),
-        ("key", record.key_id.clone()),
+        (
+            "key",
+            if record.is_locked {
+                format!("{}, which is missing: what it sealed cannot be read", record.key_id)
+            } else {
+                record.key_id.clone()
+            },
+        ),
         ("client", record.client.clone().unwrap_or_default()),
         ("tenant", record.tenant.clone().unwrap_or_default()),
         ("hook", record.hook.clone().unwrap_or_default()),

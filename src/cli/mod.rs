@@ -14,6 +14,7 @@ mod dispatch;
 mod evaluate;
 mod ledger;
 mod ledger_arguments;
+mod ledger_expectations;
 mod ledger_json;
 mod ledger_runs;
 mod ledger_text;
@@ -24,6 +25,7 @@ mod reload;
 mod report_text;
 mod serve;
 mod signals;
+mod terminal_text;
 mod text_page;
 
 pub use dispatch::run;

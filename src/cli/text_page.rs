@@ -1,7 +1,7 @@
 //! A plain-text page: lines of at most 100 columns, wrapped between words with a hanging indent. Control characters from a chart cannot
 //! move a terminal's cursor. Not here: the content.
 
-use crate::crd::one_line;
+use super::terminal_text::is_unprintable;
 
 /// Line width in columns; a longer word overflows.
 const WIDTH: usize = 100;
@@ -19,7 +19,7 @@ impl TextPage {
         self.text.push_str(&" ".repeat(indent));
         self.text.push_str(mark);
         let mut column = start;
-        for word in one_line(text).split_whitespace() {
+        for word in text.replace(is_unprintable, " ").split_whitespace() {
             let length = word.chars().count();
             if column > start && column + 1 + length > WIDTH {
                 self.text.push('\n');

@@ -10,7 +10,7 @@ use rustls::server::{VerifierBuilderError, WebPkiClientVerifier};
 use rustls::{ConfigBuilder, RootCertStore, ServerConfig, WantsVerifier, server::WantsServerCert};
 use tokio_rustls::TlsAcceptor;
 
-use crate::config::TlsConfig;
+use crate::config::{TlsConfig, read_secret_file};
 
 /// Why TLS cannot be set up.
 #[derive(Debug, thiserror::Error)]
@@ -51,7 +51,8 @@ pub enum TlsError {
 pub(super) fn acceptor(config: &TlsConfig) -> Result<Option<TlsAcceptor>, TlsError> {
     let (Some(certificate), Some(key)) = (&config.certificate_file, &config.private_key_file) else { return Ok(None) };
     let chain = certificates("certificate_file", certificate)?;
-    let key = PrivateKeyDer::from_pem_file(key).map_err(|source| file_error("private_key_file", key, source))?;
+    let pem = read_secret_file(key).map_err(|source| file_error("private_key_file", key, rustls::pki_types::pem::Error::Io(source)))?;
+    let key = PrivateKeyDer::from_pem_slice(&pem).map_err(|source| file_error("private_key_file", key, source))?;
     let builder = with_client_certificates(builder()?, config.client_ca_file.as_deref())?;
     let mut server = builder.with_single_cert(chain, key).map_err(TlsError::Mismatch)?;
     server.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];

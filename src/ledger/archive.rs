@@ -63,7 +63,7 @@ impl Archive {
         Ok(())
     }
 
-    /// Returns the newest records, newest first, without their contents.
+    /// Returns the newest records, newest first, without their contents. A record whose key is missing is among them, locked.
     ///
     /// # Errors
     /// [`LedgerError`] if they cannot be read or opened.
@@ -78,7 +78,7 @@ impl Archive {
     /// [`LedgerError`] if it cannot be read or opened.
     pub async fn find(&self, id: Uuid) -> Result<Option<OpenedRecord>, LedgerError> {
         let record = self.database.find(id).await?;
-        record.map(|record| OpenedRecord::open(record, &self.keys, Depth::Content)).transpose()
+        record.map(|record| OpenedRecord::open_or_locked(record, &self.keys, Depth::Content)).transpose()
     }
 
     /// Returns the clients' feedback on a call's cards, oldest first.
@@ -104,7 +104,7 @@ impl Archive {
     }
 
     fn opened(&self, records: Vec<Record>, depth: Depth) -> Result<Vec<OpenedRecord>, LedgerError> {
-        records.into_iter().map(|record| OpenedRecord::open(record, &self.keys, depth)).collect()
+        records.into_iter().map(|record| OpenedRecord::open_or_locked(record, &self.keys, depth)).collect()
     }
 
     pub(super) fn conditions(&self, wanted: &Wanted) -> Conditions {

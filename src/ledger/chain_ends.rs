@@ -1,6 +1,8 @@
 //! What is known of a chain's ends: what its first record follows, and how long it was.
 //! Not here: the records between; see [`super::chain_walk`].
 
+use std::cmp::Ordering;
+
 use uuid::Uuid;
 
 use super::chain_position::{ChainHead, ChainPosition, End};
@@ -41,10 +43,16 @@ pub(super) async fn defect_at(database: &Database, end: &End) -> Result<Option<D
     let row = there.first().filter(|row| row.position.sequence == sequence);
     let defect = match row.map(|row| row.record.as_ref()) {
         Some(Some(record)) if record.hash == end.hash => return Ok(None),
-        Some(_) => Defect::Altered,
+        Some(Some(_)) => Defect::Diverged,
+        Some(None) => Defect::Altered,
         None => Defect::EndMissing,
     };
-    Ok((sequence > purged_to(database, chain).await?).then_some(defect))
+    let Some(purged) = database.checkpoint(chain).await?.map(|checkpoint| checkpoint.head) else { return Ok(Some(defect)) };
+    Ok(match sequence.cmp(&purged.sequence) {
+        Ordering::Greater => Some(defect),
+        Ordering::Equal if purged.hash != end.hash => Some(Defect::Diverged),
+        Ordering::Equal | Ordering::Less => None,
+    })
 }
 
 /// Removes findings about records of a chain that a purge has removed since they were read.

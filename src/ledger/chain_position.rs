@@ -75,9 +75,27 @@ impl FromStr for ChainPosition {
 
 impl fmt::Display for End {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{}:", self.position)?;
-        self.hash.iter().try_for_each(|byte| write!(formatter, "{byte:02x}"))
+        write!(formatter, "{}:{}", self.position, hex(&self.hash))
     }
+}
+
+/// A code in hexadecimal.
+pub(super) fn hex(hash: &Hash) -> String {
+    hash.iter().fold(String::new(), |digits, byte| format!("{digits}{byte:02x}"))
+}
+
+/// Reads a code in hexadecimal.
+pub(super) fn hash_from_hex(code: &str) -> Result<Hash, InvalidChainPosition> {
+    let digits = code.as_bytes();
+    if digits.len() != 2 * KEY_BYTES || !code.is_ascii() {
+        return Err(InvalidChainPosition);
+    }
+    let mut hash = [0; KEY_BYTES];
+    for (byte, pair) in hash.iter_mut().zip(digits.chunks(2)) {
+        let pair = std::str::from_utf8(pair).map_err(|_| InvalidChainPosition)?;
+        *byte = u8::from_str_radix(pair, 16).map_err(|_| InvalidChainPosition)?;
+    }
+    Ok(hash)
 }
 
 impl FromStr for End {
@@ -85,16 +103,7 @@ impl FromStr for End {
 
     fn from_str(text: &str) -> Result<Self, InvalidChainPosition> {
         let (position, code) = text.rsplit_once(':').ok_or(InvalidChainPosition)?;
-        let digits = code.as_bytes();
-        if digits.len() != 2 * KEY_BYTES || !code.is_ascii() {
-            return Err(InvalidChainPosition);
-        }
-        let mut hash = [0; KEY_BYTES];
-        for (byte, pair) in hash.iter_mut().zip(digits.chunks(2)) {
-            let pair = std::str::from_utf8(pair).map_err(|_| InvalidChainPosition)?;
-            *byte = u8::from_str_radix(pair, 16).map_err(|_| InvalidChainPosition)?;
-        }
-        Ok(Self { position: position.parse()?, hash })
+        Ok(Self { position: position.parse()?, hash: hash_from_hex(code)? })
     }
 }
 

@@ -60,9 +60,11 @@ impl ChainWalk {
             let position = ChainPosition { chain: self.chain, sequence: expected };
             findings.push(DefectFound { position, defect: Defect::Missing { through: sequence - 1 } });
             self.hash = None;
+        } else if sequence < expected {
+            return vec![DefectFound { position: row.position, defect: Defect::IssuedTwice }];
         }
         let defect = row.record.as_ref().map_or(Some(Defect::Altered), |record| defect(record, self.hash.as_ref(), keys));
-        self.hash = row.record.as_ref().map(|record| record.hash).filter(|_| matches!(defect, None | Some(Defect::NotLinked)));
+        self.hash = row.record.as_ref().map(|record| record.hash).filter(|_| is_link(defect.as_ref()));
         self.sequence = Some(sequence);
         findings.extend(defect.map(|defect| DefectFound { position: row.position, defect }));
         findings
@@ -74,12 +76,20 @@ pub(super) fn holds(findings: &[DefectFound], position: ChainPosition) -> bool {
     findings.iter().all(|finding| finding.position != position)
 }
 
+/// Whether the next record must continue this one. Without its key, a record's own code is taken as it stands, and the next one's proves it.
+fn is_link(defect: Option<&Defect>) -> bool {
+    matches!(defect, None | Some(Defect::NotLinked | Defect::UnknownKey(_)))
+}
+
 /// What is wrong with a record; `previous` is the code of the record before it, if that one holds.
 fn defect(record: &Record, previous: Option<&Hash>, keys: &KeyRing) -> Option<Defect> {
-    let Some(key) = keys.of_id(&record.sealed.key_id) else { return Some(Defect::UnknownKey(record.sealed.key_id.clone())) };
+    let not_linked = previous.is_some_and(|previous| *previous != record.previous).then_some(Defect::NotLinked);
+    let Some(key) = keys.of_id(&record.sealed.key_id) else {
+        return not_linked.or_else(|| Some(Defect::UnknownKey(record.sealed.key_id.clone())));
+    };
     let is_authentic = record.code(key) == record.hash;
     if !is_authentic || record.sealed.open_summary(key).is_err() || record.sealed.open_compressed_content(key).is_err() {
         return Some(Defect::Altered);
     }
-    previous.is_some_and(|previous| *previous != record.previous).then_some(Defect::NotLinked)
+    not_linked
 }

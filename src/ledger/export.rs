@@ -4,9 +4,9 @@
 use super::archive::{Archive, Wanted};
 use super::chain_ends::{beginning_head, walk_after, without_purged};
 use super::chain_position::ChainPosition;
-use super::chain_walk::{ChainWalk, Row, holds};
+use super::chain_walk::{ChainWalk, Row};
 use super::error::LedgerError;
-use super::finding::DefectFound;
+use super::finding::{Defect, DefectFound, Unchecked};
 use super::opened_record::{Depth, OpenedRecord};
 use super::reader::Conditions;
 
@@ -28,8 +28,10 @@ pub struct Export<'a> {
 /// The next records of an export.
 #[derive(Debug, Default)]
 pub struct ExportedPage {
-    /// The records that hold.
+    /// The records that hold, and those whose key is missing, locked.
     pub records: Vec<OpenedRecord>,
+    /// Those whose key is missing.
+    pub unchecked: Vec<Unchecked>,
     /// The defects of those that do not, and of their chains.
     pub findings: Vec<DefectFound>,
 }
@@ -69,7 +71,7 @@ impl<'a> Export<'a> {
                 // Go on with the next chain, unless the damage is there, too.
                 self.is_done |= self.after == ChainPosition::BEGINNING || self.after.sequence == i64::MAX;
                 self.after.sequence = i64::MAX;
-                Ok(Some(ExportedPage { records: Vec::new(), findings: vec![finding] }))
+                Ok(Some(ExportedPage { findings: vec![finding], ..ExportedPage::default() }))
             }
         }
     }
@@ -99,10 +101,12 @@ impl<'a> Export<'a> {
         };
         let findings = walk.step(&row, &self.archive.keys);
         self.walk = Some(walk);
-        if let (true, Some(record)) = (holds(&findings, position), row.record) {
-            page.records.push(OpenedRecord::open(record, &self.archive.keys, Depth::Content)?);
+        let is_listed = |finding: &DefectFound| finding.position != position || matches!(finding.defect, Defect::UnknownKey(_));
+        if let (true, Some(record)) = (findings.iter().all(is_listed), row.record) {
+            page.records.push(OpenedRecord::open_or_locked(record, &self.archive.keys, Depth::Content)?);
         }
-        page.findings.extend(without_purged(&self.archive.database, findings).await?);
+        let findings = without_purged(&self.archive.database, findings).await?;
+        page.findings.extend(Unchecked::split(findings, &mut page.unchecked));
         Ok(())
     }
 
@@ -114,7 +118,7 @@ impl<'a> Export<'a> {
         Ok(match beginning_head(&self.archive.database, &self.archive.keys, position.chain).await? {
             Ok(head) => ChainWalk::after(&head),
             Err(finding) => {
-                page.findings.push(finding);
+                page.findings.extend(Unchecked::split(vec![finding], &mut page.unchecked));
                 ChainWalk::from_anywhere(position.chain)
             }
         })

@@ -82,6 +82,7 @@ impl Ledger {
             ids,
             instance: config.instance.clone(),
             chain: Chain::Begin(None),
+            seals: None,
             end_noted_at: None,
             is_failing: false,
         };
@@ -107,6 +108,12 @@ impl Ledger {
     /// [`LedgerError`] if they are not durable, or not known to be, within `ledger.write_timeout`.
     pub async fn write(&self, entries: Vec<Entry<'_>>) -> Result<(), LedgerError> {
         self.begin_write(entries)?.durable().await
+    }
+
+    /// What takes the place of a secret in a record: a digest with a key of its own. `None` if the ledger is disabled.
+    #[must_use]
+    pub fn redaction_digest(&self, record: Uuid, secret: &str) -> Option<String> {
+        Some(self.0.as_ref()?.keys.load().sealing()?.redaction(record, secret))
     }
 
     /// Seals entries and queues them for writing. They no longer borrow anything when this returns.

@@ -12,6 +12,7 @@ use aws_lc_rs::hkdf::{HKDF_SHA256, KeyType, Salt};
 use aws_lc_rs::hmac::{self, HMAC_SHA256};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use uuid::Uuid;
 
 /// Length of a key in bytes.
 pub(super) const KEY_BYTES: usize = 32;
@@ -56,6 +57,8 @@ pub(super) struct SealingKey {
     sealing: RandomizedNonceKey,
     chaining: hmac::Key,
     index: hmac::Key,
+    redaction: hmac::Key,
+    checkpoint: hmac::Key,
 }
 
 /// The keys; the first one seals. Cheap to clone.
@@ -148,6 +151,8 @@ impl SealingKey {
             sealing: RandomizedNonceKey::new(&AES_256_GCM, &derived("seal")?)?,
             chaining: hmac::Key::new(HMAC_SHA256, &derived("chain")?),
             index: hmac::Key::new(HMAC_SHA256, &derived("patient index")?),
+            redaction: hmac::Key::new(HMAC_SHA256, &derived("redaction")?),
+            checkpoint: hmac::Key::new(HMAC_SHA256, &derived("signed checkpoint")?),
         })
     }
 
@@ -174,19 +179,36 @@ impl SealingKey {
 
     /// Computes the authentication code of a record in the chain.
     pub(super) fn chain(&self, parts: &[&[u8]]) -> [u8; KEY_BYTES] {
-        let mut context = hmac::Context::with_key(&self.chaining);
-        for part in parts {
-            context.update(part);
-        }
-        let mut code = [0; KEY_BYTES];
-        code.iter_mut().zip(context.sign().as_ref()).for_each(|(to, from)| *to = *from);
-        code
+        code(&self.chaining, parts)
+    }
+
+    /// Computes the authentication code of a checkpoint that is kept elsewhere. The parts have fixed lengths.
+    pub(super) fn sign_checkpoint(&self, parts: &[&[u8]]) -> [u8; KEY_BYTES] {
+        code(&self.checkpoint, parts)
+    }
+
+    /// Computes a keyed digest of a secret of a record, in hexadecimal. It is the same throughout that record, and in no other one.
+    pub(super) fn redaction(&self, record: Uuid, secret: &str) -> String {
+        let mut context = hmac::Context::with_key(&self.redaction);
+        context.update(record.as_bytes());
+        context.update(secret.as_bytes());
+        context.sign().as_ref().iter().take(INDEX_BYTES).fold(String::new(), |digits, byte| format!("{digits}{byte:02x}"))
     }
 
     /// Computes a keyed digest of a text, by which it can be found but not read.
     pub(super) fn index(&self, text: &str) -> Vec<u8> {
         hmac::sign(&self.index, text.as_bytes()).as_ref().iter().take(INDEX_BYTES).copied().collect()
     }
+}
+
+fn code(key: &hmac::Key, parts: &[&[u8]]) -> [u8; KEY_BYTES] {
+    let mut context = hmac::Context::with_key(key);
+    for part in parts {
+        context.update(part);
+    }
+    let mut code = [0; KEY_BYTES];
+    code.iter_mut().zip(context.sign().as_ref()).for_each(|(to, from)| *to = *from);
+    code
 }
 
 #[cfg(test)]
@@ -243,6 +265,15 @@ mod tests {
         ] {
             assert_eq!(KeyRing::read(text).expect_err("refused"), expected, "{text}");
         }
+    }
+
+    #[test]
+    fn the_digest_of_a_secret_is_of_its_key_and_its_record() {
+        let (keys, others, record) = (ring("a"), ring("a"), Uuid::from_u128(7));
+        let digest = keys.sealing().expect("one").redaction(record, "secret");
+        assert_eq!((digest.len(), &digest), (2 * INDEX_BYTES, &keys.sealing().expect("one").redaction(record, "secret")));
+        assert_ne!(digest, others.sealing().expect("one").redaction(record, "secret"));
+        assert_ne!(digest, keys.sealing().expect("one").redaction(Uuid::from_u128(8), "secret"));
     }
 
     #[test]

@@ -4,12 +4,12 @@
 //! - Writing: `handle` is the interface for the rest of the program, `entry` what it accepts; `batch` collects entries and `writer` gives them
 //!   their place in the chain; `store` and `insert` make them durable in one transaction; `wal` moves SQLite's log into the file;
 //!   `health` tells whether a write succeeds.
-//! - Sealing: `keys` reads and derives keys, `sealed` encrypts an entry, `opened_record` decrypts a record.
+//! - Sealing: `keys` reads and derives keys, `sealed` encrypts an entry, `opened_record` decrypts a record; `seals` counts seals by key.
 //! - The chain: `chain` computes a record's code, `chain_position` names positions and ends, `start` links a chain to the one before it;
 //!   `chain_walk` and `chain_ends` name every defect (`finding`).
 //! - Opening: `opening` reads the keys and opens the database, `files` guards a SQLite file, `quick_check` refuses a damaged ledger.
 //! - Reading: `archive` lists and finds records, `lookup` does so within the service; `export` and `verify` walk through all of them,
-//!   `purge` removes old ones and leaves a `purge_checkpoint`.
+//!   `purge` removes old ones and leaves a `purge_checkpoint`; a `signed_checkpoint` is kept elsewhere and shows later that an end is cut off.
 //! - The database: `database` connects and creates the tables of `migrations/`, `columns` maps records to rows, `reader` has the queries;
 //!   `error` has every error.
 //!
@@ -40,6 +40,8 @@ mod purge_checkpoint;
 mod quick_check;
 mod reader;
 mod sealed;
+mod seals;
+mod signed_checkpoint;
 mod start;
 mod store;
 mod verify;
@@ -51,12 +53,13 @@ pub use chain_position::{ChainPosition, End, InvalidChainPosition};
 pub use entry::{Entry, EntryKind};
 pub use error::LedgerError;
 pub use export::{Export, ExportedPage};
-pub use finding::{Defect, DefectFound};
+pub use finding::{Defect, DefectFound, Unchecked};
 pub use handle::{Ledger, PendingWrite};
 pub use health::{LedgerHealth, UnwritableCause};
 pub use keys::{KeyRing, LedgerKeysError, new_key_line};
 
 pub use opened_record::OpenedRecord;
 pub use purge::{Proof, Purge, Purged};
+pub use signed_checkpoint::{CheckpointError, SignedCheckpoint};
 pub use start::PROGRAM;
 pub use verify::{Verification, Verified};

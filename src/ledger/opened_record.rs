@@ -46,6 +46,8 @@ pub struct OpenedRecord {
     pub cards: Vec<Uuid>,
     /// The key that sealed it.
     pub key_id: String,
+    /// Whether that key is not configured. Then only what is stored in the clear is known, and that is unverified.
+    pub is_locked: bool,
     /// JSON.
     pub summary: Vec<u8>,
     /// JSON; `None` if there is none or it was not requested.
@@ -61,13 +63,26 @@ pub(super) enum Depth {
 
 impl OpenedRecord {
     pub(super) fn open(record: Record, keys: &KeyRing, depth: Depth) -> Result<Self, LedgerError> {
-        let Record { chain, sequence, instance, recorded_at, sealed, .. } = record;
+        let sealed = &record.sealed;
         let key = keys.of_id(&sealed.key_id);
         let key = key.ok_or_else(|| LedgerError::UnknownKey { id: sealed.id, key_id: sealed.key_id.clone() })?;
         let content = if depth == Depth::Content { sealed.open_content(key)? } else { None };
-        Ok(Self {
-            summary: sealed.open_summary(key)?,
-            content,
+        let summary = sealed.open_summary(key)?;
+        Ok(Self { summary, content, is_locked: false, ..Self::locked(record) })
+    }
+
+    /// As [`OpenedRecord::open`], but a record whose key is not configured is returned without its sealed parts.
+    pub(super) fn open_or_locked(record: Record, keys: &KeyRing, depth: Depth) -> Result<Self, LedgerError> {
+        if keys.of_id(&record.sealed.key_id).is_some() { Self::open(record, keys, depth) } else { Ok(Self::locked(record)) }
+    }
+
+    /// What is stored in the clear.
+    fn locked(record: Record) -> Self {
+        let Record { chain, sequence, instance, recorded_at, sealed, .. } = record;
+        Self {
+            is_locked: true,
+            summary: b"{}".to_vec(),
+            content: None,
             id: sealed.id,
             kind: sealed.kind,
             position: ChainPosition { chain, sequence },
@@ -85,6 +100,6 @@ impl OpenedRecord {
             about: sealed.about,
             cards: sealed.cards,
             key_id: sealed.key_id,
-        })
+        }
     }
 }

@@ -17,7 +17,7 @@ use super::files::{self, LockFile, with_suffix};
 use super::finding::Defect;
 use super::keys::{KeyRing, LedgerKeysError, new_key_line};
 use super::store::Store;
-use crate::config::{LedgerConfig, LedgerStorage};
+use crate::config::{LedgerConfig, LedgerStorage, read_secret_text};
 
 /// How long PostgreSQL may take for a command's statement; no call waits for it.
 const READ_TIMEOUT: Duration = Duration::from_mins(1);
@@ -158,6 +158,6 @@ pub(super) fn keys(config: &LedgerConfig) -> Result<KeyRing, LedgerError> {
 
 fn read_keys(path: &Path) -> Result<KeyRing, LedgerError> {
     let unusable = |source| LedgerError::Unusable { key: "keys_file", path: path.to_owned(), source };
-    let text = std::fs::read_to_string(path).map_err(unusable)?;
+    let text = read_secret_text(path).map_err(unusable)?;
     KeyRing::read(&text).map_err(|source| LedgerError::Keys { key: "keys_file", source })
 }

@@ -2,12 +2,14 @@
 //! and the chain is as long as it was.
 //! Not here: the records between; see [`super::verify`].
 
+use tracing::warn;
+
 use super::chain_ends::{beginning_head, defect_at, without_purged};
 use super::chain_position::{ChainPosition, End};
 use super::chain_walk::{ChainWalk, Row};
-use super::database::Database;
+use super::database::{Database, DatabaseKind};
 use super::error::LedgerError;
-use super::finding::DefectFound;
+use super::finding::{DefectFound, Unchecked};
 use super::keys::KeyRing;
 
 /// The number of records checked at each end of a chain.
@@ -19,8 +21,13 @@ const MAX_CHAINS: i64 = 16;
 /// Checks the ends of the newest chains. `end` is how far a chain had got at least.
 pub(super) async fn quick_check(database: &Database, keys: &KeyRing, end: Option<End>) -> Result<(), LedgerError> {
     for chain in database.newest_chains(MAX_CHAINS).await? {
-        let head = beginning_head(database, keys, chain).await?.map_err(LedgerError::Damaged)?;
-        let mut walk = ChainWalk::after(&head);
+        let mut walk = match beginning_head(database, keys, chain).await? {
+            Ok(head) => ChainWalk::after(&head),
+            Err(finding) => {
+                told(database, vec![finding.clone()])?;
+                ChainWalk::from_position(finding.position)
+            }
+        };
         let rows = database.first_and_last_rows(walk.position(), RECORDS).await?;
         let (first, last) = split_at_gap(&rows);
         check(database, &mut walk, first, keys).await?;
@@ -48,8 +55,21 @@ fn split_at_gap(rows: &[Row]) -> (&[Row], &[Row]) {
 
 async fn check(database: &Database, walk: &mut ChainWalk, rows: &[Row], keys: &KeyRing) -> Result<(), LedgerError> {
     let findings = rows.iter().flat_map(|row| walk.step(row, keys)).collect();
-    let finding = without_purged(database, findings).await?.into_iter().next();
-    finding.map_or(Ok(()), |finding| Err(LedgerError::Damaged(finding)))
+    told(database, without_purged(database, findings).await?)
+}
+
+/// Refuses a ledger for its first defect. In PostgreSQL a missing key is only logged: while keys are rotated, another instance may already seal
+/// with one that this instance does not have yet. A file is this instance's own, and so a missing key is a mistake.
+fn told(database: &Database, findings: Vec<DefectFound>) -> Result<(), LedgerError> {
+    let mut unchecked = Vec::new();
+    let findings = match database.kind {
+        DatabaseKind::Postgres => Unchecked::split(findings, &mut unchecked),
+        DatabaseKind::Sqlite => findings,
+    };
+    for Unchecked { chain, key_id, records, .. } in unchecked {
+        warn!(%chain, key = key_id, records, "records cannot be read or checked, because their key is missing");
+    }
+    findings.into_iter().next().map_or(Ok(()), |finding| Err(LedgerError::Damaged(finding)))
 }
 
 #[cfg(test)]

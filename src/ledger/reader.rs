@@ -122,6 +122,13 @@ impl Database {
         self.chain_rows(&conditions, "ORDER BY sequence", most).await
     }
 
+    /// The last row of a chain.
+    pub(super) async fn last_row(&self, chain: Uuid) -> Result<Option<Row>, LedgerError> {
+        let mut conditions = Conditions::default();
+        conditions.and("chain = ?", [Value::Bytes(bytes(chain))]);
+        Ok(self.chain_rows(&conditions, "ORDER BY sequence DESC", 1).await?.pop())
+    }
+
     /// The first and the last rows of a chain after a position, in order: up to `most` of each, none of them twice.
     pub(super) async fn first_and_last_rows(&self, after: ChainPosition, most: usize) -> Result<Vec<Row>, LedgerError> {
         let chain = || Value::Bytes(bytes(after.chain));
@@ -191,6 +198,12 @@ impl Database {
         sqlx::query(select).fetch_all(&self.pool).await?.iter().map(position).collect()
     }
 
+    /// Sequence numbers that several records of a chain have. The tables' index excludes that, unless it was removed or is damaged.
+    pub(super) async fn issued_twice(&self) -> Result<Vec<ChainPosition>, LedgerError> {
+        let select = "SELECT chain, sequence FROM ledger_record GROUP BY chain, sequence HAVING COUNT(*) > 1 ORDER BY 1, 2 LIMIT 100";
+        sqlx::query(select).fetch_all(&self.pool).await?.iter().map(position).collect()
+    }
+
     /// What SQLite finds wrong with its own file: damaged pages, and indices that miss rows.
     pub(super) async fn file_findings(&self) -> Result<Vec<DefectFound>, LedgerError> {
         if self.kind == DatabaseKind::Postgres {
@@ -225,6 +238,19 @@ impl Database {
         // The walk along its chain names a start record that cannot be read.
         let rows = self.chain_rows_one_by_one(&conditions, "ORDER BY chain, sequence", i64::MAX).await?;
         Ok(rows.into_iter().filter_map(|row| row.record).collect())
+    }
+
+    /// The last start record of an instance that can be read.
+    pub(super) async fn last_start(&self, instance: &str) -> Result<Option<Record>, LedgerError> {
+        let mut conditions = Conditions::default();
+        conditions.and("kind = 'start'", []);
+        conditions.and("instance = ?", [Value::Text(instance.to_owned())]);
+        Ok(self.chain_rows(&conditions, "ORDER BY recorded_at DESC, sequence DESC", 1).await?.pop().and_then(|row| row.record))
+    }
+
+    /// Whether a chain continues over restarts. In PostgreSQL each run of an instance has its own.
+    pub(super) fn has_one_chain(&self) -> bool {
+        self.kind == DatabaseKind::Sqlite
     }
 
     /// The last record written to a SQLite file, or the last purged one; `None` if there never was one.

@@ -15,6 +15,7 @@ use super::files::LockFile;
 use super::insert::insert;
 use super::keys::KeyRing;
 use super::quick_check::quick_check;
+use super::seals::SealCounts;
 use super::wal::WalCheckpoints;
 
 /// How long the quick check of PostgreSQL may take. Much longer than a record: its queries follow one another, and no call's answer depends
@@ -58,7 +59,7 @@ impl Store {
 
     /// Whether a chain continues over restarts. In PostgreSQL each run of an instance has its own.
     pub(super) fn has_one_chain(&self) -> bool {
-        self.database.kind == DatabaseKind::Sqlite
+        self.database.has_one_chain()
     }
 
     /// Creates the tables and runs the quick check, unless that was done, and waits to the end.
@@ -137,6 +138,11 @@ impl Store {
     /// The end of the chain that an instance wrote last.
     pub(super) async fn last_head(&mut self, instance: &str) -> Result<Option<ChainHead>, LedgerError> {
         in_time(self.timeout, self.database.last_head(instance)).await
+    }
+
+    /// How often each key has sealed for an instance.
+    pub(super) async fn seals(&mut self, instance: &str, keys: &KeyRing) -> Result<SealCounts, LedgerError> {
+        in_time(self.timeout, SealCounts::of_instance(&self.database, instance, keys)).await
     }
 
     /// Notes in the lock file how far the chain got.

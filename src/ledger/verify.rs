@@ -8,11 +8,12 @@ use uuid::Uuid;
 use super::archive::Archive;
 use super::chain::Record;
 use super::chain_ends::{beginning_head, defect_at, walk_after, without_purged};
-use super::chain_position::{ChainPosition, End};
+use super::chain_position::{ChainPosition, End, Hash};
 use super::chain_walk::{ChainWalk, Row, holds};
 use super::error::LedgerError;
-use super::finding::{Defect, DefectFound};
+use super::finding::{Defect, DefectFound, Unchecked};
 use super::reader::Conditions;
+use super::seals::SealCounts;
 use super::start::Start;
 
 /// Number of records read at a time.
@@ -27,6 +28,10 @@ pub struct Verified {
     pub ends: Vec<End>,
     /// Every defect.
     pub findings: Vec<DefectFound>,
+    /// The records whose key is missing, which is no defect.
+    pub unchecked: Vec<Unchecked>,
+    /// At most how often each key has sealed for all instances, as far as their start records and the records that were verified show.
+    pub seals: BTreeMap<String, u64>,
 }
 
 /// Walks the chains in steps.
@@ -38,16 +43,25 @@ pub struct Verification<'a> {
     walk: Option<ChainWalk>,
     /// The last record of the current chain that holds, if all before it hold, too.
     end: Option<End>,
-    expected: Vec<End>,
+    /// The codes of records that were there once, and were not met yet.
+    expected: BTreeMap<ChainPosition, Vec<Hash>>,
     verified: Verified,
 }
 
+impl Verified {
+    /// Advice on each key that has sealed often.
+    #[must_use]
+    pub fn advice(&self) -> Vec<String> {
+        SealCounts(self.seals.clone()).advice()
+    }
+}
+
 impl<'a> Verification<'a> {
-    /// Starts at the beginning, or at a position reached before; `expected` are chain ends observed earlier.
+    /// Starts at the beginning, or at a position reached before; `observed` are chain ends observed earlier.
     ///
     /// # Errors
     /// [`LedgerError`] if the database fails.
-    pub async fn begin(archive: &'a Archive, resume: Option<ChainPosition>, mut expected: Vec<End>) -> Result<Self, LedgerError> {
+    pub async fn begin(archive: &'a Archive, resume: Option<ChainPosition>, observed: Vec<End>) -> Result<Self, LedgerError> {
         let mut chains: VecDeque<Uuid> = archive.database.chains().await?.into();
         let mut walk = None;
         if let Some(position) = resume {
@@ -56,7 +70,10 @@ impl<'a> Verification<'a> {
                 walk = Some(walk_after(&archive.database, position).await?);
             }
         }
-        expected.extend(archive.noted_end);
+        let mut expected: BTreeMap<ChainPosition, Vec<Hash>> = BTreeMap::new();
+        for end in observed.into_iter().chain(archive.noted_end) {
+            expected.entry(end.position).or_default().push(end.hash);
+        }
         Ok(Self { archive, chains, walk, end: None, expected, verified: Verified::default() })
     }
 
@@ -87,8 +104,12 @@ impl<'a> Verification<'a> {
     /// [`LedgerError`] if the database fails.
     pub async fn step(&mut self) -> Result<bool, LedgerError> {
         let Some(chain) = self.chains.front().copied() else {
-            let findings = self.archive.findings_at_ends(std::mem::take(&mut self.expected), &self.verified.findings).await;
+            let missed = std::mem::take(&mut self.expected).into_iter();
+            let ends = missed.flat_map(|(position, hashes)| hashes.into_iter().map(move |hash| End { position, hash })).collect();
+            let findings = self.archive.findings_at_ends(ends, &self.verified.findings).await;
             self.verified.findings.extend(findings.or_else(|error| error.into_finding(ChainPosition::BEGINNING).map(|it| vec![it]))?);
+            self.verified.findings.extend(self.issued_twice().await?);
+            self.count_started_seals().await?;
             self.verified.findings.extend(self.archive.database.file_findings().await?);
             return Ok(false);
         };
@@ -121,7 +142,7 @@ impl<'a> Verification<'a> {
                 ChainWalk::after(&head)
             }
             Err(finding) => {
-                self.verified.findings.push(finding);
+                self.verified.findings.extend(Unchecked::split(vec![finding], &mut self.verified.unchecked));
                 ChainWalk::from_anywhere(chain)
             }
         })
@@ -133,12 +154,56 @@ impl<'a> Verification<'a> {
             let mut findings = walk.step(row, &self.archive.keys);
             if holds(&findings, row.position) {
                 self.verified.records += 1;
+                let key_id = row.record.as_ref().map(|record| record.sealed.key_id.clone()).unwrap_or_default();
+                *self.verified.seals.entry(key_id).or_default() += 2;
                 self.end = row.record.as_ref().map(|record| record.head().into());
                 findings.extend(lost.remove(&row.position).map(|defect| DefectFound { position: row.position, defect }));
             }
-            self.verified.findings.extend(without_purged(&self.archive.database, findings).await?);
+            findings.extend(self.diverged(row, &findings));
+            let findings = without_purged(&self.archive.database, findings).await?;
+            self.verified.findings.extend(Unchecked::split(findings, &mut self.verified.unchecked));
         }
         Ok(())
+    }
+
+    /// Adds what the last start records of the instances say, which includes records that were purged.
+    async fn count_started_seals(&mut self) -> Result<(), LedgerError> {
+        let mut last: BTreeMap<String, Record> = BTreeMap::new();
+        for start in self.archive.database.starts().await? {
+            if last.get(&start.instance).is_none_or(|other| other.recorded_at <= start.recorded_at) {
+                last.insert(start.instance.clone(), start);
+            }
+        }
+        let mut sums: BTreeMap<String, u64> = BTreeMap::new();
+        for start in last.values() {
+            for (key, count) in SealCounts::up_to(start, &self.archive.keys).0 {
+                *sums.entry(key).or_default() += count;
+            }
+        }
+        let mut counts = SealCounts(std::mem::take(&mut self.verified.seals));
+        counts.at_least(&sums);
+        self.verified.seals = counts.0;
+        Ok(())
+    }
+
+    /// Sequence numbers that were issued twice and that the walk did not meet together, at the border of two pages.
+    async fn issued_twice(&self) -> Result<Vec<DefectFound>, LedgerError> {
+        let twice = match self.archive.database.issued_twice().await {
+            Err(error) if error.is_damage() => Vec::new(),
+            twice => twice?,
+        };
+        let findings = twice.into_iter().map(|position| DefectFound { position, defect: Defect::IssuedTwice });
+        Ok(findings.filter(|finding| !self.verified.findings.contains(finding)).collect())
+    }
+
+    /// A record that is not the one that was there once; the first of its chain says that all later ones may not be, either.
+    fn diverged(&mut self, row: &Row, known: &[DefectFound]) -> Option<DefectFound> {
+        let (position, record) = (row.position, row.record.as_ref()?);
+        let is_other = self.expected.remove(&position)?.iter().any(|hash| *hash != record.hash);
+        let is_told = |finding: &DefectFound| finding.position.chain == position.chain && finding.defect == Defect::Diverged;
+        let is_altered = known.iter().any(|finding| finding.position == position && finding.defect == Defect::Altered);
+        let is_first = !is_altered && !self.verified.findings.iter().any(is_told);
+        (is_other && is_first).then_some(DefectFound { position, defect: Defect::Diverged })
     }
 
     fn leave(&mut self, chain: Uuid) {

@@ -2,12 +2,13 @@
 //! of one transaction (group commit).
 //! Not here: waiting for a batch ([`super::batch`]), and where records are written ([`super::store`]).
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use tokio::sync::mpsc;
-use tracing::{error, info};
+use tracing::{error, info, warn};
 
 use super::batch::{Batch, Job, WriteResult};
 use super::chain::Record;
@@ -17,6 +18,7 @@ use super::error::LedgerError;
 use super::health::LastWrite;
 use super::keys::KeyRing;
 use super::sealed::SealedEntry;
+use super::seals::SealCounts;
 use super::store::Store;
 use crate::clock::Clock;
 use crate::ids::IdSource;
@@ -34,6 +36,8 @@ pub(super) struct Writer {
     pub(super) ids: Arc<dyn IdSource>,
     pub(super) instance: String,
     pub(super) chain: Chain,
+    /// How often each key has sealed for this instance; `None` until it is read.
+    pub(super) seals: Option<SealCounts>,
     /// When the chain's end was last noted beside the database.
     pub(super) end_noted_at: Option<Instant>,
     /// Whether the last write failed, so that each outage is logged once.
@@ -123,15 +127,33 @@ impl Writer {
             records.push(head.append(sealed, &self.instance, now, key));
         }
         let counts = EntryKind::ALL.map(|kind| (kind, records.iter().filter(|record| record.sealed.kind == kind).count()));
+        let sealed: BTreeMap<String, u64> = records.iter().fold(BTreeMap::new(), |mut counts, record| {
+            *counts.entry(record.sealed.key_id.clone()).or_default() += 1;
+            counts
+        });
         // Until the outcome is known, the write may have succeeded.
         self.chain = self.uncertain(before);
         self.store.append(records).await?;
         self.chain = Chain::At(head);
         self.note_end(head);
+        self.count_seals(&sealed);
         for (kind, written) in counts {
             metrics::counter!("sij_cds_ledger_records_total", "kind" => kind.as_str()).increment(written as u64);
         }
         Ok(())
+    }
+
+    fn count_seals(&mut self, records: &BTreeMap<String, u64>) {
+        let counts = self.seals.get_or_insert_default();
+        for (key, records) in records {
+            if counts.add(key, *records) {
+                warn!(key, "this key of the ledger has sealed 2^31 times; rotate it before 2^32");
+            }
+        }
+        for (key, seals) in &counts.0 {
+            #[expect(clippy::cast_precision_loss, reason = "an estimate")]
+            metrics::gauge!("sij_cds_ledger_key_seals", "key" => key.clone()).set(*seals as f64);
+        }
     }
 
     fn uncertain(&self, before: ChainHead) -> Chain {
@@ -150,6 +172,11 @@ impl Writer {
             Chain::Unread => return Ok((self.one_chain().await?, None)),
             Chain::Begin(before) => before,
         };
+        if self.seals.is_none() {
+            let counts = self.store.seals(&self.instance, keys).await?;
+            counts.advice().iter().for_each(|advice| warn!("{advice}"));
+            self.seals = Some(counts);
+        }
         if self.store.has_one_chain() {
             return Ok((self.one_chain().await?, Some(self.start_entry(None, keys)?)));
         }
@@ -162,7 +189,7 @@ impl Writer {
 
     fn start_entry(&self, previous: Option<ChainHead>, keys: &KeyRing) -> Result<SealedEntry, LedgerError> {
         let mut start = Entry::new(self.ids.new_id(), EntryKind::Start, self.clock.now());
-        start.summary = super::start::summary(previous)?;
+        start.summary = super::start::summary(previous, &self.seals.clone().unwrap_or_default())?;
         SealedEntry::seal(start, keys)
     }
 

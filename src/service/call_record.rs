@@ -185,9 +185,9 @@ impl<'r> Recorder<'r> {
 
     /// Adds the request, which is large and therefore not copied.
     fn with_request(&self, members: JsonMembers, redactions: &Redactions<'_>) -> Vec<Cow<'r, [u8]>> {
-        // The response may repeat the token in an order that it returns.
+        // The response may repeat such members in an order that it returns.
         let head = String::from_utf8(members.raw("request", b"").0).unwrap_or_default();
-        let mut parts = without_secrets(vec![Cow::Owned(head)], redactions);
+        let mut parts = without_secrets(vec![Cow::Owned(head)]);
         parts.extend(keepable(self.body, redactions));
         parts.push(Cow::Borrowed("}"));
         let bytes = |part| match part {

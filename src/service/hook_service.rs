@@ -100,7 +100,7 @@ impl HookService {
         let pages = FetchedPages::default();
         let Some(request) = scoped_request else {
             let written = self.respond_without_decision(&recorder, None, &passed_over);
-            return self.begin(metadata.hook, written);
+            return self.begin(&recorder, written);
         };
         let form = self.form_to_look_up(client, metadata.hook);
         let scope = FetchScope { allowed: &|server| client.may_name(server), end, form, memory };
@@ -108,13 +108,14 @@ impl HookService {
         request.check_ids()?;
         without_blocking(body.len() + pages.bytes(), || {
             let written = self.respond(&recorder, &decide(&context, request), is_fetched.then_some(&pages))?;
-            self.begin(metadata.hook, written)
+            self.begin(&recorder, written)
         })
     }
 
     /// Begins to record a response.
-    fn begin(&self, hook: Hook, written: WrittenResponse<'_>) -> Result<PendingAnswer, CallError> {
-        self.audit.begin(written.entry, HookAnswer { hook, body: written.body })
+    fn begin<'r>(&self, recorder: &Recorder<'r>, written: WrittenResponse<'r>) -> Result<PendingAnswer, CallError> {
+        let entry = written.entry.map(|entry| self.without_token(recorder, entry));
+        self.audit.begin(entry, HookAnswer { hook: recorder.metadata.hook, body: written.body })
     }
 
     /// The form to look up for a client without DTR, if a card can include it (CRD 2.2.1, dev-20).

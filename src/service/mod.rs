@@ -1,7 +1,8 @@
 //! Answers hook calls and feedback, and says whether it can: decision, response and ledger record in one line.
 //!
 //! - `hook_service` answers a call, `feedback` takes feedback, `readiness` tells whether calls can be answered;
-//! - `order_plans` finds each order's plan and Coverage, `call_record` builds the ledger record, `pending_answer` waits for it;
+//! - `order_plans` finds each order's plan and Coverage, `call_record` builds the ledger record, `token_free` keeps the access token out of
+//!   it, `pending_answer` waits for it;
 //! - `replay` answers a recorded call again, `recorded_request` reads its orders, `evaluate` decides a request for the command line;
 //! - `large_call` keeps the work on large calls off the runtime's workers;
 //! - `audit` records calls, faults and, through `refusals`, refused callers, and `ledger_usage` counts their bytes; `metrics` counts; `call_error` says why there is no answer.
@@ -23,6 +24,7 @@ mod readiness;
 mod recorded_request;
 mod refusals;
 mod replay;
+mod token_free;
 
 pub use audit::{AuditLog, close_ledger};
 pub use call_error::{CallError, Category};

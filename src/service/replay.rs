@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 
 use bytes::Bytes;
+use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -68,6 +69,14 @@ pub struct Replay {
     pub changed_policies: Vec<String>,
     /// The program that answered originally, if different.
     pub other_program: Option<String>,
+}
+
+/// What a replay needs of a call's record.
+pub(super) struct RecordedCall<'r> {
+    pub(super) id: Uuid,
+    pub(super) received_at: DateTime<Utc>,
+    pub(super) policies: Option<&'r str>,
+    pub(super) content: &'r [u8],
 }
 
 /// The content of a call's record.
@@ -156,6 +165,13 @@ impl StoredAnswer<'_> {
     }
 }
 
+impl Replay {
+    /// Whether the same program, policies and data gave the same result.
+    pub(super) fn is_identical(&self) -> bool {
+        self.differences.is_empty() && self.changed_policies.is_empty() && self.other_program.is_none()
+    }
+}
+
 impl HookService {
     /// Replays a recorded call and compares the results. It fetches and records nothing.
     ///
@@ -166,13 +182,18 @@ impl HookService {
             return Err(ReplayError::NotACall);
         }
         let content = record.content.as_deref().ok_or(ReplayError::Unreadable)?;
-        let content: CallContent<'_> = serde_json::from_slice(content).map_err(|_| ReplayError::Unreadable)?;
+        self.replay_call(&RecordedCall { id: record.id, received_at: record.received_at, policies: record.policies.as_deref(), content })
+    }
+
+    /// As [`HookService::replay`], of a call that is not yet sealed.
+    pub(super) fn replay_call(&self, record: &RecordedCall<'_>) -> Result<Replay, ReplayError> {
+        let content: CallContent<'_> = serde_json::from_slice(record.content).map_err(|_| ReplayError::Unreadable)?;
         let (evaluation, answer) = self.answer_again(record, &content)?;
         let mut differences = Vec::new();
         compare("/evaluation", Some(&content.evaluation), Some(&evaluation), &mut differences);
         let recorded = content.withheld.as_ref().unwrap_or(&content.answer);
         compare("/answer", Some(recorded), Some(&answer), &mut differences);
-        let decided = record.policies.as_deref().unwrap_or_default();
+        let decided = record.policies.unwrap_or_default();
         let policies = self.engine.policies();
         let is_changed = |used: &&UsedPolicy| {
             decided.split(' ').any(|name| name == used.policy) && policies.digest_of(&used.policy) != Some(used.digest.as_str())
@@ -185,7 +206,7 @@ impl HookService {
     }
 
     /// Decides and answers again: the evaluation and the response, as JSON.
-    fn answer_again(&self, record: &OpenedRecord, content: &CallContent<'_>) -> Result<(Value, Value), ReplayError> {
+    fn answer_again(&self, record: &RecordedCall<'_>, content: &CallContent<'_>) -> Result<(Value, Value), ReplayError> {
         let policies = self.policies_of(record, content)?;
         let policies = policies.as_ref().unwrap_or(self.engine.policies());
         let options = match &content.reading {
@@ -224,9 +245,9 @@ impl HookService {
     }
 
     /// The policy versions that were available then, without later ones; `None` if the record does not list any.
-    fn policies_of(&self, record: &OpenedRecord, content: &CallContent<'_>) -> Result<Option<Policies>, ReplayError> {
+    fn policies_of(&self, record: &RecordedCall<'_>, content: &CallContent<'_>) -> Result<Option<Policies>, ReplayError> {
         let policies = self.engine.policies();
-        let mut decided = record.policies.as_deref().unwrap_or_default().split(' ').filter(|name| !name.is_empty());
+        let mut decided = record.policies.unwrap_or_default().split(' ').filter(|name| !name.is_empty());
         if let Some(missing) = decided.find(|name| policies.digest_of(name).is_none()) {
             return Err(ReplayError::NoPolicy(missing.to_owned()));
         }

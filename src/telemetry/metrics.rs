@@ -52,7 +52,7 @@ const fn histogram(name: &'static str, help: &'static str) -> MetricDescription 
 }
 
 /// All metrics, in the order of `docs/operations.md`.
-pub const DESCRIPTIONS: [MetricDescription; 23] = [
+pub const DESCRIPTIONS: [MetricDescription; 24] = [
     counter("sij_cds_calls_total", "Hook calls, by hook, client and status."),
     counter("sij_cds_calls_within_500_milliseconds_total", "Hook calls answered 200 within half a second, by hook and client."),
     counter("sij_cds_calls_within_5_seconds_total", "Hook calls answered 200 within five seconds, by hook and client."),
@@ -76,6 +76,7 @@ pub const DESCRIPTIONS: [MetricDescription; 23] = [
     counter("sij_cds_ledger_client_bytes_total", "Sealed bytes written to the ledger, by client."),
     histogram("sij_cds_ledger_commit_seconds", "Time of a commit to the ledger."),
     histogram("sij_cds_ledger_batch_records", "Records of a commit to the ledger."),
+    gauge("sij_cds_ledger_key_seals", "At most how often a key of the ledger has sealed for this instance, by key."),
 ];
 
 /// The metrics of this process, which has a single recorder.

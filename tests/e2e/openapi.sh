@@ -87,6 +87,6 @@ audiences = ["https://cds.plan.example/cds-services"]
 [ledger]
 keys_file = "$work/ledger.keys"
 EOF
-"$binary" ledger new-key > "$work/ledger.keys"
+(umask 077; "$binary" ledger new-key > "$work/ledger.keys")
 start "signed tokens" --config "$work/sij-cds.toml"
 OPENAPI_KEY=$work/key.pem hold "signed tokens" "$@"

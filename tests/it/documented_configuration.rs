@@ -8,6 +8,7 @@ use tempfile::TempDir;
 use toml::Table;
 
 use crate::support::callers::{EC_KEY, key_set};
+use crate::support::keeping::write_secret;
 use crate::support::markdown::{blocks, document};
 
 /// Where the documented installation stores its files.
@@ -34,7 +35,7 @@ keys_file = "/etc/sij-cds/ledger.keys"
 /// The files that the documents mention, with usable content.
 fn files() -> TempDir {
     let directory = TempDir::new().unwrap();
-    let write = |name: &str, text: &str| std::fs::write(directory.path().join(name), text).unwrap();
+    let write = |name: &str, text: &str| write_secret(&directory.path().join(name), text);
     let key = KeyPair::generate().unwrap();
     write("tls.crt", &CertificateParams::new(["cds.plan.example".to_owned()]).unwrap().self_signed(&key).unwrap().pem());
     write("tls.key", &key.serialize_pem());

@@ -27,14 +27,7 @@ async fn kept() -> (Keeping, String) {
 
 /// The exit code and output of a ledger command.
 fn ledger(keeping: &Keeping, arguments: &[&str]) -> (i32, String) {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_sij-cds"));
-    command.arg("ledger").args(arguments);
-    command.env("SIJ_CDS__LEDGER__URL", format!("sqlite:{}", keeping.file("ledger.db").display()));
-    command.env("SIJ_CDS__LEDGER__KEYS_FILE", keeping.file("keys"));
-    let outcome = command.assert();
-    let output = outcome.get_output();
-    let text = [output.stdout.as_slice(), output.stderr.as_slice()].concat();
-    (output.status.code().unwrap(), String::from_utf8(text).unwrap())
+    keeping.command(arguments)
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -48,7 +48,7 @@ struct Damage {
     is_refused: bool,
 }
 
-const DAMAGES: [Damage; 14] = [
+const DAMAGES: [Damage; 13] = [
     Damage { statements: &[], defects: &[], records: 31, is_refused: false },
     Damage {
         statements: &[
@@ -121,15 +121,6 @@ const DAMAGES: [Damage; 14] = [
         defects: &["record 14 was altered", "record 15 was altered"],
         records: 29,
         is_refused: false,
-    },
-    Damage {
-        statements: &["UPDATE ledger_record SET key_id = 'other' WHERE sequence IN (1, 15)"],
-        defects: &[
-            "record 1 was sealed with key `other`, which is not among the keys",
-            "record 15 was sealed with key `other`, which is not among the keys",
-        ],
-        records: 29,
-        is_refused: true,
     },
     Damage {
         statements: &[

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use sij_cds::clock::SystemClock;
 use sij_cds::ids::{IdSource as _, RandomIds};
-use sij_cds::ledger::{Archive, Entry, EntryKind, Ledger, LedgerHealth, Proof, Purge, Purged};
+use sij_cds::ledger::{Archive, Entry, EntryKind, Ledger, LedgerHealth, Proof, Purge, Purged, new_key_line};
 use sqlx::{Connection as _, PgConnection};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpListener, UnixStream};
@@ -51,6 +51,44 @@ async fn write(ledger: &Ledger, count: usize) -> Vec<uuid::Uuid> {
         ledger.write(vec![entry]).await.unwrap();
     }
     ids
+}
+
+/// Two instances on one database, with the same two keys. Each line of `keys` is a phase: which key seals for which instance.
+#[tokio::test]
+#[ignore = "needs a PostgreSQL, which tests/e2e/postgres.sh starts"]
+async fn a_rotation_in_two_phases_breaks_no_reading_and_one_in_one_phase_is_said() {
+    let url = own_database().await;
+    let (mut one, mut two) = (keeping(&url), keeping(&url));
+    (one.config.ledger.instance, two.config.ledger.instance) = ("one".to_owned(), "two".to_owned());
+    let (old, new) = (std::fs::read_to_string(one.file("keys")).unwrap(), new_key_line("second").unwrap());
+    let set = |keeping: &Keeping, lines: [&str; 2]| std::fs::write(keeping.file("keys"), lines.join("\n")).unwrap();
+    set(&two, [&old, ""]);
+    let ledgers = [(&one, one.ledger().await), (&two, two.ledger().await)];
+    for (lines, at) in [([old.as_str(), new.as_str()], 0), ([&old, &new], 1), ([&new, &old], 0), ([&new, &old], 1)] {
+        let (changed, ledger) = &ledgers[at];
+        set(changed, lines);
+        ledger.take_keys(ledger.read_keys(&changed.config.ledger).unwrap().unwrap());
+        for (_, writing) in &ledgers {
+            for id in write(writing, 1).await {
+                for (keeping, reading) in &ledgers {
+                    assert_eq!(reading.find(id).await.unwrap().map(|record| record.is_locked), Some(false), "{at}");
+                    assert_eq!(keeping.verified().await.unchecked, [], "{at}");
+                }
+            }
+        }
+    }
+    // An instance that got no second key: what the other one seals is not checked, and the instance itself goes on.
+    set(&two, [&old, ""]);
+    ledgers[1].1.close().await;
+    let restarted = two.ledger().await;
+    write(&restarted, 1).await;
+    let verified = two.verified().await;
+    assert_eq!((verified.findings.len(), verified.unchecked.iter().any(|unchecked| unchecked.key_id == "second")), (0, true));
+    assert!(two.records().await.iter().any(|record| record.is_locked && record.key_id == "second"));
+    assert!(crate::support::LogBuffer::of_this_run().text().contains("records cannot be read or checked, because their key is missing"));
+    for ledger in [&restarted, &ledgers[0].1] {
+        ledger.close().await;
+    }
 }
 
 async fn recorded_ids(keeping: &Keeping) -> Vec<uuid::Uuid> {

@@ -270,7 +270,7 @@ fn every_figure_has_our_prefix_and_its_unit() {
         let is_counter = description.kind == MetricKind::Counter;
         assert!(description.name.starts_with("sij_cds_"), "{}", description.name);
         assert_eq!(description.name.ends_with("_total"), is_counter, "{}", description.name);
-        let units = ["_total", "_seconds", "_records", "_info"];
+        let units = ["_total", "_seconds", "_records", "_seals", "_info"];
         assert!(units.iter().any(|unit| description.name.ends_with(unit)), "{}", description.name);
         assert!(description.help.ends_with('.') && !description.help.contains('\n'), "{}", description.name);
     }

@@ -128,7 +128,7 @@ fn files_of_keys_and_secrets_that_cannot_be_used_are_named() {
     let table = [
         (secret(&path(&empty)), format!("`smart.ehrs.client_secret_file` of `main`: `{}` is empty", path(&empty))),
         (secret("/nowhere"), "`smart.ehrs.client_secret_file` of `main`: cannot read `/nowhere`: ".to_owned()),
-        (key("/nowhere"), "`smart.signing_key_file`: cannot use `/nowhere`: it has no PEM private key in PKCS #8".to_owned()),
+        (key("/nowhere"), "`smart.signing_key_file`: cannot use `/nowhere`: it cannot be read".to_owned()),
         (key(&path(&empty)), format!("`smart.signing_key_file`: cannot use `{}`: it has no PEM private key in PKCS #8", path(&empty))),
         (
             key(&path(&small)),

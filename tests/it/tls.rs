@@ -18,6 +18,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use crate::support::callers::{good_token, let_in_the_ehr};
+use crate::support::keeping::write_secret;
 use crate::support::{LogBuffer, SERVICE, day_of_the_fixtures, default_config, empty_sign_call};
 
 /// Issues certificates.
@@ -54,7 +55,7 @@ impl Authority {
 /// Writes a file and returns its path.
 fn file(directory: &TempDir, name: &str, text: &str) -> PathBuf {
     let path = directory.path().join(name);
-    std::fs::write(&path, text).unwrap();
+    write_secret(&path, text);
     path
 }
 

@@ -14,7 +14,7 @@ use super::identity::IdentityKeys;
 use super::requests::{Requests, TimeLimits};
 use super::signing_key::OwnKey;
 use super::smart_configuration::SmartConfiguration;
-use crate::config::{Config, EhrConfig, FhirServerConfig, SmartAuthentication};
+use crate::config::{Config, EhrConfig, FhirServerConfig, SmartAuthentication, read_secret_text};
 
 /// A registered EHR.
 #[derive(Debug)]
@@ -159,7 +159,7 @@ fn requests(config: &Config, ehr: &EhrConfig, server: &FhirServerConfig) -> Resu
 
 fn secret(ehr: &str, path: &Path) -> Result<SecretString, SmartErrorKind> {
     let (ehr, path) = (ehr.to_owned(), path.to_path_buf());
-    match std::fs::read_to_string(&path) {
+    match read_secret_text(&path) {
         Ok(text) if text.trim().is_empty() => Err(SmartErrorKind::EmptySecret { ehr, path }),
         Ok(text) => Ok(SecretString::from(text.trim())),
         Err(source) => Err(SmartErrorKind::Secret { ehr, path, source }),

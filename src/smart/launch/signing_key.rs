@@ -20,6 +20,7 @@ use thiserror::Error;
 
 use super::error::LaunchError;
 use super::launches::random_text;
+use crate::config::read_secret_file;
 
 /// Lifetime of an assertion. The maximum is five minutes; the EHR's clock may be behind ours.
 const ASSERTION_LIFE: TimeDelta = TimeDelta::minutes(4);
@@ -30,7 +31,10 @@ const MIN_RSA_BYTES: usize = 256;
 /// Why a key cannot be used.
 #[derive(Debug, Error)]
 pub enum OwnKeyError {
-    /// The file cannot be read, or contains no PKCS #8 private key.
+    /// The file cannot be read, or others can read it, too.
+    #[error("it cannot be read: {0}")]
+    Unreadable(std::io::Error),
+    /// The file contains no PKCS #8 private key.
     #[error("it has no PEM private key in PKCS #8")]
     NoKey(#[source] rustls::pki_types::pem::Error),
     /// The key is of an unsupported type.
@@ -59,7 +63,8 @@ impl fmt::Debug for OwnKey {
 impl OwnKey {
     /// Reads the key from a file.
     pub(super) fn read(path: &Path) -> Result<Self, OwnKeyError> {
-        let der = PrivatePkcs8KeyDer::from_pem_file(path).map_err(OwnKeyError::NoKey)?;
+        let pem = read_secret_file(path).map_err(OwnKeyError::Unreadable)?;
+        let der = PrivatePkcs8KeyDer::from_pem_slice(&pem).map_err(OwnKeyError::NoKey)?;
         let pair = Pair::read(der.secret_pkcs8_der()).ok_or(OwnKeyError::UnknownKind)?;
         let (required, mut public) = pair.public();
         let id = encoded(digest(&SHA256, required.as_bytes()).as_ref());

@@ -72,8 +72,8 @@ export async function startApp(processes, { binary, work, name, port, ehr, lifet
   const secret = join(work, 'smart.secret');
   if (name === 'main') {
     const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'secp384r1' });
-    writeFileSync(key, privateKey.export({ type: 'pkcs8', format: 'pem' }));
-    writeFileSync(secret, SECRET);
+    writeFileSync(key, privateKey.export({ type: 'pkcs8', format: 'pem' }), { mode: 0o600 });
+    writeFileSync(secret, SECRET, { mode: 0o600 });
   }
   const file = join(work, `${name}.toml`);
   writeFileSync(file, configuration({ work, name, port, ehr, lifetime, key, secret }));

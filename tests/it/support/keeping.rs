@@ -39,7 +39,7 @@ impl Keeping {
         let mut config = default_config();
         config.ledger.url = format!("sqlite:{}", directory.path().join("ledger.db").display()).into();
         config.ledger.keys_file = Some(directory.path().join("keys"));
-        std::fs::write(directory.path().join("keys"), new_key_line("first").unwrap()).unwrap();
+        write_secret(&directory.path().join("keys"), &new_key_line("first").unwrap());
         Self { directory, config, clock }
     }
 
@@ -124,6 +124,17 @@ impl Keeping {
         verified
     }
 
+    /// The exit code and output of a `ledger` command.
+    pub(crate) fn command(&self, arguments: &[&str]) -> (i32, String) {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_sij-cds"));
+        command.arg("ledger").args(arguments);
+        command.env("SIJ_CDS__LEDGER__URL", format!("sqlite:{}", self.file("ledger.db").display()));
+        command.env("SIJ_CDS__LEDGER__KEYS_FILE", self.file("keys"));
+        let output = command.output().unwrap();
+        let text = [output.stdout.as_slice(), output.stderr.as_slice()].concat();
+        (output.status.code().unwrap(), String::from_utf8(text).unwrap())
+    }
+
     /// The verification findings as text; empty if the ledger is intact.
     pub(crate) async fn defects(&self) -> Vec<String> {
         self.verified().await.findings.iter().map(ToString::to_string).collect()
@@ -147,6 +158,12 @@ impl Keeping {
         let done = sqlx::query(sqlx::AssertSqlSafe(statement.to_owned())).execute(&mut connection).await.unwrap();
         done.rows_affected()
     }
+}
+
+/// Writes a file that only its owner can read.
+pub(crate) fn write_secret(path: &std::path::Path, secret: &str) {
+    std::fs::write(path, secret).unwrap();
+    std::fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
 }
 
 /// The sealed content of a record.
