@@ -77,6 +77,7 @@ fn fixed_changes(current: &Config, changed: &Config) -> Vec<&'static str> {
         // Invariant: a used token stays unusable. How long it is remembered depends on the leeway it was accepted with.
         ("`auth.leeway`", current.auth.leeway != changed.auth.leeway),
         ("`auth.replay_capacity`", current.auth.replay_capacity != changed.auth.replay_capacity),
+        ("`auth.replay_store`", current.auth.replay_store != changed.auth.replay_store),
         ("`auth.replay_url`", replay_url(current) != replay_url(changed)),
         ("`ledger.url`", current.ledger.url.expose_secret() != changed.ledger.url.expose_secret()),
         ("`ledger.instance`", current.ledger.instance != changed.ledger.instance),

@@ -1,5 +1,5 @@
 //! Admits a call if its caller is authenticated and within its rate limit. Handlers behind this gate find a [`VerifiedClient`]
-//! in the request's extensions.
+//! in the request's extensions. The answer leaves when the caller's token is durably used.
 //! Not here: authentication; see [`crate::auth`].
 
 use std::net::{IpAddr, SocketAddr};
@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::header::{AUTHORIZATION, EXPECT};
-use axum::http::{HeaderMap, HeaderName, HeaderValue};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use tokio::time::timeout;
@@ -17,7 +17,7 @@ use super::body::discard;
 use super::error::HttpError;
 use super::peer::Peer;
 use super::state::Gate;
-use crate::auth::{Credentials, Refusal, Refused, VerifiedClient};
+use crate::auth::{AdmittedCaller, Credentials, Refusal, Refused, TokenWrite};
 use crate::config::ServerConfig;
 use crate::telemetry::call_span;
 
@@ -36,8 +36,8 @@ pub(super) struct CallerName(pub(super) String);
 
 /// Admits authenticated callers.
 pub(super) async fn authenticate(State(gate): State<Gate>, mut request: Request, next: Next) -> Response {
-    let client = match gate.client(&mut request).await {
-        Ok(client) => client,
+    let AdmittedCaller { client, token } = match gate.client(&mut request).await {
+        Ok(admitted) => admitted,
         Err(error) => {
             finish(request).await;
             return error.into_response();
@@ -45,7 +45,8 @@ pub(super) async fn authenticate(State(gate): State<Gate>, mut request: Request,
     };
     let name = CallerName(client.name().to_owned());
     request.extensions_mut().insert(client);
-    let mut response = traced(&name.0, request, next).await;
+    let response = traced(&name.0, request, next).await;
+    let mut response = gate.after_token(token, &name, response).await;
     response.extensions_mut().insert(name);
     response
 }
@@ -70,7 +71,7 @@ async fn finish(request: Request) {
 }
 
 impl Gate {
-    async fn client(&self, request: &mut Request) -> Result<VerifiedClient, HttpError> {
+    async fn client(&self, request: &mut Request) -> Result<AdmittedCaller, HttpError> {
         // Remove the headers: no handler needs the token.
         let values = take_all(request.headers_mut());
         let authorization: Vec<&[u8]> = values.iter().map(HeaderValue::as_bytes).collect();
@@ -98,6 +99,17 @@ impl Gate {
             self.app.audit.record_refusal(says_it_is.as_deref(), label, error.status().as_u16());
             error
         })
+    }
+
+    /// The response, once the caller's token is durable; without that, 503. Another 503 stays as it is.
+    async fn after_token(&self, token: TokenWrite, name: &CallerName, response: Response) -> Response {
+        if token.is_durable().await || response.status() == StatusCode::SERVICE_UNAVAILABLE {
+            return response;
+        }
+        let (cause, says_it_is) = (Refusal::NoReplayMemory, Some(name.0.clone()));
+        let error = answer_to(Refused { cause, says_it_is }, None);
+        self.app.audit.record_refusal(Some(&name.0), cause.label(), error.status().as_u16());
+        error.into_response()
     }
 }
 

@@ -53,7 +53,7 @@ async fn known(change: impl FnOnce(&mut Config), authorization: &[&[u8]]) -> Ver
     let mut config = default_config();
     change(&mut config);
     let ports = Ports::new(&config, Arc::new(FixedClock::at(day_of_the_fixtures())), Arc::new(SequentialIds::default())).unwrap();
-    App::build(&config, ports).unwrap().authenticate(Credentials { authorization, certificate: None }).await.unwrap()
+    App::build(&config, ports).unwrap().authenticate(Credentials { authorization, certificate: None }).await.unwrap().client
 }
 
 #[tokio::test]

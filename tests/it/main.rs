@@ -77,3 +77,4 @@ mod support;
 mod tls;
 mod traces;
 mod unreadable_entries;
+mod used_tokens;
