@@ -53,8 +53,9 @@ impl Reloading {
         }
         let keys = ports.ledger.read_keys(&config.ledger)?;
         let app = App::build(&config, ports.clone())?;
-        live.replace(Arc::new(app), Arc::new(RandomIds), &config)?;
+        // First, so that no call of the new configuration is checked by a set fetched before the signal.
         ports.callers.doubt_key_sets();
+        live.replace(Arc::new(app), Arc::new(RandomIds), &config)?;
         if let Some(keys) = keys {
             ports.ledger.take_keys(keys);
         }

@@ -21,6 +21,7 @@ mod documentation;
 mod documentation_form;
 mod documented_configuration;
 mod documented_json;
+mod dropped_keys;
 mod entry_addresses;
 mod evaluate_command;
 mod evaluated_requests;

@@ -1,9 +1,6 @@
 //! Used tokens across a restart: a token that was used before the process was killed is refused after it.
 //! Not here: tokens within one process ([`super::hostile_tokens`]), and the database that instances share ([`super::shared_replays`]).
 
-use std::io::{BufRead, BufReader};
-use std::path::Path;
-use std::process::{Child, ChildStderr, Command, Stdio};
 use std::sync::Arc;
 
 use axum::body::Body;
@@ -11,11 +8,11 @@ use axum::http::Request;
 use serde_json::{Value, json};
 use sij_cds::clock::{Clock as _, SystemClock};
 use sij_cds::config::{Config, ReplayStore};
-use sij_cds::ledger::new_key_line;
 use tempfile::TempDir;
 
-use crate::support::callers::{AUDIENCE, EC_KEY, EHR, HandClock, PUBLIC_URL, Token, good_token, key_set, let_in_the_ehr};
+use crate::support::callers::{AUDIENCE, EC_KEY, EHR, HandClock, Token, good_token, key_set, let_in_the_ehr};
 use crate::support::keeping::Keeping;
+use crate::support::running_program::{RunningProgram, configuration_file};
 use crate::support::{LogBuffer, SERVICE, bearing, day_of_the_fixtures, empty_sign_call, post};
 
 /// A ledger whose service admits the client `ehr`.
@@ -148,74 +145,22 @@ async fn a_ledger_that_keeps_no_tokens_is_warned_of() {
     assert_eq!(warnings(), before + 1);
 }
 
-/// The program, with its log.
-struct RunningProgram {
-    process: Child,
-    log: BufReader<ChildStderr>,
-    address: String,
-}
-
-impl RunningProgram {
-    fn start(configuration: &Path) -> Self {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_sij-cds"));
-        command.args(["serve", "--listen", "127.0.0.1:0", "--config"]).arg(configuration);
-        let mut process = command.stderr(Stdio::piped()).spawn().unwrap();
-        let log = BufReader::new(process.stderr.take().unwrap());
-        let mut program = Self { process, log, address: String::new() };
-        program.address = program.line("listening")["address"].as_str().unwrap().to_owned();
-        program
-    }
-
-    /// The next line with this message.
-    fn line(&mut self, message: &str) -> Value {
-        loop {
-            let mut line = String::new();
-            assert!(self.log.read_line(&mut line).unwrap() > 0, "the log ended before `{message}`");
-            let line: Value = serde_json::from_str(&line).unwrap();
-            if line["message"] == message {
-                return line;
-            }
-        }
-    }
-
-    async fn call(&self, token: &str) -> u16 {
-        let request = reqwest::Client::new().post(format!("http://{}{SERVICE}", self.address)).bearer_auth(token);
-        let answer = request.header("content-type", "application/json").body(empty_sign_call().to_string()).send().await.unwrap();
-        answer.status().as_u16()
-    }
-
-    /// Ends it as `kill -9` does.
-    fn kill(mut self) {
-        self.process.kill().unwrap();
-        self.process.wait().unwrap();
-    }
-}
-
 #[tokio::test]
 async fn a_token_used_before_kill_9_is_refused_as_replayed_after_it() {
     LogBuffer::of_this_run();
     let directory = TempDir::new().unwrap();
-    let file = |name: &str| directory.path().join(name);
-    std::fs::write(file("keys"), new_key_line("first").unwrap()).unwrap();
-    std::fs::write(file("jwks.json"), key_set([EC_KEY.jwk("ehr-1")]).to_string()).unwrap();
-    let (ledger, keys, jwks) = (file("ledger.db"), file("keys"), file("jwks.json"));
-    let configuration = format!(
-        "[server]\npublic_url = \"{PUBLIC_URL}\"\n[ledger]\nurl = \"sqlite:{}\"\nkeys_file = \"{}\"\n\
-        [[clients]]\nname = \"ehr\"\niss = \"{EHR}\"\njwks_file = \"{}\"\n",
-        ledger.display(),
-        keys.display(),
-        jwks.display()
-    );
-    std::fs::write(file("config.toml"), configuration).unwrap();
+    let jwks = directory.path().join("jwks.json");
+    std::fs::write(&jwks, key_set([EC_KEY.jwk("ehr-1")]).to_string()).unwrap();
+    let entry = format!("[[clients]]\nname = \"ehr\"\niss = \"{EHR}\"\njwks_file = \"{}\"\n", jwks.display());
+    let configuration = configuration_file(&directory, &entry);
     let now = SystemClock.now().timestamp();
     let token = Token::good().header("jku", Value::Null).claim("aud", json!(AUDIENCE)).claim("iat", json!(now));
     let token = token.claim("exp", json!(now + 300)).signed_by(&EC_KEY);
 
-    let program = RunningProgram::start(&file("config.toml"));
+    let program = RunningProgram::start(&configuration);
     assert_eq!(program.call(&token).await, 200);
-    program.kill();
-    let mut program = RunningProgram::start(&file("config.toml"));
+    drop(program);
+    let mut program = RunningProgram::start(&configuration);
     assert_eq!(program.call(&token).await, 401);
     assert_eq!(program.line("caller refused")["cause"], "replayed");
-    program.kill();
 }
