@@ -5,6 +5,7 @@ mod architecture;
 mod callers;
 mod card_detail;
 mod card_kinds;
+mod card_markup;
 mod card_protocol;
 mod card_words;
 mod charts;
