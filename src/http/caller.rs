@@ -2,7 +2,7 @@
 //! in the request's extensions. The answer leaves when the caller's token is durably used.
 //! Not here: authentication; see [`crate::auth`].
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use axum::extract::{MatchedPath, Request, State};
@@ -87,7 +87,8 @@ impl Gate {
         }
         let certificate = peer.as_ref().and_then(|peer| peer.certificate.as_deref());
         let verified = self.app.authenticate(Credentials { authorization: &authorization, certificate }).await;
-        if let (Some(address), true) = (stranger, verified.is_ok()) {
+        // Whoever has no readable address shares one, and no client exempts the others from its limit.
+        if let (Some(address), true) = (stranger.filter(|address| *address != UNKNOWN_ADDRESS), verified.is_ok()) {
             self.forgers.trust(address);
         }
         verified.map_err(|refused| {
@@ -113,20 +114,27 @@ impl Gate {
     }
 }
 
+/// Stands for an address that a proxy of ours did not write readably. No connection comes from it, and it is not trusted.
+pub(super) const UNKNOWN_ADDRESS: IpAddr = IpAddr::V6(Ipv6Addr::UNSPECIFIED);
+
 /// The caller's address: the peer, or behind a trusted proxy the last untrusted `X-Forwarded-For` entry (MDN).
+///
+/// Invariant: an entry that cannot be read is not passed over, or a caller would have the address, and the trust, of the proxy before it.
 pub(super) fn caller_address(server: &ServerConfig, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
     if !server.trusts(peer) {
         return peer;
     }
     let values: Vec<&str> = headers.get_all(FORWARDED_FOR).iter().map(|value| value.to_str().unwrap_or_default()).collect();
     // Each proxy appends an entry. Entries before an untrusted or unreadable one are the caller's own claims.
-    let mut addresses = values.iter().rev().flat_map(|value| value.rsplit(',')).map_while(|text| address(text.trim()));
-    addresses.find(|address| !server.trusts(*address)).unwrap_or(peer)
+    let mut addresses = values.iter().rev().flat_map(|value| value.rsplit(',')).map(|text| address(text.trim()).unwrap_or(UNKNOWN_ADDRESS));
+    addresses.find(|address| *address == UNKNOWN_ADDRESS || !server.trusts(*address)).unwrap_or(peer)
 }
 
-/// Parses an address, with or without a port.
+/// Parses an address, with or without a port; an IPv6 address may be in brackets.
 fn address(text: &str) -> Option<IpAddr> {
-    text.parse().ok().or_else(|| text.parse::<SocketAddr>().ok().map(|socket| socket.ip()))
+    let without_brackets = text.strip_prefix('[').and_then(|text| text.strip_suffix(']'));
+    let bracketed = || without_brackets.and_then(|text| text.parse::<Ipv6Addr>().ok()).map(IpAddr::V6);
+    text.parse().ok().or_else(|| text.parse::<SocketAddr>().ok().map(|socket| socket.ip())).or_else(bracketed)
 }
 
 fn take_all(headers: &mut HeaderMap) -> Vec<HeaderValue> {
