@@ -58,7 +58,9 @@ impl UsedTokenStore {
 
     /// Stores used tokens durably from now on, and remembers those that were stored before.
     pub(super) fn keep_in(&self, durable: Arc<dyn DurableTokens>, stored: Vec<StoredToken>) {
-        stored.into_iter().for_each(|token| self.own.restore(token));
+        for token in stored {
+            self.own.restore(token);
+        }
         // There is one store per process.
         _ = self.durable.set(durable);
     }

@@ -22,7 +22,7 @@ fn is_plain(text: &str) -> bool {
         [b'.', next] => next.is_ascii_alphabetic(),
         _ => false,
     };
-    begins_plainly && !text.as_bytes().iter().any(|byte| has_meaning(byte)) && !text.as_bytes().windows(2).any(begins_address)
+    begins_plainly && !text.as_bytes().iter().any(has_meaning) && !text.as_bytes().windows(2).any(begins_address)
 }
 
 /// The text on one line, without characters that move a terminal's cursor or reorder the surrounding text.
@@ -104,24 +104,21 @@ fn begins_character_reference(text: &str) -> bool {
 
 /// Replaces what would begin a heading, a list, a line or an underline at the start of a line.
 fn without_block_mark(text: &str) -> String {
-    let after = |mark: char| text.strip_prefix(mark);
-    let ends_mark = |rest: &str, mark: char| rest.is_empty() || rest.starts_with(mark) || rest.starts_with(char::is_whitespace);
-    if let Some(rest) = after('#') {
-        return format!("＃{rest}");
+    const MARKS: [(char, char); 4] = [('#', '＃'), ('=', '＝'), ('-', '‑'), ('+', '＋')];
+    for (mark, shown) in MARKS {
+        if let Some(rest) = text.strip_prefix(mark).filter(|rest| matches!(mark, '#' | '=') || ends_mark(rest, mark)) {
+            return format!("{shown}{rest}");
+        }
     }
-    if let Some(rest) = after('=') {
-        return format!("＝{rest}");
-    }
-    if let Some(rest) = after('-').filter(|rest| ends_mark(rest, '-')) {
-        return format!("‑{rest}");
-    }
-    if let Some(rest) = after('+').filter(|rest| ends_mark(rest, '+')) {
-        return format!("＋{rest}");
-    }
-    let number: &str = text.split(|letter: char| !letter.is_ascii_digit()).next().unwrap_or_default();
+    let number = text.split(|letter: char| !letter.is_ascii_digit()).next().unwrap_or_default();
     let rest = text.strip_prefix(number).unwrap_or_default();
     let is_numbered = !number.is_empty() && rest.strip_prefix(['.', ')']).is_some_and(|rest| ends_mark(rest, ' '));
     if is_numbered { format!("{number} {rest}") } else { text.to_owned() }
+}
+
+/// Whether a mark of a list or of a line may end before this.
+fn ends_mark(rest: &str, mark: char) -> bool {
+    rest.is_empty() || rest.starts_with([mark, ' '])
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Admits a call if its caller is authenticated and within its rate limit. Handlers behind this gate find a [`VerifiedClient`]
+//! Admits a call if its caller is authenticated and within its rate limit. Handlers behind this gate find a [`VerifiedClient`](crate::auth::VerifiedClient)
 //! in the request's extensions. The answer leaves when the caller's token is durably used.
 //! Not here: authentication; see [`crate::auth`].
 

@@ -3,6 +3,7 @@
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, Command, Stdio};
+use std::time::Duration;
 
 use serde_json::Value;
 use sij_cds::ledger::new_key_line;
@@ -37,7 +38,7 @@ impl RunningProgram {
         let mut process = command.stderr(Stdio::piped()).spawn().unwrap();
         let log = BufReader::new(process.stderr.take().unwrap());
         let mut program = Self { process, log, address: String::new() };
-        program.address = program.line("listening")["address"].as_str().unwrap().to_owned();
+        program.line("listening")["address"].as_str().unwrap().clone_into(&mut program.address);
         program
     }
 
@@ -55,7 +56,8 @@ impl RunningProgram {
 
     /// Makes a call that signs nothing, and returns the status of its answer.
     pub(crate) async fn call(&self, token: &str) -> u16 {
-        let request = reqwest::Client::new().post(format!("http://{}{SERVICE}", self.address)).bearer_auth(token);
+        let client = reqwest::Client::builder().timeout(Duration::from_secs(20)).build().unwrap();
+        let request = client.post(format!("http://{}{SERVICE}", self.address)).bearer_auth(token);
         let answer = request.header("content-type", "application/json").body(empty_sign_call().to_string()).send().await.unwrap();
         answer.status().as_u16()
     }
