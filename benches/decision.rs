@@ -69,7 +69,8 @@ impl Service {
             .authenticate(Credentials::default())
             .now_or_never()
             .context("nobody is asked")?
-            .map_err(|refused| anyhow::anyhow!(refused.cause))?;
+            .map_err(|refused| anyhow::anyhow!(refused.cause))?
+            .client;
         Ok(Self { app, caller, services: Services::load(&Hook::ALL)?, now })
     }
 

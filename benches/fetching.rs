@@ -71,7 +71,7 @@ async fn measure(resources: usize, turns: usize) -> anyhow::Result<Figures> {
     members.insert("prefetch".to_owned(), json!({}));
     let (full, empty, app) = (full.to_string(), Arc::new(empty.to_string()), Arc::new(app));
     let client = reqwest::Client::builder().gzip(true).build()?;
-    let caller = app.authenticate(Credentials::default()).await.map_err(|refused| anyhow::anyhow!(refused.cause))?;
+    let caller = app.authenticate(Credentials::default()).await.map_err(|refused| anyhow::anyhow!(refused.cause))?.client;
     let expected = app.hooks.answer(&caller, full.as_bytes()).await?.len();
 
     let mut times: [Vec<f64>; 4] = Default::default();

@@ -189,7 +189,8 @@ impl Target {
             .authenticate(Credentials::default())
             .now_or_never()
             .context("nobody is asked")?
-            .map_err(|refused| anyhow::anyhow!(refused.cause))?;
+            .map_err(|refused| anyhow::anyhow!(refused.cause))?
+            .client;
         Ok(Self { app, caller, ids, instants })
     }
 

@@ -2,6 +2,7 @@
 //! Not here: what the services do ([`crate::service`], [`crate::dtr`], [`crate::smart`]).
 
 mod ports;
+mod used_tokens;
 
 use std::sync::Arc;
 
@@ -9,7 +10,7 @@ use bytes::Bytes;
 
 pub use ports::Ports;
 
-use crate::auth::{AuthError, Authenticator, Credentials, Refused, VerifiedClient};
+use crate::auth::{AdmittedCaller, AuthError, Authenticator, Credentials, Refused, VerifiedClient};
 use crate::cds_hooks::Hook;
 use crate::config::Config;
 use crate::crd::{Dialects, DialectsError};
@@ -133,7 +134,7 @@ impl App {
     ///
     /// # Errors
     /// Why the caller is refused; for the log only.
-    pub async fn authenticate(&self, credentials: Credentials<'_>) -> Result<VerifiedClient, Refused> {
+    pub async fn authenticate(&self, credentials: Credentials<'_>) -> Result<AdmittedCaller, Refused> {
         self.authenticator.verify(credentials).await
     }
 }

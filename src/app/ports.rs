@@ -3,6 +3,8 @@
 
 use std::sync::Arc;
 
+use super::used_tokens;
+
 use crate::auth::{AuthError, CallerMemory};
 use crate::clock::Clock;
 use crate::config::Config;
@@ -51,13 +53,15 @@ impl Ports {
         })
     }
 
-    /// The same ports with the configured ledger, opened for writing.
+    /// The same ports with the configured ledger, opened for writing. Used tokens are kept in its file, unless configured otherwise.
     ///
     /// # Errors
     /// [`LedgerError`] if the ledger cannot be opened.
     pub async fn with_ledger(self, config: &Config) -> Result<Self, LedgerError> {
         let ledger = Ledger::open(&config.ledger, Arc::clone(&self.clock), Arc::clone(&self.ids)).await?;
-        Ok(Self { ledger: Arc::new(ledger), ..self })
+        let ports = Self { ledger: Arc::new(ledger), ..self };
+        used_tokens::keep(config, &ports).await?;
+        Ok(ports)
     }
 
     /// Records the remaining refusals and closes the ledger. No more calls are answered after that.

@@ -9,6 +9,7 @@ use chrono::TimeDelta;
 use rustls::pki_types::CertificateDer;
 
 use super::clients::{AuthError, Client, Clients, Tenants, span};
+use super::durable_tokens::TokenWrite;
 use super::key_set::{KeyRequest, KeySetLimits};
 use super::memory::CallerMemory;
 use super::rates::Rates;
@@ -26,6 +27,15 @@ pub struct Credentials<'c> {
     pub authorization: &'c [&'c [u8]],
     /// The client certificate of its TLS connection (DER), issued by an authority of `tls.client_ca_file`.
     pub certificate: Option<&'c [u8]>,
+}
+
+/// A caller that passed all checks.
+#[derive(Debug)]
+pub struct AdmittedCaller {
+    /// The caller.
+    pub client: VerifiedClient,
+    /// The write of its used token, which must be durable before its call is answered.
+    pub token: TokenWrite,
 }
 
 /// Authenticates callers.
@@ -72,11 +82,11 @@ impl Authenticator {
     ///
     /// # Errors
     /// The first check that fails.
-    pub async fn verify(&self, credentials: Credentials<'_>) -> Result<VerifiedClient, Refused> {
+    pub async fn verify(&self, credentials: Credentials<'_>) -> Result<AdmittedCaller, Refused> {
         match &self.rule {
             Rule::Anybody(profile) => {
                 self.rates.take(profile.name())?;
-                Ok(VerifiedClient::new(Arc::clone(profile), None))
+                Ok(AdmittedCaller { client: VerifiedClient::new(Arc::clone(profile), None), token: TokenWrite::none() })
             }
             Rule::Clients(registered) => {
                 let token = UnverifiedToken::parse(bearer_token(credentials.authorization)?)?;
@@ -109,7 +119,7 @@ impl Authenticator {
         client: &Client,
         token: UnverifiedToken<'_>,
         certificate: Option<&[u8]>,
-    ) -> Result<VerifiedClient, Refusal> {
+    ) -> Result<AdmittedCaller, Refusal> {
         if !client.algorithms.contains(&token.algorithm) {
             return Err(Refusal::UnacceptedAlgorithm);
         }
@@ -126,9 +136,9 @@ impl Authenticator {
         // Check for a replay before counting the call: a stolen, already used token must not consume its client's rate limit.
         self.memory.replays.refuse_known(used, now)?;
         self.rates.take(&client.name)?;
-        self.memory.replays.take(used, now).await?;
+        let token = self.memory.replays.take(used, now).await?;
         let tenant = matches!(client.tenants, Tenants::ByClaim { .. }).then_some(claims.tenant).flatten();
-        Ok(VerifiedClient::new(Arc::clone(&client.profile), tenant))
+        Ok(AdmittedCaller { client: VerifiedClient::new(Arc::clone(&client.profile), tenant), token })
     }
 }
 

@@ -3,7 +3,7 @@
 //! Not here: fetching it ([`super::key_fetch`]), and parsing it ([`super::keys`]).
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
@@ -65,10 +65,9 @@ pub(super) struct KeyRequest<'a> {
 pub(super) struct KeySet {
     server: KeyServer,
     known: ArcSwapOption<CachedKeys>,
-    /// When the last fetch failed, in seconds since 1970; 0 if it succeeded. Soon after a failure, calls that can use the stale
-    /// set do not wait for the next fetch.
-    failed_at: AtomicI64,
-    /// How often an early refetch was requested.
+    /// The last fetch, if it failed. Soon after a failure, calls that can use the stale set do not wait for the next fetch.
+    failed: ArcSwapOption<FailedFetch>,
+    /// How often an early refetch was requested. What was fetched, or failed, before the last request counts no more.
     doubts: AtomicU64,
     /// Locked during a fetch, so that all waiting calls share it.
     attempts: Arc<Mutex<Attempts>>,
@@ -77,40 +76,52 @@ pub(super) struct KeySet {
 #[derive(Debug)]
 struct CachedKeys {
     keys: Keys,
-    fresh_until: DateTime<Utc>,
-    usable_until: DateTime<Utc>,
+    fetched_at: DateTime<Utc>,
+    max_age: Option<Duration>,
     /// The number of requested refetches when its fetch began.
     doubts: u64,
 }
 
-/// When a fetch last failed, and when an unknown key last caused one.
+#[derive(Debug)]
+struct FailedFetch {
+    at: DateTime<Utc>,
+    /// The number of requested refetches when it began.
+    doubts: u64,
+}
+
+/// When an unknown key last caused a fetch.
 #[derive(Debug, Default)]
 struct Attempts {
-    failed: Option<DateTime<Utc>>,
     for_unknown_key: Option<DateTime<Utc>>,
 }
 
 impl KeySet {
     pub(super) fn new(server: KeyServer) -> Self {
-        Self { server, known: ArcSwapOption::empty(), failed_at: AtomicI64::new(0), doubts: AtomicU64::new(0), attempts: Arc::default() }
+        let (known, failed) = (ArcSwapOption::empty(), ArcSwapOption::empty());
+        Self { server, known, failed, doubts: AtomicU64::new(0), attempts: Arc::default() }
     }
 
-    /// Makes the next call refetch the set and wait for it. If that fails, the known set stays in use.
+    /// Makes the next call refetch the set and wait for it, however recently a fetch failed or whether one is under way. If that fails, the
+    /// known set stays in use.
     pub(super) fn doubt(&self) {
         self.doubts.fetch_add(1, Ordering::SeqCst);
-        self.failed_at.store(0, Ordering::SeqCst);
     }
 
-    fn is_fresh(&self, known: &CachedKeys, now: DateTime<Utc>) -> bool {
-        now < known.fresh_until && known.doubts == self.doubts.load(Ordering::SeqCst)
+    fn is_fresh(&self, known: &CachedKeys, asking: &KeyRequest<'_>) -> bool {
+        asking.clock.now() < known.ends(asking.limits).0 && known.doubts == self.doubts.load(Ordering::SeqCst)
+    }
+
+    /// When the last fetch failed; `None` if it succeeded, or began before a refetch was requested.
+    fn failed_at(&self) -> Option<DateTime<Utc>> {
+        let failed = self.failed.load();
+        failed.as_ref().filter(|failed| failed.doubts == self.doubts.load(Ordering::SeqCst)).map(|failed| failed.at)
     }
 
     /// Returns the token's claims if the key it names verifies its signature.
     pub(super) async fn verify(self: &Arc<Self>, token: UnverifiedToken<'_>, asking: &KeyRequest<'_>) -> Result<SignedClaims, Refusal> {
         let key_id = token.key_id.as_deref().ok_or(Refusal::NoKeyId)?;
-        let now = asking.clock.now();
         let known = match self.known.load_full() {
-            Some(known) if self.is_fresh(&known, now) && known.keys.holds(key_id) => known,
+            Some(known) if self.is_fresh(&known, asking) && known.keys.holds(key_id) => known,
             Some(known) if self.is_done_without(&known, key_id, asking) => {
                 self.refresh_beside(asking);
                 known
@@ -123,15 +134,15 @@ impl KeySet {
     /// Whether the stale set has the key and may be used, because its server is down.
     fn is_done_without(&self, known: &CachedKeys, key_id: &str, asking: &KeyRequest<'_>) -> bool {
         let now = asking.clock.now();
-        let failed = DateTime::from_timestamp(self.failed_at.load(Ordering::SeqCst), 0).unwrap_or_default();
-        now < failed + 2 * asking.limits.cooldown && now < known.usable_until && known.keys.holds(key_id)
+        let failed_lately = self.failed_at().is_some_and(|failed| now < failed + 2 * asking.limits.cooldown);
+        failed_lately && now < known.ends(asking.limits).1 && known.keys.holds(key_id)
     }
 
     /// Refetches in the background, unless a fetch is in progress or failed recently.
     fn refresh_beside(self: &Arc<Self>, asking: &KeyRequest<'_>) {
         let now = asking.clock.now();
         let Ok(attempts) = Arc::clone(&self.attempts).try_lock_owned() else { return };
-        if !asking.limits.is_cooling(attempts.failed, now) {
+        if !asking.limits.is_cooling(self.failed_at(), now) {
             self.begin_fetch(attempts, asking);
         }
     }
@@ -146,18 +157,18 @@ impl KeySet {
         let mut attempts = Arc::clone(&self.attempts).lock_owned().await;
         let now = asking.clock.now();
         let known = self.known.load_full();
-        if let Some(known) = known.as_ref().filter(|known| self.is_fresh(known, now)) {
+        if let Some(known) = known.as_ref().filter(|known| self.is_fresh(known, asking)) {
             let came_meanwhile = seen.is_none_or(|seen| !Arc::ptr_eq(&seen, known));
             let is_cooling = asking.limits.is_cooling(attempts.for_unknown_key, now);
             if known.keys.holds(key_id) || came_meanwhile || is_cooling {
                 return Ok(Arc::clone(known));
             }
             attempts.for_unknown_key = Some(now);
-        } else if asking.limits.is_cooling(attempts.failed, now) {
-            return usable(known, now);
+        } else if asking.limits.is_cooling(self.failed_at(), now) {
+            return usable(known, now, asking.limits);
         }
         self.begin_fetch(attempts, asking).await.map_err(|_| Refusal::NoKeySet)?;
-        usable(self.known.load_full(), now)
+        usable(self.known.load_full(), now, asking.limits)
     }
 
     /// Fetches the set in a separate task, so that a caller that disconnects does not cancel the fetch for others.
@@ -167,28 +178,34 @@ impl KeySet {
         tokio::spawn(async move { set.fetch(attempts, now, limits, &client).await }.in_current_span())
     }
 
-    async fn fetch(&self, mut attempts: OwnedMutexGuard<Attempts>, now: DateTime<Utc>, limits: KeySetLimits, client: &str) {
+    async fn fetch(&self, _attempts: OwnedMutexGuard<Attempts>, now: DateTime<Utc>, limits: KeySetLimits, client: &str) {
         let doubts = self.doubts.load(Ordering::SeqCst);
         let outcome = match self.server.fetch().await {
             Ok(FetchedKeySet { keys, max_age }) => {
-                let (fresh_until, usable_until) = limits.ends(now, max_age);
-                info!(client, keys = keys.count(), %fresh_until, "key set fetched");
-                self.known.store(Some(Arc::new(CachedKeys { keys, fresh_until, usable_until, doubts })));
-                attempts.failed = None;
+                let fetched = CachedKeys { keys, fetched_at: now, max_age, doubts };
+                info!(client, keys = fetched.keys.count(), fresh_until = %fetched.ends(limits).0, "key set fetched");
+                self.known.store(Some(Arc::new(fetched)));
+                self.failed.store(None);
                 "fetched"
             }
             Err(error) => {
-                attempts.failed = Some(now);
-                let is_remembered = usable(self.known.load_full(), now).is_ok();
+                self.failed.store(Some(Arc::new(FailedFetch { at: now, doubts })));
+                let is_remembered = usable(self.known.load_full(), now, limits).is_ok();
                 warn!(client, reason = %error, is_remembered, "key set not fetched");
                 "failed"
             }
         };
-        self.failed_at.store(attempts.failed.map_or(0, |failed| failed.timestamp()), Ordering::SeqCst);
         metrics::counter!("sij_cds_key_set_fetches_total", "client" => client.to_owned(), "outcome" => outcome).increment(1);
     }
 }
 
-fn usable(known: Option<Arc<CachedKeys>>, now: DateTime<Utc>) -> Result<Arc<CachedKeys>, Refusal> {
-    known.filter(|known| now < known.usable_until).ok_or(Refusal::NoKeySet)
+impl CachedKeys {
+    /// When the set stops being fresh, and when it stops being usable, by the limits in force: a reload may have shortened them.
+    fn ends(&self, limits: KeySetLimits) -> (DateTime<Utc>, DateTime<Utc>) {
+        limits.ends(self.fetched_at, self.max_age)
+    }
+}
+
+fn usable(known: Option<Arc<CachedKeys>>, now: DateTime<Utc>, limits: KeySetLimits) -> Result<Arc<CachedKeys>, Refusal> {
+    known.filter(|known| now < known.ends(limits).1).ok_or(Refusal::NoKeySet)
 }

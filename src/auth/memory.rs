@@ -8,6 +8,7 @@ use secrecy::ExposeSecret;
 use url::Url;
 
 use super::clients::AuthError;
+use super::durable_tokens::{DurableTokens, StoredToken};
 use super::key_fetch::KeyServer;
 use super::key_set::KeySet;
 use super::postgres::SharedTokens;
@@ -35,6 +36,11 @@ impl CallerMemory {
         let shared = shared.map_err(|_| AuthError::ReplayDatabase)?;
         let replays = UsedTokenStore::new(UsedTokens::new(config.replay_capacity), shared);
         Ok(Self { replays, key_sets: Mutex::default() })
+    }
+
+    /// Stores used tokens durably from now on, and remembers those that an earlier process stored.
+    pub fn keep_used_tokens(&self, durable: Arc<dyn DurableTokens>, stored: Vec<StoredToken>) {
+        self.replays.keep_in(durable, stored);
     }
 
     /// Makes the next call for each key set refetch it: the reload may have been requested because a key was compromised.

@@ -3,7 +3,8 @@
 //!
 //! - `token` parses a token without trusting it, `keys` reads key sets, `key_set` keeps them fresh;
 //! - `clients` holds the configured clients, `authenticator` orders the checks, cheapest first;
-//! - `rates` limits call rates, `replay` remembers used tokens, in this process or in PostgreSQL.
+//! - `rates` limits call rates; `replay` remembers used tokens in this process, and through the port of `durable_tokens` or in PostgreSQL
+//!   (`postgres`) beyond its end.
 //!
 //! To protect other routes with tokens, wrap them in the gate of `http`, which finds the same clients in the same registry. A
 //! route with another audience adds its URL to `App`'s endpoints.
@@ -12,6 +13,7 @@
 
 mod authenticator;
 mod clients;
+mod durable_tokens;
 mod key_fetch;
 mod key_set;
 mod keys;
@@ -23,9 +25,10 @@ mod replay;
 mod token;
 mod verified;
 
-pub use authenticator::{Authenticator, Credentials};
+pub use authenticator::{AdmittedCaller, Authenticator, Credentials};
 pub(crate) use clients::span;
 pub use clients::{AuthError, ClientError};
+pub use durable_tokens::{DurableTokens, StoredToken, TokenWrite};
 pub(crate) use keys::Keys;
 pub use memory::CallerMemory;
 pub use refusal::{Refusal, Refused};

@@ -1,13 +1,15 @@
 //! Used tokens, each remembered until it would be refused as expired anyway.
-//! Not here: the store that several instances share; see [`super::postgres`].
+//! Not here: the store that several instances share ([`super::postgres`]), and the one that outlives this process
+//! ([`super::durable_tokens`]).
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, HashSet};
 use std::num::NonZeroUsize;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use aws_lc_rs::digest::{SHA256, digest};
 
+use super::durable_tokens::{DurableTokens, StoredToken, TokenWrite};
 use super::postgres::SharedTokens;
 use super::refusal::Refusal;
 
@@ -35,18 +37,32 @@ impl UsedToken<'_> {
         id.copy_from_slice(digest(&SHA256, &named).as_ref());
         id
     }
+
+    fn stored(&self) -> StoredToken {
+        StoredToken { issuer: self.issuer.to_owned(), digest: self.id(), remembered_until: self.end.saturating_add(REMEMBERED_AFTER_END) }
+    }
 }
 
-/// The stores of used tokens: this instance's, and optionally one shared with other instances.
+/// The stores of used tokens: this instance's memory, and one that outlives it: shared with other instances, or its own.
 #[derive(Debug)]
 pub(super) struct UsedTokenStore {
     own: UsedTokens,
     shared: Option<SharedTokens>,
+    durable: OnceLock<Arc<dyn DurableTokens>>,
 }
 
 impl UsedTokenStore {
     pub(super) fn new(own: UsedTokens, shared: Option<SharedTokens>) -> Self {
-        Self { own, shared }
+        Self { own, shared, durable: OnceLock::new() }
+    }
+
+    /// Stores used tokens durably from now on, and remembers those that were stored before.
+    pub(super) fn keep_in(&self, durable: Arc<dyn DurableTokens>, stored: Vec<StoredToken>) {
+        for token in stored {
+            self.own.restore(token);
+        }
+        // There is one store per process.
+        _ = self.durable.set(durable);
     }
 
     /// Refuses a token that this instance knows is used.
@@ -55,14 +71,25 @@ impl UsedTokenStore {
     }
 
     /// Records a token as used, and refuses it if it already is. `now` is in seconds since 1970.
-    pub(super) async fn take(&self, token: UsedToken<'_>, now: i64) -> Result<(), Refusal> {
-        let Some(shared) = &self.shared else { return self.own.take(token, now) };
+    pub(super) async fn take(&self, token: UsedToken<'_>, now: i64) -> Result<TokenWrite, Refusal> {
+        let Some(shared) = &self.shared else { return self.take_here(token, now) };
         let answer = shared.take(token, now).await;
         if matches!(answer, Ok(()) | Err(Refusal::Replayed)) {
             // The shared store decides; the local one only saves later queries.
             _ = self.own.take(token, now);
         }
-        answer
+        answer.map(|()| TokenWrite::none())
+    }
+
+    /// The memory decides at once. A token that cannot even be queued for the durable store is not used up.
+    fn take_here(&self, token: UsedToken<'_>, now: i64) -> Result<TokenWrite, Refusal> {
+        self.own.take(token, now)?;
+        let Some(durable) = self.durable.get() else { return Ok(TokenWrite::none()) };
+        let write = durable.begin_write(token.stored()).ok_or(Refusal::NoReplayMemory);
+        if write.is_err() {
+            self.own.forget(token);
+        }
+        write.map(TokenWrite::pending)
     }
 }
 
@@ -93,6 +120,20 @@ impl UsedTokens {
         })
     }
 
+    /// Remembers a token that an earlier process stored, even beyond the capacity.
+    fn restore(&self, token: StoredToken) {
+        let StoredToken { issuer, digest, remembered_until } = token;
+        let mut by_issuer = self.by_issuer.lock().unwrap_or_else(PoisonError::into_inner);
+        by_issuer.entry(issuer).or_default().insert(digest, remembered_until.saturating_sub(REMEMBERED_AFTER_END));
+    }
+
+    fn forget(&self, token: UsedToken<'_>) {
+        let mut by_issuer = self.by_issuer.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(used) = by_issuer.get_mut(token.issuer) {
+            used.tokens.remove(&token.id());
+        }
+    }
+
     /// Invariant: no token is evicted to make room; when the capacity is reached, new tokens are refused.
     fn take(&self, token: UsedToken<'_>, now: i64) -> Result<(), Refusal> {
         let mut by_issuer = self.by_issuer.lock().unwrap_or_else(PoisonError::into_inner);
@@ -110,9 +151,13 @@ impl Used {
         if self.tokens.len() >= capacity {
             return Err(Refusal::NoReplayMemory);
         }
-        self.tokens.insert(id);
-        self.by_end.push(Reverse((token.end, id)));
+        self.insert(id, token.end);
         Ok(())
+    }
+
+    fn insert(&mut self, id: TokenId, end: i64) {
+        self.tokens.insert(id);
+        self.by_end.push(Reverse((end, id)));
     }
 
     fn forget_before(&mut self, moment: i64) {

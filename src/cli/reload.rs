@@ -53,8 +53,9 @@ impl Reloading {
         }
         let keys = ports.ledger.read_keys(&config.ledger)?;
         let app = App::build(&config, ports.clone())?;
-        live.replace(Arc::new(app), Arc::new(RandomIds), &config)?;
+        // First, so that no call of the new configuration is checked by a set fetched before the signal.
         ports.callers.doubt_key_sets();
+        live.replace(Arc::new(app), Arc::new(RandomIds), &config)?;
         if let Some(keys) = keys {
             ports.ledger.take_keys(keys);
         }
@@ -77,6 +78,7 @@ fn fixed_changes(current: &Config, changed: &Config) -> Vec<&'static str> {
         // Invariant: a used token stays unusable. How long it is remembered depends on the leeway it was accepted with.
         ("`auth.leeway`", current.auth.leeway != changed.auth.leeway),
         ("`auth.replay_capacity`", current.auth.replay_capacity != changed.auth.replay_capacity),
+        ("`auth.replay_store`", current.auth.replay_store != changed.auth.replay_store),
         ("`auth.replay_url`", replay_url(current) != replay_url(changed)),
         ("`ledger.url`", current.ledger.url.expose_secret() != changed.ledger.url.expose_secret()),
         ("`ledger.instance`", current.ledger.instance != changed.ledger.instance),

@@ -27,8 +27,10 @@ pub struct AuthConfig {
     pub max_token_lifetime: Duration,
     /// Maximum number of used tokens per issuer kept in memory.
     pub replay_capacity: std::num::NonZeroUsize,
-    /// PostgreSQL database where several instances share used tokens. Default: in memory.
+    /// PostgreSQL database where several instances share used tokens.
     pub replay_url: Option<SecretString>,
+    /// Whether used tokens survive a restart.
+    pub replay_store: ReplayStore,
     /// Timeout for fetching a key set.
     #[serde(deserialize_with = "duration::deserialize")]
     pub key_set_timeout: Duration,
@@ -56,6 +58,16 @@ pub enum AuthMode {
     Development,
 }
 
+/// Where used tokens are kept beside the process's memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ReplayStore {
+    /// In the database of `auth.replay_url`, or else in the ledger's SQLite file: a restart forgets none.
+    Durable,
+    /// Nowhere else: a restart forgets all.
+    Memory,
+}
+
 impl AuthConfig {
     /// The effective mode for these clients.
     #[must_use]
@@ -81,6 +93,9 @@ impl AuthConfig {
         if self.replay_url.as_ref().is_some_and(|url| !is_postgres(url.expose_secret())) {
             // The URL may contain a password, so it is not quoted.
             faults.push(SectionError::new("replay_url", "is not a URL such as `postgres://user@host/database`"));
+        }
+        if self.replay_url.is_some() && self.replay_store == ReplayStore::Memory {
+            faults.push(SectionError::new("replay_store", "`memory` contradicts `auth.replay_url`"));
         }
         faults
     }

@@ -1,13 +1,13 @@
-//! Admits a call if its caller is authenticated and within its rate limit. Handlers behind this gate find a [`VerifiedClient`]
-//! in the request's extensions.
+//! Admits a call if its caller is authenticated and within its rate limit. Handlers behind this gate find a [`VerifiedClient`](crate::auth::VerifiedClient)
+//! in the request's extensions. The answer leaves when the caller's token is durably used.
 //! Not here: authentication; see [`crate::auth`].
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::header::{AUTHORIZATION, EXPECT};
-use axum::http::{HeaderMap, HeaderName, HeaderValue};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use tokio::time::timeout;
@@ -17,7 +17,7 @@ use super::body::discard;
 use super::error::HttpError;
 use super::peer::Peer;
 use super::state::Gate;
-use crate::auth::{Credentials, Refusal, Refused, VerifiedClient};
+use crate::auth::{AdmittedCaller, Credentials, Refusal, Refused, TokenWrite};
 use crate::config::ServerConfig;
 use crate::telemetry::call_span;
 
@@ -36,8 +36,8 @@ pub(super) struct CallerName(pub(super) String);
 
 /// Admits authenticated callers.
 pub(super) async fn authenticate(State(gate): State<Gate>, mut request: Request, next: Next) -> Response {
-    let client = match gate.client(&mut request).await {
-        Ok(client) => client,
+    let AdmittedCaller { client, token } = match gate.client(&mut request).await {
+        Ok(admitted) => admitted,
         Err(error) => {
             finish(request).await;
             return error.into_response();
@@ -45,7 +45,8 @@ pub(super) async fn authenticate(State(gate): State<Gate>, mut request: Request,
     };
     let name = CallerName(client.name().to_owned());
     request.extensions_mut().insert(client);
-    let mut response = traced(&name.0, request, next).await;
+    let response = traced(&name.0, request, next).await;
+    let mut response = gate.after_token(token, &name, response).await;
     response.extensions_mut().insert(name);
     response
 }
@@ -70,7 +71,7 @@ async fn finish(request: Request) {
 }
 
 impl Gate {
-    async fn client(&self, request: &mut Request) -> Result<VerifiedClient, HttpError> {
+    async fn client(&self, request: &mut Request) -> Result<AdmittedCaller, HttpError> {
         // Remove the headers: no handler needs the token.
         let values = take_all(request.headers_mut());
         let authorization: Vec<&[u8]> = values.iter().map(HeaderValue::as_bytes).collect();
@@ -86,7 +87,8 @@ impl Gate {
         }
         let certificate = peer.as_ref().and_then(|peer| peer.certificate.as_deref());
         let verified = self.app.authenticate(Credentials { authorization: &authorization, certificate }).await;
-        if let (Some(address), true) = (stranger, verified.is_ok()) {
+        // Whoever has no readable address shares one, and no client exempts the others from its limit.
+        if let (Some(address), true) = (stranger.filter(|address| *address != UNKNOWN_ADDRESS), verified.is_ok()) {
             self.forgers.trust(address);
         }
         verified.map_err(|refused| {
@@ -99,22 +101,40 @@ impl Gate {
             error
         })
     }
+
+    /// The response, once the caller's token is durable; without that, 503. Another 503 stays as it is.
+    async fn after_token(&self, token: TokenWrite, name: &CallerName, response: Response) -> Response {
+        if token.is_durable().await || response.status() == StatusCode::SERVICE_UNAVAILABLE {
+            return response;
+        }
+        let (cause, says_it_is) = (Refusal::NoReplayMemory, Some(name.0.clone()));
+        let error = answer_to(Refused { cause, says_it_is }, None);
+        self.app.audit.record_refusal(Some(&name.0), cause.label(), error.status().as_u16());
+        error.into_response()
+    }
 }
 
+/// Stands for an address that a proxy of ours did not write readably. No connection comes from it, and it is not trusted.
+pub(super) const UNKNOWN_ADDRESS: IpAddr = IpAddr::V6(Ipv6Addr::UNSPECIFIED);
+
 /// The caller's address: the peer, or behind a trusted proxy the last untrusted `X-Forwarded-For` entry (MDN).
+///
+/// Invariant: an entry that cannot be read is not passed over, or a caller would have the address, and the trust, of the proxy before it.
 pub(super) fn caller_address(server: &ServerConfig, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
     if !server.trusts(peer) {
         return peer;
     }
     let values: Vec<&str> = headers.get_all(FORWARDED_FOR).iter().map(|value| value.to_str().unwrap_or_default()).collect();
     // Each proxy appends an entry. Entries before an untrusted or unreadable one are the caller's own claims.
-    let mut addresses = values.iter().rev().flat_map(|value| value.rsplit(',')).map_while(|text| address(text.trim()));
-    addresses.find(|address| !server.trusts(*address)).unwrap_or(peer)
+    let mut addresses = values.iter().rev().flat_map(|value| value.rsplit(',')).map(|text| address(text.trim()).unwrap_or(UNKNOWN_ADDRESS));
+    addresses.find(|address| *address == UNKNOWN_ADDRESS || !server.trusts(*address)).unwrap_or(peer)
 }
 
-/// Parses an address, with or without a port.
+/// Parses an address, with or without a port; an IPv6 address may be in brackets.
 fn address(text: &str) -> Option<IpAddr> {
-    text.parse().ok().or_else(|| text.parse::<SocketAddr>().ok().map(|socket| socket.ip()))
+    let without_brackets = text.strip_prefix('[').and_then(|text| text.strip_suffix(']'));
+    let bracketed = || without_brackets.and_then(|text| text.parse::<Ipv6Addr>().ok()).map(IpAddr::V6);
+    text.parse().ok().or_else(|| text.parse::<SocketAddr>().ok().map(|socket| socket.ip())).or_else(bracketed)
 }
 
 fn take_all(headers: &mut HeaderMap) -> Vec<HeaderValue> {

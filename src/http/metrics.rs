@@ -7,7 +7,7 @@ use axum::http::HeaderMap;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::IntoResponse;
 
-use super::caller::caller_address;
+use super::caller::{UNKNOWN_ADDRESS, caller_address};
 use super::error::HttpError;
 use super::peer::Peer;
 use super::state::Service;
@@ -27,7 +27,7 @@ pub(super) async fn show(
     // Without a known peer, deny access. Every request that arrives through a connection has one.
     let Some(Extension(peer)) = peer else { return Err(HttpError::UnknownPath) };
     let address = caller_address(&service.server, peer.address, &headers);
-    if !service.metrics.allows(address) {
+    if address == UNKNOWN_ADDRESS || !service.metrics.allows(address) {
         return Err(HttpError::UnknownPath);
     }
     let metrics = Metrics::of_this_process().ok_or(HttpError::UnknownPath)?;

@@ -1,11 +1,11 @@
 //! The request id, the request's span, and its log line.
-//! Invariant: of the request, a line contains only the method, and the id if it is a UUID: no path parameter, query, header or body.
+//! Invariant: of the request, a line contains only the method, if it is a usual one, and the id if it is a UUID: no path parameter, query, header or body.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::{HeaderName, HeaderValue, StatusCode};
+use axum::http::{HeaderName, HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::Response;
 use tracing::{Instrument, debug, error, info, info_span, warn};
@@ -40,7 +40,7 @@ pub(super) async fn observe(State(observer): State<Observer>, request: Request, 
     let method = request.method().clone();
     let route = request.extensions().get::<MatchedPath>().cloned();
     let path = route.as_ref().map_or("unmatched", MatchedPath::as_str);
-    let span = info_span!("request", request_id = %id, method = %request.method(), path);
+    let span = info_span!("request", request_id = %id, method = method_name(&method), path);
     let mut response = next.run(request).instrument(span.clone()).await;
     if let Ok(value) = HeaderValue::from_str(id.hyphenated().encode_lower(&mut Uuid::encode_buffer())) {
         response.headers_mut().insert(REQUEST_ID, value);
@@ -51,6 +51,12 @@ pub(super) async fn observe(State(observer): State<Observer>, request: Request, 
     let hook = response.extensions().get::<CalledHook>().copied();
     AnsweredRequest { method: &method, route: path, hook, client, status: response.status(), latency }.count();
     response
+}
+
+/// The method's name for the log. A caller can make up methods, and so write what it likes.
+fn method_name(method: &Method) -> &'static str {
+    const USUAL: [&str; 9] = ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE", "CONNECT"];
+    USUAL.into_iter().find(|usual| *usual == method.as_str()).unwrap_or("other")
 }
 
 /// The caller's request id, to correlate its log with ours. Only a UUID is accepted: other text could contain anything.

@@ -11,13 +11,15 @@ use tokio::time::{Instant, timeout, timeout_at};
 use uuid::Uuid;
 
 use super::batch::{Job, WriteResult};
-use super::database::Database;
+use super::database::{Database, DatabaseKind};
 use super::entry::Entry;
 use super::error::LedgerError;
 use super::health::{LastWrite, LedgerHealth, UnwritableCause};
 use super::keys::KeyRing;
 use super::opening::{OpenStore, open};
 use super::sealed::SealedEntry;
+use super::token_queue::{PendingToken, TokenQueue};
+use super::token_rows::{self, TokenRow};
 use super::writer::{Chain, Writer};
 use crate::clock::Clock;
 use crate::config::LedgerConfig;
@@ -53,6 +55,7 @@ pub(super) struct OpenLedger {
     pub(super) write_timeout: Duration,
     pub(super) database: Database,
     last_write: Arc<LastWrite>,
+    tokens: Arc<TokenQueue>,
     /// The last failed health check.
     last_failure: Mutex<Option<(UnwritableCause, Instant)>>,
 }
@@ -73,6 +76,7 @@ impl Ledger {
         let Some(OpenStore { store, database, keys, must_be_writable }) = open(config).await? else { return Ok(Self::off()) };
         let keys = Arc::new(ArcSwap::from_pointee(keys));
         let ((sender, queue), last_write) = (mpsc::channel(MAX_QUEUE), Arc::new(LastWrite::default()));
+        let tokens = Arc::new(TokenQueue::default());
         let writer = Writer {
             queue,
             store,
@@ -83,12 +87,14 @@ impl Ledger {
             instance: config.instance.clone(),
             chain: Chain::Begin(None),
             seals: None,
+            tokens: Arc::clone(&tokens),
+            tokens_removed_at: 0,
             end_noted_at: None,
             is_failing: false,
         };
         tokio::spawn(writer.run());
         let write_timeout = config.write_timeout;
-        let open = OpenLedger { queue: sender, keys, write_timeout, database, last_write, last_failure: Mutex::default() };
+        let open = OpenLedger { queue: sender, keys, write_timeout, database, last_write, tokens, last_failure: Mutex::default() };
         let started = open.ask(|done| Job::Write(Vec::new(), Some(done))).await;
         if must_be_writable {
             started.map_err(LedgerError::Unwritable)?;
@@ -134,6 +140,29 @@ impl Ledger {
         let sent = open.seal(vec![entry]).and_then(|sealed| open.send(Job::Write(sealed, None)).map_err(LedgerError::Unwritable));
         if sent.is_err() {
             metrics::counter!("sij_cds_ledger_failed_records_total").increment(1);
+        }
+    }
+
+    /// Whether used tokens can be kept beside the records: only in a SQLite file.
+    #[must_use]
+    pub fn keeps_tokens(&self) -> bool {
+        self.0.as_ref().is_some_and(|open| open.database.kind == DatabaseKind::Sqlite)
+    }
+
+    /// Queues a used token, to be written with the next records; `None` if that is not possible.
+    pub fn begin_token(&self, token: TokenRow) -> Option<PendingToken> {
+        let open = self.0.as_ref().filter(|_| self.keeps_tokens())?;
+        open.tokens.push(token, &open.queue, open.write_timeout)
+    }
+
+    /// The tokens that are to be remembered at `now` (seconds since 1970).
+    ///
+    /// # Errors
+    /// [`LedgerError`] if the database fails.
+    pub async fn tokens(&self, now: i64) -> Result<Vec<TokenRow>, LedgerError> {
+        match self.0.as_ref().filter(|_| self.keeps_tokens()) {
+            Some(open) => token_rows::unexpired(&open.database, now).await,
+            None => Ok(Vec::new()),
         }
     }
 

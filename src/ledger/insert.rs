@@ -11,7 +11,7 @@ use super::database::DatabaseKind;
 use super::error::LedgerError;
 
 /// Numbers of rows per statement; a few statements together insert any number of rows.
-const SIZES: [usize; 7] = [64, 32, 16, 8, 4, 2, 1];
+pub(super) const SIZES: [usize; 7] = [64, 32, 16, 8, 4, 2, 1];
 
 /// The statements for one kind of database, in the order of [`SIZES`].
 struct Statements {
@@ -40,7 +40,7 @@ impl Statements {
 }
 
 /// Placeholders for the values of rows. SQLite takes longer to bind a numbered placeholder the more there are.
-fn placeholders(kind: DatabaseKind, rows: usize, width: usize) -> String {
+pub(super) fn placeholders(kind: DatabaseKind, rows: usize, width: usize) -> String {
     let value = |number: usize| match kind {
         DatabaseKind::Sqlite => "?".to_owned(),
         DatabaseKind::Postgres => format!("${number}"),
@@ -50,7 +50,7 @@ fn placeholders(kind: DatabaseKind, rows: usize, width: usize) -> String {
 }
 
 /// Splits rows into chunks, each with the statement that inserts it.
-fn chunks<T>(mut rows: Vec<T>, statements: &'static [String]) -> Vec<(&'static str, Vec<T>)> {
+pub(super) fn chunks<T>(mut rows: Vec<T>, statements: &'static [String]) -> Vec<(&'static str, Vec<T>)> {
     let mut chunks = Vec::new();
     for (size, statement) in SIZES.into_iter().zip(statements) {
         while rows.len() >= size {

@@ -7,6 +7,7 @@
 //! - Sealing: `keys` reads and derives keys, `sealed` encrypts an entry, `opened_record` decrypts a record; `seals` counts seals by key.
 //! - The chain: `chain` computes a record's code, `chain_position` names positions and ends, `start` links a chain to the one before it;
 //!   `chain_walk` and `chain_ends` name every defect (`finding`).
+//! - Used tokens: `token_queue` collects those that callers used, and `token_rows` keeps them in a SQLite file beside the records.
 //! - Opening: `opening` reads the keys and opens the database, `files` guards a SQLite file, `quick_check` refuses a damaged ledger.
 //! - Reading: `archive` lists and finds records, `lookup` does so within the service; `export` and `verify` walk through all of them,
 //!   `purge` removes old ones and leaves a `purge_checkpoint`; a `signed_checkpoint` is kept elsewhere and shows later that an end is cut off.
@@ -44,6 +45,8 @@ mod seals;
 mod signed_checkpoint;
 mod start;
 mod store;
+mod token_queue;
+mod token_rows;
 mod verify;
 mod wal;
 mod writer;
@@ -62,4 +65,6 @@ pub use opened_record::OpenedRecord;
 pub use purge::{Proof, Purge, Purged};
 pub use signed_checkpoint::{CheckpointError, SignedCheckpoint};
 pub use start::PROGRAM;
+pub use token_queue::PendingToken;
+pub use token_rows::TokenRow;
 pub use verify::{Verification, Verified};

@@ -17,6 +17,7 @@ use super::files::{self, LockFile, with_suffix};
 use super::finding::Defect;
 use super::keys::{KeyRing, LedgerKeysError, new_key_line};
 use super::store::Store;
+use super::token_rows;
 use crate::config::{LedgerConfig, LedgerStorage, read_secret_text};
 
 /// How long PostgreSQL may take for a command's statement; no call waits for it.
@@ -80,6 +81,7 @@ async fn open_file(config: &LedgerConfig, path: &Path) -> Result<OpenStore, Ledg
     let lock = LockFile::acquire(path)?;
     let database = new_file(path).await?;
     migrate(&database, config).await?;
+    token_rows::create(&database).await?;
     let mut store = Store::new_file(database.clone(), lock);
     store.prepare(&keys).await.map_err(|error| match error {
         LedgerError::Damaged(finding) if finding.defect == Defect::EndMissing => {

@@ -16,11 +16,15 @@ use super::insert::insert;
 use super::keys::KeyRing;
 use super::quick_check::quick_check;
 use super::seals::SealCounts;
+use super::token_rows::{self, TokenRow};
 use super::wal::WalCheckpoints;
 
 /// How long the quick check of PostgreSQL may take. Much longer than a record: its queries follow one another, and no call's answer depends
 /// on how soon they end.
 const QUICK_CHECK_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// About this many used tokens take as many bytes as a record's row.
+const TOKENS_OF_A_ROW: usize = 8;
 
 /// Whether the tables are there and the ledger passed the quick check.
 #[derive(Debug)]
@@ -62,6 +66,11 @@ impl Store {
         self.database.has_one_chain()
     }
 
+    /// Whether used tokens are kept beside the records.
+    pub(super) fn has_token_table(&self) -> bool {
+        self.database.kind == DatabaseKind::Sqlite
+    }
+
     /// Creates the tables and runs the quick check, unless that was done, and waits to the end.
     pub(super) async fn prepare(&mut self, keys: &KeyRing) -> Result<(), LedgerError> {
         self.wait_for_preparation(keys, None).await
@@ -95,11 +104,26 @@ impl Store {
         })
     }
 
-    /// Writes records, all or none; they are durable when this returns.
-    pub(super) async fn append(&mut self, records: Vec<Record>) -> Result<(), LedgerError> {
-        let (rows, bytes) = (records.len(), records.iter().map(|record| record.sealed.size()).sum());
+    /// Writes records and used tokens, all or none; they are durable when this returns. Also removes tokens that ended before the second
+    /// `expired_before`, if that is given.
+    pub(super) async fn append(
+        &mut self,
+        records: Vec<Record>,
+        tokens: Vec<TokenRow>,
+        expired_before: Option<i64>,
+    ) -> Result<(), LedgerError> {
+        let rows = records.len() + tokens.len().div_ceil(TOKENS_OF_A_ROW);
+        let bytes = records.iter().map(|record| record.sealed.size()).sum();
         let kind = self.database.kind;
-        self.transact(async |connection| insert(connection, kind, records).await).await?;
+        self.transact(async |connection| {
+            insert(connection, kind, records).await?;
+            token_rows::insert(connection, tokens).await?;
+            match expired_before {
+                Some(moment) => token_rows::remove_expired(connection, moment).await,
+                None => Ok(()),
+            }
+        })
+        .await?;
         if let Some((_, checkpoints)) = &mut self.file {
             checkpoints.count(rows, bytes);
         }

@@ -20,11 +20,15 @@ use super::keys::KeyRing;
 use super::sealed::SealedEntry;
 use super::seals::SealCounts;
 use super::store::Store;
+use super::token_queue::TokenQueue;
 use crate::clock::Clock;
 use crate::ids::IdSource;
 
 /// How often to note the chain's end beside the database.
 const END_INTERVAL: Duration = Duration::from_secs(1);
+
+/// How often to remove expired tokens, in seconds. As many may expire in that time as calls are taken.
+const TOKEN_REMOVAL_INTERVAL: i64 = 1;
 
 /// The writer.
 pub(super) struct Writer {
@@ -38,6 +42,10 @@ pub(super) struct Writer {
     pub(super) chain: Chain,
     /// How often each key has sealed for this instance; `None` until it is read.
     pub(super) seals: Option<SealCounts>,
+    /// Used tokens, which are written with the records.
+    pub(super) tokens: Arc<TokenQueue>,
+    /// The second since 1970 after which expired tokens are removed again.
+    pub(super) tokens_removed_at: i64,
     /// When the chain's end was last noted beside the database.
     pub(super) end_noted_at: Option<Instant>,
     /// Whether the last write failed, so that each outage is logged once.
@@ -75,7 +83,7 @@ impl Writer {
 
     async fn write(&mut self, batch: Batch) {
         let Batch { entries, has_writes, writes, probes, .. } = batch;
-        if has_writes {
+        if has_writes || !self.tokens.is_empty() {
             let outcome = self.write_entries(entries).await;
             for done in writes {
                 // The caller may have stopped waiting; the record is durable anyway.
@@ -120,11 +128,11 @@ impl Writer {
         let keys = self.keys.load_full();
         let (mut head, start) = self.chain_end(&keys).await?;
         let before = head;
-        let now = self.clock.now().timestamp_micros();
+        let now = self.clock.now();
         let mut records: Vec<Record> = Vec::with_capacity(entries.len() + 1);
         for sealed in start.into_iter().chain(entries) {
             let key = keys.of_id(&sealed.key_id).ok_or(LedgerError::Sealing)?;
-            records.push(head.append(sealed, &self.instance, now, key));
+            records.push(head.append(sealed, &self.instance, now.timestamp_micros(), key));
         }
         let counts = EntryKind::ALL.map(|kind| (kind, records.iter().filter(|record| record.sealed.kind == kind).count()));
         let sealed: BTreeMap<String, u64> = records.iter().fold(BTreeMap::new(), |mut counts, record| {
@@ -133,7 +141,7 @@ impl Writer {
         });
         // Until the outcome is known, the write may have succeeded.
         self.chain = self.uncertain(before);
-        self.store.append(records).await?;
+        self.store_with_tokens(records, now.timestamp()).await?;
         self.chain = Chain::At(head);
         self.note_end(head);
         self.count_seals(&sealed);
@@ -154,6 +162,19 @@ impl Writer {
             #[expect(clippy::cast_precision_loss, reason = "an estimate")]
             metrics::gauge!("sij_cds_ledger_key_seals", "key" => key.clone()).set(*seals as f64);
         }
+    }
+
+    /// Stores records, and the used tokens that wait at this moment.
+    async fn store_with_tokens(&mut self, records: Vec<Record>, now: i64) -> Result<(), LedgerError> {
+        let tokens = self.tokens.waiting();
+        let count = tokens.len();
+        let is_removal_due = self.store.has_token_table() && now >= self.tokens_removed_at.saturating_add(TOKEN_REMOVAL_INTERVAL);
+        self.store.append(records, tokens, is_removal_due.then_some(now)).await?;
+        self.tokens.note_durable(count);
+        if is_removal_due {
+            self.tokens_removed_at = now;
+        }
+        Ok(())
     }
 
     fn uncertain(&self, before: ChainHead) -> Chain {

@@ -4,7 +4,7 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use axum::body::Body;
-use axum::http::Request;
+use axum::http::{HeaderValue, Request};
 use serde_json::json;
 use sij_cds::app::{App, Ports};
 use sij_cds::auth::{Credentials, VerifiedClient};
@@ -53,7 +53,7 @@ async fn known(change: impl FnOnce(&mut Config), authorization: &[&[u8]]) -> Ver
     let mut config = default_config();
     change(&mut config);
     let ports = Ports::new(&config, Arc::new(FixedClock::at(day_of_the_fixtures())), Arc::new(SequentialIds::default())).unwrap();
-    App::build(&config, ports).unwrap().authenticate(Credentials { authorization, certificate: None }).await.unwrap()
+    App::build(&config, ports).unwrap().authenticate(Credentials { authorization, certificate: None }).await.unwrap().client
 }
 
 #[tokio::test]
@@ -220,11 +220,13 @@ async fn the_log_names_the_client_of_a_call() {
 }
 
 /// Sends a call that is rejected, from that address, and returns the address in the log.
-async fn logged_address(proxies: &[&str], peer: &str, forwarded_for: &str, mark: &str) -> String {
+async fn logged_address(proxies: &[&str], peer: &str, forwarded_for: &[&[u8]], mark: &str) -> String {
     let app = app(|config| config.server.trusted_proxies = proxies.iter().map(|network| network.parse().unwrap()).collect());
     let id = format!("00000000-0000-4000-8000-{mark:0>12}");
     let mut request: Request<Body> = bearing("x", post(SERVICE, "{}"));
-    request.headers_mut().insert("x-forwarded-for", forwarded_for.parse().unwrap());
+    for value in forwarded_for {
+        request.headers_mut().append("x-forwarded-for", HeaderValue::from_bytes(value).unwrap());
+    }
     request.headers_mut().insert("x-request-id", id.parse().unwrap());
     request.extensions_mut().insert(Peer { address: peer.parse().unwrap(), certificate: None });
     app.send(request).await.outcome(401, "login");
@@ -239,13 +241,65 @@ async fn only_our_proxies_are_believed_where_a_caller_is() {
         ("1", &[][..], "198.51.100.7", "203.0.113.9", "198.51.100.7"),
         ("2", &["10.0.0.0/8"], "10.1.2.3", "203.0.113.9", "203.0.113.9"),
         ("3", &["10.0.0.0/8"], "10.1.2.3", "192.0.2.1, 203.0.113.9, 10.9.9.9", "203.0.113.9"),
-        ("4", &["10.0.0.0/8"], "10.1.2.3", "nonsense", "10.1.2.3"),
-        ("6", &["10.0.0.0/8"], "10.1.2.3", "192.0.2.1, nonsense", "10.1.2.3"),
+        ("4", &["10.0.0.0/8"], "10.1.2.3", "nonsense", "::"),
+        ("6", &["10.0.0.0/8"], "10.1.2.3", "192.0.2.1, nonsense", "::"),
         ("7", &["10.0.0.0/8"], "10.1.2.3", "192.0.2.1, 203.0.113.9:5678", "203.0.113.9"),
         ("5", &["10.0.0.0/8"], "203.0.113.5", "192.0.2.1", "203.0.113.5"),
     ] {
-        assert_eq!(logged_address(proxies, peer, forwarded_for, mark).await, expected, "{mark}");
+        assert_eq!(logged_address(proxies, peer, &[forwarded_for.as_bytes()], mark).await, expected, "{mark}");
     }
+}
+
+#[tokio::test]
+async fn an_address_that_a_proxy_of_ours_did_not_write_readably_is_not_the_proxys() {
+    const PROXY: &str = "10.1.2.3";
+    let table: [(&[&[u8]], &str); 21] = [
+        (&[], PROXY),
+        (&[b"10.9.9.9"], PROXY),
+        (&[b""], "::"),
+        (&[b" "], "::"),
+        (&[b"garbage"], "::"),
+        (&[b"unknown"], "::"),
+        (&[b"_hidden"], "::"),
+        (&[b"192.0.2.1, unknown"], "::"),
+        (&[b"unknown, 192.0.2.1"], "192.0.2.1"),
+        (&[b"192.0.2.1, garbage, 10.9.9.9"], "::"),
+        (&[b"192.0.2.1,"], "::"),
+        (&[b","], "::"),
+        (&[b"192.0.2.\xff"], "::"),
+        (&[b"192.0.2.256"], "::"),
+        (&[b"fe80::1%eth0"], "::"),
+        (&[b"[2001:db8::1]:443"], "2001:db8::1"),
+        (&[b"[2001:db8::1]"], "2001:db8::1"),
+        (&[b"2001:db8::1"], "2001:db8::1"),
+        (&[b"[192.0.2.1]"], "::"),
+        (&[b"192.0.2.1", b"garbage"], "::"),
+        (&[b"garbage", b"192.0.2.1"], "192.0.2.1"),
+    ];
+    for (number, (forwarded_for, expected)) in table.into_iter().enumerate() {
+        let mark = format!("a{number}");
+        assert_eq!(logged_address(&["10.0.0.0/8"], PROXY, forwarded_for, &mark).await, expected, "{forwarded_for:?}");
+    }
+}
+
+#[tokio::test]
+async fn callers_without_a_readable_address_share_one_limit_that_no_client_lifts() {
+    let app = app(|config| {
+        config.limits.wrong_signatures_per_minute = NonZeroU32::new(10).unwrap();
+        config.server.trusted_proxies = vec!["10.0.0.0/8".parse().unwrap()];
+    });
+    let call = async |forwarded_for: &str, token: &str| {
+        let mut request: Request<Body> = bearing(token, post(SERVICE, empty_sign_call().to_string()));
+        request.headers_mut().insert("x-forwarded-for", forwarded_for.parse().unwrap());
+        request.extensions_mut().insert(Peer { address: "10.1.2.3".parse().unwrap(), certificate: None });
+        app.send(request).await.status.as_u16()
+    };
+    assert_eq!(call("unknown", &good_token()).await, 200);
+    for number in 0..10 {
+        assert_eq!(call(&format!("garbage-{number}"), &Token::good().signed_by(&OTHER_EC_KEY)).await, 401);
+    }
+    assert_eq!(call("other garbage", &Token::good().signed_by(&OTHER_EC_KEY)).await, 429);
+    assert_eq!(call("192.0.2.1", &good_token()).await, 200);
 }
 
 #[test]

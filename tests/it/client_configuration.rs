@@ -143,6 +143,8 @@ fn tls_needs_both_its_files() {
 fn a_replay_url_is_not_quoted_for_it_may_hold_a_password() {
     let message = read("[auth]\nreplay_url = \"mysql://u:secret@db.example/x\"").unwrap_err();
     assert_eq!(message, "`auth.replay_url`: is not a URL such as `postgres://user@host/database`");
+    let message = read("[auth]\nreplay_store = \"memory\"\nreplay_url = \"postgres://u:secret@db.example/x\"").unwrap_err();
+    assert_eq!(message, "`auth.replay_store`: `memory` contradicts `auth.replay_url`");
     let config = read("[auth]\nreplay_url = \"postgres://u:secret@db.example/x\"").unwrap();
     assert!(!format!("{config:?}").contains("secret@"));
 }

@@ -230,7 +230,8 @@ fn an_order_that_cannot_be_read_is_indeterminate_and_its_fault_is_named() {
     assert_eq!(decisions(extension), "indeterminate");
     let reason = values(extension, "reason")[0].clone();
     assert_eq!(reason["coding"][0]["code"], "technical");
-    assert!(reason["text"].as_str().unwrap().contains("ServiceRequest.bodySite"), "{reason}");
+    // Its point is no full stop, so that no client takes it for an address.
+    assert!(reason["text"].as_str().unwrap().contains("'ServiceRequest․bodySite'"), "{reason}");
     assert_eq!(instructions(extension), ["Correct the order and sign it again, or check the policy by hand."]);
 }
 

@@ -581,7 +581,8 @@ async fn an_order_that_cannot_be_read_is_answered_with_its_fault() {
     });
     let answer = answer(&app_with(|config| config.crd.default_version = sij_cds::crd::CrdVersion::V2_2), &unreadable).await;
     let detail = answer["cards"][0]["detail"].as_str().unwrap();
-    assert!(detail.contains("ServiceRequest.bodySite"), "{detail}");
+    // Its point is no full stop, so that no client takes it for an address.
+    assert!(detail.contains("'ServiceRequest․bodySite'"), "{detail}");
     let information = &information(&answer)[0];
     assert_eq!(part(information, "covered"), Some(json!("indeterminate")));
     assert_eq!(part(information, "reason").unwrap()["coding"][0]["code"], "technical");

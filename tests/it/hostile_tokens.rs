@@ -51,7 +51,10 @@ fn clients(config: &mut Config) {
 }
 
 async fn verify(app: &App, authorization: &[&[u8]]) -> Result<VerifiedClient, Refusal> {
-    app.authenticate(Credentials { authorization, certificate: None }).await.map_err(|refused| refused.cause)
+    app.authenticate(Credentials { authorization, certificate: None })
+        .await
+        .map(|admitted| admitted.client)
+        .map_err(|refused| refused.cause)
 }
 
 async fn verify_token(app: &App, token: &str) -> Result<VerifiedClient, Refusal> {

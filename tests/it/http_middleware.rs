@@ -159,6 +159,36 @@ async fn nothing_the_caller_wrote_reaches_the_log() {
 }
 
 #[tokio::test]
+async fn methods_are_logged_from_a_closed_list() {
+    for (number, (method, expected)) in [
+        ("GET", "GET"),
+        ("HEAD", "HEAD"),
+        ("POST", "POST"),
+        ("PUT", "PUT"),
+        ("DELETE", "DELETE"),
+        ("OPTIONS", "OPTIONS"),
+        ("PATCH", "PATCH"),
+        ("TRACE", "TRACE"),
+        ("CONNECT", "CONNECT"),
+        ("get", "other"),
+        ("PROPFIND", "other"),
+        ("MARIA-OF-THE-METHOD-TEST", "other"),
+        (&"LONG-OF-THE-METHOD-TEST".repeat(100), "other"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let id = format!("00000000-0000-4000-9000-{number:0>12}");
+        let request = Request::builder().method(method).uri("/nowhere").header("x-request-id", &id).body(Body::empty()).unwrap();
+        TestApp::new().send(request).await;
+        let log = LogBuffer::of_this_run().text();
+        let line: Value = serde_json::from_str(log.lines().find(|line| line.contains(&id)).expect("a line")).unwrap();
+        assert_eq!(line["span"]["method"], expected, "{method}");
+        assert!(!log.contains("OF-THE-METHOD-TEST"), "{method}");
+    }
+}
+
+#[tokio::test]
 async fn a_call_leaves_one_line_that_tells_its_route_and_outcome() {
     let id = "0190f5a4-4d0e-7b5e-8d3a-0c8e9a1b2c3d";
     get_with(&TestApp::new(), SERVICE, ("x-request-id", id)).await;

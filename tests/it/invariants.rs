@@ -101,7 +101,7 @@ async fn the_record_is_read_when_an_order_is_in_scope() {
 async fn an_order_sent_back_is_the_clients_own_but_for_one_member() {
     let request = story("diagnosis-on-problem-list-only");
     let app = app_on_that_day();
-    let caller = app.authenticate(Credentials::default()).await.unwrap();
+    let caller = app.authenticate(Credentials::default()).await.unwrap().client;
     let answer = app.hooks.answer(&caller, request.as_bytes()).await.unwrap();
     let sent = resource(&request, &["context", "draftOrders", "entry", "0", "resource"]);
     let mut returned = resource(std::str::from_utf8(&answer).unwrap(), &["cards", "0", "suggestions", "0", "actions", "0", "resource"]);

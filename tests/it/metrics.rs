@@ -155,6 +155,8 @@ async fn figures_are_shown_to_the_allowed_networks_and_to_nobody_else() {
         ("10.1.0.1", Some("10.9.1.1"), true),
         ("10.1.0.1", Some("10.9.1.1, 203.0.113.7"), false),
         ("203.0.113.7", Some("10.9.1.1"), false),
+        ("::1", Some("unknown"), false),
+        ("::1", Some("10.9.1.1,"), false),
     ] {
         let mut request = reading_from(peer);
         if let Some(forwarded) = forwarded {

@@ -66,7 +66,8 @@ impl Evaluator {
 
     /// The answer to a call.
     pub(crate) fn answer(&self, request: &str) -> Result<String, CallError> {
-        let caller = self.app.authenticate(Credentials::default()).now_or_never().expect("nobody is asked").expect("anybody may call");
+        let caller =
+            self.app.authenticate(Credentials::default()).now_or_never().expect("nobody is asked").expect("anybody may call").client;
         let answer =
             self.app.hooks.answer(&caller, request.as_bytes()).now_or_never().expect("without FHIR servers there is nothing to wait for");
         answer.map(|answer| String::from_utf8(answer).expect("text"))

@@ -20,6 +20,7 @@ pub(crate) mod opened_app;
 pub(crate) mod page;
 mod policy_folder;
 mod protocol;
+pub(crate) mod running_program;
 pub(crate) mod showing;
 pub(crate) mod smart_ehr;
 mod test_app;
