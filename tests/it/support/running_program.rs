@@ -10,13 +10,14 @@ use sij_cds::ledger::new_key_line;
 use tempfile::TempDir;
 
 use super::callers::PUBLIC_URL;
+use super::keeping::write_secret;
 use super::{SERVICE, empty_sign_call};
 
 /// A configuration file in this directory, with a ledger beside it and these `[[clients]]`.
 pub(crate) fn configuration_file(directory: &TempDir, clients: &str) -> PathBuf {
     let file = |name: &str| directory.path().join(name);
     if !file("keys").exists() {
-        std::fs::write(file("keys"), new_key_line("first").unwrap()).unwrap();
+        write_secret(&file("keys"), &new_key_line("first").unwrap());
     }
     let (ledger, keys) = (file("ledger.db"), file("keys"));
     let ledger = format!("[ledger]\nurl = \"sqlite:{}\"\nkeys_file = \"{}\"\n", ledger.display(), keys.display());
