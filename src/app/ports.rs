@@ -44,7 +44,7 @@ impl Ports {
         Ok(Self {
             clock,
             ids,
-            callers: Arc::new(CallerMemory::build(&config.auth)?),
+            callers: Arc::new(CallerMemory::build(config)?),
             ledger: Arc::new(Ledger::off()),
             refusals: Arc::default(),
             usage: Arc::default(),

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
-use tracing::warn;
 
 use super::Ports;
 use crate::auth::{DurableTokens, StoredToken};
@@ -26,15 +25,8 @@ impl DurableTokens for LedgerTokens {
 
 /// Keeps used tokens where the configuration says, and loads those of earlier processes before the first call is taken.
 pub(super) async fn keep(config: &Config, ports: &Ports) -> Result<(), LedgerError> {
-    let is_elsewhere = config.auth.replay_url.is_some() || config.auth.replay_store == ReplayStore::Memory;
-    if config.auth_mode() == AuthMode::Development || is_elsewhere {
-        return Ok(());
-    }
-    if !ports.ledger.keeps_tokens() {
-        warn!(
-            "used tokens are kept in memory only: a token used before a restart can be used once more after it; \
-            set auth.replay_url, or auth.replay_store to \"memory\" if that is intended"
-        );
+    let is_elsewhere = config.replay_database().is_some() || config.auth.replay_store == ReplayStore::Memory;
+    if config.auth_mode() == AuthMode::Development || is_elsewhere || !ports.ledger.keeps_tokens() {
         return Ok(());
     }
     let rows = ports.ledger.tokens(ports.clock.now().timestamp()).await?;

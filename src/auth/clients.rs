@@ -30,6 +30,9 @@ pub enum AuthError {
     /// The database of used tokens cannot be set up.
     #[error("`auth.replay_url`: is not a usable URL of a PostgreSQL database")]
     ReplayDatabase,
+    /// The table of used tokens cannot be created.
+    #[error("the table of used tokens cannot be created")]
+    ReplayTable(#[source] sqlx::Error),
 }
 
 /// Why a client entry that parses cannot be used.

@@ -13,7 +13,7 @@ use super::key_fetch::KeyServer;
 use super::key_set::KeySet;
 use super::postgres::SharedTokens;
 use super::replay::{UsedTokenStore, UsedTokens};
-use crate::config::AuthConfig;
+use crate::config::Config;
 
 /// Used tokens and key sets. They survive a configuration reload, so that a token cannot be replayed after it, and cached key
 /// sets stay usable while their servers are down.
@@ -31,11 +31,19 @@ impl CallerMemory {
     ///
     /// # Errors
     /// [`AuthError::ReplayDatabase`] if the database URL cannot be used.
-    pub fn build(config: &AuthConfig) -> Result<Self, AuthError> {
-        let shared = config.replay_url.as_ref().map(|url| SharedTokens::new(url.expose_secret())).transpose();
+    pub fn build(config: &Config) -> Result<Self, AuthError> {
+        let shared = config.replay_database().map(|url| SharedTokens::new(url.expose_secret())).transpose();
         let shared = shared.map_err(|_| AuthError::ReplayDatabase)?;
-        let replays = UsedTokenStore::new(UsedTokens::new(config.replay_capacity), shared);
+        let replays = UsedTokenStore::new(UsedTokens::new(config.auth.replay_capacity), shared);
         Ok(Self { replays, key_sets: Mutex::default() })
+    }
+
+    /// Creates the table of used tokens, if they are kept in PostgreSQL.
+    ///
+    /// # Errors
+    /// [`AuthError::ReplayTable`] if it cannot be created.
+    pub async fn create_token_table(&self) -> Result<(), AuthError> {
+        self.replays.create_table().await.map_err(AuthError::ReplayTable)
     }
 
     /// Stores used tokens durably from now on, and remembers those that an earlier process stored.

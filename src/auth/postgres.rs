@@ -89,6 +89,15 @@ impl SharedTokens {
         }
     }
 
+    /// Creates the table.
+    pub(super) async fn create_table(&self) -> Result<(), sqlx::Error> {
+        self.0.migrate().await.map_err(|error| match error {
+            DatabaseError::Sql(error) => error,
+            DatabaseError::Migrate(error) => sqlx::Error::Migrate(Box::new(error)),
+            DatabaseError::TooSlow | DatabaseError::Ended => sqlx::Error::PoolTimedOut,
+        })
+    }
+
     /// Removes expired tokens in the background, at most once per interval.
     fn remove_old(&self, now: i64) {
         let removed_at = self.0.removed_at.load(Ordering::Relaxed);
@@ -154,7 +163,7 @@ impl Shared {
     }
 }
 
-/// Always closes the connection afterwards, which also releases the migration lock.
+/// Creates the table unless it is there, so that a role may create no tables if another did. Always closes the connection afterwards, which also releases the migration lock.
 async fn make_table(mut connection: PgConnection) -> Result<(), DatabaseError> {
     // A separate migrations table keeps these apart from other migrations in the same database.
     let sql = SqlStr::from_static(include_str!("migrations/20261124000001_used_token.sql"));
@@ -163,6 +172,9 @@ async fn make_table(mut connection: PgConnection) -> Result<(), DatabaseError> {
     migrator.dangerous_set_table_name("used_token_migrations");
     // Also set a limit on the server: while it waits for the lock, it does not notice that the client disconnected.
     sqlx::query("SET statement_timeout = '30s'").execute(&mut connection).await?;
+    if sqlx::query_scalar("SELECT to_regclass('used_token') IS NOT NULL").fetch_one(&mut connection).await? {
+        return Ok(());
+    }
     migrator.run_direct(None, &mut connection, false).await?;
     Ok(())
 }

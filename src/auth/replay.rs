@@ -65,6 +65,14 @@ impl UsedTokenStore {
         _ = self.durable.set(durable);
     }
 
+    /// Creates the table of the shared store, if there is one.
+    pub(super) async fn create_table(&self) -> Result<(), sqlx::Error> {
+        match &self.shared {
+            Some(shared) => shared.create_table().await,
+            None => Ok(()),
+        }
+    }
+
     /// Refuses a token that this instance knows is used.
     pub(super) fn refuse_known(&self, token: UsedToken<'_>, now: i64) -> Result<(), Refusal> {
         if self.own.knows(token, now) { Err(Refusal::Replayed) } else { Ok(()) }

@@ -14,6 +14,7 @@ use super::output::quiet_when_closed;
 use super::terminal_text::printable;
 use super::{ledger_json, ledger_runs, ledger_text};
 use crate::app::{App, Ports};
+use crate::auth::CallerMemory;
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
 use crate::ids::RandomIds;
@@ -27,6 +28,7 @@ pub(super) fn run(command: LedgerCommand) -> anyhow::Result<ExitCode> {
         LedgerCommand::Migrate(file) => {
             let config = Config::load(file.path.as_deref())?;
             runtime.block_on(Archive::migrate(&config.ledger))?;
+            runtime.block_on(async { CallerMemory::build(&config)?.create_token_table().await })?;
             write(b"the ledger's tables are those of this program\n")?;
             Ok(ExitCode::SUCCESS)
         }

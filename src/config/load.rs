@@ -6,13 +6,15 @@ use std::path::{Path, PathBuf};
 
 use figment::Figment;
 use figment::providers::{Format, Toml};
+use secrecy::SecretString;
 use serde::Deserialize;
 
 use super::environment::Environment;
 use super::stack::Stack;
 use super::{
     AuthConfig, AuthMode, ClientConfig, ConfigError, CorsConfig, CrdConfig, DevelopmentConfig, FhirConfig, FhirServerConfig, LedgerConfig,
-    LimitsConfig, LogConfig, MetricsConfig, Origin, PlanConfig, PolicyConfig, ServerConfig, SmartConfig, TlsConfig, TracesConfig,
+    LedgerStorage, LimitsConfig, LogConfig, MetricsConfig, Origin, PlanConfig, PolicyConfig, ReplayStore, ServerConfig, SmartConfig,
+    TlsConfig, TracesConfig,
 };
 
 const DEFAULTS: &str = include_str!("default.toml");
@@ -116,6 +118,14 @@ impl Config {
     #[must_use]
     pub fn auth_mode(&self) -> AuthMode {
         self.auth.mode(&self.clients)
+    }
+
+    /// The PostgreSQL database that remembers used tokens for all instances: that of `auth.replay_url`, or else that of the ledger.
+    #[must_use]
+    pub fn replay_database(&self) -> Option<&SecretString> {
+        let is_durable = self.auth_mode() == AuthMode::Required && self.auth.replay_store == ReplayStore::Durable;
+        let of_ledger = || (is_durable && self.ledger.storage() == Some(LedgerStorage::Server)).then_some(&self.ledger.url);
+        self.auth.replay_url.as_ref().or_else(of_ledger)
     }
 }
 

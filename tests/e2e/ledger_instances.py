@@ -1,6 +1,6 @@
 """instances: two services on one PostgreSQL, which know the same client; one of them is killed under load, in turns.
 
-A token used at one is refused at the other, and the refusal is in the ledger. The one that is left serves on without a fault. Then
+A token used at one is refused at the other, because the ledger's database remembers it, and the refusal is in the ledger. The one that is left serves on without a fault. Then
 PostgreSQL goes under load and returns: both say so within two seconds each time, and lose nothing.
 """
 
@@ -24,7 +24,7 @@ def configurations(arguments, work, postgres, signer):
     keys, seals = work / "ehr.jwks.json", new_keys(arguments.binary, work / "keys")
     keys.write_text(signer.key_set())
     client = {"name": "ehr", "iss": ISSUER, "jwks_file": str(keys), "calls_per_second": 1_000_000}
-    more = f'[server]\npublic_url = "{PUBLIC_URL}"\n[auth]\nreplay_url = "{postgres.url}"\n[[clients]]\n'
+    more = f'[server]\npublic_url = "{PUBLIC_URL}"\n[[clients]]\n'
     more += "".join(f"{key} = {json.dumps(value)}\n" for key, value in client.items())
     for name in ("one", "two"):
         section = {"url": postgres.url, "keys_file": seals, "instance": name}

@@ -378,7 +378,7 @@ async fn of_a_token_sent_many_times_at_once_one_is_taken() {
 async fn a_token_that_one_instance_took_is_refused_by_another() {
     let mut config = default_config();
     clients(&mut config);
-    let memory = Arc::new(CallerMemory::build(&config.auth).unwrap());
+    let memory = Arc::new(CallerMemory::build(&config).unwrap());
     let instance = || {
         let clock = Arc::new(FixedClock::at(day_of_the_fixtures()));
         let mut ports = Ports::new(&config, clock, Arc::new(SequentialIds::default())).unwrap();

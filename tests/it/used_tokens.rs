@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::http::Request;
+use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
 use sij_cds::clock::{Clock as _, SystemClock};
 use sij_cds::config::{Config, ReplayStore};
@@ -136,13 +137,22 @@ async fn a_ledger_of_an_earlier_version_gets_the_table_and_its_records_stay() {
     assert_eq!((keeping.records().await.len(), keeping.bytes("SELECT digest FROM used_token").await.len()), (records + 2, 1));
 }
 
-#[tokio::test]
-async fn a_ledger_that_keeps_no_tokens_is_warned_of() {
-    let away = "postgres://nobody@127.0.0.1:1/none?sslmode=disable";
-    let warnings = || LogBuffer::of_this_run().text().matches("used tokens are kept in memory only").count();
-    let before = warnings();
-    guarded(|config| config.ledger.url = away.to_owned().into()).app().await;
-    assert_eq!(warnings(), before + 1);
+#[test]
+fn used_tokens_are_remembered_in_the_database_of_the_ledger_unless_configured_otherwise() {
+    let (ledger, other) = ("postgres://u@ledger.example/l", "postgres://u@tokens.example/t");
+    for (ledger_url, replay_url, replay_store, expected) in [
+        (ledger, None, ReplayStore::Durable, Some(ledger)),
+        (ledger, Some(other), ReplayStore::Durable, Some(other)),
+        (ledger, None, ReplayStore::Memory, None),
+        ("sqlite:ledger.db", None, ReplayStore::Durable, None),
+        ("sqlite:ledger.db", Some(other), ReplayStore::Durable, Some(other)),
+    ] {
+        let mut config = guarded(|_| {}).config;
+        config.ledger.url = ledger_url.to_owned().into();
+        config.auth.replay_url = replay_url.map(|url| url.to_owned().into());
+        config.auth.replay_store = replay_store;
+        assert_eq!(config.replay_database().map(|url| url.expose_secret()), expected, "{ledger_url} {replay_url:?}");
+    }
 }
 
 #[tokio::test]
