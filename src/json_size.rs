@@ -1,4 +1,4 @@
-//! What a JSON text costs once it is read, told from the text before any of it is parsed: a few bytes of text can become hundreds
+//! What a JSON text costs in memory once it is read, estimated before any of it is parsed: a few bytes of text can become hundreds
 //! of bytes of memory.
 //! Not here: how much all calls may cost together; see [`crate::memory_budget`].
 
@@ -7,22 +7,25 @@ use std::num::NonZeroUsize;
 use memchr::{memchr_iter, memchr2};
 
 /// The text is held, recorded, compressed and in part repeated in the answer: so many bytes of memory for each of its own.
-const BYTES_A_BYTE: usize = 4;
+const BYTES_PER_BYTE: usize = 4;
 
 /// Memory of an object or a list: the largest view that `{}` becomes, with the room that a growing list keeps free.
-const BYTES_A_CONTAINER: usize = 150;
+const BYTES_PER_CONTAINER: usize = 150;
 
 /// Memory of any other value: a string with an escape becomes an allocation of its own.
-const BYTES_A_SCALAR: usize = 40;
+const BYTES_PER_SCALAR: usize = 40;
 
 /// Memory of a Bundle entry besides its objects: a resource's view is up to half a kilobyte.
-const BYTES_AN_ENTRY: usize = 600;
+const BYTES_PER_ENTRY: usize = 600;
 
 /// How much memory a text may take, in multiples of its size. The charts of EHRs stay below 9.
 const MAX_MULTIPLE: usize = 12;
 
-/// A text may take so much memory whatever its size, in bytes.
+/// A text that takes less memory than this, in bytes, may have any number of values.
 const ALWAYS_ALLOWED: usize = 24 * 1024 * 1024;
+
+/// A text that takes less than this, in bytes, is estimated from its punctuation alone.
+const SMALL: usize = 1024 * 1024;
 
 /// Why a text is not read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -33,6 +36,9 @@ pub enum Oversize {
         /// The limit.
         limit: usize,
     },
+    /// It takes more memory than one call may have.
+    #[error("more in it than a call may take in memory")]
+    Memory,
     /// Too many values for the text's size.
     #[error("far more JSON values than a chart of this size has")]
     Values,
@@ -53,15 +59,29 @@ impl JsonSize {
     /// # Errors
     /// [`Oversize`] if it has more entries than `max_entries`, or would take too much memory.
     pub(crate) fn check(text: &[u8], max_entries: NonZeroUsize) -> Result<Self, Oversize> {
-        let rough = Counts::of_marks(text);
-        let size = rough.size(text.len());
-        // The marks are counted in strings as well, so only a text that looks too large is gone through.
-        let is_small = size.entries <= max_entries.get() && size.memory <= allowed(text.len());
-        let size = if is_small { size } else { Scanner::default().scan(text).size(text.len()) };
+        let upper_bound = Counts::of_marks(text).size(text.len());
+        // A usual call is small, and is not gone through value by value.
+        let is_small = upper_bound.entries <= max_entries.get() && upper_bound.memory <= SMALL;
+        Self::within(if is_small { upper_bound } else { Self::exact(text) }, text.len(), max_entries)
+    }
+
+    /// As [`Self::check`], with the exact number of entries.
+    ///
+    /// # Errors
+    /// As [`Self::check`].
+    pub(crate) fn check_exactly(text: &[u8], max_entries: NonZeroUsize) -> Result<Self, Oversize> {
+        Self::within(Self::exact(text), text.len(), max_entries)
+    }
+
+    fn exact(text: &[u8]) -> Self {
+        Scanner::default().scan(text).size(text.len())
+    }
+
+    fn within(size: Self, length: usize, max_entries: NonZeroUsize) -> Result<Self, Oversize> {
         if size.entries > max_entries.get() {
             return Err(Oversize::Entries { limit: max_entries.get() });
         }
-        if size.memory > allowed(text.len()) { Err(Oversize::Values) } else { Ok(size) }
+        if size.memory > allowed(length) { Err(Oversize::Values) } else { Ok(size) }
     }
 }
 
@@ -89,8 +109,8 @@ impl Counts {
 
     fn size(self, length: usize) -> JsonSize {
         let Self { entries, containers, scalars } = self;
-        let values = containers * BYTES_A_CONTAINER + scalars * BYTES_A_SCALAR + entries * BYTES_AN_ENTRY;
-        JsonSize { entries, memory: length.saturating_mul(BYTES_A_BYTE).saturating_add(values) }
+        let values = containers * BYTES_PER_CONTAINER + scalars * BYTES_PER_SCALAR + entries * BYTES_PER_ENTRY;
+        JsonSize { entries, memory: length.saturating_mul(BYTES_PER_BYTE).saturating_add(values) }
     }
 }
 

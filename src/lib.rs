@@ -18,6 +18,7 @@ pub mod fhir;
 pub mod http;
 pub mod ids;
 pub mod json_size;
+mod large_work;
 pub mod ledger;
 pub mod memory_budget;
 pub mod outgoing;

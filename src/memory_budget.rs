@@ -13,7 +13,7 @@ const UNIT: usize = 1024;
 pub(crate) struct MemoryBudget(Arc<Semaphore>);
 
 impl MemoryBudget {
-    /// A budget of so many bytes.
+    /// A budget of this many bytes.
     pub(crate) fn new(bytes: usize) -> Self {
         Self(Arc::new(Semaphore::new(units(bytes).min(Semaphore::MAX_PERMITS))))
     }
@@ -40,7 +40,7 @@ impl MemoryGrant {
         Self { budgets, held: Mutex::default() }
     }
 
-    /// Takes so many bytes more; `false` if a budget has less left.
+    /// Takes more bytes; `false` if a budget has fewer left.
     pub(crate) fn grow(&self, bytes: usize) -> bool {
         let mut held = self.held();
         let wanted = held.bytes.saturating_add(bytes);
@@ -56,7 +56,7 @@ impl MemoryGrant {
         true
     }
 
-    /// Gives back what is held beyond so many bytes.
+    /// Gives back what is held beyond this many bytes.
     pub(crate) fn shrink_to(&self, bytes: usize) {
         let mut held = self.held();
         let bytes = bytes.min(held.bytes);

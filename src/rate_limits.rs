@@ -67,7 +67,10 @@ impl<K: Clone + Eq + Hash, T: MonotonicTime> RateLimits<K, T> {
 
     /// Counts an event; a key may have `most` in a window.
     pub(crate) fn take(&self, key: &K, most: NonZeroU32, now: T) -> Taken<T> {
-        self.take_many(key, 1, most, now)
+        self.with_current(key, now, |window, ended| {
+            let is_allowed = window.count(1, most);
+            Taken { wait: (!is_allowed).then(|| self.left(window, now)), ended }
+        })
     }
 
     /// Counts several events that are allowed together as soon as one is. Those beyond `most` count in the windows that follow.
@@ -77,10 +80,9 @@ impl<K: Clone + Eq + Hash, T: MonotonicTime> RateLimits<K, T> {
                 let windows = u32::try_from(age.as_nanos() / self.window.as_nanos().max(1)).unwrap_or(u32::MAX);
                 window.allowed = ended.map_or(0, |last| last.allowed).saturating_sub(most.get().saturating_mul(windows));
             }
-            let is_allowed = window.allowed < most.get();
-            let count = if is_allowed { &mut window.allowed } else { &mut window.refused };
-            *count = count.saturating_add(events);
-            Taken { wait: (!is_allowed).then(|| self.left(window, now)), ended }
+            let is_allowed = window.count(events, most);
+            let further = window.allowed.saturating_sub(most.get()) / most.get();
+            Taken { wait: (!is_allowed).then(|| self.left(window, now) + self.window * further), ended }
         })
     }
 
@@ -147,6 +149,14 @@ impl<T> Window<T> {
     fn new(since: T, is_exempt: bool) -> Self {
         Self { since, allowed: 0, refused: 0, is_exempt }
     }
+
+    /// Counts events, and tells whether they are allowed.
+    fn count(&mut self, events: u32, most: NonZeroU32) -> bool {
+        let is_allowed = self.allowed < most.get();
+        let count = if is_allowed { &mut self.allowed } else { &mut self.refused };
+        *count = count.saturating_add(events);
+        is_allowed
+    }
 }
 
 #[cfg(test)]
@@ -170,10 +180,12 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn many_events_at_once_count_in_as_many_windows_as_they_would_take() {
         let limits = RateLimits::new(WINDOW);
-        let take = |events| limits.take_many(&"a", events, TWO, Instant::now()).wait.is_none();
-        assert!(take(5) && !take(1));
+        let wait = |events| limits.take_many(&"a", events, TWO, Instant::now()).wait;
+        let take = |events| wait(events).is_none();
+        assert!(take(5));
+        assert_eq!(wait(1), Some(2 * WINDOW));
         tokio::time::advance(WINDOW).await;
-        assert!(!take(1));
+        assert_eq!(wait(1), Some(WINDOW));
         tokio::time::advance(WINDOW).await;
         assert!(take(1) && !take(1));
         tokio::time::advance(4 * WINDOW).await;

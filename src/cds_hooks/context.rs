@@ -114,7 +114,9 @@ impl<'a> Context<'a> {
             return texts(self.dispatched_orders, "context.dispatchedOrders");
         }
         let order = present(self.order).ok_or(RequestError::NoDispatchedOrders)?;
-        member(Some(order), "context.order").map(|Borrowed(order)| vec![order])
+        let Borrowed(order) = member(Some(order), "context.order")?;
+        check_id(&order, "context.order")?;
+        Ok(vec![order])
     }
 
     /// The Tasks of the dispatched orders, including the one of version 1.0; empty if there are none or they do not match the hook's page.
@@ -191,8 +193,9 @@ fn member<'a, T: Deserialize<'a>>(raw: Option<&'a RawValue>, path: &str) -> Resu
     serde_json::from_str(raw.get()).map_err(|_| JsonError::WrongType { path: path.to_owned() }.into())
 }
 
-fn texts<'a>(raw: Option<&'a RawValue>, path: &str) -> Result<Vec<Cow<'a, str>>, RequestError> {
+fn texts<'a>(raw: Option<&'a RawValue>, path: &'static str) -> Result<Vec<Cow<'a, str>>, RequestError> {
     let texts: Vec<Borrowed<'a>> = member(raw, path)?;
+    texts.iter().try_for_each(|text| check_id(&text.0, path))?;
     Ok(texts.into_iter().map(|text| text.0).collect())
 }
 

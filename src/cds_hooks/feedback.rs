@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 
 use super::json_error::JsonError;
 use super::request::Object;
-use super::request_error::RequestError;
+use super::request_error::{RequestError, check_id};
 
 /// A client's feedback on one card.
 #[derive(Debug, Deserialize)]
@@ -97,6 +97,7 @@ pub fn read_feedback(body: &str) -> Result<Vec<CardFeedback<'_>>, RequestError> 
     if feedback.len() > MAX_ENTRIES {
         return Err(RequestError::TooMuchFeedback { limit: MAX_ENTRIES });
     }
+    feedback.iter().try_for_each(|Object(feedback)| check_id(&feedback.card, "feedback.card"))?;
     let raw = entries::<&RawValue>(body)?;
     Ok(feedback.into_iter().zip(raw).map(|(feedback, raw)| CardFeedback { feedback: feedback.0, raw }).collect())
 }

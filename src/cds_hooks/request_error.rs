@@ -75,7 +75,7 @@ pub enum RequestError {
     },
 }
 
-/// Refuses an id that is too long. `path` is where it stands.
+/// Refuses an id that is too long. `path` is its JSON path, or that of what contains it.
 ///
 /// # Errors
 /// [`RequestError::IdTooLong`].

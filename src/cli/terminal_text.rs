@@ -5,21 +5,11 @@
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
-/// Whether a character is not to be printed: C0, DEL and C1; soft hyphens, zero-width, bidirectional and line-separating characters, tags.
+use crate::crd::is_invisible;
+
+/// Whether a character is not to be printed: C0, DEL and C1, and invisible ones.
 pub(super) fn is_unprintable(letter: char) -> bool {
-    letter.is_control()
-        || matches!(
-            letter,
-            '\u{ad}'
-                | '\u{61c}'
-                | '\u{180e}'
-                | '\u{200b}'..='\u{200f}'
-                | '\u{2028}'..='\u{202e}'
-                | '\u{2060}'..='\u{206f}'
-                | '\u{feff}'
-                | '\u{fff9}'..='\u{fffb}'
-                | '\u{e0000}'..='\u{e0fff}'
-        )
+    letter.is_control() || is_invisible(letter)
 }
 
 /// A text for one line: what is not to be printed is replaced, line breaks too.

@@ -43,7 +43,7 @@ pub use crd_version::CrdVersion;
 pub use decided_orders::DecidedOrders;
 pub use dialect::{ActionDescription, DetailFormat, DialectRules, SelectionRule, SuggestionKind, TherapyOrder, TopicCode};
 pub use dialects::{Dialects, DialectsError};
-pub(crate) use plain_text::one_line;
+pub(crate) use plain_text::{is_invisible, one_line};
 pub use plans::{HealthPlan, LineOfBusiness, Payer, PlanMatch, Plans, comparable_name};
 pub use policy_link::policy_link;
 pub use presentation::{AppLink, CardCase, FormOffer, Presentation};

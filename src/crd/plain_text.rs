@@ -52,9 +52,21 @@ fn visible(letter: char) -> char {
     if letter.is_control() || is_invisible(letter) { ' ' } else { letter }
 }
 
-/// Invisible characters, and those that change the text direction.
-fn is_invisible(letter: char) -> bool {
-    matches!(letter, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+/// Whether a character is invisible or changes the text around it: soft hyphens, zero-width, bidirectional and line-separating characters,
+/// annotations and tags.
+pub(crate) fn is_invisible(letter: char) -> bool {
+    matches!(
+        letter,
+        '\u{ad}'
+            | '\u{61c}'
+            | '\u{180e}'
+            | '\u{200b}'..='\u{200f}'
+            | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}'
+            | '\u{feff}'
+            | '\u{fff9}'..='\u{fffb}'
+            | '\u{e0000}'..='\u{e0fff}'
+    )
 }
 
 /// Breaks up addresses and character references with blanks and with points that are none, and replaces underscores that could emphasize.

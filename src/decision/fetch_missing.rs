@@ -23,7 +23,7 @@ use crate::memory_budget::MemoryGrant;
 /// Maximum number of ids per search.
 const MAX_IDS: usize = 100;
 /// Maximum length of the ids in characters; servers reject URLs longer than a few thousand.
-const MAX_ID_CHARS: usize = 3_000;
+const MAX_SEARCH_CHARS: usize = 3_000;
 /// Maximum number of such searches per type; references beyond them are reported as missing.
 const MAX_BATCHES: usize = 3;
 
@@ -219,7 +219,7 @@ fn batches(ids: &[String]) -> Vec<&[String]> {
         let mut length = 0;
         let fits = rest.iter().take(MAX_IDS).take_while(|id| {
             length += id.len() + 1;
-            length <= MAX_ID_CHARS
+            length <= MAX_SEARCH_CHARS
         });
         let (batch, others) = rest.split_at(fits.count().max(1));
         batches.push(batch);

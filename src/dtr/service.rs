@@ -26,6 +26,7 @@ use crate::crd::record_of;
 use crate::decision::{DecisionEngine, PublishedKind};
 use crate::evidence::ReadingOptions;
 use crate::ids::IdSource;
+use crate::large_work::without_blocking;
 use crate::ledger::Ledger;
 
 const BUNDLE_PROFILE: &str = "http://hl7.org/fhir/us/davinci-dtr/StructureDefinition/DTR-QPackageBundle";
@@ -120,13 +121,15 @@ impl DtrService {
     /// # Errors
     /// [`PackageError`] if the input violates the operation's definition.
     pub async fn questionnaire_package(&self, client: &VerifiedClient, body: &[u8]) -> Result<Vec<u8>, PackageError> {
-        let request = PackageRequest::read(body_text(body).ok_or(PackageError::NotUtf8)?)?;
+        let body = body_text(body).ok_or(PackageError::NotUtf8)?;
+        let request = without_blocking(body.len(), || PackageRequest::read(body))?;
         let id = request.context.as_ref().and_then(|(_, id)| record_of(id.as_str().trim()));
         let assertion = match id {
             Some(id) => find_assertion(&self.ledger, client, id).await?,
             None => None,
         };
-        self.pack(&request, assertion.as_ref(), self.engine.readings().of_client(client.name()).options())
+        let options = self.engine.readings().of_client(client.name()).options();
+        without_blocking(body.len(), || self.pack(&request, assertion.as_ref(), options))
     }
 
     fn pack(&self, request: &PackageRequest<'_>, assertion: Option<&Assertion>, options: &ReadingOptions) -> Result<Vec<u8>, PackageError> {

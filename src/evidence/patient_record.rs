@@ -23,7 +23,7 @@ use super::procedures::ProcedureFacts;
 use super::record::{ChartResources, PrefetchKeys};
 use super::resource::{BundleView, Resource, Unreadable};
 use super::source::Sources;
-use super::text::Text;
+use super::text::{MAX_URL_CHARS, Text};
 use super::unresolved_references::{self, PayorLookup, Unresolved};
 use crate::policy::{Facts, Order, Policy, Reference, UnreadableOrder};
 
@@ -267,14 +267,15 @@ impl<'a> PatientRecord<'a> {
         &self.unread_drafts
     }
 
-    /// Whether a draft order has an id or a `fullUrl` of more characters than this.
+    /// Whether a draft order has an id of more characters than this, or a `fullUrl` that is longer than any server's.
     #[must_use]
     pub fn has_longer_draft_id(&self, chars: usize) -> bool {
-        let read = self.drafts.iter().flat_map(|draft| [&draft.view.id, &draft.full_url]);
-        read.chain(self.unread_drafts.iter().map(|draft| &draft.view.id)).flatten().any(|id| id.is_longer_than(chars))
+        let ids = self.drafts.iter().map(|draft| &draft.view.id).chain(self.unread_drafts.iter().map(|draft| &draft.view.id));
+        ids.flatten().any(|id| id.is_longer_than(chars))
+            || self.drafts.iter().filter_map(|draft| draft.full_url.as_ref()).any(|url| url.is_longer_than(MAX_URL_CHARS))
     }
 
-    /// Whether a resource has an id, or one that is repeated in evidence a `fullUrl`, of more characters than this.
+    /// The same of all resources.
     #[must_use]
     pub fn has_longer_id(&self, chars: usize) -> bool {
         self.has_longer_draft_id(chars)

@@ -10,7 +10,7 @@ use super::kind::Kind;
 use super::patient_matcher::PatientMatcher;
 use super::resource::{BundleView, Resource};
 use super::source::{ListSource, Sources};
-use super::text::Text;
+use super::text::{MAX_FETCHED_ID_CHARS, MAX_URL_CHARS, Text};
 use super::unread::UnreadView;
 use super::views::{
     AllergyView, ConditionView, CoverageView, MedicationRequestView, MedicationStatementView, MedicationView, ObservationView,
@@ -171,6 +171,10 @@ impl<'a> ChartResources<'a> {
                 continue;
             }
             fetched.entries += 1;
+            if resource.id().is_some_and(|id| id.is_longer_than(MAX_FETCHED_ID_CHARS)) {
+                fetched.missing = fetched.missing.or(Some("the FHIR server sends an id that is longer than any"));
+                continue;
+            }
             let is_referred_to = matches!(resource, Resource::Medication(_) | Resource::Organization(_));
             let is_new = resource.kind() == Some(kind) && resource.id().is_none_or(|id| known.insert(id.clone()));
             if is_referred_to || is_new {
@@ -229,12 +233,18 @@ impl<'a> ChartResources<'a> {
         }
     }
 
-    /// Whether a resource has an id or a `fullUrl` of more characters than this.
+    /// Whether a resource has an id of more characters than this, or a `fullUrl` that is longer than any server's.
     pub(crate) fn has_longer_id(&self, chars: usize) -> bool {
-        fn is_longer<'t, 'a: 't>(mut ids: impl Iterator<Item = &'t Option<Text<'a>>>, chars: usize) -> bool {
-            ids.any(|id| id.as_ref().is_some_and(|id| id.is_longer_than(chars)))
+        fn is_longer<'t, 'a: 't>(mut texts: impl Iterator<Item = &'t Option<Text<'a>>>, chars: usize) -> bool {
+            texts.any(|text| text.as_ref().is_some_and(|text| text.is_longer_than(chars)))
         }
-        is_longer(self.conditions.iter().chain(&self.drafted_conditions).flat_map(|view| [&view.id, &view.full_url]), chars)
+        let conditions = || self.conditions.iter().chain(&self.drafted_conditions);
+        let urls = conditions().map(|view| &view.full_url).chain(self.coverages.iter().map(|view| &view.full_url));
+        let urls =
+            urls.chain(self.organizations.iter().map(|view| &view.full_url)).chain(self.medications.iter().map(|view| &view.full_url));
+        let urls = urls.chain(self.practitioners.iter().map(|view| &view.full_url));
+        is_longer(urls.chain(self.practitioner_roles.iter().map(|view| &view.full_url)), MAX_URL_CHARS)
+            || is_longer(conditions().map(|view| &view.id), chars)
             || is_longer(self.procedures.iter().map(|view| &view.id), chars)
             || is_longer(self.medication_statements.iter().map(|view| &view.id), chars)
             || is_longer(self.medication_requests.iter().map(|view| &view.id), chars)
@@ -242,12 +252,12 @@ impl<'a> ChartResources<'a> {
             || is_longer(self.observations.iter().map(|view| &view.id), chars)
             || is_longer(self.responses.iter().map(|view| &view.id), chars)
             || is_longer(self.service_requests.iter().map(|view| &view.id), chars)
-            || is_longer(self.coverages.iter().flat_map(|view| [&view.id, &view.full_url]), chars)
-            || is_longer(self.organizations.iter().flat_map(|view| [&view.id, &view.full_url]), chars)
-            || is_longer(self.medications.iter().flat_map(|view| [&view.id, &view.full_url]), chars)
+            || is_longer(self.coverages.iter().map(|view| &view.id), chars)
+            || is_longer(self.organizations.iter().map(|view| &view.id), chars)
+            || is_longer(self.medications.iter().map(|view| &view.id), chars)
             || is_longer(self.patients.iter().map(|view| &view.id), chars)
-            || is_longer(self.practitioners.iter().flat_map(|view| [&view.id, &view.full_url]), chars)
-            || is_longer(self.practitioner_roles.iter().flat_map(|view| [&view.id, &view.full_url]), chars)
+            || is_longer(self.practitioners.iter().map(|view| &view.id), chars)
+            || is_longer(self.practitioner_roles.iter().map(|view| &view.id), chars)
             || is_longer(self.unread.iter().map(|view| &view.id), chars)
     }
 

@@ -6,6 +6,12 @@ use std::fmt;
 use serde::Deserialize;
 use serde::de::{Deserializer, Error, Visitor};
 
+/// Maximum length of a `fullUrl` in characters.
+pub(crate) const MAX_URL_CHARS: usize = 2_048;
+
+/// Maximum length of a fetched resource's id in characters. FHIR allows 64; servers in the field have longer ones.
+pub(crate) const MAX_FETCHED_ID_CHARS: usize = 256;
+
 /// A string borrowed from the body, or owned if the JSON contains an escape.
 ///
 /// serde's derive always copies an `Option<Cow<str>>`; this newtype copies only escaped strings.

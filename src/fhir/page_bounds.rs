@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::reason::Reason;
 use crate::json_size::JsonSize;
+use crate::large_work::without_blocking;
 use crate::memory_budget::MemoryGrant;
 
 /// The bounds of all pages of a call.
@@ -30,9 +31,11 @@ impl<'m> PageBounds<'m> {
 
     /// Takes the memory that reading a received page costs.
     pub(super) fn keep(&self, page: &[u8]) -> Result<(), Reason> {
-        let size = JsonSize::check(page, self.max_entries).map_err(|_| Reason::TooMuch)?;
+        let size = without_blocking(page.len(), || JsonSize::check_exactly(page, self.max_entries)).map_err(|_| Reason::TooMuch)?;
         let before = self.entries.fetch_add(size.entries, Ordering::Relaxed);
         if before.saturating_add(size.entries) > self.max_entries.get() {
+            // A smaller page of another search may still fit.
+            self.entries.fetch_sub(size.entries, Ordering::Relaxed);
             return Err(Reason::TooMuch);
         }
         self.receive(size.memory.saturating_sub(page.len()))
@@ -49,7 +52,9 @@ mod tests {
         const LIMIT: NonZeroUsize = NonZeroUsize::new(3).expect("not zero");
         let (two, unlimited) = (br#"{"entry":[{},{}]}"#, MemoryGrant::default());
         let bounds = PageBounds::new(LIMIT, &unlimited);
-        assert_eq!([bounds.keep(two), bounds.keep(two)], [Ok(()), Err(Reason::TooMuch)]);
+        let one = br#"{"entry":[{"resource":{"code":{"coding":[{},{},{}]}}}]}"#;
+        assert_eq!([bounds.keep(two), bounds.keep(two), bounds.keep(one)], [Ok(()), Err(Reason::TooMuch), Ok(())]);
+        assert_eq!(bounds.keep(one), Err(Reason::TooMuch));
         let little = MemoryGrant::new(vec![MemoryBudget::new(1)]);
         assert_eq!(PageBounds::new(LIMIT, &little).receive(1024), Ok(()));
         assert_eq!(PageBounds::new(LIMIT, &little).keep(two), Err(Reason::TooBusy));

@@ -14,6 +14,7 @@ use super::page_bounds::PageBounds;
 use super::query::Query;
 use super::reason::Reason;
 use super::server::{AccessToken, Server};
+use crate::large_work::without_blocking;
 
 /// EHRs respond with either media type.
 const ACCEPTED: &str = "application/fhir+json, application/json;q=0.9";
@@ -77,7 +78,7 @@ impl<'s> Search<'s> {
                 Err(Failure::Again(_, reason) | Failure::Final(reason)) => return Err(Some(reason)),
             };
             self.bounds.keep(&body).map_err(Some)?;
-            let page = ResultPage::read(&body).map_err(Some)?;
+            let page = without_blocking(body.len(), || ResultPage::read(&body)).map_err(Some)?;
             self.entries += page.entries;
             self.pages.push(body);
             let config = &self.server.config;

@@ -36,6 +36,8 @@ pub(super) struct Admission {
 pub(super) struct CallPermit {
     /// The memory of the body, of what is made of it, and then of the answer.
     pub(super) memory: MemoryGrant,
+    /// The most memory that a call can ever have, in bytes.
+    pub(super) most_memory: usize,
     _slots: [OwnedSemaphorePermit; 2],
 }
 
@@ -63,7 +65,8 @@ impl Admission {
     fn permit(&self, client: &str) -> Option<CallPermit> {
         let own = self.of_client(client);
         let slots = [own.slots.try_acquire_owned().ok()?, Arc::clone(&self.all.slots).try_acquire_owned().ok()?];
-        Some(CallPermit { memory: MemoryGrant::new(vec![own.memory, self.all.memory.clone()]), _slots: slots })
+        let memory = MemoryGrant::new(vec![own.memory, self.all.memory.clone()]);
+        Some(CallPermit { memory, most_memory: self.memory_per_client, _slots: slots })
     }
 
     fn of_client(&self, client: &str) -> Capacity {

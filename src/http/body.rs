@@ -14,9 +14,9 @@ use http_body_util::BodyExt;
 use super::admission::CallPermit;
 use super::error::HttpError;
 use super::state::Service;
-use crate::json_size::JsonSize;
+use crate::json_size::{JsonSize, Oversize};
+use crate::large_work::without_blocking;
 use crate::memory_budget::MemoryGrant;
-use crate::service::without_blocking;
 
 /// How much of an oversized body is read and discarded, in multiples of the limit. A caller that is still sending when the
 /// connection closes sees a broken pipe instead of the 413.
@@ -39,11 +39,14 @@ impl FromRequest<Service> for CallBody {
     async fn from_request(mut request: Request, service: &Service) -> Result<Self, HttpError> {
         let acceptable = is_plain_json(request.headers());
         let permit = request.extensions_mut().remove::<Arc<CallPermit>>().ok_or(HttpError::Overloaded)?;
-        let bytes = read(request.into_body(), service.server.body_limit_bytes.get(), &permit.memory).await?;
+        let bytes = read(request.into_body(), service.server.body_limit_bytes.get().min(permit.most_memory), &permit.memory).await?;
         if !acceptable {
             return Err(HttpError::UnsupportedMediaType);
         }
         let size = without_blocking(bytes.len(), || JsonSize::check(&bytes, service.server.max_entries))?;
+        if size.memory > permit.most_memory {
+            return Err(Oversize::Memory.into());
+        }
         let more = size.memory.saturating_sub(permit.memory.bytes());
         if permit.memory.grow(more) { Ok(Self { bytes, permit }) } else { Err(HttpError::Overloaded) }
     }

@@ -78,7 +78,7 @@ impl Gate {
         let peer = request.extensions().get::<Peer>().cloned();
         let address = peer.as_ref().map(|peer| caller_address(&self.server, peer.address, request.headers()));
         let stranger = address.filter(|address| !self.server.trusts(*address));
-        if let Some(wait) = stranger.and_then(|address| self.forgers.wait(address)) {
+        if let Some(wait) = stranger.and_then(|address| self.signature_failures.wait(address)) {
             metrics::counter!("sij_cds_callers_refused_total", "cause" => "forging_address").increment(1);
             warn!(cause = "forging_address", address = address.map(tracing::field::display), "caller refused");
             let error = HttpError::TooManyCalls { wait };
@@ -87,13 +87,13 @@ impl Gate {
         }
         let certificate = peer.as_ref().and_then(|peer| peer.certificate.as_deref());
         let verified = self.app.authenticate(Credentials { authorization: &authorization, certificate }).await;
-        // Whoever has no readable address shares one, and no client exempts the others from its limit.
+        // Callers without a readable address share one, so no client exempts the others from its limit.
         if let (Some(address), true) = (stranger.filter(|address| *address != UNKNOWN_ADDRESS), verified.is_ok()) {
-            self.forgers.trust(address);
+            self.signature_failures.trust(address);
         }
         verified.map_err(|refused| {
             if let Some(address) = stranger.filter(|_| refused.cause == Refusal::WrongSignature) {
-                self.forgers.count(address);
+                self.signature_failures.count(address);
             }
             let (says_it_is, label) = (refused.says_it_is.clone(), refused.cause.label());
             let error = answer_to(refused, address);

@@ -46,7 +46,7 @@ pub enum HttpError {
     },
     /// Reading the body would take too much memory.
     #[error("the body has {0}")]
-    TooManyValues(#[from] Oversize),
+    Oversize(#[from] Oversize),
     /// The body's media type is not JSON, or it is compressed.
     #[error("the body must be `application/json` or `application/fhir+json`, and not compressed")]
     UnsupportedMediaType,
@@ -126,8 +126,9 @@ impl HttpError {
             Self::UnknownResource => "unknown_resource",
             Self::WrongMethod => "wrong_method",
             Self::BodyTooLarge { .. } => "body_too_large",
-            Self::TooManyValues(Oversize::Entries { .. }) => "too_many_entries",
-            Self::TooManyValues(Oversize::Values) => "too_many_values",
+            Self::Oversize(Oversize::Entries { .. }) => "too_many_bundle_entries",
+            Self::Oversize(Oversize::Values) => "too_many_values",
+            Self::Oversize(Oversize::Memory) => "too_much_memory",
             Self::UnsupportedMediaType => "unsupported_media_type",
             Self::BrokenBody => "broken_body",
             Self::Unauthenticated => "unauthenticated",
@@ -146,7 +147,7 @@ impl HttpError {
             Self::Package(error) => status_of(error.category()),
             Self::UnknownPath | Self::UnknownService | Self::UnknownResource => StatusCode::NOT_FOUND,
             Self::WrongMethod => StatusCode::METHOD_NOT_ALLOWED,
-            Self::BodyTooLarge { .. } | Self::TooManyValues(_) => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::BodyTooLarge { .. } | Self::Oversize(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::BrokenBody => StatusCode::BAD_REQUEST,
             Self::Unauthenticated => StatusCode::UNAUTHORIZED,
@@ -163,7 +164,7 @@ impl HttpError {
             Self::UnknownPath | Self::UnknownService | Self::UnknownResource => IssueType::NotFound,
             Self::WrongMethod | Self::UnsupportedMediaType => IssueType::NotSupported,
             Self::BodyTooLarge { .. } => IssueType::TooLong,
-            Self::TooManyValues(_) => IssueType::TooCostly,
+            Self::Oversize(_) => IssueType::TooCostly,
             Self::BrokenBody => IssueType::Structure,
             Self::Unauthenticated => IssueType::Login,
             Self::TooManyCalls { .. } | Self::Overloaded => IssueType::Throttled,
@@ -185,7 +186,7 @@ impl HttpError {
             | Self::UnknownResource
             | Self::WrongMethod
             | Self::BodyTooLarge { .. }
-            | Self::TooManyValues(_)
+            | Self::Oversize(_)
             | Self::UnsupportedMediaType
             | Self::BrokenBody
             | Self::Unauthenticated

@@ -15,6 +15,7 @@ use super::request_metrics::{CalledHook, HOOK_ROUTE};
 use super::state::Service;
 use crate::auth::VerifiedClient;
 use crate::cds_hooks::Response as HookResponse;
+use crate::large_work::without_blocking;
 use crate::service::HookService;
 
 /// Answers a hook call.
@@ -31,7 +32,8 @@ pub(super) async fn answer(
 ) -> Result<Response, HttpError> {
     service.known(id)?;
     let pending = service.app.hooks.answer_by(&client, &body, Some(end), &permit.memory).await;
-    let hook = pending.as_ref().map_or_else(|_| HookService::hook_of(&body), |pending| Some(pending.hook()));
+    let named = || without_blocking(body.len(), || HookService::hook_of(&body));
+    let hook = pending.as_ref().map_or_else(|_| named(), |pending| Some(pending.hook()));
     // Free the body before the ledger write, so that the next call can reuse the memory while it is still in the cache.
     drop(body);
     let answer = match pending {

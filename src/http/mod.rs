@@ -27,6 +27,7 @@ mod health;
 mod hook;
 mod metrics;
 mod middleware;
+mod open_routes;
 mod openapi;
 mod peer;
 mod recording;

@@ -7,6 +7,7 @@ use axum::Router;
 use axum::routing::{get, post};
 
 use super::admission::Admission;
+use super::open_routes::limited;
 use super::request_log::Observer;
 use super::signature_failures::SignatureFailures;
 use super::state::{Gate, Service};
@@ -20,9 +21,9 @@ use crate::ids::IdSource;
 pub fn router(app: Arc<App>, ids: Arc<dyn IdSource>, config: &Config) -> Router {
     let server = Arc::new(config.server.clone());
     let admission = Arc::new(Admission::new(&server, config.clients.len()));
-    let forgers = Arc::new(SignatureFailures::new(config.limits.wrong_signatures_per_minute));
+    let signature_failures = Arc::new(SignatureFailures::new(config.limits.wrong_signatures_per_minute));
     let observer = Observer::new(ids);
-    let gate = Gate { app: Arc::clone(&app), server: Arc::clone(&server), forgers, admission };
+    let gate = Gate { app: Arc::clone(&app), server: Arc::clone(&server), signature_failures, admission };
     let openapi = openapi::document(&app, config);
     let calls = Router::new()
         .route("/cds-services/{id}", post(hook::answer))
@@ -35,7 +36,8 @@ pub fn router(app: Arc<App>, ids: Arc<dyn IdSource>, config: &Config) -> Router 
         .route("/fhir/Questionnaire/{id}", get(fhir_questionnaire::read))
         .route("/fhir/ValueSet", get(fhir_value_set::search))
         .route("/fhir/ValueSet/{id}", get(fhir_value_set::read));
-    let published = if config.auth.protect_discovery { middleware::around_calls(published, &gate) } else { published };
+    let published = if config.auth.protect_discovery { middleware::around_calls(published, &gate) } else { limited(published, &server) };
+    let capabilities = limited(Router::new().route("/fhir/metadata", get(fhir_metadata::show)), &server);
 
     let launches =
         Router::new().route("/smart/launch", get(smart::launch::begin)).route("/smart/callback/{ehr}", get(smart::callback::end));
@@ -44,13 +46,13 @@ pub fn router(app: Arc<App>, ids: Arc<dyn IdSource>, config: &Config) -> Router 
     let files =
         Router::new().route("/smart/assets/{name}", get(smart::asset::show)).route("/.well-known/jwks.json", get(smart::keys::show));
     // Slow forms use up no room for launches.
-    let smart_routes = files.merge(smart::around_pages(launches, &server)).merge(smart::around_pages(pages, &server));
+    let smart_routes = files.merge(limited(launches, &server)).merge(limited(pages, &server));
     let smart_routes = if app.smart.is_on() { smart_routes } else { Router::new() };
 
     let routes = Router::new()
         .merge(smart_routes)
         .merge(published)
-        .route("/fhir/metadata", get(fhir_metadata::show))
+        .merge(capabilities)
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready))
         .route("/metrics", get(metrics::show))

@@ -1,7 +1,8 @@
-//! The body of a response while it is sent. Until then its call counts as one in progress, so that answers that nobody reads do not pile up
-//! beyond the limits on calls.
+//! The body of a response while it is sent. Until then its request counts as one in progress, so that answers whose callers do not read
+//! them do not pile up beyond the limits.
 //! Not here: how long sending may take; see [`mod@super::serve`].
 
+use std::any::Any;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -13,27 +14,40 @@ use hyper::body::{Frame, SizeHint};
 use super::admission::CallPermit;
 
 /// Maximum size of a piece, in bytes. The HTTP library holds a few pieces that are not sent yet, and asks for no more of them until they are.
-const MAX_PIECE: usize = 16 * 1024;
+pub(super) const MAX_PIECE: usize = 16 * 1024;
 
-/// A response's body, in small pieces. It keeps `Busy` until its last piece is taken.
-pub(super) struct SentBody<Busy> {
+/// What a request holds until its response is sent, in the response's extensions.
+#[derive(Clone)]
+pub(super) struct HeldUntilSent {
+    _permits: Arc<dyn Any + Send + Sync>,
+}
+
+impl HeldUntilSent {
+    pub(super) fn new(permits: impl Any + Send + Sync) -> Self {
+        Self { _permits: Arc::new(permits) }
+    }
+}
+
+/// A response's body, in small pieces. It keeps what its request holds until its last piece is taken.
+pub(super) struct SentBody<InWork> {
     inner: Body,
     /// The rest of the frame that is being sent.
     rest: Bytes,
-    held: Option<(Busy, Option<Arc<CallPermit>>)>,
+    held: Option<(InWork, Option<Arc<CallPermit>>, Option<HeldUntilSent>)>,
 }
 
-/// The response, which counts as `busy` until its body is sent, and so does its call's permit.
-pub(super) fn held_until_sent<Busy: Send + Unpin + 'static>(mut response: Response, busy: Busy) -> Response {
+/// The response, which keeps `in_work` until its body is sent, and its permits too.
+pub(super) fn held_until_sent<InWork: Send + Unpin + 'static>(mut response: Response, in_work: InWork) -> Response {
     let permit = response.extensions_mut().remove::<Arc<CallPermit>>();
     if let Some(permit) = &permit {
         let answer = usize::try_from(response.body().size_hint().lower()).unwrap_or(usize::MAX);
         permit.memory.shrink_to(answer);
     }
-    response.map(|inner| Body::new(SentBody { inner, rest: Bytes::new(), held: Some((busy, permit)) }))
+    let held = Some((in_work, permit, response.extensions_mut().remove::<HeldUntilSent>()));
+    response.map(|inner| Body::new(SentBody { inner, rest: Bytes::new(), held }))
 }
 
-impl<Busy: Unpin> HttpBody for SentBody<Busy> {
+impl<InWork: Unpin> HttpBody for SentBody<InWork> {
     type Data = Bytes;
     type Error = axum::Error;
 

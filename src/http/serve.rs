@@ -28,13 +28,16 @@ use tracing::{debug, warn};
 use super::connection_limits::{ConnectionLimits, ConnectionPermit};
 use super::peer::Peer;
 use super::running_config::{Live, RunningConfig};
-use super::sent_body::held_until_sent;
+use super::sent_body::{MAX_PIECE, held_until_sent};
 
 /// How often an HTTP/2 peer is pinged, and how long it may take to answer.
 const PING_INTERVAL: Duration = Duration::from_secs(20);
 
 /// How much of an answer the HTTP library may hold that its caller does not read, in bytes. A request's head has the same limit.
 const MAX_BUFFER: usize = 64 * 1024;
+
+/// How many requests of one HTTP/2 connection are worked on at one time.
+const MAX_STREAMS: u32 = 64;
 
 /// How long shutdown waits for an idle connection.
 const SHUTDOWN_IDLE_TIMEOUT: Duration = Duration::from_secs(1);
@@ -75,7 +78,7 @@ pub async fn serve(live: Arc<Live>, mut listener: TcpListener, shutdown: impl Fu
             live: Arc::clone(&live),
             protocols: Arc::clone(&protocols),
             idle_at_most: server.header_timeout,
-            unsent_at_most: server.send_timeout,
+            unsent_at_most: live.now().server.send_timeout,
             stopping: stopping.clone(),
             _place: place,
         };
@@ -94,7 +97,12 @@ fn protocols(header_timeout: Duration) -> Builder<TokioExecutor> {
     let mut builder = Builder::new(TokioExecutor::new());
     builder.http1().timer(TokioTimer::new()).header_read_timeout(header_timeout).max_buf_size(MAX_BUFFER);
     let mut http2 = builder.http2();
-    http2.timer(TokioTimer::new()).keep_alive_interval(PING_INTERVAL).keep_alive_timeout(PING_INTERVAL).max_send_buf_size(MAX_BUFFER);
+    http2
+        .timer(TokioTimer::new())
+        .keep_alive_interval(PING_INTERVAL)
+        .keep_alive_timeout(PING_INTERVAL)
+        .max_send_buf_size(MAX_PIECE)
+        .max_concurrent_streams(MAX_STREAMS);
     builder
 }
 
@@ -216,9 +224,9 @@ impl Activity {
         if self.counts() == before && before.begun == before.ended { Since::Idle } else { Since::Busy }
     }
 
-    /// Whether an answer has waited to be sent for so long.
+    /// Whether an answer has been waiting to be sent for at least this long.
     fn has_unsent_for(&self, at_least: Duration) -> bool {
-        self.unsent().first_key_value().is_some_and(|(_, since)| since.elapsed() >= at_least)
+        self.unsent().values().min().is_some_and(|since| since.elapsed() >= at_least)
     }
 
     /// Ignores lock poisoning: a panic cannot leave the map inconsistent.

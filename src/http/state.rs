@@ -28,7 +28,7 @@ pub(super) struct Service {
 pub(super) struct Gate {
     pub(super) app: Arc<App>,
     pub(super) server: Arc<ServerConfig>,
-    pub(super) forgers: Arc<SignatureFailures>,
+    pub(super) signature_failures: Arc<SignatureFailures>,
     /// Limits what calls take at one time.
     pub(super) admission: Arc<Admission>,
 }

@@ -18,7 +18,7 @@ use uuid::Uuid;
 pub(super) const KEY_BYTES: usize = 32;
 
 /// Maximum length of a key's id.
-const MAX_ID_CHARS: usize = 64;
+const MAX_KEY_ID_CHARS: usize = 64;
 
 /// Length of a stored patient digest: enough that no two patients of a ledger share one, and no more.
 pub(super) const INDEX_BYTES: usize = 16;
@@ -30,7 +30,7 @@ const SALT: &[u8] = b"sij-cds ledger";
 pub enum LedgerKeysError {
     /// A line is not `id:key`.
     #[error(
-        "line {line}: must be `id:key`, the key {KEY_BYTES} bytes in base64, the id up to {MAX_ID_CHARS} letters, digits, `-`, `_` or `.`"
+        "line {line}: must be `id:key`, the key {KEY_BYTES} bytes in base64, the id up to {MAX_KEY_ID_CHARS} letters, digits, `-`, `_` or `.`"
     )]
     Line {
         /// Starts at 1.
@@ -126,7 +126,7 @@ fn parse(text: &str) -> Option<(&str, Vec<u8>)> {
     let (id, key) = text.split_once(':')?;
     let is_letter = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '-' | '_' | '.');
     let bytes = STANDARD.decode(key.trim()).ok()?;
-    (!id.is_empty() && id.len() <= MAX_ID_CHARS && id.chars().all(is_letter) && bytes.len() == KEY_BYTES).then_some((id, bytes))
+    (!id.is_empty() && id.len() <= MAX_KEY_ID_CHARS && id.chars().all(is_letter) && bytes.len() == KEY_BYTES).then_some((id, bytes))
 }
 
 /// An output length for HKDF.

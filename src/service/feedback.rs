@@ -13,6 +13,7 @@ use super::call_record::JsonMembers;
 use super::hook_service::HookService;
 use crate::auth::VerifiedClient;
 use crate::cds_hooks::{CardFeedback, body_text, read_feedback};
+use crate::large_work::without_blocking;
 use crate::ledger::{Entry, EntryKind};
 
 /// The card of a feedback entry, if known.
@@ -46,7 +47,8 @@ impl HookService {
         take: impl FnOnce(usize) -> Option<Duration>,
     ) -> Result<(), CallError> {
         let now = self.audit.clock.now();
-        let given = read_feedback(body_text(body).ok_or(CallError::NotUtf8)?)?;
+        let body = body_text(body).ok_or(CallError::NotUtf8)?;
+        let given = without_blocking(body.len(), || read_feedback(body))?;
         if let Some(wait) = take(given.len()) {
             return Err(CallError::TooMuchFeedback { wait });
         }

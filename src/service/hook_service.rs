@@ -10,7 +10,6 @@ use tracing::info;
 use super::audit::AuditLog;
 use super::call_error::CallError;
 use super::call_record::{DecidedCall, NO_CARDS, Recorder, UndecidedCall};
-use super::large_call::without_blocking;
 use super::metrics::DecisionMetrics;
 use super::order_plans::{RecordedPlans, answer_options, decided_orders, order_plans};
 use super::pending_answer::{HookAnswer, PendingAnswer};
@@ -19,6 +18,7 @@ use crate::cds_hooks::{Dialect, Hook, body_text, named_hook};
 use crate::config::CrdConfig;
 use crate::crd::{AnswerOptions, DialectRules, Dialects, Plans, RequestExtension, Responder, SuggestionKind};
 use crate::decision::{Call, Decision, DecisionContext, DecisionEngine, FetchScope, FetchedPages, ReadScope, decide, read_request};
+use crate::large_work::without_blocking;
 use crate::ledger::Entry;
 use crate::memory_budget::MemoryGrant;
 use crate::policy::PassedOver;
@@ -99,13 +99,12 @@ impl HookService {
         let recorder = Recorder { client, received_at, body, metadata: &metadata, reading: reading.recorded() };
         let pages = FetchedPages::default();
         let Some(request) = scoped_request else {
-            let written = self.respond_without_decision(&recorder, None, &passed_over);
-            return self.begin(&recorder, written);
+            return without_blocking(body.len(), || self.begin(&recorder, self.respond_without_decision(&recorder, None, &passed_over)));
         };
+        request.check_ids()?;
         let form = self.form_to_look_up(client, metadata.hook);
         let scope = FetchScope { allowed: &|server| client.may_name(server), end, form, memory };
         let (request, is_fetched) = self.engine.fetch_missing(&context, request, &scope, &pages).await?;
-        request.check_ids()?;
         without_blocking(body.len() + pages.bytes(), || {
             let written = self.respond(&recorder, &decide(&context, request), is_fetched.then_some(&pages))?;
             self.begin(&recorder, written)

@@ -4,7 +4,6 @@
 //! - `order_plans` finds each order's plan and Coverage, `call_record` builds the ledger record, `token_free` keeps the access token out of
 //!   it, `pending_answer` waits for it;
 //! - `replay` answers a recorded call again, `recorded_request` reads its orders, `evaluate` decides a request for the command line;
-//! - `large_call` keeps the work on large calls off the runtime's workers;
 //! - `audit` records calls, faults and, through `refusals`, refused callers, and `ledger_usage` counts their bytes; `metrics` counts; `call_error` says why there is no answer.
 //!
 //! Not here: HTTP ([`crate::http`]), the decision ([`crate::decision`]), and what a card says ([`crate::crd`]).
@@ -15,7 +14,6 @@ mod call_record;
 mod evaluate;
 mod feedback;
 mod hook_service;
-mod large_call;
 mod ledger_usage;
 mod metrics;
 mod order_plans;
@@ -37,5 +35,4 @@ pub use refusals::Refusals;
 pub use replay::{Difference, Replay, ReplayError};
 
 pub(crate) use call_record::{JsonMembers, OrderSummary, fetched_json, in_force, order_summaries};
-pub(crate) use large_call::without_blocking;
 pub(crate) use order_plans::decided_orders;

@@ -7,6 +7,7 @@ import argparse
 import contextlib
 import http.client
 import json
+import multiprocessing
 import pathlib
 import socket
 import sys
@@ -25,6 +26,8 @@ MAX_HEALTH_SECONDS = 0.05
 PATIENCE = 5
 AT_ONCE = 64
 GIVEN_BACK_AFTER = 10
+# The allocator keeps some of what it had for the next load.
+MAX_PART_LEFT = 0.5
 
 
 def parse():
@@ -235,24 +238,33 @@ def floods(target, seconds, findings):
 def large_calls(target, seconds, findings):
     """Eight large charts at a time, beside which health is asked."""
     body, end, ready = large_call(), time.monotonic() + seconds, []
+    tokens = [[target.hostile.token() for _ in range(200)] for _ in range(8)]
 
     def act():
         status, took = target.get("/health/live")
         ready.append(took)
         return None if status == 200 else status
 
-    def call(_):
-        statuses = set()
-        while time.monotonic() < end:
-            statuses.add(post(target, body, target.hostile.token()))
-        return statuses
+    def call(tokens):
+        for token in tokens:
+            if time.monotonic() < end:
+                count = answered if post(target, body, token) == 200 else refused
+                with count:
+                    count.value += 1
 
+    # Processes of their own, so that these do not hold up the one that measures.
+    fork = multiprocessing.get_context("fork")
+    processes, answered, refused = [], fork.Value("i", 0), fork.Value("i", 0)
     with Repeated(act, 0.01):
-        found = set().union(*(statuses for statuses in together(8, call) if isinstance(statuses, set)))
-    findings.expect(200 in found, f"large calls are answered {found}")
+        for number in range(8):
+            processes.append(fork.Process(target=call, args=(tokens[number],)))
+            processes[-1].start()
+        for process in processes:
+            process.join()
+    findings.expect(answered.value > 0 and refused.value == 0, f"{refused.value} large calls are refused, {answered.value} answered")
     slow = sum(took > MAX_HEALTH_SECONDS for took in ready)
     findings.expect(slow == 0, f"{slow} of {len(ready)} health checks took more than {MAX_HEALTH_SECONDS * 1e3:.0f} ms, the slowest {max(ready) * 1e3:.0f} ms")
-    findings.figure(f"{len(ready)} health checks, the slowest {max(ready) * 1e3:.0f} ms")
+    findings.figure(f"{answered.value} calls of {len(body) / 1e6:.1f} MB beside {len(ready)} health checks, the slowest {max(ready) * 1e3:.0f} ms")
 
 
 # The attack on memory of one body at a time measures alone, without the honest client beside it.
@@ -332,7 +344,7 @@ def main():
             peak = target.memory_mb("VmHWM")
             time.sleep(GIVEN_BACK_AFTER)
             left = target.memory_mb("VmRSS")
-    held.append(peak < MAX_PEAK_MB)
+    held += [peak < MAX_PEAK_MB, left < max(peak * MAX_PART_LEFT, begun_with + 64)]
     print(f"{'held    ' if all(held) else 'MISSED  '}all: peak memory {peak:.0f} MB of {MAX_PEAK_MB}, {begun_with:.0f} MB before, {left:.0f} MB {GIVEN_BACK_AFTER} s after")
     sys.exit(0 if all(held) else 1)
 

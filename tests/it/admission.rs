@@ -92,7 +92,8 @@ async fn a_call_takes_its_memory_from_what_all_calls_may_take() {
     assert_eq!(app.sign(&small).await.status, StatusCode::OK);
     let mut large = small;
     large["extension"] = json!({ "note": "x".repeat(100 * 1024) });
-    app.sign(&large).await.outcome(503, "throttled");
+    // It can never have as much.
+    app.sign(&large).await.outcome(413, "too-costly");
 }
 
 #[tokio::test]
@@ -145,7 +146,7 @@ async fn fetched_pages_share_the_bounds_of_their_call() {
     }
     let little = TestApp::on_the_day_of_the_fixtures_with(|config| {
         register(config, &server.base());
-        config.server.call_memory_bytes = limit(160 * 1024);
+        config.server.call_memory_bytes = limit(110 * 1024);
     });
     let detail = detail(&little, &call).await;
     assert!(detail.contains("too busy to read"), "{detail}");
@@ -163,7 +164,7 @@ async fn feedback_entries_count_in_a_rate_of_their_own() {
     assert_eq!(app.feedback(&feedback(25)).await.status, StatusCode::OK);
     let refused = app.feedback(&feedback(1)).await;
     refused.outcome(429, "throttled");
-    assert!(refused.header("retry-after").is_some());
+    assert_eq!(refused.header("retry-after"), Some("3"));
     assert_eq!(app.sign(&empty_sign_call()).await.status, StatusCode::OK, "calls are counted apart");
     tokio::time::advance(std::time::Duration::from_secs(1)).await;
     assert_eq!(app.feedback(&feedback(1)).await.status, StatusCode::TOO_MANY_REQUESTS);
@@ -182,4 +183,13 @@ async fn a_client_whose_records_took_their_share_of_a_day_waits_for_the_next() {
     let wait: u64 = refused.header("retry-after").unwrap().parse().unwrap();
     assert!((1..=24 * 3600).contains(&wait), "{wait}");
     app.http.feedback(&feedback(1)).await.outcome(429, "throttled");
+    keeping.config.ledger.refusals_per_minute = NonZeroU32::MIN;
+    app.ports.close().await;
+    let (app, before) = (keeping.app().await, keeping.records().await.len());
+    for _ in 0..20 {
+        app.http.sign(&empty_sign_call()).await;
+    }
+    app.ports.close().await;
+    // A start, the one call that reaches the share, and the refusals as one and their number.
+    assert!(keeping.records().await.len() <= before + 4, "{} after {before}", keeping.records().await.len());
 }

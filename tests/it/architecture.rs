@@ -10,7 +10,7 @@ const ARROWS: [(&str, &[&str]); 21] = [
     ("evidence", &["policy"]),
     ("cds_hooks", &[]),
     ("crd", &["policy", "evidence", "cds_hooks"]),
-    ("fhir", &["clock", "ids", "json_size", "memory_budget", "config", "outgoing"]),
+    ("fhir", &["clock", "ids", "json_size", "large_work", "memory_budget", "config", "outgoing"]),
     ("auth", &["cds_hooks", "clock", "ids", "config", "outgoing", "rate_limits"]),
     ("ledger", &["clock", "ids", "config"]),
     ("decision", &["policy", "evidence", "cds_hooks", "fhir", "memory_budget", "config"]),
@@ -28,11 +28,12 @@ const ARROWS: [(&str, &[&str]); 21] = [
             "config",
             "clock",
             "ids",
+            "large_work",
             "memory_budget",
             "rate_limits",
         ],
     ),
-    ("dtr", &["service", "decision", "crd", "auth", "ledger", "policy", "evidence", "cds_hooks", "config", "clock", "ids"]),
+    ("dtr", &["service", "decision", "crd", "auth", "ledger", "policy", "evidence", "cds_hooks", "config", "clock", "ids", "large_work"]),
     ("smart", &["service", "decision", "crd", "auth", "ledger", "cds_hooks", "config", "smart::launch", "smart::session", "smart::page"]),
     ("smart::launch", &["auth", "clock", "ids", "config", "outgoing"]),
     (
@@ -50,6 +51,7 @@ const ARROWS: [(&str, &[&str]); 21] = [
             "policy",
             "evidence",
             "cds_hooks",
+            "large_work",
             "memory_budget",
         ],
     ),
@@ -88,6 +90,7 @@ const ARROWS: [(&str, &[&str]); 21] = [
             "config",
             "ids",
             "json_size",
+            "large_work",
             "memory_budget",
             "rate_limits",
             "telemetry",
@@ -101,7 +104,7 @@ const ARROWS: [(&str, &[&str]); 21] = [
 ];
 
 /// Rooms without dependencies of their own.
-const GROUND: [&str; 5] = ["clock", "ids", "json_size", "memory_budget", "rate_limits"];
+const GROUND: [&str; 6] = ["clock", "ids", "json_size", "large_work", "memory_budget", "rate_limits"];
 
 /// Crates that only one room may use.
 const FENCED_CRATES: [(&str, &str); 5] =

@@ -83,18 +83,18 @@ async fn a_long_text_of_a_chart_stands_in_its_record_once() {
 #[tokio::test]
 async fn an_id_is_of_a_length_that_servers_have() {
     let app = TestApp::on_the_day_of_the_fixtures();
-    for (path, expression) in [
-        ("/hookInstance", "hookInstance"),
-        ("/context/userId", "context.userId"),
-        ("/context/patientId", "context.patientId"),
-        ("/context/encounterId", "context.encounterId"),
-        ("/context/draftOrders/entry/0/resource/id", "context.draftOrders"),
-        ("/context/draftOrders/entry/0/fullUrl", "context.draftOrders"),
-        ("/prefetch/conditions/entry/0/resource/id", "prefetch"),
-        ("/prefetch/procedures/entry/0/resource/id", "prefetch"),
-        ("/prefetch/conditions/entry/0/fullUrl", "prefetch"),
+    for (path, expression, most) in [
+        ("/hookInstance", "hookInstance", 256),
+        ("/context/userId", "context.userId", 256),
+        ("/context/patientId", "context.patientId", 256),
+        ("/context/encounterId", "context.encounterId", 256),
+        ("/context/draftOrders/entry/0/resource/id", "context.draftOrders", 256),
+        ("/context/draftOrders/entry/0/fullUrl", "context.draftOrders", 2_048),
+        ("/prefetch/conditions/entry/0/resource/id", "prefetch", 256),
+        ("/prefetch/procedures/entry/0/resource/id", "prefetch", 256),
+        ("/prefetch/conditions/entry/0/fullUrl", "prefetch", 2_048),
     ] {
-        for (length, is_accepted) in [(190, true), (256, true), (257, false), (200_000, false)] {
+        for (length, is_accepted) in [(190, true), (most, true), (most + 1, false), (200_000, false)] {
             let mut call = call();
             let (parent, name) = path.rsplit_once('/').unwrap();
             call.pointer_mut(parent).unwrap()[name] = "é".repeat(length).into();

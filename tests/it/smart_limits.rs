@@ -1,4 +1,4 @@
-//! Hostile load on the SMART app: callers nobody has authenticated, who send slowly or much, and what that leaves for others. Not here:
+//! Hostile load on the SMART app: unauthenticated callers that send slowly or much, and what that leaves for others. Not here:
 //! launches that are forged ([`super::smart_hostile`]).
 
 use std::net::IpAddr;

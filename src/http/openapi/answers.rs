@@ -127,7 +127,7 @@ fn of_body() -> [DocumentedError; 6] {
         fault(&HttpError::BrokenBody, "The body ended early."),
         of_category(Category::Malformed, "The body is not JSON, or not as its schema says; the issue's `expression` names the member."),
         fault(&HttpError::BodyTooLarge { limit: 0 }, "The body is too large."),
-        fault(&HttpError::TooManyValues(Oversize::Values), "The body has more Bundle entries or values than a chart of its size has."),
+        fault(&HttpError::Oversize(Oversize::Values), "The body has more Bundle entries or values than a chart of its size has."),
         fault(&HttpError::UnsupportedMediaType, "The body is of another media type, or compressed."),
         of_category(Category::Contradiction, "The body has the right shape and contradicts itself, or holds too many orders or entries."),
     ]

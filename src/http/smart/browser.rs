@@ -16,7 +16,7 @@ const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 /// not overwrite each other's cookies.
 const PREFIX: &str = "sij-app-";
 
-/// The same over https, where a browser takes a cookie of such a name from this very host alone, not from one of its neighbours
+/// The same over https, where a browser takes a cookie of such a name from this host only, not from one of its neighbours
 /// below the same domain (RFC 6265bis, section 4.1.3.2).
 const HOST_PREFIX: &str = "__Host-sij-app-";
 

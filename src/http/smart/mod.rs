@@ -2,7 +2,7 @@
 //! Not here: what they do; see [`crate::smart`].
 //!
 //! - one file per endpoint: `launch`, `callback`, `page`, `asset`, `keys`;
-//! - `layers` is their middleware, `browser` reads cookies and headers, `answer` writes a page's headers.
+//! - `browser` reads cookies and headers, `answer` writes a page's headers; the middleware is in [`super::open_routes`].
 
 mod answer;
 pub(super) mod asset;
@@ -10,7 +10,4 @@ mod browser;
 pub(super) mod callback;
 pub(super) mod keys;
 pub(super) mod launch;
-mod layers;
 pub(super) mod page;
-
-pub(super) use layers::around_pages;

@@ -14,12 +14,17 @@ use url::form_urlencoded;
 
 use super::answer::answer;
 use super::browser::browser;
-use super::layers::{BODY_TIMEOUT, MAX_BYTES};
 use crate::http::body::discard;
 use crate::http::error::HttpError;
 use crate::http::state::Service;
 
 const FORM: &str = "application/x-www-form-urlencoded";
+
+/// Maximum size of a form in bytes.
+const MAX_BYTES: usize = 64 * 1024;
+
+/// How long a form's body may take to arrive.
+const BODY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How long the rest of a refused form is read and discarded after its answer, so that its browser sees the answer instead of a
 /// broken connection.

@@ -27,7 +27,7 @@ impl AuthorizationResponse {
     /// Parses the query of a redirect URI.
     ///
     /// # Errors
-    /// [`LaunchError::Malformed`] for a parameter that stands twice (RFC 6749, section 3.1).
+    /// [`LaunchError::Malformed`] for a repeated parameter (RFC 6749, section 3.1).
     pub fn parse(query: &str) -> Result<Self, LaunchError> {
         let parameter = |name| only(query, name).map(|value| value.map(Cow::into_owned));
         Ok(Self {

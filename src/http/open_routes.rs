@@ -1,7 +1,8 @@
-//! The middleware for the SMART app's launches and pages.
-//! Not here: the middleware for all routes; see [`crate::http::middleware`].
+//! The middleware for routes that callers need no token for: the SMART app's launches and pages, discovery and what is published. Each group
+//! of routes has limits of its own.
+//! Not here: the middleware for all routes ([`super::middleware`]), and for calls ([`super::admission`]).
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,22 +13,17 @@ use axum::response::{IntoResponse, Response};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tower::ServiceBuilder;
 
+use super::address_counts::{AddressCounts, AddressPermit};
+use super::caller::{UNKNOWN_ADDRESS, caller_address};
+use super::deadline::hold_deadline;
+use super::error::HttpError;
+use super::peer::Peer;
+use super::sent_body::HeldUntilSent;
+use super::state::Service;
 use crate::config::ServerConfig;
-use crate::http::address_counts::{AddressCounts, AddressPermit};
-use crate::http::caller::caller_address;
-use crate::http::deadline::hold_deadline;
-use crate::http::error::HttpError;
-use crate::http::peer::Peer;
-use crate::http::state::Service;
 
 /// Time limit of a request, which may make several requests to an EHR, each with its own timeout.
 const DEADLINE: Duration = Duration::from_mins(1);
-
-/// Maximum size of a form in bytes.
-pub(super) const MAX_BYTES: usize = 64 * 1024;
-
-/// How long a form's body may take to arrive.
-pub(super) const BODY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// One address may use this part of the requests that are worked on at one time.
 const ADDRESS_SHARE: usize = 4;
@@ -41,8 +37,8 @@ struct RequestLimits {
     server: Arc<ServerConfig>,
 }
 
-/// Wraps `routes` in their middleware, with limits of their own: hook calls do not use these, nor do other routes of the app.
-pub(in crate::http) fn around_pages(routes: Router<Service>, server: &Arc<ServerConfig>) -> Router<Service> {
+/// Wraps `routes` in their middleware, with limits of their own, which neither calls nor other routes use up.
+pub(super) fn limited(routes: Router<Service>, server: &Arc<ServerConfig>) -> Router<Service> {
     let limits = Arc::new(RequestLimits::new(Arc::clone(server)));
     let stack = ServiceBuilder::new().layer(from_fn_with_state(DEADLINE, hold_deadline)).layer(from_fn_with_state(limits, admit));
     routes.route_layer(stack)
@@ -50,10 +46,12 @@ pub(in crate::http) fn around_pages(routes: Router<Service>, server: &Arc<Server
 
 /// Admits a request if its address and the service have room for one more, and otherwise refuses it at once.
 async fn admit(State(limits): State<Arc<RequestLimits>>, request: Request, next: Next) -> Response {
-    let Some(_permits) = limits.take(limits.address_of(&request)) else {
+    let Some(permits) = limits.take(limits.address_of(&request)) else {
         return HttpError::Overloaded.into_response();
     };
-    next.run(request).await
+    let mut response = next.run(request).await;
+    response.extensions_mut().insert(HeldUntilSent::new(permits));
+    response
 }
 
 impl RequestLimits {
@@ -67,7 +65,7 @@ impl RequestLimits {
     fn address_of(&self, request: &Request) -> IpAddr {
         let peer = request.extensions().get::<Peer>();
         let address = peer.map(|peer| caller_address(&self.server, peer.address, request.headers()));
-        address.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED))
+        address.unwrap_or(UNKNOWN_ADDRESS)
     }
 
     fn take(&self, address: IpAddr) -> Option<(AddressPermit, OwnedSemaphorePermit)> {
