@@ -114,7 +114,10 @@ fn published() -> anyhow::Result<Vec<Published>> {
             found.push(Published { form: FormDefinition::read(&text)?, link_ids });
         }
     }
-    if found.is_empty() { bail!("no questionnaire") } else { Ok(found) }
+    if found.is_empty() {
+        bail!("no questionnaire")
+    }
+    Ok(found)
 }
 
 fn collect(item: &Value, link_ids: &mut Vec<String>) {

@@ -240,7 +240,9 @@ mod tests {
                 }
                 Value::Array(items) => {
                     counts.containers += 1;
-                    items.iter().for_each(|item| count(item, false, counts));
+                    for item in items {
+                        count(item, false, counts);
+                    }
                 }
                 Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
             }

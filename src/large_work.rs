@@ -15,15 +15,13 @@ const LARGE: usize = 256 * 1024;
 static PLACES: LazyLock<Semaphore> =
     LazyLock::new(|| Semaphore::new(available_parallelism().map_or(1, |processors| processors.get().saturating_sub(1).max(1))));
 
-/// Does work on JSON of a size in bytes. If it is large, other requests run on another thread meanwhile.
-pub(crate) fn without_blocking<R>(bytes: usize, work: impl FnOnce() -> R) -> R {
-    let Some(runtime) = Handle::try_current().ok().filter(|_| bytes > LARGE) else { return work() };
-    if runtime.runtime_flavor() != RuntimeFlavor::MultiThread {
+/// Does work on JSON of a size in bytes. If it is large, it waits its turn, and other requests run on another thread meanwhile. Few threads
+/// do such work, because each keeps some of the memory that it took.
+pub(crate) async fn without_blocking<R>(bytes: usize, work: impl FnOnce() -> R) -> R {
+    if bytes <= LARGE || Handle::current().runtime_flavor() != RuntimeFlavor::MultiThread {
         return work();
     }
-    block_in_place(|| {
-        // The semaphore is never closed, so this always yields a permit.
-        let _place = runtime.block_on(PLACES.acquire());
-        work()
-    })
+    // The semaphore is never closed, so this always yields a permit.
+    let _place = PLACES.acquire().await;
+    block_in_place(work)
 }

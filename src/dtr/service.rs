@@ -122,14 +122,14 @@ impl DtrService {
     /// [`PackageError`] if the input violates the operation's definition.
     pub async fn questionnaire_package(&self, client: &VerifiedClient, body: &[u8]) -> Result<Vec<u8>, PackageError> {
         let body = body_text(body).ok_or(PackageError::NotUtf8)?;
-        let request = without_blocking(body.len(), || PackageRequest::read(body))?;
+        let request = without_blocking(body.len(), || PackageRequest::read(body)).await?;
         let id = request.context.as_ref().and_then(|(_, id)| record_of(id.as_str().trim()));
         let assertion = match id {
             Some(id) => find_assertion(&self.ledger, client, id).await?,
             None => None,
         };
         let options = self.engine.readings().of_client(client.name()).options();
-        without_blocking(body.len(), || self.pack(&request, assertion.as_ref(), options))
+        without_blocking(body.len(), || self.pack(&request, assertion.as_ref(), options)).await
     }
 
     fn pack(&self, request: &PackageRequest<'_>, assertion: Option<&Assertion>, options: &ReadingOptions) -> Result<Vec<u8>, PackageError> {

@@ -30,8 +30,8 @@ impl<'m> PageBounds<'m> {
     }
 
     /// Takes the memory that reading a received page costs.
-    pub(super) fn keep(&self, page: &[u8]) -> Result<(), Reason> {
-        let size = without_blocking(page.len(), || JsonSize::check_exactly(page, self.max_entries)).map_err(|_| Reason::TooMuch)?;
+    pub(super) async fn keep(&self, page: &[u8]) -> Result<(), Reason> {
+        let size = without_blocking(page.len(), || JsonSize::check_exactly(page, self.max_entries)).await.map_err(|_| Reason::TooMuch)?;
         let before = self.entries.fetch_add(size.entries, Ordering::Relaxed);
         if before.saturating_add(size.entries) > self.max_entries.get() {
             // A smaller page of another search may still fit.
@@ -47,16 +47,16 @@ mod tests {
     use super::*;
     use crate::memory_budget::MemoryBudget;
 
-    #[test]
-    fn the_pages_of_a_call_share_its_bounds() {
+    #[tokio::test]
+    async fn the_pages_of_a_call_share_its_bounds() {
         const LIMIT: NonZeroUsize = NonZeroUsize::new(3).expect("not zero");
         let (two, unlimited) = (br#"{"entry":[{},{}]}"#, MemoryGrant::default());
         let bounds = PageBounds::new(LIMIT, &unlimited);
         let one = br#"{"entry":[{"resource":{"code":{"coding":[{},{},{}]}}}]}"#;
-        assert_eq!([bounds.keep(two), bounds.keep(two), bounds.keep(one)], [Ok(()), Err(Reason::TooMuch), Ok(())]);
-        assert_eq!(bounds.keep(one), Err(Reason::TooMuch));
+        assert_eq!([bounds.keep(two).await, bounds.keep(two).await, bounds.keep(one).await], [Ok(()), Err(Reason::TooMuch), Ok(())]);
+        assert_eq!(bounds.keep(one).await, Err(Reason::TooMuch));
         let little = MemoryGrant::new(vec![MemoryBudget::new(1)]);
         assert_eq!(PageBounds::new(LIMIT, &little).receive(1024), Ok(()));
-        assert_eq!(PageBounds::new(LIMIT, &little).keep(two), Err(Reason::TooBusy));
+        assert_eq!(PageBounds::new(LIMIT, &little).keep(two).await, Err(Reason::TooBusy));
     }
 }

@@ -77,8 +77,8 @@ impl<'s> Search<'s> {
                 Err(Failure::Plainer) => return Err(Some(Reason::Refused)),
                 Err(Failure::Again(_, reason) | Failure::Final(reason)) => return Err(Some(reason)),
             };
-            self.bounds.keep(&body).map_err(Some)?;
-            let page = without_blocking(body.len(), || ResultPage::read(&body)).map_err(Some)?;
+            self.bounds.keep(&body).await.map_err(Some)?;
+            let page = without_blocking(body.len(), || ResultPage::read(&body)).await.map_err(Some)?;
             self.entries += page.entries;
             self.pages.push(body);
             let config = &self.server.config;

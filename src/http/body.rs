@@ -43,7 +43,7 @@ impl FromRequest<Service> for CallBody {
         if !acceptable {
             return Err(HttpError::UnsupportedMediaType);
         }
-        let size = without_blocking(bytes.len(), || JsonSize::check(&bytes, service.server.max_entries))?;
+        let size = without_blocking(bytes.len(), || JsonSize::check(&bytes, service.server.max_entries)).await?;
         if size.memory > permit.most_memory {
             return Err(Oversize::Memory.into());
         }

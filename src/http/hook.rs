@@ -32,8 +32,10 @@ pub(super) async fn answer(
 ) -> Result<Response, HttpError> {
     service.known(id)?;
     let pending = service.app.hooks.answer_by(&client, &body, Some(end), &permit.memory).await;
-    let named = || without_blocking(body.len(), || HookService::hook_of(&body));
-    let hook = pending.as_ref().map_or_else(|_| named(), |pending| Some(pending.hook()));
+    let hook = match &pending {
+        Ok(pending) => Some(pending.hook()),
+        Err(_) => without_blocking(body.len(), || HookService::hook_of(&body)).await,
+    };
     // Free the body before the ledger write, so that the next call can reuse the memory while it is still in the cache.
     drop(body);
     let answer = match pending {

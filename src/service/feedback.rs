@@ -48,7 +48,7 @@ impl HookService {
     ) -> Result<(), CallError> {
         let now = self.audit.clock.now();
         let body = body_text(body).ok_or(CallError::NotUtf8)?;
-        let given = without_blocking(body.len(), || read_feedback(body))?;
+        let given = without_blocking(body.len(), || read_feedback(body)).await?;
         if let Some(wait) = take(given.len()) {
             return Err(CallError::TooMuchFeedback { wait });
         }

@@ -95,11 +95,12 @@ impl HookService {
         let hooks = self.engine.services().hooks_of(client.dialect());
         let context = DecisionContext { hooks, options: reading.options(), ..self.engine.context(received_at) };
         let Call { metadata, scoped_request, passed_over } =
-            without_blocking(body.len(), || read_request(&context, body, ReadScope::InScope))?;
+            without_blocking(body.len(), || read_request(&context, body, ReadScope::InScope)).await?;
         let recorder = Recorder { client, received_at, body, metadata: &metadata, reading: reading.recorded() };
         let pages = FetchedPages::default();
         let Some(request) = scoped_request else {
-            return without_blocking(body.len(), || self.begin(&recorder, self.respond_without_decision(&recorder, None, &passed_over)));
+            return without_blocking(body.len(), || self.begin(&recorder, self.respond_without_decision(&recorder, None, &passed_over)))
+                .await;
         };
         request.check_ids()?;
         let form = self.form_to_look_up(client, metadata.hook);
@@ -109,6 +110,7 @@ impl HookService {
             let written = self.respond(&recorder, &decide(&context, request), is_fetched.then_some(&pages))?;
             self.begin(&recorder, written)
         })
+        .await
     }
 
     /// Begins to record a response.

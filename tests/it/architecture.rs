@@ -51,7 +51,6 @@ const ARROWS: [(&str, &[&str]); 21] = [
             "policy",
             "evidence",
             "cds_hooks",
-            "large_work",
             "memory_budget",
         ],
     ),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::http::Request;
-use secrecy::ExposeSecret as _;
+use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 use sij_cds::clock::{Clock as _, SystemClock};
 use sij_cds::config::{Config, ReplayStore};
@@ -151,7 +151,7 @@ fn used_tokens_are_remembered_in_the_database_of_the_ledger_unless_configured_ot
         config.ledger.url = ledger_url.to_owned().into();
         config.auth.replay_url = replay_url.map(|url| url.to_owned().into());
         config.auth.replay_store = replay_store;
-        assert_eq!(config.replay_database().map(|url| url.expose_secret()), expected, "{ledger_url} {replay_url:?}");
+        assert_eq!(config.replay_database().map(ExposeSecret::expose_secret), expected, "{ledger_url} {replay_url:?}");
     }
 }
 

@@ -15,7 +15,6 @@ use crate::crd::one_line;
 use crate::decision::{Decision, FetchScope, FetchedPages, ReadScope, ScopedRequest, decide};
 use crate::evidence::{NamedOrders, PatientRecord};
 use crate::fhir::Query;
-use crate::large_work::without_blocking;
 use crate::memory_budget::MemoryGrant;
 use crate::smart::context::SmartContext;
 use crate::smart::error::AppError;
@@ -111,8 +110,7 @@ impl SessionChart {
 
     /// Decides on the data already read, with a response to the form.
     pub(super) fn decide<'c>(&'c self, context: &SmartContext, response: Option<&'c RawValue>, now: DateTime<Utc>) -> Decision<'c> {
-        let decision_context = context.engine.context_for_server(&self.server_name, now);
-        without_blocking(self.pages.bytes(), || decide(&decision_context, self.pages.add_evidence(self.request(response))))
+        decide(&context.engine.context_for_server(&self.server_name, now), self.pages.add_evidence(self.request(response)))
     }
 
     /// The request as a hook call, for the record.
