@@ -1,7 +1,7 @@
 //! Sends broken requests to the decision for as long as it is told to, and reports panics, answers that are no answers,
 //! and the slowest request: `cargo run --release --example fuzz_request -- --seconds 600`.
 //!
-//! The requests are the fixtures' and the policy cases', each with a few changes: bytes flipped, cut or repeated, values
+//! The requests are those of the stories and of the messy charts, each with a few changes: bytes flipped, cut or repeated, values
 //! and members exchanged, doubled, nested deep or made huge, resources put in Bundles within Bundles. Everything follows from `--seed` and the request's number,
 //! so that `--seed S --from N --count 1` makes one again. `--digest` prints a hash of each answer: two builds that print
 //! the same decided the same. Ends with 1 where something was found. Run from the repository's root.
@@ -114,19 +114,13 @@ fn main() -> anyhow::Result<ExitCode> {
     tally.report(&arguments)
 }
 
-/// The requests everything starts from.
+/// The requests everything starts from: clean and messy charts.
 fn corpus() -> anyhow::Result<Vec<Vec<u8>>> {
-    #[derive(Deserialize)]
-    struct Case {
-        request: Box<RawValue>,
-    }
     let mut requests = Vec::new();
-    for path in json_files("fixtures/stories")?.into_iter().filter(|path| path.ends_with("request.json")) {
-        requests.push(std::fs::read(path)?);
-    }
-    for path in json_files("cds-hooks/policies")?.into_iter().filter(|path| path.components().any(|part| part.as_os_str() == "cases")) {
-        let case: Case = serde_json::from_slice(&std::fs::read(&path)?).with_context(|| path.display().to_string())?;
-        requests.push(case.request.get().into());
+    for folder in ["fixtures/stories", "fixtures/charts"] {
+        for path in json_files(folder)?.into_iter().filter(|path| path.ends_with("request.json")) {
+            requests.push(std::fs::read(path)?);
+        }
     }
     if requests.is_empty() {
         bail!("no request to start from: run this from the repository's root")
