@@ -34,6 +34,17 @@ struct HeldMemory {
     permits: Vec<OwnedSemaphorePermit>,
 }
 
+impl HeldMemory {
+    fn add(&mut self, bytes: usize, permits: Vec<OwnedSemaphorePermit>) {
+        if self.permits.is_empty() {
+            self.permits = permits;
+        } else {
+            self.permits.iter_mut().zip(permits).for_each(|(permit, more)| permit.merge(more));
+        }
+        self.bytes = bytes;
+    }
+}
+
 impl MemoryGrant {
     /// A grant from every one of these budgets; without one, it is unlimited.
     pub(crate) fn new(budgets: Vec<MemoryBudget>) -> Self {
@@ -42,18 +53,29 @@ impl MemoryGrant {
 
     /// Takes more bytes; `false` if a budget has fewer left.
     pub(crate) fn grow(&self, bytes: usize) -> bool {
-        let mut held = self.held();
-        let wanted = held.bytes.saturating_add(bytes);
-        let Ok(more) = u32::try_from(units(wanted) - units(held.bytes)) else { return false };
+        let Some((wanted, more)) = self.units_more(bytes) else { return false };
         let taken = self.budgets.iter().map(|budget| Arc::clone(&budget.0).try_acquire_many_owned(more).ok()).collect();
         let Some(taken): Option<Vec<OwnedSemaphorePermit>> = taken else { return false };
-        if held.permits.is_empty() {
-            held.permits = taken;
-        } else {
-            held.permits.iter_mut().zip(taken).for_each(|(permit, more)| permit.merge(more));
-        }
-        held.bytes = wanted;
+        self.held().add(wanted, taken);
         true
+    }
+
+    /// The bytes that are held after growing, and how many units more that is; `None` if it is more than any budget.
+    fn units_more(&self, bytes: usize) -> Option<(usize, u32)> {
+        let held = self.held().bytes;
+        let wanted = held.saturating_add(bytes);
+        Some((wanted, u32::try_from(units(wanted) - units(held)).ok()?))
+    }
+
+    /// Takes more bytes as soon as every budget has as many left. Whoever asked first is served first.
+    pub(crate) async fn grow_when_free(&self, bytes: usize) {
+        let Some((wanted, more)) = self.units_more(bytes) else { return std::future::pending().await };
+        let mut taken = Vec::with_capacity(self.budgets.len());
+        for budget in &self.budgets {
+            // The semaphore is never closed, so this always yields permits.
+            taken.extend(Arc::clone(&budget.0).acquire_many_owned(more).await.ok());
+        }
+        self.held().add(wanted, taken);
     }
 
     /// Gives back what is held beyond this many bytes.
@@ -68,7 +90,8 @@ impl MemoryGrant {
     }
 
     /// The bytes held.
-    pub(crate) fn bytes(&self) -> usize {
+    #[cfg(test)]
+    fn bytes(&self) -> usize {
         self.held().bytes
     }
 
@@ -101,6 +124,19 @@ mod tests {
         assert_eq!(first.bytes(), 1);
         drop((first, second, other));
         assert_eq!((all.0.available_permits(), one_client.0.available_permits()), (8, 4));
+    }
+
+    #[tokio::test]
+    async fn memory_that_is_taken_is_waited_for() {
+        let budget = MemoryBudget::new(4 * UNIT);
+        let grant = || MemoryGrant::new(vec![budget.clone()]);
+        let (first, second) = (grant(), grant());
+        first.grow_when_free(3 * UNIT).await;
+        let mut waits = Box::pin(second.grow_when_free(2 * UNIT));
+        assert!(futures_util::FutureExt::now_or_never(waits.as_mut()).is_none());
+        drop(first);
+        waits.await;
+        assert_eq!((second.bytes(), budget.0.available_permits()), (2 * UNIT, 2));
     }
 
     #[test]

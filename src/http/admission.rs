@@ -18,7 +18,8 @@ use crate::memory_budget::{MemoryBudget, MemoryGrant};
 #[derive(Clone, Debug)]
 struct Capacity {
     slots: Arc<Semaphore>,
-    memory: MemoryBudget,
+    bodies: MemoryBudget,
+    work: MemoryBudget,
 }
 
 /// The capacity of all clients together, and of each client.
@@ -34,16 +35,18 @@ pub(super) struct Admission {
 /// Permission for one call, from its head until its answer is sent. Dropping it frees the slot and the memory.
 #[derive(Debug)]
 pub(super) struct CallPermit {
-    /// The memory of the body, of what is made of it, and then of the answer.
-    pub(super) memory: MemoryGrant,
-    /// The most memory that a call can ever have, in bytes.
+    /// The memory of the body, and then of the answer.
+    pub(super) body: MemoryGrant,
+    /// The memory of what is made of the body, and of fetched pages.
+    pub(super) work: MemoryGrant,
+    /// The most that a call can ever have of either, in bytes.
     pub(super) most_memory: usize,
     _slots: [OwnedSemaphorePermit; 2],
 }
 
 impl Capacity {
     fn new(slots: usize, memory: usize) -> Self {
-        Self { slots: Arc::new(Semaphore::new(slots)), memory: MemoryBudget::new(memory) }
+        Self { slots: Arc::new(Semaphore::new(slots)), bodies: MemoryBudget::new(memory), work: MemoryBudget::new(memory) }
     }
 }
 
@@ -52,7 +55,8 @@ impl Admission {
     pub(super) fn new(server: &ServerConfig, clients: usize) -> Self {
         let percent = if clients > 1 { server.client_share_percent.get().into() } else { 100 };
         let share = |whole: usize| (whole.saturating_mul(percent) / 100).max(1);
-        let (slots, memory) = (server.max_concurrent_calls.get(), server.call_memory_bytes.get());
+        // Half for bodies and half for the work on them: bodies that wait for work must not take what it needs.
+        let (slots, memory) = (server.max_concurrent_calls.get(), server.call_memory_bytes.get() / 2);
         Self {
             all: Capacity::new(slots, memory),
             slots_per_client: share(slots),
@@ -65,8 +69,9 @@ impl Admission {
     fn permit(&self, client: &str) -> Option<CallPermit> {
         let own = self.of_client(client);
         let slots = [own.slots.try_acquire_owned().ok()?, Arc::clone(&self.all.slots).try_acquire_owned().ok()?];
-        let memory = MemoryGrant::new(vec![own.memory, self.all.memory.clone()]);
-        Some(CallPermit { memory, most_memory: self.memory_per_client, _slots: slots })
+        let (body, work) = (vec![own.bodies, self.all.bodies.clone()], vec![own.work, self.all.work.clone()]);
+        let (body, work) = (MemoryGrant::new(body), MemoryGrant::new(work));
+        Some(CallPermit { body, work, most_memory: self.memory_per_client, _slots: slots })
     }
 
     fn of_client(&self, client: &str) -> Capacity {

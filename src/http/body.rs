@@ -39,16 +39,18 @@ impl FromRequest<Service> for CallBody {
     async fn from_request(mut request: Request, service: &Service) -> Result<Self, HttpError> {
         let acceptable = is_plain_json(request.headers());
         let permit = request.extensions_mut().remove::<Arc<CallPermit>>().ok_or(HttpError::Overloaded)?;
-        let bytes = read(request.into_body(), service.server.body_limit_bytes.get().min(permit.most_memory), &permit.memory).await?;
+        let bytes = read(request.into_body(), service.server.body_limit_bytes.get().min(permit.most_memory), &permit.body).await?;
         if !acceptable {
             return Err(HttpError::UnsupportedMediaType);
         }
         let size = without_blocking(bytes.len(), || JsonSize::check(&bytes, service.server.max_entries)).await?;
-        if size.memory > permit.most_memory {
+        let work = size.memory.saturating_sub(bytes.len());
+        if work > permit.most_memory {
             return Err(Oversize::Memory.into());
         }
-        let more = size.memory.saturating_sub(permit.memory.bytes());
-        if permit.memory.grow(more) { Ok(Self { bytes, permit }) } else { Err(HttpError::Overloaded) }
+        // Work is short, so a call waits for its memory; the deadline ends that.
+        permit.work.grow_when_free(work).await;
+        Ok(Self { bytes, permit })
     }
 }
 

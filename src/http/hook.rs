@@ -31,13 +31,14 @@ pub(super) async fn answer(
     CallBody { bytes: body, permit }: CallBody,
 ) -> Result<Response, HttpError> {
     service.known(id)?;
-    let pending = service.app.hooks.answer_by(&client, &body, Some(end), &permit.memory).await;
+    let pending = service.app.hooks.answer_by(&client, &body, Some(end), &permit.work).await;
     let hook = match &pending {
         Ok(pending) => Some(pending.hook()),
         Err(_) => without_blocking(body.len(), || HookService::hook_of(&body)).await,
     };
     // Free the body before the ledger write, so that the next call can reuse the memory while it is still in the cache.
     drop(body);
+    permit.work.shrink_to(0);
     let answer = match pending {
         Ok(pending) => pending.durable().await,
         Err(error) => Err(error),

@@ -41,7 +41,8 @@ pub(super) fn held_until_sent<InWork: Send + Unpin + 'static>(mut response: Resp
     let permit = response.extensions_mut().remove::<Arc<CallPermit>>();
     if let Some(permit) = &permit {
         let answer = usize::try_from(response.body().size_hint().lower()).unwrap_or(usize::MAX);
-        permit.memory.shrink_to(answer);
+        permit.work.shrink_to(0);
+        permit.body.shrink_to(answer);
     }
     let held = Some((in_work, permit, response.extensions_mut().remove::<HeldUntilSent>()));
     response.map(|inner| Body::new(SentBody { inner, rest: Bytes::new(), held }))

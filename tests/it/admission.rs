@@ -79,11 +79,11 @@ async fn feedback_and_packages_are_measured_like_calls() {
 
 #[tokio::test]
 async fn a_call_takes_its_memory_from_what_all_calls_may_take() {
-    let app = TestApp::with(|config| config.server.call_memory_bytes = limit(256 * 1024));
+    let app = TestApp::with(|config| config.server.call_memory_bytes = limit(512 * 1024));
     let small = empty_sign_call();
     assert_eq!(app.sign(&small).await.status, StatusCode::OK);
     {
-        let mut held = pin!(app.send(post(SERVICE, unfinished(vec![b' '; 255 * 1024]))));
+        let mut held = pin!(app.send(post(SERVICE, unfinished(vec![b' '; 256 * 1024]))));
         assert!(matches!(poll!(held.as_mut()), Poll::Pending));
         let refused = app.sign(&small).await;
         refused.outcome(503, "throttled");
@@ -107,8 +107,8 @@ async fn one_client_leaves_slots_to_the_others() {
 
 #[tokio::test]
 async fn one_client_leaves_memory_to_the_others() {
-    let app = two_clients(|config| config.server.call_memory_bytes = limit(256 * 1024));
-    let mut held = pin!(app.send(bearing(&good_token(), post(SERVICE, unfinished(vec![b' '; 63 * 1024])))));
+    let app = two_clients(|config| config.server.call_memory_bytes = limit(512 * 1024));
+    let mut held = pin!(app.send(bearing(&good_token(), post(SERVICE, unfinished(vec![b' '; 64 * 1024])))));
     assert!(poll!(held.as_mut()).is_pending());
     app.sign_as(&good_token(), &empty_sign_call()).await.outcome(503, "throttled");
     assert_eq!(app.sign_as(&other_token(), &empty_sign_call()).await.status, StatusCode::OK);
@@ -146,7 +146,7 @@ async fn fetched_pages_share_the_bounds_of_their_call() {
     }
     let little = TestApp::on_the_day_of_the_fixtures_with(|config| {
         register(config, &server.base());
-        config.server.call_memory_bytes = limit(110 * 1024);
+        config.server.call_memory_bytes = limit(200 * 1024);
     });
     let detail = detail(&little, &call).await;
     assert!(detail.contains("too busy to read"), "{detail}");
