@@ -18,7 +18,8 @@ static PLACES: LazyLock<Semaphore> =
 /// Does work on JSON of a size in bytes. If it is large, it waits its turn, and other requests run on another thread meanwhile. Few threads
 /// do such work, because each keeps some of the memory that it took.
 pub(crate) async fn without_blocking<R>(bytes: usize, work: impl FnOnce() -> R) -> R {
-    if bytes <= LARGE || Handle::current().runtime_flavor() != RuntimeFlavor::MultiThread {
+    let can_hand_over = || Handle::try_current().is_ok_and(|runtime| runtime.runtime_flavor() == RuntimeFlavor::MultiThread);
+    if bytes <= LARGE || !can_hand_over() {
         return work();
     }
     // The semaphore is never closed, so this always yields a permit.
