@@ -8,6 +8,7 @@ import contextlib
 import http.client
 import json
 import multiprocessing
+import os
 import pathlib
 import socket
 import sys
@@ -26,8 +27,8 @@ MAX_HEALTH_SECONDS = 0.05
 PATIENCE = 5
 AT_ONCE = 64
 GIVEN_BACK_AFTER = 10
-# The allocator keeps some of what it had for the next load.
-MAX_PART_LEFT = 0.5
+# The allocator keeps some of what it had for the next load, and no more than this.
+MAX_KEPT_MB = 192
 
 
 def parse():
@@ -247,6 +248,8 @@ def large_calls(target, seconds, findings):
         return None if status == 200 else status
 
     def call(tokens):
+        # The machine's time is for the service.
+        os.nice(10)
         for token in tokens:
             if time.monotonic() < end:
                 count = answered if post(target, body, token) == 200 else refused
@@ -345,7 +348,7 @@ def main():
             peak = target.memory_mb("VmHWM")
             time.sleep(GIVEN_BACK_AFTER)
             left = target.memory_mb("VmRSS")
-    held += [peak < MAX_PEAK_MB, left < max(peak * MAX_PART_LEFT, begun_with + 64)]
+    held += [peak < MAX_PEAK_MB, left < begun_with + MAX_KEPT_MB]
     print(f"{'held    ' if all(held) else 'MISSED  '}all: peak memory {peak:.0f} MB of {MAX_PEAK_MB}, {begun_with:.0f} MB before, {left:.0f} MB {GIVEN_BACK_AFTER} s after")
     sys.exit(0 if all(held) else 1)
 
