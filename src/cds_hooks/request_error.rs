@@ -80,7 +80,8 @@ pub enum RequestError {
 /// # Errors
 /// [`RequestError::IdTooLong`].
 pub fn check_id(id: &str, path: &'static str) -> Result<(), RequestError> {
-    if id.chars().nth(MAX_ID_CHARS).is_some() { Err(RequestError::IdTooLong { path }) } else { Ok(()) }
+    // A character has at least one byte, so that the usual id is not counted.
+    if id.len() > MAX_ID_CHARS && id.chars().nth(MAX_ID_CHARS).is_some() { Err(RequestError::IdTooLong { path }) } else { Ok(()) }
 }
 
 impl RequestError {

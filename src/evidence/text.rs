@@ -27,7 +27,8 @@ impl Text<'_> {
 
     /// Whether the string has more characters than this.
     pub(crate) fn is_longer_than(&self, chars: usize) -> bool {
-        self.0.chars().nth(chars).is_some()
+        // A character has at least one byte, so that the usual id is not counted.
+        self.0.len() > chars && self.0.chars().nth(chars).is_some()
     }
 }
 
