@@ -25,7 +25,7 @@ const MAX_MULTIPLE: usize = 12;
 const ALWAYS_ALLOWED: usize = 24 * 1024 * 1024;
 
 /// A text that takes less than this, in bytes, is estimated from its punctuation alone.
-const SMALL: usize = 1024 * 1024;
+const SMALL: usize = 4 * 1024 * 1024;
 
 /// Why a text is not read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
