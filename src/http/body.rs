@@ -57,11 +57,13 @@ impl FromRequest<Service> for CallBody {
 async fn read(mut body: Body, limit: usize, memory: &MemoryGrant) -> Result<Bytes, HttpError> {
     let declared = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
     if declared <= limit {
-        let mut read = BytesMut::with_capacity(declared.min(MAX_FIRST_BUFFER));
+        // A body that arrives at once is not copied.
+        let (mut whole, mut pieces) = (Bytes::new(), BytesMut::new());
         loop {
-            let Some(frame) = body.frame().await else { return Ok(read.freeze()) };
+            let Some(frame) = body.frame().await else { return Ok(if pieces.is_empty() { whole } else { pieces.freeze() }) };
             let Ok(data) = frame.map_err(|_| HttpError::BrokenBody)?.into_data() else { continue };
-            if read.len() + data.len() > limit {
+            let length = whole.len().max(pieces.len());
+            if length + data.len() > limit {
                 break;
             }
             if !memory.grow(data.len()) {
@@ -69,7 +71,15 @@ async fn read(mut body: Body, limit: usize, memory: &MemoryGrant) -> Result<Byte
                 discard(body, limit).await;
                 return Err(HttpError::Overloaded);
             }
-            read.extend_from_slice(&data);
+            if length == 0 {
+                whole = data;
+                continue;
+            }
+            if pieces.is_empty() {
+                pieces.reserve(declared.clamp(length + data.len(), MAX_FIRST_BUFFER.max(length + data.len())));
+                pieces.extend_from_slice(&whole);
+            }
+            pieces.extend_from_slice(&data);
         }
     }
     memory.shrink_to(0);
