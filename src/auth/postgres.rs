@@ -163,7 +163,8 @@ impl Shared {
     }
 }
 
-/// Creates the table unless it is there, so that a role may create no tables if another did. Always closes the connection afterwards, which also releases the migration lock.
+/// Creates the table unless it exists, so that a role that may not create tables can use one that another role created. Always closes the
+/// connection afterwards, which also releases the migration lock.
 async fn make_table(mut connection: PgConnection) -> Result<(), DatabaseError> {
     // A separate migrations table keeps these apart from other migrations in the same database.
     let sql = SqlStr::from_static(include_str!("migrations/20261124000001_used_token.sql"));

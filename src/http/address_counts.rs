@@ -1,5 +1,5 @@
 //! Counts what each client address holds at one time.
-//! Not here: how many an address may hold; see [`super::connection_limits`] and [`super::smart`].
+//! Not here: how many an address may hold; see [`super::connection_limits`] and [`super::open_routes`].
 
 use std::collections::HashMap;
 use std::net::IpAddr;

@@ -3,13 +3,15 @@
 //! Not here: parsing the JSON.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::{FromRequest, Request};
 use axum::http::HeaderMap;
-use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
+use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE, EXPECT};
 use bytes::BytesMut;
 use http_body_util::BodyExt;
+use tokio::time::timeout;
 
 use super::admission::CallPermit;
 use super::error::HttpError;
@@ -22,8 +24,9 @@ use crate::memory_budget::MemoryGrant;
 /// connection closes sees a broken pipe instead of the 413.
 const DISCARDED_LIMITS: usize = 4;
 
-/// Buffers are allocated for so much of a declared length at once, in bytes; a caller may declare what it never sends.
-const MAX_FIRST_BUFFER: usize = 64 * 1024;
+/// How long the rest of a refused body is read and discarded. A caller that is still sending when the connection closes sees a broken
+/// pipe instead of its answer.
+const DISCARD_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The complete body of a call.
 pub(super) struct CallBody {
@@ -57,13 +60,11 @@ impl FromRequest<Service> for CallBody {
 async fn read(mut body: Body, limit: usize, memory: &MemoryGrant) -> Result<Bytes, HttpError> {
     let declared = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
     if declared <= limit {
-        // A body that arrives at once is not copied.
-        let (mut whole, mut pieces) = (Bytes::new(), BytesMut::new());
+        let mut read = BytesMut::new();
         loop {
-            let Some(frame) = body.frame().await else { return Ok(if pieces.is_empty() { whole } else { pieces.freeze() }) };
+            let Some(frame) = body.frame().await else { return Ok(read.freeze()) };
             let Ok(data) = frame.map_err(|_| HttpError::BrokenBody)?.into_data() else { continue };
-            let length = whole.len().max(pieces.len());
-            if length + data.len() > limit {
+            if read.len() + data.len() > limit {
                 break;
             }
             if !memory.grow(data.len()) {
@@ -71,15 +72,11 @@ async fn read(mut body: Body, limit: usize, memory: &MemoryGrant) -> Result<Byte
                 discard(body, limit).await;
                 return Err(HttpError::Overloaded);
             }
-            if length == 0 {
-                whole = data;
-                continue;
+            // A body that arrives at once is not copied.
+            if read.is_empty() && body.is_end_stream() {
+                return Ok(data);
             }
-            if pieces.is_empty() {
-                pieces.reserve(declared.clamp(length + data.len(), MAX_FIRST_BUFFER.max(length + data.len())));
-                pieces.extend_from_slice(&whole);
-            }
-            pieces.extend_from_slice(&data);
+            read.extend_from_slice(&data);
         }
     }
     memory.shrink_to(0);
@@ -87,8 +84,15 @@ async fn read(mut body: Body, limit: usize, memory: &MemoryGrant) -> Result<Byte
     Err(HttpError::BodyTooLarge { limit })
 }
 
+/// Discards part of what a refused caller is still sending, within a second. Skips callers that wait for `100 Continue`.
+pub(super) async fn discard_refused(headers: &HeaderMap, body: Body, most: usize) {
+    if !headers.contains_key(EXPECT) {
+        _ = timeout(DISCARD_TIMEOUT, discard(body, most)).await;
+    }
+}
+
 /// Reads and discards the rest of a body, up to about `most` bytes.
-pub(super) async fn discard(mut body: Body, most: usize) {
+async fn discard(mut body: Body, most: usize) {
     let mut discarded = 0_usize;
     while discarded < most {
         let Some(Ok(frame)) = body.frame().await else { return };

@@ -3,17 +3,15 @@
 //! Not here: authentication; see [`crate::auth`].
 
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
-use std::time::Duration;
 
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::header::{AUTHORIZATION, EXPECT};
+use axum::http::header::AUTHORIZATION;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use tokio::time::timeout;
 use tracing::{Instrument, warn};
 
-use super::body::discard;
+use super::body::discard_refused;
 use super::error::HttpError;
 use super::peer::Peer;
 use super::state::Gate;
@@ -27,9 +25,6 @@ const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 /// closes does not see its 401; a typical call is smaller than this.
 const MAX_DISCARDED: usize = 1024 * 1024;
 
-/// Timeout for discarding the body.
-const DISCARD_TIMEOUT: Duration = Duration::from_secs(1);
-
 /// The caller's name, stored in the response's extensions for the log line.
 #[derive(Clone)]
 pub(super) struct CallerName(pub(super) String);
@@ -39,7 +34,8 @@ pub(super) async fn authenticate(State(gate): State<Gate>, mut request: Request,
     let AdmittedCaller { client, token } = match gate.client(&mut request).await {
         Ok(admitted) => admitted,
         Err(error) => {
-            finish(request).await;
+            let (head, body) = request.into_parts();
+            discard_refused(&head.headers, body, MAX_DISCARDED).await;
             return error.into_response();
         }
     };
@@ -60,14 +56,6 @@ async fn traced(client: &str, request: Request, next: Next) -> Response {
     let response = next.run(request).instrument(span.clone()).await;
     span.record("http.response.status_code", response.status().as_u16());
     response
-}
-
-/// Discards part of what a refused caller is still sending. Skips callers that wait for `100 Continue`.
-async fn finish(request: Request) {
-    if !request.headers().contains_key(EXPECT) {
-        // On timeout, answer anyway.
-        _ = timeout(DISCARD_TIMEOUT, discard(request.into_body(), MAX_DISCARDED)).await;
-    }
 }
 
 impl Gate {

@@ -28,12 +28,12 @@ impl HeldUntilSent {
     }
 }
 
-/// A response's body, in small pieces. It keeps what its request holds until its last piece is taken.
+/// A response's body, in small pieces. It keeps what its request holds; the HTTP library drops it once its last piece is taken.
 pub(super) struct SentBody<InWork> {
     inner: Body,
     /// The rest of the frame that is being sent.
     rest: Bytes,
-    held: Option<(InWork, Option<Arc<CallPermit>>, Option<HeldUntilSent>)>,
+    _held: (InWork, Option<Arc<CallPermit>>, Option<HeldUntilSent>),
 }
 
 /// The response, which keeps `in_work` until its body is sent, and its permits too.
@@ -44,8 +44,8 @@ pub(super) fn held_until_sent<InWork: Send + Unpin + 'static>(mut response: Resp
         permit.work.shrink_to(0);
         permit.body.shrink_to(answer);
     }
-    let held = Some((in_work, permit, response.extensions_mut().remove::<HeldUntilSent>()));
-    response.map(|inner| Body::new(SentBody { inner, rest: Bytes::new(), held }))
+    let held = (in_work, permit, response.extensions_mut().remove::<HeldUntilSent>());
+    response.map(|inner| Body::new(SentBody { inner, rest: Bytes::new(), _held: held }))
 }
 
 impl<InWork: Unpin> HttpBody for SentBody<InWork> {
@@ -59,10 +59,7 @@ impl<InWork: Unpin> HttpBody for SentBody<InWork> {
                     Ok(data) => self.rest = data,
                     Err(trailers) => return Poll::Ready(Some(Ok(trailers))),
                 },
-                end => {
-                    self.held = None;
-                    return Poll::Ready(end);
-                }
+                end => return Poll::Ready(end),
             }
         }
         let piece = self.rest.len().min(MAX_PIECE);

@@ -73,7 +73,8 @@ impl fmt::Display for DefectFound {
     }
 }
 
-/// Records of a chain whose key is not configured. They are in their place, but nobody without the key can tell whether they were altered.
+/// Records of a chain whose key is not configured. Their places in the chain are verified, but without the key it cannot be told whether
+/// they were altered.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unchecked {
     /// The chain.

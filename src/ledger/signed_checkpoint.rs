@@ -19,7 +19,7 @@ use super::keys::SealingKey;
 /// The version of the format.
 const VERSION: u8 = 1;
 
-/// A chain's end at some time, with a code that nobody can compute without the ledger's key.
+/// A chain's end at some time, with a code that only the ledger's key can compute.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SignedCheckpoint {
     /// The last record.

@@ -179,7 +179,7 @@ def slow_bodies(target, seconds, findings):
 
 
 def unread_answers(target, seconds, findings):
-    """Answers that are as long as they may be and that nobody reads."""
+    """Answers of the greatest length, which their caller does not read."""
     opened, body = [], long_order()
     try:
         for _ in range(100):
@@ -197,8 +197,8 @@ def unread_answers(target, seconds, findings):
             stream.close()
 
 
-def nobody(target, seconds, findings):
-    """Callers who are nobody: forms and launches beside which somebody else's launch must begin."""
+def unauthenticated(target, seconds, findings):
+    """Forms and calls without credentials, beside which another user's launch must begin."""
     launch = f"/smart/launch?{urllib.parse.urlencode({'iss': target.ehr, 'launch': 'x'})}"
     checks = {launch: (302, 303, 307, 502), "/.well-known/jwks.json": (200,), "/health/live": (200,), "/cds-services": (200,)}
     opened, path = [], f"/smart/app/{'A' * 43}"
@@ -277,7 +277,7 @@ PARTS = {
     "bodies": bodies,
     "slow_bodies": slow_bodies,
     "unread_answers": unread_answers,
-    "nobody": nobody,
+    "unauthenticated": unauthenticated,
     "floods": floods,
     "large_calls": large_calls,
 }

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Attacks a running service on this machine as hostile and broken callers do, beside a client whose calls must all be answered: bodies that
-# would become many times their size, slow bodies, answers that nobody reads, floods of feedback, launches and forms by callers who are
-# nobody, and large charts. Prints the peak memory, the honest client's lost calls and how soon the service is itself again. Needs Linux
-# and Python 3.11; takes about two minutes.
+# would become many times their size, slow bodies, answers that are not read, floods of feedback, unauthenticated launches and forms, and
+# large charts. Prints the peak memory, the honest client's lost calls and the recovery time. Needs Linux and Python 3.11; takes about two
+# minutes.
 #
 #   tests/e2e/hostile.sh [PART…] [--seconds N]
 #   BINARY=path/to/sij-cds tests/e2e/hostile.sh      # one that is built already

@@ -7,14 +7,14 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::extract::{Path, RawQuery, Request, State};
 use axum::http::HeaderMap;
-use axum::http::header::{CONTENT_TYPE, EXPECT};
+use axum::http::header::CONTENT_TYPE;
 use axum::response::Response;
 use tokio::time::timeout;
 use url::form_urlencoded;
 
 use super::answer::answer;
 use super::browser::browser;
-use crate::http::body::discard;
+use crate::http::body::discard_refused;
 use crate::http::error::HttpError;
 use crate::http::state::Service;
 
@@ -25,10 +25,6 @@ const MAX_BYTES: usize = 64 * 1024;
 
 /// How long a form's body may take to arrive.
 const BODY_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// How long the rest of a refused form is read and discarded after its answer, so that its browser sees the answer instead of a
-/// broken connection.
-const DISCARD_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Shows the page.
 pub(in crate::http) async fn show(
@@ -52,7 +48,8 @@ pub(in crate::http) async fn take(State(service): State<Service>, Path(id): Path
     let session = match smart.session(&id, browser(&smart, &head.headers)) {
         Ok(session) => session,
         Err(refused) => {
-            discard_later(&head.headers, body);
+            // Without delaying the answer.
+            tokio::spawn(async move { discard_refused(&head.headers, body, MAX_BYTES).await });
             return Ok(answer(refused));
         }
     };
@@ -62,13 +59,6 @@ pub(in crate::http) async fn take(State(service): State<Service>, Path(id): Path
     let fields = timeout(BODY_TIMEOUT, fields(body)).await.map_err(|_| HttpError::DeadlineExceeded)??;
     let work = tokio::spawn(async move { smart.submit(&id, &session, &fields).await });
     work.await.map(answer).map_err(|_| HttpError::Panicked)
-}
-
-/// Discards what a refused browser still sends, without delaying its answer. Skips a browser that waits for `100 Continue`.
-fn discard_later(headers: &HeaderMap, body: Body) {
-    if !headers.contains_key(EXPECT) {
-        tokio::spawn(timeout(DISCARD_TIMEOUT, discard(body, MAX_BYTES)));
-    }
 }
 
 fn is_form(headers: &HeaderMap) -> bool {
