@@ -248,8 +248,8 @@ def large_calls(target, seconds, findings):
         return None if status == 200 else status
 
     def call(tokens):
-        # The machine's time is for the service.
-        os.nice(10)
+        # These run only when no other process of this machine wants to: its time is for the service.
+        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
         for token in tokens:
             if time.monotonic() < end:
                 count = answered if post(target, body, token) == 200 else refused
