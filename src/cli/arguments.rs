@@ -8,6 +8,7 @@ use chrono::{DateTime, Utc};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::ledger_arguments::LedgerCommand;
+use super::policy_arguments::PolicyCommand;
 use crate::config::{Config, ConfigError, Layers, Overrides};
 
 /// Coverage decisions for sacroiliac joint injections, through CDS Hooks.
@@ -89,12 +90,6 @@ pub(super) enum ReportFormat {
 pub(super) fn instant(text: &str) -> Result<DateTime<Utc>, String> {
     let instant = DateTime::parse_from_rfc3339(text).map_err(|_| "not an instant such as 2026-11-22T10:00:00Z".to_owned())?;
     Ok(instant.to_utc())
-}
-
-#[derive(Debug, Subcommand)]
-pub(super) enum PolicyCommand {
-    /// Load every policy version and run its worked cases; prints each disagreement, and the exit code is then 1.
-    Check(PolicyDirectory),
 }
 
 /// The policies a command uses.

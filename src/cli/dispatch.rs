@@ -5,9 +5,10 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use super::arguments::{Arguments, Command, ConfigCommand, PolicyCommand};
+use super::arguments::{Arguments, Command, ConfigCommand};
+use super::policy_arguments::PolicyCommand;
 use super::terminal_text::printable_lines;
-use super::{config, evaluate, ledger, policy, serve};
+use super::{config, evaluate, ledger, policy, policy_show, serve};
 use crate::app::BuildError;
 use crate::auth::AuthError;
 use crate::config::ConfigError;
@@ -26,7 +27,9 @@ pub fn run() -> ExitCode {
         Command::Serve(arguments) => serve::run(arguments).map(|()| ExitCode::SUCCESS),
         Command::Config(ConfigCommand::Check(file)) => config::check(&file).map(|()| ExitCode::SUCCESS),
         Command::Evaluate(arguments) => evaluate::run(arguments),
-        Command::Policy(PolicyCommand::Check(directory)) => policy::check(directory),
+        Command::Policy(PolicyCommand::Check(arguments)) => policy::check(arguments),
+        Command::Policy(PolicyCommand::Show(arguments)) => policy_show::show(arguments),
+        Command::Policy(PolicyCommand::Diff(arguments)) => policy_show::diff(arguments),
         Command::Ledger(command) => ledger::run(command),
     };
     outcome.unwrap_or_else(|error| report(&error))

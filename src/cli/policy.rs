@@ -4,25 +4,33 @@
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use super::arguments::PolicyDirectory;
 use super::output::quiet_when_closed;
-use crate::decision::policy_check::{CaseCheck, CaseOutcome, VersionCheck, check_policies};
+use super::policy_arguments::PolicyCheckArguments;
+use crate::decision::policy_check::{CaseCheck, CaseOutcome, CheckDepth, Uncovered, VersionCheck, check_policies};
 
-/// Loads every policy version, runs its worked cases, and prints each disagreement. The exit code is 1 if there is any.
-pub(super) fn check(directory: PolicyDirectory) -> anyhow::Result<ExitCode> {
+/// Loads every policy version, runs its worked cases, and prints each disagreement and, with `coverage`, what no case covers. The exit code
+/// is 1 if a case disagrees, or a version has none.
+pub(super) fn check(PolicyCheckArguments { directory, coverage }: PolicyCheckArguments) -> anyhow::Result<ExitCode> {
     let config = directory.config(None)?;
-    let versions = check_policies(config.policy.directory.as_deref())?;
+    let depth = if coverage { CheckDepth::Coverage } else { CheckDepth::Cases };
+    let versions = check_policies(config.policy.directory.as_deref(), depth)?;
     quiet_when_closed(print(&mut io::stdout().lock(), &versions).map_err(Into::into))?;
-    let agree = versions.iter().flat_map(|version| &version.cases).all(CaseCheck::agrees);
+    let agree = versions.iter().all(|version| !version.cases.is_empty() && version.cases.iter().all(CaseCheck::agrees));
     Ok(if agree { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 fn print(out: &mut impl Write, versions: &[VersionCheck]) -> io::Result<()> {
     for version in versions {
-        let VersionCheck { folder, id, version: name, effective_from, value_sets, codes, criteria, cases } = version;
+        let VersionCheck { folder, id, version: name, effective_from, value_sets, codes, criteria, cases, uncovered } = version;
         writeln!(out, "{id} {name}, from {effective_from}: {value_sets} value sets, {codes} codes, {criteria} criteria")?;
+        if cases.is_empty() {
+            writeln!(out, "{folder}: there is no case; a version needs some, so that its answers can be checked")?;
+        }
         for case in cases {
             print_case(out, folder, case)?;
+        }
+        for Uncovered { file, line, what } in uncovered {
+            writeln!(out, "warning: {folder}/{file}:{line}: {what}")?;
         }
     }
     let cases = versions.iter().flat_map(|version| &version.cases);

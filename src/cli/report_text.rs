@@ -95,7 +95,7 @@ impl<'a> OrderText<'_, '_, 'a> {
     }
 
     fn write_site(&self, page: &mut TextPage, site: &SiteEvaluation<'a>) {
-        let heading = [&self.words.site(site.site), &self.words.pathway(site.pathway), &self.words.site_determination(site)];
+        let heading = [&self.words.site(site.site), &self.words.pathway(&site.pathway), &self.words.site_determination(site)];
         page.write(0, "", &capitalised(&self.say(CardText::Joint, &heading.map(|part| part as &dyn std::fmt::Display))));
         let earlier: Vec<_> = site.prior_injections.iter().map(|injection| self.earlier(injection)).collect();
         list(page, 2, &self.say(CardText::Earlier, &[]), &earlier);
@@ -111,7 +111,7 @@ impl<'a> OrderText<'_, '_, 'a> {
             Verdict::NotMet => "✗ ",
             Verdict::Unknown => "? ",
         };
-        page.write(2, mark, &format!("{} {}", criterion.id.as_str(), self.words.title(criterion.id)));
+        page.write(2, mark, &format!("{} {}", criterion.id.as_str(), self.words.title(&criterion.id)));
         page.write(4, "", &criterion.statement);
         let lines = evidence_lines(&criterion.evidence);
         for line in lines.iter().take(MAX_EVIDENCE) {

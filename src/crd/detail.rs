@@ -11,7 +11,8 @@ use super::plain_text::plain;
 use super::presentation::CardCase;
 use super::suggestions::Offer;
 use crate::policy::{
-    CardText, Criterion, CriterionId, Determination, OutcomeKind, Phrase, Site, SiteEvaluation, Verdict, capitalised, shortened, with_first,
+    CardText, Criterion, CriterionId, CriterionRole, Determination, OutcomeKind, Phrase, Site, SiteEvaluation, Verdict, capitalised,
+    shortened, with_first,
 };
 
 /// Clinicians read a card in seconds, and the panel is small. The record has the whole evaluation.
@@ -253,13 +254,13 @@ impl<'p> Detail<'_, '_, 'p, '_, '_> {
     /// criterion is omitted then.
     fn lines(&self, site: &SiteEvaluation<'_>) -> Vec<CriterionLine<'p>> {
         let is_history_open = self.outcome() == OutcomeKind::HistoryOpen;
-        let is_said = |criterion: &Criterion<'_>| is_history_open && criterion.id == CriterionId::HistoryKnown;
+        let is_said = |criterion: &Criterion<'_>| is_history_open && criterion.role == CriterionRole::History;
         let own = site.criteria.iter().filter(|criterion| !criterion.verdict.is_met() && !is_said(criterion));
         own.map(|criterion| self.line(criterion)).collect()
     }
 
     fn line(&self, criterion: &Criterion<'_>) -> CriterionLine<'p> {
-        let Criterion { id, verdict, ref statement, ref missing, .. } = *criterion;
+        let Criterion { ref id, verdict, ref statement, ref missing, .. } = *criterion;
         let wording = &self.case.policy.wording;
         let asks: Vec<_> = missing.iter().map(|question| wording.ask(*question)).collect();
         let needed = format!(" {}.", capitalised(&wording.say(Phrase::StillNeeded, &[&asks.join(", ")])));
@@ -311,7 +312,7 @@ impl<'p> Detail<'_, '_, 'p, '_, '_> {
     }
 
     /// The section number of the policy, without its text.
-    fn section(&self, id: CriterionId) -> String {
+    fn section(&self, id: &CriterionId) -> String {
         let citation = self.case.policy.criterion(id).map_or(id.as_str(), |text| text.citation.as_str());
         lower(citation.split_once(':').map_or(citation, |(section, _)| section))
     }
@@ -331,7 +332,7 @@ impl<'p> Detail<'_, '_, 'p, '_, '_> {
 
     fn met_at(&self, site: &SiteEvaluation<'_>, room: Room) -> Option<String> {
         let names = site.criteria.iter().filter(|criterion| criterion.verdict.is_met());
-        let names: Vec<_> = names.map(|criterion| self.case.policy.wording.met_name(criterion.id)).collect();
+        let names: Vec<_> = names.filter_map(|criterion| Some(self.case.policy.criterion(&criterion.id)?.met.as_str())).collect();
         let (met, all) = (names.len(), site.criteria.len());
         if met == 0 {
             return None;

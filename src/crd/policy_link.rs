@@ -9,7 +9,7 @@ const PLACES: [&str; 3] = ["{section}", "%7Bsection%7D", "%7bsection%7d"];
 /// Replaces `{section}` in the URL with the criterion's section, such as `I.A.4.a`; without a criterion, the URL leads to
 /// the whole policy.
 #[must_use]
-pub fn policy_link(url: &str, criterion: Option<CriterionId>) -> String {
+pub fn policy_link(url: &str, criterion: Option<&CriterionId>) -> String {
     if !PLACES.iter().any(|place| url.contains(place)) {
         return url.to_owned();
     }
@@ -24,7 +24,8 @@ mod tests {
 
     #[test]
     fn a_link_leads_to_the_section_where_the_address_has_a_place_for_it() {
-        let nsaids = Some(CriterionId::Nsaids);
+        let nsaids = CriterionId::from("I.A.4.b");
+        let nsaids = Some(&nsaids);
         let table = [
             ("https://plan.example/policy", nsaids, "https://plan.example/policy"),
             ("https://plan.example/policy#{section}", nsaids, "https://plan.example/policy#I.A.4.b"),

@@ -18,7 +18,7 @@ use super::presentation::{CardCase, is_named};
 use super::set_order_side::{on_side_alone, with_side};
 use crate::cds_hooks::{Action, SelectionBehavior, Suggestion};
 use crate::cds_hooks::{Hook, OrderJson};
-use crate::policy::{CardText, CriterionId, Determination, DiagnosisSupport, NoteKind, Site, TherapyOrderText, shortened};
+use crate::policy::{CardText, Determination, DiagnosisSupport, NoteKind, Site, TherapyOrderText, shortened};
 
 /// Resource type of an order.
 const ORDER: &str = "ServiceRequest";
@@ -170,10 +170,11 @@ fn order_therapy<'a>(case: &CardCase<'_, '_, 'a>) -> Option<SuggestionDraft<'a>>
             false
         }
     };
+    let words = case.words();
     let mut criteria = case.order.sites.iter().flat_map(|site| &site.criteria);
     let missing = criteria.any(|criterion| {
-        let lacking = criterion.id == CriterionId::ExerciseTherapy && criterion.verdict.is_not_met();
-        lacking || (criterion.id == CriterionId::WithOtherTreatment && !criterion.verdict.is_met())
+        let lacking = criterion.verdict.is_not_met() && words.asks_for_weeks_of_therapy(criterion);
+        lacking || (!criterion.verdict.is_met() && words.asks_for_therapy_alongside(criterion))
     });
     if !open || !missing {
         return None;
@@ -205,7 +206,7 @@ fn therapy_code<'c>(case: &CardCase<'c, '_, '_>, text: &'c TherapyOrderText) -> 
 fn therapy(case: &CardCase<'_, '_, '_>) -> Option<Value> {
     let text = &case.policy.wording.therapy_order;
     let today = case.evaluation.as_of.date_naive();
-    let weeks = case.words().lacking_therapy_weeks().unwrap_or(case.policy.thresholds.exercise_therapy_weeks);
+    let weeks = case.words().lacking_therapy_weeks().or_else(|| case.words().needed_therapy_weeks())?;
     let last = today.checked_add_signed(Duration::weeks(weeks.into()) - Duration::days(1))?;
     let (system, code) = therapy_code(case, text)?;
     let coding = Coding::builder().system(system.to_owned()).code(code.to_owned()).display(text.display.clone()).build().ok()?;

@@ -19,6 +19,7 @@ mod fetch_missing;
 mod fetched_pages;
 mod policies;
 pub mod policy_check;
+pub mod policy_review;
 mod published;
 mod read_request;
 mod request;

@@ -15,7 +15,7 @@ use crate::policy::{Policy, PolicyError, PolicyFile};
 #[folder = "cds-hooks/policies/"]
 struct EmbeddedPolicies;
 
-const POLICY_FILE: &str = "policy.toml";
+pub(super) const POLICY_FILE: &str = "policy.toml";
 
 /// Why policies cannot be loaded.
 #[derive(Debug, Error)]

@@ -12,7 +12,7 @@ use super::error::PackageError;
 use crate::auth::VerifiedClient;
 use crate::evidence::Text;
 use crate::ledger::{EntryKind, Ledger, OpenedRecord};
-use crate::policy::{InjectionSource, Pathway, Question, Site};
+use crate::policy::{InjectionSource, Question, Site, UNDETERMINED};
 use crate::service::RecordedRequest;
 
 /// The parts of a call's record that a package needs.
@@ -83,8 +83,7 @@ fn asked(evaluation: &EvaluationView<'_>) -> BTreeSet<Question> {
     let sites = || evaluation.orders.iter().flat_map(|order| &order.sites);
     let missing = sites().flat_map(|site| &site.criteria).flat_map(|criterion| &criterion.missing);
     let mut asked: BTreeSet<Question> = missing.filter_map(|link_id| Question::from_link_id(link_id.as_str())).collect();
-    let is_undetermined =
-        |site: &SiteView<'_>| site.pathway.as_ref().is_some_and(|pathway| pathway.as_str() == Pathway::Undetermined.as_str());
+    let is_undetermined = |site: &SiteView<'_>| site.pathway.as_ref().is_some_and(|pathway| pathway.as_str() == UNDETERMINED);
     if sites().any(is_undetermined) {
         asked.insert(Question::InjectionHistoryComplete);
     }

@@ -1,8 +1,7 @@
 //! The parameters (⚙) that decided a point the policy's text leaves open, and their effect.
 
 use super::case::SiteCase;
-use super::criteria::{nsaid_courses, therapy_courses};
-use super::criterion_id::CriterionId;
+use super::criteria::{medication_courses, therapy_courses};
 use super::dates::DateInterval;
 use super::evaluation::Criterion;
 use super::evaluation_notes::{Assumption, ParameterValue};
@@ -10,34 +9,48 @@ use super::facts::{Side, Span};
 use super::notes::lacks_answer;
 use super::phrases::Phrase;
 use super::reference::OrderKind;
-use super::response::{improved, sustained};
+use super::response::{helped_first, sustained};
+use super::rule::{CountOf, CountRule, CriterionRule};
 use super::treatment_course::TreatmentCourse;
-use super::value_sets::ValueSet;
 use super::verdict::Verdict;
 
 /// The parameters that affected the evaluation of a joint.
 pub(crate) fn assumptions<'a>(case: &SiteCase<'_, 'a>, criteria: &[Criterion<'a>]) -> Vec<Assumption> {
-    let verdict = |id| criteria.iter().find(|criterion| criterion.id == id).map(|criterion| criterion.verdict);
+    let decided = Decided { case, criteria };
     let alone = [
         earlier_episode(case),
         old_form(case, criteria),
-        old_finding(case, &verdict),
-        joint_of_version_1(case, criteria),
-        old_encounter_diagnosis(case, &verdict),
+        old_finding(&decided),
+        joint_of_version_1(&decided),
+        old_encounter_diagnosis(&decided),
         baseline(case),
-        adjunct(case, criteria),
+        adjunct(&decided),
         facility_record(case),
-        first_is_therapeutic(case, &verdict),
-        bilateral(case, &verdict),
+        first_is_therapeutic(&decided),
+        bilateral(&decided),
         presumed_physician(case),
     ];
-    alone
-        .into_iter()
-        .flatten()
-        .chain(outside_lookback(case, &verdict))
-        .chain(therapy_gaps(case, criteria))
-        .chain(medication_gaps(case, criteria))
-        .collect()
+    alone.into_iter().flatten().chain(outside_lookback(&decided)).chain(therapy_gaps(&decided)).chain(medication_gaps(&decided)).collect()
+}
+
+/// A joint with its criteria, which are found by what they ask for.
+struct Decided<'d, 'e, 'a> {
+    case: &'d SiteCase<'e, 'a>,
+    criteria: &'d [Criterion<'a>],
+}
+
+impl<'d, 'e, 'a> Decided<'d, 'e, 'a> {
+    /// The criteria with a rule of a kind, and what `read` takes from each such rule.
+    fn with<T: 'd>(&self, read: impl Fn(&'e CriterionRule) -> Option<T> + 'd) -> impl Iterator<Item = (&'d Criterion<'a>, T)> + 'd
+    where
+        'e: 'd,
+    {
+        let policy = self.case.policy;
+        self.criteria.iter().flat_map(move |criterion| {
+            let rules = policy.criterion(&criterion.id).map(|definition| definition.rule.leaves()).unwrap_or_default();
+            rules.into_iter().filter_map(&read).map(|read| (criterion, read)).collect::<Vec<_>>()
+        })
+    }
 }
 
 fn number(parameter: &'static str, value: u32, effect: String) -> Assumption {
@@ -61,8 +74,14 @@ fn old_form(case: &SiteCase<'_, '_>, criteria: &[Criterion<'_>]) -> Option<Assum
     (case.forms.is_empty() || lacks_answer(criteria)).then(|| attestation(case, case.say(Phrase::EffectFormTooOld, &[&old.authored_on])))
 }
 
-fn old_finding(case: &SiteCase<'_, '_>, verdict: &impl Fn(CriterionId) -> Option<Verdict>) -> Option<Assumption> {
-    let open = [CriterionId::Tenderness, CriterionId::ProvocationTests].into_iter().any(|id| verdict(id) == Some(Verdict::Unknown));
+/// The examinations of the joint.
+fn findings(rule: &CriterionRule) -> Option<()> {
+    matches!(rule, CriterionRule::Findings(_)).then_some(())
+}
+
+fn old_finding(decided: &Decided<'_, '_, '_>) -> Option<Assumption> {
+    let case = decided.case;
+    let open = decided.with(findings).any(|(criterion, ())| criterion.verdict.is_unknown());
     let oldest = case.dates.attested;
     let dates = case.facts.findings.iter().filter_map(|finding| finding.date.map(DateInterval::lo)).filter(|date| *date < oldest);
     let latest = dates.max()?;
@@ -74,18 +93,19 @@ fn attestation(case: &SiteCase<'_, '_>, effect: String) -> Assumption {
 }
 
 /// A version 1 form is taken to describe the order's only joint.
-fn joint_of_version_1(case: &SiteCase<'_, '_>, criteria: &[Criterion<'_>]) -> Option<Assumption> {
-    let of_examination = |criterion: &&Criterion<'_>| matches!(criterion.id, CriterionId::Tenderness | CriterionId::ProvocationTests);
-    let mut evidence = criteria.iter().filter(of_examination).flat_map(|criterion| &criterion.evidence);
+fn joint_of_version_1(decided: &Decided<'_, '_, '_>) -> Option<Assumption> {
+    let case = decided.case;
+    let mut evidence = decided.with(findings).flat_map(|(criterion, ())| &criterion.evidence);
     let forms = || case.forms.iter().filter(|form| form.is_version_1 && form.answers.examined_side.is_none());
     let rests_on = evidence.find_map(|evidence| forms().find(|form| form.reference == evidence.resource))?;
     Some(flag("version_1_form_is_of_the_ordered_joint", true, case.say(Phrase::EffectVersion1Joint, &[&rests_on.authored_on])))
 }
 
 /// An encounter diagnosis that is too old to count as an active problem, if a criterion could have used it.
-fn old_encounter_diagnosis(case: &SiteCase<'_, '_>, verdict: &impl Fn(CriterionId) -> Option<Verdict>) -> Option<Assumption> {
-    let rests = [CriterionId::PainDuration, CriterionId::Nsaids, CriterionId::NoDiscOrFacetPain];
-    rests.into_iter().any(|id| verdict(id).is_some()).then_some(())?;
+fn old_encounter_diagnosis(decided: &Decided<'_, '_, '_>) -> Option<Assumption> {
+    let case = decided.case;
+    let on_conditions = |rule: &CriterionRule| rule.lists().contains(&"conditions").then_some(());
+    decided.with(on_conditions).next()?;
     let oldest = case.dates.visited;
     let dated = case.facts.conditions.iter().filter(|condition| condition.is_active && condition.is_encounter_diagnosis);
     let too_old = dated.filter_map(|condition| condition.recorded.or(condition.onset)).filter(|date| date.hi() < oldest);
@@ -96,8 +116,9 @@ fn old_encounter_diagnosis(case: &SiteCase<'_, '_>, verdict: &impl Fn(CriterionI
 
 fn baseline(case: &SiteCase<'_, '_>) -> Option<Assumption> {
     // The verdict on sustained relief includes the one on relief.
-    let injection =
-        (0..case.injections.len().min(2)).find(|place| sustained(case, *place).by_scores).and_then(|place| case.injections.get(place))?;
+    let needed = case.policy.response;
+    let rests_on_scores = |place: &usize| sustained(case, *place, needed.percent, needed.months).by_scores;
+    let injection = (0..case.injections.len().min(2)).find(rests_on_scores).and_then(|place| case.injections.get(place))?;
     let effect = case.say(Phrase::EffectBaseline, &[&injection.when]);
     Some(number("baseline_window_days", case.policy.parameters.baseline_window_days, effect))
 }
@@ -112,17 +133,23 @@ fn facility_record(case: &SiteCase<'_, '_>) -> Option<Assumption> {
 }
 
 /// Whether a first injection that helped counts as therapeutic, if that could change the count's verdict.
-fn first_is_therapeutic(case: &SiteCase<'_, '_>, verdict: &impl Fn(CriterionId) -> Option<Verdict>) -> Option<Assumption> {
-    verdict(CriterionId::FewerThanFour)?;
-    let could_decide = case.injections.len() >= case.policy.thresholds.therapeutic_limit && improved(case, 0).verdict.is_met();
+fn first_is_therapeutic(decided: &Decided<'_, '_, '_>) -> Option<Assumption> {
+    let case = decided.case;
+    let of_therapeutic = |rule: &CriterionRule| match rule {
+        CriterionRule::CountInWindow(CountRule { of: CountOf::Therapeutic, fewer_than, .. }) => Some(*fewer_than),
+        _ => None,
+    };
+    let (_, limit) = decided.with(of_therapeutic).next()?;
+    let could_decide = case.injections.len() >= limit && helped_first(case).is_met();
     let counts = case.policy.parameters.first_injection_is_therapeutic;
     let phrase = if counts { Phrase::EffectFirstTherapeutic } else { Phrase::EffectFirstDiagnostic };
     could_decide.then(|| flag("first_injection_is_therapeutic", counts, case.say(phrase, &[])))
 }
 
 /// An injection of the other joint on the same day.
-fn bilateral(case: &SiteCase<'_, '_>, verdict: &impl Fn(CriterionId) -> Option<Verdict>) -> Option<Assumption> {
-    verdict(CriterionId::OneProcedurePerVisit)?;
+fn bilateral(decided: &Decided<'_, '_, '_>) -> Option<Assumption> {
+    let case = decided.case;
+    decided.with(|rule| matches!(rule, CriterionRule::OneProcedureAVisit).then_some(())).next()?;
     let is_opposite = |side: Side| !side.compatible(case.site.side());
     let holds = |window: Option<super::order_facts::ServiceWindow>| window.is_none_or(|window| window.holds(case.dates.service));
     let mut drafts = case.facts.orders.iter().filter(|order| super::evaluate::kind(order) == Some(OrderKind::Injection));
@@ -145,8 +172,10 @@ fn presumed_physician(case: &SiteCase<'_, '_>) -> Option<Assumption> {
 }
 
 /// Concurrent treatment that a Procedure proves depends on the window.
-fn adjunct(case: &SiteCase<'_, '_>, criteria: &[Criterion<'_>]) -> Option<Assumption> {
-    let criterion = criteria.iter().find(|criterion| criterion.id == CriterionId::WithOtherTreatment && criterion.verdict.is_met())?;
+fn adjunct(decided: &Decided<'_, '_, '_>) -> Option<Assumption> {
+    let case = decided.case;
+    let mut with_treatment = decided.with(|rule| matches!(rule, CriterionRule::OtherTreatment(_)).then_some(()));
+    let (criterion, ()) = with_treatment.find(|(criterion, ())| criterion.verdict.is_met())?;
     let given = criterion.evidence.iter().find(|evidence| evidence.resource.kind() == "Procedure")?;
     Some(number(
         "adjunct_window_days",
@@ -156,12 +185,15 @@ fn adjunct(case: &SiteCase<'_, '_>, criteria: &[Criterion<'_>]) -> Option<Assump
 }
 
 /// Therapy and medication that ended before the lookback window, if a criterion on them is not met.
-fn outside_lookback(case: &SiteCase<'_, '_>, verdict: &impl Fn(CriterionId) -> Option<Verdict>) -> Option<Assumption> {
-    let open = |id| verdict(id).is_some_and(|verdict| !verdict.is_met());
+fn outside_lookback(decided: &Decided<'_, '_, '_>) -> Option<Assumption> {
+    let case = decided.case;
+    let is_open = |kind: fn(&CriterionRule) -> Option<()>| decided.with(kind).any(|(criterion, ())| !criterion.verdict.is_met());
+    let therapy_open = is_open(|rule| matches!(rule, CriterionRule::TherapyCourse(_)).then_some(()));
+    let medication_open = is_open(medication);
     let first = case.dates.lookback;
     let ended = |span: &Span| matches!(span, Span::Days(_, last) if *last < first);
-    let therapies = case.facts.therapies.iter().filter(|_| open(CriterionId::ExerciseTherapy) || open(CriterionId::ActivityModification));
-    let nsaids = case.facts.nsaids.iter().filter(|_| open(CriterionId::Nsaids));
+    let therapies = case.facts.therapies.iter().filter(|_| therapy_open);
+    let nsaids = case.facts.nsaids.iter().filter(|_| medication_open);
     let spans = therapies.map(|therapy| therapy.span).chain(nsaids.map(|taken| taken.span));
     let count = spans.filter(|span| ended(span)).count();
     (count > 0).then(|| {
@@ -173,31 +205,39 @@ fn outside_lookback(case: &SiteCase<'_, '_>, verdict: &impl Fn(CriterionId) -> O
     })
 }
 
-fn therapy_gaps(case: &SiteCase<'_, '_>, criteria: &[Criterion<'_>]) -> Option<Assumption> {
+fn medication(rule: &CriterionRule) -> Option<()> {
+    matches!(rule, CriterionRule::MedicationCourse(_)).then_some(())
+}
+
+fn therapy_gaps(decided: &Decided<'_, '_, '_>) -> Option<Assumption> {
+    let case = decided.case;
     let gap = Gap {
         parameter: "session_gap_days",
         value: case.policy.parameters.session_gap_days,
         apart: Phrase::EffectSessionsApart,
         joined: Phrase::EffectSessionsJoined,
     };
-    let by_set =
-        [(CriterionId::ExerciseTherapy, ValueSet::TherapySession), (CriterionId::ActivityModification, ValueSet::ActivityModification)];
-    by_set.into_iter().find_map(|(id, set)| gap.decided(case, by_chart(criteria, id)?, &therapy_courses(case, set)))
+    let therapy = |rule: &CriterionRule| match rule {
+        CriterionRule::TherapyCourse(rule) => Some(rule.therapy),
+        _ => None,
+    };
+    decided.with(therapy).find_map(|(criterion, set)| gap.decided(case, by_chart(criterion)?, &therapy_courses(case, set)))
 }
 
-fn medication_gaps(case: &SiteCase<'_, '_>, criteria: &[Criterion<'_>]) -> Option<Assumption> {
+fn medication_gaps(decided: &Decided<'_, '_, '_>) -> Option<Assumption> {
+    let case = decided.case;
     let gap = Gap {
         parameter: "medication_gap_days",
         value: case.policy.parameters.medication_gap_days,
         apart: Phrase::EffectMedicationApart,
         joined: Phrase::EffectMedicationJoined,
     };
-    gap.decided(case, by_chart(criteria, CriterionId::Nsaids)?, &nsaid_courses(case))
+    let (criterion, ()) = decided.with(medication).next()?;
+    gap.decided(case, by_chart(criterion)?, &medication_courses(case))
 }
 
 /// A criterion's verdict, unless only a form meets it: such a verdict does not depend on a course.
-fn by_chart(criteria: &[Criterion<'_>], id: CriterionId) -> Option<Verdict> {
-    let criterion = criteria.iter().find(|criterion| criterion.id == id)?;
+fn by_chart(criterion: &Criterion<'_>) -> Option<Verdict> {
     let rests_on_chart = criterion.evidence.iter().any(|evidence| evidence.resource.kind() != "QuestionnaireResponse");
     (rests_on_chart || !criterion.verdict.is_met()).then_some(criterion.verdict)
 }

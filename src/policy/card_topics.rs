@@ -80,8 +80,8 @@ impl<T> EachDetermination<T> {
 
 impl Topics {
     /// Checks that every named criterion and topic exists.
-    pub(super) fn read(file: &str, text: &str, read: &TopicsToml) -> Result<Self, PolicyError> {
-        let source = TopicsText { file, text, read };
+    pub(super) fn read(file: &str, text: &str, read: &TopicsToml, criteria: &[&str]) -> Result<Self, PolicyError> {
+        let source = TopicsText { file, text, read, criteria };
         Ok(Self {
             determinations: read.determinations.try_map(|code| source.topic(code))?,
             ordered_already: source.topic(&read.ordered_already)?,
@@ -96,23 +96,25 @@ impl Topics {
         if order.determination == Determination::Supported && order.notes.iter().any(|note| note.kind == NoteKind::OtherActiveOrder) {
             return &self.ordered_already;
         }
-        let by_criterion = || not_met(order).find_map(|id| self.if_any_not_met.get(&id));
+        let by_criterion = || not_met(order).find_map(|id| self.if_any_not_met.get(id));
         let by_criteria = (order.determination == Determination::NotYet).then(by_criterion).flatten();
         by_criteria.unwrap_or_else(|| self.determinations.get(order.determination))
     }
 }
 
 /// The criteria that are not met, for the joints that decided the order.
-fn not_met(order: &OrderEvaluation<'_>) -> impl Iterator<Item = CriterionId> {
+fn not_met<'o>(order: &'o OrderEvaluation<'_>) -> impl Iterator<Item = &'o CriterionId> {
     let deciding = order.sites.iter().filter(move |site| site.determination == order.determination);
     let criteria = deciding.flat_map(|site| &site.criteria);
-    criteria.filter(|criterion| criterion.verdict.is_not_met()).map(|criterion| criterion.id)
+    criteria.filter(|criterion| criterion.verdict.is_not_met()).map(|criterion| &criterion.id)
 }
 
 struct TopicsText<'t> {
     file: &'t str,
     text: &'t str,
     read: &'t TopicsToml,
+    /// The ids of the policy's criteria.
+    criteria: &'t [&'t str],
 }
 
 impl TopicsText<'_> {
@@ -124,8 +126,10 @@ impl TopicsText<'_> {
 
     fn criteria(&self, topics: &HashMap<String, Spanned<String>>) -> Result<HashMap<CriterionId, CardTopic>, PolicyError> {
         let entry = |(id, code): (&String, &Spanned<String>)| {
-            let known = CriterionId::from_id(id);
-            Ok((known.ok_or_else(|| self.fault(code, format!("unknown criterion `{id}`")))?, self.topic(code)?))
+            if !self.criteria.contains(&id.as_str()) {
+                return Err(self.fault(code, format!("unknown criterion `{id}`")));
+            }
+            Ok((CriterionId::from(id.as_str()), self.topic(code)?))
         };
         topics.iter().map(entry).collect()
     }

@@ -160,15 +160,17 @@ pub(crate) struct SiteCase<'e, 'a> {
     pub open: Vec<Injection<'e, 'a>>,
     /// Possible injections that cannot change the result.
     pub set_aside: Vec<Injection<'e, 'a>>,
+    /// The days with an injection of either joint, if the policy counts them.
+    pub sessions: Vec<Injection<'e, 'a>>,
     /// The highest score of each day that can apply to the joint, oldest first.
     pub scores: Vec<&'e PainScore<'a>>,
 }
 
 impl<'e, 'a> SiteCase<'e, 'a> {
     pub(crate) fn new(order_case: &'e OrderCase<'e, 'a>, site: Site, history: History<'e, 'a>) -> Self {
-        let History { episode, earlier, open, set_aside } = history;
+        let History { episode, earlier, open, set_aside, sessions } = history;
         let scores = daily_scores(order_case.facts, site);
-        Self { order_case, site, injections: episode, earlier, open, set_aside, scores }
+        Self { order_case, site, injections: episode, earlier, open, set_aside, sessions, scores }
     }
 }
 

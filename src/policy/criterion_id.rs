@@ -1,41 +1,57 @@
-//! The criteria, each identified by its section of the policy.
-//! Not here: how they are decided ([`super::criteria`]).
+//! The ids of criteria and pathways, as the policy file spells them.
+//! Not here: what they ask for ([`super::rule`], [`super::pathway`]).
+
+use std::fmt;
+use std::sync::Arc;
 
 use serde::{Serialize, Serializer};
 
-use super::keyed_enum::keyed_enum;
+macro_rules! id {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(Arc<str>);
 
-keyed_enum! {
-    /// A criterion, identified by its section of the policy.
-    #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-    pub enum CriterionId, as_str, from_id {
-        PainDuration = "I.A.1",
-        Tenderness = "I.A.2",
-        ProvocationTests = "I.A.3",
-        ConservativeCareFailed = "I.A.4",
-        ExerciseTherapy = "I.A.4.a",
-        Nsaids = "I.A.4.b",
-        ActivityModification = "I.A.4.c",
-        NoDiscOrFacetPain = "I.A.5",
-        NoLikelierDiagnosis = "I.A.6",
-        FirstDidNotHelp = "I.B.1",
-        TwoWeeksPassed = "I.B.2",
-        PainRecurred = "I.C",
-        SustainedRelief = "I.C.1",
-        WithOtherTreatment = "I.C.2",
-        TwoMonthsApart = "I.C.3",
-        FewerThanFour = "I.C.4",
-        DiagnosticResponse = "II",
-        WithinTwelveMonths = "III",
-        Neurotomy = "IV",
-        OneProcedurePerVisit = "V",
-        PerformedByPhysician = "VI",
-        HistoryKnown = "history",
-    }
+        impl $name {
+            /// The id as written.
+            #[must_use]
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl From<&str> for $name {
+            fn from(id: &str) -> Self {
+                Self(id.into())
+            }
+        }
+
+        impl std::borrow::Borrow<str> for $name {
+            fn borrow(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(&self.0)
+            }
+        }
+    };
 }
 
-impl Serialize for CriterionId {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.as_str())
-    }
+id! {
+    /// A criterion's id: its section of the policy, such as `I.A.4.a`.
+    CriterionId
+}
+
+id! {
+    /// The id of the indication that applies: its section, such as `I.A`.
+    PathwayId
 }

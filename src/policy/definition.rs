@@ -5,10 +5,13 @@ use std::collections::HashMap;
 
 use chrono::NaiveDate;
 
-use super::criterion_id::CriterionId;
+use super::criterion_id::{CriterionId, PathwayId};
 use super::facts::Side;
+use super::form::Question;
+use super::pathway::Pathway;
 use super::questionnaire_file::FormFile;
-use super::reference::PlanKind;
+use super::reference::{OrderKind, PlanKind};
+use super::rule::{CriterionRule, Mention, Remedy};
 use super::value_sets::ValueSets;
 use super::wording::Wording;
 use super::words::Phrases;
@@ -28,11 +31,14 @@ pub struct Policy {
     pub effective_to: Option<NaiveDate>,
     /// The day its next review is due, if stated. Determinations may be outdated after that day.
     pub next_review: Option<NaiveDate>,
-    /// The values that the policy's text specifies.
-    pub thresholds: Thresholds,
+    /// When an injection counts as one that helped.
+    pub response: ResponseDefinition,
     /// The values that the policy leaves open (⚙).
     pub parameters: Parameters,
-    pub(crate) criteria: HashMap<CriterionId, CriterionText>,
+    pub(crate) criteria: Vec<CriterionDefinition>,
+    pub(crate) pathways: Vec<Pathway>,
+    /// Whether a criterion counts the days with an injection of either joint.
+    pub(crate) counts_sessions: bool,
     pub(crate) retired_codes: Vec<RetiredCode>,
     pub(crate) modifier_sides: HashMap<String, Side>,
     pub(crate) words: WordLists,
@@ -46,16 +52,44 @@ pub struct Policy {
 }
 
 impl Policy {
-    /// A criterion's title and citation.
+    /// A criterion by its id.
     #[must_use]
-    pub fn criterion(&self, id: CriterionId) -> Option<&CriterionText> {
-        self.criteria.get(&id)
+    pub fn criterion(&self, id: &CriterionId) -> Option<&CriterionDefinition> {
+        self.criteria.iter().find(|criterion| criterion.id == *id)
     }
 
-    /// The number of criteria.
+    /// The criteria, in the policy's order.
     #[must_use]
-    pub fn criterion_count(&self) -> usize {
-        self.criteria.len()
+    pub fn criteria(&self) -> &[CriterionDefinition] {
+        &self.criteria
+    }
+
+    /// The criterion that every earlier injection is known.
+    #[must_use]
+    pub fn history_criterion(&self) -> Option<&CriterionDefinition> {
+        self.criteria.iter().find(|criterion| matches!(criterion.rule, CriterionRule::CompleteHistory))
+    }
+
+    /// A pathway by its id; `None` for an order whose history was not available.
+    #[must_use]
+    pub fn pathway(&self, id: &PathwayId) -> Option<&Pathway> {
+        self.pathways.iter().find(|pathway| pathway.id == *id)
+    }
+
+    /// The pathways, in the policy's order.
+    #[must_use]
+    pub fn pathways(&self) -> &[Pathway] {
+        &self.pathways
+    }
+
+    /// The pathways of a kind of order, in the policy's order.
+    pub(crate) fn pathways_of(&self, kind: OrderKind) -> impl Iterator<Item = &Pathway> {
+        self.pathways.iter().filter(move |pathway| pathway.kind == kind)
+    }
+
+    /// The kinds of all criteria, without `All`, `Any` and `Not`, in the policy's order.
+    pub fn rules(&self) -> impl Iterator<Item = &CriterionRule> {
+        self.criteria.iter().flat_map(|criterion| criterion.rule.leaves())
     }
 
     /// The policy's own note for a line of business.
@@ -78,45 +112,48 @@ impl Policy {
     }
 }
 
-/// A criterion's texts.
-#[derive(Clone, Debug)]
-pub struct CriterionText {
+/// A criterion: what it asks for, and its texts.
+#[derive(Debug)]
+pub struct CriterionDefinition {
+    /// Its section of the policy.
+    pub id: CriterionId,
     /// A short title.
     pub title: String,
     /// The text for when it is not met.
     pub not_met: String,
+    /// The text for when it is met, in as few words as can be.
+    pub met: String,
+    /// What is missing where it is unknown; `None` if its title says so.
+    pub missing: Option<String>,
     /// Section and sentence of the policy, paraphrased.
     pub citation: String,
+    /// What can still meet it.
+    pub remedy: Remedy,
+    /// What to do where it is not met; `None` to wait, or to order more of the treatment.
+    pub act: Option<String>,
+    /// The question whose answer corrects what it rests on.
+    pub corrected_by: Option<Question>,
+    /// What it asks for.
+    pub rule: CriterionRule,
+    /// The lists of the chart that can settle it.
+    pub(crate) lists: Vec<&'static str>,
+    pub(crate) mention: Option<Mention>,
 }
 
-/// The values that the policy's text specifies.
-#[derive(Clone, Copy, Debug, serde::Deserialize, serde::Serialize)]
-#[serde(deny_unknown_fields)]
-pub struct Thresholds {
-    /// I.A.1: months of pain.
-    pub pain_duration_months: u32,
-    /// I.A.3: positive provocation tests, of five.
-    pub positive_tests: usize,
-    /// I.A.4.a: weeks of exercise therapy.
-    pub exercise_therapy_weeks: u32,
-    /// I.A.4.b: weeks of NSAIDs.
-    pub nsaid_weeks: u32,
-    /// I.A.4.c: weeks of activity modification.
-    pub activity_modification_weeks: u32,
-    /// I.B: days after the first injection.
-    pub second_injection_days: u32,
-    /// I.C.1 and II: percent of the pain relieved.
-    pub relief_percent: u32,
-    /// I.C.1: months the relief lasted.
-    pub relief_months: u32,
-    /// I.C.3: months between injections.
-    pub interval_months: u32,
-    /// I.C.4: the number of therapeutic injections at which the limit is exceeded.
-    pub therapeutic_limit: usize,
-    /// I.C.4: months of the counting window.
-    pub therapeutic_window_months: u32,
-    /// III: months after the first injection.
-    pub continuation_months: u32,
+impl CriterionDefinition {
+    /// Whether the kinds of its rule include one.
+    pub fn has(&self, kind: impl Fn(&CriterionRule) -> bool) -> bool {
+        self.rule.leaves().into_iter().any(kind)
+    }
+}
+
+/// When an injection counts as one that helped.
+#[derive(Clone, Copy, Debug)]
+pub struct ResponseDefinition {
+    /// Percent of the pain relieved.
+    pub percent: u32,
+    /// Months for which the relief lasted.
+    pub months: u32,
 }
 
 /// The values that the policy leaves open. An evaluation's `assumptions` name each one that affected the result.

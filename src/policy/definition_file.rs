@@ -8,13 +8,15 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::code_format;
-use super::criterion_id::CriterionId;
-use super::definition::{CriterionText, Parameters, Policy, RetiredCode, Thresholds, WordLists};
+use super::definition::{Parameters, Policy, RetiredCode, WordLists};
 use super::facts::Side;
-use super::numbers::Numbers;
+use super::numbers::{Numbers, ThresholdsToml};
 use super::policy_file::{PolicyError, PolicyFile};
 use super::questionnaire_file;
 use super::reference::PlanKind;
+use super::rule::CriterionRule;
+use super::rule_file::RuleSource;
+use super::rule_toml::{CriterionToml, PathwayToml, ResponseToml};
 use super::value_set_file;
 use super::value_sets::{SystemKind, ValueSet, ValueSets};
 use super::wording::Wording;
@@ -34,13 +36,15 @@ struct PolicyToml {
     effective_from: Spanned<String>,
     effective_to: Option<Spanned<String>>,
     next_review: Option<Spanned<String>>,
-    thresholds: Thresholds,
+    thresholds: ThresholdsToml,
+    response: ResponseToml,
     parameters: Parameters,
     systems: Vec<SystemToml>,
     modifiers: HashMap<String, Spanned<String>>,
     code_lists: HashMap<String, HashMap<String, Vec<Spanned<String>>>>,
     words: WordsToml,
     criteria: Vec<CriterionToml>,
+    pathways: Vec<PathwayToml>,
     #[serde(default)]
     retired_codes: Vec<RetiredToml>,
     plan_notes: HashMap<String, Spanned<String>>,
@@ -76,15 +80,6 @@ struct WordsToml {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct CriterionToml {
-    id: Spanned<String>,
-    title: String,
-    not_met: String,
-    citation: String,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
 struct RetiredToml {
     code: String,
     since: Spanned<String>,
@@ -111,13 +106,24 @@ impl Policy {
         value_set_file::read_all(files, VALUE_SETS, &formats, &mut value_sets)?;
         source.code_lists(&read.code_lists, &formats, &mut value_sets)?;
         let numbers = Numbers::new(&read.thresholds, &read.parameters);
-        let wording = Wording::read(CARDS, &numbers.fill(file_text(files, CARDS)?))?;
-        let form = questionnaire_file::read(QUESTIONNAIRE, &numbers.fill(file_text(files, QUESTIONNAIRE)?))?;
+        let ids: Vec<_> = read.criteria.iter().map(CriterionToml::id).collect();
+        let wording = Wording::read(CARDS, &numbers.fill(file_text(files, CARDS)?), &ids)?;
+        let orderable = value_sets.find(&wording.therapy_order.system, &wording.therapy_order.code).sets;
+        let rules = RuleSource::new(POLICY, text, &read.thresholds, &numbers, orderable);
+        let criteria = rules.criteria(&read.criteria)?;
+        let pathways = rules.pathways(&read.pathways, &criteria)?;
+        let asked = questionnaire_file::asked_by(&criteria);
+        let form = questionnaire_file::read(QUESTIONNAIRE, &numbers.fill(file_text(files, QUESTIONNAIRE)?), &asked)?;
+        let response = rules.response(&read.response)?;
+        rules.every_threshold_is_used()?;
         Ok(Self {
             effective_from: source.date(&read.effective_from)?,
             effective_to: read.effective_to.as_ref().map(|date| source.date(date)).transpose()?,
             next_review: read.next_review.as_ref().map(|date| source.date(date)).transpose()?,
-            criteria: source.criteria(read.criteria, &numbers)?,
+            response,
+            counts_sessions: criteria.iter().any(|criterion| criterion.has(CriterionRule::counts_sessions)),
+            criteria,
+            pathways,
             retired_codes: source.retired_codes(read.retired_codes)?,
             modifier_sides: source.modifiers(read.modifiers)?,
             plan_notes: source.plan_notes(read.plan_notes)?,
@@ -125,7 +131,6 @@ impl Policy {
             id: read.id,
             version: read.version,
             title: read.title,
-            thresholds: read.thresholds,
             parameters: read.parameters,
             value_sets,
             wording,
@@ -165,25 +170,6 @@ impl PolicyText<'_> {
     fn date(&self, text: &Spanned<String>) -> Result<NaiveDate, PolicyError> {
         NaiveDate::parse_from_str(text.get_ref(), "%Y-%m-%d")
             .map_err(|_| self.fault(text, format!("`{}` is not a date (YYYY-MM-DD)", text.get_ref())))
-    }
-
-    fn criteria(&self, read: Vec<CriterionToml>, numbers: &Numbers) -> Result<HashMap<CriterionId, CriterionText>, PolicyError> {
-        let mut criteria = HashMap::new();
-        for criterion in read {
-            let id = CriterionId::from_id(criterion.id.get_ref());
-            let Some(id) = id else {
-                return Err(self.fault(&criterion.id, format!("unknown criterion `{}`", criterion.id.get_ref())));
-            };
-            let [title, not_met, citation] = [criterion.title, criterion.not_met, criterion.citation].map(|text| numbers.fill(&text));
-            let text = CriterionText { title, not_met, citation };
-            if criteria.insert(id, text).is_some() {
-                return Err(self.fault(&criterion.id, format!("criterion `{}` stands twice", criterion.id.get_ref())));
-            }
-        }
-        match CriterionId::ALL.iter().find(|id| !criteria.contains_key(id)) {
-            Some(missing) => Err(PolicyError::of_file(POLICY, format!("criterion `{}` is missing", missing.as_str()))),
-            None => Ok(criteria),
-        }
     }
 
     fn code_lists(

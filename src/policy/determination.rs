@@ -4,9 +4,8 @@ use chrono::NaiveDate;
 
 use super::case::SiteCase;
 use super::criteria;
-use super::criterion_id::CriterionId;
 use super::evaluation::{Criterion, Determination, SiteEvaluation};
-use super::verdict::Verdict;
+use super::rule::{ContinuationRule, CriterionRole, CriterionRule};
 
 /// A determination with the first day on which it would be supported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,7 +25,7 @@ impl From<Determination> for DatedDetermination {
 /// The determination of a joint from its criteria.
 pub(crate) fn for_site(case: &SiteCase<'_, '_>, criteria: &[Criterion<'_>]) -> DatedDetermination {
     // The section that applies is unknown, so its criteria cannot decide.
-    if criteria.iter().any(|criterion| criterion.id == CriterionId::HistoryKnown && criterion.verdict.is_unknown()) {
+    if criteria.iter().any(|criterion| criterion.role == CriterionRole::History && criterion.verdict.is_unknown()) {
         return Determination::NeedsDocumentation.into();
     }
     let not_met: Vec<_> = criteria.iter().filter(|criterion| criterion.verdict.is_not_met()).collect();
@@ -34,21 +33,37 @@ pub(crate) fn for_site(case: &SiteCase<'_, '_>, criteria: &[Criterion<'_>]) -> D
         let open = criteria.iter().any(|criterion| criterion.verdict.is_unknown());
         return if open { Determination::NeedsDocumentation } else { Determination::Supported }.into();
     }
-    if not_met.iter().any(|criterion| criterion.id == CriterionId::WithinTwelveMonths) {
-        let claimed = case.answered(|answers| answers.definitive_therapy_not_available).is_some_and(|answer| answer.value);
+    if let Some(limit) = not_met.iter().find_map(|criterion| continuation_of(case, criterion)) {
+        let claimed = case.answered(|answers| answers.yes_no(limit.exception)).is_some_and(|answer| answer.value);
         let alone = not_met.len() == 1;
         return if claimed && alone { Determination::IndividualConsideration } else { Determination::NotSupported }.into();
     }
-    if not_met.iter().all(|criterion| criterion.remediable) { not_yet(case, &not_met) } else { Determination::NotSupported.into() }
+    if not_met.iter().all(|criterion| criterion.remediable) {
+        not_yet(case, criteria, &not_met)
+    } else {
+        Determination::NotSupported.into()
+    }
 }
 
-/// Not yet, with an earliest date if only dates decide. Not supported if that date is beyond the twelve months.
-fn not_yet(case: &SiteCase<'_, '_>, not_met: &[&Criterion<'_>]) -> DatedDetermination {
+/// The limit of time after the first injection, if the criterion is one.
+fn continuation_of<'e>(case: &SiteCase<'e, '_>, criterion: &Criterion<'_>) -> Option<&'e ContinuationRule> {
+    if criterion.role != CriterionRole::Continuation {
+        return None;
+    }
+    match &case.policy.criterion(&criterion.id)?.rule {
+        CriterionRule::Continuation(rule) => Some(rule),
+        _ => None,
+    }
+}
+
+/// Not yet, with an earliest date if only dates decide. Not supported if that date is beyond the limit after the first injection.
+fn not_yet(case: &SiteCase<'_, '_>, criteria: &[Criterion<'_>], not_met: &[&Criterion<'_>]) -> DatedDetermination {
     let dates: Option<Vec<_>> = not_met.iter().map(|criterion| criterion.met_from).collect();
     let earliest_date = dates.and_then(|dates| dates.into_iter().max());
-    let too_late = earliest_date
-        .zip(case.injections.first())
-        .is_some_and(|(date, first)| criteria::continuation(case, first, date) == Verdict::NotMet);
+    let limit = criteria.iter().find_map(|criterion| continuation_of(case, criterion));
+    let is_beyond =
+        |date| limit.zip(case.injections.first()).is_some_and(|(limit, first)| criteria::continuation(limit, first, date).is_not_met());
+    let too_late = earliest_date.is_some_and(is_beyond);
     if too_late {
         DatedDetermination { determination: Determination::NotSupported, earliest_date: None, too_late: earliest_date }
     } else {

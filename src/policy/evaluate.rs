@@ -1,15 +1,18 @@
 //! A pure function from facts to an evaluation: no clock, no I/O.
 
+use std::cell::OnceCell;
+
 use chrono::{DateTime, Days, NaiveDate, Utc};
 
 use super::assumptions::assumptions;
 use super::case::{Dates, OrderCase, SiteCase};
 use super::criteria::{self, OtherProcedure, OtherSource};
+use super::criterion_id::PathwayId;
 use super::definition::Policy;
 use super::determination::{DatedDetermination, for_order, for_site};
 use super::diagnosis::{coding_notes, diagnosis};
 use super::evaluation::{
-    Criterion, Determination, DiagnosisSupport, Evaluation, OrderEvaluation, Pathway, PolicyVersion, PriorInjection, SecondProcedure, Site,
+    Criterion, Determination, DiagnosisSupport, Evaluation, OrderEvaluation, PolicyVersion, PriorInjection, SecondProcedure, Site,
     SiteEvaluation,
 };
 use super::evaluation_notes::{Assumption, Note, NoteKind, PassedOver, PassedOverReason};
@@ -17,12 +20,12 @@ use super::facts::{Facts, Side};
 use super::history::{Acts, acts, history};
 use super::notes::{lacks_answer, notes, site_notes};
 use super::order_facts::{Order, Standing, UnreadableOrder};
+use super::pathway::{Pathway, UNDETERMINED};
 use super::phrases::Phrase;
 use super::possible::possible_injections;
 use super::prose::extend_once;
 use super::reference::{NamedResource, OrderKind, Reference};
-use super::response::{improved, sustained};
-use super::verdict::Verdict;
+use super::response::{helped_first, improved, sustained};
 
 /// The patient whom the facts are about, and the instant of evaluation.
 #[derive(Clone, Debug)]
@@ -116,9 +119,9 @@ struct Sites<'a> {
 fn evaluate_sites<'a>(case: &OrderCase<'_, 'a>, kind: OrderKind) -> Sites<'a> {
     let sites = sites(case.order.side);
     match kind {
-        OrderKind::Neurotomy => all_of(sites, Pathway::Neurotomy, Determination::NotSupported, || vec![criteria::neurotomy(case)]),
+        OrderKind::Neurotomy => excluded(case, sites),
         OrderKind::Injection if !case.facts.procedures_available && case.has_complete_history().is_none() => {
-            all_of(sites, Pathway::Undetermined, Determination::Indeterminate, Vec::new)
+            all_of(sites, &PathwayId::from(UNDETERMINED), Determination::Indeterminate, Vec::new)
         }
         OrderKind::Injection => {
             let acts = acts(case);
@@ -199,10 +202,10 @@ fn second_procedure<'a>(case: &SiteCase<'_, 'a>, others: &[OtherProcedure<'_, 'a
 }
 
 /// Evaluates joints whose injection history is irrelevant.
-fn all_of<'a>(sites: &[Site], pathway: Pathway, determination: Determination, criteria: impl Fn() -> Vec<Criterion<'a>>) -> Sites<'a> {
+fn all_of<'a>(sites: &[Site], pathway: &PathwayId, determination: Determination, criteria: impl Fn() -> Vec<Criterion<'a>>) -> Sites<'a> {
     let one = |site: &Site| SiteEvaluation {
         site: *site,
-        pathway,
+        pathway: pathway.clone(),
         determination,
         earliest_date: None,
         too_late: None,
@@ -215,9 +218,13 @@ fn all_of<'a>(sites: &[Site], pathway: Pathway, determination: Determination, cr
 
 fn injection<'a>(order: &OrderCase<'_, 'a>, acts: &Acts<'_, 'a>, site: Site, all: &mut Sites<'a>) {
     let case = SiteCase::new(order, site, history(order, acts, site));
-    let pathway = pathway(&case);
+    // Every history has a pathway: reading the policy checks that.
+    let Some(pathway) = pathway(&case) else {
+        let unknown = all_of(&[site], &PathwayId::from(UNDETERMINED), Determination::Indeterminate, Vec::new);
+        return all.evaluations.extend(unknown.evaluations);
+    };
     let others = criteria::other_procedures(&case);
-    let criteria = criteria_of(&case, pathway, &others);
+    let criteria: Vec<_> = pathway.criteria.iter().filter_map(|id| criteria::decide(&case, case.policy.criterion(id)?, &others)).collect();
     extend_once(&mut all.assumptions, assumptions(&case, &criteria));
     extend_once(&mut all.notes, site_notes(&case, &criteria));
     all.second_procedure = all.second_procedure.take().or_else(|| second_procedure(&case, &others));
@@ -225,7 +232,7 @@ fn injection<'a>(order: &OrderCase<'_, 'a>, acts: &Acts<'_, 'a>, site: Site, all
     let (prior_injections, possible_injections) = (prior_injections(&case), possible_injections(&case));
     all.evaluations.push(SiteEvaluation {
         site,
-        pathway,
+        pathway: pathway.id.clone(),
         determination,
         earliest_date,
         too_late,
@@ -235,42 +242,30 @@ fn injection<'a>(order: &OrderCase<'_, 'a>, acts: &Acts<'_, 'a>, site: Site, all
     });
 }
 
-fn pathway(case: &SiteCase<'_, '_>) -> Pathway {
-    match case.injections.len() {
-        0 => Pathway::FirstDiagnostic,
-        1 => match improved(case, 0).verdict {
-            Verdict::NotMet => Pathway::SecondDiagnostic,
-            Verdict::Unknown => Pathway::SecondOrSubsequent,
-            Verdict::Met => Pathway::Subsequent,
-        },
-        _ => Pathway::Subsequent,
-    }
+/// The first pathway that is for the joint's history.
+fn pathway<'e>(case: &SiteCase<'e, '_>) -> Option<&'e Pathway> {
+    let (number, helped) = (case.injections.len(), OnceCell::new());
+    let helped = || *helped.get_or_init(|| helped_first(case));
+    case.policy.pathways_of(OrderKind::Injection).find(|pathway| pathway.history.holds(number, helped))
 }
 
-fn criteria_of<'a>(case: &SiteCase<'_, 'a>, pathway: Pathway, others: &[OtherProcedure<'_, 'a>]) -> Vec<Criterion<'a>> {
-    let mut criteria = match pathway {
-        Pathway::FirstDiagnostic => criteria::first_diagnostic(case),
-        Pathway::SecondDiagnostic | Pathway::SecondOrSubsequent => criteria::second_diagnostic(case),
-        Pathway::Subsequent => criteria::subsequent(case),
-        Pathway::Neurotomy | Pathway::Undetermined => Vec::new(),
-    };
-    criteria.extend(criteria::diagnostic_response(case));
-    if pathway != Pathway::FirstDiagnostic {
-        criteria.push(criteria::within_twelve_months(case));
-    }
-    criteria.push(criteria::one_procedure_per_visit(case, others));
-    criteria.push(criteria::performed_by_physician(case));
-    criteria.push(criteria::history_known(case));
-    criteria
+/// Evaluates joints for a procedure that the policy never covers.
+fn excluded<'a>(case: &OrderCase<'_, 'a>, sites: &[Site]) -> Sites<'a> {
+    let pathway = case.policy.pathways_of(OrderKind::Neurotomy).next();
+    let id = pathway.map_or_else(|| PathwayId::from(UNDETERMINED), |pathway| pathway.id.clone());
+    let ids = pathway.map_or(&[][..], |pathway| &pathway.criteria);
+    let criteria = || ids.iter().filter_map(|id| Some(criteria::excluded(case, case.policy.criterion(id)?))).collect();
+    all_of(sites, &id, Determination::NotSupported, criteria)
 }
 
 fn prior_injections<'a>(case: &SiteCase<'_, 'a>) -> Vec<PriorInjection<'a>> {
+    let needed = case.policy.response;
     let one = |(place, injection): (usize, &super::history::Injection<'_, 'a>)| PriorInjection {
         date: injection.date(),
         resource: injection.reference.clone(),
         source: injection.source,
-        improved: improved(case, place).verdict,
-        sustained: sustained(case, place).verdict,
+        improved: improved(case, place, needed.percent).verdict,
+        sustained: sustained(case, place, needed.percent, needed.months).verdict,
     };
     case.injections.iter().enumerate().map(one).collect()
 }

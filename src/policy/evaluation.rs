@@ -4,10 +4,11 @@
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::criterion_id::CriterionId;
+use super::criterion_id::{CriterionId, PathwayId};
 use super::evaluation_notes::{Assumption, Note, PassedOver};
 use super::form::Question;
 use super::reference::{NamedResource, OrderKind, PlanKind, Reference};
+use super::rule::CriterionRole;
 use super::verdict::Verdict;
 
 /// The joint a determination is about.
@@ -30,44 +31,6 @@ impl Site {
             Self::Left => "left",
             Self::Right => "right",
             Self::Unspecified => "unspecified",
-        }
-    }
-}
-
-/// Which of the policy's indications applies.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub enum Pathway {
-    /// First diagnostic injection.
-    #[serde(rename = "I.A")]
-    FirstDiagnostic,
-    /// Second diagnostic injection.
-    #[serde(rename = "I.B")]
-    SecondDiagnostic,
-    /// Second diagnostic or subsequent: the effect of the first injection is unknown.
-    #[serde(rename = "I.B-or-I.C")]
-    SecondOrSubsequent,
-    /// Subsequent injection.
-    #[serde(rename = "I.C")]
-    Subsequent,
-    /// Radiofrequency neurotomy.
-    #[serde(rename = "IV")]
-    Neurotomy,
-    /// The injection history was not available.
-    #[serde(rename = "undetermined")]
-    Undetermined,
-}
-
-impl Pathway {
-    /// The pathway's name, as in the contract.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::FirstDiagnostic => "I.A",
-            Self::SecondDiagnostic => "I.B",
-            Self::SecondOrSubsequent => "I.B-or-I.C",
-            Self::Subsequent => "I.C",
-            Self::Neurotomy => "IV",
-            Self::Undetermined => "undetermined",
         }
     }
 }
@@ -140,6 +103,9 @@ pub struct Evidence<'a> {
 pub struct Criterion<'a> {
     /// The policy's section.
     pub id: CriterionId,
+    /// Whether it decides more than itself.
+    #[serde(skip)]
+    pub role: CriterionRole,
     /// Whether it is met.
     pub verdict: Verdict,
     /// What was found and what is missing, in one sentence.
@@ -213,7 +179,7 @@ pub struct SiteEvaluation<'a> {
     /// The joint.
     pub site: Site,
     /// The indication that applies.
-    pub pathway: Pathway,
+    pub pathway: PathwayId,
     /// The determination.
     pub determination: Determination,
     /// If not yet and only dates decide: the first day it would be supported.

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use chrono::{DateTime, NaiveDate, Utc};
 
 use super::dates::DateInterval;
-use super::form::{Form, UncountedForm};
+use super::form::{Form, PROVOCATION_TESTS, Question, UncountedForm};
 use super::order_facts::{ActiveOrder, BillingLine, Order, UnreadableOrder};
 use super::reference::{NamedResource, PlanKind, Reference};
 use super::value_sets::Membership;
@@ -262,6 +262,14 @@ pub enum Examination {
     Tenderness,
     /// A provocation test, by its index in [`super::form::PROVOCATION_TESTS`].
     Provocation(usize),
+}
+
+impl Examination {
+    /// The examination that a question of the form asks for, if it asks for one.
+    pub(super) fn from_question(question: Question) -> Option<Self> {
+        let test = PROVOCATION_TESTS.iter().position(|test| *test == question).map(Self::Provocation);
+        test.or_else(|| (question == Question::SijTenderness).then_some(Self::Tenderness))
+    }
 }
 
 /// A charted examination finding that is positive or negative.

@@ -55,10 +55,58 @@ keyed_enum! {
 }
 
 impl Question {
+    /// The questions about earlier injections, which every policy reads.
+    pub(super) const HISTORY: [Self; 7] = [
+        Self::PriorInjection,
+        Self::InjectionDate,
+        Self::InjectionSide,
+        Self::ReliefPercent,
+        Self::ReliefDurationMonths,
+        Self::FunctionalImprovement,
+        Self::InjectionHistoryComplete,
+    ];
+
     /// The question's linkId in version 1 of the form, if it was different.
     #[must_use]
     pub fn version_1_link_id(self) -> Option<&'static str> {
         (self == Self::AdlsLimitedSince).then_some("pain-onset-date")
+    }
+
+    /// The FHIR type of the question's item.
+    #[must_use]
+    pub fn answer_type(self) -> &'static str {
+        match self {
+            Self::AdlsLimitedSince | Self::InjectionDate => "date",
+            Self::PainInterferesAdls
+            | Self::PainBelowL5Nonradicular
+            | Self::SijTenderness
+            | Self::NsaidContraindicated
+            | Self::ConservativeCareFailed
+            | Self::DiscOrFacetEvidence
+            | Self::OtherDiagnosisMoreLikely
+            | Self::FunctionalImprovement
+            | Self::InjectionHistoryComplete
+            | Self::PainRecurred
+            | Self::AdjunctNoninvasiveTreatment
+            | Self::DefinitiveTherapyNotAvailable => "boolean",
+            Self::TestDistraction
+            | Self::TestCompression
+            | Self::TestThighThrust
+            | Self::TestGaenslen
+            | Self::TestSacralThrust
+            | Self::ExaminedSide
+            | Self::InjectionSide => "choice",
+            Self::ExerciseTherapyWeeks | Self::NsaidWeeks | Self::ActivityModificationWeeks => "integer",
+            Self::ReliefPercent | Self::ReliefDurationMonths => "decimal",
+            Self::DefinitiveTherapyReason => "text",
+            Self::PriorInjection => "group",
+        }
+    }
+
+    /// Whether it asks for a finding of the examination of the joint.
+    #[must_use]
+    pub fn is_examination(self) -> bool {
+        self == Self::SijTenderness || PROVOCATION_TESTS.contains(&self)
     }
 
     /// A related question that is asked together with this one.
@@ -188,6 +236,49 @@ pub struct Answers {
     pub definitive_therapy_not_available: Option<bool>,
     /// `definitive-therapy-reason`: not evaluated, only shown to the reviewer
     pub definitive_therapy_reason: Option<String>,
+}
+
+impl Answers {
+    /// The answer to a yes-or-no question.
+    pub(super) fn yes_no(&self, question: Question) -> Option<bool> {
+        match question {
+            Question::PainInterferesAdls => self.pain_interferes_adls,
+            Question::PainBelowL5Nonradicular => self.pain_below_l5_nonradicular,
+            Question::SijTenderness => self.sij_tenderness,
+            Question::NsaidContraindicated => self.nsaid_contraindicated,
+            Question::ConservativeCareFailed => self.conservative_care_failed,
+            Question::DiscOrFacetEvidence => self.disc_or_facet_evidence,
+            Question::OtherDiagnosisMoreLikely => self.other_diagnosis_more_likely,
+            Question::InjectionHistoryComplete => self.injection_history_complete,
+            Question::PainRecurred => self.pain_recurred,
+            Question::AdjunctNoninvasiveTreatment => self.adjunct_noninvasive_treatment,
+            Question::DefinitiveTherapyNotAvailable => self.definitive_therapy_not_available,
+            _ => None,
+        }
+    }
+
+    /// The answer to a question for a number.
+    pub(super) fn number(&self, question: Question) -> Option<f64> {
+        match question {
+            Question::ExerciseTherapyWeeks => self.exercise_therapy_weeks,
+            Question::NsaidWeeks => self.nsaid_weeks,
+            Question::ActivityModificationWeeks => self.activity_modification_weeks,
+            _ => None,
+        }
+    }
+
+    /// The answer to a question for a date.
+    pub(super) fn since(&self, question: Question) -> Option<DateInterval> {
+        self.adls_limited_since.filter(|_| question == Question::AdlsLimitedSince)
+    }
+
+    /// The result of a test. A yes-or-no question is one with two results.
+    pub(super) fn test(&self, question: Question) -> Option<TestAnswer> {
+        match PROVOCATION_TESTS.iter().position(|test| *test == question) {
+            Some(place) => self.tests.get(place).copied().flatten(),
+            None => self.yes_no(question).map(|positive| if positive { TestAnswer::Positive } else { TestAnswer::Negative }),
+        }
+    }
 }
 
 /// One repetition of the group `prior-injection`.

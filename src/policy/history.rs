@@ -55,7 +55,8 @@ impl Injection<'_, '_> {
         (self.dates.len() > 1).then_some(self.dates.as_slice())
     }
 
-    fn is_possible(&self) -> bool {
+    /// Whether it is only a possible injection.
+    pub(crate) fn is_possible(&self) -> bool {
         self.doubt.is_some()
     }
 
@@ -87,6 +88,8 @@ pub(crate) struct History<'e, 'a> {
     pub open: Vec<Injection<'e, 'a>>,
     /// Possible injections too far from all other entries to change the result.
     pub set_aside: Vec<Injection<'e, 'a>>,
+    /// The days with an injection of either joint, if the policy counts them: one definite or possible injection for each date.
+    pub sessions: Vec<Injection<'e, 'a>>,
 }
 
 impl Site {
@@ -326,7 +329,19 @@ pub(crate) fn history<'e, 'a>(case: &OrderCase<'e, 'a>, acts: &Acts<'e, 'a>, sit
         only.sort_answers();
     }
     let (set_aside, open) = set_aside(case, &history, open);
-    History { open, set_aside, ..history }
+    History { open, set_aside, sessions: sessions(case, acts), ..history }
+}
+
+/// One injection for each date, of whichever joint. A definite one takes precedence.
+fn sessions<'e, 'a>(case: &OrderCase<'e, 'a>, acts: &Acts<'e, 'a>) -> Vec<Injection<'e, 'a>> {
+    if !case.policy.counts_sessions {
+        return Vec::new();
+    }
+    let mut sessions: Vec<_> = acts.dated.to_vec();
+    sessions.sort_by_key(|act| (act.when, act.is_possible()));
+    sessions.dedup_by_key(|act| act.when);
+    sessions.extend(acts.undated.iter().cloned().chain(acts.undated_answers.iter().map(|answer| made_by(case, answer))));
+    sessions
 }
 
 /// Whether an undated answer describes the episode's only injection: sides match, and the form is not older than it.

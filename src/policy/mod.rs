@@ -24,6 +24,7 @@ mod numbers;
 mod order_facts;
 mod order_words;
 mod outcomes;
+mod pathway;
 mod phrases;
 mod policy_file;
 mod possible;
@@ -32,6 +33,11 @@ mod prose;
 mod questionnaire_file;
 mod reference;
 mod response;
+mod rule;
+mod rule_file;
+mod rule_toml;
+mod rule_words;
+mod template;
 mod treatment_course;
 mod value_set_file;
 mod value_sets;
@@ -40,13 +46,13 @@ mod wording;
 mod words;
 
 pub use card_topics::{CardTopic, Topics};
-pub use criterion_id::CriterionId;
+pub use criterion_id::{CriterionId, PathwayId};
 pub use dates::DateInterval;
-pub use definition::{CriterionText, Parameters, Policy, RetiredCode, Thresholds};
+pub use definition::{CriterionDefinition, Parameters, Policy, ResponseDefinition, RetiredCode};
 pub use evaluate::{Inquiry, evaluate, kind, passed_over};
 pub use evaluation::{
-    Criterion, Determination, DiagnosisSupport, Evaluation, Evidence, InjectionSource, OrderEvaluation, Pathway, PolicyVersion,
-    PossibleInjection, PriorInjection, SecondProcedure, Site, SiteEvaluation,
+    Criterion, Determination, DiagnosisSupport, Evaluation, Evidence, InjectionSource, OrderEvaluation, PolicyVersion, PossibleInjection,
+    PriorInjection, SecondProcedure, Site, SiteEvaluation,
 };
 pub use evaluation_notes::{Assumption, Note, NoteKind, ParameterValue, PassedOver, PassedOverReason};
 pub use facts::{
@@ -57,15 +63,22 @@ pub use form::{Answers, FORM_ID, Form, FormProblem, PROVOCATION_TESTS, Question,
 pub use order_facts::{ActiveOrder, BillingLine, Order, OrderReason, Performer, ServiceWindow, Standing, UnreadableOrder};
 pub(crate) use order_words::OrderWords;
 pub use outcomes::{OutcomeArguments, OutcomeKind, OutcomeText};
+pub use pathway::{Pathway, UNDETERMINED};
 pub(crate) use phrases::{CardText, Phrase, phrases};
 pub use policy_file::{PolicyError, PolicyFile};
 pub use prefill::{AnswerValue, ChartedAnswer, ChartedInjectionAnswers, Prefill, prefill};
 pub(crate) use prose::{capitalised, each_once, shortened, with_first};
 pub use questionnaire_file::FormFile;
 pub use reference::{NamedResource, OrderKind, PlanKind, Reference};
+pub use rule::{
+    AbsentRule, AnswerRule, ContinuationRule, CountOf, CountRule, CriterionRole, CriterionRule, FindingsRule, IntervalRule, IntervalStart,
+    MedicationRule, Mention, OnsetRule, OrderedAsRule, OtherTreatmentRule, PresentRule, RecurrenceRule, Remedy, ResponseOf, ResponseRule,
+    TherapyRule, Wait, YesNoText,
+};
+pub use rule_words::OutlineLine;
+pub(crate) use template::Template;
 pub(crate) use treatment_course::{TreatmentCourse, courses};
 pub use value_sets::{Lookup, Membership, SystemKind, ValueSet, ValueSets};
 pub use verdict::Verdict;
-pub(crate) use wording::Template;
 pub use wording::{OverrideReason, SideCoding, SideCodings, TherapyOrderText, Wording};
 pub use words::{Phrases, Words};

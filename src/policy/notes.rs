@@ -1,8 +1,7 @@
 //! Further information for the decision-maker, in addition to the criteria.
 
 use super::case::{OrderCase, SiteCase};
-use super::criteria::{active_in, earliest_onset, nsaid_courses, therapy_courses};
-use super::criterion_id::CriterionId;
+use super::criteria::{active_in, earliest_onset, medication_courses, therapy_courses};
 use super::dates::DateInterval;
 use super::evaluation::Criterion;
 use super::evaluation_notes::{Note, NoteKind};
@@ -12,6 +11,7 @@ use super::history::Injection;
 use super::phrases::Phrase;
 use super::reference::{OrderKind, Reference};
 use super::response::{best_relief, stated_relief};
+use super::rule::{CriterionRule, OnsetRule};
 use super::treatment_course::{TreatmentCourse, longest};
 use super::value_sets::ValueSet;
 
@@ -34,8 +34,10 @@ pub(crate) fn notes<'a>(case: &OrderCase<'_, 'a>, kind: OrderKind, of_sites: Vec
 
 /// The notes of one joint.
 pub(crate) fn site_notes<'a>(case: &SiteCase<'_, 'a>, criteria: &[Criterion<'a>]) -> Vec<Note<'a>> {
-    let verdict = |id| criteria.iter().find(|criterion| criterion.id == id).map(|criterion| criterion.verdict);
-    let course = verdict(CriterionId::PainDuration).is_some().then(|| course_before_onset(case)).flatten();
+    let rules =
+        criteria.iter().filter_map(|criterion| case.policy.criterion(&criterion.id)).flat_map(|definition| definition.rule.leaves());
+    let mut onsets = rules.filter_map(|rule| if let CriterionRule::OnsetDuration(rule) = rule { Some(rule) } else { None });
+    let course = onsets.next().and_then(|onset| course_before_onset(case, onset));
     [earlier_injections(case), last_response(case), course].into_iter().flatten().collect()
 }
 
@@ -116,18 +118,19 @@ fn earlier_injections<'a>(case: &SiteCase<'_, 'a>) -> Option<Note<'a>> {
 fn last_response<'a>(case: &SiteCase<'_, 'a>) -> Option<Note<'a>> {
     let place = case.injections.len().checked_sub(1)?;
     let last = case.injections.get(place)?;
-    let threshold = f64::from(case.policy.thresholds.relief_percent);
+    let needed = case.policy.response.percent;
+    let threshold = f64::from(needed);
     let percent = stated_relief(case, last).or_else(|| best_relief(case, place)).filter(|percent| *percent < threshold)?;
-    let text = case.say(Phrase::NoteLastResponse, &[&last.when, &percent]);
+    let text = case.say(Phrase::NoteLastResponse, &[&last.when, &percent, &needed]);
     Some(Note { kind: NoteKind::LastInjectionResponse, text, resources: vec![last.reference.clone()] })
 }
 
 /// A course of therapy or medication that ended before the pain began, and so treated something else.
-fn course_before_onset<'a>(case: &SiteCase<'_, 'a>) -> Option<Note<'a>> {
-    let stated = case.answered(|answers| answers.adls_limited_since).map(|answer| answer.value);
-    let onset: DateInterval = stated.or_else(|| earliest_onset(case).map(|(onset, _)| onset))?;
+fn course_before_onset<'a>(case: &SiteCase<'_, 'a>, rule: &OnsetRule) -> Option<Note<'a>> {
+    let stated = case.answered(|answers| answers.since(rule.question)).map(|answer| answer.value);
+    let onset: DateInterval = stated.or_else(|| earliest_onset(case, &rule.diagnoses).map(|(onset, _)| onset))?;
     let therapy = longest(therapy_courses(case, ValueSet::TherapySession));
-    let medication = longest(nsaid_courses(case));
+    let medication = longest(medication_courses(case));
     let ended = |course: &TreatmentCourse<_>| course.last < onset.lo();
     let course = [therapy, medication].into_iter().flatten().find(ended)?;
     let text = case.say(Phrase::NoteCourseBeforeOnset, &[&course.first, &course.last, &onset]);

@@ -1,19 +1,27 @@
 //! Substitutes the policy's numbers in its texts: `{exercise_therapy_weeks}` becomes that threshold, so that a text
 //! always states the number that decides.
 
-use serde_json::{Map, Value};
+use std::collections::BTreeMap;
 
-use super::definition::{Parameters, Thresholds};
+use serde_json::{Map, Value};
+use toml::Spanned;
+
+use super::definition::Parameters;
+
+/// The thresholds as written, by name.
+pub(super) type ThresholdsToml = BTreeMap<String, Spanned<u32>>;
 
 /// The thresholds and parameters by name.
 #[derive(Debug)]
 pub(crate) struct Numbers(Map<String, Value>);
 
 impl Numbers {
-    pub(crate) fn new(thresholds: &Thresholds, parameters: &Parameters) -> Self {
-        let both = [serde_json::to_value(thresholds), serde_json::to_value(parameters)];
-        let members = both.into_iter().flatten().filter_map(|value| if let Value::Object(members) = value { Some(members) } else { None });
-        Self(members.flatten().collect())
+    pub(crate) fn new(thresholds: &ThresholdsToml, parameters: &Parameters) -> Self {
+        let mut numbers: Map<_, _> = thresholds.iter().map(|(name, value)| (name.clone(), Value::from(*value.get_ref()))).collect();
+        if let Ok(Value::Object(members)) = serde_json::to_value(parameters) {
+            numbers.extend(members);
+        }
+        Self(numbers)
     }
 
     /// Substitutes the numbers that a text names; other names in braces stay unchanged.

@@ -5,15 +5,15 @@ use std::fmt::Display;
 
 use chrono::NaiveDate;
 
-use super::criterion_id::CriterionId;
+use super::criterion_id::{CriterionId, PathwayId};
 use super::definition::Policy;
-use super::evaluation::{Criterion, Determination, OrderEvaluation, Pathway, PossibleInjection, PriorInjection, Site, SiteEvaluation};
+use super::evaluation::{Criterion, Determination, OrderEvaluation, PossibleInjection, PriorInjection, Site, SiteEvaluation};
 use super::evaluation_notes::NoteKind;
-use super::form::Question;
 use super::outcomes::{OutcomeArguments, OutcomeKind, OutcomeText};
 use super::phrases::{CardText, Phrase};
 use super::prose::{each_once, shortened};
 use super::reference::{OrderKind, PlanKind};
+use super::rule::{CriterionRole, CriterionRule};
 use super::verdict::Verdict;
 
 /// The maximum number of entries that a text lists.
@@ -48,16 +48,9 @@ impl<'p> OrderWords<'p, '_, '_> {
     }
 
     /// The indication that applies, with its policy section.
-    pub(crate) fn pathway(&self, pathway: Pathway) -> String {
-        let text = match pathway {
-            Pathway::FirstDiagnostic => CardText::PathwayFirstDiagnostic,
-            Pathway::SecondDiagnostic => CardText::PathwaySecondDiagnostic,
-            Pathway::SecondOrSubsequent => CardText::PathwaySecondOrSubsequent,
-            Pathway::Subsequent => CardText::PathwaySubsequent,
-            Pathway::Neurotomy => CardText::PathwayNeurotomy,
-            Pathway::Undetermined => CardText::PathwayUndetermined,
-        };
-        self.say(text, &[])
+    pub(crate) fn pathway(&self, id: &PathwayId) -> String {
+        let known = self.policy.pathway(id).map(|pathway| pathway.title.clone());
+        known.unwrap_or_else(|| self.say(CardText::PathwayUndetermined, &[]))
     }
 
     /// The determination of a joint in a few words.
@@ -100,16 +93,17 @@ impl<'p> OrderWords<'p, '_, '_> {
     }
 
     /// A criterion's title.
-    pub(crate) fn title(&self, id: CriterionId) -> &'p str {
-        self.policy.criterion(id).map_or(id.as_str(), |text| text.title.as_str())
+    pub(crate) fn title(&self, id: &CriterionId) -> &'p str {
+        self.policy.criterion(id).map_or("", |text| text.title.as_str())
     }
 
     /// The criterion's text for a verdict.
-    pub(crate) fn outcome(&self, id: CriterionId, verdict: Verdict) -> &'p str {
+    pub(crate) fn outcome(&self, id: &CriterionId, verdict: Verdict) -> &'p str {
+        let Some(criterion) = self.policy.criterion(id) else { return "" };
         match verdict {
-            Verdict::NotMet => self.policy.criterion(id).map_or(id.as_str(), |text| text.not_met.as_str()),
-            Verdict::Unknown => self.policy.wording.missing_name(id).unwrap_or_else(|| self.title(id)),
-            Verdict::Met => self.title(id),
+            Verdict::NotMet => &criterion.not_met,
+            Verdict::Unknown => criterion.missing.as_ref().unwrap_or(&criterion.title),
+            Verdict::Met => &criterion.title,
         }
     }
 
@@ -142,13 +136,13 @@ impl<'p> OrderWords<'p, '_, '_> {
     }
 
     /// The distinct criteria with a given verdict, across the joints that decided the order.
-    pub(crate) fn criteria(&self, verdict: Verdict) -> Vec<CriterionId> {
+    pub(crate) fn criteria(&self, verdict: Verdict) -> Vec<&CriterionId> {
         let criteria = self.deciding().flat_map(|site| &site.criteria).filter(|criterion| criterion.verdict == verdict);
-        each_once(criteria.map(|criterion| criterion.id))
+        each_once(criteria.map(|criterion| &criterion.id))
     }
 
     /// The criterion that the summary is about: the first that is not met, else the first that is unknown.
-    pub(crate) fn criterion(&self) -> Option<CriterionId> {
+    pub(crate) fn criterion(&self) -> Option<&CriterionId> {
         [Verdict::NotMet, Verdict::Unknown].into_iter().find_map(|verdict| self.criteria(verdict).first().copied())
     }
 
@@ -249,11 +243,9 @@ impl<'p> OrderWords<'p, '_, '_> {
         self.deciding().any(has_open_history)
     }
 
-    /// Whether only section III blocks the order, and its exception question has no answer.
+    /// Whether only the limit after the first injection blocks the order, and its exception question has no answer.
     fn could_be_excepted(&self) -> bool {
-        let is_exception = |criterion: &Criterion<'_>| {
-            criterion.id == CriterionId::WithinTwelveMonths && criterion.missing.contains(&Question::DefinitiveTherapyNotAvailable)
-        };
+        let is_exception = |criterion: &Criterion<'_>| criterion.role == CriterionRole::Continuation && !criterion.missing.is_empty();
         self.deciding().all(|site| site.criteria.iter().filter(|criterion| criterion.verdict.is_not_met()).all(is_exception))
     }
 
@@ -274,7 +266,7 @@ impl<'p> OrderWords<'p, '_, '_> {
 
     /// The indication that the order is judged under, for each joint if they differ.
     pub(crate) fn judged_as(&self) -> String {
-        let words = |site: &SiteEvaluation<'_>| self.say(judged(site.pathway), &[]);
+        let words = |site: &SiteEvaluation<'_>| self.judged(&site.pathway);
         match self.order.sites.as_slice() {
             [left, right] if left.pathway != right.pathway => {
                 let each = [left, right].map(|site| self.say(CardText::JudgedAtSite, &[&words(site), &self.site(site.site)]));
@@ -282,6 +274,11 @@ impl<'p> OrderWords<'p, '_, '_> {
             }
             sites => sites.first().map(words).unwrap_or_default(),
         }
+    }
+
+    fn judged(&self, id: &PathwayId) -> String {
+        let known = self.policy.pathway(id).map(|pathway| pathway.judged_as.clone());
+        known.unwrap_or_else(|| self.say(CardText::JudgedUndetermined, &[]))
     }
 
     /// The entries that make the history uncertain.
@@ -308,37 +305,39 @@ impl<'p> OrderWords<'p, '_, '_> {
         each_once(not_met.map(|criterion| self.act(criterion)))
     }
 
+    /// The policy's own words, else the therapy to order, else the wait.
     fn act(&self, criterion: &Criterion<'_>) -> String {
-        let text = match criterion.id {
-            CriterionId::ExerciseTherapy => return self.order_therapy(),
-            CriterionId::Nsaids => CardText::ActNsaids,
-            CriterionId::ActivityModification => CardText::ActActivity,
-            CriterionId::PainRecurred => CardText::ActPainBack,
-            CriterionId::WithOtherTreatment => CardText::ActAlongside,
-            CriterionId::OneProcedurePerVisit => CardText::ActOneProcedure,
-            CriterionId::PerformedByPhysician => CardText::ActPhysician,
-            CriterionId::PainDuration
-            | CriterionId::Tenderness
-            | CriterionId::ProvocationTests
-            | CriterionId::ConservativeCareFailed
-            | CriterionId::NoDiscOrFacetPain
-            | CriterionId::NoLikelierDiagnosis
-            | CriterionId::FirstDidNotHelp
-            | CriterionId::TwoWeeksPassed
-            | CriterionId::SustainedRelief
-            | CriterionId::TwoMonthsApart
-            | CriterionId::FewerThanFour
-            | CriterionId::DiagnosticResponse
-            | CriterionId::WithinTwelveMonths
-            | CriterionId::Neurotomy
-            | CriterionId::HistoryKnown => {
-                return criterion.met_from.map_or_else(
-                    || self.outcome(criterion.id, criterion.verdict).to_owned(),
-                    |date| self.say(CardText::ActWait, &[&date]),
-                );
-            }
-        };
-        self.say(text, &[])
+        let definition = self.policy.criterion(&criterion.id);
+        if let Some(act) = definition.and_then(|definition| definition.act.clone()) {
+            return act;
+        }
+        if self.asks_for_weeks_of_therapy(criterion) {
+            return self.order_therapy();
+        }
+        let wait = criterion.met_from.map(|date| self.say(CardText::ActWait, &[&date]));
+        wait.unwrap_or_else(|| self.outcome(&criterion.id, criterion.verdict).to_owned())
+    }
+
+    /// Whether a criterion asks for weeks of a therapy that a card can order.
+    pub(crate) fn asks_for_weeks_of_therapy(&self, criterion: &Criterion<'_>) -> bool {
+        let definition = self.policy.criterion(&criterion.id);
+        definition
+            .is_some_and(|definition| definition.has(|rule| matches!(rule, CriterionRule::TherapyCourse(rule) if rule.can_be_ordered)))
+    }
+
+    /// Whether a criterion asks for a therapy alongside that a card can order.
+    pub(crate) fn asks_for_therapy_alongside(&self, criterion: &Criterion<'_>) -> bool {
+        let definition = self.policy.criterion(&criterion.id);
+        definition
+            .is_some_and(|definition| definition.has(|rule| matches!(rule, CriterionRule::OtherTreatment(rule) if rule.can_be_ordered)))
+    }
+
+    /// The weeks of therapy that the policy asks for, where a card can order it.
+    pub(crate) fn needed_therapy_weeks(&self) -> Option<u32> {
+        self.policy.rules().find_map(|rule| match rule {
+            CriterionRule::TherapyCourse(rule) if rule.can_be_ordered => Some(rule.weeks),
+            _ => None,
+        })
     }
 
     /// The therapy to order, with the number of missing weeks if known.
@@ -350,24 +349,13 @@ impl<'p> OrderWords<'p, '_, '_> {
         }
     }
 
-    /// The weeks of therapy that section I.A.4.a still requires, if a form states how many were completed.
+    /// The weeks of therapy that are still required, if a form states how many were completed.
     pub(crate) fn lacking_therapy_weeks(&self) -> Option<u32> {
         let mut criteria = self.deciding().flat_map(|site| &site.criteria);
-        criteria.find(|criterion| criterion.id == CriterionId::ExerciseTherapy && criterion.verdict.is_not_met())?.lacking_weeks
+        criteria.find(|criterion| criterion.verdict.is_not_met() && self.asks_for_weeks_of_therapy(criterion))?.lacking_weeks
     }
 }
 
 fn has_open_history(site: &SiteEvaluation<'_>) -> bool {
-    site.criteria.iter().any(|criterion| criterion.id == CriterionId::HistoryKnown && criterion.verdict.is_unknown())
-}
-
-fn judged(pathway: Pathway) -> CardText {
-    match pathway {
-        Pathway::FirstDiagnostic => CardText::JudgedFirst,
-        Pathway::SecondDiagnostic => CardText::JudgedSecond,
-        Pathway::SecondOrSubsequent => CardText::JudgedSecondOrSubsequent,
-        Pathway::Subsequent => CardText::JudgedSubsequent,
-        Pathway::Neurotomy => CardText::JudgedNeurotomy,
-        Pathway::Undetermined => CardText::JudgedUndetermined,
-    }
+    site.criteria.iter().any(|criterion| criterion.role == CriterionRole::History && criterion.verdict.is_unknown())
 }

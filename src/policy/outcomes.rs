@@ -2,7 +2,7 @@
 //! Not here: which outcome an order has ([`super::order_words`]).
 
 use super::keyed_enum::keyed_enum;
-use super::wording::Template;
+use super::template::Template;
 
 /// The card texts of one outcome.
 #[derive(Clone, Debug)]

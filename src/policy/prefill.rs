@@ -10,13 +10,13 @@ use super::definition::Policy;
 use super::evaluate::sites;
 use super::evaluation::{Evidence, InjectionSource};
 use super::facts::{Examination, Facts, Side};
-use super::form::{PROVOCATION_TESTS, Question};
+use super::form::Question;
 use super::history::{Injection, acts, history};
 use super::possible::why;
 use super::reference::Reference;
 use super::response::relief_by_scores;
+use super::rule::{AbsentRule, CriterionRule, OnsetRule};
 use super::treatment_course::{DAYS_A_WEEK, TreatmentCourse, days_written, longest};
-use super::value_sets::ValueSet;
 
 /// The value of a field of the form.
 #[derive(Clone, Debug, PartialEq)]
@@ -90,21 +90,41 @@ pub fn prefill<'a>(policy: &Policy, facts: &Facts<'a>, order: &Reference<'_>, to
 }
 
 fn answers<'a>(case: &OrderCase<'_, 'a>, joints: &[SiteCase<'_, 'a>]) -> Vec<ChartedAnswer<'a>> {
-    let mut found = Vec::new();
-    found.extend(examined_side(case));
-    found.extend(examinations(joints));
-    found.extend(limited_since(case));
-    let weeks = &case.policy.thresholds;
-    let therapy = criteria::therapy_courses(case, ValueSet::TherapySession);
-    found.extend(course(Question::ExerciseTherapyWeeks, therapy, weeks.exercise_therapy_weeks));
-    found.extend(criteria::nsaids_not_tolerated(case).and_then(|found| assessed(Question::NsaidContraindicated, found)));
-    found.extend(course(Question::NsaidWeeks, criteria::nsaid_courses(case), weeks.nsaid_weeks));
-    let activity = criteria::therapy_courses(case, ValueSet::ActivityModification);
-    found.extend(course(Question::ActivityModificationWeeks, activity, weeks.activity_modification_weeks));
-    found.extend(disc_or_facet(case));
-    let other = joints.first().and_then(criteria::charted_other_treatment);
-    found.extend(other.and_then(|found| assessed(Question::AdjunctNoninvasiveTreatment, found)));
-    found
+    let charted = case.policy.rules().flat_map(|rule| charted_answers(case, joints, rule));
+    examined_side(case).into_iter().chain(charted).collect()
+}
+
+/// The chart's answers to the questions of a rule.
+fn charted_answers<'a>(case: &OrderCase<'_, 'a>, joints: &[SiteCase<'_, 'a>], rule: &CriterionRule) -> Vec<ChartedAnswer<'a>> {
+    let answer = match rule {
+        CriterionRule::Findings(rule) => return rule.tests.iter().filter_map(|test| examination(joints, *test)).collect(),
+        CriterionRule::OnsetDuration(rule) => since(case, rule),
+        CriterionRule::TherapyCourse(rule) => course(rule.question, criteria::therapy_courses(case, rule.therapy), rule.weeks),
+        CriterionRule::MedicationCourse(rule) => course(rule.question, criteria::medication_courses(case), rule.weeks),
+        CriterionRule::ValueSetPresent(rule) => {
+            criteria::not_tolerated(case, rule.conditions).and_then(|found| assessed(rule.question, found))
+        }
+        CriterionRule::ValueSetAbsent(rule) => on_record(case, rule),
+        CriterionRule::OtherTreatment(rule) => {
+            let charted = joints.first().and_then(|joint| criteria::charted_other_treatment(joint, rule.therapy));
+            charted.and_then(|found| assessed(rule.question, found))
+        }
+        CriterionRule::All(_)
+        | CriterionRule::Any(_)
+        | CriterionRule::Not(_)
+        | CriterionRule::Answer(_)
+        | CriterionRule::Response(_)
+        | CriterionRule::Recurrence(_)
+        | CriterionRule::Interval(_)
+        | CriterionRule::CountInWindow(_)
+        | CriterionRule::Continuation(_)
+        | CriterionRule::OneProcedureAVisit
+        | CriterionRule::Performer
+        | CriterionRule::OrderedAs(_)
+        | CriterionRule::Excluded
+        | CriterionRule::CompleteHistory => None,
+    };
+    answer.into_iter().collect()
 }
 
 /// The joint to examine is the joint to inject.
@@ -119,37 +139,33 @@ fn examined_side<'a>(case: &OrderCase<'_, 'a>) -> Option<ChartedAnswer<'a>> {
     })
 }
 
-/// The examination findings; for a bilateral order, only those that are equal for both joints.
-fn examinations<'a>(joints: &[SiteCase<'_, 'a>]) -> Vec<ChartedAnswer<'a>> {
-    let tests = PROVOCATION_TESTS.iter().enumerate().map(|(place, question)| (Examination::Provocation(place), *question));
-    let all = std::iter::once((Examination::Tenderness, Question::SijTenderness)).chain(tests);
-    let answer = |(examination, question)| {
-        let mut findings = joints.iter().map(|joint| criteria::latest_finding(joint, examination));
-        let first = findings.next()??;
-        let value = match (examination, first.positive) {
-            (Examination::Tenderness, positive) => AnswerValue::Boolean(positive),
-            (Examination::Provocation(_), true) => AnswerValue::Code("positive"),
-            (Examination::Provocation(_), false) => AnswerValue::Code("negative"),
-        };
-        let is_same = findings.all(|finding| finding.is_some_and(|finding| finding.positive == first.positive));
-        is_same.then(|| ChartedAnswer {
-            question,
-            value,
-            source: Some(first.reference.clone()),
-            what: String::new(),
-            date: first.date.map(|date| date.to_string()),
-            needs_confirmation: false,
-        })
+/// An examination finding; for a bilateral order, only one that is equal for both joints.
+fn examination<'a>(joints: &[SiteCase<'_, 'a>], question: Question) -> Option<ChartedAnswer<'a>> {
+    let examination = Examination::from_question(question)?;
+    let mut findings = joints.iter().map(|joint| criteria::latest_finding(joint, examination));
+    let first = findings.next()??;
+    let value = match (examination, first.positive) {
+        (Examination::Tenderness, positive) => AnswerValue::Boolean(positive),
+        (Examination::Provocation(_), true) => AnswerValue::Code("positive"),
+        (Examination::Provocation(_), false) => AnswerValue::Code("negative"),
     };
-    all.filter_map(answer).collect()
+    let is_same = findings.all(|finding| finding.is_some_and(|finding| finding.positive == first.positive));
+    is_same.then(|| ChartedAnswer {
+        question,
+        value,
+        source: Some(first.reference.clone()),
+        what: String::new(),
+        date: first.date.map(|date| date.to_string()),
+        needs_confirmation: false,
+    })
 }
 
 /// The onset of the pain. A person has to confirm an onset that is not long enough ago.
-fn limited_since<'a>(case: &OrderCase<'_, 'a>) -> Option<ChartedAnswer<'a>> {
-    let (onset, condition) = criteria::earliest_onset(case)?;
-    let is_long = plus_months(onset.hi(), case.policy.thresholds.pain_duration_months) <= case.dates.service;
+fn since<'a>(case: &OrderCase<'_, 'a>, rule: &OnsetRule) -> Option<ChartedAnswer<'a>> {
+    let (onset, condition) = criteria::earliest_onset(case, &rule.diagnoses)?;
+    let is_long = plus_months(onset.hi(), rule.months) <= case.dates.service;
     Some(ChartedAnswer {
-        question: Question::AdlsLimitedSince,
+        question: rule.question,
         value: AnswerValue::Date(onset),
         source: Some(condition.reference.clone()),
         what: condition.label.to_string(),
@@ -179,11 +195,11 @@ fn assessed(question: Question, assessment: Assessment<'_>) -> Option<ChartedAns
     Some(ChartedAnswer { question, value: AnswerValue::Boolean(true), source: Some(resource), what, date, needs_confirmation: false })
 }
 
-/// A coded disc or facet joint diagnosis counts against the order, so a person has to confirm that it causes the pain.
-fn disc_or_facet<'a>(case: &OrderCase<'_, 'a>) -> Option<ChartedAnswer<'a>> {
-    let condition = criteria::active_in(case, ValueSet::DiscOrFacetPain).min_by_key(|condition| &condition.reference)?;
+/// A coded diagnosis that counts against the order, so a person has to confirm that it causes the pain.
+fn on_record<'a>(case: &OrderCase<'_, 'a>, rule: &AbsentRule) -> Option<ChartedAnswer<'a>> {
+    let condition = criteria::active_in(case, rule.conditions).min_by_key(|condition| &condition.reference)?;
     Some(ChartedAnswer {
-        question: Question::DiscOrFacetEvidence,
+        question: rule.question,
         value: AnswerValue::Boolean(true),
         source: Some(condition.reference.clone()),
         what: condition.label.to_string(),

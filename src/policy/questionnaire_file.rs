@@ -1,9 +1,12 @@
-//! Reads and validates the documentation form at start-up: a FHIR Questionnaire that must ask every question that the
-//! criteria read, with the answer types they expect. Not here: serving it.
+//! Reads and validates the documentation form at start-up: a FHIR Questionnaire that asks every question that the criteria read, with the
+//! answer types they expect, and no other. Not here: serving it.
+
+use std::collections::BTreeSet;
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use super::definition::CriterionDefinition;
 use super::form::{FORM_ID, Question};
 use super::policy_file::PolicyError;
 
@@ -43,24 +46,43 @@ struct EnableWhenJson {
     question: String,
 }
 
-/// Reads and checks the form.
-pub(crate) fn read(file: &str, text: &str) -> Result<FormFile, PolicyError> {
+/// The questions that criteria read, with those that go with them. Every policy reads the list of earlier injections.
+pub(crate) fn asked_by(criteria: &[CriterionDefinition]) -> BTreeSet<Question> {
+    let mut questions = BTreeSet::from(Question::HISTORY);
+    let read = criteria.iter().flat_map(|criterion| criterion.rule.questions());
+    questions.extend(read.flat_map(|question| [Some(question), question.companion()]).flatten());
+    if questions.iter().any(|question| question.is_examination()) {
+        questions.insert(Question::ExaminedSide);
+    }
+    questions
+}
+
+/// Reads and checks the form, which has to ask these questions.
+pub(crate) fn read(file: &str, text: &str, asked: &BTreeSet<Question>) -> Result<FormFile, PolicyError> {
     let form: FormJson = serde_json::from_str(text).map_err(|error| PolicyError::of_json(file, &error))?;
     if form.resource_type != "Questionnaire" || form.id != FORM_ID {
         return Err(PolicyError::of_file(file, format!("not the Questionnaire `{FORM_ID}`")));
     }
     let mut found = Vec::new();
     collect(&form.item, &mut found);
-    for question in Question::ALL {
+    for question in asked {
         let link_id = question.link_id();
         match found.iter().find(|(id, _)| *id == link_id) {
-            None => return Err(PolicyError::of_file(file, format!("question `{link_id}` is missing"))),
-            Some((_, kind)) if *kind != kind_of(*question) => {
+            None => return Err(PolicyError::of_file(file, format!("question `{link_id}` is missing, which a criterion reads"))),
+            Some((_, kind)) if *kind != question.answer_type() => {
                 let offset = text.find(&format!("\"{link_id}\"")).unwrap_or(0);
-                return Err(PolicyError::at(file, text, offset, format!("`{link_id}` must be of type {}", kind_of(*question))));
+                return Err(PolicyError::at(file, text, offset, format!("`{link_id}` must be of type {}", question.answer_type())));
             }
             Some(_) => {}
         }
+    }
+    let is_idle = |(link_id, kind): &&(&str, &str)| {
+        let is_asked = Question::from_link_id(link_id).is_some_and(|question| asked.contains(&question));
+        !matches!(*kind, "group" | "display") && !is_asked
+    };
+    if let Some((link_id, _)) = found.iter().find(is_idle) {
+        let offset = text.find(&format!("\"{link_id}\"")).unwrap_or(0);
+        return Err(PolicyError::at(file, text, offset, format!("no criterion reads the question `{link_id}`")));
     }
     if let Some(question) = unknown_condition(&form.item, &found) {
         let offset = text.find(&format!("\"question\": \"{question}\"")).unwrap_or(0);
@@ -82,34 +104,5 @@ fn collect<'i>(items: &'i [FormItemJson], found: &mut Vec<(&'i str, &'i str)>) {
     for item in items {
         found.push((&item.link_id, &item.kind));
         collect(&item.item, found);
-    }
-}
-
-fn kind_of(question: Question) -> &'static str {
-    match question {
-        Question::AdlsLimitedSince | Question::InjectionDate => "date",
-        Question::PainInterferesAdls
-        | Question::PainBelowL5Nonradicular
-        | Question::SijTenderness
-        | Question::NsaidContraindicated
-        | Question::ConservativeCareFailed
-        | Question::DiscOrFacetEvidence
-        | Question::OtherDiagnosisMoreLikely
-        | Question::FunctionalImprovement
-        | Question::InjectionHistoryComplete
-        | Question::PainRecurred
-        | Question::AdjunctNoninvasiveTreatment
-        | Question::DefinitiveTherapyNotAvailable => "boolean",
-        Question::TestDistraction
-        | Question::TestCompression
-        | Question::TestThighThrust
-        | Question::TestGaenslen
-        | Question::TestSacralThrust
-        | Question::ExaminedSide
-        | Question::InjectionSide => "choice",
-        Question::ExerciseTherapyWeeks | Question::NsaidWeeks | Question::ActivityModificationWeeks => "integer",
-        Question::ReliefPercent | Question::ReliefDurationMonths => "decimal",
-        Question::DefinitiveTherapyReason => "text",
-        Question::PriorInjection => "group",
     }
 }

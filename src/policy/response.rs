@@ -77,22 +77,27 @@ impl<'e, 'a> Scores<'e, 'a> {
     }
 }
 
-/// Whether the injection at `place` of the episode relieved at least half of the pain.
-pub(crate) fn improved<'a>(case: &SiteCase<'_, 'a>, place: usize) -> InjectionResponse<'a> {
+/// Whether the injection at `place` of the episode relieved at least `needed` percent of the pain.
+pub(crate) fn improved<'a>(case: &SiteCase<'_, 'a>, place: usize, needed: u32) -> InjectionResponse<'a> {
     let Some(injection) = case.injections.get(place) else {
         return InjectionResponse::new(Verdict::Unknown, None, Vec::new(), Question::ReliefPercent);
     };
     if let Some(Answered { value: percent, form }) = answer(case, injection, |answer| answer.relief_percent) {
-        let verdict = Verdict::from_bool(percent >= f64::from(case.policy.thresholds.relief_percent));
+        let verdict = Verdict::from_bool(percent >= f64::from(needed));
         let found = case.say(Phrase::ReliefByForm, &[&percent, &injection.when]);
         let evidence = vec![case.injection_answer_evidence(form, Question::ReliefPercent, injection, &percent)];
         return InjectionResponse::new(verdict, Some(found), evidence, Question::ReliefPercent);
     }
-    if let Some(scores) = scores(case, injection, place) {
+    if let Some(scores) = scores(case, injection, place, needed) {
         return improved_by_scores(case, injection, &scores);
     }
     let found = case.say(Phrase::ReliefUnknown, &[&injection.when]);
     InjectionResponse::new(Verdict::Unknown, Some(found), injection_evidence(case, injection), Question::ReliefPercent)
+}
+
+/// Whether the first injection of the episode helped, as the policy defines help.
+pub(crate) fn helped_first(case: &SiteCase<'_, '_>) -> Verdict {
+    improved(case, 0, case.policy.response.percent).verdict
 }
 
 fn improved_by_scores<'a>(case: &SiteCase<'_, 'a>, injection: &Injection<'_, 'a>, scores: &Scores<'_, 'a>) -> InjectionResponse<'a> {
@@ -111,19 +116,18 @@ fn relief_words(case: &SiteCase<'_, '_>, injection: &Injection<'_, '_>, scores: 
     if scores.is_relieved(best) {
         case.say(Phrase::ReliefByScores, &[&scores.percent(best), &injection.when, &scores.baseline.score, &best.score])
     } else {
-        case.say(Phrase::ReliefOpenByScores, &[&injection.when, &scores.baseline.score, &best.score])
+        case.say(Phrase::ReliefOpenByScores, &[&injection.when, &scores.baseline.score, &best.score, &scores.relief_percent])
     }
 }
 
-/// Whether the injection at `place` gave relief for two months with better function.
-pub(crate) fn sustained<'a>(case: &SiteCase<'_, 'a>, place: usize) -> InjectionResponse<'a> {
-    improved(case, place).and(lasted(case, place)).and(function(case, place))
+/// Whether the injection at `place` gave relief of `percent` for `months` months with better function.
+pub(crate) fn sustained<'a>(case: &SiteCase<'_, 'a>, place: usize, percent: u32, months: u32) -> InjectionResponse<'a> {
+    improved(case, place, percent).and(lasted(case, place, percent, months)).and(function(case, place))
 }
 
-fn lasted<'a>(case: &SiteCase<'_, 'a>, place: usize) -> InjectionResponse<'a> {
+fn lasted<'a>(case: &SiteCase<'_, 'a>, place: usize, percent: u32, needed: u32) -> InjectionResponse<'a> {
     let unknown = InjectionResponse::new(Verdict::Unknown, None, Vec::new(), Question::ReliefDurationMonths);
     let Some(injection) = case.injections.get(place) else { return unknown };
-    let needed = case.policy.thresholds.relief_months;
     if let Some(Answered { value: months, form }) = answer(case, injection, |answer| answer.relief_months) {
         let can_be_known = plus_months(injection.when.lo(), needed) <= form.authored_on;
         let verdict = match months >= f64::from(needed) {
@@ -136,7 +140,7 @@ fn lasted<'a>(case: &SiteCase<'_, 'a>, place: usize) -> InjectionResponse<'a> {
         let evidence = vec![case.injection_answer_evidence(form, Question::ReliefDurationMonths, injection, &months)];
         return InjectionResponse::new(verdict, Some(found), evidence, Question::ReliefDurationMonths);
     }
-    let Some(scores) = scores(case, injection, place) else { return unknown };
+    let Some(scores) = scores(case, injection, place, percent) else { return unknown };
     let Some(held) = held_at(&scores, plus_months(injection.when.hi(), needed)) else { return unknown };
     let evidence = vec![score_evidence(case, scores.baseline), score_evidence(case, held)];
     let found = case.say(Phrase::DurationByScores, &[&held.date]);
@@ -168,9 +172,9 @@ fn function<'a>(case: &SiteCase<'_, 'a>, place: usize) -> InjectionResponse<'a> 
 }
 
 /// Recurrence of pain: a score without sufficient relief follows one with it, both after the same injection of the episode.
-pub(crate) fn recurrence<'a>(case: &SiteCase<'_, 'a>) -> Option<(Vec<Evidence<'a>>, NaiveDate)> {
+pub(crate) fn recurred<'a>(case: &SiteCase<'_, 'a>, percent: u32) -> Option<(Vec<Evidence<'a>>, NaiveDate)> {
     (0..case.injections.len()).find_map(|place| {
-        let scores = scores(case, case.injections.get(place)?, place)?;
+        let scores = scores(case, case.injections.get(place)?, place, percent)?;
         let relieved = scores.follow_ups.iter().position(|score| scores.is_relieved(score))?;
         let back = scores.follow_ups.iter().skip(relieved + 1).find(|score| !scores.is_relieved(score))?;
         let shown = [scores.baseline, scores.follow_ups.get(relieved)?, back];
@@ -180,7 +184,7 @@ pub(crate) fn recurrence<'a>(case: &SiteCase<'_, 'a>) -> Option<(Vec<Evidence<'a
 
 /// The best relief that scores show after an injection, in percent of the baseline; `None` without usable scores.
 pub(crate) fn best_relief(case: &SiteCase<'_, '_>, place: usize) -> Option<f64> {
-    let scores = scores(case, case.injections.get(place)?, place)?;
+    let scores = scores(case, case.injections.get(place)?, place, case.policy.response.percent)?;
     scores.best().map(|best| scores.percent(best))
 }
 
@@ -196,7 +200,7 @@ pub(crate) struct ScoredRelief<'e, 'a> {
 /// The relief that scores show after the injection at `place`; `None` without usable scores.
 pub(crate) fn relief_by_scores<'e, 'a>(case: &SiteCase<'e, 'a>, place: usize) -> Option<ScoredRelief<'e, 'a>> {
     let injection = case.injections.get(place)?;
-    let scores = scores(case, injection, place)?;
+    let scores = scores(case, injection, place, case.policy.response.percent)?;
     let score = scores.best()?;
     let is_enough = scores.is_relieved(score);
     let words = relief_words(case, injection, &scores, score);
@@ -208,7 +212,7 @@ pub(crate) fn relief_by_scores<'e, 'a>(case: &SiteCase<'e, 'a>, place: usize) ->
 }
 
 /// The latest score in the baseline window and the scores up to the next injection; `None` if either is missing.
-fn scores<'e, 'a>(case: &SiteCase<'e, 'a>, injection: &Injection<'_, '_>, place: usize) -> Option<Scores<'e, 'a>> {
+fn scores<'e, 'a>(case: &SiteCase<'e, 'a>, injection: &Injection<'_, '_>, place: usize, relief_percent: u32) -> Option<Scores<'e, 'a>> {
     let lo = injection.when.lo();
     let oldest = minus_days(lo, case.policy.parameters.baseline_window_days);
     let up_to = |date| case.scores.partition_point(|score| score.date <= date);
@@ -216,7 +220,7 @@ fn scores<'e, 'a>(case: &SiteCase<'e, 'a>, injection: &Injection<'_, '_>, place:
     let baseline = latest.filter(|score| score.date >= oldest && score.score > 0.0)?;
     let end = case.injections.get(place + 1).map_or(case.dates.cutoff, |next| minus_days(next.when.lo(), 1)).min(case.dates.cutoff);
     let follow_ups = case.scores.get(up_to(injection.when.hi())..up_to(end)).unwrap_or_default().to_vec();
-    (!follow_ups.is_empty()).then_some(Scores { baseline, follow_ups, relief_percent: case.policy.thresholds.relief_percent })
+    (!follow_ups.is_empty()).then_some(Scores { baseline, follow_ups, relief_percent })
 }
 
 fn score_evidence<'a>(case: &SiteCase<'_, 'a>, score: &PainScore<'a>) -> Evidence<'a> {

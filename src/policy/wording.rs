@@ -3,68 +3,18 @@
 //! Not here: when each text is used.
 
 use std::collections::HashMap;
-use std::fmt::{Display, Write as _};
+use std::fmt::Display;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde::Deserialize;
 use toml::Spanned;
 
 use super::card_topics::{Topics, TopicsToml};
-use super::criterion_id::CriterionId;
 use super::form::Question;
 use super::outcomes::{OutcomeArguments, OutcomeKind, OutcomeText};
 use super::phrases::{CardText, Phrase};
 use super::policy_file::PolicyError;
-
-/// A text with placeholders.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Template {
-    pieces: Vec<Piece>,
-}
-
-#[derive(Clone, Debug)]
-enum Piece {
-    Text(String),
-    Argument(usize),
-}
-
-impl Template {
-    /// Parses a text whose `{names}` must be among `arguments`.
-    pub(crate) fn read(text: &str, arguments: &[&str]) -> Result<Self, String> {
-        let mut pieces = Vec::new();
-        let mut rest = text;
-        while let Some((before, behind)) = rest.split_once('{') {
-            let (name, after) = behind.split_once('}').ok_or_else(|| "a `{` is not closed".to_owned())?;
-            let place = arguments.iter().position(|argument| *argument == name).ok_or_else(|| {
-                format!(
-                    "`{{{name}}}` cannot be filled in here; known: {}",
-                    if arguments.is_empty() { "none".to_owned() } else { arguments.join(", ") }
-                )
-            })?;
-            pieces.push(Piece::Text(before.to_owned()));
-            pieces.push(Piece::Argument(place));
-            rest = after;
-        }
-        pieces.push(Piece::Text(rest.to_owned()));
-        Ok(Self { pieces })
-    }
-
-    /// Substitutes the arguments, by position.
-    pub(crate) fn fill(&self, arguments: &[&dyn Display]) -> String {
-        let mut text = String::with_capacity(96);
-        for piece in &self.pieces {
-            match piece {
-                Piece::Text(part) => text.push_str(part),
-                Piece::Argument(place) => {
-                    if let Some(argument) = arguments.get(*place) {
-                        // Writing to a String cannot fail.
-                        let _ = write!(text, "{argument}");
-                    }
-                }
-            }
-        }
-        text
-    }
-}
+use super::template::Template;
 
 /// The therapy order that a card can suggest.
 #[derive(Clone, Debug, Deserialize)]
@@ -118,12 +68,12 @@ pub struct OverrideReason {
 #[derive(Debug)]
 pub struct Wording {
     phrases: Vec<Template>,
+    /// Whether each phrase was said.
+    said: Vec<AtomicBool>,
     card_texts: Vec<Template>,
     asks: HashMap<Question, String>,
     sources: HashMap<String, String>,
     outcomes: HashMap<OutcomeKind, OutcomeText>,
-    met_names: HashMap<CriterionId, String>,
-    missing_names: HashMap<CriterionId, String>,
     /// The codings for the side in a suggestion.
     pub side_codings: SideCodings,
     /// The card topics.
@@ -142,8 +92,6 @@ struct WordingToml {
     asks: HashMap<String, Spanned<String>>,
     sources: HashMap<String, String>,
     determinations: HashMap<String, OutcomeToml>,
-    met: HashMap<String, Spanned<String>>,
-    missing: HashMap<String, Spanned<String>>,
     side_codings: SideCodings,
     override_reasons: Vec<OverrideReason>,
     topics: TopicsToml,
@@ -159,29 +107,23 @@ struct OutcomeToml {
 }
 
 impl Wording {
-    /// Reads `cards.toml`.
-    pub(crate) fn read(file: &str, text: &str) -> Result<Self, PolicyError> {
+    /// Reads `cards.toml`. `criteria` are the ids of the policy's criteria.
+    pub(crate) fn read(file: &str, text: &str, criteria: &[&str]) -> Result<Self, PolicyError> {
         let read: WordingToml = toml::from_str(text).map_err(|error| PolicyError::of_toml(file, text, &error))?;
         let source = CardsText { file, text };
         let phrases = source.table("phrases", &read.phrases, Phrase::ALL.iter().map(|phrase| (phrase.key(), phrase.arguments())))?;
         let card_texts = source.table("cards", &read.cards, CardText::ALL.iter().map(|text| (text.key(), text.arguments())))?;
         let asks = source.asks(&read.asks)?;
         let outcomes = source.outcomes(&read.determinations)?;
-        let met_names = source.criteria(&read.met)?;
-        if let Some(id) = CriterionId::ALL.iter().find(|id| !met_names.contains_key(id)) {
-            return Err(source.missing("met", id.as_str()));
-        }
-        let missing_names = source.criteria(&read.missing)?;
-        let topics = Topics::read(file, text, &read.topics)?;
+        let topics = Topics::read(file, text, &read.topics, criteria)?;
         let WordingToml { override_reasons, therapy_order, sources, side_codings, .. } = read;
         Ok(Self {
+            said: phrases.iter().map(|_| AtomicBool::new(false)).collect(),
             phrases,
             card_texts,
             asks,
             sources,
             outcomes,
-            met_names,
-            missing_names,
             side_codings,
             topics,
             therapy_order,
@@ -191,7 +133,17 @@ impl Wording {
 
     /// Fills in a phrase of a statement, by position.
     pub(crate) fn say(&self, phrase: Phrase, arguments: &[&dyn Display]) -> String {
+        // Writing only once keeps processors from contending for the flag.
+        if let Some(said) = self.said.get(phrase as usize).filter(|said| !said.load(Ordering::Relaxed)) {
+            said.store(true, Ordering::Relaxed);
+        }
         self.phrases.get(phrase as usize).map(|template| template.fill(arguments)).unwrap_or_default()
+    }
+
+    /// The keys of the phrases that were not said since the wording was read.
+    pub(crate) fn unsaid(&self) -> impl Iterator<Item = &'static str> {
+        let phrases = Phrase::ALL.iter().zip(&self.said);
+        phrases.filter(|(_, said)| !said.load(Ordering::Relaxed)).map(|(phrase, _)| phrase.key())
     }
 
     /// Fills in a card text, by position.
@@ -215,18 +167,6 @@ impl Wording {
     #[must_use]
     pub fn outcome(&self, kind: OutcomeKind) -> Option<&OutcomeText> {
         self.outcomes.get(&kind)
-    }
-
-    /// The shortest text for a criterion that is met.
-    #[must_use]
-    pub fn met_name(&self, id: CriterionId) -> &str {
-        self.met_names.get(&id).map_or_else(|| id.as_str(), String::as_str)
-    }
-
-    /// What is missing if a criterion is unknown; `None` if its title says so.
-    #[must_use]
-    pub fn missing_name(&self, id: CriterionId) -> Option<&str> {
-        self.missing_names.get(&id).map(String::as_str)
     }
 }
 
@@ -292,30 +232,5 @@ impl CardsText<'_> {
             Ok((*kind, texts))
         };
         OutcomeKind::ALL.iter().map(text).collect()
-    }
-
-    fn criteria(&self, read: &HashMap<String, Spanned<String>>) -> Result<HashMap<CriterionId, String>, PolicyError> {
-        let entry = |(key, text): (&String, &Spanned<String>)| {
-            let id = CriterionId::from_id(key);
-            Ok((id.ok_or_else(|| self.fault(text, format!("unknown criterion `{key}`")))?, text.get_ref().clone()))
-        };
-        read.iter().map(entry).collect()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_template_is_filled_in_by_position() {
-        let template = Template::read("from {first} to {last}.", &["first", "last"]).expect("a template");
-        assert_eq!(template.fill(&[&1, &"two"]), "from 1 to two.");
-    }
-
-    #[test]
-    fn a_template_with_an_unknown_or_open_place_is_refused() {
-        assert_eq!(Template::read("{other}", &["first"]).err().as_deref(), Some("`{other}` cannot be filled in here; known: first"));
-        assert_eq!(Template::read("{first", &["first"]).err().as_deref(), Some("a `{` is not closed"));
     }
 }

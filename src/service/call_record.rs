@@ -15,7 +15,7 @@ use crate::crd::{AnswerOptions, HealthPlan, RequestExtension};
 use crate::decision::{CallMetadata, Decision, FetchedPages, Policies, RecordedReading};
 use crate::fhir::{AnswerTo, Reason, SearchAnswer};
 use crate::ledger::{Entry, EntryKind, PROGRAM};
-use crate::policy::{Determination, Evaluation, OrderKind, PassedOver, Pathway, Site, Verdict};
+use crate::policy::{CriterionId, Determination, Evaluation, OrderKind, PassedOver, PathwayId, Site, Verdict};
 
 /// Typical size of a serialized evaluation, in bytes.
 const TYPICAL_EVALUATION_BYTES: usize = 16 * 1024;
@@ -93,9 +93,9 @@ pub(crate) struct OrderSummary {
 #[serde(rename_all = "camelCase")]
 struct SiteSummary {
     site: Site,
-    pathway: Pathway,
+    pathway: PathwayId,
     determination: Determination,
-    verdicts: BTreeMap<&'static str, Verdict>,
+    verdicts: BTreeMap<CriterionId, Verdict>,
 }
 
 /// A policy version, and the digest of its files.
@@ -223,9 +223,9 @@ pub(crate) fn order_summaries(evaluation: &Evaluation<'_>, policies: &Policies) 
             .iter()
             .map(|site| SiteSummary {
                 site: site.site,
-                pathway: site.pathway,
+                pathway: site.pathway.clone(),
                 determination: site.determination,
-                verdicts: site.criteria.iter().map(|criterion| (criterion.id.as_str(), criterion.verdict)).collect(),
+                verdicts: site.criteria.iter().map(|criterion| (criterion.id.clone(), criterion.verdict)).collect(),
             })
             .collect(),
     });

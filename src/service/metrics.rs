@@ -1,7 +1,7 @@
 //! Counts decisions and feedback.
 //! Not here: what the metrics mean; see [`crate::telemetry`].
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use metrics::Counter;
 
@@ -21,16 +21,17 @@ const OTHER_REASON: &str = "other";
 /// The pre-registered counters, and the allowed label values.
 #[derive(Debug)]
 pub(super) struct DecisionMetrics {
-    verdicts: Vec<[Counter; 3]>,
+    verdicts: HashMap<CriterionId, [Counter; 3]>,
     override_reasons: BTreeSet<String>,
 }
 
 impl DecisionMetrics {
     pub(super) fn new(policies: &Policies) -> Self {
-        let counters = |id: &CriterionId| [Verdict::Met, Verdict::NotMet, Verdict::Unknown].map(|verdict| verdict_counter(*id, verdict));
+        let counters = |id: &CriterionId| [Verdict::Met, Verdict::NotMet, Verdict::Unknown].map(|verdict| verdict_counter(id, verdict));
+        let criteria = policies.all().flat_map(|policy| policy.criteria());
         let reasons = policies.all().flat_map(|policy| &policy.wording.override_reasons);
         Self {
-            verdicts: CriterionId::ALL.iter().map(counters).collect(),
+            verdicts: criteria.map(|criterion| (criterion.id.clone(), counters(&criterion.id))).collect(),
             override_reasons: reasons.map(|reason| reason.code.clone()).collect(),
         }
     }
@@ -60,7 +61,7 @@ impl DecisionMetrics {
 
     fn count_verdicts(&self, site: &SiteEvaluation<'_>) {
         for criterion in &site.criteria {
-            let Some([met, not_met, unknown]) = self.verdicts.get(criterion.id as usize) else { continue };
+            let Some([met, not_met, unknown]) = self.verdicts.get(&criterion.id) else { continue };
             match criterion.verdict {
                 Verdict::Met => met,
                 Verdict::NotMet => not_met,
@@ -86,13 +87,13 @@ impl DecisionMetrics {
     }
 }
 
-fn verdict_counter(id: CriterionId, verdict: Verdict) -> Counter {
+fn verdict_counter(id: &CriterionId, verdict: Verdict) -> Counter {
     let verdict = match verdict {
         Verdict::Met => "met",
         Verdict::NotMet => "not-met",
         Verdict::Unknown => "unknown",
     };
-    metrics::counter!("sij_cds_verdicts_total", "criterion" => id.as_str(), "verdict" => verdict)
+    metrics::counter!("sij_cds_verdicts_total", "criterion" => id.to_string(), "verdict" => verdict)
 }
 
 fn kind_label(kind: OrderKind) -> &'static str {

@@ -9,7 +9,8 @@ use sij_cds::cds_hooks::Action;
 use sij_cds::crd::{
     COVERAGE_INFORMATION, CardCase, CoverageAssertion, CoverageState, CrdVersion, Presentation, PriorAuthorization, coverage_information,
 };
-use sij_cds::policy::{CriterionId, Determination, Evaluation};
+use sij_cds::decision::Policies;
+use sij_cds::policy::{Determination, Evaluation};
 
 use crate::support::coverage_information::{
     CONTACT, COVERAGE, Decided, POLICY, assertion, codes, details, draft, ours, parts, unknown, unmet, values,
@@ -138,9 +139,7 @@ fn links_lead_to_the_sections_that_decided() {
         let extensions = decided.asserted(|assertion| assertion.policy_url = Some(url)).extensions();
         details(&extensions[0], "policy-link", "Policy").into_iter().map(|link| link.as_str().unwrap().to_owned()).collect()
     };
-    let many = Decided::as_(Determination::NeedsDocumentation)
-        .with(unknown(CriterionId::ProvocationTests))
-        .with(unknown(CriterionId::NoLikelierDiagnosis));
+    let many = Decided::as_(Determination::NeedsDocumentation).with(unknown("I.A.3")).with(unknown("I.A.6"));
     let deep = "https://plan.example/policy#{section}";
     let expected = ["I.A.2", "I.A.4.b", "I.A.3"].map(|section| format!("https://plan.example/policy#{section}"));
     assert_eq!(links(deep, many.clone()), expected);
@@ -165,7 +164,7 @@ fn a_reasons_code_is_said_once_more_for_clients_that_read_only_that() {
 
 #[test]
 fn a_long_or_wild_statement_is_cut_and_tamed() {
-    let mut criterion = unmet(CriterionId::OneProcedurePerVisit);
+    let mut criterion = unmet("V");
     criterion.statement = format!("also <b>ordered</b>\n[here](https://x.example) {}", "x".repeat(900));
     let decided = Decided::as_(Determination::NotSupported).with(criterion);
     let extension = &decided.extensions()[0];
@@ -252,20 +251,26 @@ prop_compose! {
     }
 }
 
+/// The ids of the policy's criteria.
+fn criterion_ids() -> Vec<String> {
+    let policies = Policies::load(None).unwrap();
+    policies.newest().criteria().iter().map(|criterion| criterion.id.to_string()).collect()
+}
+
 prop_compose! {
     fn any_decided()(
         determination in prop::sample::select(Determination::ALL.to_vec()),
         is_dated in any::<bool>(),
-        more in prop::collection::vec(prop::sample::select(CriterionId::ALL.to_vec()), 0..6),
+        more in prop::collection::vec(prop::sample::select(criterion_ids()), 0..6),
         other_joint in any::<bool>(),
         assertion in any_assertion(),
     ) -> Decided {
         let mut decided = if is_dated && determination == Determination::NotYet { Decided::from("2026-12-13") } else { Decided::as_(determination) };
         if determination != Determination::Supported {
-            decided = more.into_iter().fold(decided, |decided, id| decided.with(unknown(id)));
+            decided = more.into_iter().fold(decided, |decided, id| decided.with(unknown(&id)));
         }
         if other_joint {
-            decided = decided.with_site(determination, unmet(CriterionId::TwoWeeksPassed));
+            decided = decided.with_site(determination, unmet("I.B.2"));
         }
         decided.asserted(|changed| *changed = assertion)
     }

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use sij_cds::crd::CoverageState;
 use sij_cds::crd::CrdVersion::{self, V2_0, V2_2};
 use sij_cds::crd::PriorAuthorization::{self, AuthNeeded, NoAuth, Performpa, Satisfied};
-use sij_cds::policy::{CriterionId, Determination, Note, NoteKind, PlanKind};
+use sij_cds::policy::{Determination, Note, NoteKind, PlanKind};
 
 use crate::support::coverage_information::{
     Decided, QUESTIONNAIRE, codes, details, instructions, parts, policy_reviewed_on, reasons, unknown, unmet, values,
@@ -108,8 +108,8 @@ fn what_time_alone_forbids_is_covered_from_its_day_on_and_not_before() {
 
 #[test]
 fn what_is_open_is_not_covered_from_a_day_on_either() {
-    let elsewhere = Decided::from("2026-12-13").with_site(Determination::NeedsDocumentation, unknown(CriterionId::Tenderness));
-    for decided in [Decided::from("2026-12-13").with(unknown(CriterionId::WithOtherTreatment)), elsewhere] {
+    let elsewhere = Decided::from("2026-12-13").with_site(Determination::NeedsDocumentation, unknown("I.A.2"));
+    for decided in [Decided::from("2026-12-13").with(unknown("I.C.2")), elsewhere] {
         let extensions = decided.stance(Some(NoAuth)).extensions();
         let found: Vec<_> = extensions.iter().map(decisions).collect();
         assert_eq!(found, ["conditional no-auth clinical retain-doc OTH", "not-covered"]);
@@ -136,7 +136,7 @@ fn what_was_judged_for_a_day_that_is_not_the_orders_own_says_so() {
 
 #[test]
 fn what_has_to_be_settled_first_is_conditional_and_says_what_it_is() {
-    let decided = Decided::as_(Determination::NotYet).with(unknown(CriterionId::Tenderness));
+    let decided = Decided::as_(Determination::NotYet).with(unknown("I.A.2"));
     assert_eq!(by_stance(&decided, V2_2)[1], "conditional no-auth clinical retain-doc OTH");
     let expected = [
         "Coverage: to be settled first. Less than 2 months since the last injection: What was found for I.C.3.",
@@ -157,7 +157,7 @@ fn what_a_reviewer_decides_needs_authorization_whatever_the_stance() {
 
 #[test]
 fn the_joint_a_reviewer_does_not_decide_on_keeps_its_own_reason() {
-    let decided = Decided::as_(Determination::IndividualConsideration).with_site(Determination::NotYet, unmet(CriterionId::TwoMonthsApart));
+    let decided = Decided::as_(Determination::IndividualConsideration).with_site(Determination::NotYet, unmet("I.C.3"));
     let extensions = decided.extensions();
     let texts = reasons(&extensions[0]);
     assert_eq!(texts[1], "Coverage: right: Less than 2 months since the last injection: What was found for I.C.3.");
@@ -214,7 +214,7 @@ fn no_day_that_is_past_is_proposed() {
 
 #[test]
 fn an_open_history_is_the_first_thing_to_be_documented_and_never_covered() {
-    let decided = Decided::as_(Determination::NeedsDocumentation).with(unknown(CriterionId::HistoryKnown));
+    let decided = Decided::as_(Determination::NeedsDocumentation).with(unknown("history"));
     let extension = &decided.stance(Some(NoAuth)).extensions()[0];
     assert_eq!(decisions(extension), "conditional no-auth clinical retain-doc OTH");
     assert_eq!(reasons(extension)[1], "Documentation: Earlier injections: What was found for history.");

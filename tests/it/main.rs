@@ -64,6 +64,7 @@ mod page_answers;
 mod page_escaping;
 mod page_questions;
 mod plan_configuration;
+mod policy_changes;
 mod policy_check;
 mod policy_versions;
 mod privacy;

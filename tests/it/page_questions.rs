@@ -45,7 +45,7 @@ fn first_block(site: &SiteBlocks) -> (&str, Vec<&str>) {
         PartView::Field(field) => field.name.as_str(),
         PartView::Group(group) => group.id.as_str(),
     });
-    (block.criterion.as_ref().map_or("", |criterion| criterion.id), names.collect())
+    (block.criterion.as_ref().map_or("", |criterion| criterion.id.as_str()), names.collect())
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::Command;
 
 use assert_cmd::assert::{Assert, OutputAssertExt};
-use sij_cds::decision::policy_check::{CaseOutcome, check_policies};
+use sij_cds::decision::policy_check::{CaseOutcome, CheckDepth, check_policies};
 
 use crate::support::PolicyFolder;
 
@@ -41,7 +41,7 @@ fn printed(outcome: &Assert) -> String {
 
 #[test]
 fn every_embedded_case_agrees_with_the_engine() {
-    let versions = check_policies(None).expect("the embedded policies can be used");
+    let versions = check_policies(None, CheckDepth::Cases).expect("the embedded policies can be used");
     let cases: Vec<_> = versions.iter().flat_map(|version| &version.cases).collect();
     let disagreeing: Vec<_> = cases.iter().filter(|case| !case.agrees()).collect();
     assert!(disagreeing.is_empty(), "{disagreeing:#?}");
@@ -82,7 +82,7 @@ fn a_case_that_expects_too_much_or_too_little_disagrees() {
     let folder = PolicyFolder::new();
     let chart = "cases/charts/bare.json";
     folder.change(chart, r#""I.A.1": "unknown","#, "").change(chart, r#""V": "met""#, r#""IV": "met""#);
-    let versions = check_policies(Some(folder.0.path())).unwrap();
+    let versions = check_policies(Some(folder.0.path()), CheckDepth::Cases).unwrap();
     let case = versions[0].cases.iter().find(|case| case.file == chart).unwrap();
     let CaseOutcome::Disagrees(disagreements) = &case.outcome else { panic!("{:?}", case.outcome) };
     let places: Vec<_> = disagreements.iter().map(|found| (found.expected.as_deref(), found.found.as_deref())).collect();
@@ -118,7 +118,7 @@ fn an_unknown_criterion_is_named_with_its_line() {
     let folder = PolicyFolder::new();
     assert_eq!(
         folder.change("policy.toml", "id = \"I.A.1\"", "id = \"I.A.9\"").fault(),
-        format!("2019-08/policy.toml:{}: unknown criterion `I.A.9`", line("policy.toml", "id = \"I.A.1\""))
+        format!("2019-08/policy.toml:{}: `I.A.1` is not a criterion", line("policy.toml", "criteria = [\"I.A.1\""))
     );
 }
 
@@ -174,7 +174,7 @@ fn a_kind_of_card_that_cannot_be_told_is_named_with_its_line() {
 fn a_missing_question_is_named() {
     let folder = PolicyFolder::new();
     let other = folder.change("questionnaire.json", "\"linkId\": \"nsaid-weeks\"", "\"linkId\": \"nsaid-months\"");
-    assert_eq!(other.fault(), "2019-08/questionnaire.json:1: question `nsaid-weeks` is missing");
+    assert_eq!(other.fault(), "2019-08/questionnaire.json:1: question `nsaid-weeks` is missing, which a criterion reads");
 }
 
 #[test]

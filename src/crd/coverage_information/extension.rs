@@ -147,7 +147,7 @@ impl ExtensionWriter<'_, '_, '_, '_> {
     /// One link per page that contains a deciding criterion.
     fn links(&self) -> Vec<String> {
         let (Some(url), Basis::Policy(criteria)) = (self.assertion.policy_url, &self.repetition.basis) else { return Vec::new() };
-        let mut links = each_once(criteria.iter().map(|criterion| policy_link(url, Some(*criterion))));
+        let mut links = each_once(criteria.iter().map(|criterion| policy_link(url, Some(criterion))));
         if links.is_empty() {
             links.push(policy_link(url, None));
         }

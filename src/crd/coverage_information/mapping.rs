@@ -64,8 +64,10 @@ fn repetition<'p>(case: &CardCase<'_, '_, '_>, covered: Covered, authorization: 
 
 /// The criteria that are not met; if there are none, those that are unknown.
 fn deciding(case: &CardCase<'_, '_, '_>) -> Vec<crate::policy::CriterionId> {
-    let unmet = case.words().criteria(Verdict::NotMet);
-    if unmet.is_empty() { case.words().criteria(Verdict::Unknown) } else { unmet }
+    let words = case.words();
+    let unmet = words.criteria(Verdict::NotMet);
+    let deciding = if unmet.is_empty() { words.criteria(Verdict::Unknown) } else { unmet };
+    deciding.into_iter().cloned().collect()
 }
 
 /// The plan's rule if every criterion is met; `satisfied` requires an authorization number.

@@ -7,7 +7,7 @@ use std::fmt::Display;
 use super::super::presentation::CardCase;
 use super::line;
 use super::repetition::{CoverageReason, ReasonCode};
-use crate::policy::{CardText, Criterion, CriterionId, NoteKind, SiteEvaluation, Verdict, each_once};
+use crate::policy::{CardText, Criterion, CriterionRole, NoteKind, SiteEvaluation, Verdict, each_once};
 
 /// Two joints have about twenty criteria together, which is too many to read on an order.
 const MAX_REASONS: usize = 10;
@@ -74,13 +74,13 @@ fn criteria(case: &CardCase<'_, '_, '_>, verdict: Verdict) -> impl Iterator<Item
     let found = sites.into_iter().flat_map(|site| site.criteria.iter().map(move |criterion| (site, criterion)));
     let mut found: Vec<_> = found.filter(move |(_, criterion)| criterion.verdict == verdict).collect();
     // The criterion that decides which section applies comes before the others.
-    found.sort_by_key(|(site, criterion)| (!has_decided(site), criterion.id != CriterionId::HistoryKnown));
+    found.sort_by_key(|(site, criterion)| (!has_decided(site), criterion.role != CriterionRole::History));
     let found = found.into_iter();
     found.map(move |(site, criterion)| Found { words: words(case, site, criterion), has_decided: has_decided(site) })
 }
 
 fn words(case: &CardCase<'_, '_, '_>, site: &SiteEvaluation<'_>, criterion: &Criterion<'_>) -> String {
-    let outcome = case.words().outcome(criterion.id, criterion.verdict);
+    let outcome = case.words().outcome(&criterion.id, criterion.verdict);
     if case.order.sites.len() > 1 {
         format!("{}: {outcome}: {}", case.words().site(site.site), criterion.statement)
     } else {

@@ -9,6 +9,7 @@ use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
 use super::cases::{CaseError, PolicyCase, policy_cases};
+use super::coverage::{CoverageInput, Uncovered, uncovered};
 use crate::cds_hooks::Hook;
 use crate::decision::policies::{Policies, PoliciesError, PolicyFolder, folders, shown};
 use crate::decision::services::{Services, ServicesError};
@@ -35,6 +36,17 @@ pub struct VersionCheck {
     pub criteria: usize,
     /// The cases, by file name.
     pub cases: Vec<CaseCheck>,
+    /// What no case covers, if that was asked for.
+    pub uncovered: Vec<Uncovered>,
+}
+
+/// How much to check.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CheckDepth {
+    /// Whether the cases agree.
+    Cases,
+    /// Also what they do not cover. Each case is decided once more for every number of the policy.
+    Coverage,
 }
 
 /// The result of one case.
@@ -95,22 +107,38 @@ pub enum PolicyCheckError {
 ///
 /// # Errors
 /// An invalid policy or service file, with the line of the error.
-pub fn check_policies(directory: Option<&Path>) -> Result<Vec<VersionCheck>, PolicyCheckError> {
+pub fn check_policies(directory: Option<&Path>, depth: CheckDepth) -> Result<Vec<VersionCheck>, PolicyCheckError> {
     let prefetch_keys = Services::load(&Hook::ALL)?.prefetch_keys;
     let folders = folders(directory)?;
     let root = shown(directory);
     Policies::read(&folders, &root)?;
-    let check = |folder| Ok(check_version(folder, &Policies::read(std::slice::from_ref(folder), &root)?, &prefetch_keys));
+    let check = |folder| Ok(check_version(folder, &Policies::read(std::slice::from_ref(folder), &root)?, &prefetch_keys, depth));
     let mut versions = folders.iter().map(check).collect::<Result<Vec<_>, PolicyCheckError>>()?;
     versions.sort_by(|left, right| (left.effective_from, &left.version).cmp(&(right.effective_from, &right.version)));
     Ok(versions)
 }
 
-fn check_version(folder: &PolicyFolder, policies: &Policies, prefetch_keys: &PrefetchKeys) -> VersionCheck {
+fn check_version(folder: &PolicyFolder, policies: &Policies, prefetch_keys: &PrefetchKeys, depth: CheckDepth) -> VersionCheck {
     let policy = policies.newest();
-    let check = |case: Result<PolicyCase, CaseError>| match case {
-        Ok(case) => check_case(&case, policies, prefetch_keys),
-        Err(CaseError { file, name, problem }) => CaseCheck { file, name, title: String::new(), outcome: CaseOutcome::Unusable(problem) },
+    let cases = policy_cases(&folder.files);
+    let mut decided_cases = Vec::new();
+    let mut checks = Vec::new();
+    for case in &cases {
+        checks.push(match case {
+            Ok(case) => {
+                let decided = decide_case(case, policies, prefetch_keys);
+                let outcome = outcome(case, decided.as_ref());
+                decided_cases.extend(decided.ok().map(|decided| (case, decided)));
+                CaseCheck { file: case.file.clone(), name: case.name.clone(), title: case.title.clone(), outcome }
+            }
+            Err(CaseError { file, name, problem }) => {
+                CaseCheck { file: file.clone(), name: name.clone(), title: String::new(), outcome: CaseOutcome::Unusable(problem.clone()) }
+            }
+        });
+    }
+    let uncovered = match depth {
+        CheckDepth::Cases => Vec::new(),
+        CheckDepth::Coverage => uncovered(&CoverageInput { folder, policy, prefetch_keys, cases: decided_cases }),
     };
     VersionCheck {
         folder: folder.name.clone(),
@@ -119,34 +147,38 @@ fn check_version(folder: &PolicyFolder, policies: &Policies, prefetch_keys: &Pre
         effective_from: policy.effective_from,
         value_sets: ValueSet::ALL.len() - ValueSet::LISTED.len(),
         codes: policy.value_sets.code_count(),
-        criteria: policy.criterion_count(),
-        cases: policy_cases(&folder.files).into_iter().map(check).collect(),
+        criteria: policy.criteria().len(),
+        cases: checks,
+        uncovered,
     }
 }
 
-fn check_case(case: &PolicyCase, policies: &Policies, prefetch_keys: &PrefetchKeys) -> CaseCheck {
+/// What the engine decides in a case, or why it decides nothing.
+pub(super) fn decide_case(case: &PolicyCase, policies: &Policies, prefetch_keys: &PrefetchKeys) -> Result<DecidedCase, String> {
     let context = DecisionContext { policies, prefetch_keys, hooks: &Hook::ALL, as_of: case.as_of, options: ReadingOptions::none() };
-    let outcome = match serde_json::from_value::<DecidedCase>(case.expected.clone()) {
-        Err(fault) => CaseOutcome::Unusable(fault.to_string()),
-        Ok(expected) => match read_request(&context, &case.request.to_string(), ReadScope::Everything) {
-            Ok(Call { scoped_request: Some(request), .. }) => {
-                compared(&expected, &DecidedCase::from_evaluation(&decide(&context, request).evaluation))
-            }
-            Ok(Call { scoped_request: None, .. }) => CaseOutcome::Unusable("the request was not decided".to_owned()),
-            Err(fault) => CaseOutcome::Unusable(format!("the request is refused: {fault}")),
-        },
-    };
-    CaseCheck { file: case.file.clone(), name: case.name.clone(), title: case.title.clone(), outcome }
+    match read_request(&context, &case.request.to_string(), ReadScope::Everything) {
+        Ok(Call { scoped_request: Some(request), .. }) => Ok(DecidedCase::from_evaluation(&decide(&context, request).evaluation)),
+        Ok(Call { scoped_request: None, .. }) => Err("the request was not decided".to_owned()),
+        Err(fault) => Err(format!("the request is refused: {fault}")),
+    }
+}
+
+fn outcome(case: &PolicyCase, decided: Result<&DecidedCase, &String>) -> CaseOutcome {
+    match (serde_json::from_value::<DecidedCase>(case.expected.clone()), decided) {
+        (Err(fault), _) => CaseOutcome::Unusable(fault.to_string()),
+        (Ok(_), Err(problem)) => CaseOutcome::Unusable(problem.clone()),
+        (Ok(expected), Ok(decided)) => compared(&expected, decided),
+    }
 }
 
 /// The decisions of an evaluation that a case compares, without texts.
-#[derive(Deserialize)]
+#[derive(Debug, Deserialize, PartialEq, Eq)]
 #[serde(deny_unknown_fields)]
-struct DecidedCase {
+pub(super) struct DecidedCase {
     orders: Vec<OrderOutcome>,
 }
 
-#[derive(Deserialize)]
+#[derive(Debug, Deserialize, PartialEq, Eq)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 struct OrderOutcome {
     order: String,
@@ -158,17 +190,22 @@ struct OrderOutcome {
     sites: Vec<SiteOutcome>,
 }
 
-#[derive(Deserialize)]
+#[derive(Debug, Deserialize, PartialEq, Eq)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
-struct SiteOutcome {
+pub(super) struct SiteOutcome {
     site: String,
     pathway: String,
     determination: String,
     earliest_date: Option<String>,
-    criteria: BTreeMap<String, String>,
+    pub criteria: BTreeMap<String, String>,
 }
 
 impl DecidedCase {
+    /// The joints of all orders.
+    pub(super) fn sites(&self) -> impl Iterator<Item = &SiteOutcome> {
+        self.orders.iter().flat_map(|order| &order.sites)
+    }
+
     fn from_evaluation(evaluation: &Evaluation<'_>) -> Self {
         Self { orders: evaluation.orders.iter().map(OrderOutcome::from_evaluation).collect() }
     }

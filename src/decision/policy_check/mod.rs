@@ -5,6 +5,9 @@ mod case_expected;
 mod case_patch;
 mod cases;
 mod check;
+mod coverage;
+mod texts;
 
 pub use cases::{CaseError, PolicyCase, policy_cases};
-pub use check::{CaseCheck, CaseOutcome, Disagreement, PolicyCheckError, VersionCheck, check_policies};
+pub use check::{CaseCheck, CaseOutcome, CheckDepth, Disagreement, PolicyCheckError, VersionCheck, check_policies};
+pub use coverage::Uncovered;

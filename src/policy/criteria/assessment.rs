@@ -3,12 +3,13 @@
 use chrono::NaiveDate;
 
 use crate::policy::case::OrderCase;
-use crate::policy::criterion_id::CriterionId;
+use crate::policy::definition::CriterionDefinition;
 use crate::policy::evaluation::{Criterion, Evidence};
 use crate::policy::form::Question;
 use crate::policy::phrases::Phrase;
 use crate::policy::prose::{capitalised, each_once};
 use crate::policy::response::InjectionResponse;
+use crate::policy::rule::Remedy;
 use crate::policy::verdict::Verdict;
 
 /// The maximum number of resources cited for one criterion. It bounds the result for a chart of any size.
@@ -23,8 +24,6 @@ pub(crate) struct Assessment<'a> {
     pub evidence: Vec<Evidence<'a>>,
     /// The day from which it would be met, if only time is needed.
     pub met_from: Option<NaiveDate>,
-    /// Whether it can still become met.
-    pub remediable: bool,
     /// The number of missing treatment weeks, if a form states how many were completed.
     pub lacking_weeks: Option<u32>,
 }
@@ -32,15 +31,7 @@ pub(crate) struct Assessment<'a> {
 impl<'a> Assessment<'a> {
     /// Creates an assessment with no findings yet.
     pub(crate) fn new(verdict: Verdict) -> Self {
-        Self {
-            verdict,
-            found: Vec::new(),
-            missing: Vec::new(),
-            evidence: Vec::new(),
-            met_from: None,
-            remediable: false,
-            lacking_weeks: None,
-        }
+        Self { verdict, found: Vec::new(), missing: Vec::new(), evidence: Vec::new(), met_from: None, lacking_weeks: None }
     }
 
     /// Adds what was found.
@@ -72,14 +63,9 @@ impl<'a> Assessment<'a> {
         self
     }
 
-    /// Sets whether it can still become met.
-    pub(crate) fn remediable(self, remediable: bool) -> Self {
-        Self { remediable, ..self }
-    }
-
     /// Marks it as met from `date` on, without further action.
     pub(crate) fn met_from(self, date: NaiveDate) -> Self {
-        Self { met_from: self.verdict.is_not_met().then_some(date), remediable: true, ..self }
+        Self { met_from: self.verdict.is_not_met().then_some(date), ..self }
     }
 
     /// Converts the response to an injection.
@@ -105,9 +91,9 @@ impl<'a> Assessment<'a> {
     }
 
     /// Builds the criterion and composes its statement from what was found and what is missing.
-    pub(crate) fn into_criterion(self, id: CriterionId, case: &OrderCase<'_, 'a>) -> Criterion<'a> {
+    pub(crate) fn into_criterion(self, definition: &CriterionDefinition, case: &OrderCase<'_, 'a>) -> Criterion<'a> {
         let wording = &case.policy.wording;
-        let not_read = if self.verdict.is_unknown() { not_read(id, case) } else { Vec::new() };
+        let not_read = if self.verdict.is_unknown() { not_read(definition, case) } else { Vec::new() };
         let found = sentence(&each_once(self.found.into_iter().chain(not_read)).join("; "));
         let needed = self.missing.iter().filter(|_| self.verdict.is_unknown());
         let asks: Vec<_> = needed.map(|question| wording.ask(*question)).collect();
@@ -116,49 +102,30 @@ impl<'a> Assessment<'a> {
             (true, false) => sentence(&case.say(Phrase::NotDocumented, &[])),
             (false, false) => format!("{found} {}", sentence(&case.say(Phrase::StillNeeded, &[&asks.join(", ")]))),
         };
+        let remediable = match definition.remedy {
+            Remedy::None => false,
+            Remedy::Time => self.met_from.is_some(),
+            Remedy::Therapy | Remedy::Order => true,
+        };
         Criterion {
-            id,
+            id: definition.id.clone(),
+            role: definition.rule.role(),
             verdict: self.verdict,
             statement,
             found,
             evidence: self.evidence,
             missing: self.missing,
             met_from: self.met_from,
-            remediable: self.remediable,
+            remediable,
             lacking_weeks: self.lacking_weeks,
         }
     }
 }
 
 /// The unavailable lists that could have settled a criterion, each with the reason.
-fn not_read(id: CriterionId, case: &OrderCase<'_, '_>) -> Vec<String> {
-    let lists = case.facts.unavailable.iter().filter(|(list, _)| lists_of(id).contains(list));
+fn not_read(definition: &CriterionDefinition, case: &OrderCase<'_, '_>) -> Vec<String> {
+    let lists = case.facts.unavailable.iter().filter(|(list, _)| definition.lists.contains(list));
     lists.map(|(list, reason)| case.say(Phrase::ListUnavailable, &[&case.policy.wording.source(list), reason])).collect()
-}
-
-/// The lists, besides the form, that can settle a criterion, by their names in an evaluation's `sources`.
-fn lists_of(id: CriterionId) -> &'static [&'static str] {
-    match id {
-        CriterionId::PainDuration | CriterionId::NoDiscOrFacetPain => &["conditions"],
-        CriterionId::Tenderness
-        | CriterionId::ProvocationTests
-        | CriterionId::FirstDidNotHelp
-        | CriterionId::SustainedRelief
-        | CriterionId::PainRecurred
-        | CriterionId::DiagnosticResponse => &["observations"],
-        CriterionId::Nsaids => &["conditions", "medicationStatements", "medicationRequests", "allergies"],
-        CriterionId::WithOtherTreatment => &["procedures", "serviceRequests"],
-        CriterionId::ConservativeCareFailed | CriterionId::NoLikelierDiagnosis => &["questionnaireResponses"],
-        CriterionId::ExerciseTherapy
-        | CriterionId::ActivityModification
-        | CriterionId::HistoryKnown
-        | CriterionId::TwoWeeksPassed
-        | CriterionId::TwoMonthsApart
-        | CriterionId::FewerThanFour
-        | CriterionId::WithinTwelveMonths
-        | CriterionId::OneProcedurePerVisit => &["procedures"],
-        CriterionId::Neurotomy | CriterionId::PerformedByPhysician => &[],
-    }
 }
 
 /// Adds a leading capital and a full stop.

@@ -2,8 +2,6 @@
 
 use super::Assessment;
 use crate::policy::case::{SiteCase, evidence};
-use crate::policy::criterion_id::CriterionId;
-use crate::policy::evaluation::Criterion;
 use crate::policy::form::Question;
 use crate::policy::history::Injection;
 use crate::policy::phrases::Phrase;
@@ -13,11 +11,11 @@ use crate::policy::verdict::Verdict;
 /// The maximum number of entries that a statement names.
 const MAX_NAMED: usize = 10;
 
-/// `history`: no entry could be a further injection, or the form names all injections.
-pub(crate) fn history_known<'a>(case: &SiteCase<'_, 'a>) -> Criterion<'a> {
+/// No entry could be a further injection, or the form names all injections.
+pub(super) fn history_known<'a>(case: &SiteCase<'_, 'a>) -> Assessment<'a> {
     let named = case.open.iter().take(MAX_NAMED);
     let entries = named.clone().map(|entry| evidence(&entry.reference, entry.date(), what(case, entry)));
-    let assessment = match (case.has_complete_history(), case.open.is_empty()) {
+    match (case.has_complete_history(), case.open.is_empty()) {
         (_, true) => Assessment::new(Verdict::Met).found(case.say(Phrase::HistoryClear, &[])),
         (Some(answer), false) => Assessment::new(Verdict::Met)
             .found(case.say(Phrase::HistoryComplete, &[]))
@@ -26,8 +24,7 @@ pub(crate) fn history_known<'a>(case: &SiteCase<'_, 'a>) -> Criterion<'a> {
             .found(case.say(Phrase::HistoryOpen, &[&named.map(|entry| entry_words(case, entry)).collect::<Vec<_>>().join(", ")]))
             .resting_on(entries)
             .settled_by(&[Question::InjectionHistoryComplete]),
-    };
-    assessment.into_criterion(CriterionId::HistoryKnown, case)
+    }
 }
 
 fn entry_words(case: &SiteCase<'_, '_>, entry: &Injection<'_, '_>) -> String {

@@ -1,13 +1,12 @@
-//! The policy's opening paragraph: one procedure per visit (criterion V), performed by a physician (criterion VI).
+//! Criteria on the order and its visit: its code, one procedure, performed by a physician.
 
 use super::Assessment;
 use crate::policy::case::{SiteCase, evidence};
-use crate::policy::criterion_id::CriterionId;
-use crate::policy::evaluation::Criterion;
 use crate::policy::facts::{Label, Side};
 use crate::policy::order_facts::{BillingLine, ServiceWindow, Standing};
 use crate::policy::phrases::Phrase;
 use crate::policy::reference::{OrderKind, Reference};
+use crate::policy::rule::OrderedAsRule;
 use crate::policy::value_sets::{Membership, ValueSet};
 use crate::policy::verdict::Verdict;
 
@@ -129,8 +128,8 @@ fn of_visit<'f, 'a>(case: &SiteCase<'_, 'a>, other: &VisitCandidate<'f, 'a>) -> 
     Some(OtherProcedure { reference: other.reference, label: other.label, source: other.source, verdict })
 }
 
-/// V: no other invasive pain procedure planned for the same visit.
-pub(crate) fn one_procedure_per_visit<'a>(case: &SiteCase<'_, 'a>, others: &[OtherProcedure<'_, 'a>]) -> Criterion<'a> {
+/// No other invasive pain procedure planned for the same visit.
+pub(super) fn one_procedure<'a>(case: &SiteCase<'_, 'a>, others: &[OtherProcedure<'_, 'a>]) -> Assessment<'a> {
     let unread = case.facts.unreadable_orders.len() + case.facts.orders_missing;
     let is_certain = others.first().is_some_and(|other| other.verdict.is_not_met());
     let verdict = match (is_certain, others.is_empty() && unread == 0) {
@@ -138,7 +137,7 @@ pub(crate) fn one_procedure_per_visit<'a>(case: &SiteCase<'_, 'a>, others: &[Oth
         (false, true) => Verdict::Met,
         (false, false) => Verdict::Unknown,
     };
-    let mut assessment = Assessment::new(verdict).remediable(true);
+    let mut assessment = Assessment::new(verdict);
     for other in others.iter().filter(|other| !is_certain || other.verdict.is_not_met()) {
         let phrase = match (other.source, other.verdict.is_unknown()) {
             (OtherSource::Draft(_), false) => Phrase::SecondProcedure,
@@ -152,13 +151,13 @@ pub(crate) fn one_procedure_per_visit<'a>(case: &SiteCase<'_, 'a>, others: &[Oth
     }
     let none = verdict.is_met().then(|| case.say(Phrase::OneProcedure, &[]));
     let unreadable = (verdict.is_unknown() && unread > 0).then(|| case.say(Phrase::OrdersUnread, &[&unread]));
-    assessment.found(none).found(unreadable).into_criterion(CriterionId::OneProcedurePerVisit, case)
+    assessment.found(none).found(unreadable)
 }
 
-/// VI: performed by a physician.
-pub(crate) fn performed_by_physician<'a>(case: &SiteCase<'_, 'a>) -> Criterion<'a> {
+/// Performed by a physician.
+pub(super) fn performer<'a>(case: &SiteCase<'_, 'a>) -> Assessment<'a> {
     let performer = &case.order.performer;
-    let assessment = match (&performer.non_physician, performer.is_physician) {
+    match (&performer.non_physician, performer.is_physician) {
         (Some(other), false) => Assessment::new(Verdict::NotMet)
             .found(case.say(Phrase::PerformedByOther, &[other]))
             .resting_on([evidence(&case.order.reference, None, case.say(Phrase::EvidencePerformer, &[other]))]),
@@ -168,6 +167,13 @@ pub(crate) fn performed_by_physician<'a>(case: &SiteCase<'_, 'a>) -> Criterion<'
             let phrase = if presumed { Phrase::PhysicianPresumed } else { Phrase::PerformerNotStated };
             Assessment::new(if presumed { Verdict::Met } else { Verdict::Unknown }).found(case.say(phrase, &[]))
         }
-    };
-    assessment.remediable(true).into_criterion(CriterionId::PerformedByPhysician, case)
+    }
+}
+
+/// Ordered under a code of one of the rule's value sets.
+pub(super) fn ordered_as<'a>(case: &SiteCase<'_, 'a>, rule: &OrderedAsRule) -> Assessment<'a> {
+    let order = case.order;
+    let is_one = order.sets.has_any(&rule.codes);
+    let evidence = evidence(&order.reference, None, case.say(Phrase::EvidenceOrder, &[&order.label]));
+    Assessment::new(Verdict::from_bool(is_one)).found(rule.texts.text_for(is_one).to_owned()).resting_on([evidence])
 }

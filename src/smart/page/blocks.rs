@@ -8,7 +8,7 @@ use super::decision::{AskView, CriterionView, DecisionText};
 use super::form::Asking;
 use super::form_view::PartView;
 use super::messages::Text;
-use crate::policy::{Criterion, CriterionId, Pathway, Question, Site, SiteEvaluation, Verdict};
+use crate::policy::{Criterion, CriterionId, CriterionRole, CriterionRule, Question, Site, SiteEvaluation, UNDETERMINED, Verdict};
 
 /// The deciding criteria of one joint.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -71,31 +71,31 @@ impl Blocks<'_, '_> {
             site.criteria.iter().filter(|criterion| criterion.verdict != Verdict::Met || self.was_open(site.site, criterion)).collect();
         deciding.sort_by_key(|criterion| self.rank(site.site, criterion));
         let mut blocks: Vec<_> = deciding.into_iter().map(|criterion| self.block(site, criterion)).collect();
-        if site.pathway == Pathway::Undetermined {
+        if site.pathway.as_str() == UNDETERMINED {
             blocks.push(self.unread_history(site.site));
         }
         SiteBlocks { name, determination, class: site.determination.as_str(), pathway: telling.pathway(site), blocks }
     }
 
     /// The same criterion in the evaluation of the record.
-    fn recorded(&self, site: Site, id: CriterionId) -> Option<&Criterion<'_>> {
+    fn recorded(&self, site: Site, id: &CriterionId) -> Option<&Criterion<'_>> {
         let recorded = self.telling.recorded?.sites.iter().find(|known| known.site == site)?;
-        recorded.criteria.iter().find(|known| known.id == id)
+        recorded.criteria.iter().find(|known| known.id == *id)
     }
 
     /// Whether a criterion was open on record. If it is met now, it stays in place while the user answers.
     fn was_open(&self, site: Site, criterion: &Criterion<'_>) -> bool {
-        self.recorded(site, criterion.id).is_some_and(|known| known.verdict != Verdict::Met)
+        self.recorded(site, &criterion.id).is_some_and(|known| known.verdict != Verdict::Met)
     }
 
     /// Sort order: an exception that can be claimed, then unmet, then unknown criteria. It follows the record, so that nothing moves while
     /// the user answers.
     fn rank(&self, site: Site, criterion: &Criterion<'_>) -> u8 {
-        let known = self.recorded(site, criterion.id).unwrap_or(criterion);
-        match (known.verdict, known.id) {
-            (Verdict::NotMet, CriterionId::WithinTwelveMonths) if !known.missing.is_empty() => 0,
+        let known = self.recorded(site, &criterion.id).unwrap_or(criterion);
+        match (known.verdict, known.role) {
+            (Verdict::NotMet, CriterionRole::Continuation) if !known.missing.is_empty() => 0,
             (Verdict::NotMet, _) => 1,
-            (Verdict::Unknown, CriterionId::HistoryKnown) => 2,
+            (Verdict::Unknown, CriterionRole::History) => 2,
             (Verdict::Unknown, _) => 3,
             (Verdict::Met, _) => 4,
         }
@@ -103,10 +103,10 @@ impl Blocks<'_, '_> {
 
     fn block(&mut self, site: &SiteEvaluation<'_>, criterion: &Criterion<'_>) -> BlockView {
         let telling = self.telling;
-        let before = self.recorded(site.site, criterion.id).map(|known| known.missing.clone()).unwrap_or_default();
+        let before = self.recorded(site.site, &criterion.id).map(|known| known.missing.clone()).unwrap_or_default();
         let asks = asks(before.iter().chain(&criterion.missing));
         let view = telling.criterion(site.site, criterion);
-        let is_listed = criterion.id == CriterionId::HistoryKnown && self.lists_all_possible(site);
+        let is_listed = criterion.role == CriterionRole::History && self.lists_all_possible(site);
         let found = if self.is_closed {
             view.statement.clone()
         } else if is_listed && criterion.verdict.is_unknown() {
@@ -116,7 +116,7 @@ impl Blocks<'_, '_> {
         };
         let parts = self.parts(&asks);
         BlockView {
-            id: block_id(site.site, criterion.id),
+            id: block_id(site.site, criterion.id.as_str()),
             found,
             act: if criterion.verdict.is_not_met() { self.act(site, criterion) } else { String::new() },
             elsewhere: self.elsewhere(criterion, &asks, &parts),
@@ -143,7 +143,7 @@ impl Blocks<'_, '_> {
         if !parts.is_empty() {
             return Vec::new();
         }
-        let (text, question) = match (asks.first(), correctable(criterion.id)) {
+        let (text, question) = match (asks.first(), self.correctable(&criterion.id)) {
             (Some(question), _) if !criterion.verdict.is_met() && !self.is_closed => (Text::AnsweredAbove, *question),
             (None, Some(question)) if criterion.verdict.is_not_met() => (Text::Correct, question),
             (Some(_) | None, _) => return Vec::new(),
@@ -154,10 +154,26 @@ impl Blocks<'_, '_> {
     /// What the clinician can do about an unmet criterion.
     fn act(&self, site: &SiteEvaluation<'_>, criterion: &Criterion<'_>) -> String {
         let words = self.telling.words;
-        let exception = criterion.id == CriterionId::WithinTwelveMonths && !criterion.missing.is_empty() && is_only_fault(site);
-        let act = if exception { Some(Text::TellException) } else { act_on(criterion.id) };
+        let exception = criterion.role == CriterionRole::Continuation && !criterion.missing.is_empty() && is_only_fault(site);
+        let act = if exception { Some(Text::TellException) } else { self.act_on(&criterion.id) };
         let from = criterion.met_from.filter(|date| !criterion.found.contains(&date.to_string()));
         act.map(|act| words.say(act)).or_else(|| Some(words.fill(Text::ActFrom, &[&from?]))).unwrap_or_default()
+    }
+
+    /// The question that corrects the basis of a criterion.
+    fn correctable(&self, id: &CriterionId) -> Option<Question> {
+        self.telling.policy.criterion(id)?.corrected_by
+    }
+
+    /// What a clinician can do about an unmet criterion besides waiting and correcting the record.
+    fn act_on(&self, id: &CriterionId) -> Option<Text> {
+        self.telling.policy.criterion(id)?.rule.leaves().into_iter().find_map(|rule| match rule {
+            CriterionRule::TherapyCourse(_) | CriterionRule::MedicationCourse(_) => Some(Text::ActWeeks),
+            CriterionRule::OtherTreatment(_) => Some(Text::ActAdjunct),
+            CriterionRule::OneProcedureAVisit => Some(Text::ActOneProcedure),
+            CriterionRule::Performer => Some(Text::ActPhysician),
+            _ => None,
+        })
     }
 
     /// A block for a joint whose history could not be read; the form can supply it.
@@ -166,7 +182,7 @@ impl Blocks<'_, '_> {
         let criterion = self.telling.unread_history();
         let asks = BTreeSet::from([Question::PriorInjection, Question::InjectionHistoryComplete]);
         BlockView {
-            id: block_id(site, CriterionId::HistoryKnown),
+            id: block_id(site, &criterion.id),
             found: words.say(Text::TellHistoryUnread),
             parts: self.parts(&asks),
             criterion: Some(criterion),
@@ -179,7 +195,7 @@ impl Blocks<'_, '_> {
         let recorded = self.telling.recorded?;
         let criteria = recorded.sites.iter().flat_map(|site| &site.criteria);
         let asked: BTreeSet<Question> = criteria.flat_map(|criterion| asks(&criterion.missing)).collect();
-        let unread = recorded.sites.iter().any(|site| site.pathway == Pathway::Undetermined);
+        let unread = recorded.sites.iter().any(|site| site.pathway.as_str() == UNDETERMINED);
         let history = [Question::PriorInjection, Question::InjectionHistoryComplete];
         let asked = asked.into_iter().chain(history.into_iter().filter(|_| unread)).collect();
         let parts = self.parts(&asked);
@@ -193,63 +209,11 @@ fn asks<'q>(missing: impl IntoIterator<Item = &'q Question>) -> BTreeSet<Questio
     missing.into_iter().flat_map(|question| [Some(*question), question.companion()]).flatten().collect()
 }
 
-/// The question that corrects the basis of a criterion.
-fn correctable(id: CriterionId) -> Option<Question> {
-    match id {
-        CriterionId::PainDuration => Some(Question::AdlsLimitedSince),
-        CriterionId::Tenderness => Some(Question::SijTenderness),
-        CriterionId::ProvocationTests => Some(Question::TestDistraction),
-        CriterionId::ConservativeCareFailed => Some(Question::ConservativeCareFailed),
-        CriterionId::ExerciseTherapy => Some(Question::ExerciseTherapyWeeks),
-        CriterionId::Nsaids => Some(Question::NsaidWeeks),
-        CriterionId::ActivityModification => Some(Question::ActivityModificationWeeks),
-        CriterionId::NoDiscOrFacetPain => Some(Question::DiscOrFacetEvidence),
-        CriterionId::NoLikelierDiagnosis => Some(Question::OtherDiagnosisMoreLikely),
-        CriterionId::PainRecurred => Some(Question::PainRecurred),
-        CriterionId::WithOtherTreatment => Some(Question::AdjunctNoninvasiveTreatment),
-        CriterionId::WithinTwelveMonths => Some(Question::DefinitiveTherapyNotAvailable),
-        CriterionId::FirstDidNotHelp
-        | CriterionId::TwoWeeksPassed
-        | CriterionId::SustainedRelief
-        | CriterionId::TwoMonthsApart
-        | CriterionId::FewerThanFour
-        | CriterionId::DiagnosticResponse
-        | CriterionId::HistoryKnown => Some(Question::PriorInjection),
-        CriterionId::Neurotomy | CriterionId::OneProcedurePerVisit | CriterionId::PerformedByPhysician => None,
-    }
-}
-
-/// What a clinician can do about an unmet criterion besides waiting and correcting the record.
-fn act_on(id: CriterionId) -> Option<Text> {
-    match id {
-        CriterionId::ExerciseTherapy | CriterionId::Nsaids | CriterionId::ActivityModification => Some(Text::ActWeeks),
-        CriterionId::WithOtherTreatment => Some(Text::ActAdjunct),
-        CriterionId::OneProcedurePerVisit => Some(Text::ActOneProcedure),
-        CriterionId::PerformedByPhysician => Some(Text::ActPhysician),
-        CriterionId::PainDuration
-        | CriterionId::Tenderness
-        | CriterionId::ProvocationTests
-        | CriterionId::ConservativeCareFailed
-        | CriterionId::NoDiscOrFacetPain
-        | CriterionId::NoLikelierDiagnosis
-        | CriterionId::FirstDidNotHelp
-        | CriterionId::TwoWeeksPassed
-        | CriterionId::PainRecurred
-        | CriterionId::SustainedRelief
-        | CriterionId::TwoMonthsApart
-        | CriterionId::FewerThanFour
-        | CriterionId::DiagnosticResponse
-        | CriterionId::WithinTwelveMonths
-        | CriterionId::Neurotomy
-        | CriterionId::HistoryKnown => None,
-    }
-}
-
-/// Whether the 12-month limit is the only unmet criterion.
+/// Whether the limit after the first injection is the only unmet criterion.
 fn is_only_fault(site: &SiteEvaluation<'_>) -> bool {
-    site.criteria.iter().filter(|criterion| criterion.verdict.is_not_met()).all(|criterion| criterion.id == CriterionId::WithinTwelveMonths)
+    site.criteria.iter().filter(|criterion| criterion.verdict.is_not_met()).all(|criterion| criterion.role == CriterionRole::Continuation)
 }
 
-fn block_id(site: Site, id: CriterionId) -> String {
-    format!("c-{}-{}", site.as_str(), id.as_str())
+fn block_id(site: Site, id: &str) -> String {
+    format!("c-{}-{id}", site.as_str())
 }

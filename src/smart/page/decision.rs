@@ -3,7 +3,7 @@
 
 use super::messages::{Messages, Text};
 use crate::policy::{
-    CardText, Criterion, CriterionId, Determination, DiagnosisSupport, Evaluation, Evidence, OrderEvaluation, OrderKind, OrderWords,
+    CardText, Criterion, CriterionRole, Determination, DiagnosisSupport, Evaluation, Evidence, OrderEvaluation, OrderKind, OrderWords,
     Policy, PriorInjection, Question, Site, SiteEvaluation, Verdict, capitalised,
 };
 
@@ -50,7 +50,7 @@ pub struct MetView {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CriterionView {
     /// Its section in the policy.
-    pub id: &'static str,
+    pub id: String,
     /// Its title.
     pub title: String,
     /// `met`, `not-met` or `unknown`; selects the icon and the CSS class.
@@ -159,7 +159,7 @@ impl<'t> DecisionText<'t> {
     /// Whether possible injections leave the history criterion open.
     fn is_history_open(&self) -> bool {
         let criteria = self.order.sites.iter().flat_map(|site| &site.criteria);
-        criteria.into_iter().any(|criterion| criterion.id == CriterionId::HistoryKnown && criterion.verdict.is_unknown())
+        criteria.into_iter().any(|criterion| criterion.role == CriterionRole::History && criterion.verdict.is_unknown())
     }
 
     /// For an order on two joints, names the one that is supported on its own.
@@ -180,7 +180,7 @@ impl<'t> DecisionText<'t> {
 
     /// The indication that applies.
     pub(super) fn pathway(&self, site: &SiteEvaluation<'_>) -> String {
-        capitalised(&self.names().pathway(site.pathway))
+        capitalised(&self.names().pathway(&site.pathway))
     }
 
     fn met(&self, site: &SiteEvaluation<'_>) -> MetView {
@@ -195,14 +195,14 @@ impl<'t> DecisionText<'t> {
 
     /// The history criterion, if the history could not be read.
     pub(super) fn unread_history(&self) -> CriterionView {
-        let text = self.policy.criterion(CriterionId::HistoryKnown);
+        let definition = self.policy.history_criterion();
         CriterionView {
-            id: CriterionId::HistoryKnown.as_str(),
-            title: self.names().title(CriterionId::HistoryKnown).to_owned(),
+            id: definition.map(|definition| definition.id.to_string()).unwrap_or_default(),
+            title: definition.map(|definition| definition.title.clone()).unwrap_or_default(),
             class: class(Verdict::Unknown),
             verdict: self.words.say(word(Verdict::Unknown)),
             evidence_words: self.words.say(Text::NoEvidence),
-            citation: text.map(|text| text.citation.clone()).unwrap_or_default(),
+            citation: definition.map(|definition| definition.citation.clone()).unwrap_or_default(),
             ..CriterionView::default()
         }
     }
@@ -221,14 +221,14 @@ impl<'t> DecisionText<'t> {
     }
 
     pub(super) fn criterion(&self, site: Site, criterion: &Criterion<'_>) -> CriterionView {
-        let text = self.policy.criterion(criterion.id);
+        let text = self.policy.criterion(&criterion.id);
         let evidence: Vec<_> = criterion.evidence.iter().map(|evidence| self.evidence(evidence)).collect();
         let more = evidence.len().saturating_sub(MAX_EVIDENCE);
         let opens =
             if evidence.is_empty() { self.words.say(Text::NoEvidence) } else { self.words.fill(Text::Evidence, &[&evidence.len()]) };
         CriterionView {
-            id: criterion.id.as_str(),
-            title: self.names().title(criterion.id).to_owned(),
+            id: criterion.id.to_string(),
+            title: self.names().title(&criterion.id).to_owned(),
             class: class(criterion.verdict),
             verdict: self.words.say(word(criterion.verdict)),
             statement: capitalised(&criterion.statement),

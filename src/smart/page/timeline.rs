@@ -5,7 +5,8 @@ use chrono::NaiveDate;
 
 use super::messages::{Messages, Text};
 use crate::policy::{
-    Criterion, CriterionId, DateInterval, Facts, Form, OrderEvaluation, Policy, Side, Site, SiteEvaluation, Span, ValueSet, courses,
+    Criterion, CriterionRule, DateInterval, Facts, Form, IntervalStart, OnsetRule, OrderEvaluation, Policy, Side, Site, SiteEvaluation,
+    Span, Wait, courses,
 };
 
 /// With more scores than this, the image omits all score labels.
@@ -199,7 +200,7 @@ impl<'a> TimelineSource<'_, 'a> {
     fn counted(&self) -> Vec<Counted> {
         let mut counted: Vec<Counted> = Vec::new();
         for site in &self.order.sites {
-            for window in site.criteria.iter().filter_map(|criterion| self.window(site, criterion)) {
+            for window in site.criteria.iter().flat_map(|criterion| self.windows(site, criterion)) {
                 if !counted.contains(&window) {
                     counted.push(window);
                 }
@@ -208,56 +209,39 @@ impl<'a> TimelineSource<'_, 'a> {
         counted
     }
 
-    fn window(&self, site: &SiteEvaluation<'_>, criterion: &Criterion<'_>) -> Option<Counted> {
-        let thresholds = &self.policy.thresholds;
+    /// The time windows of a criterion.
+    fn windows(&self, site: &SiteEvaluation<'_>, criterion: &Criterion<'_>) -> Vec<Counted> {
+        let rules = self.policy.criterion(&criterion.id).map(|definition| definition.rule.leaves()).unwrap_or_default();
+        rules.into_iter().filter_map(|rule| self.window(site, rule)).collect()
+    }
+
+    fn window(&self, site: &SiteEvaluation<'_>, rule: &CriterionRule) -> Option<Counted> {
         let dates = || site.prior_injections.iter().filter_map(|injection| DateInterval::parse(injection.date.as_deref()?));
-        let (first, last) = (dates().next(), dates().next_back());
-        let after_months = |from: DateInterval, months| (from.lo(), from.plus_months(months).hi());
-        let (first_day, last_day, text, count) = match criterion.id {
-            CriterionId::PainDuration => {
-                window(after_months(self.onset()?, thresholds.pain_duration_months), Text::PainWindow, thresholds.pain_duration_months)
+        let after = |from: DateInterval, wait: Wait| (from.lo(), wait.after(from).hi());
+        let ((first, last), text, count) = match rule {
+            CriterionRule::OnsetDuration(rule) => (after(self.onset(rule)?, Wait::Months(rule.months)), Text::PainWindow, rule.months),
+            CriterionRule::Interval(rule) => {
+                let from = match rule.since {
+                    IntervalStart::First => dates().next()?,
+                    IntervalStart::Last => dates().next_back()?,
+                };
+                let (text, count) = match (rule.since, rule.wait) {
+                    (IntervalStart::First, Wait::Days(days)) => (Text::FirstDaysWindow, days),
+                    (IntervalStart::First, Wait::Months(months)) => (Text::FirstMonthsWindow, months),
+                    (IntervalStart::Last, Wait::Days(days)) => (Text::LastDaysWindow, days),
+                    (IntervalStart::Last, Wait::Months(months)) => (Text::LastMonthsWindow, months),
+                };
+                (after(from, rule.wait), text, count)
             }
-            CriterionId::TwoWeeksPassed => {
-                let first = first?;
-                window(
-                    (first.lo(), first.plus_days(thresholds.second_injection_days).hi()),
-                    Text::SecondWindow,
-                    thresholds.second_injection_days,
-                )
-            }
-            CriterionId::TwoMonthsApart => {
-                window(after_months(last?, thresholds.interval_months), Text::IntervalWindow, thresholds.interval_months)
-            }
-            CriterionId::WithinTwelveMonths => {
-                window(after_months(first?, thresholds.continuation_months), Text::ContinuationWindow, thresholds.continuation_months)
-            }
-            CriterionId::FewerThanFour => window(
-                self.before_service(thresholds.therapeutic_window_months)?,
-                Text::TherapeuticWindow,
-                thresholds.therapeutic_window_months,
-            ),
-            CriterionId::ExerciseTherapy => {
+            CriterionRule::Continuation(rule) => (after(dates().next()?, Wait::Months(rule.months)), Text::ContinuationWindow, rule.months),
+            CriterionRule::CountInWindow(rule) => (self.before_service(rule.months)?, Text::TherapeuticWindow, rule.months),
+            CriterionRule::TherapyCourse(_) => {
                 let months = self.policy.parameters.evidence_lookback_months;
-                window(self.before_service(months)?, Text::LookbackWindow, months)
+                (self.before_service(months)?, Text::LookbackWindow, months)
             }
-            CriterionId::Tenderness
-            | CriterionId::ProvocationTests
-            | CriterionId::Nsaids
-            | CriterionId::ActivityModification
-            | CriterionId::NoDiscOrFacetPain
-            | CriterionId::NoLikelierDiagnosis
-            | CriterionId::FirstDidNotHelp
-            | CriterionId::SustainedRelief
-            | CriterionId::WithOtherTreatment
-            | CriterionId::DiagnosticResponse
-            | CriterionId::Neurotomy
-            | CriterionId::ConservativeCareFailed
-            | CriterionId::PainRecurred
-            | CriterionId::PerformedByPhysician
-            | CriterionId::HistoryKnown
-            | CriterionId::OneProcedurePerVisit => return None,
+            _ => return None,
         };
-        Some(Counted { first: first_day, last: last_day, words: self.words.fill(text, &[&count, &last_day, &self.of_joint(site.site)]) })
+        Some(Counted { first, last, words: self.words.fill(text, &[&count, &last, &self.of_joint(site.site)]) })
     }
 
     /// The given number of months before the service.
@@ -266,10 +250,9 @@ impl<'a> TimelineSource<'_, 'a> {
         Some((service.checked_sub_months(chrono::Months::new(months))?, service))
     }
 
-    /// The onset of pain: from the form, else the earliest onset among the active pain diagnoses of the joint.
-    fn onset(&self) -> Option<DateInterval> {
-        let diagnoses =
-            self.facts.conditions.iter().filter(|condition| condition.is_active && condition.sets.has(ValueSet::SijPainDiagnoses));
+    /// The onset of pain: from the form, else the earliest onset among the active diagnoses that the rule names.
+    fn onset(&self, rule: &OnsetRule) -> Option<DateInterval> {
+        let diagnoses = self.facts.conditions.iter().filter(|condition| condition.is_active && condition.sets.has_any(&rule.diagnoses));
         self.form().and_then(|form| form.answers.adls_limited_since).or_else(|| diagnoses.filter_map(|condition| condition.onset).min())
     }
 
@@ -281,9 +264,4 @@ impl<'a> TimelineSource<'_, 'a> {
             Site::Left | Site::Right | Site::Unspecified => String::new(),
         }
     }
-}
-
-/// Puts the parts of a window into one tuple.
-fn window((first, last): (NaiveDate, NaiveDate), text: Text, count: u32) -> (NaiveDate, NaiveDate, Text, u32) {
-    (first, last, text, count)
 }

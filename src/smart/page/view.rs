@@ -16,7 +16,7 @@ use super::note;
 use super::submission::FieldFaults;
 use super::timeline::{Event, Timeline};
 use super::timeline_svg::Drawing;
-use crate::policy::{Evaluation, OrderEvaluation, OrderWords, Pathway, Policy};
+use crate::policy::{Evaluation, OrderEvaluation, OrderWords, Policy, UNDETERMINED};
 
 /// The input for the page of an order.
 #[derive(Clone, Copy, Debug)]
@@ -191,7 +191,7 @@ fn form_view(case: &PageCase<'_>, telling: &DecisionText<'_>, shown: &OrderEvalu
     let is_saved = matches!(case.standing, SaveState::Saved(_));
     let open_count = missing(shown).len();
     let is_untouched = case.preview.is_none() && faults.is_empty();
-    let is_unread = shown.sites.iter().any(|site| site.pathway == Pathway::Undetermined);
+    let is_unread = shown.sites.iter().any(|site| site.pathway.as_str() == UNDETERMINED);
     let is_closed = is_untouched && (is_saved || (open_count == 0 && !is_unread));
     let mut blocks = Blocks { telling, asking: &asking, is_closed, placed: Vec::new() };
     let sites = blocks.sites();

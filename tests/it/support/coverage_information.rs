@@ -13,7 +13,7 @@ use sij_cds::crd::{
     coverage_information,
 };
 use sij_cds::policy::{
-    Criterion, CriterionId, Determination, DiagnosisSupport, Evaluation, OrderEvaluation, OrderKind, Pathway, PlanKind, Policy, PolicyFile,
+    Criterion, CriterionRole, Determination, DiagnosisSupport, Evaluation, OrderEvaluation, OrderKind, PlanKind, Policy, PolicyFile,
     PolicyVersion, Reference, Site, SiteEvaluation, Verdict,
 };
 
@@ -62,10 +62,10 @@ impl Decided {
     pub(crate) fn as_(determination: Determination) -> Self {
         let criteria = match determination {
             Determination::Supported => vec![met()],
-            Determination::NeedsDocumentation => vec![met(), unknown(CriterionId::Tenderness), unknown(CriterionId::Nsaids)],
-            Determination::NotYet => vec![met(), unmet(CriterionId::TwoMonthsApart)],
-            Determination::IndividualConsideration => vec![met(), unmet(CriterionId::WithinTwelveMonths)],
-            Determination::NotSupported => vec![unmet(CriterionId::DiagnosticResponse)],
+            Determination::NeedsDocumentation => vec![met(), unknown("I.A.2"), unknown("I.A.4.b")],
+            Determination::NotYet => vec![met(), unmet("I.C.3")],
+            Determination::IndividualConsideration => vec![met(), unmet("III")],
+            Determination::NotSupported => vec![unmet("II")],
             Determination::Indeterminate => Vec::new(),
         };
         let order = order(determination, vec![site(Site::Left, determination, criteria)]);
@@ -214,7 +214,7 @@ fn order(determination: Determination, sites: Vec<SiteEvaluation<'static>>) -> O
 }
 
 fn site(site: Site, determination: Determination, criteria: Vec<Criterion<'static>>) -> SiteEvaluation<'static> {
-    let pathway = Pathway::Subsequent;
+    let pathway = "I.C".into();
     SiteEvaluation {
         site,
         pathway,
@@ -228,21 +228,27 @@ fn site(site: Site, determination: Determination, criteria: Vec<Criterion<'stati
 }
 
 fn met() -> Criterion<'static> {
-    criterion(CriterionId::PainDuration, Verdict::Met)
+    criterion("I.A.1", Verdict::Met)
 }
 
-pub(crate) fn unmet(id: CriterionId) -> Criterion<'static> {
+pub(crate) fn unmet(id: &str) -> Criterion<'static> {
     criterion(id, Verdict::NotMet)
 }
 
-pub(crate) fn unknown(id: CriterionId) -> Criterion<'static> {
+pub(crate) fn unknown(id: &str) -> Criterion<'static> {
     criterion(id, Verdict::Unknown)
 }
 
-fn criterion(id: CriterionId, verdict: Verdict) -> Criterion<'static> {
-    let statement = format!("What was found for {}.", id.as_str());
+fn criterion(id: &str, verdict: Verdict) -> Criterion<'static> {
+    let statement = format!("What was found for {id}.");
+    let role = match id {
+        "history" => CriterionRole::History,
+        "III" => CriterionRole::Continuation,
+        _ => CriterionRole::Other,
+    };
     Criterion {
-        id,
+        id: id.into(),
+        role,
         verdict,
         found: statement.clone(),
         statement,

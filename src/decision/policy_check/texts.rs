@@ -1,0 +1,65 @@
+//! What is wrong with a version's texts although they can be used: summaries that are too long, and numbers that are spelled out.
+//! Not here: texts that cannot be used, which reading the policy reports.
+
+use super::coverage::{Uncovered, line_of, text};
+use crate::decision::policies::{POLICY_FILE, PolicyFolder};
+use crate::policy::{OutcomeArguments, OutcomeKind, Policy};
+
+const CARDS_FILE: &str = "cards.toml";
+
+/// The most characters of a card's summary (CDS Hooks 2.0, Card Attributes).
+const MAX_SUMMARY_CHARS: usize = 140;
+
+/// An order's name at its longest.
+const SAMPLE_ORDERS: [&str; 2] =
+    ["SI joint radiofrequency neurotomy, both sides, 2026-12-01", "SI joint injection, both sides, 2026-12-01"];
+
+/// The keys of a criterion's texts in `policy.toml`. A citation names sections, so it may have numbers.
+const TEXTS: [&str; 10] =
+    ["title", "not_met", "met", "missing", "act", "when_yes", "when_no", "when_none", "when_positive", "when_negative"];
+
+/// The faults of the texts, by file and line.
+pub(super) fn faults(folder: &PolicyFolder, policy: &Policy) -> Vec<Uncovered> {
+    long_summaries(folder, policy).chain(spelled_numbers(folder)).collect()
+}
+
+fn long_summaries<'c>(folder: &'c PolicyFolder, policy: &'c Policy) -> impl Iterator<Item = Uncovered> + 'c {
+    let cards = text(folder, CARDS_FILE);
+    OutcomeKind::ALL.iter().filter_map(move |kind| {
+        let longest = policy.criteria().iter().map(|criterion| summary_chars(policy, *kind, &criterion.not_met)).max()?;
+        let what = format!("the summary of `{}` can have {longest} characters; it is cut after {MAX_SUMMARY_CHARS}", kind.key());
+        let line = line_of(cards, |line| line == format!("[determinations.{}]", kind.key()));
+        (longest > MAX_SUMMARY_CHARS).then_some(Uncovered { file: CARDS_FILE, line, what })
+    })
+}
+
+/// The length of an outcome's summary for an order with that criterion.
+fn summary_chars(policy: &Policy, kind: OutcomeKind, criterion: &str) -> usize {
+    let order = if kind == OutcomeKind::Excluded { SAMPLE_ORDERS[0] } else { SAMPLE_ORDERS[1] };
+    let arguments = OutcomeArguments {
+        order: order.to_owned(),
+        criterion: criterion.to_owned(),
+        service_date: "2026-12-01".to_owned(),
+        earliest_date: "2026-12-01".to_owned(),
+        ready: "right".to_owned(),
+        waiting: "right".to_owned(),
+        ..OutcomeArguments::default()
+    };
+    policy.wording.outcome(kind).map_or(0, |texts| texts.summary(&arguments).chars().count())
+}
+
+/// Numbers in a criterion's texts that would not follow a changed threshold.
+fn spelled_numbers(folder: &PolicyFolder) -> impl Iterator<Item = Uncovered> {
+    (1..).zip(text(folder, POLICY_FILE).lines()).filter_map(|(line, written)| {
+        let (key, value) = written.split_once('=')?;
+        let number = Some(value).filter(|_| TEXTS.contains(&key.trim())).and_then(spelled_number)?;
+        let what = format!("`{}` states the number {number}; name a threshold in braces, so that it stays true", key.trim());
+        Some(Uncovered { file: POLICY_FILE, line, what })
+    })
+}
+
+/// The first word of a text that is a number.
+fn spelled_number(text: &str) -> Option<&str> {
+    let words = text.split(|letter: char| !letter.is_alphanumeric() && letter != '_');
+    words.into_iter().find(|word| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_digit()))
+}
