@@ -133,7 +133,8 @@ impl FormReader {
             | Question::TestCompression
             | Question::TestThighThrust
             | Question::TestGaenslen
-            | Question::TestSacralThrust => {
+            | Question::TestSacralThrust
+            | Question::TestFaber => {
                 let place = PROVOCATION_TESTS.iter().position(|test| *test == question);
                 if let Some(answer) = place.and_then(|place| answers.tests.get_mut(place)) {
                     keep(answer, test(item));

@@ -113,6 +113,7 @@ impl Policy {
         let criteria = rules.criteria(&read.criteria)?;
         let pathways = rules.pathways(&read.pathways, &criteria)?;
         let asked = questionnaire_file::asked_by(&criteria);
+        wording.has_asks_for(CARDS, &asked)?;
         let form = questionnaire_file::read(QUESTIONNAIRE, &numbers.fill(file_text(files, QUESTIONNAIRE)?), &asked)?;
         let response = rules.response(&read.response)?;
         rules.every_threshold_is_used()?;

@@ -15,9 +15,15 @@ use super::reference::Reference;
 /// The last path segment of the form's canonical URL.
 pub const FORM_ID: &str = "sij-injection-documentation";
 
-/// The five provocation tests, in the policy's order.
-pub const PROVOCATION_TESTS: [Question; 5] =
-    [Question::TestDistraction, Question::TestCompression, Question::TestThighThrust, Question::TestGaenslen, Question::TestSacralThrust];
+/// The provocation tests that a policy can ask for.
+pub const PROVOCATION_TESTS: [Question; 6] = [
+    Question::TestDistraction,
+    Question::TestCompression,
+    Question::TestThighThrust,
+    Question::TestGaenslen,
+    Question::TestSacralThrust,
+    Question::TestFaber,
+];
 
 keyed_enum! {
     /// A question of the form, identified by its linkId; in the form's order.
@@ -38,6 +44,7 @@ keyed_enum! {
         TestThighThrust = "test-thigh-thrust",
         TestGaenslen = "test-gaenslen",
         TestSacralThrust = "test-sacral-thrust",
+        TestFaber = "test-faber",
         PainBelowL5Nonradicular = "pain-below-l5-nonradicular",
         PainInterferesAdls = "pain-interferes-adls",
         AdlsLimitedSince = "adls-limited-since",
@@ -94,6 +101,7 @@ impl Question {
             | Self::TestThighThrust
             | Self::TestGaenslen
             | Self::TestSacralThrust
+            | Self::TestFaber
             | Self::ExaminedSide
             | Self::InjectionSide => "choice",
             Self::ExerciseTherapyWeeks | Self::NsaidWeeks | Self::ActivityModificationWeeks => "integer",
@@ -209,7 +217,7 @@ pub struct Answers {
     /// `sij-tenderness`
     pub sij_tenderness: Option<bool>,
     /// The provocation tests, in the order of [`PROVOCATION_TESTS`].
-    pub tests: [Option<TestAnswer>; 5],
+    pub tests: [Option<TestAnswer>; PROVOCATION_TESTS.len()],
     /// `exercise-therapy-weeks`
     pub exercise_therapy_weeks: Option<f64>,
     /// `nsaid-weeks`

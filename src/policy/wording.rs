@@ -2,7 +2,7 @@
 //! A template contains `{names}`; start-up checks each against the arguments that the code supplies.
 //! Not here: when each text is used.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fmt::Display;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -131,6 +131,14 @@ impl Wording {
         })
     }
 
+    /// Fails if a question of the form has no words for a list.
+    pub(crate) fn has_asks_for(&self, file: &str, asked: &BTreeSet<Question>) -> Result<(), PolicyError> {
+        match asked.iter().find(|question| !self.asks.contains_key(question)) {
+            Some(question) => Err(PolicyError::of_file(file, format!("`{}` is missing in [asks]", question.link_id()))),
+            None => Ok(()),
+        }
+    }
+
     /// Fills in a phrase of a statement, by position.
     pub(crate) fn say(&self, phrase: Phrase, arguments: &[&dyn Display]) -> String {
         // Writing only once keeps processors from contending for the flag.
@@ -212,13 +220,7 @@ impl CardsText<'_> {
         if let Some((key, text)) = read.iter().find(|(key, _)| Question::from_link_id(key).is_none()) {
             return Err(self.fault(text, format!("`{key}` is not a question of the form")));
         }
-        Question::ALL
-            .iter()
-            .map(|question| {
-                let text = read.get(question.link_id()).ok_or_else(|| self.missing("asks", question.link_id()))?;
-                Ok((*question, text.get_ref().clone()))
-            })
-            .collect()
+        Ok(read.iter().filter_map(|(link_id, text)| Some((Question::from_link_id(link_id)?, text.get_ref().clone()))).collect())
     }
 
     fn outcomes(&self, read: &HashMap<String, OutcomeToml>) -> Result<HashMap<OutcomeKind, OutcomeText>, PolicyError> {
