@@ -111,7 +111,7 @@ impl Policy {
         let orderable = value_sets.find(&wording.therapy_order.system, &wording.therapy_order.code).sets;
         let rules = RuleSource::new(POLICY, text, &read.thresholds, &numbers, orderable);
         let criteria = rules.criteria(&read.criteria)?;
-        let pathways = rules.pathways(&read.pathways, &criteria)?;
+        let pathways = rules.pathways(&read.pathways, &criteria, &read.criteria)?;
         let asked = questionnaire_file::asked_by(&criteria);
         wording.has_asks_for(CARDS, &asked)?;
         let form = questionnaire_file::read(QUESTIONNAIRE, &numbers.fill(file_text(files, QUESTIONNAIRE)?), &asked)?;

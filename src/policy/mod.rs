@@ -38,6 +38,7 @@ mod rule_file;
 mod rule_toml;
 mod rule_words;
 mod template;
+mod toml_words;
 mod treatment_course;
 mod value_set_file;
 mod value_sets;

@@ -3,6 +3,8 @@
 
 use thiserror::Error;
 
+use super::toml_words::in_plain_words;
+
 /// An error in a policy file.
 #[derive(Debug, Error, PartialEq, Eq)]
 #[error("{file}:{line}: {problem}")]
@@ -26,7 +28,7 @@ impl PolicyError {
     }
 
     pub(crate) fn of_toml(file: &str, text: &str, error: &toml::de::Error) -> Self {
-        Self::at(file, text, error.span().map_or(0, |span| span.start), error.message())
+        Self::at(file, text, error.span().map_or(0, |span| span.start), in_plain_words(error.message()))
     }
 
     pub(crate) fn of_json(file: &str, error: &serde_json::Error) -> Self {

@@ -87,24 +87,30 @@ impl<'t> RuleSource<'t> {
     }
 
     /// The pathways, in the file's order. Every criterion belongs to one, and every history has one.
-    pub(super) fn pathways(&self, read: &[PathwayToml], criteria: &[CriterionDefinition]) -> Result<Vec<Pathway>, PolicyError> {
+    pub(super) fn pathways(
+        &self,
+        read: &[PathwayToml],
+        criteria: &[CriterionDefinition],
+        read_criteria: &[CriterionToml],
+    ) -> Result<Vec<Pathway>, PolicyError> {
         let mut pathways: Vec<Pathway> = Vec::new();
         for pathway in read {
             let id = pathway.id.get_ref();
             if id == UNDETERMINED || pathways.iter().any(|known| known.id.as_str() == id) {
-                return Err(
-                    self.fault(&pathway.id, format!("pathway `{id}` stands twice, or has the name of a history that is not available"))
-                );
+                let problem = format!("pathway `{id}` stands twice, or has the name of a history that is not available");
+                return Err(self.fault(&pathway.id, problem));
             }
             pathways.push(self.pathway(pathway, criteria)?);
         }
-        let is_used = |criterion: &&CriterionDefinition| !pathways.iter().any(|pathway| pathway.criteria.contains(&criterion.id));
-        if let Some(unused) = criteria.iter().find(is_used) {
-            return Err(PolicyError::of_file(self.file, format!("criterion `{}` belongs to no pathway", unused.id)));
+        let is_used = |id: &str| pathways.iter().flat_map(|pathway| &pathway.criteria).any(|used| used.as_str() == id);
+        if let Some(unused) = read_criteria.iter().find(|criterion| !is_used(criterion.id.get_ref())) {
+            return Err(self.fault(&unused.id, format!("criterion `{}` belongs to no pathway", unused.id.get_ref())));
         }
-        match history_without(&pathways) {
-            Some(history) => Err(PolicyError::of_file(self.file, format!("no pathway is for {history}"))),
-            None => Ok(pathways),
+        let without = || history_without(&pathways).map(|history| format!("no pathway is for {history}"));
+        match (without(), read.first()) {
+            (None, _) => Ok(pathways),
+            (Some(problem), Some(first)) => Err(self.fault(&first.id, problem)),
+            (Some(problem), None) => Err(PolicyError::of_file(self.file, problem)),
         }
     }
 
@@ -374,14 +380,18 @@ fn history_without(pathways: &[Pathway]) -> Option<String> {
         return Some("an order for radiofrequency neurotomy".to_owned());
     }
     let largest = of_kind(OrderKind::Injection).map(|pathway| pathway.history.largest()).max().unwrap_or_default();
-    let helped = [(Verdict::Met, "helped"), (Verdict::NotMet, "did not help"), (Verdict::Unknown, "helped or not is not known")];
+    let helped = [
+        (Verdict::Met, "it is known that it helped"),
+        (Verdict::NotMet, "it is known that it did not help"),
+        (Verdict::Unknown, "it is not known whether it helped"),
+    ];
     let histories = (0..=largest + 1).flat_map(|number| helped.map(|(verdict, words)| (number, verdict, words)));
     let mut histories = histories.filter(|(number, verdict, _)| *number > 0 || *verdict == Verdict::Unknown);
     let (number, _, words) =
         histories.find(|(number, verdict, _)| !of_kind(OrderKind::Injection).any(|pathway| pathway.history.holds(*number, || *verdict)))?;
-    Some(if number == 0 {
-        "a first injection".to_owned()
-    } else {
-        format!("an order after {number} injections of which the first {words}")
+    Some(match number {
+        0 => "a first injection".to_owned(),
+        1 => format!("an order after 1 injection, of which {words}"),
+        number => format!("an order after {number} injections, of whose first {words}"),
     })
 }

@@ -112,7 +112,9 @@ fn every_question_is_there_with_its_type() {
         assert_eq!(items[link_id]["type"], kind, "{link_id}");
     }
     let listed: BTreeSet<&str> = QUESTIONS.iter().map(|(link_id, _)| *link_id).collect();
-    assert_eq!(listed, Question::ALL.iter().map(|question| question.link_id()).collect());
+    // Other policies can ask for this test.
+    let known = Question::ALL.iter().filter(|question| **question != Question::TestFaber);
+    assert_eq!(listed, known.map(|question| question.link_id()).collect());
     assert_eq!(items["prior-injection"]["repeats"], true);
 }
 

@@ -19,9 +19,15 @@ const REFUSED: &[Refused] = &[
     (POLICY, "positive_tests = 3", "positive_tests = 6", "at_least =", "6 positive tests are asked for, and there are 5"),
     (POLICY, "positive_tests = 3", "positive_tests = 0", "positive_tests = 0", "`positive_tests` is 0; it has to be from 1 to 100"),
     (POLICY, "nsaid_weeks = 3", "nsaid_weeks = 0", "nsaid_weeks = 0", "`nsaid_weeks` is 0; it has to be from 1 to 1000"),
-    (POLICY, "nsaid_weeks = 3", "nsaid_weeks = -3", "nsaid_weeks = -3", "invalid value"),
-    (POLICY, "nsaid_weeks = 3", "nsaid_weeks = 3.5", "nsaid_weeks = 3.5", "invalid type"),
-    (POLICY, "nsaid_weeks = 3", "nsaid_weeks = \"three\"", "nsaid_weeks = \"three\"", "invalid type"),
+    (POLICY, "nsaid_weeks = 3", "nsaid_weeks = -3", "nsaid_weeks = -3", "expected a whole number from 0, found -3"),
+    (POLICY, "nsaid_weeks = 3", "nsaid_weeks = 3.5", "nsaid_weeks = 3.5", "expected a whole number from 0, found 3.5"),
+    (
+        POLICY,
+        "nsaid_weeks = 3",
+        "nsaid_weeks = \"three\"",
+        "nsaid_weeks = \"three\"",
+        "expected a whole number from 0, found the text \"three\"",
+    ),
     (POLICY, "continuation_months = 12", "continuation_months = 5000", "continuation_months = 5000", "from 1 to 1000"),
     (POLICY, "therapeutic_limit = 4", "therapeutic_limit = 0", "therapeutic_limit = 0", "from 1 to 100"),
     (
@@ -32,11 +38,11 @@ const REFUSED: &[Refused] = &[
         "`{interval_months}` is not the name of a threshold in braces",
     ),
     (POLICY, "interval_months = 2", "interval_months = 2\nspare_months = 2", "spare_months", "`spare_months` is not used by a criterion"),
-    (POLICY, "session_gap_days = 21", "session_gap = 21", "session_gap = 21", "unknown field `session_gap`"),
-    (POLICY, "session_gap_days = 21", "session_gap_days = true", "session_gap_days = true", "invalid type"),
+    (POLICY, "session_gap_days = 21", "session_gap = 21", "session_gap = 21", "`session_gap` is not known here; known: "),
+    (POLICY, "session_gap_days = 21", "session_gap_days = true", "session_gap_days = true", "expected a whole number from 0, found true"),
     // A text missing or broken.
-    (POLICY, "title = \"Tenderness over the SI joint\"\n", "", "[[criteria]]\nid = \"I.A.2\"", "missing field `title`"),
-    (POLICY, "citation = \"Section II:", "cited = \"Section II:", "cited =", "unknown field `cited`"),
+    (POLICY, "title = \"Tenderness over the SI joint\"\n", "", "[[criteria]]\nid = \"I.A.2\"", "`title` is missing"),
+    (POLICY, "citation = \"Section II:", "cited = \"Section II:", "cited =", "`cited` is not known here; known: `id`, "),
     (
         POLICY,
         "{nsaid_weeks} weeks of NSAIDs, or",
@@ -54,7 +60,7 @@ const REFUSED: &[Refused] = &[
     (POLICY, "when_negative = \"not tender on palpation\"\n", "", "tests = [\"sij-tenderness\"]", "belong together"),
     (CARDS, "yes = \"yes\"\n", "", "# The words", "`yes` is missing in [phrases]"),
     (CARDS, "yes = \"yes\"", "yes = \"{who}\"", "yes = \"{who}\"", "`{who}` cannot be filled in here"),
-    (CARDS, "[topics.determinations]", "[topics.decisions]", "[topics.decisions]", "unknown field `decisions`"),
+    (CARDS, "[topics.determinations]", "[topics.decisions]", "[topics.decisions]", "`decisions` is not known here"),
     // A code broken.
     ("valuesets/nsaid.json", "\"5640\"", "\"56A0\"", "56A0", "`56A0` is not a code of"),
     ("valuesets/side-left.json", "\"7771000\"", "\"7771001\"", "7771001", "`7771001` is not a code of"),
@@ -69,8 +75,8 @@ const REFUSED: &[Refused] = &[
     (POLICY, "format = \"snomed-ct\"", "format = \"snomed\"", "format = \"snomed\"", "unknown code format `snomed`"),
     (POLICY, "LT = \"left\"", "LT = \"links\"", "LT = \"links\"", "`links` is not a side"),
     // A criterion removed, or one too many.
-    (POLICY, "criteria = [\"IV\"]", "criteria = []", "# The clinical policy", "criterion `IV` belongs to no pathway"),
-    (POLICY, "\"I.C.3\", \"I.C.4\"", "\"I.C.4\"", "# The clinical policy", "criterion `I.C.3` belongs to no pathway"),
+    (POLICY, "criteria = [\"IV\"]", "criteria = []", "id = \"IV\"", "criterion `IV` belongs to no pathway"),
+    (POLICY, "\"I.C.3\", \"I.C.4\"", "\"I.C.4\"", "id = \"I.C.3\"", "criterion `I.C.3` belongs to no pathway"),
     (POLICY, "id = \"I.A.2\"", "id = \"I.A.1\"", "id = \"I.A.1\"\ntitle = \"Tender", "criterion `I.A.1` stands twice"),
     (
         POLICY,
@@ -80,7 +86,7 @@ const REFUSED: &[Refused] = &[
         "the pathway needs the criterion that every earlier injection is known",
     ),
     (POLICY, "criteria = [\"IV\"]", "criteria = [\"V\"]", "criteria = [\"V\"]", "a neurotomy is excluded, an injection is not"),
-    (POLICY, "test = \"performer\"", "test = \"surgeon\"", "test = \"surgeon\"", "unknown variant `surgeon`"),
+    (POLICY, "test = \"performer\"", "test = \"surgeon\"", "test = \"surgeon\"", "`surgeon` is not known here; known: `all`, "),
     // An id changed.
     (POLICY, "id = \"I.C.3\"", "id = \"I.C.33\"", "criteria = [\"I.C\"", "`I.C.3` is not a criterion"),
     (POLICY, "id = \"I.B\"\ninjections", "id = \"I.A\"\ninjections", "id = \"I.A\"\ninjections = 1", "pathway `I.A` stands twice"),
@@ -131,15 +137,21 @@ const REFUSED: &[Refused] = &[
         "question `pain-recurred` is missing, which a criterion reads",
     ),
     // A history without a pathway.
-    (POLICY, "injections = 0", "injections = 2", "# The clinical policy", "no pathway is for a first injection"),
+    (POLICY, "injections = 0", "injections = 2", "id = \"I.A\"\ninjections", "no pathway is for a first injection"),
     (
         POLICY,
         "injections_from = 1",
         "injections_from = 2",
-        "# The clinical policy",
-        "no pathway is for an order after 1 injections of which the first helped",
+        "id = \"I.A\"\ninjections",
+        "no pathway is for an order after 1 injection, of which it is known that it helped",
     ),
-    (POLICY, "first_helped = \"unknown\"", "first_helped = \"perhaps\"", "first_helped = \"perhaps\"", "unknown variant `perhaps`"),
+    (
+        POLICY,
+        "first_helped = \"unknown\"",
+        "first_helped = \"perhaps\"",
+        "first_helped = \"perhaps\"",
+        "`perhaps` is not known here; known: `yes`, `no`, `unknown`",
+    ),
 ];
 
 /// The number of the line that begins where `text` stands first.

@@ -142,7 +142,7 @@ fn a_date_that_is_none_is_named_with_its_line() {
     let folder = PolicyFolder::new();
     assert_eq!(
         folder.change("policy.toml", "effective_from = \"2019-08-01\"", "effective_from = \"2019-02-30\"").fault(),
-        "2019-08/policy.toml:12: `2019-02-30` is not a date (YYYY-MM-DD)"
+        "2019-08/policy.toml:14: `2019-02-30` is not a date (YYYY-MM-DD)"
     );
 }
 
@@ -160,7 +160,7 @@ fn a_kind_of_card_that_cannot_be_told_is_named_with_its_line() {
     let any = "\"I.A.4.a\" = \"therapy-alternatives-req\"";
     let table = [
         ("supported = \"guideline\"", "supported = \"guidance\"", "`guidance` is not in [topics.displays]"),
-        ("supported = \"guideline\"", "approved = \"guideline\"", "unknown field `approved`, expected one of "),
+        ("supported = \"guideline\"", "approved = \"guideline\"", "`approved` is not known here; known: "),
         (any, "\"I.A.9\" = \"therapy-alternatives-req\"", "unknown criterion `I.A.9`"),
         (any, "\"I.A.4.a\" = \"therapy\"", "`therapy` is not in [topics.displays]"),
     ];

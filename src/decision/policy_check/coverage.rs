@@ -59,7 +59,7 @@ fn criteria<'c>(input: &'c CoverageInput<'_>) -> impl Iterator<Item = Uncovered>
         missing.into_iter().map(move |verdict| Uncovered {
             file: POLICY_FILE,
             line,
-            what: format!("criterion {id} is {} in no case", verdict.replace('-', " ")),
+            what: format!("in no case is criterion {id} {}", verdict.replace('-', " ")),
         })
     })
 }

@@ -3,7 +3,7 @@
 
 use super::coverage::{Uncovered, line_of, text};
 use crate::decision::policies::{POLICY_FILE, PolicyFolder};
-use crate::policy::{OutcomeArguments, OutcomeKind, Policy};
+use crate::policy::{CriterionDefinition, CriterionRole, CriterionRule, OutcomeArguments, OutcomeKind, Policy, Remedy};
 
 const CARDS_FILE: &str = "cards.toml";
 
@@ -26,11 +26,24 @@ pub(super) fn faults(folder: &PolicyFolder, policy: &Policy) -> Vec<Uncovered> {
 fn long_summaries<'c>(folder: &'c PolicyFolder, policy: &'c Policy) -> impl Iterator<Item = Uncovered> + 'c {
     let cards = text(folder, CARDS_FILE);
     OutcomeKind::ALL.iter().filter_map(move |kind| {
-        let longest = policy.criteria().iter().map(|criterion| summary_chars(policy, *kind, &criterion.not_met)).max()?;
+        let criteria = policy.criteria().iter().filter(|criterion| can_decide(*kind, criterion));
+        let longest = criteria.map(|criterion| summary_chars(policy, *kind, &criterion.not_met)).max()?;
         let what = format!("the summary of `{}` can have {longest} characters; it is cut after {MAX_SUMMARY_CHARS}", kind.key());
         let line = line_of(cards, |line| line == format!("[determinations.{}]", kind.key()));
         (longest > MAX_SUMMARY_CHARS).then_some(Uncovered { file: CARDS_FILE, line, what })
     })
+}
+
+/// Whether a criterion that is not met can be the one that an outcome names.
+fn can_decide(kind: OutcomeKind, criterion: &CriterionDefinition) -> bool {
+    let is_excluded = matches!(criterion.rule, CriterionRule::Excluded);
+    match kind {
+        OutcomeKind::NotYetFrom | OutcomeKind::WaitIsOver | OutcomeKind::NotSupportedLate => criterion.remedy == Remedy::Time,
+        OutcomeKind::NotYet | OutcomeKind::OneSideReady => criterion.remedy != Remedy::None,
+        OutcomeKind::BeyondContinuation | OutcomeKind::IndividualConsideration => criterion.rule.role() == CriterionRole::Continuation,
+        OutcomeKind::Excluded => is_excluded,
+        _ => !is_excluded,
+    }
 }
 
 /// The length of an outcome's summary for an order with that criterion.
