@@ -8,7 +8,7 @@ use clap::Parser;
 use super::arguments::{Arguments, Command, ConfigCommand};
 use super::policy_arguments::PolicyCommand;
 use super::terminal_text::printable_lines;
-use super::{config, evaluate, ledger, policy, policy_show, serve};
+use super::{config, evaluate, ledger, policy, policy_files, policy_impact, policy_show, serve};
 use crate::app::BuildError;
 use crate::auth::AuthError;
 use crate::config::ConfigError;
@@ -30,6 +30,9 @@ pub fn run() -> ExitCode {
         Command::Policy(PolicyCommand::Check(arguments)) => policy::check(arguments),
         Command::Policy(PolicyCommand::Show(arguments)) => policy_show::show(arguments),
         Command::Policy(PolicyCommand::Diff(arguments)) => policy_show::diff(arguments),
+        Command::Policy(PolicyCommand::Impact(arguments)) => policy_impact::run(&arguments),
+        Command::Policy(PolicyCommand::Export(folder)) => policy_files::export(&folder).map(|()| ExitCode::SUCCESS),
+        Command::Policy(PolicyCommand::NewVersion(arguments)) => policy_files::new_version(&arguments).map(|()| ExitCode::SUCCESS),
         Command::Ledger(command) => ledger::run(command),
     };
     outcome.unwrap_or_else(|error| report(&error))

@@ -15,7 +15,7 @@ pub(super) fn page(title: &str, style: &str, body: &str) -> String {
     )
 }
 
-/// A text as HTML.
+/// A text for HTML and SVG, in an element or in a quoted attribute.
 pub(super) fn escaped(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for letter in text.chars() {

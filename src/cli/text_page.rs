@@ -35,6 +35,12 @@ impl TextPage {
         self.text.push('\n');
     }
 
+    /// Writes a line of columns as it is.
+    pub(super) fn line(&mut self, columns: &str) {
+        self.text.push_str(columns.replace(is_unprintable, " ").trim_end());
+        self.text.push('\n');
+    }
+
     /// Writes an empty line.
     pub(super) fn gap(&mut self) {
         self.text.push('\n');

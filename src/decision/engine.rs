@@ -8,7 +8,7 @@ use super::code_maps::CodeMapsError;
 use super::context::DecisionContext;
 use super::policies::{Policies, PoliciesError};
 use super::services::{Services, ServicesError};
-use crate::cds_hooks::Hook;
+use crate::cds_hooks::{Hook, named_server};
 use crate::config::Config;
 use crate::evidence::{PayorLookup, ReadingOptions};
 use crate::fhir::{Registry, RegistryError};
@@ -104,5 +104,14 @@ impl DecisionEngine {
         let context = DecisionContext { hooks: &Hook::ALL, ..self.context(as_of) };
         let reading = self.readings.of_server(fhir_server);
         reading.map_or(context, |reading| DecisionContext { options: reading.options(), ..context })
+    }
+
+    /// The context for a request without an authenticated caller: that of the client that the FHIR server is registered for.
+    #[must_use]
+    pub fn context_for_request(&self, body: &str, as_of: DateTime<Utc>) -> DecisionContext<'_> {
+        let server = || self.registry.server(&named_server(body)?);
+        let server = if self.readings.differ() { server() } else { None };
+        let reading = self.readings.of_request(server.as_ref().map(|server| server.name()));
+        DecisionContext { options: reading.options(), ..self.context(as_of) }
     }
 }

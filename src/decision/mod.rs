@@ -4,7 +4,7 @@
 //!   publishes, `services` with the prefetch templates, `chart_readings` with each client's way to read charts;
 //! - `request` is a call that was read, `scope` tells which of its orders are decided;
 //! - `fetched_pages` are the pages that were fetched for a call, and how they add to its evidence;
-//! - `decision` is the result; `policy_check` decides the cases in a policy's folder.
+//! - `decision` is the result; `policy_check` decides the cases in a policy's folder, `policy_authoring` writes such folders.
 //!
 //! Not here: what is answered ([`crate::crd`]), and who may call ([`crate::service`]).
 
@@ -18,6 +18,7 @@ mod error;
 mod fetch_missing;
 mod fetched_pages;
 mod policies;
+pub mod policy_authoring;
 pub mod policy_check;
 pub mod policy_review;
 mod published;

@@ -50,7 +50,7 @@ pub enum PoliciesError {
 }
 
 /// A version's folder and its files.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct PolicyFolder {
     /// The folder's path, as shown in messages.
     pub name: String,
@@ -213,7 +213,8 @@ pub fn folders(directory: Option<&Path>) -> Result<Vec<PolicyFolder>, PoliciesEr
     Ok(versions.map(folder).collect())
 }
 
-fn embedded_files() -> Vec<PolicyFile> {
+/// The files of the embedded versions, named by their path below the root folder.
+pub(super) fn embedded_files() -> Vec<PolicyFile> {
     let read = |name: std::borrow::Cow<'static, str>| {
         let data = EmbeddedPolicies::get(&name)?.data;
         Some(PolicyFile { name: name.into_owned(), text: String::from_utf8(data.into_owned()).ok()? })

@@ -5,8 +5,8 @@ use chrono::{DateTime, Utc};
 
 use super::call_error::CallError;
 use super::hook_service::HookService;
-use crate::cds_hooks::{named_server, without_byte_order_mark};
-use crate::decision::{Decision, DecisionContext, FetchScope, FetchedPages, ReadScope, decide, read_request};
+use crate::cds_hooks::without_byte_order_mark;
+use crate::decision::{Decision, FetchScope, FetchedPages, ReadScope, decide, read_request};
 use crate::memory_budget::MemoryGrant;
 
 impl HookService {
@@ -16,7 +16,7 @@ impl HookService {
     /// [`CallError`] if the call violates the specification.
     pub fn evaluate<'a>(&self, body: &'a str, as_of: DateTime<Utc>) -> Result<Decision<'a>, CallError> {
         let body = without_byte_order_mark(body);
-        let context = self.context_for_request(body, as_of);
+        let context = self.engine.context_for_request(body, as_of);
         let request = read_request(&context, body, ReadScope::Everything)?.scoped_request.ok_or(CallError::Unwritable)?;
         Ok(decide(&context, request))
     }
@@ -33,21 +33,12 @@ impl HookService {
         pages: &'a FetchedPages,
     ) -> Result<Decision<'a>, CallError> {
         let body = without_byte_order_mark(body);
-        let context = self.context_for_request(body, as_of);
+        let context = self.engine.context_for_request(body, as_of);
         let request = read_request(&context, body, ReadScope::Everything)?.scoped_request.ok_or(CallError::Unwritable)?;
         // A user who may read the configuration may also query its servers.
         let memory = MemoryGrant::default();
         let scope = FetchScope { allowed: &|_| true, end: None, form: None, memory: &memory };
         let (request, _) = self.engine.fetch_missing(&context, request, &scope, pages).await?;
         Ok(decide(&context, request))
-    }
-
-    /// The context for a request without an authenticated caller: that of the client that the FHIR server is registered for.
-    fn context_for_request(&self, body: &str, as_of: DateTime<Utc>) -> DecisionContext<'_> {
-        let (engine, readings) = (&self.engine, self.engine.readings());
-        let server = || engine.registry().server(&named_server(body)?);
-        let server = if readings.differ() { server() } else { None };
-        let reading = readings.of_request(server.as_ref().map(|server| server.name()));
-        DecisionContext { options: reading.options(), ..engine.context(as_of) }
     }
 }

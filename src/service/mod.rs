@@ -3,7 +3,8 @@
 //! - `hook_service` answers a call, `feedback` takes feedback, `readiness` tells whether calls can be answered;
 //! - `order_plans` finds each order's plan and Coverage, `call_record` builds the ledger record, `token_free` keeps the access token out of
 //!   it, `pending_answer` waits for it;
-//! - `replay` answers a recorded call again, `recorded_request` reads its orders, `evaluate` decides a request for the command line;
+//! - `replay` answers a recorded call again, `recorded_request` reads its orders, `evaluate` decides a request for the command line,
+//!   `policy_impact` decides calls by two sets of policies;
 //! - `audit` records calls, faults and, through `refusals`, refused callers, and `ledger_usage` counts their bytes; `metrics` counts; `call_error` says why there is no answer.
 //!
 //! Not here: HTTP ([`crate::http`]), the decision ([`crate::decision`]), and what a card says ([`crate::crd`]).
@@ -18,6 +19,7 @@ mod ledger_usage;
 mod metrics;
 mod order_plans;
 mod pending_answer;
+pub mod policy_impact;
 mod readiness;
 mod recorded_request;
 mod refusals;

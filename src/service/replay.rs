@@ -16,7 +16,9 @@ use super::hook_service::HookService;
 use super::order_plans::{RecordedPlans, decided_orders};
 use crate::cds_hooks::Hook;
 use crate::crd::{AnswerOptions, HealthPlan, RequestExtension, Responder};
-use crate::decision::{Call, DecisionContext, FetchedPages, ORDER, Policies, ReadScope, RecordedReading, decide, read_request};
+use crate::decision::{
+    Call, CallMetadata, Decision, DecisionContext, FetchedPages, ORDER, Policies, ReadScope, RecordedReading, decide, read_request,
+};
 use crate::evidence::{Kind, REFERRED_TYPES, ReadingOptions};
 use crate::fhir::{AnswerTo, Reason, SearchAnswer};
 use crate::ledger::{EntryKind, OpenedRecord, PROGRAM};
@@ -96,7 +98,7 @@ struct CallContent<'a> {
     #[serde(default)]
     evaluation: Value,
     #[serde(default, borrow)]
-    fetched: Option<StoredFetched<'a>>,
+    fetched: Option<RecordedPages<'a>>,
     answer: Value,
     /// The response withheld from a client in shadow mode.
     #[serde(default)]
@@ -111,8 +113,9 @@ struct UsedPolicy {
     digest: String,
 }
 
+/// The pages that were fetched for a recorded call.
 #[derive(Deserialize)]
-struct StoredFetched<'a> {
+pub(super) struct RecordedPages<'a> {
     #[serde(borrow, default)]
     orders: Vec<StoredAnswer<'a>>,
     #[serde(borrow)]
@@ -133,8 +136,19 @@ struct StoredAnswer<'a> {
     missing: Option<Cow<'a, str>>,
 }
 
-impl StoredFetched<'_> {
-    fn pages(&self) -> Result<FetchedPages, ReplayError> {
+/// A recorded request that was read and decided again.
+pub(super) struct DecidedAgain<'a> {
+    pub(super) metadata: CallMetadata<'a>,
+    /// `None` if no order is in scope.
+    pub(super) decision: Option<Decision<'a>>,
+}
+
+impl RecordedPages<'_> {
+    /// The pages, for the steps of a decision.
+    ///
+    /// # Errors
+    /// [`ReplayError::Unreadable`].
+    pub(super) fn pages(&self) -> Result<FetchedPages, ReplayError> {
         Ok(FetchedPages::new(
             self.orders.iter().map(StoredAnswer::orders).collect::<Result<_, _>>()?,
             self.lists.iter().map(StoredAnswer::list).collect::<Result<_, _>>()?,
@@ -215,17 +229,11 @@ impl HookService {
         };
         let decision_context =
             DecisionContext { policies, hooks: &Hook::ALL, options: &options, ..self.engine.context(record.received_at) };
-        let Call { scoped_request, metadata, .. } =
-            read_request(&decision_context, content.request.get(), ReadScope::InScope).map_err(CallError::from)?;
         let nothing = || Ok((Value::Null, serde_json::from_slice(NO_CARDS).map_err(|_| ReplayError::Unreadable)?));
-        let pages = content.fetched.as_ref().map(StoredFetched::pages).transpose()?;
+        let pages = content.fetched.as_ref().map(RecordedPages::pages).transpose()?;
         let (pages, is_fetched) = (&pages.unwrap_or_default(), content.fetched.is_some());
-        let Some(request) = scoped_request.map(|request| pages.add_orders(request)) else { return nothing() };
-        if !request.has_scope(&decision_context) {
-            return nothing();
-        }
-        let request = if is_fetched { pages.add_evidence(request) } else { request };
-        let decision = decide(&decision_context, request);
+        let DecidedAgain { metadata, decision } = decide_again(&decision_context, content.request.get(), pages, is_fetched)?;
+        let Some(decision) = decision else { return nothing() };
         let unreadable = || ReplayError::Unreadable;
         let answer_options = content.answer_options.as_ref().ok_or_else(unreadable)?;
         let responder = Responder {
@@ -254,6 +262,28 @@ impl HookService {
         let names: Vec<&str> = content.policies.iter().map(|used| used.policy.as_str()).collect();
         Ok(policies.only(&names))
     }
+}
+
+/// Reads and decides a request with the pages that were fetched for it. It fetches nothing.
+///
+/// # Errors
+/// [`CallError`] if the call violates the specification or its orders could not be read.
+pub(super) fn decide_again<'a>(
+    context: &DecisionContext<'_>,
+    body: &'a str,
+    pages: &'a FetchedPages,
+    is_fetched: bool,
+) -> Result<DecidedAgain<'a>, CallError> {
+    let Call { scoped_request, metadata, .. } = read_request(context, body, ReadScope::InScope)?;
+    let Some(request) = scoped_request.map(|request| pages.add_orders(request)) else {
+        return Ok(DecidedAgain { metadata, decision: None });
+    };
+    request.require_orders()?;
+    if !request.has_scope(context) {
+        return Ok(DecidedAgain { metadata, decision: None });
+    }
+    let request = if is_fetched { pages.add_evidence(request) } else { request };
+    Ok(DecidedAgain { metadata, decision: Some(decide(context, request)) })
 }
 
 fn compare(at: &str, recorded: Option<&Value>, now: Option<&Value>, found: &mut Vec<Difference>) {

@@ -66,6 +66,8 @@ mod page_questions;
 mod plan_configuration;
 mod policy_changes;
 mod policy_check;
+mod policy_files;
+mod policy_impact;
 mod policy_review;
 mod policy_schema;
 mod policy_versions;

@@ -126,8 +126,13 @@ impl Keeping {
 
     /// The exit code and output of a `ledger` command.
     pub(crate) fn command(&self, arguments: &[&str]) -> (i32, String) {
+        self.program(&[&["ledger"], arguments].concat())
+    }
+
+    /// The exit code and output of a command that reads this ledger.
+    pub(crate) fn program(&self, arguments: &[&str]) -> (i32, String) {
         let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_sij-cds"));
-        command.arg("ledger").args(arguments);
+        command.args(arguments);
         command.env("SIJ_CDS__LEDGER__URL", format!("sqlite:{}", self.file("ledger.db").display()));
         command.env("SIJ_CDS__LEDGER__KEYS_FILE", self.file("keys"));
         let output = command.output().unwrap();
