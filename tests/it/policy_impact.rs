@@ -257,7 +257,7 @@ fn proposed_policies_with_an_error_are_refused_with_its_line() {
     folder.change("policy.toml", "effective_from = \"2019-08-01\"", "effective_from = \"2019-02-30\"");
     let output = CallFile::new().impact(&folder, &[]);
     let told = format!(
-        "sij-cds: the proposed policies cannot be used: {}/2019-08/policy.toml:12: `2019-02-30` is not a date (YYYY-MM-DD)\n",
+        "sij-cds: the proposed policies cannot be used: {}/2019-08/policy.toml:14: `2019-02-30` is not a date (YYYY-MM-DD)\n",
         folder.path()
     );
     assert_eq!((output.status.code(), text(&output.stderr)), (Some(1), told));
