@@ -15,7 +15,7 @@ use crate::cds_hooks::Hook;
 use crate::config::Config;
 use crate::crd::{Dialects, DialectsError};
 use crate::decision::{DecisionEngine, EngineError, Policies};
-use crate::dtr::{self, DtrService};
+use crate::dtr::{self, DtrParts, DtrService};
 use crate::service::{AuditLog, CallError, HookService};
 use crate::smart::{SmartParts, SmartService, SmartServiceError};
 
@@ -82,8 +82,8 @@ impl App {
         let smart = SmartService::build(config, smart_parts)?;
         let (dialects, link) = (Dialects::load()?, smart.launch_link());
         Ok(Self {
-            hooks: HookService::new(Arc::clone(&engine), audit.clone(), plans, dialects, config.crd.clone(), link),
-            dtr: DtrService::new(config, Arc::clone(&engine), ledger, clock, ids),
+            hooks: HookService::new(Arc::clone(&engine), audit.clone(), Arc::clone(&plans), dialects, config.crd.clone(), link),
+            dtr: DtrService::new(config, DtrParts { engine: Arc::clone(&engine), plans, ledger, clock, ids }),
             smart: Arc::new(smart),
             audit,
             discovery: Bytes::from(engine.services().discovery(config.auth_mode())),
@@ -116,7 +116,7 @@ impl App {
         &self.engine.services().ids
     }
 
-    /// The policy versions in use.
+    /// The policies.
     #[must_use]
     pub fn policies(&self) -> &Policies {
         self.engine.policies()

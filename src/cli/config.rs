@@ -1,11 +1,14 @@
 //! `sij-cds config check`.
 //! Not here: the checks; see [`crate::config`], and [`crate::app`] and [`crate::http`] for the files it names.
 
+use std::io;
 use std::sync::Arc;
 
 use anyhow::Context;
 
 use super::arguments::ConfigFile;
+use super::output::quiet_when_closed;
+use super::policy::print_unused;
 use crate::app::{App, Ports};
 use crate::clock::SystemClock;
 use crate::config::Config;
@@ -13,7 +16,8 @@ use crate::http::Live;
 use crate::ids::RandomIds;
 use crate::ledger::Ledger;
 
-/// Loads the configuration and every file it names as `serve` would, and prints that they are valid. The error lists every fault.
+/// Loads the configuration and every file it names as `serve` would, and prints that they are valid, after the policies that judge no order. The error
+/// lists every fault.
 #[expect(clippy::print_stdout, reason = "this command's output")]
 pub(super) fn check(file: &ConfigFile) -> anyhow::Result<()> {
     let config = Config::load(file.path.as_deref())?;
@@ -22,7 +26,9 @@ pub(super) fn check(file: &ConfigFile) -> anyhow::Result<()> {
     let _within = runtime.enter();
     let app = App::build(&config, Ports::new(&config, Arc::new(SystemClock), Arc::new(RandomIds))?)?;
     Ledger::check_keys(&config.ledger)?;
-    Live::new(Arc::new(app), Arc::new(RandomIds), &config)?;
+    let app = Arc::new(app);
+    Live::new(Arc::clone(&app), Arc::new(RandomIds), &config)?;
+    quiet_when_closed(print_unused(&mut io::stdout().lock(), app.policies().unused()).map_err(Into::into))?;
     println!("configuration is valid");
     Ok(())
 }

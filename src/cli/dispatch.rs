@@ -12,6 +12,7 @@ use super::{config, evaluate, ledger, policy, policy_files, policy_impact, polic
 use crate::app::BuildError;
 use crate::auth::AuthError;
 use crate::config::ConfigError;
+use crate::decision::{EngineError, PoliciesError};
 use crate::http::TlsError;
 use crate::ledger::LedgerError;
 
@@ -47,6 +48,8 @@ fn report(error: &anyhow::Error) -> ExitCode {
 /// Whether the error is in a configuration key, or in a file one names.
 fn is_of_configuration(error: &anyhow::Error) -> bool {
     let of_clients = matches!(error.downcast_ref(), Some(BuildError::Auth(_) | BuildError::Smart(_)));
+    let of_policies = matches!(error.downcast_ref(), Some(BuildError::Engine(EngineError::Policies(PoliciesError::Settings(_)))))
+        || matches!(error.downcast_ref(), Some(PoliciesError::Settings(_)));
     let of_ledger = matches!(error.downcast_ref(), Some(LedgerError::Keys { .. } | LedgerError::Unusable { .. } | LedgerError::Off));
-    of_clients || of_ledger || error.is::<ConfigError>() || error.is::<AuthError>() || error.is::<TlsError>()
+    of_clients || of_policies || of_ledger || error.is::<ConfigError>() || error.is::<AuthError>() || error.is::<TlsError>()
 }

@@ -43,7 +43,7 @@ pub(super) fn run(arguments: EvaluateArguments) -> anyhow::Result<ExitCode> {
     let body = input.text()?;
     let text = evaluator.evaluate(&body, |report| match arguments.format {
         ReportFormat::Json => serde_json::to_string_pretty(report).map(|json| json + "\n"),
-        ReportFormat::Text => Ok(report_text::text(report, app.policies())),
+        ReportFormat::Text => Ok(report_text::text(report)),
     });
     let text = text.map_err(|error| anyhow!("{}: {}", input.name(), problem(&error)))??;
     quiet_when_closed(output.write_all(text.as_bytes()).and_then(|()| output.flush()).map_err(Into::into))?;

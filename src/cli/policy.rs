@@ -7,16 +7,25 @@ use std::process::ExitCode;
 use super::output::quiet_when_closed;
 use super::policy_arguments::PolicyCheckArguments;
 use crate::decision::policy_check::{CaseCheck, CaseOutcome, CheckDepth, Uncovered, VersionCheck, check_policies};
+use crate::decision::{Policies, PolicySettings, UnusedPolicy};
 
 /// Loads every policy version, runs its worked cases, and prints each disagreement and, with `coverage`, what no case covers. The exit code
-/// is 1 if a case disagrees, or a version has none.
-pub(super) fn check(PolicyCheckArguments { directory, coverage }: PolicyCheckArguments) -> anyhow::Result<ExitCode> {
-    let config = directory.config(None)?;
-    let depth = if coverage { CheckDepth::Coverage } else { CheckDepth::Cases };
-    let versions = check_policies(config.policy.directory.as_deref(), depth)?;
+/// is 1 if a case disagrees, or a version has none. Then checks the policies against the configuration, and prints those that judge no order.
+pub(super) fn check(arguments: PolicyCheckArguments) -> anyhow::Result<ExitCode> {
+    let depth = if arguments.coverage { CheckDepth::Coverage } else { CheckDepth::Cases };
+    let config = arguments.policies.config(arguments.file.path.as_deref())?;
+    let directory = config.policy.directory.as_deref();
+    let versions = check_policies(directory, depth)?;
     quiet_when_closed(print(&mut io::stdout().lock(), &versions).map_err(Into::into))?;
+    let policies = Policies::load_with(directory, &PolicySettings::from_config(&config))?;
+    quiet_when_closed(print_unused(&mut io::stdout().lock(), policies.unused()).map_err(Into::into))?;
     let agree = versions.iter().all(|version| !version.cases.is_empty() && version.cases.iter().all(CaseCheck::agrees));
     Ok(if agree { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// One line for each folder of a policy that judges no order.
+pub(super) fn print_unused(out: &mut impl Write, unused: impl Iterator<Item = UnusedPolicy>) -> io::Result<()> {
+    unused.into_iter().try_for_each(|unused| writeln!(out, "{unused}"))
 }
 
 fn print(out: &mut impl Write, versions: &[VersionCheck]) -> io::Result<()> {

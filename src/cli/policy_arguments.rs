@@ -11,6 +11,8 @@ use super::arguments::{ConfigFile, PolicyDirectory, instant};
 #[derive(Debug, Subcommand)]
 pub(super) enum PolicyCommand {
     /// Load every policy version and run its worked cases; prints each disagreement, and the exit code is then 1.
+    ///
+    /// Then checks them against the plans of the configuration, and prints the policies that judge no order.
     Check(PolicyCheckArguments),
     /// Print every policy version as a reviewer reads it: numbers, indications, criteria, words, codes and texts.
     Show(PolicyShowArguments),
@@ -102,7 +104,9 @@ pub(super) struct NewVersionArguments {
 #[derive(Debug, Args)]
 pub(super) struct PolicyCheckArguments {
     #[command(flatten)]
-    pub(super) directory: PolicyDirectory,
+    pub(super) file: ConfigFile,
+    #[command(flatten)]
+    pub(super) policies: PolicyDirectory,
     /// Also name what no case covers: verdicts of criteria, numbers, phrases. Takes some seconds.
     #[arg(long)]
     pub(super) coverage: bool,

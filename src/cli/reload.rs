@@ -8,6 +8,7 @@ use anyhow::bail;
 use secrecy::ExposeSecret;
 use tracing::{error, info};
 
+use super::serve::warn_of_unused_policies;
 use super::signals::Reload;
 use crate::app::{App, Ports};
 use crate::config::{Config, ConfigError, Layers, Overrides};
@@ -53,6 +54,7 @@ impl Reloading {
         }
         let keys = ports.ledger.read_keys(&config.ledger)?;
         let app = App::build(&config, ports.clone())?;
+        warn_of_unused_policies(&app);
         // First, so that no call of the new configuration is checked by a set fetched before the signal.
         ports.callers.doubt_key_sets();
         live.replace(Arc::new(app), Arc::new(RandomIds), &config)?;

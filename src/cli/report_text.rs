@@ -2,24 +2,26 @@
 //! The texts are the policy's (`cards.toml`). Not here: line layout ([`super::text_page`]).
 
 use super::text_page::TextPage;
-use crate::decision::{Policies, Report};
+use crate::decision::Report;
 use crate::evidence::{Kind, by_reason};
 use crate::policy::{
-    CardText, Criterion, DiagnosisSupport, Evidence, NoteKind, OrderEvaluation, OrderWords, Policy, PriorInjection, SiteEvaluation,
-    Verdict, capitalised, each_once,
+    CardText, Criterion, DiagnosisSupport, Evidence, NoteKind, OrderWords, Policy, PriorInjection, SiteEvaluation, Verdict, capitalised,
+    each_once,
 };
 
 /// How many resources to name per criterion; the rest are only counted.
 const MAX_EVIDENCE: usize = 5;
 
 /// The complete text, at most 100 columns wide. Each order is in the words of its policy version.
-pub(super) fn text(report: &Report<'_, '_>, policies: &Policies) -> String {
-    let policy = policies.newest();
-    let policy_of = |order: &OrderEvaluation<'_>| policies.on(order.service_date);
+pub(super) fn text(report: &Report<'_, '_>) -> String {
+    let policy = report.call_policy();
     let mut page = TextPage::default();
     for order in &report.evaluation.orders {
-        OrderText { words: OrderWords { policy: policy_of(order), order, is_one_of_several: report.evaluation.orders.len() > 1 }, report }
-            .write(&mut page);
+        OrderText {
+            words: OrderWords { policy: report.policy(order), order, is_one_of_several: report.evaluation.orders.len() > 1 },
+            report,
+        }
+        .write(&mut page);
         page.gap();
     }
     if report.evaluation.orders.is_empty() {

@@ -13,6 +13,7 @@ use super::signals;
 use crate::app::{App, Ports};
 use crate::clock::SystemClock;
 use crate::config::{AuthMode, Config, Overrides};
+use crate::decision::UnusedPolicy;
 use crate::http::Live;
 use crate::ids::RandomIds;
 use crate::service::Readiness;
@@ -32,14 +33,21 @@ pub(super) fn run(arguments: ServeArguments) -> anyhow::Result<()> {
     served
 }
 
+/// Logs the folders of the policies that judge no order.
+pub(super) fn warn_of_unused_policies(app: &App) {
+    for UnusedPolicy { folder, id } in app.policies().unused() {
+        warn!(policy = id, folder, "policy judges no order: no plan names it, and it is not the default one");
+    }
+}
+
 async fn serve(config: Config, reloading: Reloading) -> anyhow::Result<()> {
     // Listen first: until then, SIGHUP would terminate the process.
     let reload = signals::Reload::listen().context("cannot listen for signals")?;
     let shutdown = signals::shutdown().context("cannot listen for signals")?;
     let ports = Ports::new(&config, Arc::new(SystemClock), Arc::new(RandomIds))?.with_ledger(&config).await?;
-    let app = App::build(&config, ports.clone())?;
+    let app = Arc::new(App::build(&config, ports.clone())?);
     let Readiness { policy, version: policy_version, ledger, .. } = app.hooks.readiness().await;
-    let live = Arc::new(Live::new(Arc::new(app), Arc::new(RandomIds), &config)?);
+    let live = Arc::new(Live::new(Arc::clone(&app), Arc::new(RandomIds), &config)?);
     let wanted = config.server.listen;
     let listener = TcpListener::bind(wanted).await.with_context(|| format!("cannot listen on `{wanted}`"))?;
     let address = listener.local_addr().context("cannot tell the address listened on")?;
@@ -48,6 +56,8 @@ async fn serve(config: Config, reloading: Reloading) -> anyhow::Result<()> {
         warn!("development mode: callers are not authenticated, and only this machine is served; configure [[clients]] to end it");
     }
     info!(%address, tls = config.tls.is_on(), policy, policy_version, ledger = ledger.as_str(), "listening");
+    warn_of_unused_policies(&app);
+    drop(app);
     if let Some(metrics) = Metrics::of_this_process() {
         tokio::spawn(metrics.keep_up());
     }

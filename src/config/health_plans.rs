@@ -18,6 +18,7 @@ impl From<&PlanConfig> for HealthPlan {
         Self {
             id: config.id.clone(),
             name: config.name.clone(),
+            policy: config.policy.clone(),
             policy_url: config.policy_url.as_ref().map(|url| url.as_str().to_owned()),
             payer_identifiers: config.payer_identifiers.iter().map(|identifier| identifier.as_str().to_owned()).collect(),
             payer_names: config.payer_names.iter().map(|name| comparable_name(name)).collect(),

@@ -20,6 +20,8 @@ pub struct PlanConfig {
     pub id: Option<String>,
     /// The card's source label if no Coverage names the insurer.
     pub name: String,
+    /// The id of the policy that its members' orders are judged by. Default: the default policy.
+    pub policy: Option<String>,
     /// The published policy that cards link to.
     pub policy_url: Option<PolicyUrl>,
     /// Identifiers of its payer in Coverages.
@@ -116,6 +118,9 @@ impl PlanConfig {
         }
         if self.name.trim().is_empty() {
             add("name", &"must not be empty");
+        }
+        if self.policy.as_ref().is_some_and(|id| id.trim().is_empty()) {
+            add("policy", &"must not be empty");
         }
         if self.payer_names.iter().any(|name| name.trim().is_empty()) {
             add("payer_names", &"must not be empty");

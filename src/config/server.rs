@@ -93,7 +93,8 @@ impl ServerConfig {
     }
 }
 
-fn is_base(url: &Url) -> bool {
+/// Whether paths can be appended to a URL.
+pub(super) fn is_base(url: &Url) -> bool {
     let is_plain = url.username().is_empty() && url.password().is_none() && url.query().is_none() && url.fragment().is_none();
     matches!(url.scheme(), "http" | "https") && is_plain
 }

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::coverage_information::{PlanContact, PriorAuthorization};
 use super::prior_authorization::PriorAuthorizationRules;
-use crate::evidence::{Identifier, MemberCoverage, PayorLookup};
+use crate::evidence::{CoverageFound, Identifier, MemberCoverage, PayorLookup};
 use crate::policy::PlanKind;
 
 /// A plan's data for responses, and the payers that match it.
@@ -17,6 +17,9 @@ pub struct HealthPlan {
     pub id: Option<String>,
     /// The card's source label if no Coverage names the insurer.
     pub name: String,
+    /// The id of the policy that its members' orders are judged by; `None` for the default policy.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy: Option<String>,
     /// The URL of the published policy; `{section}` is a placeholder for a section.
     pub policy_url: Option<String>,
     /// Identifiers of its payer: `system|value`.
@@ -88,6 +91,26 @@ impl Plans {
     #[must_use]
     pub fn without_coverage(&self, pinned: Option<&str>) -> PlanMatch<'_> {
         PlanMatch { plan: pinned.and_then(|id| self.pinned(id)).unwrap_or(&self.default), payer: Payer::NotTold }
+    }
+
+    /// The plan for an order with this Coverage, and the Coverage: of several, the only one whose payer is ours.
+    #[must_use]
+    pub fn matched<'p, 'a>(&'p self, pinned: Option<&str>, found: CoverageFound<'a>) -> (PlanMatch<'p>, CoverageFound<'a>) {
+        let found = found.narrowed(|member| self.found(pinned, member).payer == Payer::Handled);
+        let plan = match &found {
+            CoverageFound::One(member) => self.found(pinned, member),
+            CoverageFound::None | CoverageFound::Unavailable(_) | CoverageFound::Several(_) => self.without_coverage(pinned),
+        };
+        (plan, found)
+    }
+
+    /// The id of the policy that an order with this Coverage is judged by; `None` for the default policy. A client tied to a plan is
+    /// answered by that plan's policy. Otherwise a plan's policy is only for members whose Coverage belongs to the plan.
+    #[must_use]
+    pub fn policy_of(&self, pinned: Option<&str>, found: CoverageFound<'_>) -> Option<&str> {
+        let (PlanMatch { plan, payer }, _) = self.matched(pinned, found);
+        let is_its_plan = payer == Payer::Handled || pinned.is_some_and(|id| self.pinned(id).is_some());
+        plan.policy.as_deref().filter(|_| is_its_plan)
     }
 
     fn pinned(&self, id: &str) -> Option<&HealthPlan> {

@@ -9,6 +9,7 @@ use super::code_maps::{CodeMap, CodeMapError, CodeMapsError, read};
 use super::policies::Policies;
 use crate::config::{AuthMode, Config};
 use crate::evidence::{LocalCodes, ReadingOptions};
+use crate::policy::Policy;
 
 /// How to read one client's charts.
 #[derive(Debug, Default)]
@@ -19,6 +20,8 @@ pub struct ClientReading {
     options: ReadingOptions,
     /// The digest of its code map.
     code_map: Option<String>,
+    /// The id of the plan that the client's calls are answered for, if the configuration names one.
+    plan: Option<String>,
 }
 
 /// The part recorded with a call, so that a replay reads it the same way.
@@ -54,32 +57,41 @@ impl ClientReading {
         (recorded != RecordedReading::default()).then_some(recorded)
     }
 
+    /// The id of the plan that the client's calls are answered for, if the configuration names one.
+    #[must_use]
+    pub fn plan(&self) -> Option<&str> {
+        self.plan.as_deref()
+    }
+
     fn may_name(&self, server: &str) -> bool {
         self.servers.as_ref().is_none_or(|servers| servers.iter().any(|name| name == server))
     }
 }
 
 impl ChartReadings {
-    /// Loads the configured code maps and validates them against the newest policy version.
+    /// Loads the configured code maps and validates them against the newest version of every policy in use, because the policies of a
+    /// client's orders are known only from their Coverages.
     ///
     /// # Errors
     /// Every error in every map, with its file and line.
     pub fn load(config: &Config, policies: &Policies) -> Result<Self, CodeMapsError> {
         let (mut clients, mut faults) = (Vec::new(), Vec::new());
+        let newest: Vec<&Policy> = policies.in_use().map(|family| family.newest()).collect();
         match config.auth_mode() {
             AuthMode::Development => {
                 let own = &config.development;
-                let map = own.code_map.as_deref().map(|path| read("`development.code_map`", path, policies.newest()));
+                let map = own.code_map.as_deref().map(|path| read("`development.code_map`", path, &newest));
                 let reading = reading(map, own.form_canonicals.as_deref().unwrap_or_default(), &mut faults);
                 // The only entry, which matches every caller name.
-                clients.push(reading);
+                clients.push(ClientReading { plan: own.plan.clone(), ..reading });
             }
             AuthMode::Required => {
                 for client in &config.clients {
                     let key = format!("`clients.code_map` of `{}`", client.name);
-                    let map = client.code_map.as_deref().map(|path| read(&key, path, policies.newest()));
+                    let map = client.code_map.as_deref().map(|path| read(&key, path, &newest));
                     let reading = reading(map, &client.form_canonicals, &mut faults);
-                    clients.push(ClientReading { client: client.name.clone(), servers: Some(client.fhir_servers.clone()), ..reading });
+                    let (name, servers, plan) = (client.name.clone(), Some(client.fhir_servers.clone()), client.plan.clone());
+                    clients.push(ClientReading { client: name, servers, plan, ..reading });
                 }
             }
         }
@@ -109,7 +121,7 @@ impl ChartReadings {
     /// Whether the result depends on the client.
     #[must_use]
     pub fn differ(&self) -> bool {
-        self.clients.len() > 1 && self.clients.iter().any(|reading| reading.recorded().is_some())
+        self.clients.len() > 1 && self.clients.iter().any(|reading| reading.recorded().is_some() || reading.plan.is_some())
     }
 
     /// Restores the recorded options; `None` if the code map is no longer configured.

@@ -75,14 +75,14 @@ pub(crate) struct CodeMap {
     pub(crate) digest: String,
 }
 
-/// Reads a code map file and validates each row against a policy's code systems and value sets.
+/// Reads a code map file and validates each row against the policies' code systems and value sets. A code system of one policy is enough.
 ///
 /// # Errors
 /// Every error in the file, with its line.
-pub(crate) fn read(key: &str, path: &Path, policy: &Policy) -> Result<CodeMap, Vec<CodeMapError>> {
+pub(crate) fn read(key: &str, path: &Path, policies: &[&Policy]) -> Result<CodeMap, Vec<CodeMapError>> {
     let at = |(line, problem)| CodeMapError { key: key.to_owned(), path: path.to_owned(), line, problem };
     let text = text_of(path).map_err(|problem| vec![at((None, problem))])?;
-    let codes = parse(&text, policy).map_err(|problems| problems.into_iter().map(at).collect::<Vec<_>>())?;
+    let codes = parse(&text, policies).map_err(|problems| problems.into_iter().map(at).collect::<Vec<_>>())?;
     let digest = digest(&codes);
     Ok(CodeMap { codes, digest })
 }
@@ -100,7 +100,7 @@ fn text_of(path: &Path) -> Result<String, String> {
     String::from_utf8(text).map_err(|_| "is not UTF-8".to_owned())
 }
 
-fn parse(text: &str, policy: &Policy) -> Result<LocalCodes, Vec<Problem>> {
+fn parse(text: &str, policies: &[&Policy]) -> Result<LocalCodes, Vec<Problem>> {
     // Spreadsheets write a byte order mark first.
     let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).flexible(true).from_reader(without_byte_order_mark(text).as_bytes());
     let header = reader.headers().cloned().map_err(|error| vec![(Some(1), error.to_string())])?;
@@ -116,7 +116,7 @@ fn parse(text: &str, policy: &Policy) -> Result<LocalCodes, Vec<Problem>> {
         match record {
             Ok(record) => {
                 let line = record.position().map(csv::Position::line);
-                problems.extend(columns.add(&record, policy, &mut codes).into_iter().map(|problem| (line, problem)));
+                problems.extend(columns.add(&record, policies, &mut codes).into_iter().map(|problem| (line, problem)));
             }
             Err(error) => problems.push((error.position().map(csv::Position::line), error.to_string())),
         }
@@ -151,7 +151,7 @@ impl Columns {
     }
 
     /// Adds a row's code, or returns the row's errors.
-    fn add(&self, record: &StringRecord, policy: &Policy, codes: &mut LocalCodes) -> Vec<String> {
+    fn add(&self, record: &StringRecord, policies: &[&Policy], codes: &mut LocalCodes) -> Vec<String> {
         let Self(_, width) = self;
         if record.len() != *width {
             return vec![format!("{} fields, where the header has {width}", record.len())];
@@ -167,7 +167,7 @@ impl Columns {
         let (system, code) = (required(SYSTEM), required(CODE));
         let mut taken = |part: Result<(), String>| problems.extend(part.err());
         let mut mapped = Mapped::default();
-        taken(self.standard(record, policy).map(|coding| mapped.coding = coding));
+        taken(self.standard(record, policies).map(|coding| mapped.coding = coding));
         taken(self.side(record).map(|side| mapped.side = side));
         taken(self.value_set(record).map(|set| mapped.value_set = set));
         let says_nothing = mapped == Mapped::default();
@@ -183,16 +183,19 @@ impl Columns {
     }
 
     /// A row's standard coding.
-    fn standard(&self, record: &StringRecord, policy: &Policy) -> Result<Option<(String, String)>, String> {
+    fn standard(&self, record: &StringRecord, policies: &[&Policy]) -> Result<Option<(String, String)>, String> {
         let (system, code) = match (self.value(record, STANDARD_SYSTEM), self.value(record, STANDARD_CODE)) {
             (None, None) => return Ok(None),
             (Some(system), Some(code)) => (system, code),
             (_, _) => return Err(format!("`{STANDARD_SYSTEM}` and `{STANDARD_CODE}` must stand together")),
         };
-        match policy.value_sets.has_form_of(system, code) {
-            None => Err(format!("unknown code system `{system}`")),
-            Some(false) => Err(format!("`{code}` is not a code of {system}")),
-            Some(true) => Ok(Some((system.to_owned(), code.to_owned()))),
+        let mut forms = policies.iter().filter_map(|policy| policy.value_sets.has_form_of(system, code)).peekable();
+        if forms.peek().is_none() {
+            Err(format!("unknown code system `{system}`"))
+        } else if forms.all(|has_form| has_form) {
+            Ok(Some((system.to_owned(), code.to_owned())))
+        } else {
+            Err(format!("`{code}` is not a code of {system}"))
         }
     }
 
@@ -231,7 +234,7 @@ mod tests {
 
     fn parsed(text: &str) -> Result<LocalCodes, String> {
         let policies = Policies::load(None).expect("the embedded policies");
-        parse(text, policies.newest()).map_err(|problems| {
+        parse(text, &[policies.newest()]).map_err(|problems| {
             let line = |line: Option<u64>| line.map(|line| format!("{line}: ")).unwrap_or_default();
             problems.into_iter().map(|(at, problem)| line(at) + &problem).collect::<Vec<_>>().join("\n")
         })

@@ -10,7 +10,7 @@ use crate::policy::Policy;
 /// The inputs of a decision, besides the call.
 #[derive(Clone, Copy, Debug)]
 pub struct DecisionContext<'e> {
-    /// The policy versions to decide by.
+    /// The policies to decide by.
     pub policies: &'e Policies,
     /// What each prefetch key requests.
     pub prefetch_keys: &'e PrefetchKeys,
@@ -32,10 +32,11 @@ impl<'e> DecisionContext<'e> {
         ReadingContext { policy, patient_id, options: self.options }
     }
 
-    /// The policy version for a draft order's service date.
-    #[must_use]
-    pub fn version(&self, draft: &DraftOrder<'_>) -> &'e Policy {
-        self.policies.on(draft.service_date(self.today()))
+    /// The versions that may judge a draft order: of each policy in use, the one for its service date. Which of them does is known only
+    /// when the Coverage has been read, so until then an order counts as in scope if any of them decides on it.
+    pub fn versions(&self, draft: &DraftOrder<'_>) -> impl Iterator<Item = &'e Policy> + use<'e> {
+        let service_date = draft.service_date(self.today());
+        self.policies.in_use().map(move |family| family.on(service_date))
     }
 
     /// The day of the decision.

@@ -1,4 +1,4 @@
-//! Decides a call: applies to each order in scope the policy version for its service date.
+//! Decides a call: applies to each order in scope the version of its policy for its service date.
 //! Not here: reading the call and its evidence; see [`mod@super::read_request`] and [`super::fetch_missing`].
 
 use serde::Serialize;
@@ -6,12 +6,10 @@ use tracing::info_span;
 
 use super::context::DecisionContext;
 use super::error::DecisionError;
-use super::policies::Policies;
+use super::policy_choice::PolicyChoice;
 use super::request::{ScopedRequest, without_type};
 use crate::cds_hooks::Hook;
-use crate::evidence::{
-    CoverageFound, DraftOrder, Insurance, Kind, ListSource, PatientRecord, ReadingContext, ReadingOptions, Sources, UnreadDraft, Unreadable,
-};
+use crate::evidence::{CoverageFound, Insurance, Kind, ListSource, PatientRecord, ReadingContext, ReadingOptions, Sources, Unreadable};
 use crate::policy::{Evaluation, Facts, Inquiry, OrderEvaluation, OrderKind, Policy, Reference, evaluate};
 
 /// The decision on a call.
@@ -31,6 +29,8 @@ pub struct Decision<'a> {
     pub user_id: String,
     /// `Encounter/e1`, if the call names one.
     pub encounter: Option<String>,
+    /// Which policy judged each order.
+    pub choice: PolicyChoice,
     patient_id: String,
     options: ReadingOptions,
 }
@@ -47,6 +47,23 @@ pub struct Report<'d, 'a> {
     /// The resources that could not be read.
     #[serde(skip_serializing_if = "<[Unreadable]>::is_empty")]
     pub unreadable: &'d [Unreadable],
+    #[serde(skip)]
+    choice: &'d PolicyChoice,
+}
+
+impl<'d> Report<'d, '_> {
+    /// The policy version that judged an order.
+    #[must_use]
+    pub fn policy(&self, order: &OrderEvaluation<'_>) -> &'d Policy {
+        self.choice.version(order.position, order.service_date)
+    }
+
+    /// The policy version for the call as a whole: that of the first order, else the one for orders without a Coverage.
+    #[must_use]
+    pub fn call_policy(&self) -> &'d Policy {
+        let first = self.evaluation.orders.first().map(|order| self.policy(order));
+        first.unwrap_or_else(|| self.choice.fallback().newest())
+    }
 }
 
 impl<'a> Decision<'a> {
@@ -59,19 +76,26 @@ impl<'a> Decision<'a> {
     /// The decision in the form of the evaluation contract.
     #[must_use]
     pub fn report(&self) -> Report<'_, 'a> {
-        Report { evaluation: &self.evaluation, sources: &self.sources, unreadable: self.patient_record.unreadable() }
+        let (evaluation, sources, choice) = (&self.evaluation, &self.sources, &self.choice);
+        Report { evaluation, sources, unreadable: self.patient_record.unreadable(), choice }
+    }
+
+    /// The policy version that judged an order.
+    #[must_use]
+    pub fn policy(&self, order: &OrderEvaluation<'_>) -> &Policy {
+        self.choice.version(order.position, order.service_date)
+    }
+
+    /// The name of that version, as `id|version`.
+    #[must_use]
+    pub fn policy_name(&self, order: &OrderEvaluation<'_>) -> &str {
+        self.choice.family(order.position).name_on(order.service_date)
     }
 
     /// The Coverage that an order is judged by on its service date.
     #[must_use]
-    pub fn coverage(&self, policies: &Policies, order: &OrderEvaluation<'a>) -> CoverageFound<'a> {
-        let (on, record) = (order.service_date, &self.patient_record);
-        let coverage = |draft: &DraftOrder<'a>| record.coverage(draft, self.reading(policies.on(on)), on);
-        let mut unread = record.unread_drafts().iter().filter(|draft| draft.position == order.position);
-        match record.draft_at(order.position) {
-            Some(draft) => coverage(draft),
-            None => unread.find_map(UnreadDraft::insured).as_ref().map_or(CoverageFound::None, coverage),
-        }
+    pub fn coverage(&self, order: &OrderEvaluation<'a>) -> CoverageFound<'a> {
+        self.patient_record.coverage_at(order.position, self.reading(self.policy(order)), order.service_date)
     }
 
     /// Requires some of the data that an injection is decided on.
@@ -86,63 +110,64 @@ impl<'a> Decision<'a> {
     }
 }
 
-/// Decides a call: applies to each order in scope the policy version for its service date.
+/// Decides a call: applies to each order in scope the version of its policy for its service date.
 #[must_use]
-pub fn decide<'a>(context: &DecisionContext<'_>, request: ScopedRequest<'a>) -> Decision<'a> {
+pub fn decide<'a>(context: &DecisionContext<'_>, request: ScopedRequest<'a>, choice: PolicyChoice) -> Decision<'a> {
     let _span = info_span!("evaluate").entered();
-    let (positions, versions) = decided(context, &request);
-    let first = versions.first().copied().unwrap_or_else(|| context.policies.on(context.today()));
-    let mut evaluation = evaluate_with(context, first, &request);
+    let (positions, versions) = decided(context, &request, &choice);
+    let first = versions.first().copied().unwrap_or_else(|| choice.fallback().on(context.today()));
+    let evaluate = |policy| evaluate_with(context, policy, &request, &choice);
+    let mut evaluation = evaluate(first);
     for policy in versions.into_iter().skip(1) {
-        evaluation.orders.extend(evaluate_with(context, policy, &request).orders);
+        evaluation.orders.extend(evaluate(policy).orders);
     }
     evaluation.orders.retain(|order| positions.contains(&order.position));
     evaluation.orders.sort_by_key(|order| order.position);
+    evaluation.passed_over = request.scope_of(context, &choice).passed_over();
+    evaluation.passed_over.retain(|passed| !positions.contains(&passed.position));
+    let insurance = request.patient_record.insurance(context.reading(first, &request.patient_id));
     let ScopedRequest { patient_record, hook, patient_id, user_id, encounter_id, .. } = request;
-    let is_asked = |position| patient_record.drafts().iter().any(|draft| draft.position == position && draft.is_asked);
-    evaluation.passed_over.retain(|passed| is_asked(passed.position) && !positions.contains(&passed.position));
     Decision {
         hook,
-        insurance: patient_record.insurance(context.reading(first, &patient_id)),
+        insurance,
         sources: patient_record.sources(),
         patient_record,
         evaluation,
         user_id: user_id.into_owned(),
         encounter: encounter_id.map(|id| format!("Encounter/{}", id.strip_prefix("Encounter/").unwrap_or(&id))),
+        choice,
         patient_id: patient_id.into_owned(),
         options: context.options.clone(),
     }
 }
 
 /// The positions of the orders that are decided, and the policy versions for them, each once.
-fn decided<'e>(context: &DecisionContext<'e>, request: &ScopedRequest<'_>) -> (Vec<usize>, Vec<&'e Policy>) {
-    let scope = request.scope(context);
+fn decided<'c>(context: &DecisionContext<'_>, request: &ScopedRequest<'_>, choice: &'c PolicyChoice) -> (Vec<usize>, Vec<&'c Policy>) {
+    let scope = request.scope_of(context, choice);
     let (readable, unreadable) = (scope.orders(), scope.unreadable());
-    let mut versions: Vec<&Policy> = Vec::new();
-    let of_unreadable = unreadable.iter().map(|draft| version_of_unreadable(context, request, draft));
-    for policy in readable.iter().map(|draft| context.version(draft)).chain(of_unreadable) {
+    let today = context.today();
+    let of_readable = readable.iter().map(|draft| (draft.position, draft.service_date(today)));
+    let of_unreadable = unreadable.iter().map(|draft| {
+        let policy = choice.version(draft.position, today);
+        (draft.position, request.unreadable_service_date(context, draft, policy))
+    });
+    let (mut positions, mut versions): (Vec<usize>, Vec<&Policy>) = (Vec::new(), Vec::new());
+    for (position, service_date) in of_readable.chain(of_unreadable) {
+        positions.push(position);
+        let policy = choice.version(position, service_date);
         if !versions.iter().any(|known| std::ptr::eq(*known, policy)) {
             versions.push(policy);
         }
     }
-    let positions = readable.iter().map(|draft| draft.position).chain(unreadable.iter().map(|draft| draft.position));
-    (positions.collect(), versions)
+    (positions, versions)
 }
 
-/// The version nearest today within an unreadable order's service window, or today's version.
-fn version_of_unreadable<'e>(context: &DecisionContext<'e>, request: &ScopedRequest<'_>, draft: &UnreadDraft<'_>) -> &'e Policy {
-    let today = context.today();
-    let reading = context.reading(context.policies.on(today), &request.patient_id);
-    let window = request.patient_record.unreadable_order(draft, reading).and_then(|order| order.window);
-    context.policies.on(window.map_or(today, |window| window.nearest_to(today)))
-}
-
-/// Evaluates only the orders whose service date selects this policy version.
-fn evaluate_with<'a>(context: &DecisionContext<'_>, policy: &Policy, request: &ScopedRequest<'a>) -> Evaluation<'a> {
+/// Evaluates only the orders that this policy version judges.
+fn evaluate_with<'a>(context: &DecisionContext<'_>, policy: &Policy, request: &ScopedRequest<'a>, choice: &PolicyChoice) -> Evaluation<'a> {
     let orders_missing = request.missing_orders().len();
     let facts = Facts { orders_missing, ..request.patient_record.facts(context.reading(policy, &request.patient_id)) };
     let patient = Reference::new("Patient", without_type(request.patient_id.clone()));
     let mut evaluation = evaluate(policy, &facts, Inquiry { patient, as_of: context.as_of });
-    evaluation.orders.retain(|order| std::ptr::eq(context.policies.on(order.service_date), policy));
+    evaluation.orders.retain(|order| std::ptr::eq(choice.version(order.position, order.service_date), policy));
     evaluation
 }

@@ -1,4 +1,4 @@
-//! What decisions are made with: the policy versions, the prefetch templates, the FHIR servers, and each client's way to read charts.
+//! What decisions are made with: the policies, the prefetch templates, the FHIR servers, and each client's way to read charts.
 //! Not here: the steps of a decision; see [`mod@super::read_request`], [`super::fetch_missing`] and [`mod@super::decide`].
 
 use chrono::{DateTime, Utc};
@@ -7,6 +7,7 @@ use super::chart_readings::ChartReadings;
 use super::code_maps::CodeMapsError;
 use super::context::DecisionContext;
 use super::policies::{Policies, PoliciesError};
+use super::policy_settings::PolicySettings;
 use super::services::{Services, ServicesError};
 use crate::cds_hooks::{Hook, named_server};
 use crate::config::Config;
@@ -46,7 +47,7 @@ impl DecisionEngine {
     /// # Errors
     /// An invalid policy, service or code map, with the line of the error.
     pub fn build(config: &Config, payor_lookup: PayorLookup) -> Result<Self, EngineError> {
-        let policies = Policies::load(config.policy.directory.as_deref())?;
+        let policies = Policies::load_with(config.policy.directory.as_deref(), &PolicySettings::from_config(config))?;
         Ok(Self {
             services: Services::load(&config.crd.hooks)?,
             readings: ChartReadings::load(config, &policies)?,
@@ -56,7 +57,7 @@ impl DecisionEngine {
         })
     }
 
-    /// The policy versions in use.
+    /// The policies.
     #[must_use]
     pub fn policies(&self) -> &Policies {
         &self.policies
@@ -106,12 +107,12 @@ impl DecisionEngine {
         reading.map_or(context, |reading| DecisionContext { options: reading.options(), ..context })
     }
 
-    /// The context for a request without an authenticated caller: that of the client that the FHIR server is registered for.
+    /// The context and the plan for a request without an authenticated caller: those of the client that the FHIR server is registered for.
     #[must_use]
-    pub fn context_for_request(&self, body: &str, as_of: DateTime<Utc>) -> DecisionContext<'_> {
+    pub fn context_for_request(&self, body: &str, as_of: DateTime<Utc>) -> (DecisionContext<'_>, Option<&str>) {
         let server = || self.registry.server(&named_server(body)?);
         let server = if self.readings.differ() { server() } else { None };
         let reading = self.readings.of_request(server.as_ref().map(|server| server.name()));
-        DecisionContext { options: reading.options(), ..self.context(as_of) }
+        (DecisionContext { options: reading.options(), ..self.context(as_of) }, reading.plan())
     }
 }

@@ -7,7 +7,6 @@ use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::policies::Policies;
 use super::request::ScopedRequest;
 use crate::evidence::{Kind, Text};
 use crate::fhir::{AnswerTo, Reason, SearchAnswer};
@@ -117,11 +116,10 @@ impl FetchedPages {
         request.map_record(|record, _| record.with_referred(self.referred().iter().map(parts)))
     }
 
-    /// The canonical URL of the newest form, if it was looked up and the client does not have it.
+    /// The canonical URL of the form that was looked up, if it was and the client does not have it.
     #[must_use]
-    pub fn lacking_form<'p>(&self, policies: &'p Policies) -> Option<&'p str> {
+    pub fn lacking_form<'p>(&self, canonical: &'p str) -> Option<&'p str> {
         let SearchAnswer { pages, missing: None } = self.form()? else { return None };
-        let canonical = policies.newest().form.canonical.as_str();
         let url = canonical.split('|').next().unwrap_or(canonical);
         (!pages.iter().any(|page| has_form(page, url))).then_some(canonical)
     }

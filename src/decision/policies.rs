@@ -1,14 +1,18 @@
-//! The policy versions of this service, embedded in the binary or read from a folder, and selected by date.
+//! The policies of this service side by side, embedded in the binary or read from a folder.
+//! Not here: the versions of one policy ([`super::policy_family`]), and which policy judges an order ([`super::policy_choice`]).
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use chrono::NaiveDate;
 use rust_embed::RustEmbed;
+use serde::Deserialize;
 use thiserror::Error;
 
-use super::digest::digest_of;
-use super::published::Published;
+use super::canonical_base::CanonicalBase;
+use super::policy_family::{LoadedVersion, PolicyFamily};
+use super::policy_settings::{PolicySettings, PolicySettingsError};
 use crate::policy::{Policy, PolicyError, PolicyFile};
 
 #[derive(RustEmbed)]
@@ -16,6 +20,9 @@ use crate::policy::{Policy, PolicyError, PolicyFile};
 struct EmbeddedPolicies;
 
 pub(super) const POLICY_FILE: &str = "policy.toml";
+
+/// Maximum length of a policy's id, in characters.
+const MAX_ID_CHARS: usize = 64;
 
 /// Why policies cannot be loaded.
 #[derive(Debug, Error)]
@@ -39,14 +46,41 @@ pub enum PoliciesError {
     /// A folder without a policy.
     #[error("`{0}` holds no policy.toml")]
     None(String),
+    /// A policy id that cannot be part of a URL, or of a list in the ledger.
+    #[error("`{folder}`: policy id `{id}` is not 1 to 64 letters, digits, hyphens and dots")]
+    Id {
+        /// The version's folder.
+        folder: String,
+        /// The policy id.
+        id: String,
+    },
     /// Two folders contain the same version or the same first day.
-    #[error("version `{version}` of policy `{id}`, or its `effective_from`, stands in more than one folder")]
+    #[error("{what} of policy `{id}` stands in two folders, `{}` and `{}`", folders[0], folders[1])]
     Twice {
         /// The policy id.
         id: String,
-        /// The version.
-        version: String,
+        /// The version, or the first day.
+        what: String,
+        /// The folders.
+        folders: [String; 2],
     },
+    /// The policies do not fit the configuration.
+    #[error(transparent)]
+    Settings(#[from] PolicySettingsError),
+}
+
+impl PoliciesError {
+    /// Two folders of one policy that a date could not select between.
+    pub(super) fn twice(version: &LoadedVersion, other: &LoadedVersion) -> Self {
+        let what = if version.policy.version == other.policy.version {
+            format!("version `{}`", version.policy.version)
+        } else {
+            format!("`effective_from` {}", version.policy.effective_from)
+        };
+        let mut folders = [version.folder.clone(), other.folder.clone()];
+        folders.sort();
+        Self::Twice { id: version.policy.id.clone(), what, folders }
+    }
 }
 
 /// A version's folder and its files.
@@ -58,65 +92,114 @@ pub struct PolicyFolder {
     pub files: Vec<PolicyFile>,
 }
 
-/// The versions of the policy, the oldest first; never empty.
-#[derive(Debug)]
-pub struct Policies {
-    first: Arc<Version>,
-    later: Vec<Arc<Version>>,
+/// A folder whose policy judges no order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnusedPolicy {
+    /// The version's folder.
+    pub folder: String,
+    /// The policy's id.
+    pub id: String,
 }
 
-/// A version with its name, digest and published resources.
+impl fmt::Display for UnusedPolicy {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { folder, id } = self;
+        write!(formatter, "`{folder}`: policy `{id}` judges no order, because no plan names it and it is not the default one")
+    }
+}
+
+/// The policies side by side, each with its versions.
 #[derive(Debug)]
-struct Version {
-    policy: Policy,
-    published: Published,
-    /// `id|version`
-    name: String,
-    /// SHA-256 of its files.
-    digest: String,
+pub struct Policies {
+    default: Arc<PolicyFamily>,
+    /// By id.
+    others: Vec<Arc<PolicyFamily>>,
+    /// The ids that plans name.
+    of_plans: BTreeSet<String>,
+    canonical_base: CanonicalBase,
 }
 
 impl Policies {
-    /// Loads the versions below `directory`, or the embedded ones.
+    /// Loads the versions of a single policy below `directory`, or the embedded ones.
     ///
     /// # Errors
-    /// The first unreadable or invalid file, with the line of the error.
+    /// As [`Policies::load_with`].
     pub fn load(directory: Option<&Path>) -> Result<Self, PoliciesError> {
-        Self::read(&folders(directory)?, &shown(directory))
+        Self::load_with(directory, &PolicySettings::default())
+    }
+
+    /// Loads the versions of all policies below `directory`, or the embedded ones.
+    ///
+    /// # Errors
+    /// The first unreadable or invalid file, with the line of the error; or the first of `settings` that does not fit the policies.
+    pub fn load_with(directory: Option<&Path>, settings: &PolicySettings) -> Result<Self, PoliciesError> {
+        Self::read(&folders(directory)?, &shown(directory), settings)
     }
 
     /// Reads the versions in these folders, which are below `root`.
-    pub(crate) fn read(folders: &[PolicyFolder], root: &str) -> Result<Self, PoliciesError> {
-        let mut versions: Vec<Arc<Version>> = Vec::new();
-        for folder in folders {
-            let at_fault = |fault| PoliciesError::Policy { folder: folder.name.clone(), fault };
-            let policy = Policy::read(&folder.files).map_err(at_fault)?;
-            let published = Published::read(&folder.files, &policy).map_err(at_fault)?;
-            let name = format!("{}|{}", policy.id, policy.version);
-            versions.push(Arc::new(Version { policy, published, name, digest: digest(&folder.files) }));
+    pub(crate) fn read(folders: &[PolicyFolder], root: &str, settings: &PolicySettings) -> Result<Self, PoliciesError> {
+        let ids = ids_of(folders)?;
+        let default = settings.default_of(&ids);
+        let families = families(folders, &settings.canonical_base, default.as_deref().ok())?;
+        // Errors in the files come first: they explain why an id is missing.
+        if families.is_empty() {
+            return Err(PoliciesError::None(root.to_owned()));
         }
-        let order = |version: &Arc<Version>| (version.policy.effective_from, version.policy.version.clone());
-        versions.sort_by_key(order);
-        if let Some(policy) = repeated(&versions) {
-            return Err(PoliciesError::Twice { id: policy.id.clone(), version: policy.version.clone() });
-        }
-        Self::from_versions(versions).ok_or_else(|| PoliciesError::None(root.to_owned()))
+        settings.check_plans(&ids)?;
+        let of_plans = settings.of_plans.iter().map(|plan| plan.id.clone()).collect();
+        let policies = Self::new(families, &default?, of_plans, settings.canonical_base.clone());
+        policies.ok_or_else(|| PoliciesError::None(root.to_owned()))
     }
 
-    fn from_versions(versions: Vec<Arc<Version>>) -> Option<Self> {
-        let mut versions = versions.into_iter();
-        Some(Self { first: versions.next()?, later: versions.collect() })
+    /// The policies of these families; `None` if none has the default policy's id.
+    fn new(families: Vec<Arc<PolicyFamily>>, default: &str, of_plans: BTreeSet<String>, canonical_base: CanonicalBase) -> Option<Self> {
+        let (own, others): (Vec<_>, Vec<_>) = families.into_iter().partition(|family| family.id() == default);
+        Some(Self { default: own.into_iter().next()?, others, of_plans, canonical_base })
     }
 
-    /// The versions with these names; `None` if there is none.
-    pub(crate) fn only(&self, names: &[&str]) -> Option<Self> {
-        let wanted = self.versions().filter(|version| names.contains(&version.name.as_str())).map(Arc::clone);
-        Self::from_versions(wanted.collect())
+    /// The versions with these names, all in use; `None` if there is none. `default` is the id of the policy that was the default one.
+    pub(crate) fn only(&self, names: &[&str], default: Option<&str>) -> Option<Self> {
+        let families: Vec<_> = self.families().filter_map(|family| family.only(names).map(Arc::new)).collect();
+        let has = |id: &&str| families.iter().any(|family| family.id() == *id);
+        let default = [default, Some(self.default.id())].into_iter().flatten().find(has).or_else(|| Some(families.first()?.id()))?;
+        let default = default.to_owned();
+        let all = families.iter().map(|family| family.id().to_owned()).collect();
+        Self::new(families, &default, all, self.canonical_base.clone())
     }
 
-    /// The name of the version for a service date, as `id|version`.
-    pub(crate) fn name_on(&self, service_date: NaiveDate) -> &str {
-        &self.version_on(service_date).name
+    /// The base of the canonical URLs.
+    #[must_use]
+    pub fn canonical_base(&self) -> &CanonicalBase {
+        &self.canonical_base
+    }
+
+    /// The policy that judges an order unless its plan names another.
+    #[must_use]
+    pub fn default_family(&self) -> &Arc<PolicyFamily> {
+        &self.default
+    }
+
+    /// The policy with this id.
+    #[must_use]
+    pub fn family(&self, id: &str) -> Option<&Arc<PolicyFamily>> {
+        self.families().find(|family| family.id() == id)
+    }
+
+    /// Every policy: the default one, then the others by id.
+    pub fn families(&self) -> impl Iterator<Item = &Arc<PolicyFamily>> {
+        std::iter::once(&self.default).chain(&self.others)
+    }
+
+    /// The policies that may judge an order: the default one, and those that plans name.
+    pub fn in_use(&self) -> impl Iterator<Item = &Arc<PolicyFamily>> {
+        std::iter::once(&self.default).chain(self.others.iter().filter(|family| self.of_plans.contains(family.id())))
+    }
+
+    /// The folders of the policies that judge no order.
+    pub fn unused(&self) -> impl Iterator<Item = UnusedPolicy> {
+        let unused = self.others.iter().filter(|family| !self.of_plans.contains(family.id()));
+        let version = |version: &Arc<LoadedVersion>| UnusedPolicy { folder: version.folder.clone(), id: version.policy.id.clone() };
+        unused.flat_map(|family| family.versions()).map(version)
     }
 
     /// Each version's name, and the digest of its files.
@@ -129,61 +212,68 @@ impl Policies {
         self.versions().find(|version| version.name == name).map(|version| version.digest.as_str())
     }
 
-    /// The version for a service date: the latest in force, else the latest that had begun, else the first.
-    #[must_use]
-    pub fn on(&self, service_date: NaiveDate) -> &Policy {
-        &self.version_on(service_date).policy
-    }
-
-    /// What the version for a service date publishes.
-    pub(crate) fn published_on(&self, service_date: NaiveDate) -> &Published {
-        &self.version_on(service_date).published
-    }
-
-    /// What each version publishes, the newest first.
-    pub(crate) fn published(&self) -> impl Iterator<Item = &Published> {
-        self.later.iter().rev().chain([&self.first]).map(|version| &version.published)
-    }
-
-    /// What the newest version publishes.
-    pub(crate) fn published_newest(&self) -> &Published {
-        &self.later.last().unwrap_or(&self.first).published
-    }
-
-    fn version_on(&self, service_date: NaiveDate) -> &Version {
-        let begun = |version: &&Arc<Version>| version.policy.effective_from <= service_date;
-        let holding = self.versions().filter(|version| version.policy.holds_on(service_date)).last();
-        holding.or_else(|| self.versions().filter(begun).last()).unwrap_or(&self.first)
-    }
-
-    /// Every version, the oldest first.
+    /// Every version of every policy.
     pub fn all(&self) -> impl Iterator<Item = &Policy> {
         self.versions().map(|version| &version.policy)
     }
 
-    fn versions(&self) -> impl Iterator<Item = &Arc<Version>> {
-        std::iter::once(&self.first).chain(&self.later)
-    }
-
-    /// The newest version.
+    /// The newest version of the default policy.
     #[must_use]
     pub fn newest(&self) -> &Policy {
-        &self.later.last().unwrap_or(&self.first).policy
+        self.default.newest()
+    }
+
+    fn versions(&self) -> impl Iterator<Item = &Arc<LoadedVersion>> {
+        self.families().flat_map(|family| family.versions())
     }
 }
 
-/// A policy version that shares its version or first day with another, so that a date could not select between them.
-fn repeated(versions: &[Arc<Version>]) -> Option<&Policy> {
-    let same = |left: &Policy, right: &Policy| left.version == right.version || left.effective_from == right.effective_from;
-    let earlier = |place| versions.get(..place).unwrap_or_default();
-    let mut places = versions.iter().enumerate();
-    let found = places.find(|(place, version)| earlier(*place).iter().any(|other| same(&other.policy, &version.policy)));
-    found.map(|(_, version)| &version.policy)
+/// Checks the versions in these folders, which are below `root`, whatever the configuration says of them.
+pub(super) fn check_folders(folders: &[PolicyFolder], root: &str) -> Result<(), PoliciesError> {
+    ids_of(folders)?;
+    let families = families(folders, &CanonicalBase::default(), None)?;
+    if families.is_empty() { Err(PoliciesError::None(root.to_owned())) } else { Ok(()) }
 }
 
-/// SHA-256 of the files in hexadecimal; each file is hashed with its name and the lengths of both.
-fn digest(files: &[PolicyFile]) -> String {
-    digest_of(files.iter().flat_map(|file| [file.name.as_str(), file.text.as_str()]))
+/// Reads each policy with its versions, by id. Without a known default policy, each is read as one of several.
+fn families(folders: &[PolicyFolder], base: &CanonicalBase, default: Option<&str>) -> Result<Vec<Arc<PolicyFamily>>, PoliciesError> {
+    let mut versions: BTreeMap<String, Vec<Arc<LoadedVersion>>> = BTreeMap::new();
+    for folder in folders {
+        let id = id_of(folder);
+        let segment = id.as_deref().filter(|id| default != Some(*id));
+        let version = LoadedVersion::read(folder, &base.of_policy(segment), segment)?;
+        versions.entry(version.policy.id.clone()).or_default().push(Arc::new(version));
+    }
+    versions.into_values().filter_map(|versions| PolicyFamily::new(versions).transpose()).map(|family| family.map(Arc::new)).collect()
+}
+
+/// The ids of the policies in these folders, sorted, each once.
+fn ids_of(folders: &[PolicyFolder]) -> Result<Vec<String>, PoliciesError> {
+    let mut ids = BTreeSet::new();
+    for folder in folders {
+        let Some(id) = id_of(folder) else { continue };
+        if !is_id(&id) {
+            return Err(PoliciesError::Id { folder: folder.name.clone(), id });
+        }
+        ids.insert(id);
+    }
+    Ok(ids.into_iter().collect())
+}
+
+/// The policy id that a folder's file states; `None` if it cannot be read, which reading the whole file then reports.
+fn id_of(folder: &PolicyFolder) -> Option<String> {
+    #[derive(Deserialize)]
+    struct PolicyHead {
+        id: String,
+    }
+    let file = folder.files.iter().find(|file| file.name == POLICY_FILE)?;
+    toml::from_str::<PolicyHead>(&file.text).ok().map(|head| head.id)
+}
+
+/// Whether a text can be a policy's id: FHIR's own rule for ids, so that it can be part of a URL.
+fn is_id(text: &str) -> bool {
+    let is_letter = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.');
+    (1..=MAX_ID_CHARS).contains(&text.len()) && text.bytes().all(is_letter)
 }
 
 /// The root folder of the versions, as shown in messages.

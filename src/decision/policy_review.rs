@@ -7,6 +7,7 @@ use std::path::Path;
 use serde_json::Value;
 
 use super::policies::{POLICY_FILE, Policies, PoliciesError, PolicyFolder, folders, shown};
+use super::policy_settings::PolicySettings;
 use crate::policy::{CriterionDefinition, OutlineLine, Pathway, Policy};
 
 /// A version: its name, and its parts in the order in which they are read.
@@ -58,7 +59,7 @@ pub struct ReviewDifference {
 pub fn review_policies(directory: Option<&Path>) -> Result<Vec<PolicyReview>, PoliciesError> {
     let root = shown(directory);
     let review = |folder: &PolicyFolder| {
-        let policies = Policies::read(std::slice::from_ref(folder), &root)?;
+        let policies = Policies::read(std::slice::from_ref(folder), &root, &PolicySettings::default())?;
         Ok((policies.newest().effective_from, review(folder, policies.newest())))
     };
     let mut reviews = folders(directory)?.iter().map(review).collect::<Result<Vec<_>, PoliciesError>>()?;

@@ -48,6 +48,10 @@ pub struct PublishedResource {
     pub id: String,
     /// Its canonical URL, without a version.
     pub url: String,
+    /// The canonical URL that its file has, where the configured one differs. EHRs may have stored it.
+    former_url: Option<String>,
+    /// The segment of its address before its type: the policy's id, except for the default policy.
+    segment: Option<String>,
     version: Option<String>,
     date: Option<String>,
     /// The resource.
@@ -106,20 +110,26 @@ struct Items {
 }
 
 impl Published {
-    /// Reads the published resources from a version's files.
+    /// Reads the published resources from a version's files. `segment` is that of their addresses, and `former_url` gives the canonical
+    /// URL that the file of a resource has.
     ///
     /// # Errors
     /// A resource without a canonical URL.
-    pub fn read(files: &[PolicyFile], policy: &Policy) -> Result<Self, PolicyError> {
+    pub(super) fn read(
+        files: &[PolicyFile],
+        policy: &Policy,
+        segment: Option<&str>,
+        former_url: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<Self, PolicyError> {
         // Use the policy's form, in which the policy's numbers are already filled in.
         let form = &PolicyFile { name: FORM.to_owned(), text: policy.form.json.get().to_owned() };
         let items: Items = serde_json::from_str(&form.text).map_err(|error| PolicyError::of_json(FORM, &error))?;
+        let read = |file: &PolicyFile| {
+            let resource = PublishedResource::read(file)?;
+            Ok(PublishedResource { former_url: former_url(&resource.url), segment: segment.map(str::to_owned), ..resource })
+        };
         let value_sets = files.iter().filter(|file| file.name.starts_with(VALUE_SETS));
-        Ok(Self {
-            form: PublishedResource::read(form)?,
-            items: items.item,
-            value_sets: value_sets.map(PublishedResource::read).collect::<Result<_, _>>()?,
-        })
+        Ok(Self { form: read(form)?, items: items.item, value_sets: value_sets.map(read).collect::<Result<_, _>>()? })
     }
 
     /// Every resource of a kind.
@@ -164,7 +174,7 @@ impl PublishedResource {
         let fault = |error: serde_json::Error| PolicyError::of_json(&file.name, &error);
         let PublishedHead { id, url, version, date } = serde_json::from_str(&file.text).map_err(fault)?;
         let json = compact(file.text.as_bytes()).and_then(RawValue::from_string).map_err(fault)?;
-        Ok(Self { id, url, version, date, json })
+        Ok(Self { id, url, former_url: None, segment: None, version, date, json })
     }
 
     /// The canonical URL, with the version if there is one.
@@ -177,7 +187,15 @@ impl PublishedResource {
     #[must_use]
     pub fn is_named_by(&self, canonical: &str) -> bool {
         let (url, version) = canonical.split_once('|').unwrap_or((canonical, ""));
-        url == self.url && (version.is_empty() || self.has_version(version))
+        let is_own = url == self.url || self.former_url.as_deref() == Some(url);
+        is_own && (version.is_empty() || self.has_version(version))
+    }
+
+    /// Its address below the base URL of the FHIR resources: `ValueSet/nsaid`, or `{policy id}/ValueSet/nsaid`.
+    #[must_use]
+    pub fn path(&self, kind: PublishedKind) -> String {
+        let own = format!("{}/{}", kind.as_str(), self.id);
+        self.segment.as_ref().map_or_else(|| own.clone(), |segment| format!("{segment}/{own}"))
     }
 
     /// Whether the resource has this version.

@@ -27,7 +27,7 @@ pub fn read_request<'a>(context: &DecisionContext<'_>, body: &'a str, read_scope
     let is_wanted = |hook: &str, request_context: &Context<'a>| {
         let is_read = |hook: &Hook| !names_its_orders(*hook) && (concerns_orders(*hook) || read_scope == ReadScope::Everything);
         let Some(Ok(record)) = Hook::of_name(hook).filter(is_read).map(|hook| drafted(hook, request_context)) else { return false };
-        let scope = Scope { context, patient_record: &record, patient_id: &request_context.patient_id };
+        let scope = Scope { context, patient_record: &record, patient_id: &request_context.patient_id, choice: None };
         let is_wanted = read_scope == ReadScope::Everything || scope.is_any();
         orders.replace(Some(record));
         is_wanted
@@ -104,7 +104,7 @@ impl<'a> CallReader<'_, 'a> {
     }
 
     fn scope<'s>(&'s self, patient_record: &'s PatientRecord<'a>, request_context: &'s Context<'a>) -> Scope<'s, 'a> {
-        Scope { context: self.context, patient_record, patient_id: &request_context.patient_id }
+        Scope { context: self.context, patient_record, patient_id: &request_context.patient_id, choice: None }
     }
 
     /// Adds a prefetch that is still text: as a whole, or if that fails each resource on its own.

@@ -8,6 +8,7 @@ use serde_json::value::RawValue;
 
 use super::context::{DecisionContext, ReadScope};
 use super::error::DecisionError;
+use super::policy_choice::PolicyChoice;
 use super::scope::Scope;
 use crate::cds_hooks::{Hook, MAX_ID_CHARS, Redactions, RequestError};
 use crate::evidence::{NamedOrders, PatientRecord};
@@ -84,12 +85,17 @@ impl<'a> ScopedRequest<'a> {
         ScopedRequest { patient_record, hook, patient_id, user_id, encounter_id, fhir_server, token, named, read_scope }
     }
 
-    /// Which of the orders are decided.
+    /// Which of the orders any policy in use decides.
     pub(super) fn scope<'s>(&'s self, context: &'s DecisionContext<'s>) -> Scope<'s, 'a> {
-        Scope { context, patient_record: &self.patient_record, patient_id: &self.patient_id }
+        Scope { context, patient_record: &self.patient_record, patient_id: &self.patient_id, choice: None }
     }
 
-    /// Whether any order of the call is in scope.
+    /// Which of the orders their own policy decides.
+    pub(super) fn scope_of<'s>(&'s self, context: &'s DecisionContext<'s>, choice: &'s PolicyChoice) -> Scope<'s, 'a> {
+        Scope { choice: Some(choice), ..self.scope(context) }
+    }
+
+    /// Whether any policy in use decides an order of the call.
     #[must_use]
     pub fn has_scope(&self, context: &DecisionContext<'_>) -> bool {
         self.scope(context).is_any()

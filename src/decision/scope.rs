@@ -1,10 +1,12 @@
-//! Which orders of a call are decided: those under review whose codes the policy version for their service date names.
+//! Which orders of a call are decided: those under review whose codes their policy version names. Until the policy of each order is chosen,
+//! an order counts if any policy in use decides on it.
 //! Not here: the codes themselves ([`crate::policy`]).
 
 use super::context::DecisionContext;
+use super::policy_choice::PolicyChoice;
 use crate::cds_hooks::{Hook, MAX_ID_CHARS, RequestError};
 use crate::evidence::{DraftOrder, PatientRecord, UnreadDraft};
-use crate::policy::{PassedOver, kind, passed_over};
+use crate::policy::{Order, PassedOver, Policy, kind, passed_over};
 
 /// Exceeds any real set of orders for one joint. Each order is judged against the whole chart, so the number is limited.
 const MAX_ORDERS: usize = 20;
@@ -18,6 +20,8 @@ pub(super) struct Scope<'s, 'a> {
     pub(super) context: &'s DecisionContext<'s>,
     pub(super) patient_record: &'s PatientRecord<'a>,
     pub(super) patient_id: &'s str,
+    /// The policy of each order; `None` until the Coverage has been read.
+    pub(super) choice: Option<&'s PolicyChoice>,
 }
 
 impl<'s, 'a> Scope<'s, 'a> {
@@ -28,10 +32,15 @@ impl<'s, 'a> Scope<'s, 'a> {
 
     /// The unreadable orders under review that contain an in-scope code. They still get a card.
     pub(super) fn unreadable(self) -> Vec<&'s UnreadDraft<'a>> {
-        let policy = self.context.policies.on(self.context.today());
-        let reading = self.context.reading(policy, self.patient_id);
-        let is_decided =
-            |draft: &&UnreadDraft<'a>| self.patient_record.unreadable_order(draft, reading).is_some_and(|order| order.kind.is_some());
+        let today = self.context.today();
+        let has_kind = |draft: &UnreadDraft<'a>, policy| {
+            let order = self.patient_record.unreadable_order(draft, self.context.reading(policy, self.patient_id));
+            order.is_some_and(|order| order.kind.is_some())
+        };
+        let is_decided = |draft: &&UnreadDraft<'a>| match self.choice {
+            Some(choice) => has_kind(draft, choice.version(draft.position, today)),
+            None => self.context.policies.in_use().any(|family| has_kind(draft, family.on(today))),
+        };
         self.patient_record.unread_drafts().iter().filter(|draft| draft.is_asked).filter(is_decided).collect()
     }
 
@@ -63,19 +72,27 @@ impl<'s, 'a> Scope<'s, 'a> {
         }
     }
 
-    /// The orders under review that get no determination, for a call without an order in scope.
+    /// The orders under review that get no determination.
     pub(super) fn passed_over(self) -> Vec<PassedOver<'a>> {
         let own = self.patient_record.drafts().iter().filter(|draft| draft.is_asked && draft.is_for(self.patient_id));
-        own.filter_map(|draft| {
-            passed_over(&self.patient_record.order(draft, self.context.reading(self.context.version(draft), self.patient_id)))
-        })
-        .collect()
+        // Without a choice no policy decides on the order, so any of them tells why.
+        own.filter_map(|draft| passed_over(&self.read_by(draft, self.versions(draft).next()?))).collect()
     }
 
     fn decided(self) -> impl Iterator<Item = &'s DraftOrder<'a>> {
-        self.patient_record.drafts().iter().filter(move |draft| {
-            kind(&self.patient_record.order(draft, self.context.reading(self.context.version(draft), self.patient_id))).is_some()
-        })
+        let is_decided = move |draft: &&DraftOrder<'a>| self.versions(draft).any(|policy| kind(&self.read_by(draft, policy)).is_some());
+        self.patient_record.drafts().iter().filter(is_decided)
+    }
+
+    /// The version that judges an order, or all that may.
+    fn versions(self, draft: &DraftOrder<'_>) -> impl Iterator<Item = &'s Policy> + use<'s, 'a> {
+        let chosen = self.choice.map(|choice| choice.version(draft.position, draft.service_date(self.context.today())));
+        let possible = chosen.is_none().then(|| self.context.versions(draft));
+        chosen.into_iter().chain(possible.into_iter().flatten())
+    }
+
+    fn read_by(self, draft: &DraftOrder<'a>, policy: &Policy) -> Order<'a> {
+        self.patient_record.order(draft, self.context.reading(policy, self.patient_id))
     }
 }
 

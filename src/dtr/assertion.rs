@@ -29,13 +29,22 @@ pub struct ChartAnswers {
     pub prior_injections: Vec<BTreeMap<Question, ChartAnswer>>,
 }
 
+/// An order that was judged.
+#[derive(Debug)]
+pub struct AssertedOrder {
+    /// The order as the client sent it.
+    pub json: Box<RawValue>,
+    /// The id of the policy that judged it, if there was a choice of policies.
+    pub policy: Option<String>,
+}
+
 /// The parts of an answered call that a package needs.
 #[derive(Debug)]
 pub struct Assertion {
     /// The patient's id, without the type prefix.
     pub patient_id: String,
-    /// The judged orders, each as the client sent it.
-    pub orders: Vec<Box<RawValue>>,
+    /// The judged orders.
+    pub orders: Vec<AssertedOrder>,
     /// Answers to prefill in the draft response.
     pub chart: ChartAnswers,
     /// The questions that the decision asked for; empty if it asked for nothing.

@@ -37,7 +37,7 @@ impl FhirApi {
 
     /// The URL of a resource; its canonical URL if the base URL is unknown.
     pub(super) fn address(&self, kind: PublishedKind, document: &PublishedResource) -> String {
-        self.base.as_ref().map_or_else(|| document.url.clone(), |base| format!("{base}/{}/{}", kind.as_str(), document.id))
+        self.base.as_ref().map_or_else(|| document.url.clone(), |base| format!("{base}/{}", document.path(kind)))
     }
 
     /// The URL of a search; a relative one if the base URL is unknown.

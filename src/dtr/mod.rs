@@ -20,11 +20,11 @@ mod selection;
 mod service;
 mod tailored;
 
-pub use assertion::{Assertion, ChartAnswer, ChartAnswers};
+pub use assertion::{AssertedOrder, Assertion, ChartAnswer, ChartAnswers};
 pub use error::PackageError;
 pub use input_error::InputError;
 pub use searchset::CanonicalSearch;
-pub use service::DtrService;
+pub use service::{DtrParts, DtrService};
 
 pub(crate) use draft::context_extensions;
 

@@ -7,9 +7,10 @@ use chrono::NaiveDate;
 use serde::Deserialize;
 use uuid::Uuid;
 
-use super::assertion::{Assertion, ChartAnswer, ChartAnswers};
+use super::assertion::{AssertedOrder, Assertion, ChartAnswer, ChartAnswers};
 use super::error::PackageError;
 use crate::auth::VerifiedClient;
+use crate::decision::RecordedPolicyChoice;
 use crate::evidence::Text;
 use crate::ledger::{EntryKind, Ledger, OpenedRecord};
 use crate::policy::{InjectionSource, Question, Site, UNDETERMINED};
@@ -20,6 +21,8 @@ use crate::service::RecordedRequest;
 struct RecordedContent<'a> {
     #[serde(borrow, default)]
     evaluation: EvaluationView<'a>,
+    #[serde(default, rename = "policyChoice")]
+    policy_choice: Option<RecordedPolicyChoice>,
 }
 
 #[derive(Default, Deserialize)]
@@ -74,7 +77,8 @@ fn assertion(record: &OpenedRecord) -> Option<Assertion> {
     let RecordedRequest { patient_id, orders, .. } = RecordedRequest::from_record(record)?;
     let content: RecordedContent<'_> = serde_json::from_slice(record.content.as_deref()?).ok()?;
     let chart = ChartAnswers { prior_injections: charted_injections(&content.evaluation), ..ChartAnswers::default() };
-    let orders = orders.into_iter().map(|order| order.json).collect();
+    let policy = |position| content.policy_choice.as_ref().map(|choice| choice.id_at(position).to_owned());
+    let orders = orders.into_iter().map(|order| AssertedOrder { policy: policy(order.position), json: order.json }).collect();
     Some(Assertion { patient_id, orders, chart, asked: asked(&content.evaluation) })
 }
 

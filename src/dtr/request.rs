@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use super::assertion::AssertedOrder;
 use super::input_error::InputError;
 use crate::cds_hooks::JsonError;
 use crate::evidence::Text;
@@ -31,6 +32,8 @@ pub(super) struct PackageRequest<'a> {
     pub(super) edition: Edition,
     /// `Coverage/{id}` of each Coverage.
     pub(super) coverages: Vec<String>,
+    /// Each Coverage.
+    pub(super) coverage_resources: Vec<&'a RawValue>,
     /// The beneficiary's reference in the first Coverage.
     pub(super) beneficiary: String,
     pub(super) orders: Vec<GivenOrder<'a>>,
@@ -45,6 +48,14 @@ pub(super) struct GivenOrder<'a> {
     /// The parameter's index; `None` for an order that is not from the input.
     pub(super) place: Option<usize>,
     pub(super) raw: &'a RawValue,
+    /// The id of the policy that judged it, for an order of a decision.
+    pub(super) policy: Option<&'a str>,
+}
+
+impl<'a> From<&'a AssertedOrder> for GivenOrder<'a> {
+    fn from(order: &'a AssertedOrder) -> Self {
+        Self { place: None, raw: &order.json, policy: order.policy.as_deref() }
+    }
 }
 
 #[derive(Deserialize)]
@@ -113,6 +124,7 @@ impl<'a> PackageRequest<'a> {
         let mut request = Self {
             edition: edition(view.meta),
             coverages: Vec::new(),
+            coverage_resources: Vec::new(),
             beneficiary: String::new(),
             orders: Vec::new(),
             questionnaires: Vec::new(),
@@ -140,7 +152,7 @@ impl<'a> PackageRequest<'a> {
             "order" => {
                 let raw = parameter.resource.ok_or_else(|| missing(place, "resource"))?;
                 head(raw, place)?;
-                self.orders.push(GivenOrder { place: Some(place), raw });
+                self.orders.push(GivenOrder { place: Some(place), raw, policy: None });
                 Ok(())
             }
             "questionnaire" => {
@@ -177,6 +189,7 @@ impl<'a> PackageRequest<'a> {
             return Err(InputError::OtherPatient { path: format!("parameter[{place}].resource.beneficiary") });
         }
         self.coverages.push(format!("Coverage/{}", head.id.as_str()));
+        self.coverage_resources.push(raw);
         Ok(())
     }
 }

@@ -72,9 +72,9 @@ struct Mode {
     mode: &'static str,
 }
 
-/// The Bundle of matching resources.
-pub(super) fn searchset(published: &Published, kind: PublishedKind, search: &CanonicalSearch, api: &FhirApi) -> Option<Vec<u8>> {
-    let found = published.all(kind).iter().filter(|document| search.finds(document));
+/// The Bundle of matching resources of these policies.
+pub(super) fn searchset(published: &[&Published], kind: PublishedKind, search: &CanonicalSearch, api: &FhirApi) -> Option<Vec<u8>> {
+    let found = published.iter().flat_map(|published| published.all(kind)).filter(|document| search.finds(document));
     let entry: Vec<SearchsetEntry<'_>> = found
         .map(|document| SearchsetEntry { full_url: api.address(kind, document), resource: &document.json, search: Mode { mode: "match" } })
         .collect();

@@ -12,7 +12,8 @@ use super::assertion::{Assertion, ChartAnswers};
 use super::input_error::InputError;
 use super::outcome::{OutcomeDetails, Remark};
 use super::request::{GivenOrder, PackageRequest};
-use crate::decision::{Policies, Published};
+use crate::crd::Plans;
+use crate::decision::{Policies, PolicyFamily, Published};
 use crate::evidence::{DraftOrder, NamedOrders, PatientRecord, ReadingContext, ReadingOptions, Text};
 use crate::policy::{OrderKind, Question, kind};
 
@@ -39,6 +40,9 @@ pub(super) struct Selection<'p> {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Chooser<'p> {
     pub(super) policies: &'p Policies,
+    pub(super) plans: &'p Plans,
+    /// The id of the client's own plan, if it has one.
+    pub(super) plan: Option<&'p str>,
     /// The client's configuration for reading orders.
     pub(super) options: &'p ReadingOptions,
     pub(super) now: DateTime<Utc>,
@@ -59,9 +63,9 @@ impl<'p> Chooser<'p> {
     pub(super) fn choose(self, request: &PackageRequest<'_>, assertion: Option<&Assertion>) -> Result<Selection<'p>, InputError> {
         let mut selection = Selection::default();
         let patient_id = request.patient_id();
-        self.add_orders(&request.orders, patient_id, &mut selection)?;
+        self.add_orders(&request.orders, request, &mut selection)?;
         if let Some((place, _)) = &request.context {
-            self.add_context(*place, assertion.filter(|assertion| assertion.patient_id == patient_id), patient_id, &mut selection)?;
+            self.add_context(*place, assertion.filter(|assertion| assertion.patient_id == patient_id), request, &mut selection)?;
         }
         let given = references(&request.orders);
         if !request.questionnaires.is_empty() {
@@ -69,7 +73,8 @@ impl<'p> Chooser<'p> {
             selection.remarks.retain(|remark| remark.about.is_warning());
         }
         for (place, canonical) in &request.questionnaires {
-            match self.policies.published().find(|published| published.form.is_named_by(canonical.as_str())) {
+            let mut published = self.policies.in_use().flat_map(|family| family.published());
+            match published.find(|published| published.form.is_named_by(canonical.as_str())) {
                 Some(published) => selection.add(published, &given),
                 None => selection.remarks.push(Remark { place: Some(*place), about: OutcomeDetails::UnknownQuestionnaire }),
             }
@@ -81,16 +86,16 @@ impl<'p> Chooser<'p> {
         self,
         place: usize,
         assertion: Option<&Assertion>,
-        patient_id: &str,
+        request: &PackageRequest<'_>,
         selection: &mut Selection<'p>,
     ) -> Result<(), InputError> {
         let Some(assertion) = assertion else {
             selection.remarks.push(Remark { place: Some(place), about: OutcomeDetails::UnknownContext });
             return Ok(());
         };
-        let orders: Vec<GivenOrder<'_>> = assertion.orders.iter().map(|raw| GivenOrder { place: None, raw }).collect();
+        let orders: Vec<GivenOrder<'_>> = assertion.orders.iter().map(GivenOrder::from).collect();
         let mut found = Selection::default();
-        self.add_orders(&orders, patient_id, &mut found)?;
+        self.add_orders(&orders, request, &mut found)?;
         if found.forms.is_empty() {
             selection.remarks.push(Remark { place: Some(place), about: OutcomeDetails::ContextWithoutForm });
         }
@@ -103,16 +108,19 @@ impl<'p> Chooser<'p> {
     }
 
     /// Adds the form of each order in scope, and a remark on every other order.
-    fn add_orders(self, orders: &[GivenOrder<'_>], patient_id: &str, selection: &mut Selection<'p>) -> Result<(), InputError> {
+    fn add_orders(self, orders: &[GivenOrder<'_>], request: &PackageRequest<'_>, selection: &mut Selection<'p>) -> Result<(), InputError> {
+        let patient_id = request.patient_id();
         let plain = PatientRecord::of_orders(orders.iter().map(|order| (None, Some(order.raw))));
         let (booked, _) =
             PatientRecord::of_appointments(NamedOrders::booked(orders.iter().map(|order| Some(order.raw)), orders.len()), patient_id);
+        let covered = |record| request.coverage_resources.iter().copied().fold(record, PatientRecord::with_resource);
+        let (plain, booked) = (covered(plain), covered(booked));
         let drafts = |patient_record| PatientRecord::drafts(patient_record).iter().map(move |draft| (patient_record, draft));
         let drafts: Vec<_> = drafts(&plain).chain(drafts(&booked)).collect();
         for (position, order) in orders.iter().enumerate() {
             let about = match drafts.iter().find(|(_, draft)| draft.position == position) {
                 Some((_, draft)) if !draft.is_for(patient_id) => return Err(InputError::OtherPatient { path: path(order.place) }),
-                Some((patient_record, draft)) => self.add_draft(patient_record, draft, patient_id, selection),
+                Some((patient_record, draft)) => self.add_draft(patient_record, draft, (patient_id, order.policy), selection),
                 None => Some(undrafted(order.raw)),
             };
             selection.remarks.extend(about.map(|about| Remark { place: order.place, about }));
@@ -120,19 +128,25 @@ impl<'p> Chooser<'p> {
         Ok(())
     }
 
-    /// Adds an order's form, or a remark on why it needs none.
+    /// Adds an order's form, or a remark on why it needs none. `judged_by` is the id of the policy that judged it, if it is known.
     fn add_draft(
         self,
         patient_record: &PatientRecord<'_>,
         draft: &DraftOrder<'_>,
-        patient_id: &str,
+        (patient_id, judged_by): (&str, Option<&str>),
         selection: &mut Selection<'p>,
     ) -> Option<OutcomeDetails> {
         let service_date = draft.service_date(self.now.date_naive());
-        let reading = ReadingContext { policy: self.policies.on(service_date), patient_id, options: self.options };
-        match kind(&patient_record.order(draft, reading)) {
+        let reading = |family: &'p PolicyFamily| ReadingContext { policy: family.on(service_date), patient_id, options: self.options };
+        // The payer, which tells the plan, is read alike by every policy.
+        let coverage = || patient_record.coverage(draft, reading(self.policies.default_family()), service_date);
+        let family = judged_by.and_then(|id| self.policies.family(id)).unwrap_or_else(|| {
+            let id = self.plans.policy_of(self.plan, coverage());
+            id.and_then(|id| self.policies.family(id)).unwrap_or(self.policies.default_family())
+        });
+        match kind(&patient_record.order(draft, reading(family))) {
             Some(OrderKind::Injection) => {
-                selection.add(self.policies.published_on(service_date), &[reference(draft)]);
+                selection.add(family.published_on(service_date), &[reference(draft)]);
                 None
             }
             Some(OrderKind::Neurotomy) => Some(OutcomeDetails::NothingToDocument),

@@ -22,9 +22,8 @@ use crate::auth::VerifiedClient;
 use crate::cds_hooks::body_text;
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::crd::record_of;
-use crate::decision::{DecisionEngine, PublishedKind};
-use crate::evidence::ReadingOptions;
+use crate::crd::{Plans, record_of};
+use crate::decision::{DecisionEngine, Published, PublishedKind};
 use crate::ids::IdSource;
 use crate::large_work::without_blocking;
 use crate::ledger::Ledger;
@@ -77,17 +76,33 @@ enum PackagedResource<'p> {
 /// The documentation form for DTR clients.
 pub struct DtrService {
     engine: Arc<DecisionEngine>,
+    plans: Arc<Plans>,
     ledger: Arc<Ledger>,
     clock: Arc<dyn Clock>,
     ids: Arc<dyn IdSource>,
     api: FhirApi,
 }
 
+/// What the service is built from, besides the configuration.
+pub struct DtrParts {
+    /// The policies and their forms.
+    pub engine: Arc<DecisionEngine>,
+    /// The health plans.
+    pub plans: Arc<Plans>,
+    /// The decisions that inputs name.
+    pub ledger: Arc<Ledger>,
+    /// The time of day.
+    pub clock: Arc<dyn Clock>,
+    /// The ids of draft responses.
+    pub ids: Arc<dyn IdSource>,
+}
+
 impl DtrService {
     /// Builds the service from the configuration.
     #[must_use]
-    pub fn new(config: &Config, engine: Arc<DecisionEngine>, ledger: Arc<Ledger>, clock: Arc<dyn Clock>, ids: Arc<dyn IdSource>) -> Self {
-        Self { api: FhirApi::new(config, clock.now()), engine, ledger, clock, ids }
+    pub fn new(config: &Config, parts: DtrParts) -> Self {
+        let DtrParts { engine, plans, ledger, clock, ids } = parts;
+        Self { api: FhirApi::new(config, clock.now()), engine, plans, ledger, clock, ids }
     }
 
     /// The `CapabilityStatement` as JSON.
@@ -96,24 +111,34 @@ impl DtrService {
         &self.api.statement
     }
 
-    /// A resource that the newest policy version publishes, by its id, as JSON.
+    /// A resource that the newest version of a policy publishes, by its id, as JSON. Without a policy's id, it is of the default policy.
     #[must_use]
-    pub fn published(&self, kind: PublishedKind, id: &str) -> Option<&str> {
-        self.engine.policies().published_newest().get(kind, id)
+    pub fn published(&self, policy: Option<&str>, kind: PublishedKind, id: &str) -> Option<&str> {
+        let policies = self.engine.policies();
+        let mut named = policies.in_use().filter(|family| policy.is_none_or(|id| family.id() == id));
+        named.next()?.published_newest().get(kind, id)
     }
 
-    /// The ids of the resources that the newest policy version publishes.
+    /// The ids of the resources that the newest version of the default policy publishes. Every other policy has the same.
     #[must_use]
     pub fn published_ids(&self, kind: PublishedKind) -> Vec<&str> {
-        self.engine.policies().published_newest().all(kind).iter().map(|document| document.id.as_str()).collect()
+        let default = self.engine.policies().default_family();
+        default.published_newest().all(kind).iter().map(|document| document.id.as_str()).collect()
     }
 
-    /// Searches the resources of the newest policy version by URL and version; the result is a Bundle.
+    /// The ids of the policies that publish resources.
+    #[must_use]
+    pub fn policy_ids(&self) -> Vec<&str> {
+        self.engine.policies().in_use().map(|family| family.id()).collect()
+    }
+
+    /// Searches the resources of the newest version of every policy in use by URL and version; the result is a Bundle.
     ///
     /// # Errors
     /// [`PackageError`] if the Bundle cannot be serialized.
     pub fn search_published(&self, kind: PublishedKind, search: &CanonicalSearch) -> Result<Vec<u8>, PackageError> {
-        searchset(self.engine.policies().published_newest(), kind, search, &self.api).ok_or(PackageError::Unwritable)
+        let published: Vec<&Published> = self.engine.policies().in_use().map(|family| family.published_newest()).collect();
+        searchset(&published, kind, search, &self.api).ok_or(PackageError::Unwritable)
     }
 
     /// The output of `$questionnaire-package`, as JSON.
@@ -129,12 +154,14 @@ impl DtrService {
             None => None,
         };
         let options = self.engine.readings().of_client(client.name()).options();
-        without_blocking(body.len(), || self.pack(&request, assertion.as_ref(), options)).await
+        let policies = self.engine.policies();
+        let chooser = Chooser { policies, plans: &self.plans, plan: client.plan(), options, now: self.clock.now() };
+        without_blocking(body.len(), || self.pack(&request, assertion.as_ref(), chooser)).await
     }
 
-    fn pack(&self, request: &PackageRequest<'_>, assertion: Option<&Assertion>, options: &ReadingOptions) -> Result<Vec<u8>, PackageError> {
-        let now = self.clock.now();
-        let mut selection = Chooser { policies: self.engine.policies(), options, now }.choose(request, assertion)?;
+    fn pack(&self, request: &PackageRequest<'_>, assertion: Option<&Assertion>, chooser: Chooser<'_>) -> Result<Vec<u8>, PackageError> {
+        let now = chooser.now;
+        let mut selection = chooser.choose(request, assertion)?;
         let found = selection.forms.len();
         if let Some(since) = request.changed_since {
             selection.forms.retain(|form| form.published.changed_since(since));
@@ -196,11 +223,11 @@ fn names(edition: Edition) -> (&'static str, &'static str) {
 mod tests {
     use std::collections::{BTreeMap, BTreeSet};
 
-    use super::super::assertion::{ChartAnswer, ChartAnswers};
+    use super::super::assertion::{AssertedOrder, ChartAnswer, ChartAnswers};
     use super::*;
     use crate::clock::FixedClock;
     use crate::config::Layers;
-    use crate::evidence::PayorLookup;
+    use crate::evidence::{PayorLookup, ReadingOptions};
     use crate::ids::SequentialIds;
     use crate::policy::Question;
 
@@ -211,21 +238,22 @@ mod tests {
         let config = Config::layered(Layers::default()).expect("the defaults are valid");
         let clock = Arc::new(FixedClock::at("2026-11-22T10:00:00Z".parse().expect("an instant")));
         let engine = Arc::new(DecisionEngine::build(&config, PayorLookup::Nameless).expect("an engine"));
-        DtrService::new(&config, engine, Arc::new(Ledger::off()), clock, Arc::new(SequentialIds::default()))
+        let (plans, ledger, ids) = (Arc::new(config.health_plans()), Arc::new(Ledger::off()), Arc::new(SequentialIds::default()));
+        DtrService::new(&config, DtrParts { engine, plans, ledger, clock, ids })
     }
 
     /// The output for a decision on these orders, which belongs to this patient.
     fn packed(patient_id: &str, orders: &[&str]) -> Value {
         let body = r#"{"resourceType":"Parameters","parameter":[{"name":"context","valueString":"x"},{"name":"coverage",
             "resource":{"resourceType":"Coverage","id":"c1","beneficiary":{"reference":"Patient/p1"}}}]}"#;
-        let raw = |json: &&str| RawValue::from_string((*json).to_owned()).expect("JSON");
+        let order = |json: &&str| AssertedOrder { json: RawValue::from_string((*json).to_owned()).expect("JSON"), policy: None };
         let injection = BTreeMap::from([
             (Question::InjectionDate, ChartAnswer::Day("2026-08-03".parse().expect("a day"))),
             (Question::InjectionSide, ChartAnswer::Choice("left")),
         ]);
         let assertion = Assertion {
             patient_id: patient_id.to_owned(),
-            orders: orders.iter().map(raw).collect(),
+            orders: orders.iter().map(order).collect(),
             chart: ChartAnswers {
                 answers: BTreeMap::from([(Question::SijTenderness, ChartAnswer::Boolean(true))]),
                 prior_injections: vec![injection, BTreeMap::new()],
@@ -233,7 +261,10 @@ mod tests {
             asked: BTreeSet::from([Question::SijTenderness]),
         };
         let request = PackageRequest::read(body).expect("an input");
-        serde_json::from_slice(&service().pack(&request, Some(&assertion), ReadingOptions::none()).expect("an output")).expect("JSON")
+        let service = service();
+        let (policies, options, now) = (service.engine.policies(), ReadingOptions::none(), service.clock.now());
+        let chooser = Chooser { policies, plans: &service.plans, plan: None, options, now };
+        serde_json::from_slice(&service.pack(&request, Some(&assertion), chooser).expect("an output")).expect("JSON")
     }
 
     /// Every answered item by its linkId, in order.

@@ -359,6 +359,16 @@ impl<'a> PatientRecord<'a> {
         }
     }
 
+    /// The Coverage that applies to the order at a position of the call on a day, be the order readable or not.
+    #[must_use]
+    pub fn coverage_at(&self, position: usize, reading: ReadingContext<'_>, on: NaiveDate) -> CoverageFound<'a> {
+        let mut unread = self.unread_drafts.iter().filter(|draft| draft.position == position);
+        match self.draft_at(position) {
+            Some(draft) => self.coverage(draft, reading, on),
+            None => unread.find_map(UnreadDraft::insured).map_or(CoverageFound::None, |draft| self.coverage(&draft, reading, on)),
+        }
+    }
+
     fn chart<'e>(&'e self, reading: ReadingContext<'e>) -> ChartReader<'e, 'a> {
         ChartReader::new(reading.policy, &self.record, PatientMatcher::new(reading.patient_id), reading.options)
     }

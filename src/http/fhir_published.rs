@@ -12,7 +12,7 @@ use super::state::Service;
 use crate::decision::PublishedKind;
 use crate::dtr::CanonicalSearch;
 
-/// Answers with the resource that has this id.
+/// Answers with the resource of the default policy that has this id.
 pub(super) fn read_published(
     service: &Service,
     kind: PublishedKind,
@@ -20,7 +20,19 @@ pub(super) fn read_published(
     id: Result<Path<String>, PathRejection>,
 ) -> Result<Response, HttpError> {
     let Path(id) = id.map_err(|_| HttpError::UnknownResource)?;
-    let resource = service.app.dtr.published(kind, &id).ok_or(HttpError::UnknownResource)?;
+    let resource = service.app.dtr.published(None, kind, &id).ok_or(HttpError::UnknownResource)?;
+    Ok(fhir_json(headers, resource.to_owned()))
+}
+
+/// Answers with the resource of a policy that has this id. The path has the policy's id, and then the resource's.
+pub(super) fn read_published_of(
+    service: &Service,
+    kind: PublishedKind,
+    headers: &HeaderMap,
+    ids: Result<Path<(String, String)>, PathRejection>,
+) -> Result<Response, HttpError> {
+    let Path((policy, id)) = ids.map_err(|_| HttpError::UnknownResource)?;
+    let resource = service.app.dtr.published(Some(&policy), kind, &id).ok_or(HttpError::UnknownResource)?;
     Ok(fhir_json(headers, resource.to_owned()))
 }
 

@@ -35,7 +35,9 @@ pub fn router(app: Arc<App>, ids: Arc<dyn IdSource>, config: &Config) -> Router 
         .route("/fhir/Questionnaire", get(fhir_questionnaire::search))
         .route("/fhir/Questionnaire/{id}", get(fhir_questionnaire::read))
         .route("/fhir/ValueSet", get(fhir_value_set::search))
-        .route("/fhir/ValueSet/{id}", get(fhir_value_set::read));
+        .route("/fhir/ValueSet/{id}", get(fhir_value_set::read))
+        .route("/fhir/{policy}/Questionnaire/{id}", get(fhir_questionnaire::read_of_policy))
+        .route("/fhir/{policy}/ValueSet/{id}", get(fhir_value_set::read_of_policy));
     let published = if config.auth.protect_discovery { middleware::around_calls(published, &gate) } else { limited(published, &server) };
     let capabilities = limited(Router::new().route("/fhir/metadata", get(fhir_metadata::show)), &server);
 

@@ -12,10 +12,10 @@ use super::order_plans::RecordedPlans;
 use crate::auth::VerifiedClient;
 use crate::cds_hooks::{Redactions, keepable, without_secrets};
 use crate::crd::{AnswerOptions, HealthPlan, RequestExtension};
-use crate::decision::{CallMetadata, Decision, FetchedPages, Policies, RecordedReading};
+use crate::decision::{CallMetadata, Decision, FetchedPages, Policies, PolicyChoice, RecordedReading};
 use crate::fhir::{AnswerTo, Reason, SearchAnswer};
 use crate::ledger::{Entry, EntryKind, PROGRAM};
-use crate::policy::{CriterionId, Determination, Evaluation, OrderKind, PassedOver, PathwayId, Site, Verdict};
+use crate::policy::{CriterionId, Determination, OrderKind, PassedOver, PathwayId, Site, Verdict};
 
 /// Typical size of a serialized evaluation, in bytes.
 const TYPICAL_EVALUATION_BYTES: usize = 16 * 1024;
@@ -39,6 +39,8 @@ pub(crate) struct Recorder<'r> {
 /// The data to record for a call without a decided order.
 pub(crate) struct UndecidedCall<'d, 'a> {
     pub(crate) policies: &'d Policies,
+    /// Which policy was to judge each order, if that was found out.
+    pub(crate) choice: Option<&'d PolicyChoice>,
     pub(crate) fetched: Option<&'d FetchedPages>,
     pub(crate) passed_over: &'d [PassedOver<'a>],
 }
@@ -108,10 +110,10 @@ pub(crate) struct PolicyFiles<'p> {
 impl<'r> Recorder<'r> {
     /// The entry of a call without a decided order.
     pub(crate) fn undecided_entry(&self, id: Uuid, nothing: &UndecidedCall<'_, '_>, answer: &[u8]) -> Entry<'r> {
-        let UndecidedCall { policies, fetched, passed_over } = *nothing;
+        let UndecidedCall { policies, choice, fetched, passed_over } = *nothing;
         let mut entry = self.entry_of(id, Vec::new(), passed_over, None);
         let members = JsonMembers::default().json("program", &PROGRAM).json("policyFiles", &in_force(policies));
-        let members = self.with_reading(members);
+        let members = with_choice(self.with_reading(members), policies, choice);
         let members = if passed_over.is_empty() { members } else { members.json("passedOver", passed_over) };
         let members = match fetched {
             Some(fetched) => members.raw("fetched", &fetched_json(fetched)),
@@ -127,17 +129,17 @@ impl<'r> Recorder<'r> {
     pub(crate) fn entry(&self, id: Uuid, answered: DecidedCall<'_, '_>, answer: &[u8]) -> Entry<'r> {
         let DecidedCall { decision, fetched, answer_options, request_extension, plans, policies, ids, cards } = answered;
         let evaluation = &decision.evaluation;
-        let mut entry = self.entry_of(id, order_summaries(evaluation, policies), &evaluation.passed_over, Some(request_extension));
-        let used: BTreeSet<&str> = evaluation.orders.iter().map(|order| policies.name_on(order.service_date)).collect();
+        let mut entry = self.entry_of(id, order_summaries(decision), &evaluation.passed_over, Some(request_extension));
+        let used: BTreeSet<&str> = evaluation.orders.iter().map(|order| decision.policy_name(order)).collect();
         entry.policies = Some(used.into_iter().collect::<Vec<_>>().join(" "));
         let worst = evaluation.orders.iter().map(|order| order.determination).max();
         entry.determination = worst.map(|determination| determination.as_str().to_owned());
         entry.cards = if answer_options.is_shadowed { Vec::new() } else { cards };
         let members =
             JsonMembers::with_room(TYPICAL_EVALUATION_BYTES + answer.len()).json("program", &PROGRAM).json("answerOptions", answer_options);
-        let members = self
-            .with_reading(members)
+        let members = with_choice(self.with_reading(members), policies, Some(&decision.choice))
             .json("plans", plans)
+            .json("canonicalBase", policies.canonical_base())
             .json("policyFiles", &in_force(policies))
             .json("ids", ids)
             .json("evaluation", &decision.report())
@@ -198,6 +200,14 @@ impl<'r> Recorder<'r> {
     }
 }
 
+/// Adds which policy judged each order, where there are several.
+fn with_choice(members: JsonMembers, policies: &Policies, choice: Option<&PolicyChoice>) -> JsonMembers {
+    match choice.filter(|_| policies.families().nth(1).is_some()) {
+        Some(choice) => members.json("policyChoice", &choice.recorded()),
+        None => members,
+    }
+}
+
 fn by_reason(passed_over: &[PassedOver<'_>]) -> BTreeMap<&'static str, usize> {
     passed_over.iter().fold(BTreeMap::new(), |mut counts, order| {
         *counts.entry(order.why.as_str()).or_default() += 1;
@@ -210,12 +220,12 @@ pub(crate) fn in_force(policies: &Policies) -> Vec<PolicyFiles<'_>> {
     policies.names_and_digests().map(|(policy, digest)| PolicyFiles { policy, digest }).collect()
 }
 
-pub(crate) fn order_summaries(evaluation: &Evaluation<'_>, policies: &Policies) -> Vec<OrderSummary> {
-    let orders = evaluation.orders.iter().map(|order| OrderSummary {
+pub(crate) fn order_summaries(decision: &Decision<'_>) -> Vec<OrderSummary> {
+    let orders = decision.evaluation.orders.iter().map(|order| OrderSummary {
         order: order.order.to_string(),
         kind: order.kind,
         service_date: order.service_date,
-        policy: policies.name_on(order.service_date).to_owned(),
+        policy: decision.policy_name(order).to_owned(),
         determination: order.determination,
         earliest_date: order.earliest_date,
         sites: order

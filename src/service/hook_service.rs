@@ -17,7 +17,10 @@ use crate::auth::VerifiedClient;
 use crate::cds_hooks::{Dialect, Hook, body_text, named_hook};
 use crate::config::CrdConfig;
 use crate::crd::{AnswerOptions, DialectRules, Dialects, Plans, RequestExtension, Responder, SuggestionKind};
-use crate::decision::{Call, Decision, DecisionContext, DecisionEngine, FetchScope, FetchedPages, ReadScope, decide, read_request};
+use crate::decision::{
+    Call, Decision, DecisionContext, DecisionEngine, FetchScope, FetchedPages, PolicyChoice, ReadScope, decide, read_request,
+};
+use crate::evidence::CoverageFound;
 use crate::large_work::without_blocking;
 use crate::ledger::Entry;
 use crate::memory_budget::MemoryGrant;
@@ -37,7 +40,7 @@ pub struct HookService {
     pub(super) engine: Arc<DecisionEngine>,
     pub(super) audit: AuditLog,
     pub(super) metrics: DecisionMetrics,
-    plans: Arc<Plans>,
+    pub(super) plans: Arc<Plans>,
     dialects: Dialects,
     crd: CrdConfig,
     app: Option<AppLaunch>,
@@ -99,15 +102,18 @@ impl HookService {
         let recorder = Recorder { client, received_at, body, metadata: &metadata, reading: reading.recorded() };
         let pages = FetchedPages::default();
         let Some(request) = scoped_request else {
-            return without_blocking(body.len(), || self.begin(&recorder, self.respond_without_decision(&recorder, None, &passed_over)))
-                .await;
+            return without_blocking(body.len(), || {
+                self.begin(&recorder, self.respond_without_decision(&recorder, None, None, &passed_over))
+            })
+            .await;
         };
         request.check_ids()?;
         let form = self.form_to_look_up(client, metadata.hook);
         let scope = FetchScope { allowed: &|server| client.may_name(server), end, form, memory };
         let (request, is_fetched) = self.engine.fetch_missing(&context, request, &scope, &pages).await?;
         without_blocking(body.len() + pages.bytes(), || {
-            let written = self.respond(&recorder, &decide(&context, request), is_fetched.then_some(&pages))?;
+            let choice = request.choose_policies(&context, &|coverage| self.plans.policy_of(client.plan(), coverage));
+            let written = self.respond(&recorder, &decide(&context, request, choice), is_fetched.then_some(&pages))?;
             self.begin(&recorder, written)
         })
         .await
@@ -119,11 +125,15 @@ impl HookService {
         self.audit.begin(entry, HookAnswer { hook: recorder.metadata.hook, body: written.body })
     }
 
-    /// The form to look up for a client without DTR, if a card can include it (CRD 2.2.1, dev-20).
+    /// The form to look up for a client without DTR, if a card can include it (CRD 2.2.1, dev-20). The lookup goes with that of the
+    /// Coverage, so it is for the policy of an order without one.
     fn form_to_look_up(&self, client: &VerifiedClient, hook: Hook) -> Option<&str> {
         let rules = self.rules(client.dialect());
         let is_offered = !client.has_dtr() && hook.is_primary() && rules.carries_out(SuggestionKind::CreateTask);
-        (is_offered && !rules.one_action_a_suggestion).then_some(self.engine.policies().newest().form.canonical.as_str())
+        let policies = self.engine.policies();
+        let policy = self.plans.policy_of(client.plan(), CoverageFound::None).and_then(|id| policies.family(id));
+        let form = &policy.unwrap_or(policies.default_family()).newest().form;
+        (is_offered && !rules.one_action_a_suggestion).then_some(form.canonical.as_str())
     }
 
     /// The response rules of a dialect.
@@ -141,11 +151,12 @@ impl HookService {
     fn respond_without_decision<'r>(
         &self,
         recorder: &Recorder<'r>,
+        choice: Option<&PolicyChoice>,
         fetched: Option<&FetchedPages>,
         passed_over: &[PassedOver<'_>],
     ) -> WrittenResponse<'r> {
         DecisionMetrics::passed_over(recorder.metadata.hook, recorder.client, passed_over);
-        let nothing = UndecidedCall { policies: self.engine.policies(), fetched, passed_over };
+        let nothing = UndecidedCall { policies: self.engine.policies(), choice, fetched, passed_over };
         let entry = self.audit.is_on().then(|| recorder.undecided_entry(self.audit.new_id(), &nothing, NO_CARDS));
         WrittenResponse { body: NO_CARDS.to_vec(), entry }
     }
@@ -159,16 +170,16 @@ impl HookService {
     ) -> Result<WrittenResponse<'r>, CallError> {
         let (evaluation, client) = (&decision.evaluation, recorder.client);
         if evaluation.orders.is_empty() {
-            return Ok(self.respond_without_decision(recorder, fetched, &evaluation.passed_over));
+            return Ok(self.respond_without_decision(recorder, Some(&decision.choice), fetched, &evaluation.passed_over));
         }
         decision.require_data()?;
         let (policies, id) = (self.engine.policies(), self.audit.new_id());
         let answer_options = &answer_options(client, &self.crd, self.launch_url(client));
         let request_extension = &RequestExtension::read(recorder.metadata.extension);
         let (dialect, is_recorded) = (self.rules(answer_options.dialect), self.audit.is_on());
-        let lacking_form = fetched.and_then(|pages| pages.lacking_form(policies));
+        let lacking_form = fetched.and_then(|pages| pages.lacking_form(&decision.choice.fallback().newest().form.canonical));
         let responder = Responder { answer_options, dialect, request_extension, record: id, is_recorded, lacking_form };
-        let plans = order_plans(&self.plans, client, policies, decision);
+        let plans = order_plans(&self.plans, client, decision);
         let ids = RefCell::new(Vec::new());
         let new_id = || {
             let id = self.audit.new_id();

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::auth::VerifiedClient;
 use crate::config::CrdConfig;
 use crate::crd::{AnswerOptions, DecidedOrders, HealthPlan, OrderPlan, Payer, PlanMatch, Plans};
-use crate::decision::{Decision, Policies};
+use crate::decision::Decision;
 use crate::evidence::{CoverageFound, MemberCoverage};
 use crate::policy::OrderEvaluation;
 
@@ -59,21 +59,10 @@ pub(crate) fn decided_orders<'d, 'a>(decision: &'d Decision<'a>) -> DecidedOrder
 }
 
 /// The plan and Coverage of each order of a decision, in the decision's order.
-pub(crate) fn order_plans<'p, 'a>(
-    plans: &'p Plans,
-    client: &VerifiedClient,
-    policies: &'p Policies,
-    decision: &Decision<'a>,
-) -> Vec<OrderPlan<'p, 'a>> {
-    let pinned = client.plan();
-    let is_handled = |member: &MemberCoverage<'a>| plans.found(pinned, member).payer == Payer::Handled;
+pub(crate) fn order_plans<'p, 'a>(plans: &'p Plans, client: &VerifiedClient, decision: &'p Decision<'a>) -> Vec<OrderPlan<'p, 'a>> {
     let order_plan = |order: &OrderEvaluation<'a>| {
-        let found = decision.coverage(policies, order).narrowed(is_handled);
-        let PlanMatch { plan, payer } = match &found {
-            CoverageFound::One(member) => plans.found(pinned, member),
-            CoverageFound::None | CoverageFound::Unavailable(_) | CoverageFound::Several(_) => plans.without_coverage(pinned),
-        };
-        OrderPlan { policy: policies.on(order.service_date), plan, payer, found }
+        let (PlanMatch { plan, payer }, found) = plans.matched(client.plan(), decision.coverage(order));
+        OrderPlan { policy: decision.policy(order), plan, payer, found }
     };
     decision.evaluation.orders.iter().map(order_plan).collect()
 }
@@ -96,13 +85,13 @@ impl<'p> RecordedPlans<&'p HealthPlan> {
 
 impl RecordedPlans<HealthPlan> {
     /// Restores the result of [`order_plans`] from the record; `None` if the record does not match the decision.
-    pub(crate) fn order_plans<'p, 'a>(&'p self, policies: &'p Policies, decision: &Decision<'a>) -> Option<Vec<OrderPlan<'p, 'a>>> {
+    pub(crate) fn order_plans<'p, 'a>(&'p self, decision: &'p Decision<'a>) -> Option<Vec<OrderPlan<'p, 'a>>> {
         let orders = &decision.evaluation.orders;
         let order_plan = |(order, recorded): (&OrderEvaluation<'a>, &RecordedOrderPlan)| {
             let is_recorded = |member: &MemberCoverage<'a>| recorded.coverage.as_deref() == Some(member.reference.as_ref());
-            let found = decision.coverage(policies, order).narrowed(is_recorded);
+            let found = decision.coverage(order).narrowed(is_recorded);
             let plan = self.plans.get(recorded.plan)?;
-            Some(OrderPlan { policy: policies.on(order.service_date), plan, payer: recorded.payer, found })
+            Some(OrderPlan { policy: decision.policy(order), plan, payer: recorded.payer, found })
         };
         if orders.len() == self.orders.len() { orders.iter().zip(&self.orders).map(order_plan).collect() } else { None }
     }

@@ -21,6 +21,8 @@ pub struct RecordedRequest {
 /// A draft order of a recorded call.
 #[derive(Debug)]
 pub struct RecordedOrder {
+    /// Its position among the call's orders.
+    pub position: usize,
     /// Its `fullUrl`.
     pub full_url: Option<String>,
     /// The resource.
@@ -73,11 +75,11 @@ impl RecordedRequest {
         let content = record.content.as_deref().filter(|_| record.kind == EntryKind::Call)?;
         let ContentView { request: RequestView { context, fhir_server } } = serde_json::from_slice(content).ok()?;
         let patient_id = context.patient_id.as_str();
-        let order = |entry: RecordedEntry<'_>| {
+        let order = |(position, entry): (usize, RecordedEntry<'_>)| {
             let full_url = entry.full_url.map(|url| url.as_str().to_owned());
-            Some(RecordedOrder { full_url, json: entry.resource?.to_owned() })
+            Some(RecordedOrder { position, full_url, json: entry.resource?.to_owned() })
         };
-        let orders: Vec<RecordedOrder> = context.draft_orders.entry.into_iter().filter_map(order).collect();
+        let orders: Vec<RecordedOrder> = context.draft_orders.entry.into_iter().enumerate().filter_map(order).collect();
         (!orders.is_empty()).then(|| Self {
             patient_id: patient_id.strip_prefix("Patient/").unwrap_or(patient_id).to_owned(),
             fhir_server: fhir_server.map(|server| server.as_str().to_owned()),

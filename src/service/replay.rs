@@ -17,7 +17,8 @@ use super::order_plans::{RecordedPlans, decided_orders};
 use crate::cds_hooks::Hook;
 use crate::crd::{AnswerOptions, HealthPlan, RequestExtension, Responder};
 use crate::decision::{
-    Call, CallMetadata, Decision, DecisionContext, FetchedPages, ORDER, Policies, ReadScope, RecordedReading, decide, read_request,
+    Call, CallMetadata, CanonicalBase, Decision, DecisionContext, FetchedPages, ORDER, Policies, PolicyChoice, ReadScope,
+    RecordedPolicyChoice, RecordedReading, ScopedRequest, decide, read_request,
 };
 use crate::evidence::{Kind, REFERRED_TYPES, ReadingOptions};
 use crate::fhir::{AnswerTo, Reason, SearchAnswer};
@@ -93,6 +94,12 @@ struct CallContent<'a> {
     plans: Option<RecordedPlans<HealthPlan>>,
     #[serde(default, rename = "policyFiles")]
     policies: Vec<UsedPolicy>,
+    /// Absent in records of versions without a configured base.
+    #[serde(default, rename = "canonicalBase")]
+    canonical_base: CanonicalBase,
+    /// Absent if there was one policy.
+    #[serde(default, rename = "policyChoice")]
+    policy_choice: Option<RecordedPolicyChoice>,
     #[serde(default)]
     ids: Vec<Uuid>,
     #[serde(default)]
@@ -206,7 +213,12 @@ impl HookService {
         let mut differences = Vec::new();
         compare("/evaluation", Some(&content.evaluation), Some(&evaluation), &mut differences);
         let recorded = content.withheld.as_ref().unwrap_or(&content.answer);
-        compare("/answer", Some(recorded), Some(&answer), &mut differences);
+        if self.has_same_canonicals(&content) {
+            compare("/answer", Some(recorded), Some(&answer), &mut differences);
+        } else {
+            let [recorded, answer] = [recorded, &answer].map(|answer| self.with_written_canonicals(answer, &content));
+            compare("/answer", Some(&recorded?), Some(&answer?), &mut differences);
+        }
         let decided = record.policies.unwrap_or_default();
         let policies = self.engine.policies();
         let is_changed = |used: &&UsedPolicy| {
@@ -217,6 +229,22 @@ impl HookService {
             changed_policies: content.policies.iter().filter(is_changed).map(|used| used.policy.clone()).collect(),
             other_program: Some(content.program).filter(|program| program != PROGRAM),
         })
+    }
+
+    /// Whether the canonical URLs of forms are configured as they were then.
+    fn has_same_canonicals(&self, content: &CallContent<'_>) -> bool {
+        let policies = self.engine.policies();
+        let default = content.policy_choice.as_ref().map_or(policies.default_family().id(), RecordedPolicyChoice::default_id);
+        content.canonical_base == *policies.canonical_base() && default == policies.default_family().id()
+    }
+
+    /// An answer with the canonical URLs of the policy files, so that configuring others makes no difference.
+    fn with_written_canonicals(&self, answer: &Value, content: &CallContent<'_>) -> Result<Value, ReplayError> {
+        let policies = self.engine.policies();
+        let ids: Vec<&str> = policies.families().map(|family| family.id()).collect();
+        let bases = [&content.canonical_base, policies.canonical_base(), &CanonicalBase::default()];
+        let text = bases.into_iter().fold(answer.to_string(), |text, base| base.written_in(&text, &ids));
+        serde_json::from_str(&text).map_err(|_| ReplayError::Unreadable)
     }
 
     /// Decides and answers again: the evaluation and the response, as JSON.
@@ -232,7 +260,11 @@ impl HookService {
         let nothing = || Ok((Value::Null, serde_json::from_slice(NO_CARDS).map_err(|_| ReplayError::Unreadable)?));
         let pages = content.fetched.as_ref().map(RecordedPages::pages).transpose()?;
         let (pages, is_fetched) = (&pages.unwrap_or_default(), content.fetched.is_some());
-        let DecidedAgain { metadata, decision } = decide_again(&decision_context, content.request.get(), pages, is_fetched)?;
+        let choice =
+            content.policy_choice.as_ref().map(|recorded| recorded.restored(policies).map_err(ReplayError::NoPolicy)).transpose()?;
+        let choice = choice.unwrap_or_else(|| PolicyChoice::of_default(policies));
+        let call = CallAgain { body: content.request.get(), pages, is_fetched };
+        let DecidedAgain { metadata, decision } = decide_again(&decision_context, call, |_| choice)?;
         let Some(decision) = decision else { return nothing() };
         let unreadable = || ReplayError::Unreadable;
         let answer_options = content.answer_options.as_ref().ok_or_else(unreadable)?;
@@ -242,10 +274,10 @@ impl HookService {
             request_extension: &RequestExtension::read(metadata.extension),
             record: record.id,
             is_recorded: true,
-            lacking_form: pages.lacking_form(policies),
+            lacking_form: pages.lacking_form(&decision.choice.fallback().newest().form.canonical),
         };
         let recorded = content.plans.as_ref().ok_or_else(unreadable)?;
-        let plans = recorded.order_plans(policies, &decision).ok_or_else(unreadable)?;
+        let plans = recorded.order_plans(&decision).ok_or_else(unreadable)?;
         let mut ids = content.ids.iter().copied();
         let response = responder.respond(&decided_orders(&decision), &plans, || ids.next().unwrap_or_default()).map_err(CallError::from)?;
         let json = |written: Result<Value, serde_json::Error>| written.map_err(|_| ReplayError::Unreadable);
@@ -260,20 +292,30 @@ impl HookService {
             return Err(ReplayError::NoPolicy(missing.to_owned()));
         }
         let names: Vec<&str> = content.policies.iter().map(|used| used.policy.as_str()).collect();
-        Ok(policies.only(&names))
+        let default = content.policy_choice.as_ref().map(RecordedPolicyChoice::default_id);
+        Ok(policies.only(&names, default))
     }
 }
 
-/// Reads and decides a request with the pages that were fetched for it. It fetches nothing.
+/// A request and the pages that were fetched for it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct CallAgain<'a> {
+    pub(super) body: &'a str,
+    pub(super) pages: &'a FetchedPages,
+    /// Whether anything was fetched.
+    pub(super) is_fetched: bool,
+}
+
+/// Reads and decides a request with the pages that were fetched for it, and with the policies that `choose` gives. It fetches nothing.
 ///
 /// # Errors
 /// [`CallError`] if the call violates the specification or its orders could not be read.
 pub(super) fn decide_again<'a>(
     context: &DecisionContext<'_>,
-    body: &'a str,
-    pages: &'a FetchedPages,
-    is_fetched: bool,
+    call: CallAgain<'a>,
+    choose: impl FnOnce(&ScopedRequest<'a>) -> PolicyChoice,
 ) -> Result<DecidedAgain<'a>, CallError> {
+    let CallAgain { body, pages, is_fetched } = call;
     let Call { scoped_request, metadata, .. } = read_request(context, body, ReadScope::InScope)?;
     let Some(request) = scoped_request.map(|request| pages.add_orders(request)) else {
         return Ok(DecidedAgain { metadata, decision: None });
@@ -283,7 +325,9 @@ pub(super) fn decide_again<'a>(
         return Ok(DecidedAgain { metadata, decision: None });
     }
     let request = if is_fetched { pages.add_evidence(request) } else { request };
-    Ok(DecidedAgain { metadata, decision: Some(decide(context, request)) })
+    let choice = choose(&request);
+    let decision = decide(context, request, choice);
+    Ok(DecidedAgain { metadata, decision: Some(decision).filter(|decision| !decision.evaluation.orders.is_empty()) })
 }
 
 fn compare(at: &str, recorded: Option<&Value>, now: Option<&Value>, found: &mut Vec<Difference>) {

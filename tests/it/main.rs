@@ -4,6 +4,7 @@
 mod admission;
 mod architecture;
 mod callers;
+mod canonical_urls;
 mod card_detail;
 mod card_kinds;
 mod card_markup;
@@ -64,6 +65,7 @@ mod page_answers;
 mod page_escaping;
 mod page_questions;
 mod plan_configuration;
+mod policies_by_plan;
 mod policy_changes;
 mod policy_check;
 mod policy_files;

@@ -21,8 +21,15 @@ const PACKAGE: &str = "/fhir/Questionnaire/$questionnaire-package";
 const CALLS: [&str; 3] = ["POST /cds-services/{id}", "POST /cds-services/{id}/feedback", "POST /fhir/Questionnaire/$questionnaire-package"];
 
 /// Operations that are public unless discovery is protected.
-const PUBLISHED: [&str; 5] =
-    ["GET /cds-services", "GET /fhir/Questionnaire", "GET /fhir/Questionnaire/{id}", "GET /fhir/ValueSet", "GET /fhir/ValueSet/{id}"];
+const PUBLISHED: [&str; 7] = [
+    "GET /cds-services",
+    "GET /fhir/Questionnaire",
+    "GET /fhir/Questionnaire/{id}",
+    "GET /fhir/ValueSet",
+    "GET /fhir/ValueSet/{id}",
+    "GET /fhir/{policy}/Questionnaire/{id}",
+    "GET /fhir/{policy}/ValueSet/{id}",
+];
 
 async fn openapi(app: &TestApp) -> Value {
     let answer = app.get("/openapi.json").await;
@@ -215,7 +222,8 @@ async fn a_token_is_asked_for_where_the_document_says_so() {
         for operation in operations(&openapi) {
             let (method, path) = operation.split_once(' ').unwrap();
             let described = &openapi["paths"][path][method.to_lowercase()];
-            let request = Request::builder().method(method).uri(path.replace("{id}", "sacroiliac-joint-interventions"));
+            let id = "sacroiliac-joint-interventions";
+            let request = Request::builder().method(method).uri(path.replace("{id}", id).replace("{policy}", id));
             let status = app.send(request.body(Body::empty()).unwrap()).await.status;
             assert_eq!(described["security"].is_array(), status == 401, "{operation}");
             assert_eq!(described["responses"]["401"].is_object(), status == 401, "{operation}");
@@ -234,4 +242,7 @@ async fn the_document_names_the_public_address_and_the_services() {
     let ids = |kind: &str| openapi["paths"][format!("/fhir/{kind}/{{id}}")]["get"]["parameters"][0]["schema"]["enum"].clone();
     assert_eq!(ids("Questionnaire"), json!(["sij-injection-documentation"]));
     assert_eq!(ids("ValueSet").as_array().map(Vec::len), Some(36));
+    let of_policy = &openapi["paths"]["/fhir/{policy}/ValueSet/{id}"]["get"]["parameters"];
+    assert_eq!(of_policy[0]["schema"]["enum"], json!(["sacroiliac-joint-interventions"]));
+    assert_eq!(of_policy[1]["schema"]["enum"], ids("ValueSet"));
 }

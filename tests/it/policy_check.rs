@@ -222,12 +222,49 @@ fn the_cases_of_a_version_are_decided_by_that_version_alone() {
 }
 
 #[test]
-fn one_version_in_two_folders_is_refused() {
+fn one_version_in_two_folders_is_refused_with_both_paths() {
     let folder = PolicyFolder::new();
     folder.add("copy");
-    let fault = folder.fault();
+    let (own, copy) = (folder.version("2019-08"), folder.version("copy"));
     assert_eq!(
-        fault,
-        "sij-cds: version `2019-08` of policy `sacroiliac-joint-interventions`, or its `effective_from`, stands in more than one folder"
+        folder.fault(),
+        format!(
+            "sij-cds: version `2019-08` of policy `sacroiliac-joint-interventions` stands in two folders, `{}` and `{}`",
+            own.display(),
+            copy.display()
+        )
     );
+}
+
+#[test]
+fn two_versions_that_begin_on_one_day_are_refused_with_both_paths() {
+    let folder = PolicyFolder::new();
+    folder.add_from("2027-01", "2019-08-01");
+    let (own, other) = (folder.version("2019-08"), folder.version("2027-01"));
+    assert_eq!(
+        folder.fault(),
+        format!(
+            "sij-cds: `effective_from` 2019-08-01 of policy `sacroiliac-joint-interventions` stands in two folders, `{}` and `{}`",
+            own.display(),
+            other.display()
+        )
+    );
+}
+
+#[test]
+fn one_version_of_two_policies_is_no_repetition() {
+    let folder = PolicyFolder::new();
+    folder.add_policy("medicare", "medicare", "For Medicare");
+    let versions = check_policies(Some(folder.0.path()), CheckDepth::Cases).expect("both policies can be used");
+    let ids: Vec<&str> = versions.iter().map(|version| version.id.as_str()).collect();
+    assert_eq!(ids, ["medicare", "sacroiliac-joint-interventions"]);
+}
+
+#[test]
+fn a_policy_id_that_no_url_can_have_is_refused() {
+    let folder = PolicyFolder::new();
+    folder.change("policy.toml", "id = \"sacroiliac-joint-interventions\"", "id = \"SI joint\"");
+    let own = folder.version("2019-08");
+    let expected = format!("sij-cds: `{}`: policy id `SI joint` is not 1 to 64 letters, digits, hyphens and dots", own.display());
+    assert_eq!(folder.fault(), expected);
 }

@@ -10,6 +10,7 @@ use thiserror::Error;
 
 use super::version_family::{FamilyMember, versions_in};
 use super::version_heading::{LeftOutKey, with_version};
+use crate::decision::PolicySettings;
 use crate::decision::policies::{POLICY_FILE, Policies, PoliciesError, PolicyFolder, folders, shown};
 use crate::policy::PolicyFile;
 
@@ -126,14 +127,14 @@ impl NewVersion<'_> {
     pub fn create(&self) -> Result<CreatedVersion, NewVersionError> {
         let original = self.original()?;
         self.require_new_folder()?;
-        let loaded = Policies::read(std::slice::from_ref(&original), &shown(Some(self.from)))?;
+        let loaded = Policies::read(std::slice::from_ref(&original), &shown(Some(self.from)), &PolicySettings::default())?;
         let (id, copied_version) = (loaded.newest().id.clone(), loaded.newest().version.clone());
         let version = self.version_name()?;
         let effective_from = self.first_day(&version)?;
         self.require_free(&id, &version, effective_from)?;
         let (copy, left_out) = self.copied(&original, &version, effective_from)?;
         let text = text_of(&copy, POLICY_FILE);
-        Policies::read(&[original, copy], &shown(Some(self.from)))?;
+        Policies::read(&[original, copy], &shown(Some(self.from)), &PolicySettings::default())?;
         if let Err(error) = self.write(&text) {
             // The folder did not exist before, so all of it is this command's own.
             _ = fs::remove_dir_all(self.to);
@@ -220,7 +221,7 @@ impl NewVersion<'_> {
         let path = self.to.join(POLICY_FILE);
         fs::write(&path, policy).map_err(|source| NewVersionError::Unwritable { path, source })?;
         let written = [folders(Some(self.from))?, folders(Some(self.to))?].concat();
-        Policies::read(&written, &shown(Some(self.to)))?;
+        Policies::read(&written, &shown(Some(self.to)), &PolicySettings::default())?;
         Ok(())
     }
 }

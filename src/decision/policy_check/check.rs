@@ -11,9 +11,9 @@ use serde::{Deserialize, Serialize};
 use super::cases::{CaseError, PolicyCase, policy_cases};
 use super::coverage::{CoverageInput, Uncovered, uncovered};
 use crate::cds_hooks::Hook;
-use crate::decision::policies::{Policies, PoliciesError, PolicyFolder, folders, shown};
+use crate::decision::policies::{Policies, PoliciesError, PolicyFolder, check_folders, folders, shown};
 use crate::decision::services::{Services, ServicesError};
-use crate::decision::{Call, DecisionContext, ReadScope, decide, read_request};
+use crate::decision::{Call, DecisionContext, PolicyChoice, PolicySettings, ReadScope, decide, read_request};
 use crate::evidence::{PrefetchKeys, ReadingOptions};
 use crate::policy::{Evaluation, OrderEvaluation, SiteEvaluation, ValueSet};
 
@@ -103,7 +103,7 @@ pub enum PolicyCheckError {
     Services(#[from] ServicesError),
 }
 
-/// Loads every version below `directory`, or the embedded ones, and runs their cases, oldest version first.
+/// Loads every version of every policy below `directory`, or the embedded ones, and runs their cases, by policy and oldest version first.
 ///
 /// # Errors
 /// An invalid policy or service file, with the line of the error.
@@ -111,10 +111,12 @@ pub fn check_policies(directory: Option<&Path>, depth: CheckDepth) -> Result<Vec
     let prefetch_keys = Services::load(&Hook::ALL)?.prefetch_keys;
     let folders = folders(directory)?;
     let root = shown(directory);
-    Policies::read(&folders, &root)?;
-    let check = |folder| Ok(check_version(folder, &Policies::read(std::slice::from_ref(folder), &root)?, &prefetch_keys, depth));
+    check_folders(&folders, &root)?;
+    // The cases name the form by the URL in its file, which is that of a policy on its own.
+    let alone = |folder| Policies::read(std::slice::from_ref(folder), &root, &PolicySettings::default());
+    let check = |folder| Ok(check_version(folder, &alone(folder)?, &prefetch_keys, depth));
     let mut versions = folders.iter().map(check).collect::<Result<Vec<_>, PolicyCheckError>>()?;
-    versions.sort_by(|left, right| (left.effective_from, &left.version).cmp(&(right.effective_from, &right.version)));
+    versions.sort_by(|left, right| (&left.id, left.effective_from, &left.version).cmp(&(&right.id, right.effective_from, &right.version)));
     Ok(versions)
 }
 
@@ -157,7 +159,9 @@ fn check_version(folder: &PolicyFolder, policies: &Policies, prefetch_keys: &Pre
 pub(super) fn decide_case(case: &PolicyCase, policies: &Policies, prefetch_keys: &PrefetchKeys) -> Result<DecidedCase, String> {
     let context = DecisionContext { policies, prefetch_keys, hooks: &Hook::ALL, as_of: case.as_of, options: ReadingOptions::none() };
     match read_request(&context, &case.request.to_string(), ReadScope::Everything) {
-        Ok(Call { scoped_request: Some(request), .. }) => Ok(DecidedCase::from_evaluation(&decide(&context, request).evaluation)),
+        Ok(Call { scoped_request: Some(request), .. }) => {
+            Ok(DecidedCase::from_evaluation(&decide(&context, request, PolicyChoice::of_default(policies)).evaluation))
+        }
         Ok(Call { scoped_request: None, .. }) => Err("the request was not decided".to_owned()),
         Err(fault) => Err(format!("the request is refused: {fault}")),
     }

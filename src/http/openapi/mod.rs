@@ -38,8 +38,10 @@ const TOKEN: &str = "clientToken";
         fhir_metadata::show,
         fhir_questionnaire::search,
         fhir_questionnaire::read,
+        fhir_questionnaire::read_of_policy,
         fhir_value_set::search,
         fhir_value_set::read,
+        fhir_value_set::read_of_policy,
         fhir_package::answer,
         health::live,
         health::ready,
@@ -102,7 +104,9 @@ fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
 fn faults(path: &str, is_discovery_protected: bool) -> Faults {
     match path {
         "/cds-services" | "/fhir/Questionnaire" | "/fhir/ValueSet" if is_discovery_protected => Faults::Protected,
-        "/fhir/Questionnaire/{id}" | "/fhir/ValueSet/{id}" => Faults::Read { is_protected: is_discovery_protected },
+        "/fhir/Questionnaire/{id}" | "/fhir/ValueSet/{id}" | "/fhir/{policy}/Questionnaire/{id}" | "/fhir/{policy}/ValueSet/{id}" => {
+            Faults::Read { is_protected: is_discovery_protected }
+        }
         "/fhir/Questionnaire/$questionnaire-package" => Faults::Package,
         "/cds-services/{id}" => Faults::Call,
         "/cds-services/{id}/feedback" => Faults::Feedback,
@@ -124,8 +128,15 @@ fn say_what_types_cannot(document: &mut Value, app: &App) {
         }
     }
     for kind in [PublishedKind::Questionnaire, PublishedKind::ValueSet] {
-        if let Some(schema) = document.pointer_mut(&format!("/paths/~1fhir~1{}~1{{id}}/get/parameters/0/schema", kind.as_str())) {
-            *schema = json!({"type": "string", "enum": app.dtr.published_ids(kind)});
+        let (ids, policies) = (app.dtr.published_ids(kind), app.dtr.policy_ids());
+        let of_default = format!("/paths/~1fhir~1{}~1{{id}}/get/parameters", kind.as_str());
+        let of_policy = format!("/paths/~1fhir~1{{policy}}~1{}~1{{id}}/get/parameters", kind.as_str());
+        for (parameter, values) in
+            [(format!("{of_default}/0"), &ids), (format!("{of_policy}/0"), &policies), (format!("{of_policy}/1"), &ids)]
+        {
+            if let Some(schema) = document.pointer_mut(&format!("{parameter}/schema")) {
+                *schema = json!({"type": "string", "enum": values});
+            }
         }
     }
     if let Some(input) = document.pointer_mut("/components/schemas/PackageParameters") {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use chrono::NaiveDate;
 
-use crate::decision::{Decision, Policies};
+use crate::decision::Decision;
 use crate::policy::{Determination, OrderEvaluation, Verdict};
 
 /// A joint and a criterion, for example `left` and `I.A.4.b`.
@@ -66,11 +66,11 @@ impl From<Verdict> for ComparedVerdict {
 
 impl JudgedOrder {
     /// The orders of a decision.
-    pub(super) fn all_of(decision: &Decision<'_>, policies: &Policies) -> Vec<Self> {
-        decision.evaluation.orders.iter().map(|order| Self::from_evaluation(order, policies)).collect()
+    pub(super) fn all_of(decision: &Decision<'_>) -> Vec<Self> {
+        decision.evaluation.orders.iter().map(|order| Self::from_evaluation(order, decision.policy_name(order))).collect()
     }
 
-    fn from_evaluation(order: &OrderEvaluation<'_>, policies: &Policies) -> Self {
+    fn from_evaluation(order: &OrderEvaluation<'_>, policy: &str) -> Self {
         let verdicts = order.sites.iter().flat_map(|site| {
             let joint = site.site.as_str();
             site.criteria.iter().map(move |criterion| ((joint, criterion.id.as_str().to_owned()), criterion.verdict.into()))
@@ -81,7 +81,7 @@ impl JudgedOrder {
             service_date: order.service_date,
             determination: order.determination,
             earliest_date: order.earliest_date,
-            policy: policies.name_on(order.service_date).to_owned(),
+            policy: policy.to_owned(),
             verdicts: verdicts.collect(),
         }
     }

@@ -9,10 +9,14 @@ use super::judged_order::JudgedOrder;
 use super::unjudged::UnjudgedError;
 use crate::cds_hooks::Hook;
 use crate::config::Config;
-use crate::decision::{DecisionContext, DecisionEngine, EngineError, FetchedPages, Policies, RecordedReading};
+use crate::crd::Plans;
+use crate::decision::{
+    DecisionContext, DecisionEngine, EngineError, FetchedPages, Policies, PolicyChoice, RecordedPolicyChoice, RecordedReading,
+    ScopedRequest,
+};
 use crate::evidence::{PayorLookup, ReadingOptions};
 use crate::ledger::OpenedRecord;
-use crate::service::replay::{RecordedPages, decide_again};
+use crate::service::replay::{CallAgain, RecordedPages, decide_again};
 
 /// Why the policies cannot be compared.
 #[derive(Debug, thiserror::Error)]
@@ -57,6 +61,8 @@ pub struct PolicyComparison {
     proposed: DecisionEngine,
     /// The one version that judges in place of all proposed ones.
     only: Option<Policies>,
+    /// The plans, which tell the policy of a call on a line.
+    plans: Plans,
     /// For calls without an instant of their own.
     as_of: DateTime<Utc>,
 }
@@ -69,9 +75,12 @@ struct JudgingSide<'e> {
 
 /// The parts of a recorded call that a decision depends on.
 #[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct RecordedInputs<'a> {
     #[serde(default)]
     reading: Option<RecordedReading>,
+    #[serde(default)]
+    policy_choice: Option<RecordedPolicyChoice>,
     #[serde(default, borrow)]
     fetched: Option<RecordedPages<'a>>,
     /// Absent if no order was in scope.
@@ -101,10 +110,11 @@ impl PolicyComparison {
     /// [`ImpactError`], with the file and line of an invalid policy.
     pub fn build(in_use: &Config, proposed: &Config, only_version: Option<&str>, as_of: DateTime<Utc>) -> Result<Self, ImpactError> {
         // Nothing is fetched, so it makes no difference which payors would be looked up.
+        let plans = in_use.health_plans();
         let in_use = DecisionEngine::build(in_use, PayorLookup::Nameless).map_err(ImpactError::InUse)?;
         let proposed = DecisionEngine::build(proposed, PayorLookup::Nameless).map_err(ImpactError::Proposed)?;
         let only = only_version.map(|version| one_version(proposed.policies(), version)).transpose()?;
-        Ok(Self { in_use, proposed, only, as_of })
+        Ok(Self { in_use, proposed, only, plans, as_of })
     }
 
     /// The policies in use.
@@ -127,7 +137,12 @@ impl PolicyComparison {
             Err(error) => return CallJudgement::unjudged(&error),
         };
         let (as_of, pages) = (call.as_of.unwrap_or(self.as_of), FetchedPages::default());
-        let judged = |side: JudgingSide<'_>| side.judge(&side.engine.context_for_request(call.body, as_of), call.body, None, &pages);
+        let judged = |side: JudgingSide<'_>| {
+            let (context, plan) = side.engine.context_for_request(call.body, as_of);
+            let context = side.context(context);
+            let again = CallAgain { body: call.body, pages: &pages, is_fetched: false };
+            side.judge(&context, again, |request| request.choose_policies(&context, &|coverage| self.plans.policy_of(plan, coverage)))
+        };
         CallJudgement::from_sides(self.sides().map(judged))
     }
 
@@ -165,24 +180,34 @@ impl JudgingSide<'_> {
             Some(recorded) => self.engine.readings().restored(recorded).ok_or(UnjudgedError::NoCodeMap)?,
             None => ReadingOptions::default(),
         };
-        let context = DecisionContext { options: &options, ..self.engine.context(record.received_at) };
-        let judged = self.judge(&context, inputs.request.get(), pages, &FetchedPages::default())?;
+        let context = self.context(DecisionContext { options: &options, ..self.engine.context(record.received_at) });
+        let none = FetchedPages::default();
+        let again = CallAgain { body: inputs.request.get(), pages: pages.unwrap_or(&none), is_fetched: pages.is_some() };
+        let judged = self.judge(&context, again, |_| self.chosen(inputs.policy_choice.as_ref()))?;
         let lacks_chart = inputs.evaluation.is_none() && !judged.orders.is_empty();
         if lacks_chart { Err(UnjudgedError::NoChart) } else { Ok(judged) }
     }
 
-    /// Decides a request. `pages` were fetched for it; `none` is used in their place if nothing was.
+    /// The context with this side's policies, for any hook.
+    fn context<'c>(&'c self, context: DecisionContext<'c>) -> DecisionContext<'c> {
+        DecisionContext { policies: self.policies, hooks: &Hook::ALL, ..context }
+    }
+
+    /// The policies of the ids that judged a recorded call, where this side has them all; else its default policy.
+    fn chosen(&self, recorded: Option<&RecordedPolicyChoice>) -> PolicyChoice {
+        let restored = recorded.and_then(|recorded| recorded.restored(self.policies).ok());
+        restored.unwrap_or_else(|| PolicyChoice::of_default(self.policies))
+    }
+
     fn judge<'a>(
         &self,
         context: &DecisionContext<'_>,
-        body: &'a str,
-        pages: Option<&'a FetchedPages>,
-        none: &'a FetchedPages,
+        call: CallAgain<'a>,
+        choose: impl FnOnce(&ScopedRequest<'a>) -> PolicyChoice,
     ) -> Result<SideJudgement, UnjudgedError> {
-        let context = DecisionContext { policies: self.policies, hooks: &Hook::ALL, ..*context };
-        let decided = decide_again(&context, body, pages.unwrap_or(none), pages.is_some())?;
+        let decided = decide_again(context, call, choose)?;
         Ok(decided.decision.map_or_else(SideJudgement::default, |decision| SideJudgement {
-            orders: JudgedOrder::all_of(&decision, self.policies),
+            orders: JudgedOrder::all_of(&decision),
             patient: Some(decision.evaluation.patient.to_string()),
         }))
     }
@@ -193,7 +218,7 @@ fn one_version(policies: &Policies, version: &str) -> Result<Policies, ImpactErr
     let names: Vec<&str> = policies.names_and_digests().map(|(name, _)| name).collect();
     let versions = || names.iter().map(|name| format!("`{}`", version_of(name))).collect::<Vec<_>>().join(", ");
     let wanted: Vec<&str> = names.iter().copied().filter(|name| version_of(name) == version).collect();
-    policies.only(&wanted).ok_or_else(|| ImpactError::NoVersion { version: version.to_owned(), versions: versions() })
+    policies.only(&wanted, None).ok_or_else(|| ImpactError::NoVersion { version: version.to_owned(), versions: versions() })
 }
 
 /// The version in `id|version`.

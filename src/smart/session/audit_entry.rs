@@ -37,7 +37,6 @@ impl SessionEvent<'_> {
     /// The ledger entry of the event, with the decision at that time.
     pub(super) fn entry(&self, context: &SmartContext, decision: &Decision<'_>, now: DateTime<Utc>) -> Entry<'static> {
         let Self { kind, grant, chart, .. } = self;
-        let policies = context.engine.policies();
         let mut entry = Entry::new(context.audit.new_id(), *kind, now);
         let patient = format!("Patient/{}", grant.patient);
         let saved = self.saved.filter(|_| *kind == EntryKind::AppSaved);
@@ -45,7 +44,7 @@ impl SessionEvent<'_> {
             patient: &patient,
             user: grant.fhir_user.as_deref().unwrap_or_default(),
             response: saved.and_then(|saved| saved.id.as_ref()).map(|id| format!("QuestionnaireResponse/{id}")),
-            orders: order_summaries(&decision.evaluation, policies),
+            orders: order_summaries(decision),
         };
         entry.summary = serde_json::to_vec(&summary).unwrap_or_else(|_| b"{}".to_vec());
         entry.client = Some(grant.ehr.client().to_owned());
@@ -53,7 +52,7 @@ impl SessionEvent<'_> {
         let worst = decision.evaluation.orders.iter().map(|order| order.determination).max();
         let determination = shown.map(|order| order.determination).or(worst);
         entry.determination = determination.map(|determination| determination.as_str().to_owned());
-        entry.policies = shown.map(|order| policies.name_on(order.service_date).to_owned());
+        entry.policies = shown.map(|order| decision.policy_name(order).to_owned());
         entry.patient = Some(patient);
         entry.content = vec![self.content(context, decision, saved.map(|saved| &saved.response)).into()];
         entry

@@ -12,7 +12,7 @@ use super::ehr_access::resources;
 use super::orders::{FoundOrders, find_orders};
 use crate::cds_hooks::Hook;
 use crate::crd::one_line;
-use crate::decision::{Decision, FetchScope, FetchedPages, ReadScope, ScopedRequest, decide};
+use crate::decision::{Decision, DecisionContext, FetchScope, FetchedPages, ReadScope, ScopedRequest, decide};
 use crate::evidence::{NamedOrders, PatientRecord};
 use crate::fhir::Query;
 use crate::memory_budget::MemoryGrant;
@@ -43,6 +43,8 @@ pub(super) struct SessionChart {
     server: String,
     /// The server's name in the configuration.
     server_name: String,
+    /// The id of the plan of the EHR's users, if the configuration names one.
+    plan: Option<String>,
 }
 
 impl SessionChart {
@@ -59,6 +61,7 @@ impl SessionChart {
             encounter_id: grant.encounter.clone(),
             server: grant.ehr.base_url().to_string(),
             server_name: grant.ehr.fhir_server().to_owned(),
+            plan: grant.ehr.plan().map(str::to_owned),
         };
         let pages = FetchedPages::default();
         let (orders, patient) = futures_util::future::join(chart.fetch(context, grant, &pages, now), patient_name(context, grant)).await;
@@ -87,7 +90,7 @@ impl SessionChart {
         let memory = MemoryGrant::default();
         let scope = FetchScope { allowed: &|name| name == self.server_name, end: None, form: None, memory: &memory };
         let (request, _) = context.engine.fetch_missing(&decision_context, request, &scope, pages).await?;
-        let decision = decide(&decision_context, request);
+        let decision = self.decide_request(context, &decision_context, request);
         decision.require_data()?;
         Ok(decision.evaluation.orders.iter().map(|order| order.order.to_string()).collect())
     }
@@ -110,7 +113,14 @@ impl SessionChart {
 
     /// Decides on the data already read, with a response to the form.
     pub(super) fn decide<'c>(&'c self, context: &SmartContext, response: Option<&'c RawValue>, now: DateTime<Utc>) -> Decision<'c> {
-        decide(&context.engine.context_for_server(&self.server_name, now), self.pages.add_evidence(self.request(response)))
+        let decision_context = context.engine.context_for_server(&self.server_name, now);
+        self.decide_request(context, &decision_context, self.pages.add_evidence(self.request(response)))
+    }
+
+    /// Decides a request with the policy of each order's plan.
+    fn decide_request<'c>(&self, context: &SmartContext, made_with: &DecisionContext<'_>, request: ScopedRequest<'c>) -> Decision<'c> {
+        let choice = request.choose_policies(made_with, &|coverage| context.plans.policy_of(self.plan.as_deref(), coverage));
+        decide(made_with, request, choice)
     }
 
     /// The request as a hook call, for the record.

@@ -195,7 +195,7 @@ impl OrderSearch<'_> {
         }
     }
 
-    /// The EHR's orders that the policy decides, if any.
+    /// The EHR's orders that a policy in use decides, if any.
     fn decided(&self, orders: &[Value]) -> Option<FoundOrders> {
         let mut entries: Vec<ChartOrder> = orders.iter().filter_map(ChartOrder::from_resource).collect();
         let in_scope = self.in_scope(&entries);
@@ -203,13 +203,14 @@ impl OrderSearch<'_> {
         (!entries.is_empty()).then_some(FoundOrders { entries, are_resources: true, named: None, are_some: false })
     }
 
-    /// References of this patient's orders that the policy decides.
+    /// References of this patient's orders that a policy in use decides. The chart, and with it the Coverage, is read only for those.
     fn in_scope(&self, orders: &[ChartOrder]) -> Vec<String> {
         let record = PatientRecord::of_orders(orders.iter().map(|order| (None, Some(order.json.as_ref()))));
         let (context, patient) =
             (self.context.engine.context_for_server(self.grant.ehr.fhir_server(), self.now), self.grant.patient.as_str());
         let drafts = record.drafts().iter().filter(|draft| draft.is_for(patient) && !draft.id().is_empty());
-        let decided = drafts.filter(|draft| kind(&record.order(draft, context.reading(context.version(draft), patient))).is_some());
+        let is_named_by = |draft, policy| kind(&record.order(draft, context.reading(policy, patient))).is_some();
+        let decided = drafts.filter(|draft| context.versions(draft).any(|policy| is_named_by(*draft, policy)));
         decided.map(|draft| format!("{ORDER}/{}", draft.id())).collect()
     }
 }

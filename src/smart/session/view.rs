@@ -11,7 +11,6 @@ use super::chart::SessionChart;
 use super::prefill::prefilled;
 use crate::crd::PlanMatch;
 use crate::decision::{Decision, DecisionEngine};
-use crate::evidence::CoverageFound;
 use crate::policy::OrderEvaluation;
 use crate::service::decided_orders;
 use crate::smart::context::SmartContext;
@@ -80,8 +79,7 @@ impl PageBuilder<'_> {
     pub(super) fn on_record(&self, decision: &Decision<'_>, standing: SaveState) -> Result<OnRecord, AppError> {
         let (day, engine) = (self.now.date_naive(), Arc::downgrade(&self.context.engine));
         let Some(chosen) = &self.chart.chosen else {
-            let policies = self.context.engine.policies();
-            let choice = OrderChoice::of(&self.context.words, &decision.evaluation, |order| policies.on(order.service_date));
+            let choice = OrderChoice::of(&self.context.words, &decision.evaluation, |order| decision.policy(order));
             return Ok(OnRecord { day, engine, view: View::Choice(choice), form: None });
         };
         let (form, answers) = self.fields(decision, chosen)?;
@@ -102,7 +100,7 @@ impl PageBuilder<'_> {
     /// The form of the selected order's policy version, and the values of its fields.
     fn fields(&self, decision: &Decision<'_>, chosen: &str) -> Result<(FormDefinition, CurrentAnswers), AppError> {
         let order = order_of(decision, chosen).ok_or(AppError::NO_ORDER)?;
-        let policy = self.context.engine.policies().on(order.service_date);
+        let policy = decision.policy(order);
         let form = FormDefinition::read(policy.form.json.get()).map_err(|_| AppError::OURS)?;
         let answers = prefilled(&form, policy, self.chart, decision, order, self.saved);
         Ok((form, answers))
@@ -119,7 +117,7 @@ impl PageBuilder<'_> {
         let chosen = self.chart.chosen.as_deref().ok_or(AppError::OURS)?;
         let shown = preview.unwrap_or(recorded);
         let order = order_of(shown, chosen).ok_or(AppError::NO_ORDER)?;
-        let policy = self.context.engine.policies().on(order.service_date);
+        let policy = shown.policy(order);
         let facts = shown.patient_record.facts(shown.reading(policy));
         let timeline = Timeline::new(&self.context.words, policy, &facts, order, self.now.date_naive());
         let draft_id = given.draft.as_ref().and_then(|draft| draft.get("id")?.as_str()).unwrap_or_default();
@@ -149,13 +147,7 @@ impl PageBuilder<'_> {
 
     /// The plan's name, and the URL of its published policy.
     fn plan(&self, decision: &Decision<'_>, order: &OrderEvaluation<'_>) -> (String, Option<String>) {
-        let found = decision.coverage(self.context.engine.policies(), order);
-        let PlanMatch { plan, payer } = match &found {
-            CoverageFound::One(member) => self.context.plans.found(self.plan, member),
-            CoverageFound::None | CoverageFound::Unavailable(_) | CoverageFound::Several(_) => {
-                self.context.plans.without_coverage(self.plan)
-            }
-        };
+        let (PlanMatch { plan, payer }, found) = self.context.plans.matched(self.plan, decision.coverage(order));
         (decided_orders(decision).source_label(plan, payer, &found), plan.policy_url.clone())
     }
 }

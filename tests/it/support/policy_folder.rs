@@ -30,6 +30,13 @@ impl PolicyFolder {
         )
     }
 
+    /// Adds a copy as another policy, in a folder of its own.
+    pub(crate) fn add_policy(&self, folder: &str, id: &str, title: &str) -> &Self {
+        self.add(folder);
+        self.change_in(folder, "policy.toml", "id = \"sacroiliac-joint-interventions\"", &format!("id = \"{id}\""));
+        self.change_in(folder, "policy.toml", "title = \"Sacroiliac Joint Interventions\"", &format!("title = \"{title}\""))
+    }
+
     pub(crate) fn version(&self, version: &str) -> PathBuf {
         self.0.path().join(version)
     }
