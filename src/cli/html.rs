@@ -1,6 +1,8 @@
 //! Pages that a command writes: one file of HTML each, without scripts or anything from elsewhere.
 //! Not here: their content.
 
+use super::terminal_text::printable;
+
 /// Nothing may be loaded or run; only the page's own style applies.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'";
 
@@ -15,10 +17,10 @@ pub(super) fn page(title: &str, style: &str, body: &str) -> String {
     )
 }
 
-/// A text for HTML and SVG, in an element or in a quoted attribute.
+/// A text for HTML and SVG, in an element or in a quoted attribute, without control and invisible characters.
 pub(super) fn escaped(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
-    for letter in text.chars() {
+    for letter in printable(text).chars() {
         match letter {
             '&' => escaped.push_str("&amp;"),
             '<' => escaped.push_str("&lt;"),
@@ -29,4 +31,17 @@ pub(super) fn escaped(text: &str) -> String {
         }
     }
     escaped
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_makes_no_markup_and_nothing_invisible() {
+        let table = [("a & <b>", "a &amp; &lt;b&gt;"), ("\"'", "&quot;&#39;"), ("a\u{1b}[2J\u{202e}", "a\u{fffd}[2J\u{fffd}")];
+        for (text, html) in table {
+            assert_eq!(escaped(text), html);
+        }
+    }
 }

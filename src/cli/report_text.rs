@@ -29,7 +29,18 @@ pub(super) fn text(report: &Report<'_, '_>) -> String {
         page.gap();
     }
     notes(&mut page, report, policy);
+    for policy in versions(report) {
+        page.write(0, "", &policy.wording.card(CardText::Disclaimer, &[&policy.title, &policy.version]));
+    }
     page.finish()
+}
+
+/// The policy versions that decided the orders, each once; that of the call as a whole if there is no order.
+fn versions<'p>(report: &Report<'p, '_>) -> Vec<&'p Policy> {
+    let mut versions: Vec<&Policy> = report.evaluation.orders.iter().map(|order| report.policy(order)).collect();
+    versions.sort_by_key(|policy| (&policy.id, policy.effective_from));
+    versions.dedup_by_key(|policy| (&policy.id, &policy.version));
+    if versions.is_empty() { vec![report.call_policy()] } else { versions }
 }
 
 /// The notes on the whole call.
@@ -45,7 +56,6 @@ fn notes(page: &mut TextPage, report: &Report<'_, '_>, policy: &Policy) {
     if !lines.is_empty() {
         page.gap();
     }
-    page.write(0, "", &say(CardText::Disclaimer, &[&policy.title, &policy.version]));
 }
 
 /// A heading and its lines; nothing if there are no lines.

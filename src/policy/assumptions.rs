@@ -28,7 +28,7 @@ pub(crate) fn assumptions<'a>(case: &SiteCase<'_, 'a>, criteria: &[Criterion<'a>
         facility_record(case),
         first_is_therapeutic(&decided),
         bilateral(&decided),
-        presumed_physician(case),
+        presumed_physician(&decided),
     ];
     alone.into_iter().flatten().chain(outside_lookback(&decided)).chain(therapy_gaps(&decided)).chain(medication_gaps(&decided)).collect()
 }
@@ -163,7 +163,10 @@ fn bilateral(decided: &Decided<'_, '_, '_>) -> Option<Assumption> {
     (is_drafted || is_ordered || is_done).then(|| flag("bilateral_is_one_procedure", counts_once, case.say(phrase, &[])))
 }
 
-fn presumed_physician(case: &SiteCase<'_, '_>) -> Option<Assumption> {
+/// Who performs it, if the order does not say and a criterion asks.
+fn presumed_physician(decided: &Decided<'_, '_, '_>) -> Option<Assumption> {
+    let case = decided.case;
+    decided.with(|rule| matches!(rule, CriterionRule::Performer).then_some(())).next()?;
     let performer = &case.order.performer;
     let is_silent = performer.non_physician.is_none() && !performer.is_physician;
     let presumed = case.policy.parameters.performer_presumed_physician;

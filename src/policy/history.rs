@@ -318,30 +318,48 @@ pub(crate) fn history<'e, 'a>(case: &OrderCase<'e, 'a>, acts: &Acts<'e, 'a>, sit
     }
     injections.iter_mut().for_each(Injection::sort_answers);
     let mut history = cut_to_episode(case, injections);
+    let mut unmatched = Vec::new();
     for answer in &acts.undated_answers {
         match history.episode.as_mut_slice() {
             [only] if belongs_to_only(answer, only, site) => only.answers.push(*answer),
-            _ if site.membership(answer.answer.side) != Verdict::NotMet => open.push(made_by(case, answer)),
-            _ => {}
+            _ => unmatched.push(*answer),
         }
     }
+    let of_site = unmatched.iter().filter(|answer| site.membership(answer.answer.side) != Verdict::NotMet);
+    open.extend(of_site.map(|answer| made_by(case, answer)));
     if let [only] = history.episode.as_mut_slice() {
         only.sort_answers();
     }
     let (set_aside, open) = set_aside(case, &history, open);
-    History { open, set_aside, sessions: sessions(case, acts), ..history }
+    History { open, set_aside, sessions: sessions(case, acts, &unmatched), ..history }
 }
 
-/// One injection for each date, of whichever joint. A definite one takes precedence.
-fn sessions<'e, 'a>(case: &OrderCase<'e, 'a>, acts: &Acts<'e, 'a>) -> Vec<Injection<'e, 'a>> {
+/// One injection for each day, of whichever joint. A definite one takes precedence. `unmatched` are the undated answers that describe no
+/// known injection.
+fn sessions<'e, 'a>(case: &OrderCase<'e, 'a>, acts: &Acts<'e, 'a>, unmatched: &[HistoryAnswer<'e, 'a>]) -> Vec<Injection<'e, 'a>> {
     if !case.policy.counts_sessions {
         return Vec::new();
     }
     let mut sessions: Vec<_> = acts.dated.to_vec();
     sessions.sort_by_key(|act| (act.when, act.is_possible()));
-    sessions.dedup_by_key(|act| act.when);
-    sessions.extend(acts.undated.iter().cloned().chain(acts.undated_answers.iter().map(|answer| made_by(case, answer))));
+    sessions.dedup_by(|later, earlier| later.when == earlier.when && later.when.full().is_some());
+    doubt_days_that_may_be_one(&mut sessions);
+    sessions.extend(acts.undated.iter().cloned().chain(unmatched.iter().map(|answer| made_by(case, answer))));
     sessions
+}
+
+/// Makes a partial date that may be the day of another session a possible session.
+fn doubt_days_that_may_be_one(sessions: &mut [Injection<'_, '_>]) {
+    let may_be_one = |left: DateInterval, right: DateInterval| left.lo() <= right.hi() && right.lo() <= left.hi();
+    let is_full = |session: &Injection<'_, '_>| session.when.full().is_some();
+    let mut days: Vec<_> = sessions.iter().filter(|session| is_full(session)).map(|session| session.when).collect();
+    for session in sessions.iter_mut().filter(|session| !is_full(session) && !session.is_possible()) {
+        if days.iter().any(|day| may_be_one(*day, session.when)) {
+            session.doubt = Some(InjectionDoubt::NoDate);
+        } else {
+            days.push(session.when);
+        }
+    }
 }
 
 /// Whether an undated answer describes the episode's only injection: sides match, and the form is not older than it.

@@ -32,6 +32,7 @@ mod evaluated_requests;
 mod fhir_endpoints;
 mod fhir_faults;
 mod fhir_fetching;
+mod fixture_policies;
 mod form_completion;
 mod hooks;
 mod hostile_calls;

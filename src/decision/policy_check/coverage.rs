@@ -70,6 +70,7 @@ fn verdicts(policy: &Policy, criterion: &CriterionDefinition) -> &'static [&'sta
     match criterion.rule {
         CriterionRule::Excluded => &["not-met"],
         CriterionRule::CompleteHistory => &["met", "unknown"],
+        CriterionRule::OrderedAs(_) => &["met", "not-met"],
         CriterionRule::Performer if policy.parameters.performer_presumed_physician => &["met", "not-met"],
         _ => &["met", "not-met", "unknown"],
     }

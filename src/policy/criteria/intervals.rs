@@ -97,7 +97,10 @@ pub(super) fn count_in_window<'a>(case: &SiteCase<'_, 'a>, rule: &CountRule) -> 
     if least < limit {
         let found = case.say(Phrase::TherapeuticCountOpen, &[&least, &most, &months]);
         let open = Assessment::new(Verdict::Unknown).found(found).resting_on(evidence);
-        return open.settled_by(&[Question::InjectionDate, Question::ReliefPercent]);
+        return open.settled_by(match rule.of {
+            CountOf::Therapeutic => &[Question::InjectionDate, Question::ReliefPercent],
+            CountOf::All | CountOf::Sessions => &[Question::InjectionDate],
+        });
     }
     let mut dates: Vec<_> = definite.iter().map(|injection| injection.when.hi()).collect();
     dates.sort_unstable_by(|left, right| right.cmp(left));
