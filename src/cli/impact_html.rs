@@ -26,7 +26,7 @@ pub(super) fn report_page(report: &ImpactReport) -> String {
         policies("In use", &report.in_use),
         policies("Proposed", &report.proposed),
         format!("<p><strong>Calls.</strong> {}</p>\n", with_code(&report.calls_line())),
-        report.remarks().iter().map(|remark| format!("<p><strong>Note.</strong> {}</p>\n", with_code(remark))).collect(),
+        report.remarks().iter().map(|remark| format!("<p><strong>Note.</strong> {}</p>\n", with_code(remark))).collect::<Vec<_>>().concat(),
         changes(report),
         matrix(report),
         criteria(report),

@@ -73,7 +73,9 @@ fn as_text(review: &PolicyReview) -> String {
                 [line] => page.write(0, "", &format!("{}: {}", entry.key, line.text)),
                 lines => {
                     page.write(0, "", &entry.key);
-                    lines.iter().for_each(|line| page.write(2 + 2 * line.depth, "- ", &line.text));
+                    for line in lines {
+                        page.write(2 + 2 * line.depth, "- ", &line.text);
+                    }
                 }
             }
         }

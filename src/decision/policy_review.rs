@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use serde_json::Value;
+use serde::Deserialize;
 
 use super::policies::{POLICY_FILE, Policies, PoliciesError, PolicyFolder, folders, shown};
 use super::policy_settings::PolicySettings;
@@ -50,6 +50,31 @@ pub struct ReviewDifference {
     pub before: Vec<String>,
     /// The lines that only the second version has.
     pub after: Vec<String>,
+}
+
+/// A value set's codes with their displays.
+#[derive(Deserialize)]
+struct ValueSetJson {
+    id: String,
+    compose: ComposedCodes,
+}
+
+#[derive(Deserialize)]
+struct ComposedCodes {
+    include: Vec<SystemCodes>,
+}
+
+#[derive(Deserialize)]
+struct SystemCodes {
+    system: String,
+    concept: Vec<DisplayedCode>,
+}
+
+#[derive(Deserialize)]
+struct DisplayedCode {
+    code: String,
+    #[serde(default)]
+    display: String,
 }
 
 /// Reads the versions below `directory`, or the embedded ones, the oldest first.
@@ -174,15 +199,11 @@ fn code_lists(definition: &toml::Table) -> Vec<ReviewEntry> {
 /// Each value set with its codes.
 fn value_sets(folder: &PolicyFolder) -> impl Iterator<Item = ReviewEntry> {
     folder.files.iter().filter(|file| file.name.starts_with("valuesets/")).filter_map(|file| {
-        let set: Value = serde_json::from_str(&file.text).ok()?;
-        let includes = set["compose"]["include"].as_array()?;
-        let codes = includes.iter().flat_map(|include| {
-            let system = include["system"].as_str().unwrap_or_default();
-            include["concept"].as_array().into_iter().flatten().map(move |concept| {
-                let part = |name: &str| concept[name].as_str().unwrap_or_default();
-                line(0, format!("{} {} ({system})", part("code"), part("display")))
-            })
+        let set: ValueSetJson = serde_json::from_str(&file.text).ok()?;
+        let codes = set.compose.include.iter().flat_map(|include| {
+            let system = &include.system;
+            include.concept.iter().map(move |concept| line(0, format!("{} {} ({system})", concept.code, concept.display)))
         });
-        Some(ReviewEntry { key: set["id"].as_str()?.to_owned(), lines: codes.collect() })
+        Some(ReviewEntry { key: set.id, lines: codes.collect() })
     })
 }

@@ -340,7 +340,7 @@ fn sessions<'e, 'a>(case: &OrderCase<'e, 'a>, acts: &Acts<'e, 'a>, unmatched: &[
     if !case.policy.counts_sessions {
         return Vec::new();
     }
-    let mut sessions: Vec<_> = acts.dated.to_vec();
+    let mut sessions: Vec<_> = acts.dated.clone();
     sessions.sort_by_key(|act| (act.when, act.is_possible()));
     sessions.dedup_by(|later, earlier| later.when == earlier.when && later.when.full().is_some());
     doubt_days_that_may_be_one(&mut sessions);

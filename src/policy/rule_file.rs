@@ -265,17 +265,17 @@ impl<'t> RuleSource<'t> {
     }
 
     fn findings(&self, read: &FindingsToml) -> Result<FindingsRule, PolicyError> {
-        let mut tests = Vec::new();
+        let mut asked = Vec::new();
         for test in read.tests.get_ref() {
             let question = self.question(test, None)?;
-            if !question.is_examination() || tests.contains(&question) {
+            if !question.is_examination() || asked.contains(&question) {
                 return Err(self.fault(test, format!("`{}` is not an examination of the joint, or stands twice", test.get_ref())));
             }
-            tests.push(question);
+            asked.push(question);
         }
         let at_least = read.at_least.as_ref().map_or(Ok(1), |number| self.count(number))?;
-        if at_least > tests.len() {
-            let problem = format!("{at_least} positive tests are asked for, and there are {}", tests.len());
+        if at_least > asked.len() {
+            let problem = format!("{at_least} positive tests are asked for, and there are {}", asked.len());
             return Err(read.at_least.as_ref().map_or_else(|| self.fault(&read.tests, &problem), |number| self.fault(number, &problem)));
         }
         let texts = match (&read.when_positive, &read.when_negative) {
@@ -285,7 +285,7 @@ impl<'t> RuleSource<'t> {
                 return Err(self.fault(&read.tests, "`when_positive` and `when_negative` belong together"));
             }
         };
-        Ok(FindingsRule { tests, at_least, texts })
+        Ok(FindingsRule { tests: asked, at_least, texts })
     }
 
     fn wait(&self, read: &IntervalToml) -> Result<Wait, PolicyError> {

@@ -36,7 +36,9 @@ impl CriterionRule {
             }
         };
         lines.push(OutlineLine { depth, text: heading.to_owned() });
-        parts.iter().for_each(|part| part.write_outline(depth + 1, lines));
+        for part in parts {
+            part.write_outline(depth + 1, lines);
+        }
     }
 
     /// A part without parts, in words.

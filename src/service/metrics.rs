@@ -9,7 +9,7 @@ use crate::auth::VerifiedClient;
 use crate::cds_hooks::{Feedback, Hook, Outcome};
 use crate::crd::OrderPlan;
 use crate::decision::Policies;
-use crate::policy::{CriterionId, Evaluation, OrderKind, PassedOver, SiteEvaluation, Verdict};
+use crate::policy::{CriterionId, Evaluation, OrderKind, PassedOver, Policy, SiteEvaluation, Verdict};
 
 /// The `plan` label of the default plan.
 const DEFAULT_PLAN: &str = "default";
@@ -28,7 +28,7 @@ pub(super) struct DecisionMetrics {
 impl DecisionMetrics {
     pub(super) fn new(policies: &Policies) -> Self {
         let counters = |id: &CriterionId| [Verdict::Met, Verdict::NotMet, Verdict::Unknown].map(|verdict| verdict_counter(id, verdict));
-        let criteria = policies.all().flat_map(|policy| policy.criteria());
+        let criteria = policies.all().flat_map(Policy::criteria);
         let reasons = policies.all().flat_map(|policy| &policy.wording.override_reasons);
         Self {
             verdicts: criteria.map(|criterion| (criterion.id.clone(), counters(&criterion.id))).collect(),

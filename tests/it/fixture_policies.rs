@@ -106,8 +106,8 @@ fn no_source_names_a_policy_of_the_fixtures() {
         names.push(policy[own].as_str().unwrap().to_owned());
     }
     for (path, source) in sources_of_this_crate() {
-        let named: Vec<_> = names.iter().filter(|name| source.contains(name.as_str())).collect();
-        assert!(named.is_empty(), "{path} names {named:?}");
+        let found: Vec<_> = names.iter().filter(|name| source.contains(name.as_str())).collect();
+        assert!(found.is_empty(), "{path} names {found:?}");
     }
 }
 

@@ -9,6 +9,9 @@ use sij_cds::decision::Policies;
 use crate::support::PolicyFolder;
 use crate::support::markdown::document;
 
+/// What is wrong, and what makes it so.
+type Slip = (&'static str, fn(&mut Value));
+
 const POLICY: &str = "cds-hooks/policies/sacroiliac-joint-interventions/2019-08/policy.toml";
 
 fn schema() -> Value {
@@ -33,7 +36,7 @@ fn the_policy_in_use_is_valid() {
 #[test]
 fn a_slip_is_invalid() {
     let validator = validator();
-    let table: [(&str, fn(&mut Value)); 8] = [
+    let table: [Slip; 8] = [
         ("an unknown kind", |policy| policy["criteria"][0]["test"] = serde_json::json!({"wish": {}})),
         ("a number that is no name in braces", |policy| policy["criteria"][2]["test"]["findings"]["at_least"] = 3.into()),
         ("a missing title", |policy| drop(policy["criteria"][0].as_object_mut().unwrap().remove("title"))),

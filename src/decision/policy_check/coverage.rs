@@ -158,5 +158,5 @@ fn changed_line(text: &str, change: &Change) -> String {
 
 /// The first line for which `is_it` holds; the first of the file if there is none.
 pub(super) fn line_of(text: &str, is_it: impl Fn(&str) -> bool) -> usize {
-    text.lines().position(|line| is_it(line)).map_or(1, |place| place + 1)
+    text.lines().position(is_it).map_or(1, |place| place + 1)
 }

@@ -141,7 +141,7 @@ impl PolicyComparison {
             let (context, plan) = side.engine.context_for_request(call.body, as_of);
             let context = side.context(context);
             let again = CallAgain { body: call.body, pages: &pages, is_fetched: false };
-            side.judge(&context, again, |request| request.choose_policies(&context, &|coverage| self.plans.policy_of(plan, coverage)))
+            judge(&context, again, |request| request.choose_policies(&context, &|coverage| self.plans.policy_of(plan, coverage)))
         };
         CallJudgement::from_sides(self.sides().map(judged))
     }
@@ -183,7 +183,7 @@ impl JudgingSide<'_> {
         let context = self.context(DecisionContext { options: &options, ..self.engine.context(record.received_at) });
         let none = FetchedPages::default();
         let again = CallAgain { body: inputs.request.get(), pages: pages.unwrap_or(&none), is_fetched: pages.is_some() };
-        let judged = self.judge(&context, again, |_| self.chosen(inputs.policy_choice.as_ref()))?;
+        let judged = judge(&context, again, |_| self.chosen(inputs.policy_choice.as_ref()))?;
         let lacks_chart = inputs.evaluation.is_none() && !judged.orders.is_empty();
         if lacks_chart { Err(UnjudgedError::NoChart) } else { Ok(judged) }
     }
@@ -198,19 +198,19 @@ impl JudgingSide<'_> {
         let restored = recorded.and_then(|recorded| recorded.restored(self.policies).ok());
         restored.unwrap_or_else(|| PolicyChoice::of_default(self.policies))
     }
+}
 
-    fn judge<'a>(
-        &self,
-        context: &DecisionContext<'_>,
-        call: CallAgain<'a>,
-        choose: impl FnOnce(&ScopedRequest<'a>) -> PolicyChoice,
-    ) -> Result<SideJudgement, UnjudgedError> {
-        let decided = decide_again(context, call, choose)?;
-        Ok(decided.decision.map_or_else(SideJudgement::default, |decision| SideJudgement {
-            orders: JudgedOrder::all_of(&decision),
-            patient: Some(decision.evaluation.patient.to_string()),
-        }))
-    }
+/// Decides a call with the policies that `choose` gives.
+fn judge<'a>(
+    context: &DecisionContext<'_>,
+    call: CallAgain<'a>,
+    choose: impl FnOnce(&ScopedRequest<'a>) -> PolicyChoice,
+) -> Result<SideJudgement, UnjudgedError> {
+    let decided = decide_again(context, call, choose)?;
+    Ok(decided.decision.map_or_else(SideJudgement::default, |decision| SideJudgement {
+        orders: JudgedOrder::all_of(&decision),
+        patient: Some(decision.evaluation.patient.to_string()),
+    }))
 }
 
 /// The policies with that version, whatever their id.
