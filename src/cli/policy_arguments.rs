@@ -56,7 +56,7 @@ pub(super) struct ImpactArguments {
     /// Maximum number of changed orders, and of calls that could not be judged, to list. All are counted.
     #[arg(long, value_name = "N", default_value_t = 100)]
     pub(super) list: usize,
-    /// Print the patient's id and the order's own id for each listed order.
+    /// Print the patient's id for each listed order and, for calls of a file, the order's own id.
     #[arg(long)]
     pub(super) show_patients: bool,
     /// Exit with 1 if a determination changes or a call could not be judged.

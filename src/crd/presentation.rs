@@ -103,10 +103,11 @@ impl<'p> CardCase<'p, '_, '_> {
         self.order.sites.iter().flat_map(|site| &site.criteria).any(|criterion| criterion.verdict.is_unknown())
     }
 
-    /// Whether Medicare or Medicaid rules take precedence over the policy.
+    /// Whether Medicare or Medicaid rules take precedence over the policy. It says so itself, in its note for these members.
     pub(crate) fn is_subordinate(&self) -> bool {
-        match self.evaluation.plan {
-            PlanKind::Medicaid | PlanKind::Medicare | PlanKind::MedicareAndMedicaid => true,
+        let plan = self.evaluation.plan;
+        match plan {
+            PlanKind::Medicaid | PlanKind::Medicare | PlanKind::MedicareAndMedicaid => !self.words().plan_notes(plan).is_empty(),
             PlanKind::Commercial | PlanKind::Unknown => false,
         }
     }

@@ -119,6 +119,13 @@ pub struct Policies {
     canonical_base: CanonicalBase,
 }
 
+impl PolicyFolder {
+    /// A file's text; empty if the file is not there.
+    pub(super) fn text(&self, name: &str) -> &str {
+        self.files.iter().find(|file| file.name == name).map_or("", |file| file.text.as_str())
+    }
+}
+
 impl Policies {
     /// Loads the versions of a single policy below `directory`, or the embedded ones.
     ///

@@ -54,7 +54,7 @@ pub struct ReviewDifference {
 
 /// A value set's codes with their displays.
 #[derive(Deserialize)]
-struct ValueSetJson {
+struct DisplayedValueSet {
     id: String,
     compose: ComposedCodes,
 }
@@ -107,12 +107,11 @@ pub fn differences(first: &PolicyReview, second: &PolicyReview) -> Vec<ReviewDif
             let of = |section: &'_ ReviewSection| section.entries.iter().position(|entry| entry.key == *key);
             let [old, new] = [before, after].map(|section| of(section).and_then(|place| section.entries.get(place)).unwrap_or(&none));
             if old.lines != new.lines {
-                found.push(ReviewDifference {
-                    section: before.title,
-                    key: key.clone(),
-                    before: only_in(&old.lines, &new.lines),
-                    after: only_in(&new.lines, &old.lines),
-                });
+                let (gone, mut come) = (only_in(&old.lines, &new.lines), only_in(&new.lines, &old.lines));
+                if gone.is_empty() && come.is_empty() {
+                    come.push("the same lines in another order, or repeated".to_owned());
+                }
+                found.push(ReviewDifference { section: before.title, key: key.clone(), before: gone, after: come });
             }
         }
     }
@@ -125,39 +124,54 @@ fn only_in(lines: &[OutlineLine], other: &[OutlineLine]) -> Vec<String> {
 }
 
 fn review(folder: &PolicyFolder, policy: &Policy) -> PolicyReview {
-    let toml = |name| text(folder, name).parse::<toml::Table>().unwrap_or_default();
+    let toml = |name| folder.text(name).parse::<toml::Table>().unwrap_or_default();
     let (definition, cards) = (toml(POLICY_FILE), toml("cards.toml"));
+    let table = |name: &str| flat(name, definition.get(name));
+    let tables = |names: &[&str]| names.iter().flat_map(|name| table(name)).collect();
     let until = policy.effective_to.map(|last| format!(" to {last}")).unwrap_or_default();
     let section = |title, entries| ReviewSection { title, entries };
     PolicyReview {
         title: policy.title.clone(),
         version: format!("{} {}, in effect from {}{until}", policy.id, policy.version, policy.effective_from),
         sections: vec![
-            section("Numbers of the policy", flat(definition.get("thresholds"))),
-            section("Where the policy is silent", flat(definition.get("parameters"))),
-            section("Indications", policy.pathways().iter().map(pathway).collect()),
+            section("Numbers of the policy", tables(&["thresholds", "response"])),
+            section("Where the policy is silent", table("parameters")),
+            section("Indications, the first that fits", policy.pathways().iter().zip(1..).map(pathway).collect()),
             section("Criteria", policy.criteria().iter().map(criterion).collect()),
-            section("Words that are looked for", flat(definition.get("words"))),
-            section("Codes", code_lists(&definition).into_iter().chain(value_sets(folder)).collect()),
-            section("Texts", flat(Some(&toml::Value::Table(cards)))),
+            section("Every setting of the criteria", settings(&definition)),
+            section("Words that are looked for", table("words")),
+            section(
+                "Codes",
+                tables(&["systems", "modifiers", "code_lists", "retired_codes"]).into_iter().chain(value_sets(folder)).collect(),
+            ),
+            section("Texts", flat("", Some(&toml::Value::Table(cards))).into_iter().chain(table("plan_notes")).collect()),
+            section("The form", form(folder)),
         ],
     }
-}
-
-fn text<'c>(folder: &'c PolicyFolder, name: &str) -> &'c str {
-    folder.files.iter().find(|file| file.name == name).map_or("", |file| file.text.as_str())
 }
 
 fn line(depth: usize, text: impl Into<String>) -> OutlineLine {
     OutlineLine { depth, text: text.into() }
 }
 
-fn pathway(pathway: &Pathway) -> ReviewEntry {
+fn pathway((pathway, place): (&Pathway, usize)) -> ReviewEntry {
     let criteria: Vec<_> = pathway.criteria.iter().map(ToString::to_string).collect();
     ReviewEntry {
         key: pathway.id.to_string(),
-        lines: vec![line(0, &pathway.title), line(0, pathway.history_words()), line(0, format!("criteria: {}", criteria.join(", ")))],
+        lines: vec![
+            line(0, format!("{place}. {}", pathway.title)),
+            line(0, pathway.history_words()),
+            line(0, format!("judged as {}", pathway.judged_as)),
+            line(0, format!("criteria: {}", criteria.join(", "))),
+        ],
     }
+}
+
+/// The settings of every criterion as they are written, by its id.
+fn settings(definition: &toml::Table) -> Vec<ReviewEntry> {
+    let criteria = definition.get("criteria").and_then(toml::Value::as_array).into_iter().flatten();
+    let of_one = |criterion: &toml::Value| flat(criterion.get("id").and_then(toml::Value::as_str).unwrap_or_default(), Some(criterion));
+    criteria.flat_map(of_one).collect()
 }
 
 fn criterion(criterion: &CriterionDefinition) -> ReviewEntry {
@@ -169,11 +183,11 @@ fn criterion(criterion: &CriterionDefinition) -> ReviewEntry {
     ReviewEntry { key: criterion.id.to_string(), lines }
 }
 
-/// The values of a table, and of the tables in it, each by its path.
-fn flat(table: Option<&toml::Value>) -> Vec<ReviewEntry> {
+/// The values of a table, and of the tables in it, each by its path behind `name`.
+fn flat(name: &str, table: Option<&toml::Value>) -> Vec<ReviewEntry> {
     let mut entries = Vec::new();
     if let Some(table) = table {
-        flatten(table, String::new(), &mut entries);
+        flatten(table, name.to_owned(), &mut entries);
     }
     entries
 }
@@ -192,18 +206,31 @@ fn flatten(value: &toml::Value, path: String, entries: &mut Vec<ReviewEntry>) {
     }
 }
 
-fn code_lists(definition: &toml::Table) -> Vec<ReviewEntry> {
-    flat(definition.get("code_lists"))
-}
-
 /// Each value set with its codes.
 fn value_sets(folder: &PolicyFolder) -> impl Iterator<Item = ReviewEntry> {
     folder.files.iter().filter(|file| file.name.starts_with("valuesets/")).filter_map(|file| {
-        let set: ValueSetJson = serde_json::from_str(&file.text).ok()?;
+        let set: DisplayedValueSet = serde_json::from_str(&file.text).ok()?;
         let codes = set.compose.include.iter().flat_map(|include| {
             let system = &include.system;
             include.concept.iter().map(move |concept| line(0, format!("{} {} ({system})", concept.code, concept.display)))
         });
         Some(ReviewEntry { key: set.id, lines: codes.collect() })
     })
+}
+
+/// The form's items by linkId, each with its members but for the items in it.
+fn form(folder: &PolicyFolder) -> Vec<ReviewEntry> {
+    let form: serde_json::Map<String, serde_json::Value> = serde_json::from_str(folder.text("questionnaire.json")).unwrap_or_default();
+    let mut entries = Vec::new();
+    write_items("form", &form, &mut entries);
+    entries
+}
+
+fn write_items(key: &str, members: &serde_json::Map<String, serde_json::Value>, entries: &mut Vec<ReviewEntry>) {
+    let own = members.iter().filter(|(name, _)| name.as_str() != "item");
+    entries.push(ReviewEntry { key: key.to_owned(), lines: own.map(|(name, value)| line(0, format!("{name}: {value}"))).collect() });
+    let items = members.get("item").and_then(serde_json::Value::as_array).into_iter().flatten();
+    for item in items.filter_map(serde_json::Value::as_object) {
+        write_items(item.get("linkId").and_then(serde_json::Value::as_str).unwrap_or_default(), item, entries);
+    }
 }

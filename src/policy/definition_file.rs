@@ -11,6 +11,8 @@ use super::code_format;
 use super::definition::{Parameters, Policy, RetiredCode, WordLists};
 use super::facts::Side;
 use super::numbers::{Numbers, ThresholdsToml};
+use super::outcomes::OutcomeArguments;
+use super::phrases::{CardText, Phrase};
 use super::policy_file::{PolicyError, PolicyFile};
 use super::questionnaire_file;
 use super::reference::PlanKind;
@@ -25,6 +27,19 @@ use super::words::Phrases;
 const POLICY: &str = "policy.toml";
 const CARDS: &str = "cards.toml";
 const QUESTIONNAIRE: &str = "questionnaire.json";
+/// The largest number of days or months of a parameter.
+const MAX_PARAMETER: u64 = 1000;
+
+/// The parameters for which 0 means the same day, or no day between.
+const MAY_BE_ZERO: [&str; 6] = [
+    "session_gap_days",
+    "medication_gap_days",
+    "baseline_window_days",
+    "adjunct_window_days",
+    "encounter_diagnosis_days",
+    "facility_record_days",
+];
+
 const VALUE_SETS: &str = "valuesets/";
 
 #[derive(Deserialize)]
@@ -109,7 +124,9 @@ impl Policy {
         let ids: Vec<_> = read.criteria.iter().map(CriterionToml::id).collect();
         let wording = Wording::read(CARDS, &numbers.fill(file_text(files, CARDS)?), &ids)?;
         let orderable = value_sets.find(&wording.therapy_order.system, &wording.therapy_order.code).sets;
-        let rules = RuleSource::new(POLICY, text, &read.thresholds, &numbers, orderable);
+        source.names_are_free(&read.thresholds, &read.parameters)?;
+        source.parameters_are_sound(&read.parameters)?;
+        let rules = RuleSource::new(POLICY, text, &read.thresholds, &numbers, orderable, &read.parameters);
         let criteria = rules.criteria(&read.criteria)?;
         let pathways = rules.pathways(&read.pathways, &criteria, &read.criteria)?;
         let asked = questionnaire_file::asked_by(&criteria);
@@ -119,7 +136,7 @@ impl Policy {
         rules.every_threshold_is_used()?;
         Ok(Self {
             effective_from: source.date(&read.effective_from)?,
-            effective_to: read.effective_to.as_ref().map(|date| source.date(date)).transpose()?,
+            effective_to: source.last_day(&read)?,
             next_review: read.next_review.as_ref().map(|date| source.date(date)).transpose()?,
             response,
             counts_sessions: criteria.iter().any(|criterion| criterion.has(CriterionRule::counts_sessions)),
@@ -127,7 +144,7 @@ impl Policy {
             pathways,
             retired_codes: source.retired_codes(read.retired_codes)?,
             modifier_sides: source.modifiers(read.modifiers)?,
-            plan_notes: source.plan_notes(read.plan_notes)?,
+            plan_notes: source.plan_notes(read.plan_notes, &numbers)?,
             words: source.words(&read.words)?,
             id: read.id,
             version: read.version,
@@ -137,6 +154,14 @@ impl Policy {
             wording,
             form,
         })
+    }
+}
+
+/// The parameters by name.
+fn named_numbers(parameters: &Parameters) -> serde_json::Map<String, serde_json::Value> {
+    match serde_json::to_value(parameters) {
+        Ok(serde_json::Value::Object(members)) => members,
+        Ok(_) | Err(_) => serde_json::Map::new(),
     }
 }
 
@@ -168,9 +193,48 @@ impl PolicyText<'_> {
         PolicyError::at(POLICY, self.text, at.span().start, problem)
     }
 
+    /// The last service date, which is not before the first.
+    fn last_day(&self, read: &PolicyToml) -> Result<Option<NaiveDate>, PolicyError> {
+        let Some(written) = &read.effective_to else { return Ok(None) };
+        let last = self.date(written)?;
+        if last < self.date(&read.effective_from)? {
+            return Err(self.fault(written, "`effective_to` is before `effective_from`"));
+        }
+        Ok(Some(last))
+    }
+
     fn date(&self, text: &Spanned<String>) -> Result<NaiveDate, PolicyError> {
         NaiveDate::parse_from_str(text.get_ref(), "%Y-%m-%d")
             .map_err(|_| self.fault(text, format!("`{}` is not a date (YYYY-MM-DD)", text.get_ref())))
+    }
+
+    /// Fails if a threshold's name means something else in braces: a parameter, or what the program fills into a text.
+    fn names_are_free(&self, thresholds: &ThresholdsToml, parameters: &Parameters) -> Result<(), PolicyError> {
+        let parameters = named_numbers(parameters);
+        let is_argument = |name: &str| {
+            let phrases = Phrase::ALL.iter().any(|phrase| phrase.arguments().contains(&name));
+            phrases || CardText::ALL.iter().any(|text| text.arguments().contains(&name)) || OutcomeArguments::NAMES.contains(&name)
+        };
+        match thresholds.iter().find(|(name, _)| is_argument(name) || parameters.contains_key(name.as_str())) {
+            Some((name, value)) => {
+                let problem = format!("`{name}` means something else in texts; choose another name");
+                Err(PolicyError::at(POLICY, self.text, value.span().start, problem))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Fails if a number of the parameters is out of its bounds.
+    fn parameters_are_sound(&self, parameters: &Parameters) -> Result<(), PolicyError> {
+        for (name, value) in named_numbers(parameters) {
+            let least = u64::from(!MAY_BE_ZERO.contains(&name.as_str()));
+            if value.as_u64().is_some_and(|value| value < least || value > MAX_PARAMETER) {
+                let offset = self.text.find(&format!("\n{name} ")).map_or(0, |place| place + 1);
+                let problem = format!("`{name}` is {value}; it has to be from {least} to {MAX_PARAMETER}");
+                return Err(PolicyError::at(POLICY, self.text, offset, problem));
+            }
+        }
+        Ok(())
     }
 
     fn code_lists(
@@ -235,12 +299,13 @@ impl PolicyText<'_> {
             .collect()
     }
 
-    fn plan_notes(&self, read: HashMap<String, Spanned<String>>) -> Result<HashMap<PlanKind, String>, PolicyError> {
+    fn plan_notes(&self, read: HashMap<String, Spanned<String>>, numbers: &Numbers) -> Result<HashMap<PlanKind, String>, PolicyError> {
+        let filled = |note: &Spanned<String>| numbers.fill(note.get_ref());
         read.into_iter()
             .map(|(plan, note)| match plan.as_str() {
-                "medicaid" => Ok((PlanKind::Medicaid, note.into_inner())),
-                "medicare" => Ok((PlanKind::Medicare, note.into_inner())),
-                "commercial" => Ok((PlanKind::Commercial, note.into_inner())),
+                "medicaid" => Ok((PlanKind::Medicaid, filled(&note))),
+                "medicare" => Ok((PlanKind::Medicare, filled(&note))),
+                "commercial" => Ok((PlanKind::Commercial, filled(&note))),
                 other => Err(self.fault(&note, format!("`{other}` is not a plan (medicaid, medicare, commercial)"))),
             })
             .collect()

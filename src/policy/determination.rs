@@ -12,7 +12,7 @@ use super::rule::{ContinuationRule, CriterionRole, CriterionRule};
 pub(crate) struct DatedDetermination {
     pub determination: Determination,
     pub earliest_date: Option<NaiveDate>,
-    /// The day from which it would be supported, if that were not beyond the continuation limit of section III.
+    /// The day from which it would be supported, if that were not beyond the limit after the first injection.
     pub too_late: Option<NaiveDate>,
 }
 
@@ -50,10 +50,8 @@ fn continuation_of<'e>(case: &SiteCase<'e, '_>, criterion: &Criterion<'_>) -> Op
     if criterion.role != CriterionRole::Continuation {
         return None;
     }
-    match &case.policy.criterion(&criterion.id)?.rule {
-        CriterionRule::Continuation(rule) => Some(rule),
-        _ => None,
-    }
+    let definition = case.policy.criterion(&criterion.id)?;
+    if let CriterionRule::Continuation(rule) = &definition.rule { Some(rule) } else { None }
 }
 
 /// Not yet, with an earliest date if only dates decide. Not supported if that date is beyond the limit after the first injection.

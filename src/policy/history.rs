@@ -331,20 +331,29 @@ pub(crate) fn history<'e, 'a>(case: &OrderCase<'e, 'a>, acts: &Acts<'e, 'a>, sit
         only.sort_answers();
     }
     let (set_aside, open) = set_aside(case, &history, open);
-    History { open, set_aside, sessions: sessions(case, acts, &unmatched), ..history }
+    History { open, set_aside, sessions: sessions(case, acts, &unmatched, site), ..history }
 }
 
 /// One injection for each day, of whichever joint. A definite one takes precedence. `unmatched` are the undated answers that describe no
 /// known injection.
-fn sessions<'e, 'a>(case: &OrderCase<'e, 'a>, acts: &Acts<'e, 'a>, unmatched: &[HistoryAnswer<'e, 'a>]) -> Vec<Injection<'e, 'a>> {
+fn sessions<'e, 'a>(
+    case: &OrderCase<'e, 'a>,
+    acts: &Acts<'e, 'a>,
+    unmatched: &[HistoryAnswer<'e, 'a>],
+    site: Site,
+) -> Vec<Injection<'e, 'a>> {
     if !case.policy.counts_sessions {
         return Vec::new();
     }
-    let mut sessions: Vec<_> = acts.dated.clone();
+    // A form that names every injection of the joint denies the possible ones.
+    let is_complete = case.has_complete_history().is_some();
+    let is_denied = |session: &Injection<'_, '_>| is_complete && session.is_possible() && !site.membership(session.side).is_not_met();
+    let mut sessions: Vec<_> = acts.dated.iter().filter(|act| !is_denied(act)).cloned().collect();
     sessions.sort_by_key(|act| (act.when, act.is_possible()));
     sessions.dedup_by(|later, earlier| later.when == earlier.when && later.when.full().is_some());
     doubt_days_that_may_be_one(&mut sessions);
-    sessions.extend(acts.undated.iter().cloned().chain(unmatched.iter().map(|answer| made_by(case, answer))));
+    let undated = acts.undated.iter().cloned().chain(unmatched.iter().map(|answer| made_by(case, answer)));
+    sessions.extend(undated.filter(|session| !is_denied(session)));
     sessions
 }
 

@@ -25,6 +25,7 @@ mod order_facts;
 mod order_words;
 mod outcomes;
 mod pathway;
+mod pathway_file;
 mod phrases;
 mod policy_file;
 mod possible;

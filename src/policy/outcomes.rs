@@ -103,9 +103,9 @@ keyed_enum! {
         IndividualConsideration = "individual-consideration",
         /// A criterion excludes it.
         NotSupported = "not-supported",
-        /// The wait ends after the limit of section III.
+        /// The wait ends after the limit of time since the first injection.
         NotSupportedLate = "not-supported-late",
-        /// Only section III excludes it, and its exception question has no answer.
+        /// Only the limit of time since the first injection excludes it, and its exception question has no answer.
         BeyondContinuation = "beyond-continuation",
         /// The policy excludes the procedure regardless of the chart.
         Excluded = "excluded",

@@ -307,11 +307,61 @@ impl CriterionRule {
     /// The role of a criterion with this rule.
     #[must_use]
     pub fn role(&self) -> CriterionRole {
-        match self {
-            Self::CompleteHistory => CriterionRole::History,
-            Self::Continuation(_) => CriterionRole::Continuation,
-            _ => CriterionRole::Other,
+        if matches!(self, Self::CompleteHistory) {
+            CriterionRole::History
+        } else if matches!(self, Self::Continuation(_)) {
+            CriterionRole::Continuation
+        } else {
+            CriterionRole::Other
         }
+    }
+
+    /// Whether it stays unknown as long as the episode has no injection.
+    #[must_use]
+    pub fn needs_an_injection(&self) -> bool {
+        let of_first = |rule: &ResponseRule| matches!(rule.of, ResponseOf::First | ResponseOf::Initial);
+        matches!(self, Self::Interval(_) | Self::Continuation(_)) || matches!(self, Self::Response(rule) if of_first(rule))
+    }
+
+    /// The least number of injections in the episode with which it applies.
+    #[must_use]
+    pub fn applies_from(&self) -> usize {
+        let Self::Response(rule) = self else { return 0 };
+        match rule.of {
+            ResponseOf::First | ResponseOf::Initial | ResponseOf::Diagnostic => 0,
+            ResponseOf::EachDiagnostic => 2,
+            ResponseOf::LastTherapeutic => 3,
+        }
+    }
+
+    /// Whether its being met can be turned into a denial: only a person's statement, or arithmetic on injections and orders, denies.
+    #[must_use]
+    pub fn can_be_negated(&self) -> bool {
+        match self {
+            Self::All(parts) | Self::Any(parts) => parts.iter().all(Self::can_be_negated),
+            Self::Not(part) => part.can_be_negated(),
+            Self::Answer(_) | Self::Findings(_) | Self::Response(_) | Self::Interval(_) | Self::CountInWindow(_) | Self::OrderedAs(_) => {
+                true
+            }
+            Self::OnsetDuration(_)
+            | Self::TherapyCourse(_)
+            | Self::MedicationCourse(_)
+            | Self::ValueSetPresent(_)
+            | Self::ValueSetAbsent(_)
+            | Self::Recurrence(_)
+            | Self::OtherTreatment(_)
+            | Self::Continuation(_)
+            | Self::OneProcedureAVisit
+            | Self::Performer
+            | Self::Excluded
+            | Self::CompleteHistory => false,
+        }
+    }
+
+    /// Whether a day can be told from which it is met.
+    #[must_use]
+    pub fn has_a_date(&self) -> bool {
+        matches!(self, Self::Interval(_) | Self::CountInWindow(_) | Self::OnsetDuration(_))
     }
 
     /// The questions of the form that it reads.

@@ -1,5 +1,5 @@
-//! Reads the criteria and pathways of `policy.toml`: resolves their numbers, and reports errors by line.
-//! Not here: what they mean ([`super::rule`], [`super::pathway`]).
+//! Reads the criteria of `policy.toml`: resolves their numbers, and reports errors by line.
+//! Not here: what they mean ([`super::rule`]), and the pathways ([`super::pathway_file`]).
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -7,48 +7,52 @@ use std::collections::BTreeSet;
 use toml::Spanned;
 
 use super::criterion_id::CriterionId;
-use super::definition::{CriterionDefinition, ResponseDefinition};
+use super::definition::{CriterionDefinition, Parameters, ResponseDefinition};
 use super::form::Question;
 use super::numbers::{Numbers, ThresholdsToml};
-use super::pathway::{HistoryCondition, Pathway, UNDETERMINED};
 use super::policy_file::PolicyError;
-use super::reference::OrderKind;
 use super::rule::{
-    AbsentRule, AnswerRule, ContinuationRule, CountRule, CriterionRule, FindingsRule, IntervalRule, MedicationRule, Mention, OnsetRule,
-    OrderedAsRule, OtherTreatmentRule, PresentRule, RecurrenceRule, ResponseRule, TherapyRule, Wait, YesNoText,
+    AbsentRule, AnswerRule, ContinuationRule, CountOf, CountRule, CriterionRule, FindingsRule, IntervalRule, MedicationRule, Mention,
+    OnsetRule, OrderedAsRule, OtherTreatmentRule, PresentRule, RecurrenceRule, Remedy, ResponseRule, TherapyRule, Wait, YesNoText,
 };
-use super::rule_toml::{
-    CriterionToml, FindingsToml, HelpedToml, IntervalToml, MentionToml, Number, OrderToml, PathwayToml, ResponseToml, RuleToml,
-};
+use super::rule_toml::{CountToml, CriterionToml, FindingsToml, IntervalToml, MentionToml, Number, ResponseToml, RuleToml};
 use super::template::Template;
 use super::value_sets::{Membership, ValueSet};
-use super::verdict::Verdict;
 
 /// The value sets whose therapies are read from charts.
 const THERAPIES: [ValueSet; 3] = [ValueSet::ConservativeTherapy, ValueSet::TherapySession, ValueSet::ActivityModification];
 
 /// Where the rules of one policy are read: its text, its numbers, and the therapy that its cards can order.
 pub(super) struct RuleSource<'t> {
-    file: &'t str,
+    pub(super) file: &'t str,
     text: &'t str,
     thresholds: &'t ThresholdsToml,
     numbers: &'t Numbers,
     orderable: Membership,
+    episode_gap_months: u32,
     used: RefCell<BTreeSet<String>>,
 }
 
 impl<'t> RuleSource<'t> {
-    pub(super) fn new(file: &'t str, text: &'t str, thresholds: &'t ThresholdsToml, numbers: &'t Numbers, orderable: Membership) -> Self {
-        Self { file, text, thresholds, numbers, orderable, used: RefCell::default() }
+    pub(super) fn new(
+        file: &'t str,
+        text: &'t str,
+        thresholds: &'t ThresholdsToml,
+        numbers: &'t Numbers,
+        orderable: Membership,
+        parameters: &Parameters,
+    ) -> Self {
+        let episode_gap_months = parameters.episode_gap_months;
+        Self { file, text, thresholds, numbers, orderable, episode_gap_months, used: RefCell::default() }
     }
 
-    fn fault<T>(&self, at: &Spanned<T>, problem: impl Into<String>) -> PolicyError {
+    pub(super) fn fault<T>(&self, at: &Spanned<T>, problem: impl Into<String>) -> PolicyError {
         PolicyError::at(self.file, self.text, at.span().start, problem)
     }
 
     /// `[response]`.
     pub(super) fn response(&self, read: &ResponseToml) -> Result<ResponseDefinition, PolicyError> {
-        Ok(ResponseDefinition { percent: self.percent(&read.percent)?, months: self.above_zero(&read.months)? })
+        Ok(ResponseDefinition { percent: self.percent(&read.percent)?, months: self.months(&read.months)? })
     }
 
     /// The criteria, in the file's order.
@@ -66,6 +70,9 @@ impl<'t> RuleSource<'t> {
 
     fn criterion(&self, read: &CriterionToml) -> Result<CriterionDefinition, PolicyError> {
         let rule = self.rule(&read.test, &read.id, true)?;
+        if read.remedy == Remedy::Time && !rule.leaves().iter().any(|leaf| leaf.has_a_date()) {
+            return Err(self.fault(&read.id, "`remedy` is \"time\", and nothing of its test depends on a date"));
+        }
         let corrected_by = match &read.corrected_by {
             Some(question) => Some(self.question(question, None)?),
             None => rule.questions().first().copied(),
@@ -86,74 +93,6 @@ impl<'t> RuleSource<'t> {
         })
     }
 
-    /// The pathways, in the file's order. Every criterion belongs to one, and every history has one.
-    pub(super) fn pathways(
-        &self,
-        read: &[PathwayToml],
-        criteria: &[CriterionDefinition],
-        read_criteria: &[CriterionToml],
-    ) -> Result<Vec<Pathway>, PolicyError> {
-        let mut pathways: Vec<Pathway> = Vec::new();
-        for pathway in read {
-            let id = pathway.id.get_ref();
-            if id == UNDETERMINED || pathways.iter().any(|known| known.id.as_str() == id) {
-                let problem = format!("pathway `{id}` stands twice, or has the name of a history that is not available");
-                return Err(self.fault(&pathway.id, problem));
-            }
-            pathways.push(self.pathway(pathway, criteria)?);
-        }
-        let is_used = |id: &str| pathways.iter().flat_map(|pathway| &pathway.criteria).any(|used| used.as_str() == id);
-        if let Some(unused) = read_criteria.iter().find(|criterion| !is_used(criterion.id.get_ref())) {
-            return Err(self.fault(&unused.id, format!("criterion `{}` belongs to no pathway", unused.id.get_ref())));
-        }
-        let without = || history_without(&pathways).map(|history| format!("no pathway is for {history}"));
-        match (without(), read.first()) {
-            (None, _) => Ok(pathways),
-            (Some(problem), Some(first)) => Err(self.fault(&first.id, problem)),
-            (Some(problem), None) => Err(PolicyError::of_file(self.file, problem)),
-        }
-    }
-
-    fn pathway(&self, read: &PathwayToml, criteria: &[CriterionDefinition]) -> Result<Pathway, PolicyError> {
-        let kind = match read.order {
-            OrderToml::Injection => OrderKind::Injection,
-            OrderToml::Neurotomy => OrderKind::Neurotomy,
-        };
-        let mut ids = Vec::new();
-        for id in &read.criteria {
-            let known = criteria.iter().find(|criterion| criterion.id.as_str() == id.get_ref());
-            let known = known.ok_or_else(|| self.fault(id, format!("`{}` is not a criterion", id.get_ref())))?;
-            if matches!(known.rule, CriterionRule::Excluded) != (kind == OrderKind::Neurotomy) {
-                let problem =
-                    format!("`{}` cannot be decided for such an order: a neurotomy is excluded, an injection is not", id.get_ref());
-                return Err(self.fault(id, problem));
-            }
-            ids.push(known.id.clone());
-        }
-        let is_history =
-            |id: &CriterionId| criteria.iter().any(|known| known.id == *id && matches!(known.rule, CriterionRule::CompleteHistory));
-        if kind == OrderKind::Injection && !ids.iter().any(is_history) {
-            return Err(self.fault(&read.id, "the pathway needs the criterion that every earlier injection is known"));
-        }
-        let helped = |helped| match helped {
-            HelpedToml::Yes => Verdict::Met,
-            HelpedToml::No => Verdict::NotMet,
-            HelpedToml::Unknown => Verdict::Unknown,
-        };
-        Ok(Pathway {
-            id: read.id.get_ref().as_str().into(),
-            kind,
-            title: read.title.clone(),
-            judged_as: read.judged_as.clone(),
-            criteria: ids,
-            history: HistoryCondition {
-                injections: read.injections,
-                injections_from: read.injections_from,
-                first_helped: read.first_helped.map(helped),
-            },
-        })
-    }
-
     /// Fails if a threshold decides nothing.
     pub(super) fn every_threshold_is_used(&self) -> Result<(), PolicyError> {
         match self.thresholds.iter().find(|(name, _)| !self.used.borrow().contains(name.as_str())) {
@@ -163,7 +102,8 @@ impl<'t> RuleSource<'t> {
     }
 
     fn mention(&self, read: &MentionToml) -> Result<Mention, PolicyError> {
-        let text = Template::read(read.text.get_ref(), &["condition"]).map_err(|problem| self.fault(&read.text, problem))?;
+        let text =
+            Template::read(&self.numbers.fill(read.text.get_ref()), &["condition"]).map_err(|problem| self.fault(&read.text, problem))?;
         Ok(Mention { conditions: self.set(&read.conditions)?, text, unless_met: read.unless_met })
     }
 
@@ -175,7 +115,7 @@ impl<'t> RuleSource<'t> {
         Ok(match read {
             RuleToml::All(read) => CriterionRule::All(parts(read)?),
             RuleToml::Any(read) => CriterionRule::Any(parts(read)?),
-            RuleToml::Not(read) => CriterionRule::Not(Box::new(self.rule(read, id, false)?)),
+            RuleToml::Not(read) => CriterionRule::Not(Box::new(self.negated(read, id)?)),
             RuleToml::Answer(read) => CriterionRule::Answer(AnswerRule {
                 question: self.question(&read.question, Some("boolean"))?,
                 met_by: read.met_by,
@@ -184,19 +124,19 @@ impl<'t> RuleSource<'t> {
             RuleToml::Findings(read) => CriterionRule::Findings(self.findings(read)?),
             RuleToml::OnsetDuration(read) => CriterionRule::OnsetDuration(OnsetRule {
                 question: self.question(&read.question, Some("date"))?,
-                months: self.above_zero(&read.months)?,
+                months: self.months(&read.months)?,
                 diagnoses: read.diagnoses.iter().map(|set| self.set(set)).collect::<Result<_, _>>()?,
             }),
             RuleToml::TherapyCourse(read) => {
                 let therapy = self.therapy(&read.of)?;
                 let can_be_ordered = self.orderable.has(therapy);
                 let question = self.question(&read.question, Some("integer"))?;
-                CriterionRule::TherapyCourse(TherapyRule { question, therapy, weeks: self.above_zero(&read.weeks)?, can_be_ordered })
+                CriterionRule::TherapyCourse(TherapyRule { question, therapy, weeks: self.length(&read.weeks, "_weeks")?, can_be_ordered })
             }
             RuleToml::MedicationCourse(read) => {
                 self.only(&read.of, ValueSet::Nsaid.id())?;
                 let question = self.question(&read.question, Some("integer"))?;
-                CriterionRule::MedicationCourse(MedicationRule { question, weeks: self.above_zero(&read.weeks)? })
+                CriterionRule::MedicationCourse(MedicationRule { question, weeks: self.length(&read.weeks, "_weeks")? })
             }
             RuleToml::ValueSetPresent(read) => {
                 self.only(&read.allergies, ValueSet::NsaidAllergy.id())?;
@@ -218,7 +158,7 @@ impl<'t> RuleSource<'t> {
             RuleToml::Response(read) => CriterionRule::Response(ResponseRule {
                 of: read.of,
                 percent: self.percent(&read.percent)?,
-                months: read.months.as_ref().map(|months| self.above_zero(months)).transpose()?,
+                months: read.months.as_ref().map(|months| self.months(months)).transpose()?,
             }),
             RuleToml::Recurrence(read) => CriterionRule::Recurrence(RecurrenceRule {
                 question: self.question(&read.question, Some("boolean"))?,
@@ -238,7 +178,7 @@ impl<'t> RuleSource<'t> {
             RuleToml::CountInWindow(read) => CriterionRule::CountInWindow(CountRule {
                 of: read.of,
                 fewer_than: self.count(&read.fewer_than)?,
-                months: self.above_zero(&read.months)?,
+                months: self.counted_months(read)?,
             }),
             RuleToml::OrderedAs(read) => CriterionRule::OrderedAs(OrderedAsRule {
                 codes: read.codes.iter().map(|set| self.set(set)).collect::<Result<_, _>>()?,
@@ -254,7 +194,7 @@ impl<'t> RuleSource<'t> {
                 return Err(self.fault(id, "a limit of time, a rule on the visit, an exclusion and the complete history cannot be parts"));
             }
             RuleToml::Continuation(read) => CriterionRule::Continuation(ContinuationRule {
-                months: self.above_zero(&read.months)?,
+                months: self.months(&read.months)?,
                 exception: self.question(&read.exception, Some("boolean"))?,
             }),
             RuleToml::OneProcedureAVisit => CriterionRule::OneProcedureAVisit,
@@ -262,6 +202,14 @@ impl<'t> RuleSource<'t> {
             RuleToml::Excluded => CriterionRule::Excluded,
             RuleToml::CompleteHistory => CriterionRule::CompleteHistory,
         })
+    }
+
+    fn negated(&self, read: &RuleToml, id: &Spanned<String>) -> Result<CriterionRule, PolicyError> {
+        let part = self.rule(read, id, false)?;
+        if part.can_be_negated() {
+            return Ok(part);
+        }
+        Err(self.fault(id, "`not` cannot stand before what a chart alone can meet: a chart never denies"))
     }
 
     fn findings(&self, read: &FindingsToml) -> Result<FindingsRule, PolicyError> {
@@ -288,10 +236,23 @@ impl<'t> RuleSource<'t> {
         Ok(FindingsRule { tests: asked, at_least, texts })
     }
 
+    /// The months of a count. Only the episode tells which injections are therapeutic, so such a window is no longer than its gap.
+    fn counted_months(&self, read: &CountToml) -> Result<u32, PolicyError> {
+        let months = self.months(&read.months)?;
+        if read.of == CountOf::Therapeutic && months > self.episode_gap_months {
+            let problem = format!(
+                "{months} months are more than `episode_gap_months` ({}), and therapeutic injections are counted in the episode alone",
+                self.episode_gap_months
+            );
+            return Err(self.fault(&read.months, problem));
+        }
+        Ok(months)
+    }
+
     fn wait(&self, read: &IntervalToml) -> Result<Wait, PolicyError> {
         match (&read.days, &read.months) {
-            (Some(days), None) => Ok(Wait::Days(self.above_zero(days)?)),
-            (None, Some(months)) => Ok(Wait::Months(self.above_zero(months)?)),
+            (Some(days), None) => Ok(Wait::Days(self.length(days, "_days")?)),
+            (None, Some(months)) => Ok(Wait::Months(self.months(months)?)),
             (Some(_), Some(_)) | (None, None) => Err(self.fault(&read.since, "an interval has either `days` or `months`")),
         }
     }
@@ -301,7 +262,7 @@ impl<'t> RuleSource<'t> {
     }
 
     /// A text with its numbers filled in.
-    fn words(&self, text: &Spanned<String>) -> Result<String, PolicyError> {
+    pub(super) fn words(&self, text: &Spanned<String>) -> Result<String, PolicyError> {
         let filled = self.numbers.fill(text.get_ref());
         Template::read(&filled, &[]).map_err(|problem| self.fault(text, problem))?;
         Ok(filled)
@@ -343,8 +304,22 @@ impl<'t> RuleSource<'t> {
         Ok(*value.get_ref())
     }
 
-    fn above_zero(&self, name: &Number) -> Result<u32, PolicyError> {
+    fn months(&self, name: &Number) -> Result<u32, PolicyError> {
+        self.length(name, "_months")
+    }
+
+    /// A length of time, whose threshold is named for its unit.
+    fn length(&self, name: &Number, unit: &str) -> Result<u32, PolicyError> {
+        self.has_unit(name, unit)?;
         self.within(name, 1, MAX_LENGTH)
+    }
+
+    fn has_unit(&self, name: &Number, unit: &str) -> Result<(), PolicyError> {
+        let key = name.get_ref().trim_matches(['{', '}']);
+        if !self.thresholds.contains_key(key) || key.ends_with(unit) {
+            return Ok(());
+        }
+        Err(self.fault(name, format!("the name of the threshold that stands here ends in `{unit}`; `{key}` does not")))
     }
 
     fn count(&self, name: &Number) -> Result<usize, PolicyError> {
@@ -352,6 +327,7 @@ impl<'t> RuleSource<'t> {
     }
 
     fn percent(&self, name: &Number) -> Result<u32, PolicyError> {
+        self.has_unit(name, "_percent")?;
         self.within(name, 1, 100)
     }
 
@@ -372,26 +348,3 @@ const MAX_LENGTH: u32 = 1000;
 
 /// The largest count of injections or tests.
 const MAX_COUNT: u32 = 100;
-
-/// A history that no pathway is for, in words.
-fn history_without(pathways: &[Pathway]) -> Option<String> {
-    let of_kind = |kind| pathways.iter().filter(move |pathway| pathway.kind == kind);
-    if of_kind(OrderKind::Neurotomy).next().is_none() {
-        return Some("an order for radiofrequency neurotomy".to_owned());
-    }
-    let largest = of_kind(OrderKind::Injection).map(|pathway| pathway.history.largest()).max().unwrap_or_default();
-    let helped = [
-        (Verdict::Met, "it is known that it helped"),
-        (Verdict::NotMet, "it is known that it did not help"),
-        (Verdict::Unknown, "it is not known whether it helped"),
-    ];
-    let histories = (0..=largest + 1).flat_map(|number| helped.map(|(verdict, words)| (number, verdict, words)));
-    let mut histories = histories.filter(|(number, verdict, _)| *number > 0 || *verdict == Verdict::Unknown);
-    let (number, _, words) =
-        histories.find(|(number, verdict, _)| !of_kind(OrderKind::Injection).any(|pathway| pathway.history.holds(*number, || *verdict)))?;
-    Some(match number {
-        0 => "a first injection".to_owned(),
-        1 => format!("an order after 1 injection, of which {words}"),
-        number => format!("an order after {number} injections, of whose first {words}"),
-    })
-}

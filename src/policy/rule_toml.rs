@@ -34,6 +34,13 @@ pub(super) struct CriterionToml {
     pub(super) test: RuleToml,
 }
 
+impl PathwayToml {
+    /// Whether it is for joints without an injection in the episode.
+    pub(super) fn is_for_none(&self) -> bool {
+        self.injections.map_or(self.injections_from == 0, |number| number == 0)
+    }
+}
+
 impl CriterionToml {
     /// Its id as written.
     pub(super) fn id(&self) -> &str {
@@ -60,8 +67,8 @@ pub(super) struct PathwayToml {
     #[serde(default)]
     pub(super) injections_from: usize,
     pub(super) first_helped: Option<HelpedToml>,
-    pub(super) title: String,
-    pub(super) judged_as: String,
+    pub(super) title: Spanned<String>,
+    pub(super) judged_as: Spanned<String>,
     pub(super) criteria: Vec<Spanned<String>>,
 }
 

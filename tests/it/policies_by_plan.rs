@@ -177,6 +177,31 @@ async fn two_orders_of_a_call_are_judged_each_by_the_policy_of_its_own_coverage(
     assert_eq!(titles, [true, false]);
 }
 
+/// Whether a covered first injection of a Medicare member is covered, by the coverage information on the order.
+async fn covered_for_medicare(app: &TestApp) -> String {
+    let call = changed("first-injection-fully-documented", |call| {
+        let coverage = &mut call["prefetch"]["coverage"]["entry"][0]["resource"];
+        coverage["payor"] = json!([{"identifier": {"system": "urn:payers", "value": "medicare"}}]);
+        coverage["type"] = json!({"text": "Medicare"});
+    });
+    let answer = app.sign_text(&call.request).await.text();
+    let (_, behind) = answer.split_once("{\"url\":\"covered\",\"valueCode\":\"").unwrap_or_else(|| panic!("{answer}"));
+    behind.split('"').next().unwrap_or_default().to_owned()
+}
+
+#[tokio::test]
+async fn a_policy_yields_to_medicare_only_if_its_own_note_says_so() {
+    let folder = two_policies();
+    let app = TestApp::on_the_day_of_the_fixtures_with(by_plan(&folder));
+    assert_eq!(covered_for_medicare(&app).await, "conditional");
+    let policy = folder.version("medicare").join("policy.toml");
+    let text = std::fs::read_to_string(&policy).unwrap();
+    let without: Vec<&str> = text.lines().filter(|line| !line.starts_with("medicare = \"")).collect();
+    std::fs::write(&policy, without.join("\n")).unwrap();
+    let app = TestApp::on_the_day_of_the_fixtures_with(by_plan(&folder));
+    assert_eq!(covered_for_medicare(&app).await, "covered");
+}
+
 /// The Medicare policy does not recognise an injection by its CPT code, and the other one not by its HCPCS code.
 fn with_unlike_codes() -> PolicyFolder {
     let folder = two_policies();

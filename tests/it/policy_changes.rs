@@ -75,7 +75,7 @@ const REFUSED: &[Refused] = &[
     (POLICY, "format = \"snomed-ct\"", "format = \"snomed\"", "format = \"snomed\"", "unknown code format `snomed`"),
     (POLICY, "LT = \"left\"", "LT = \"links\"", "LT = \"links\"", "`links` is not a side"),
     // A criterion removed, or one too many.
-    (POLICY, "criteria = [\"IV\"]", "criteria = []", "id = \"IV\"", "criterion `IV` belongs to no pathway"),
+    (POLICY, "criteria = [\"IV\"]", "criteria = []", "id = \"IV\"\norder", "the pathway has no criterion"),
     (POLICY, "\"I.C.3\", \"I.C.4\"", "\"I.C.4\"", "id = \"I.C.3\"", "criterion `I.C.3` belongs to no pathway"),
     (POLICY, "id = \"I.A.2\"", "id = \"I.A.1\"", "id = \"I.A.1\"\ntitle = \"Tender", "criterion `I.A.1` stands twice"),
     (
@@ -136,6 +136,96 @@ const REFUSED: &[Refused] = &[
         "{",
         "question `pain-recurred` is missing, which a criterion reads",
     ),
+    // A pathway that cannot be meant.
+    (
+        POLICY,
+        "\"I.A.5\", \"I.A.6\", \"II\"",
+        "\"I.A.5\", \"I.A.6\", \"I.C.3\", \"II\"",
+        "criteria = [\"I.A.1\"",
+        "`I.C.3` is about an earlier injection, and this pathway is for a joint without one",
+    ),
+    (
+        POLICY,
+        "criteria = [\"I.B.1\", \"I.B.2\", \"II\", \"III\", \"V\", \"VI\", \"history\"]",
+        "criteria = [\"history\"]",
+        "id = \"I.B\"\ninjections",
+        "the pathway asks for nothing else",
+    ),
+    (POLICY, "\"I.C.3\", \"I.C.4\"", "\"I.C.3\", \"I.C.3\", \"I.C.4\"", "criteria = [\"I.C\"", "`I.C.3` stands twice"),
+    (POLICY, "injections = 0", "injections = 1000000000", "id = \"I.A\"\ninjections", "a pathway is for at most 100 injections"),
+    (
+        POLICY,
+        "injections = 1\nfirst_helped = \"no\"",
+        "injections_from = 1",
+        "id = \"I.A\"\ninjections",
+        "pathway `I.B-or-I.C` never applies",
+    ),
+    // A test that cannot be meant.
+    (
+        POLICY,
+        "[criteria.test.value-set-absent]",
+        "[criteria.test.not.value-set-absent]",
+        "id = \"I.A.5\"",
+        "`not` cannot stand before what a chart alone can meet",
+    ),
+    (
+        POLICY,
+        "did not respond to conservative therapy\"\n",
+        "did not respond to conservative therapy\"\nremedy = \"time\"\n",
+        "id = \"I.A.4\"\n",
+        "nothing of its test depends on a date",
+    ),
+    (
+        POLICY,
+        "days = \"{second_injection_days}\"",
+        "days = \"{interval_months}\"",
+        "days = \"{interval_months}\"",
+        "the name of the threshold that stands here ends in `_days`; `interval_months` does not",
+    ),
+    (
+        POLICY,
+        "of = \"diagnostic\"",
+        "of = \"last-therapeutic\"",
+        "criteria = [\"I.A.1\"",
+        "`II` is about more injections than this pathway is for, and would never apply",
+    ),
+    // A name with another meaning, or a number that no parameter can have.
+    (POLICY, "interval_months = 2", "interval_months = 2\nlimit = 3", "limit = 3", "`limit` means something else in texts"),
+    (
+        POLICY,
+        "interval_months = 2",
+        "interval_months = 2\nsession_gap_days = 3",
+        "session_gap_days = 3",
+        "`session_gap_days` means something",
+    ),
+    (
+        POLICY,
+        "episode_gap_months = 12",
+        "episode_gap_months = 0",
+        "episode_gap_months = 0",
+        "`episode_gap_months` is 0; it has to be from 1 to 1000",
+    ),
+    (
+        POLICY,
+        "attestation_valid_days = 90",
+        "attestation_valid_days = 4294967295",
+        "attestation_valid_days = 4294967295",
+        "it has to be from 1 to 1000",
+    ),
+    (
+        POLICY,
+        "therapeutic_window_months = 12",
+        "therapeutic_window_months = 24",
+        "months = \"{therapeutic_window_months}\"",
+        "24 months are more than `episode_gap_months` (12)",
+    ),
+    (
+        POLICY,
+        "effective_from = \"2019-08-01\"",
+        "effective_from = \"2019-08-01\"\neffective_to = \"2019-07-31\"",
+        "effective_to",
+        "`effective_to` is before `effective_from`",
+    ),
     // A history without a pathway.
     (POLICY, "injections = 0", "injections = 2", "id = \"I.A\"\ninjections", "no pathway is for a first injection"),
     (
@@ -192,7 +282,7 @@ const DISAGREED: &[(&str, &str, &str)] = &[
     (POLICY, "since = \"last\"", "since = \"first\""),
     (POLICY, "of = \"initial\"", "of = \"first\""),
     (POLICY, "first_helped = \"no\"", "first_helped = \"yes\""),
-    (POLICY, "\"I.A.5\", \"I.A.6\", \"II\",", "\"I.A.6\", \"I.A.5\", \"I.B.1\", \"II\","),
+    (POLICY, "\"I.A.5\", \"I.A.6\", \"II\",", "\"I.A.6\", \"I.A.5\", \"I.C.4\", \"II\","),
     ("valuesets/therapy-session.json", "\"97110\"", "\"97999\""),
 ];
 

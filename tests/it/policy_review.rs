@@ -74,6 +74,37 @@ fn two_versions_differ_where_they_were_changed() {
 }
 
 #[test]
+fn a_change_of_any_setting_is_a_difference() {
+    let changes = [
+        (
+            "policy.toml",
+            "percent = \"{relief_percent}\"\nmonths = \"{relief_months}\"",
+            "percent = \"{relief_percent}\"\nmonths = \"{interval_months}\"",
+        ),
+        ("policy.toml", "LT = \"left\"", "LT = \"right\""),
+        ("policy.toml", "medicaid = \"Medicaid member:", "medicaid = \"Member of Medicaid:"),
+        ("policy.toml", "since = \"2021-10-01\"", "since = \"2021-10-02\""),
+        ("policy.toml", "aliases = [\"urn:oid:2.16.840.1.113883.6.88\"]", "aliases = []"),
+        ("policy.toml", "judged_as = \"a first injection\"", "judged_as = \"an injection\""),
+        ("policy.toml", "met = \"tenderness\"", "met = \"tender\""),
+        ("policy.toml", "when_no = \"the form says that the pain does not limit", "when_no = \"the form says the pain does not limit"),
+        ("policy.toml", "unless_met = true", "unless_met = false"),
+        ("policy.toml", "corrected_by = \"nsaid-weeks\"\n", ""),
+        ("policy.toml", "met_by = false\n", ""),
+        ("questionnaire.json", "\"linkId\": \"pain-recurred\",\n", "\"linkId\": \"pain-recurred\",\n \"prefix\": \"7\",\n"),
+        ("valuesets/nsaid.json", "\"display\": \"", "\"display\": \"The "),
+    ];
+    let original = PolicyFolder::new();
+    let of = |folder: &PolicyFolder| folder.version("2019-08").to_str().unwrap().to_owned();
+    for (file, from, to) in changes {
+        let folder = PolicyFolder::new();
+        folder.change(file, from, to);
+        let differing = printed(&program(&["policy", "diff", &of(&original), &of(&folder)]).success());
+        assert!(!differing.ends_with("\n0 entries differ\n"), "`{to}`: {differing}");
+    }
+}
+
+#[test]
 fn a_folder_of_two_versions_is_refused() {
     let folder = PolicyFolder::new();
     folder.add_from("2026-12", "2026-12-01");

@@ -133,7 +133,7 @@ impl NewVersion<'_> {
         let effective_from = self.first_day(&version)?;
         self.require_free(&id, &version, effective_from)?;
         let (copy, left_out) = self.copied(&original, &version, effective_from)?;
-        let text = text_of(&copy, POLICY_FILE);
+        let text = copy.text(POLICY_FILE).to_owned();
         Policies::read(&[original, copy], &shown(Some(self.from)), &PolicySettings::default())?;
         if let Err(error) = self.write(&text) {
             // The folder did not exist before, so all of it is this command's own.
@@ -205,7 +205,7 @@ impl NewVersion<'_> {
         version: &str,
         effective_from: NaiveDate,
     ) -> Result<(PolicyFolder, Vec<LeftOutKey>), NewVersionError> {
-        let (text, left_out) = with_version(&text_of(original, POLICY_FILE), version, effective_from)
+        let (text, left_out) = with_version(&original.text(POLICY_FILE), version, effective_from)
             .map_err(|source| NewVersionError::Unrewritable { file: self.from.join(POLICY_FILE), source })?;
         let file = |file: &PolicyFile| {
             let text = if file.name == POLICY_FILE { &text } else { &file.text };
@@ -224,10 +224,6 @@ impl NewVersion<'_> {
         Policies::read(&written, &shown(Some(self.to)), &PolicySettings::default())?;
         Ok(())
     }
-}
-
-fn text_of(folder: &PolicyFolder, name: &str) -> String {
-    folder.files.iter().find(|file| file.name == name).map(|file| file.text.clone()).unwrap_or_default()
 }
 
 /// The folder that a folder is in.

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::num::NonZero;
+use std::panic::resume_unwind;
 use std::thread;
 
 use super::cases::PolicyCase;
@@ -13,7 +14,7 @@ use crate::decision::policies::{POLICY_FILE, Policies, PolicyFolder};
 use crate::evidence::PrefetchKeys;
 use crate::policy::{CriterionDefinition, CriterionRule, Policy, PolicyFile};
 
-const CARDS_FILE: &str = "cards.toml";
+pub(super) const CARDS_FILE: &str = "cards.toml";
 
 /// Something that no case covers.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -43,11 +44,6 @@ pub(super) fn uncovered(input: &CoverageInput<'_>) -> Vec<Uncovered> {
     found
 }
 
-/// A file of a version; empty if it is not there.
-pub(super) fn text<'c>(folder: &'c PolicyFolder, name: &str) -> &'c str {
-    folder.files.iter().find(|file| file.name == name).map_or("", |file| file.text.as_str())
-}
-
 /// The verdicts of criteria that no case has.
 fn criteria<'c>(input: &'c CoverageInput<'_>) -> impl Iterator<Item = Uncovered> + 'c {
     let sites = || input.cases.iter().flat_map(|(_, decided)| decided.sites());
@@ -56,7 +52,7 @@ fn criteria<'c>(input: &'c CoverageInput<'_>) -> impl Iterator<Item = Uncovered>
     input.policy.criteria().iter().flat_map(move |criterion| {
         let id = criterion.id.as_str();
         let missing: Vec<_> = verdicts(input.policy, criterion).iter().copied().filter(|verdict| !had.contains(&(id, verdict))).collect();
-        let line = line_of(text(input.folder, POLICY_FILE), |line| line == format!("id = \"{id}\""));
+        let line = line_of(input.folder.text(POLICY_FILE), |line| line == format!("id = \"{id}\""));
         missing.into_iter().map(move |verdict| Uncovered {
             file: POLICY_FILE,
             line,
@@ -78,7 +74,7 @@ fn verdicts(policy: &Policy, criterion: &CriterionDefinition) -> &'static [&'sta
 
 /// The phrases of statements and notes that no case has. The cases were decided with this policy's own wording.
 fn phrases<'c>(input: &'c CoverageInput<'_>) -> impl Iterator<Item = Uncovered> + 'c {
-    let cards = text(input.folder, CARDS_FILE);
+    let cards = input.folder.text(CARDS_FILE);
     input.policy.wording.unsaid().map(move |key| Uncovered {
         file: CARDS_FILE,
         line: line_of(cards, |line| line.starts_with(&format!("{key} ="))),
@@ -96,13 +92,13 @@ struct Change {
 
 /// The numbers and choices that could change without a case noticing.
 fn numbers(input: &CoverageInput<'_>) -> Vec<Uncovered> {
-    let changes = changes(text(input.folder, POLICY_FILE));
+    let changes = changes(input.folder.text(POLICY_FILE));
     let workers = thread::available_parallelism().map_or(1, NonZero::get);
     let share = changes.len().div_ceil(workers).max(1);
     thread::scope(|scope| {
         let unnoticed = |changes: &[Change]| changes.iter().filter(|change| !is_noticed(input, change)).map(described).collect::<Vec<_>>();
         let running: Vec<_> = changes.chunks(share).map(|changes| scope.spawn(move || unnoticed(changes))).collect();
-        running.into_iter().flat_map(|worker| worker.join().unwrap_or_default()).collect()
+        running.into_iter().flat_map(|worker| worker.join().unwrap_or_else(|panic| resume_unwind(panic))).collect()
     })
 }
 

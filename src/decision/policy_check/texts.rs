@@ -1,11 +1,9 @@
 //! What is wrong with a version's texts although they can be used: summaries that are too long, and numbers that are spelled out.
 //! Not here: texts that cannot be used, which reading the policy reports.
 
-use super::coverage::{Uncovered, line_of, text};
+use super::coverage::{CARDS_FILE, Uncovered, line_of};
 use crate::decision::policies::{POLICY_FILE, PolicyFolder};
 use crate::policy::{CriterionDefinition, CriterionRole, CriterionRule, OutcomeArguments, OutcomeKind, Policy, Remedy};
-
-const CARDS_FILE: &str = "cards.toml";
 
 /// The most characters of a card's summary (CDS Hooks 2.0, Card Attributes).
 const MAX_SUMMARY_CHARS: usize = 140;
@@ -15,8 +13,8 @@ const SAMPLE_ORDERS: [&str; 2] =
     ["SI joint radiofrequency neurotomy, both sides, 2026-12-01", "SI joint injection, both sides, 2026-12-01"];
 
 /// The keys of a criterion's texts in `policy.toml`. A citation names sections, so it may have numbers.
-const TEXTS: [&str; 10] =
-    ["title", "not_met", "met", "missing", "act", "when_yes", "when_no", "when_none", "when_positive", "when_negative"];
+const TEXTS: [&str; 11] =
+    ["title", "judged_as", "not_met", "met", "missing", "act", "when_yes", "when_no", "when_none", "when_positive", "when_negative"];
 
 /// The faults of the texts, by file and line.
 pub(super) fn faults(folder: &PolicyFolder, policy: &Policy) -> Vec<Uncovered> {
@@ -24,7 +22,7 @@ pub(super) fn faults(folder: &PolicyFolder, policy: &Policy) -> Vec<Uncovered> {
 }
 
 fn long_summaries<'c>(folder: &'c PolicyFolder, policy: &'c Policy) -> impl Iterator<Item = Uncovered> + 'c {
-    let cards = text(folder, CARDS_FILE);
+    let cards = folder.text(CARDS_FILE);
     OutcomeKind::ALL.iter().filter_map(move |kind| {
         let criteria = policy.criteria().iter().filter(|criterion| can_decide(*kind, criterion));
         let longest = criteria.map(|criterion| summary_chars(policy, *kind, &criterion.not_met)).max()?;
@@ -63,7 +61,7 @@ fn summary_chars(policy: &Policy, kind: OutcomeKind, criterion: &str) -> usize {
 
 /// Numbers in a criterion's texts that would not follow a changed threshold.
 fn spelled_numbers(folder: &PolicyFolder) -> impl Iterator<Item = Uncovered> {
-    (1..).zip(text(folder, POLICY_FILE).lines()).filter_map(|(line, written)| {
+    (1..).zip(folder.text(POLICY_FILE).lines()).filter_map(|(line, written)| {
         let (key, value) = written.split_once('=')?;
         let number = Some(value).filter(|_| TEXTS.contains(&key.trim())).and_then(spelled_number)?;
         let what = format!("`{}` states the number {number}; name a threshold in braces, so that it stays true", key.trim());

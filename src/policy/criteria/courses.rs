@@ -86,7 +86,8 @@ pub(super) fn therapy_course<'a>(case: &OrderCase<'_, 'a>, rule: &TherapyRule) -
     let (proof, short, undated) = (Phrase::TherapyCourse, Phrase::TherapyTooShort, Phrase::UndatedTherapy);
     let weeks = WeeksRule { question: rule.question, weeks: rule.weeks, proof, short, undated, course_first: true };
     let spans = case.facts.therapies.iter().filter(|therapy| therapy.sets.has(rule.therapy)).map(|therapy| therapy.span);
-    weeks_of(case, &weeks, longest(therapy_courses(case, rule.therapy)).as_ref(), spans)
+    let assessment = weeks_of(case, &weeks, longest(therapy_courses(case, rule.therapy)).as_ref(), spans);
+    Assessment { lacking_weeks: assessment.lacking_weeks.filter(|_| rule.can_be_ordered), ..assessment }
 }
 
 /// Weeks of a medication, by the form or else by what was taken or prescribed.
@@ -94,7 +95,7 @@ pub(super) fn medication_course<'a>(case: &OrderCase<'_, 'a>, rule: &MedicationR
     let (proof, short, undated) = (Phrase::NsaidCourse, Phrase::NsaidTooShort, Phrase::UndatedNsaid);
     let weeks = WeeksRule { question: rule.question, weeks: rule.weeks, proof, short, undated, course_first: false };
     let spans = case.facts.nsaids.iter().map(|taken| taken.span);
-    weeks_of(case, &weeks, longest(medication_courses(case)).as_ref(), spans)
+    Assessment { lacking_weeks: None, ..weeks_of(case, &weeks, longest(medication_courses(case)).as_ref(), spans) }
 }
 
 /// The form takes precedence. If it states too few weeks but a charted course is long enough, the verdict is unknown.

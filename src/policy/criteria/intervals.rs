@@ -49,7 +49,7 @@ type Counted<'c, 'e, 'a> = (Vec<&'c Injection<'e, 'a>>, Vec<&'c Injection<'e, 'a
 fn counted<'c, 'e, 'a>(case: &'c SiteCase<'e, 'a>, of: CountOf) -> Counted<'c, 'e, 'a> {
     match of {
         CountOf::Therapeutic => therapeutic(case),
-        CountOf::All => (case.injections.iter().collect(), Vec::new()),
+        CountOf::All => (case.earlier.iter().flatten().chain(&case.injections).collect(), Vec::new()),
         CountOf::Sessions => case.sessions.iter().partition(|session| !session.is_possible()),
     }
 }
@@ -84,7 +84,9 @@ pub(super) fn count_in_window<'a>(case: &SiteCase<'_, 'a>, rule: &CountRule) -> 
     let counted: Vec<_> = definite.iter().chain(&possible).filter(touching).copied().collect();
     let most = counted.len();
     let evidence: Vec<_> = counted.iter().flat_map(|injection| injection_evidence(case, injection)).collect();
-    if most < limit {
+    // The form names the injections of this joint alone.
+    let is_incomplete = rule.of == CountOf::Sessions && !case.facts.procedures_available;
+    if most < limit && !is_incomplete {
         let all = case.injections.len();
         let diagnostic = all.saturating_sub(most);
         let found = if rule.of == CountOf::Therapeutic && diagnostic > 0 && most > 0 {
@@ -95,11 +97,12 @@ pub(super) fn count_in_window<'a>(case: &SiteCase<'_, 'a>, rule: &CountRule) -> 
         return Assessment::new(Verdict::Met).found(found).resting_on(evidence);
     }
     if least < limit {
-        let found = case.say(Phrase::TherapeuticCountOpen, &[&least, &most, &months]);
+        let found = (most >= limit).then(|| case.say(Phrase::TherapeuticCountOpen, &[&least, &most, &months]));
         let open = Assessment::new(Verdict::Unknown).found(found).resting_on(evidence);
         return open.settled_by(match rule.of {
             CountOf::Therapeutic => &[Question::InjectionDate, Question::ReliefPercent],
-            CountOf::All | CountOf::Sessions => &[Question::InjectionDate],
+            CountOf::All => &[Question::InjectionDate],
+            CountOf::Sessions => &[Question::InjectionDate, Question::InjectionHistoryComplete],
         });
     }
     let mut dates: Vec<_> = definite.iter().map(|injection| injection.when.hi()).collect();

@@ -49,7 +49,7 @@ fn assess<'a>(case: &SiteCase<'_, 'a>, rule: &CriterionRule, others: &[OtherProc
         CriterionRule::Any(parts) => return any(parts.iter().filter_map(|part| assess(case, part, others)).collect()),
         CriterionRule::Not(part) => {
             let part = assess(case, part, others)?;
-            Assessment { verdict: !part.verdict, met_from: None, ..part }
+            Assessment { verdict: !part.verdict, met_from: None, lacking_weeks: None, ..part }
         }
         CriterionRule::Answer(rule) => answers::answer(case, rule),
         CriterionRule::Findings(rule) => findings::findings(case, rule),

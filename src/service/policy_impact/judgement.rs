@@ -10,10 +10,7 @@ use super::unjudged::UnjudgedError;
 use crate::cds_hooks::Hook;
 use crate::config::Config;
 use crate::crd::Plans;
-use crate::decision::{
-    DecisionContext, DecisionEngine, EngineError, FetchedPages, Policies, PolicyChoice, RecordedPolicyChoice, RecordedReading,
-    ScopedRequest,
-};
+use crate::decision::{DecisionContext, DecisionEngine, EngineError, FetchedPages, Policies, PolicyChoice, RecordedReading, ScopedRequest};
 use crate::evidence::{PayorLookup, ReadingOptions};
 use crate::ledger::OpenedRecord;
 use crate::service::replay::{CallAgain, RecordedPages, decide_again};
@@ -75,12 +72,9 @@ struct JudgingSide<'e> {
 
 /// The parts of a recorded call that a decision depends on.
 #[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
 struct RecordedInputs<'a> {
     #[serde(default)]
     reading: Option<RecordedReading>,
-    #[serde(default)]
-    policy_choice: Option<RecordedPolicyChoice>,
     #[serde(default, borrow)]
     fetched: Option<RecordedPages<'a>>,
     /// Absent if no order was in scope.
@@ -158,7 +152,7 @@ impl PolicyComparison {
             Ok(pages) => pages,
             Err(error) => return CallJudgement::unjudged(&error.into()),
         };
-        CallJudgement::from_sides(self.sides().map(|side| side.judge_record(record, &inputs, pages.as_ref())))
+        CallJudgement::from_sides(self.sides().map(|side| side.judge_record(&self.plans, record, &inputs, pages.as_ref())))
     }
 
     fn sides(&self) -> [JudgingSide<'_>; 2] {
@@ -170,8 +164,10 @@ impl PolicyComparison {
 }
 
 impl JudgingSide<'_> {
+    /// Judges a recorded call. As for every call, the policy is that of the member's plan, by the plans of today's configuration.
     fn judge_record(
         &self,
+        plans: &Plans,
         record: &OpenedRecord,
         inputs: &RecordedInputs<'_>,
         pages: Option<&FetchedPages>,
@@ -183,7 +179,9 @@ impl JudgingSide<'_> {
         let context = self.context(DecisionContext { options: &options, ..self.engine.context(record.received_at) });
         let none = FetchedPages::default();
         let again = CallAgain { body: inputs.request.get(), pages: pages.unwrap_or(&none), is_fetched: pages.is_some() };
-        let judged = judge(&context, again, |_| self.chosen(inputs.policy_choice.as_ref()))?;
+        let plan = record.client.as_deref().and_then(|client| self.engine.readings().of_client(client).plan());
+        let choose = |request: &ScopedRequest<'_>| request.choose_policies(&context, &|coverage| plans.policy_of(plan, coverage));
+        let judged = judge(&context, again, choose)?;
         let lacks_chart = inputs.evaluation.is_none() && !judged.orders.is_empty();
         if lacks_chart { Err(UnjudgedError::NoChart) } else { Ok(judged) }
     }
@@ -191,12 +189,6 @@ impl JudgingSide<'_> {
     /// The context with this side's policies, for any hook.
     fn context<'c>(&'c self, context: DecisionContext<'c>) -> DecisionContext<'c> {
         DecisionContext { policies: self.policies, hooks: &Hook::ALL, ..context }
-    }
-
-    /// The policies of the ids that judged a recorded call, where this side has them all; else its default policy.
-    fn chosen(&self, recorded: Option<&RecordedPolicyChoice>) -> PolicyChoice {
-        let restored = recorded.and_then(|recorded| recorded.restored(self.policies).ok());
-        restored.unwrap_or_else(|| PolicyChoice::of_default(self.policies))
     }
 }
 

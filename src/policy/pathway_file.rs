@@ -1,0 +1,155 @@
+//! Reads the pathways of `policy.toml`, and reports by line those that cannot be meant.
+//! Not here: what they mean ([`super::pathway`]), and the criteria ([`super::rule_file`]).
+
+use std::collections::BTreeSet;
+
+use super::criterion_id::CriterionId;
+use super::definition::CriterionDefinition;
+use super::pathway::{HistoryCondition, Pathway, UNDETERMINED};
+use super::policy_file::PolicyError;
+use super::reference::OrderKind;
+use super::rule::{CriterionRole, CriterionRule};
+use super::rule_file::RuleSource;
+use super::rule_toml::{CriterionToml, HelpedToml, OrderToml, PathwayToml};
+use super::verdict::Verdict;
+
+/// The most injections that a pathway can name.
+const MAX_INJECTIONS: usize = 100;
+
+impl RuleSource<'_> {
+    /// The pathways, in the file's order. Every criterion belongs to one, and every history has one.
+    pub(super) fn pathways(
+        &self,
+        read: &[PathwayToml],
+        criteria: &[CriterionDefinition],
+        read_criteria: &[CriterionToml],
+    ) -> Result<Vec<Pathway>, PolicyError> {
+        let mut pathways: Vec<Pathway> = Vec::new();
+        for pathway in read {
+            let id = pathway.id.get_ref();
+            if id == UNDETERMINED || pathways.iter().any(|known| known.id.as_str() == id) {
+                let problem = format!("pathway `{id}` stands twice, or has the name of a history that is not available");
+                return Err(self.fault(&pathway.id, problem));
+            }
+            pathways.push(self.pathway(pathway, criteria)?);
+        }
+        let is_used = |id: &str| pathways.iter().flat_map(|pathway| &pathway.criteria).any(|used| used.as_str() == id);
+        if let Some(unused) = read_criteria.iter().find(|criterion| !is_used(criterion.id.get_ref())) {
+            return Err(self.fault(&unused.id, format!("criterion `{}` belongs to no pathway", unused.id.get_ref())));
+        }
+        match (fault_of_histories(&pathways), read.first()) {
+            (None, _) => Ok(pathways),
+            (Some(problem), Some(first)) => Err(self.fault(&first.id, problem)),
+            (Some(problem), None) => Err(PolicyError::of_file(self.file, problem)),
+        }
+    }
+
+    fn pathway(&self, read: &PathwayToml, criteria: &[CriterionDefinition]) -> Result<Pathway, PolicyError> {
+        let numbers = [read.injections.unwrap_or_default(), read.injections_from];
+        if numbers.into_iter().any(|number| number > MAX_INJECTIONS) {
+            return Err(self.fault(&read.id, format!("a pathway is for at most {MAX_INJECTIONS} injections")));
+        }
+        let kind = match read.order {
+            OrderToml::Injection => OrderKind::Injection,
+            OrderToml::Neurotomy => OrderKind::Neurotomy,
+        };
+        let mut ids = Vec::new();
+        for id in &read.criteria {
+            let known = criteria.iter().find(|criterion| criterion.id.as_str() == id.get_ref());
+            let known = known.ok_or_else(|| self.fault(id, format!("`{}` is not a criterion", id.get_ref())))?;
+            if matches!(known.rule, CriterionRule::Excluded) != (kind == OrderKind::Neurotomy) {
+                let problem =
+                    format!("`{}` cannot be decided for such an order: a neurotomy is excluded, an injection is not", id.get_ref());
+                return Err(self.fault(id, problem));
+            }
+            if kind == OrderKind::Injection && read.is_for_none() && known.has(CriterionRule::needs_an_injection) {
+                let problem = format!("`{}` is about an earlier injection, and this pathway is for a joint without one", id.get_ref());
+                return Err(self.fault(id, problem));
+            }
+            if known.has(|rule| read.injections.is_some_and(|number| number < rule.applies_from())) {
+                let problem = format!("`{}` is about more injections than this pathway is for, and would never apply", id.get_ref());
+                return Err(self.fault(id, problem));
+            }
+            if ids.contains(&known.id) {
+                return Err(self.fault(id, format!("`{}` stands twice", id.get_ref())));
+            }
+            ids.push(known.id.clone());
+        }
+        let is_limit =
+            |id: &&CriterionId| criteria.iter().any(|known| known.id == **id && known.rule.role() == CriterionRole::Continuation);
+        if ids.iter().filter(is_limit).count() > 1 {
+            return Err(self.fault(&read.id, "the pathway has two limits of time after the first injection"));
+        }
+        if ids.is_empty() {
+            return Err(self.fault(&read.id, "the pathway has no criterion"));
+        }
+        let is_history =
+            |id: &CriterionId| criteria.iter().any(|known| known.id == *id && matches!(known.rule, CriterionRule::CompleteHistory));
+        if kind == OrderKind::Injection && !ids.iter().any(is_history) {
+            return Err(self.fault(&read.id, "the pathway needs the criterion that every earlier injection is known"));
+        }
+        if kind == OrderKind::Injection && ids.iter().all(is_history) {
+            return Err(self.fault(&read.id, "the pathway asks for nothing else, so that every such order would be covered"));
+        }
+        let helped = |helped| match helped {
+            HelpedToml::Yes => Verdict::Met,
+            HelpedToml::No => Verdict::NotMet,
+            HelpedToml::Unknown => Verdict::Unknown,
+        };
+        Ok(Pathway {
+            id: read.id.get_ref().as_str().into(),
+            kind,
+            title: self.words(&read.title)?,
+            judged_as: self.words(&read.judged_as)?,
+            criteria: ids,
+            history: HistoryCondition {
+                injections: read.injections,
+                injections_from: read.injections_from,
+                first_helped: read.first_helped.map(helped),
+            },
+        })
+    }
+}
+
+/// A history that no pathway is for, or the pathway that is never the first to fit, in words.
+fn fault_of_histories(pathways: &[Pathway]) -> Option<String> {
+    let of_kind = |kind| pathways.iter().filter(move |pathway| pathway.kind == kind);
+    let mut neurotomies = of_kind(OrderKind::Neurotomy);
+    if neurotomies.next().is_none() {
+        return Some("no pathway is for an order for radiofrequency neurotomy".to_owned());
+    }
+    if let Some(second) = neurotomies.next() {
+        return Some(never_applies(second));
+    }
+    let largest = of_kind(OrderKind::Injection).map(|pathway| pathway.history.largest()).max().unwrap_or_default();
+    let mut applied = BTreeSet::new();
+    for (number, helped) in (0..=largest + 1).flat_map(|number| responses(number).iter().map(move |helped| (number, *helped))) {
+        match of_kind(OrderKind::Injection).find(|pathway| pathway.history.holds(number, || helped)) {
+            Some(pathway) => applied.insert(pathway.id.as_str()),
+            None => return Some(format!("no pathway is for {}", history_words(number, helped))),
+        };
+    }
+    of_kind(OrderKind::Injection).find(|pathway| !applied.contains(pathway.id.as_str())).map(never_applies)
+}
+
+fn never_applies(pathway: &Pathway) -> String {
+    format!("pathway `{}` never applies: an earlier one fits every such history, or none has it", pathway.id)
+}
+
+/// What can be known of the first injection's response.
+fn responses(injections: usize) -> &'static [Verdict] {
+    if injections == 0 { &[Verdict::Unknown] } else { &[Verdict::Met, Verdict::NotMet, Verdict::Unknown] }
+}
+
+fn history_words(injections: usize, helped: Verdict) -> String {
+    let words = match helped {
+        Verdict::Met => "it is known that it helped",
+        Verdict::NotMet => "it is known that it did not help",
+        Verdict::Unknown => "it is not known whether it helped",
+    };
+    match injections {
+        0 => "a first injection".to_owned(),
+        1 => format!("an order after 1 injection, of which {words}"),
+        number => format!("an order after {number} injections, of whose first {words}"),
+    }
+}
