@@ -205,7 +205,7 @@ impl NewVersion<'_> {
         version: &str,
         effective_from: NaiveDate,
     ) -> Result<(PolicyFolder, Vec<LeftOutKey>), NewVersionError> {
-        let (text, left_out) = with_version(&original.text(POLICY_FILE), version, effective_from)
+        let (text, left_out) = with_version(original.text(POLICY_FILE), version, effective_from)
             .map_err(|source| NewVersionError::Unrewritable { file: self.from.join(POLICY_FILE), source })?;
         let file = |file: &PolicyFile| {
             let text = if file.name == POLICY_FILE { &text } else { &file.text };
