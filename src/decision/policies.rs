@@ -20,6 +20,8 @@ use crate::policy::{Policy, PolicyError, PolicyFile};
 struct EmbeddedPolicies;
 
 pub(super) const POLICY_FILE: &str = "policy.toml";
+pub(super) const CARDS_FILE: &str = "cards.toml";
+pub(super) const FORM_FILE: &str = "questionnaire.json";
 
 /// Maximum length of a policy's id, in characters.
 const MAX_ID_CHARS: usize = 64;
@@ -158,6 +160,11 @@ impl Policies {
         policies.ok_or_else(|| PoliciesError::None(root.to_owned()))
     }
 
+    /// Reads the version in one folder on its own, with the URLs as its files write them.
+    pub(crate) fn of_folder(folder: &PolicyFolder) -> Result<Self, PoliciesError> {
+        Self::read(std::slice::from_ref(folder), &folder.name, &PolicySettings::default())
+    }
+
     /// The policies of these families; `None` if none has the default policy's id.
     fn new(families: Vec<Arc<PolicyFamily>>, default: &str, of_plans: BTreeSet<String>, canonical_base: CanonicalBase) -> Option<Self> {
         let (own, others): (Vec<_>, Vec<_>) = families.into_iter().partition(|family| family.id() == default);
@@ -190,6 +197,12 @@ impl Policies {
     #[must_use]
     pub fn family(&self, id: &str) -> Option<&Arc<PolicyFamily>> {
         self.families().find(|family| family.id() == id)
+    }
+
+    /// The policy with this id; the default one without an id, or if there is no such policy.
+    #[must_use]
+    pub fn family_or_default(&self, id: Option<&str>) -> &Arc<PolicyFamily> {
+        id.and_then(|id| self.family(id)).unwrap_or(&self.default)
     }
 
     /// Every policy: the default one, then the others by id.

@@ -101,7 +101,7 @@ impl ScopedRequest<'_> {
         policy_of: &dyn Fn(CoverageFound<'_>) -> Option<&'i str>,
     ) -> PolicyChoice {
         let policies = context.policies;
-        let family = |coverage| policy_of(coverage).and_then(|id| policies.family(id)).unwrap_or(policies.default_family());
+        let family = |coverage| policies.family_or_default(policy_of(coverage));
         let mut choice = PolicyChoice::of_all(family(CoverageFound::None));
         if policies.in_use().nth(1).is_none() {
             return choice;

@@ -6,8 +6,7 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use super::policies::{POLICY_FILE, Policies, PoliciesError, PolicyFolder, folders, shown};
-use super::policy_settings::PolicySettings;
+use super::policies::{CARDS_FILE, FORM_FILE, POLICY_FILE, Policies, PoliciesError, PolicyFolder, folders, shown};
 use crate::policy::{CriterionDefinition, OutlineLine, Pathway, Policy};
 
 /// A version: its name, and its parts in the order in which they are read.
@@ -84,7 +83,7 @@ struct DisplayedCode {
 pub fn review_policies(directory: Option<&Path>) -> Result<Vec<PolicyReview>, PoliciesError> {
     let root = shown(directory);
     let review = |folder: &PolicyFolder| {
-        let policies = Policies::read(std::slice::from_ref(folder), &root, &PolicySettings::default())?;
+        let policies = Policies::of_folder(folder)?;
         Ok((policies.newest().effective_from, review(folder, policies.newest())))
     };
     let mut reviews = folders(directory)?.iter().map(review).collect::<Result<Vec<_>, PoliciesError>>()?;
@@ -125,7 +124,7 @@ fn only_in(lines: &[OutlineLine], other: &[OutlineLine]) -> Vec<String> {
 
 fn review(folder: &PolicyFolder, policy: &Policy) -> PolicyReview {
     let toml = |name| folder.text(name).parse::<toml::Table>().unwrap_or_default();
-    let (definition, cards) = (toml(POLICY_FILE), toml("cards.toml"));
+    let (definition, cards) = (toml(POLICY_FILE), toml(CARDS_FILE));
     let table = |name: &str| flat(name, definition.get(name));
     let tables = |names: &[&str]| names.iter().flat_map(|name| table(name)).collect();
     let until = policy.effective_to.map(|last| format!(" to {last}")).unwrap_or_default();
@@ -220,7 +219,7 @@ fn value_sets(folder: &PolicyFolder) -> impl Iterator<Item = ReviewEntry> {
 
 /// The form's items by linkId, each with its members but for the items in it.
 fn form(folder: &PolicyFolder) -> Vec<ReviewEntry> {
-    let form: serde_json::Map<String, serde_json::Value> = serde_json::from_str(folder.text("questionnaire.json")).unwrap_or_default();
+    let form: serde_json::Map<String, serde_json::Value> = serde_json::from_str(folder.text(FORM_FILE)).unwrap_or_default();
     let mut entries = Vec::new();
     write_items("form", &form, &mut entries);
     entries

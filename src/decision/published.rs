@@ -5,10 +5,10 @@ use chrono::{DateTime, Days, NaiveTime, Utc};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use super::policies::FORM_FILE;
 use super::services::compact;
 use crate::policy::{DateInterval, Policy, PolicyError, PolicyFile};
 
-const FORM: &str = "questionnaire.json";
 const VALUE_SETS: &str = "valuesets/";
 
 /// A kind of published resource.
@@ -122,8 +122,8 @@ impl Published {
         former_url: &dyn Fn(&str) -> Option<String>,
     ) -> Result<Self, PolicyError> {
         // Use the policy's form, in which the policy's numbers are already filled in.
-        let form = &PolicyFile { name: FORM.to_owned(), text: policy.form.json.get().to_owned() };
-        let items: Items = serde_json::from_str(&form.text).map_err(|error| PolicyError::of_json(FORM, &error))?;
+        let form = &PolicyFile { name: FORM_FILE.to_owned(), text: policy.form.json.get().to_owned() };
+        let items: Items = serde_json::from_str(&form.text).map_err(|error| PolicyError::of_json(FORM_FILE, &error))?;
         let read = |file: &PolicyFile| {
             let resource = PublishedResource::read(file)?;
             Ok(PublishedResource { former_url: former_url(&resource.url), segment: segment.map(str::to_owned), ..resource })

@@ -140,10 +140,9 @@ impl<'p> Chooser<'p> {
         let reading = |family: &'p PolicyFamily| ReadingContext { policy: family.on(service_date), patient_id, options: self.options };
         // The payer, which tells the plan, is read alike by every policy.
         let coverage = || patient_record.coverage(draft, reading(self.policies.default_family()), service_date);
-        let family = judged_by.and_then(|id| self.policies.family(id)).unwrap_or_else(|| {
-            let id = self.plans.policy_of(self.plan, coverage());
-            id.and_then(|id| self.policies.family(id)).unwrap_or(self.policies.default_family())
-        });
+        let family = judged_by
+            .and_then(|id| self.policies.family(id))
+            .unwrap_or_else(|| self.policies.family_or_default(self.plans.policy_of(self.plan, coverage())));
         match kind(&patient_record.order(draft, reading(family))) {
             Some(OrderKind::Injection) => {
                 selection.add(family.published_on(service_date), &[reference(draft)]);

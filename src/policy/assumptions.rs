@@ -16,7 +16,7 @@ use super::verdict::Verdict;
 
 /// The parameters that affected the evaluation of a joint.
 pub(crate) fn assumptions<'a>(case: &SiteCase<'_, 'a>, criteria: &[Criterion<'a>]) -> Vec<Assumption> {
-    let decided = Decided { case, criteria };
+    let decided = Decided::new(case, criteria);
     let alone = [
         earlier_episode(case),
         old_form(case, criteria),
@@ -33,23 +33,23 @@ pub(crate) fn assumptions<'a>(case: &SiteCase<'_, 'a>, criteria: &[Criterion<'a>
     alone.into_iter().flatten().chain(outside_lookback(&decided)).chain(therapy_gaps(&decided)).chain(medication_gaps(&decided)).collect()
 }
 
-/// A joint with its criteria, which are found by what they ask for.
+/// A joint with what its criteria ask for.
 struct Decided<'d, 'e, 'a> {
     case: &'d SiteCase<'e, 'a>,
-    criteria: &'d [Criterion<'a>],
+    /// The criteria, each with every kind of its rule.
+    rules: Vec<(&'d Criterion<'a>, &'e CriterionRule)>,
 }
 
 impl<'d, 'e, 'a> Decided<'d, 'e, 'a> {
-    /// The criteria with a rule of a kind, and what `read` takes from each such rule.
-    fn with<T: 'd>(&self, read: impl Fn(&'e CriterionRule) -> Option<T> + 'd) -> impl Iterator<Item = (&'d Criterion<'a>, T)> + 'd
-    where
-        'e: 'd,
-    {
-        let policy = self.case.policy;
-        self.criteria.iter().flat_map(move |criterion| {
-            let rules = policy.criterion(&criterion.id).map(|definition| definition.rule.leaves()).unwrap_or_default();
-            rules.into_iter().filter_map(&read).map(|read| (criterion, read)).collect::<Vec<_>>()
-        })
+    fn new(case: &'d SiteCase<'e, 'a>, criteria: &'d [Criterion<'a>]) -> Self {
+        let known = criteria.iter().filter_map(|criterion| Some((criterion, case.policy.criterion(&criterion.id)?)));
+        let rules = known.flat_map(|(criterion, known)| known.rule.leaves().into_iter().map(move |rule| (criterion, rule)));
+        Self { case, rules: rules.collect() }
+    }
+
+    /// The criteria that ask for something of a kind.
+    fn asking(&self, kind: impl Fn(&CriterionRule) -> bool) -> impl Iterator<Item = &'d Criterion<'a>> {
+        self.rules.iter().filter(move |(_, rule)| kind(rule)).map(|(criterion, _)| *criterion)
     }
 }
 
@@ -74,14 +74,14 @@ fn old_form(case: &SiteCase<'_, '_>, criteria: &[Criterion<'_>]) -> Option<Assum
     (case.forms.is_empty() || lacks_answer(criteria)).then(|| attestation(case, case.say(Phrase::EffectFormTooOld, &[&old.authored_on])))
 }
 
-/// The examinations of the joint.
-fn findings(rule: &CriterionRule) -> Option<()> {
-    matches!(rule, CriterionRule::Findings(_)).then_some(())
+/// Whether a rule asks for examinations of the joint.
+fn is_examination(rule: &CriterionRule) -> bool {
+    matches!(rule, CriterionRule::Findings(_))
 }
 
 fn old_finding(decided: &Decided<'_, '_, '_>) -> Option<Assumption> {
     let case = decided.case;
-    let open = decided.with(findings).any(|(criterion, ())| criterion.verdict.is_unknown());
+    let open = decided.asking(is_examination).any(|criterion| criterion.verdict.is_unknown());
     let oldest = case.dates.attested;
     let dates = case.facts.findings.iter().filter_map(|finding| finding.date.map(DateInterval::lo)).filter(|date| *date < oldest);
     let latest = dates.max()?;
@@ -95,7 +95,7 @@ fn attestation(case: &SiteCase<'_, '_>, effect: String) -> Assumption {
 /// A version 1 form is taken to describe the order's only joint.
 fn joint_of_version_1(decided: &Decided<'_, '_, '_>) -> Option<Assumption> {
     let case = decided.case;
-    let mut evidence = decided.with(findings).flat_map(|(criterion, ())| &criterion.evidence);
+    let mut evidence = decided.asking(is_examination).flat_map(|criterion| &criterion.evidence);
     let forms = || case.forms.iter().filter(|form| form.is_version_1 && form.answers.examined_side.is_none());
     let rests_on = evidence.find_map(|evidence| forms().find(|form| form.reference == evidence.resource))?;
     Some(flag("version_1_form_is_of_the_ordered_joint", true, case.say(Phrase::EffectVersion1Joint, &[&rests_on.authored_on])))
@@ -104,8 +104,7 @@ fn joint_of_version_1(decided: &Decided<'_, '_, '_>) -> Option<Assumption> {
 /// An encounter diagnosis that is too old to count as an active problem, if a criterion could have used it.
 fn old_encounter_diagnosis(decided: &Decided<'_, '_, '_>) -> Option<Assumption> {
     let case = decided.case;
-    let on_conditions = |rule: &CriterionRule| rule.lists().contains(&"conditions").then_some(());
-    decided.with(on_conditions).next()?;
+    decided.asking(|rule| rule.charted_in().contains(&"conditions")).next()?;
     let oldest = case.dates.visited;
     let dated = case.facts.conditions.iter().filter(|condition| condition.is_active && condition.is_encounter_diagnosis);
     let too_old = dated.filter_map(|condition| condition.recorded.or(condition.onset)).filter(|date| date.hi() < oldest);
@@ -135,11 +134,11 @@ fn facility_record(case: &SiteCase<'_, '_>) -> Option<Assumption> {
 /// Whether a first injection that helped counts as therapeutic, if that could change the count's verdict.
 fn first_is_therapeutic(decided: &Decided<'_, '_, '_>) -> Option<Assumption> {
     let case = decided.case;
-    let of_therapeutic = |rule: &CriterionRule| match rule {
+    let mut limits = decided.rules.iter().filter_map(|(_, rule)| match rule {
         CriterionRule::CountInWindow(CountRule { of: CountOf::Therapeutic, fewer_than, .. }) => Some(*fewer_than),
         _ => None,
-    };
-    let (_, limit) = decided.with(of_therapeutic).next()?;
+    });
+    let limit = limits.next()?;
     let could_decide = case.injections.len() >= limit && helped_first(case).is_met();
     let counts = case.policy.parameters.first_injection_is_therapeutic;
     let phrase = if counts { Phrase::EffectFirstTherapeutic } else { Phrase::EffectFirstDiagnostic };
@@ -149,7 +148,7 @@ fn first_is_therapeutic(decided: &Decided<'_, '_, '_>) -> Option<Assumption> {
 /// An injection of the other joint on the same day.
 fn bilateral(decided: &Decided<'_, '_, '_>) -> Option<Assumption> {
     let case = decided.case;
-    decided.with(|rule| matches!(rule, CriterionRule::OneProcedureAVisit).then_some(())).next()?;
+    decided.asking(|rule| matches!(rule, CriterionRule::OneProcedureAVisit)).next()?;
     let is_opposite = |side: Side| !side.compatible(case.site.side());
     let holds = |window: Option<super::order_facts::ServiceWindow>| window.is_none_or(|window| window.holds(case.dates.service));
     let mut drafts = case.facts.orders.iter().filter(|order| super::evaluate::kind(order) == Some(OrderKind::Injection));
@@ -166,7 +165,7 @@ fn bilateral(decided: &Decided<'_, '_, '_>) -> Option<Assumption> {
 /// Who performs it, if the order does not say and a criterion asks.
 fn presumed_physician(decided: &Decided<'_, '_, '_>) -> Option<Assumption> {
     let case = decided.case;
-    decided.with(|rule| matches!(rule, CriterionRule::Performer).then_some(())).next()?;
+    decided.asking(|rule| matches!(rule, CriterionRule::Performer)).next()?;
     let performer = &case.order.performer;
     let is_silent = performer.non_physician.is_none() && !performer.is_physician;
     let presumed = case.policy.parameters.performer_presumed_physician;
@@ -177,8 +176,8 @@ fn presumed_physician(decided: &Decided<'_, '_, '_>) -> Option<Assumption> {
 /// Concurrent treatment that a Procedure proves depends on the window.
 fn adjunct(decided: &Decided<'_, '_, '_>) -> Option<Assumption> {
     let case = decided.case;
-    let mut with_treatment = decided.with(|rule| matches!(rule, CriterionRule::OtherTreatment(_)).then_some(()));
-    let (criterion, ()) = with_treatment.find(|(criterion, ())| criterion.verdict.is_met())?;
+    let mut with_treatment = decided.asking(|rule| matches!(rule, CriterionRule::OtherTreatment(_)));
+    let criterion = with_treatment.find(|criterion| criterion.verdict.is_met())?;
     let given = criterion.evidence.iter().find(|evidence| evidence.resource.kind() == "Procedure")?;
     Some(number(
         "adjunct_window_days",
@@ -190,9 +189,9 @@ fn adjunct(decided: &Decided<'_, '_, '_>) -> Option<Assumption> {
 /// Therapy and medication that ended before the lookback window, if a criterion on them is not met.
 fn outside_lookback(decided: &Decided<'_, '_, '_>) -> Option<Assumption> {
     let case = decided.case;
-    let is_open = |kind: fn(&CriterionRule) -> Option<()>| decided.with(kind).any(|(criterion, ())| !criterion.verdict.is_met());
-    let therapy_open = is_open(|rule| matches!(rule, CriterionRule::TherapyCourse(_)).then_some(()));
-    let medication_open = is_open(medication);
+    let is_open = |kind: fn(&CriterionRule) -> bool| decided.asking(kind).any(|criterion| !criterion.verdict.is_met());
+    let therapy_open = is_open(|rule| matches!(rule, CriterionRule::TherapyCourse(_)));
+    let medication_open = is_open(is_medication);
     let first = case.dates.lookback;
     let ended = |span: &Span| matches!(span, Span::Days(_, last) if *last < first);
     let therapies = case.facts.therapies.iter().filter(|_| therapy_open);
@@ -208,8 +207,8 @@ fn outside_lookback(decided: &Decided<'_, '_, '_>) -> Option<Assumption> {
     })
 }
 
-fn medication(rule: &CriterionRule) -> Option<()> {
-    matches!(rule, CriterionRule::MedicationCourse(_)).then_some(())
+fn is_medication(rule: &CriterionRule) -> bool {
+    matches!(rule, CriterionRule::MedicationCourse(_))
 }
 
 fn therapy_gaps(decided: &Decided<'_, '_, '_>) -> Option<Assumption> {
@@ -220,11 +219,10 @@ fn therapy_gaps(decided: &Decided<'_, '_, '_>) -> Option<Assumption> {
         apart: Phrase::EffectSessionsApart,
         joined: Phrase::EffectSessionsJoined,
     };
-    let therapy = |rule: &CriterionRule| match rule {
-        CriterionRule::TherapyCourse(rule) => Some(rule.therapy),
-        _ => None,
-    };
-    decided.with(therapy).find_map(|(criterion, set)| gap.decided(case, by_chart(criterion)?, &therapy_courses(case, set)))
+    decided.rules.iter().find_map(|(criterion, rule)| {
+        let CriterionRule::TherapyCourse(rule) = rule else { return None };
+        gap.decided(case, by_chart(criterion)?, &therapy_courses(case, rule.therapy))
+    })
 }
 
 fn medication_gaps(decided: &Decided<'_, '_, '_>) -> Option<Assumption> {
@@ -235,7 +233,7 @@ fn medication_gaps(decided: &Decided<'_, '_, '_>) -> Option<Assumption> {
         apart: Phrase::EffectMedicationApart,
         joined: Phrase::EffectMedicationJoined,
     };
-    let (criterion, ()) = decided.with(medication).next()?;
+    let criterion = decided.asking(is_medication).next()?;
     gap.decided(case, by_chart(criterion)?, &medication_courses(case))
 }
 

@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 
 use chrono::NaiveDate;
+use serde_json::{Map, Value};
 
 use super::criterion_id::{CriterionId, PathwayId};
 use super::facts::Side;
@@ -184,6 +185,14 @@ pub struct Parameters {
     pub bilateral_is_one_procedure: bool,
     /// Whether to presume a physician if the order does not state the performer.
     pub performer_presumed_physician: bool,
+}
+
+impl Parameters {
+    /// The values by name.
+    pub(crate) fn by_name(&self) -> Map<String, Value> {
+        // A struct with plain members always serializes to an object.
+        if let Ok(Value::Object(members)) = serde_json::to_value(self) { members } else { Map::new() }
+    }
 }
 
 /// The words to look for in texts and displays.

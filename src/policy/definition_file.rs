@@ -157,14 +157,6 @@ impl Policy {
     }
 }
 
-/// The parameters by name.
-fn named_numbers(parameters: &Parameters) -> serde_json::Map<String, serde_json::Value> {
-    match serde_json::to_value(parameters) {
-        Ok(serde_json::Value::Object(members)) => members,
-        Ok(_) | Err(_) => serde_json::Map::new(),
-    }
-}
-
 /// The system kind for a code format.
 fn kind_of_format(format: &str) -> SystemKind {
     match format {
@@ -210,7 +202,7 @@ impl PolicyText<'_> {
 
     /// Fails if a threshold's name means something else in braces: a parameter, or what the program fills into a text.
     fn names_are_free(&self, thresholds: &ThresholdsToml, parameters: &Parameters) -> Result<(), PolicyError> {
-        let parameters = named_numbers(parameters);
+        let parameters = parameters.by_name();
         let is_argument = |name: &str| {
             let phrases = Phrase::ALL.iter().any(|phrase| phrase.arguments().contains(&name));
             phrases || CardText::ALL.iter().any(|text| text.arguments().contains(&name)) || OutcomeArguments::NAMES.contains(&name)
@@ -226,7 +218,7 @@ impl PolicyText<'_> {
 
     /// Fails if a number of the parameters is out of its bounds.
     fn parameters_are_sound(&self, parameters: &Parameters) -> Result<(), PolicyError> {
-        for (name, value) in named_numbers(parameters) {
+        for (name, value) in parameters.by_name() {
             let least = u64::from(!MAY_BE_ZERO.contains(&name.as_str()));
             if value.as_u64().is_some_and(|value| value < least || value > MAX_PARAMETER) {
                 let offset = self.text.find(&format!("\n{name} ")).map_or(0, |place| place + 1);

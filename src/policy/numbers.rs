@@ -18,9 +18,7 @@ pub(crate) struct Numbers(Map<String, Value>);
 impl Numbers {
     pub(crate) fn new(thresholds: &ThresholdsToml, parameters: &Parameters) -> Self {
         let mut numbers: Map<_, _> = thresholds.iter().map(|(name, value)| (name.clone(), Value::from(*value.get_ref()))).collect();
-        if let Ok(Value::Object(members)) = serde_json::to_value(parameters) {
-            numbers.extend(members);
-        }
+        numbers.extend(parameters.by_name());
         Self(numbers)
     }
 

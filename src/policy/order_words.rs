@@ -320,16 +320,16 @@ impl<'p> OrderWords<'p, '_, '_> {
 
     /// Whether a criterion asks for weeks of a therapy that a card can order.
     pub(crate) fn asks_for_weeks_of_therapy(&self, criterion: &Criterion<'_>) -> bool {
-        let definition = self.policy.criterion(&criterion.id);
-        definition
-            .is_some_and(|definition| definition.has(|rule| matches!(rule, CriterionRule::TherapyCourse(rule) if rule.can_be_ordered)))
+        self.asks_for(criterion, |rule| matches!(rule, CriterionRule::TherapyCourse(rule) if rule.can_be_ordered))
     }
 
     /// Whether a criterion asks for a therapy alongside that a card can order.
     pub(crate) fn asks_for_therapy_alongside(&self, criterion: &Criterion<'_>) -> bool {
-        let definition = self.policy.criterion(&criterion.id);
-        definition
-            .is_some_and(|definition| definition.has(|rule| matches!(rule, CriterionRule::OtherTreatment(rule) if rule.can_be_ordered)))
+        self.asks_for(criterion, |rule| matches!(rule, CriterionRule::OtherTreatment(rule) if rule.can_be_ordered))
+    }
+
+    fn asks_for(&self, criterion: &Criterion<'_>, kind: impl Fn(&CriterionRule) -> bool) -> bool {
+        self.policy.criterion(&criterion.id).is_some_and(|definition| definition.has(kind))
     }
 
     /// The weeks of therapy that the policy asks for, where a card can order it.

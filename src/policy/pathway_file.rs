@@ -3,14 +3,15 @@
 
 use std::collections::BTreeSet;
 
-use super::criterion_id::CriterionId;
+use toml::Spanned;
+
 use super::definition::CriterionDefinition;
 use super::pathway::{HistoryCondition, Pathway, UNDETERMINED};
 use super::policy_file::PolicyError;
 use super::reference::OrderKind;
 use super::rule::{CriterionRole, CriterionRule};
 use super::rule_file::RuleSource;
-use super::rule_toml::{CriterionToml, HelpedToml, OrderToml, PathwayToml};
+use super::rule_toml::{CriterionToml, HelpedToml, PathwayToml};
 use super::verdict::Verdict;
 
 /// The most injections that a pathway can name.
@@ -49,47 +50,28 @@ impl RuleSource<'_> {
         if numbers.into_iter().any(|number| number > MAX_INJECTIONS) {
             return Err(self.fault(&read.id, format!("a pathway is for at most {MAX_INJECTIONS} injections")));
         }
-        let kind = match read.order {
-            OrderToml::Injection => OrderKind::Injection,
-            OrderToml::Neurotomy => OrderKind::Neurotomy,
-        };
-        let mut ids = Vec::new();
+        let mut known: Vec<&CriterionDefinition> = Vec::new();
         for id in &read.criteria {
-            let known = criteria.iter().find(|criterion| criterion.id.as_str() == id.get_ref());
-            let known = known.ok_or_else(|| self.fault(id, format!("`{}` is not a criterion", id.get_ref())))?;
-            if matches!(known.rule, CriterionRule::Excluded) != (kind == OrderKind::Neurotomy) {
-                let problem =
-                    format!("`{}` cannot be decided for such an order: a neurotomy is excluded, an injection is not", id.get_ref());
-                return Err(self.fault(id, problem));
-            }
-            if kind == OrderKind::Injection && read.is_for_none() && known.has(CriterionRule::needs_an_injection) {
-                let problem = format!("`{}` is about an earlier injection, and this pathway is for a joint without one", id.get_ref());
-                return Err(self.fault(id, problem));
-            }
-            if known.has(|rule| read.injections.is_some_and(|number| number < rule.applies_from())) {
-                let problem = format!("`{}` is about more injections than this pathway is for, and would never apply", id.get_ref());
-                return Err(self.fault(id, problem));
-            }
-            if ids.contains(&known.id) {
+            let criterion = self.pathway_criterion(read, id, criteria)?;
+            if known.iter().any(|other| other.id == criterion.id) {
                 return Err(self.fault(id, format!("`{}` stands twice", id.get_ref())));
             }
-            ids.push(known.id.clone());
+            known.push(criterion);
         }
-        let is_limit =
-            |id: &&CriterionId| criteria.iter().any(|known| known.id == **id && known.rule.role() == CriterionRole::Continuation);
-        if ids.iter().filter(is_limit).count() > 1 {
-            return Err(self.fault(&read.id, "the pathway has two limits of time after the first injection"));
-        }
-        if ids.is_empty() {
-            return Err(self.fault(&read.id, "the pathway has no criterion"));
-        }
-        let is_history =
-            |id: &CriterionId| criteria.iter().any(|known| known.id == *id && matches!(known.rule, CriterionRule::CompleteHistory));
-        if kind == OrderKind::Injection && !ids.iter().any(is_history) {
-            return Err(self.fault(&read.id, "the pathway needs the criterion that every earlier injection is known"));
-        }
-        if kind == OrderKind::Injection && ids.iter().all(is_history) {
-            return Err(self.fault(&read.id, "the pathway asks for nothing else, so that every such order would be covered"));
+        let with_role = |role| known.iter().filter(|criterion| criterion.rule.role() == role).count();
+        let problem = if known.is_empty() {
+            Some("the pathway has no criterion")
+        } else if with_role(CriterionRole::Continuation) > 1 {
+            Some("the pathway has two limits of time after the first injection")
+        } else if read.order == OrderKind::Injection && with_role(CriterionRole::History) == 0 {
+            Some("the pathway needs the criterion that every earlier injection is known")
+        } else if read.order == OrderKind::Injection && with_role(CriterionRole::History) == known.len() {
+            Some("the pathway asks for nothing else, so that every such order would be covered")
+        } else {
+            None
+        };
+        if let Some(problem) = problem {
+            return Err(self.fault(&read.id, problem));
         }
         let helped = |helped| match helped {
             HelpedToml::Yes => Verdict::Met,
@@ -98,16 +80,39 @@ impl RuleSource<'_> {
         };
         Ok(Pathway {
             id: read.id.get_ref().as_str().into(),
-            kind,
+            kind: read.order,
             title: self.words(&read.title)?,
             judged_as: self.words(&read.judged_as)?,
-            criteria: ids,
+            criteria: known.iter().map(|criterion| criterion.id.clone()).collect(),
             history: HistoryCondition {
                 injections: read.injections,
                 injections_from: read.injections_from,
                 first_helped: read.first_helped.map(helped),
             },
         })
+    }
+
+    /// A criterion of a pathway, which can be decided for its orders and its history.
+    fn pathway_criterion<'c>(
+        &self,
+        read: &PathwayToml,
+        id: &Spanned<String>,
+        criteria: &'c [CriterionDefinition],
+    ) -> Result<&'c CriterionDefinition, PolicyError> {
+        let written = id.get_ref();
+        let known = criteria.iter().find(|criterion| criterion.id.as_str() == written);
+        let known = known.ok_or_else(|| self.fault(id, format!("`{written}` is not a criterion")))?;
+        let is_excluded = matches!(known.rule, CriterionRule::Excluded);
+        let problem = if is_excluded != (read.order == OrderKind::Neurotomy) {
+            "cannot be decided for such an order: a neurotomy is excluded, an injection is not"
+        } else if !is_excluded && read.is_for_none() && known.has(CriterionRule::needs_an_injection) {
+            "is about an earlier injection, and this pathway is for a joint without one"
+        } else if known.has(|rule| read.injections.is_some_and(|number| number < rule.applies_from())) {
+            "is about more injections than this pathway is for, and would never apply"
+        } else {
+            return Ok(known);
+        };
+        Err(self.fault(id, format!("`{written}` {problem}")))
     }
 }
 

@@ -391,7 +391,8 @@ impl CriterionRule {
         if charted.is_empty() && !self.questions().is_empty() { vec!["questionnaireResponses"] } else { charted }
     }
 
-    fn charted_in(&self) -> &'static [&'static str] {
+    /// The lists of the chart that can settle a rule without parts.
+    pub(crate) fn charted_in(&self) -> &'static [&'static str] {
         match self {
             Self::OnsetDuration(_) | Self::ValueSetAbsent(_) => &["conditions"],
             Self::Findings(_) | Self::Response(_) | Self::Recurrence(_) => &["observations"],

@@ -30,7 +30,7 @@ pub(super) struct RuleSource<'t> {
     numbers: &'t Numbers,
     orderable: Membership,
     episode_gap_months: u32,
-    used: RefCell<BTreeSet<String>>,
+    used: RefCell<BTreeSet<&'t str>>,
 }
 
 impl<'t> RuleSource<'t> {
@@ -292,16 +292,16 @@ impl<'t> RuleSource<'t> {
         if id.get_ref() == known { Ok(()) } else { Err(self.fault(id, format!("only `{known}` can stand here"))) }
     }
 
-    /// The value of a threshold that a rule names in braces.
-    fn number(&self, name: &Number) -> Result<u32, PolicyError> {
+    /// The threshold that a rule names in braces.
+    fn threshold(&self, name: &Number) -> Result<(&'t str, &'t Spanned<u32>), PolicyError> {
         let written = name.get_ref();
         let known = written.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')).and_then(|name| self.thresholds.get_key_value(name));
         let (name, value) = known.ok_or_else(|| {
             let names: Vec<_> = self.thresholds.keys().map(String::as_str).collect();
             self.fault(name, format!("`{written}` is not the name of a threshold in braces; known: {}", names.join(", ")))
         })?;
-        self.used.borrow_mut().insert(name.clone());
-        Ok(*value.get_ref())
+        self.used.borrow_mut().insert(name);
+        Ok((name, value))
     }
 
     fn months(&self, name: &Number) -> Result<u32, PolicyError> {
@@ -310,36 +310,32 @@ impl<'t> RuleSource<'t> {
 
     /// A length of time, whose threshold is named for its unit.
     fn length(&self, name: &Number, unit: &str) -> Result<u32, PolicyError> {
-        self.has_unit(name, unit)?;
-        self.within(name, 1, MAX_LENGTH)
-    }
-
-    fn has_unit(&self, name: &Number, unit: &str) -> Result<(), PolicyError> {
-        let key = name.get_ref().trim_matches(['{', '}']);
-        if !self.thresholds.contains_key(key) || key.ends_with(unit) {
-            return Ok(());
-        }
-        Err(self.fault(name, format!("the name of the threshold that stands here ends in `{unit}`; `{key}` does not")))
-    }
-
-    fn count(&self, name: &Number) -> Result<usize, PolicyError> {
-        self.within(name, 1, MAX_COUNT).map(|count| usize::try_from(count).unwrap_or(usize::MAX))
+        self.within(self.in_unit(name, unit)?, 1, MAX_LENGTH)
     }
 
     fn percent(&self, name: &Number) -> Result<u32, PolicyError> {
-        self.has_unit(name, "_percent")?;
-        self.within(name, 1, 100)
+        self.within(self.in_unit(name, "_percent")?, 1, 100)
     }
 
-    /// A number within its bounds; what is wrong is told at the threshold.
-    fn within(&self, name: &Number, least: u32, most: u32) -> Result<u32, PolicyError> {
-        let value = self.number(name)?;
+    fn count(&self, name: &Number) -> Result<usize, PolicyError> {
+        self.within(self.threshold(name)?, 1, MAX_COUNT).map(|count| usize::try_from(count).unwrap_or(usize::MAX))
+    }
+
+    /// A threshold whose name ends in a unit.
+    fn in_unit(&self, name: &Number, unit: &str) -> Result<(&'t str, &'t Spanned<u32>), PolicyError> {
+        match self.threshold(name)? {
+            threshold if threshold.0.ends_with(unit) => Ok(threshold),
+            (key, _) => Err(self.fault(name, format!("the name of the threshold that stands here ends in `{unit}`; `{key}` does not"))),
+        }
+    }
+
+    /// The value of a threshold, which has to be within its bounds.
+    fn within(&self, (name, threshold): (&str, &Spanned<u32>), least: u32, most: u32) -> Result<u32, PolicyError> {
+        let value = *threshold.get_ref();
         if (least..=most).contains(&value) {
             return Ok(value);
         }
-        let key = name.get_ref().trim_matches(['{', '}']);
-        let problem = format!("`{key}` is {value}; it has to be from {least} to {most}");
-        Err(self.thresholds.get(key).map_or_else(|| self.fault(name, &problem), |at| self.fault(at, &problem)))
+        Err(self.fault(threshold, format!("`{name}` is {value}; it has to be from {least} to {most}")))
     }
 }
 

@@ -4,6 +4,7 @@
 use serde::Deserialize;
 use toml::Spanned;
 
+use super::reference::OrderKind;
 use super::rule::{CountOf, IntervalStart, Remedy, ResponseOf};
 
 /// A threshold's name in braces.
@@ -34,6 +35,10 @@ pub(super) struct CriterionToml {
     pub(super) test: RuleToml,
 }
 
+fn injection() -> OrderKind {
+    OrderKind::Injection
+}
+
 impl PathwayToml {
     /// Whether it is for joints without an injection in the episode.
     pub(super) fn is_for_none(&self) -> bool {
@@ -61,8 +66,8 @@ pub(super) struct MentionToml {
 #[serde(deny_unknown_fields)]
 pub(super) struct PathwayToml {
     pub(super) id: Spanned<String>,
-    #[serde(default)]
-    pub(super) order: OrderToml,
+    #[serde(default = "injection")]
+    pub(super) order: OrderKind,
     pub(super) injections: Option<usize>,
     #[serde(default)]
     pub(super) injections_from: usize,
@@ -70,14 +75,6 @@ pub(super) struct PathwayToml {
     pub(super) title: Spanned<String>,
     pub(super) judged_as: Spanned<String>,
     pub(super) criteria: Vec<Spanned<String>>,
-}
-
-#[derive(Clone, Copy, Default, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub(super) enum OrderToml {
-    #[default]
-    Injection,
-    Neurotomy,
 }
 
 #[derive(Clone, Copy, Deserialize)]

@@ -131,8 +131,8 @@ impl HookService {
         let rules = self.rules(client.dialect());
         let is_offered = !client.has_dtr() && hook.is_primary() && rules.carries_out(SuggestionKind::CreateTask);
         let policies = self.engine.policies();
-        let policy = self.plans.policy_of(client.plan(), CoverageFound::None).and_then(|id| policies.family(id));
-        let form = &policy.unwrap_or(policies.default_family()).newest().form;
+        let policy = policies.family_or_default(self.plans.policy_of(client.plan(), CoverageFound::None));
+        let form = &policy.newest().form;
         (is_offered && !rules.one_action_a_suggestion).then_some(form.canonical.as_str())
     }
 

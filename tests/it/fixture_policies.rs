@@ -101,7 +101,7 @@ fn no_source_names_a_policy_of_the_fixtures() {
     let mut names = vec!["CP.MP.166".to_owned(), "LCD".to_owned(), "eviCore".to_owned(), "CMM-203".to_owned(), "2020-review".to_owned()];
     for version in NEWEST {
         let policy: toml::Table = std::fs::read_to_string(fixture(version).join("policy.toml")).unwrap().parse().unwrap();
-        // The review has the id of the embedded policy, and is told from it by its version.
+        // The review shares its id with the embedded policy; only the version distinguishes them.
         let own = if version.starts_with("2020-review") { "version" } else { "id" };
         names.push(policy[own].as_str().unwrap().to_owned());
     }

@@ -37,7 +37,7 @@ impl CallFile {
         let mut without_order: Value = serde_json::from_str(&story("nothing-documented").request).unwrap();
         without_order["context"]["draftOrders"] = empty;
         let wrapped = format!(r#"{{"asOf":"{AS_OF}","request":{},"expected":[]}}"#, line("second-diagnostic-day-10"));
-        Self::of(&[
+        Self::with_lines(&[
             &wrapped,
             &line("second-diagnostic-day-15"),
             r#"{"hook":"order-sign","context"#,
@@ -47,7 +47,7 @@ impl CallFile {
         ])
     }
 
-    fn of(lines: &[&str]) -> Self {
+    fn with_lines(lines: &[&str]) -> Self {
         let directory = TempDir::new().unwrap();
         std::fs::write(directory.path().join("calls.ndjson"), lines.join("\n")).unwrap();
         Self(directory)
@@ -150,7 +150,7 @@ fn lines_that_cannot_be_judged_are_counted_by_cause_and_named_by_number() {
     let long = " ".repeat(300_001);
     let other = r#"{"hook":"other","hookInstance":"i","context":{"userId":"u","patientId":"p"}}"#;
     let no_instant = format!(r#"{{"asOf":"today","request":{}}}"#, line("nothing-documented"));
-    let calls = CallFile::of(&["[1]", &long, other, &no_instant, "nonsense"]);
+    let calls = CallFile::with_lines(&["[1]", &long, other, &no_instant, "nonsense"]);
     let report = calls.json(&after_seven_days(), &[]);
     let listed = report["notJudged"]["listed"].as_array().unwrap();
     let found: Vec<_> = listed.iter().map(|call| (call["line"].as_u64().unwrap(), call["cause"].as_str().unwrap())).collect();
@@ -166,20 +166,20 @@ fn lines_that_cannot_be_judged_are_counted_by_cause_and_named_by_number() {
 #[test]
 fn the_exit_code_is_1_only_if_asked_for_and_something_changes_or_is_not_judged() {
     let code = |calls: &CallFile, folder: &PolicyFolder, more: &[&str]| calls.impact(folder, more).status.code();
-    let unchanged = CallFile::of(&[&line("second-diagnostic-day-15")]);
-    let changed = CallFile::of(&[&line("second-diagnostic-day-10")]);
+    let unchanged = CallFile::with_lines(&[&line("second-diagnostic-day-15")]);
+    let changed = CallFile::with_lines(&[&line("second-diagnostic-day-10")]);
     let folder = after_seven_days();
     assert_eq!(code(&unchanged, &folder, &["--fail-on-change"]), Some(0));
     assert_eq!(code(&changed, &folder, &["--fail-on-change"]), Some(1));
     assert_eq!(code(&changed, &folder, &[]), Some(0));
-    assert_eq!(code(&CallFile::of(&["nonsense"]), &folder, &["--fail-on-change"]), Some(1));
+    assert_eq!(code(&CallFile::with_lines(&["nonsense"]), &folder, &["--fail-on-change"]), Some(1));
     assert_eq!(code(&changed, &folder, &["--from", "2026-01-01"]), Some(2));
 }
 
 #[test]
 fn lists_end_at_their_limit_and_the_rest_is_counted() {
     let day_ten = line("second-diagnostic-day-10");
-    let calls = CallFile::of(&vec![day_ten.as_str(); 200]);
+    let calls = CallFile::with_lines(&vec![day_ten.as_str(); 200]);
     let report = calls.json(&after_seven_days(), &["--list", "3"]);
     let lines: Vec<_> = report["changedOrders"]["listed"].as_array().unwrap().iter().map(|order| order["line"].clone()).collect();
     assert_eq!((json!(lines), &report["changedOrders"]["unlisted"]), (json!([1, 2, 3]), &json!(197)));
@@ -191,7 +191,7 @@ fn lists_end_at_their_limit_and_the_rest_is_counted() {
 fn equal_policies_change_nothing_and_that_is_said() {
     let requests = evaluated_requests();
     let lines: Vec<String> = requests.iter().map(|case| case.request.replace('\n', " ")).collect();
-    let report = CallFile::of(&lines.iter().map(String::as_str).collect::<Vec<_>>()).json(&PolicyFolder::new(), &[]);
+    let report = CallFile::with_lines(&lines.iter().map(String::as_str).collect::<Vec<_>>()).json(&PolicyFolder::new(), &[]);
     let expected: usize = requests.iter().map(|case| case.expected["orders"].as_array().unwrap().len()).sum();
     assert!(expected > 300, "{expected}");
     assert_eq!(report["orders"], json!({"judged": expected, "changed": 0, "earliestDateChanged": 0}));

@@ -127,7 +127,7 @@ impl NewVersion<'_> {
     pub fn create(&self) -> Result<CreatedVersion, NewVersionError> {
         let original = self.original()?;
         self.require_new_folder()?;
-        let loaded = Policies::read(std::slice::from_ref(&original), &shown(Some(self.from)), &PolicySettings::default())?;
+        let loaded = Policies::of_folder(&original)?;
         let (id, copied_version) = (loaded.newest().id.clone(), loaded.newest().version.clone());
         let version = self.version_name()?;
         let effective_from = self.first_day(&version)?;

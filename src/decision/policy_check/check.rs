@@ -13,7 +13,7 @@ use super::coverage::{CoverageInput, Uncovered, uncovered};
 use crate::cds_hooks::Hook;
 use crate::decision::policies::{Policies, PoliciesError, PolicyFolder, check_folders, folders, shown};
 use crate::decision::services::{Services, ServicesError};
-use crate::decision::{Call, DecisionContext, PolicyChoice, PolicySettings, ReadScope, decide, read_request};
+use crate::decision::{Call, DecisionContext, PolicyChoice, ReadScope, decide, read_request};
 use crate::evidence::{PrefetchKeys, ReadingOptions};
 use crate::policy::{Evaluation, OrderEvaluation, SiteEvaluation, ValueSet};
 
@@ -113,8 +113,7 @@ pub fn check_policies(directory: Option<&Path>, depth: CheckDepth) -> Result<Vec
     let root = shown(directory);
     check_folders(&folders, &root)?;
     // The cases name the form by the URL in its file, which is that of a policy on its own.
-    let alone = |folder| Policies::read(std::slice::from_ref(folder), &root, &PolicySettings::default());
-    let check = |folder| Ok(check_version(folder, &alone(folder)?, &prefetch_keys, depth));
+    let check = |folder| Ok(check_version(folder, &Policies::of_folder(folder)?, &prefetch_keys, depth));
     let mut versions = folders.iter().map(check).collect::<Result<Vec<_>, PolicyCheckError>>()?;
     versions.sort_by(|left, right| (&left.id, left.effective_from, &left.version).cmp(&(&right.id, right.effective_from, &right.version)));
     Ok(versions)

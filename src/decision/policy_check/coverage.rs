@@ -9,12 +9,9 @@ use std::thread;
 use super::cases::PolicyCase;
 use super::check::{DecidedCase, decide_case};
 use super::texts;
-use crate::decision::PolicySettings;
-use crate::decision::policies::{POLICY_FILE, Policies, PolicyFolder};
+use crate::decision::policies::{CARDS_FILE, POLICY_FILE, Policies, PolicyFolder};
 use crate::evidence::PrefetchKeys;
 use crate::policy::{CriterionDefinition, CriterionRule, Policy, PolicyFile};
-
-pub(super) const CARDS_FILE: &str = "cards.toml";
 
 /// Something that no case covers.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -130,9 +127,7 @@ fn changes(policy: &str) -> Vec<Change> {
 
 /// Whether a case is decided otherwise with a change. A change that makes the policy invalid is noticed.
 fn is_noticed(input: &CoverageInput<'_>, change: &Change) -> bool {
-    let Ok(changed) = Policies::read(&[with_change(input.folder, change)], &input.folder.name, &PolicySettings::default()) else {
-        return true;
-    };
+    let Ok(changed) = Policies::of_folder(&with_change(input.folder, change)) else { return true };
     input.cases.iter().any(|(case, decided)| decide_case(case, &changed, input.prefetch_keys).ok().as_ref() != Some(decided))
 }
 

@@ -1,16 +1,16 @@
 //! What is wrong with a version's texts although they can be used: summaries that are too long, and numbers that are spelled out.
 //! Not here: texts that cannot be used, which reading the policy reports.
 
-use super::coverage::{CARDS_FILE, Uncovered, line_of};
-use crate::decision::policies::{POLICY_FILE, PolicyFolder};
+use super::coverage::{Uncovered, line_of};
+use crate::decision::policies::{CARDS_FILE, POLICY_FILE, PolicyFolder};
 use crate::policy::{CriterionDefinition, CriterionRole, CriterionRule, OutcomeArguments, OutcomeKind, Policy, Remedy};
 
 /// The most characters of a card's summary (CDS Hooks 2.0, Card Attributes).
 const MAX_SUMMARY_CHARS: usize = 140;
 
-/// An order's name at its longest.
-const SAMPLE_ORDERS: [&str; 2] =
-    ["SI joint radiofrequency neurotomy, both sides, 2026-12-01", "SI joint injection, both sides, 2026-12-01"];
+/// The longest names of an injection and of an excluded procedure.
+const INJECTION: &str = "SI joint injection, both sides, 2026-12-01";
+const NEUROTOMY: &str = "SI joint radiofrequency neurotomy, both sides, 2026-12-01";
 
 /// The keys of a criterion's texts in `policy.toml`. A citation names sections, so it may have numbers.
 const TEXTS: [&str; 11] =
@@ -46,7 +46,7 @@ fn can_decide(kind: OutcomeKind, criterion: &CriterionDefinition) -> bool {
 
 /// The length of an outcome's summary for an order with that criterion.
 fn summary_chars(policy: &Policy, kind: OutcomeKind, criterion: &str) -> usize {
-    let order = if kind == OutcomeKind::Excluded { SAMPLE_ORDERS[0] } else { SAMPLE_ORDERS[1] };
+    let order = if kind == OutcomeKind::Excluded { NEUROTOMY } else { INJECTION };
     let arguments = OutcomeArguments {
         order: order.to_owned(),
         criterion: criterion.to_owned(),

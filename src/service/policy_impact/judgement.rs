@@ -10,7 +10,7 @@ use super::unjudged::UnjudgedError;
 use crate::cds_hooks::Hook;
 use crate::config::Config;
 use crate::crd::Plans;
-use crate::decision::{DecisionContext, DecisionEngine, EngineError, FetchedPages, Policies, PolicyChoice, RecordedReading, ScopedRequest};
+use crate::decision::{DecisionContext, DecisionEngine, EngineError, FetchedPages, Policies, RecordedReading, ScopedRequest};
 use crate::evidence::{PayorLookup, ReadingOptions};
 use crate::ledger::OpenedRecord;
 use crate::service::replay::{CallAgain, RecordedPages, decide_again};
@@ -68,6 +68,7 @@ pub struct PolicyComparison {
 struct JudgingSide<'e> {
     engine: &'e DecisionEngine,
     policies: &'e Policies,
+    plans: &'e Plans,
 }
 
 /// The parts of a recorded call that a decision depends on.
@@ -133,9 +134,7 @@ impl PolicyComparison {
         let (as_of, pages) = (call.as_of.unwrap_or(self.as_of), FetchedPages::default());
         let judged = |side: JudgingSide<'_>| {
             let (context, plan) = side.engine.context_for_request(call.body, as_of);
-            let context = side.context(context);
-            let again = CallAgain { body: call.body, pages: &pages, is_fetched: false };
-            judge(&context, again, |request| request.choose_policies(&context, &|coverage| self.plans.policy_of(plan, coverage)))
+            side.judge(context, plan, CallAgain { body: call.body, pages: &pages, is_fetched: false })
         };
         CallJudgement::from_sides(self.sides().map(judged))
     }
@@ -152,22 +151,21 @@ impl PolicyComparison {
             Ok(pages) => pages,
             Err(error) => return CallJudgement::unjudged(&error.into()),
         };
-        CallJudgement::from_sides(self.sides().map(|side| side.judge_record(&self.plans, record, &inputs, pages.as_ref())))
+        CallJudgement::from_sides(self.sides().map(|side| side.judge_record(record, &inputs, pages.as_ref())))
     }
 
     fn sides(&self) -> [JudgingSide<'_>; 2] {
         [
-            JudgingSide { engine: &self.in_use, policies: self.policies_in_use() },
-            JudgingSide { engine: &self.proposed, policies: self.proposed_policies() },
+            JudgingSide { engine: &self.in_use, policies: self.policies_in_use(), plans: &self.plans },
+            JudgingSide { engine: &self.proposed, policies: self.proposed_policies(), plans: &self.plans },
         ]
     }
 }
 
 impl JudgingSide<'_> {
-    /// Judges a recorded call. As for every call, the policy is that of the member's plan, by the plans of today's configuration.
+    /// Judges a recorded call, by the plans of today's configuration.
     fn judge_record(
         &self,
-        plans: &Plans,
         record: &OpenedRecord,
         inputs: &RecordedInputs<'_>,
         pages: Option<&FetchedPages>,
@@ -176,33 +174,25 @@ impl JudgingSide<'_> {
             Some(recorded) => self.engine.readings().restored(recorded).ok_or(UnjudgedError::NoCodeMap)?,
             None => ReadingOptions::default(),
         };
-        let context = self.context(DecisionContext { options: &options, ..self.engine.context(record.received_at) });
+        let context = DecisionContext { options: &options, ..self.engine.context(record.received_at) };
         let none = FetchedPages::default();
         let again = CallAgain { body: inputs.request.get(), pages: pages.unwrap_or(&none), is_fetched: pages.is_some() };
         let plan = record.client.as_deref().and_then(|client| self.engine.readings().of_client(client).plan());
-        let choose = |request: &ScopedRequest<'_>| request.choose_policies(&context, &|coverage| plans.policy_of(plan, coverage));
-        let judged = judge(&context, again, choose)?;
+        let judged = self.judge(context, plan, again)?;
         let lacks_chart = inputs.evaluation.is_none() && !judged.orders.is_empty();
         if lacks_chart { Err(UnjudgedError::NoChart) } else { Ok(judged) }
     }
 
-    /// The context with this side's policies, for any hook.
-    fn context<'c>(&'c self, context: DecisionContext<'c>) -> DecisionContext<'c> {
-        DecisionContext { policies: self.policies, hooks: &Hook::ALL, ..context }
+    /// Decides a call by this side's policies: each order by that of the member's plan. `plan` is the client's own plan, if it has one.
+    fn judge(&self, context: DecisionContext<'_>, plan: Option<&str>, call: CallAgain<'_>) -> Result<SideJudgement, UnjudgedError> {
+        let context = DecisionContext { policies: self.policies, hooks: &Hook::ALL, ..context };
+        let choose = |request: &ScopedRequest<'_>| request.choose_policies(&context, &|coverage| self.plans.policy_of(plan, coverage));
+        let decided = decide_again(&context, call, choose)?;
+        Ok(decided.decision.map_or_else(SideJudgement::default, |decision| SideJudgement {
+            orders: JudgedOrder::all_of(&decision),
+            patient: Some(decision.evaluation.patient.to_string()),
+        }))
     }
-}
-
-/// Decides a call with the policies that `choose` gives.
-fn judge<'a>(
-    context: &DecisionContext<'_>,
-    call: CallAgain<'a>,
-    choose: impl FnOnce(&ScopedRequest<'a>) -> PolicyChoice,
-) -> Result<SideJudgement, UnjudgedError> {
-    let decided = decide_again(context, call, choose)?;
-    Ok(decided.decision.map_or_else(SideJudgement::default, |decision| SideJudgement {
-        orders: JudgedOrder::all_of(&decision),
-        patient: Some(decision.evaluation.patient.to_string()),
-    }))
 }
 
 /// The policies with that version, whatever their id.
