@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::marker::PhantomData;
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
@@ -47,7 +47,7 @@ pub struct HookRequest<'a, P> {
 #[derive(Debug, Deserialize)]
 #[serde(from = "Object<Granted>")]
 pub struct Authorization {
-    /// Never displayed; this copy is wiped when the call ends.
+    /// Never displayed; this copy is wiped when the call ends. A blank one counts as none.
     pub access_token: Option<SecretString>,
 }
 
@@ -59,7 +59,7 @@ struct Granted {
 
 impl From<Object<Granted>> for Authorization {
     fn from(Object(Granted { access_token }): Object<Granted>) -> Self {
-        Self { access_token }
+        Self { access_token: access_token.filter(|token| !token.expose_secret().trim().is_empty()) }
     }
 }
 

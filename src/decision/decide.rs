@@ -9,7 +9,7 @@ use super::error::DecisionError;
 use super::policy_choice::PolicyChoice;
 use super::request::{ScopedRequest, without_type};
 use crate::cds_hooks::Hook;
-use crate::evidence::{CoverageFound, Insurance, Kind, ListSource, PatientRecord, ReadingContext, ReadingOptions, Sources, Unreadable};
+use crate::evidence::{CoverageFound, Insurance, Kind, ListSource, PatientRecord, ReadingContext, ReadingOptions, Sources, Unreadable, by_reason};
 use crate::policy::{Evaluation, Facts, Inquiry, OrderEvaluation, OrderKind, Policy, Reference, evaluate};
 
 /// The decision on a call.
@@ -105,8 +105,9 @@ impl<'a> Decision<'a> {
     pub fn require_data(&self) -> Result<(), DecisionError> {
         let has_injection = self.evaluation.orders.iter().any(|order| order.kind == OrderKind::Injection);
         let is_missing = |kind: Kind| self.sources.get(kind.name()).is_none_or(ListSource::is_missing);
-        let has_nothing = [Kind::Conditions, Kind::Procedures, Kind::MedicationStatements].into_iter().all(is_missing);
-        if has_injection && has_nothing { Err(DecisionError::NoData) } else { Ok(()) }
+        let needed = [Kind::Conditions, Kind::Procedures, Kind::MedicationStatements];
+        let has_nothing = needed.into_iter().all(is_missing);
+        if has_injection && has_nothing { Err(DecisionError::NoData(by_reason(&self.sources, needed))) } else { Ok(()) }
     }
 }
 

@@ -53,7 +53,7 @@ impl DecisionEngine {
         pages: &'p FetchedPages,
     ) -> Result<(ScopedRequest<'p>, bool), DecisionError> {
         let Some(fetching) = Fetching::new(self.registry(), &mut request, scope) else {
-            request.require_orders()?;
+            request.require_orders(None)?;
             return Ok((request, false));
         };
         let orders = fetching.orders(&request).await;
@@ -61,7 +61,7 @@ impl DecisionEngine {
             fetching.judge(std::iter::empty(), &orders);
             pages.set_orders(orders);
             request = pages.add_orders(request);
-            request.require_orders()?;
+            request.require_orders(pages.order_problem())?;
             request.check_orders(context)?;
             if request.read_scope == ReadScope::InScope && !request.has_scope(context) {
                 return Ok((request, true));

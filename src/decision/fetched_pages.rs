@@ -51,6 +51,11 @@ impl FetchedPages {
         [&self.lists, &self.late_lists].into_iter().filter_map(OnceLock::get).flatten()
     }
 
+    /// Why the orders that the call names could not be read in full.
+    pub fn order_problem(&self) -> Option<Reason> {
+        self.orders().iter().find_map(|found| found.answer.missing)
+    }
+
     /// The resources that orders and lists refer to.
     #[must_use]
     pub fn referred(&self) -> &[AnswerTo<&'static str>] {

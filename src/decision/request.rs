@@ -12,6 +12,7 @@ use super::policy_choice::PolicyChoice;
 use super::scope::Scope;
 use crate::cds_hooks::{Hook, MAX_ID_CHARS, Redactions, RequestError};
 use crate::evidence::{NamedOrders, PatientRecord};
+use crate::fhir::Reason;
 use crate::policy::PassedOver;
 
 /// A parsed and validated call.
@@ -122,10 +123,10 @@ impl<'a> ScopedRequest<'a> {
     ///
     /// # Errors
     /// [`DecisionError::OrdersNotFound`].
-    pub fn require_orders(&self) -> Result<(), DecisionError> {
+    pub fn require_orders(&self, fetched: Option<Reason>) -> Result<(), DecisionError> {
         let has_none = self.patient_record.drafts().is_empty() && self.patient_record.unread_drafts().is_empty();
         let is_unread = has_none && !self.missing_orders().is_empty();
-        if is_unread && self.read_scope == ReadScope::InScope { Err(DecisionError::OrdersNotFound) } else { Ok(()) }
+        if is_unread && self.read_scope == ReadScope::InScope { Err(DecisionError::OrdersNotFound(fetched)) } else { Ok(()) }
     }
 }
 

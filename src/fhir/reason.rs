@@ -8,7 +8,11 @@ pub enum Reason {
     Unreachable,
     /// The response did not arrive, or did not complete, in time.
     TooSlow,
-    /// 401 or 403: the token does not grant this type.
+    /// 401 with a token.
+    TokenRefused,
+    /// 401 without a token.
+    TokenNeeded,
+    /// 403: the token does not grant this type.
     NotGranted,
     /// 404 or 410: the server does not have this type.
     NotOffered,
@@ -42,9 +46,11 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason.
-    const ALL: [Self; 17] = [
+    const ALL: [Self; 19] = [
         Self::Unreachable,
         Self::TooSlow,
+        Self::TokenRefused,
+        Self::TokenNeeded,
         Self::NotGranted,
         Self::NotOffered,
         Self::TooManyRequests,
@@ -74,7 +80,9 @@ impl Reason {
         match self {
             Self::Unreachable => "the FHIR server cannot be reached",
             Self::TooSlow => "the FHIR server took too long",
-            Self::NotGranted => "not granted by the FHIR server",
+            Self::TokenRefused => "the FHIR server answered 401: it does not accept the access token",
+            Self::TokenNeeded => "the FHIR server answered 401: it asks for an access token, and the call has none",
+            Self::NotGranted => "the FHIR server answered 403: access is not granted",
             Self::NotOffered => "not offered by the FHIR server",
             Self::TooManyRequests => "the FHIR server takes no more requests for now",
             Self::ServerFailed => "the FHIR server failed",
@@ -98,6 +106,8 @@ impl Reason {
         match self {
             Self::Unreachable => "unreachable",
             Self::TooSlow => "too_slow",
+            Self::TokenRefused => "token_refused",
+            Self::TokenNeeded => "token_needed",
             Self::NotGranted => "not_granted",
             Self::NotOffered => "not_offered",
             Self::TooManyRequests => "too_many_requests",
@@ -120,7 +130,9 @@ impl Reason {
     pub(super) fn is_failure_of_server(self) -> bool {
         match self {
             Self::Unreachable | Self::TooSlow | Self::ServerFailed | Self::Broken => true,
-            Self::NotGranted
+            Self::TokenRefused
+            | Self::TokenNeeded
+            | Self::NotGranted
             | Self::NotOffered
             | Self::TooManyRequests
             | Self::Refused

@@ -119,7 +119,7 @@ impl<'s> Search<'s> {
             request = request.header(AUTHORIZATION, value);
         }
         let response = request.send().await.map_err(|error| unsent(&error))?;
-        judge(response.status(), response.headers())?;
+        judge(response.status(), response.headers(), self.token)?;
         self.body(response).await
     }
 
@@ -169,12 +169,14 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
 }
 
 /// Decides from the status whether a retry may help.
-fn judge(status: StatusCode, headers: &HeaderMap) -> Result<(), Failure> {
+fn judge(status: StatusCode, headers: &HeaderMap, token: Option<&AccessToken>) -> Result<(), Failure> {
     let named = || retry_after(headers);
     match status.as_u16() {
         200..=299 => Ok(()),
         300..=399 => Err(Failure::Final(Reason::Redirected)),
-        401 | 403 => Err(Failure::Final(Reason::NotGranted)),
+        401 if token.is_some() => Err(Failure::Final(Reason::TokenRefused)),
+        401 => Err(Failure::Final(Reason::TokenNeeded)),
+        403 => Err(Failure::Final(Reason::NotGranted)),
         404 | 410 => Err(Failure::Final(Reason::NotOffered)),
         429 => Err(Failure::Again(named(), Reason::TooManyRequests)),
         400 | 405 | 406 | 413 | 414 | 422 | 431 => Err(Failure::Plainer),

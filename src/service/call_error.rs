@@ -62,7 +62,7 @@ impl From<DecisionError> for CallError {
     fn from(error: DecisionError) -> Self {
         match error {
             DecisionError::Request(error) => Self::Request(error),
-            DecisionError::NoData | DecisionError::OrdersNotFound => Self::Undecidable(error),
+            DecisionError::NoData(_) | DecisionError::OrdersNotFound(_) => Self::Undecidable(error),
         }
     }
 }
@@ -96,8 +96,8 @@ impl CallError {
         match self {
             Self::Request(error) => error.label(),
             Self::NotUtf8 => "not_utf8",
-            Self::Undecidable(DecisionError::OrdersNotFound) => "orders_not_found",
-            Self::Undecidable(DecisionError::NoData | DecisionError::Request(_)) => "no_data",
+            Self::Undecidable(DecisionError::OrdersNotFound(_)) => "orders_not_found",
+            Self::Undecidable(DecisionError::NoData(_) | DecisionError::Request(_)) => "no_data",
             Self::Coverage(CoverageError::Missing) => "coverage_missing",
             Self::Coverage(CoverageError::Several) => "coverage_several",
             Self::Coverage(CoverageError::Foreign) => "coverage_foreign",

@@ -320,7 +320,7 @@ pub(super) fn decide_again<'a>(
     let Some(request) = scoped_request.map(|request| pages.add_orders(request)) else {
         return Ok(DecidedAgain { metadata, decision: None });
     };
-    request.require_orders()?;
+    request.require_orders(pages.order_problem())?;
     if !request.has_scope(context) {
         return Ok(DecidedAgain { metadata, decision: None });
     }

@@ -51,7 +51,7 @@ impl From<LaunchError> for AppError {
 impl From<DecisionError> for AppError {
     fn from(error: DecisionError) -> Self {
         match error {
-            DecisionError::NoData | DecisionError::OrdersNotFound => Self::UNREAD,
+            DecisionError::NoData(_) | DecisionError::OrdersNotFound(_) => Self::UNREAD,
             DecisionError::Request(_) => Self::OURS,
         }
     }

@@ -11,7 +11,7 @@ use wiremock::ResponseTemplate;
 
 use crate::support::call::cpt;
 use crate::support::fhir_server::{FhirServer, Then, call_with_server, json_answer, on_the_wire, page, refusing, register};
-use crate::support::{Answer, Case, TestApp, changed, story};
+use crate::support::{Answer, Case, Json, TestApp, changed, story};
 
 /// Its determination depends on its two procedures.
 const STORY: &str = "third-injection-at-seven-weeks";
@@ -104,8 +104,8 @@ async fn an_answer_that_is_no_http() {
 #[tokio::test]
 async fn a_status_that_nothing_can_be_done_about_is_asked_for_once() {
     for (status, reason) in [
-        (401, "not granted by the FHIR server"),
-        (403, "not granted by the FHIR server"),
+        (401, "the FHIR server answered 401: it does not accept the access token"),
+        (403, "the FHIR server answered 403: access is not granted"),
         (404, "not offered by the FHIR server"),
         (410, "not offered by the FHIR server"),
         (409, "the FHIR server refused the query"),
@@ -266,7 +266,7 @@ async fn what_came_before_a_failure_is_used() {
     let server = server.answering("Procedure", ResponseTemplate::new(403)).await;
     let answer = sign_without_procedures(&app(&server.base()), &server.base()).await.json();
     let detail = answer["cards"][0]["detail"].as_str().unwrap();
-    assert!(detail.contains("Could not be read (not granted by the FHIR server): procedures."), "{detail}");
+    assert!(detail.contains("Could not be read (the FHIR server answered 403: access is not granted): procedures."), "{detail}");
 }
 
 #[tokio::test]
@@ -275,7 +275,7 @@ async fn lists_missing_for_different_reasons_are_told_apart() {
     let server = server.answering("Condition", ResponseTemplate::new(404)).await;
     let answer = app(&server.base()).sign_text(&call_with_server(&story(STORY), &server.base(), |_| false).to_string()).await.json();
     let detail = answer["cards"][0]["detail"].as_str().unwrap();
-    assert!(detail.contains("Could not be read (not granted by the FHIR server): procedures."), "{detail}");
+    assert!(detail.contains("Could not be read (the FHIR server answered 403: access is not granted): procedures."), "{detail}");
     assert!(detail.contains("Could not be read (not offered by the FHIR server): problem list."), "{detail}");
 }
 
@@ -296,8 +296,62 @@ async fn with_none_of_the_needed_lists_a_call_cannot_be_answered() {
     let server = granting_none_of(NEEDED.map(|(resource_type, _)| resource_type)).await;
     let call = call_with_server(&story(STORY), &server.base(), |_| false).to_string();
     let diagnostics = app(&server.base()).sign_text(&call).await.outcome(412, "incomplete");
-    for (resource_type, _) in NEEDED {
-        assert!(diagnostics.contains(resource_type), "{diagnostics}");
+    let reason = "Condition, Procedure, MedicationStatement could not be read (the FHIR server answered 403: access is not granted)";
+    assert!(diagnostics.contains(reason), "{diagnostics}");
+}
+
+/// A FHIR server that answers everything with a status.
+async fn answering_all_with(status: u16) -> FhirServer {
+    let mut server = server().await;
+    for resource_type in NEEDED.map(|(resource_type, _)| resource_type).into_iter().chain(["ServiceRequest"]) {
+        server = server.answering(resource_type, ResponseTemplate::new(status)).await;
+    }
+    server
+}
+
+#[tokio::test]
+async fn a_server_that_refuses_the_access_token_is_named_in_the_answer() {
+    let (refused, needed, forbidden) = (
+        "the FHIR server answered 401: it does not accept the access token",
+        "the FHIR server answered 401: it asks for an access token, and the call has none",
+        "the FHIR server answered 403: access is not granted",
+    );
+    for (status, token, reason) in [
+        (401, Some("t"), refused),
+        (401, Some(""), needed),
+        (401, Some(" \t"), needed),
+        (401, None, needed),
+        (403, Some("t"), forbidden),
+        (403, None, forbidden),
+    ] {
+        let server = answering_all_with(status).await;
+        let mut call = call_with_server(&story(STORY), &server.base(), |_| false);
+        let granted = token.map_or(Value::Null, |token| json!({"access_token": token, "token_type": "Bearer"}));
+        call.set("fhirAuthorization", Json::of(&granted));
+        let diagnostics = app(&server.base()).sign_text(&call.to_string()).await.outcome(412, "incomplete");
+        assert!(diagnostics.contains(reason), "{status} {token:?}: {diagnostics}");
+
+        let procedures = FhirServer::without_entries().await.answering("Procedure", ResponseTemplate::new(status)).await;
+        call.set("fhirServer", Json::from(procedures.base().as_str()));
+        let answer = app(&procedures.base()).sign_text(&call.to_string()).await;
+        let detail = answer.json()["cards"][0]["detail"].as_str().unwrap().to_owned();
+        assert!(detail.contains(&format!("Could not be read ({reason}): procedures.")), "{status} {token:?}: {detail}");
+    }
+}
+
+#[tokio::test]
+async fn without_an_access_token_searches_have_no_authorization_header() {
+    for (token, sent) in [(json!("t"), Some("Bearer t")), (json!(""), None), (json!("  "), None), (Value::Null, None)] {
+        let server = FhirServer::without_entries().await;
+        let mut call = call_with_server(&story(STORY), &server.base(), |_| false);
+        call.set("fhirAuthorization", Json::of(&json!({"access_token": token, "token_type": "Bearer"})));
+        assert_eq!(app(&server.base()).sign_text(&call.to_string()).await.status, 200, "{token}");
+        let requests = server.requests().await;
+        assert!(!requests.is_empty());
+        for request in requests {
+            let header = request.headers.get("authorization").map(|value| value.to_str().unwrap());
+            assert_eq!(header, sent, "{token}");
+        }
     }
 }
 
@@ -373,7 +427,7 @@ async fn a_reason_that_cannot_be_had_leaves_the_diagnosis_open_and_the_problem_l
     let absent = FhirServer::without_entries().await;
     let known = app(&absent.base()).sign_text(&call_with_server(&story(name), &absent.base(), |_| true).to_string()).await;
     let story = with_reason_elsewhere(name);
-    for (server, reason) in [(&refused, "not granted by the FHIR server"), (&absent, "the FHIR server does not have what it refers to")] {
+    for (server, reason) in [(&refused, "the FHIR server answered 403: access is not granted"), (&absent, "the FHIR server does not have what it refers to")] {
         let answer = app(&server.base()).sign_text(&call_with_server(&story, &server.base(), |_| true).to_string()).await;
         let detail = answer.json()["cards"][0]["detail"].as_str().unwrap().to_owned();
         assert_eq!(answer.json()["cards"][0]["summary"], known.json()["cards"][0]["summary"]);
@@ -398,7 +452,7 @@ async fn a_medication_that_cannot_be_had_is_said_in_the_verdict_it_leaves_open()
     let story = with_medication_elsewhere("first-injection-fully-documented");
     let error = json!({"resourceType": "OperationOutcome", "issue": [{"severity": "error", "code": "forbidden"}]});
     for (answer, reason) in [
-        (ResponseTemplate::new(403), "not granted by the FHIR server"),
+        (ResponseTemplate::new(403), "the FHIR server answered 403: access is not granted"),
         (page(&[], None), "the FHIR server does not have what it refers to"),
         (page(&[error], None), "the FHIR server answered with an error in part"),
     ] {

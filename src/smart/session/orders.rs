@@ -119,8 +119,8 @@ impl OrderSearch<'_> {
         let mut orders = resources(&answers, ORDER);
         orders.retain(|order| order.get("id").and_then(Value::as_str).is_some_and(|id| ids.iter().any(|known| known == id)));
         // An order that the EHR does not let this user read counts as absent.
-        let is_answered =
-            answers.first().is_some_and(|answer| matches!(answer.missing, None | Some(Reason::NotGranted | Reason::NotOffered)));
+        let is_absent = |reason: Reason| matches!(reason, Reason::TokenRefused | Reason::NotGranted | Reason::NotOffered);
+        let is_answered = answers.first().is_some_and(|answer| answer.missing.is_none_or(is_absent));
         if !is_answered && orders.len() < ids.len() {
             return Err(AppError::UNREAD);
         }
