@@ -18,7 +18,12 @@ pub(super) fn text(report: &Report<'_, '_>) -> String {
     let mut page = TextPage::default();
     for order in &report.evaluation.orders {
         OrderText {
-            words: OrderWords { policy: report.policy(order), order, is_one_of_several: report.evaluation.orders.len() > 1 },
+            words: OrderWords {
+                policy: report.policy(order),
+                order,
+                is_one_of_several: report.evaluation.orders.len() > 1,
+                today: report.evaluation.as_of.date_naive(),
+            },
             report,
         }
         .write(&mut page);
@@ -84,7 +89,7 @@ impl<'a> OrderText<'_, '_, 'a> {
         let order = self.words.order;
         let evaluation = self.report.evaluation;
         let arguments = self.words.arguments();
-        let texts = self.words.texts_on(evaluation.as_of.date_naive());
+        let texts = self.words.texts();
         page.write(0, "", &texts.map(|texts| texts.summary(&arguments)).unwrap_or_default());
         page.rule();
         let as_of = evaluation.as_of.format("%Y-%m-%d");

@@ -70,7 +70,7 @@ fn indicator(determination: Determination) -> Indicator {
 fn summary(case: &CardCase<'_, '_, '_>) -> String {
     let words = case.words();
     let arguments = words.arguments();
-    let text = words.texts_on(case.evaluation.as_of.date_naive()).map(|texts| texts.summary(&arguments));
+    let text = words.texts().map(|texts| texts.summary(&arguments));
     shortened(&plain(&text.unwrap_or_default()), MAX_SUMMARY_CHARS)
 }
 

@@ -2,8 +2,6 @@
 //! criteria, and one line on those that are met. It uses only short lines and lists, no tables and no HTML. GitHub Markdown and plain text
 //! share the same wording; plain-text lists remain recognizable even if line breaks are lost.
 
-use chrono::NaiveDate;
-
 use super::app_link::answer_place;
 use super::card_notes::notes;
 use super::dialect::DetailFormat;
@@ -189,11 +187,7 @@ impl<'p> Detail<'_, '_, 'p, '_, '_> {
     }
 
     fn outcome(&self) -> OutcomeKind {
-        self.case.words().outcome_kind(Some(self.today()))
-    }
-
-    fn today(&self) -> NaiveDate {
-        self.case.evaluation.as_of.date_naive()
+        self.case.words().outcome_kind()
     }
 
     /// The next step.
@@ -204,8 +198,9 @@ impl<'p> Detail<'_, '_, 'p, '_, '_> {
         if !(case.is_choosing() && case.order.determination == Determination::IndividualConsideration) {
             let words = case.words();
             let place = answer_place(case);
-            sentences.extend(words.texts_on(self.today()).map(|texts| plain(&texts.next(&words.arguments_with(place)))));
+            sentences.extend(words.texts().map(|texts| plain(&texts.next(&words.arguments_with(place)))));
         }
+        sentences.extend(self.ready_side());
         sentences.extend(self.also_document());
         sentences.extend(self.state_side());
         sentences.join(" ")
@@ -238,6 +233,12 @@ impl<'p> Detail<'_, '_, 'p, '_, '_> {
         let case = self.case;
         let open = case.order.determination == Determination::NotYet && case.has_unknown() && !case.is_choosing();
         open.then(|| case.say(CardText::AlsoDocument, &[&answer_place(case)]))
+    }
+
+    /// One joint of a bilateral order can go ahead, and the outcome's own text does not say so.
+    fn ready_side(&self) -> Option<String> {
+        let site = self.case.words().site_ready_now().filter(|_| self.outcome() != OutcomeKind::OneSideReady)?;
+        Some(self.case.say(CardText::ReadySide, &[&self.case.words().site(site)]))
     }
 
     fn state_side(&self) -> Option<String> {

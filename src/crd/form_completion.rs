@@ -29,8 +29,8 @@ pub(super) fn is_called_for(case: &CardCase<'_, '_, '_>) -> bool {
     let is_open = match case.order.determination {
         Determination::NeedsDocumentation | Determination::IndividualConsideration => true,
         Determination::NotYet => case.has_unknown(),
-        Determination::Indeterminate => case.words().outcome_kind(None) == OutcomeKind::Indeterminate,
-        Determination::NotSupported => case.words().outcome_kind(None) == OutcomeKind::BeyondContinuation,
+        Determination::Indeterminate => case.words().outcome_kind() == OutcomeKind::Indeterminate,
+        Determination::NotSupported => case.words().outcome_kind() == OutcomeKind::BeyondContinuation,
         Determination::Supported => false,
     };
     is_open && !case.is_choosing() && is_named(&case.order.order)

@@ -1,6 +1,7 @@
 //! What a card is made from: an order's evaluation, and how the client wants it presented.
 //! Not here: the card itself; see [`super::card`].
 
+use chrono::NaiveDate;
 use serde_json::value::RawValue;
 
 use super::dialect::DialectRules;
@@ -117,9 +118,15 @@ impl<'p> CardCase<'p, '_, '_> {
         self.order.kind == OrderKind::Injection && self.order.sites.iter().any(|site| site.site == Site::Unspecified)
     }
 
+    /// The day of the call.
+    pub(super) fn today(&self) -> NaiveDate {
+        self.evaluation.as_of.date_naive()
+    }
+
     /// The wording about the order, shared with the text form.
     pub(super) fn words(&self) -> OrderWords<'p, '_, '_> {
-        OrderWords { policy: self.policy, order: self.order, is_one_of_several: self.evaluation.orders.len() > 1 }
+        let (is_one_of_several, today) = (self.evaluation.orders.len() > 1, self.today());
+        OrderWords { policy: self.policy, order: self.order, is_one_of_several, today }
     }
 }
 

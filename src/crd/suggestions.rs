@@ -18,13 +18,16 @@ use super::presentation::{CardCase, is_named};
 use super::set_order_side::{on_side_alone, with_side};
 use crate::cds_hooks::{Action, SelectionBehavior, Suggestion};
 use crate::cds_hooks::{Hook, OrderJson};
-use crate::policy::{CardText, Determination, DiagnosisSupport, NoteKind, Site, TherapyOrderText, shortened};
+use crate::policy::{CardText, Determination, DiagnosisSupport, NoteKind, SecondProcedure, Site, TherapyOrderText, shortened};
 
 /// Resource type of an order.
 const ORDER: &str = "ServiceRequest";
 
 /// Maximum length of a button's text.
 const MAX_LABEL_CHARS: usize = 100;
+
+/// Maximum length of a procedure's name in a button's text that says more.
+const MAX_NAME_CHARS: usize = 70;
 
 /// Code system of the keys of Epic's preference lists.
 const PREFERENCE_LIST: &str = "urn:com.epic.cdshooks.action.code.system.preference-list-item";
@@ -36,28 +39,43 @@ pub(super) struct Offer<'a> {
     pub suggestions: Vec<Suggestion<'a>>,
     /// Steps to do by hand, because the client does not carry them out.
     pub by_hand: Vec<String>,
-    /// How many suggestions change the card's order.
-    changes: usize,
+    /// The orders that suggestions change, each as often as it is changed.
+    changed: Vec<SuggestionTarget>,
+}
+
+/// The order that a suggestion changes or removes. Two suggestions for one order exclude each other.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum SuggestionTarget {
+    /// The card's order.
+    Own,
+    /// The order for the second procedure of the visit.
+    Second,
 }
 
 impl<'a> Offer<'a> {
     /// How many suggestions can be accepted together; `None` if there are none.
     pub(super) fn behavior(&self, dialect: &DialectRules) -> Option<SelectionBehavior> {
         let behavior = match dialect.selection_behavior {
-            SelectionRule::AsNeeded if self.changes > 1 => SelectionBehavior::AtMostOne,
+            SelectionRule::AsNeeded if self.has_alternatives() => SelectionBehavior::AtMostOne,
             SelectionRule::AsNeeded | SelectionRule::Any => SelectionBehavior::Any,
         };
         (!self.suggestions.is_empty()).then_some(behavior)
     }
 
+    /// Whether two suggestions change the same order.
+    fn has_alternatives(&self) -> bool {
+        self.changed.iter().enumerate().any(|(place, changed)| self.changed.iter().skip(place + 1).any(|other| other == changed))
+    }
+
     fn add(&mut self, draft: SuggestionDraft<'a>, dialect: &DialectRules, new_id: &mut impl FnMut() -> Uuid) {
         let label = shortened(&plain(&draft.label), MAX_LABEL_CHARS);
         let takes_several = dialect.selection_behavior == SelectionRule::Any;
-        let overwrites = takes_several && draft.changes_order && (self.changes > 0 || draft.has_alternative);
+        let is_changed = |order: SuggestionTarget| draft.has_alternative || self.changed.contains(&order);
+        let overwrites = takes_several && draft.changes.is_some_and(is_changed);
         if draft.actions.is_empty() || overwrites || !dialect.carries_out(draft.kind) {
             self.by_hand.push(label);
         } else {
-            self.changes += usize::from(draft.changes_order);
+            self.changed.extend(draft.changes);
             self.suggestions.push(Suggestion { label, uuid: new_id(), actions: draft.actions });
         }
     }
@@ -69,8 +87,8 @@ struct SuggestionDraft<'a> {
     label: String,
     /// Empty if there is no action that the client could carry out.
     actions: Vec<Action<'a>>,
-    /// Whether it changes the card's order.
-    changes_order: bool,
+    /// The order that it changes.
+    changes: Option<SuggestionTarget>,
     /// Whether it is one of two mutually exclusive suggestions; offering either requires saying so.
     has_alternative: bool,
 }
@@ -78,9 +96,10 @@ struct SuggestionDraft<'a> {
 /// The possible actions on an order.
 pub(super) fn offer<'a>(case: &CardCase<'_, '_, 'a>, new_id: &mut impl FnMut() -> Uuid) -> Offer<'a> {
     let sides = [state_side(case, Site::Left), state_side(case, Site::Right), order_ready_side(case)];
-    let others = [reschedule(case), complete_form(case), order_therapy(case), remove_second(case), remove(case), add_diagnosis(case)];
+    let second = [move_second(case), remove_second(case)];
+    let others = [reschedule(case), complete_form(case), order_therapy(case)].into_iter().chain(second);
     let mut offer = Offer::default();
-    for draft in sides.into_iter().chain(others).flatten() {
+    for draft in sides.into_iter().chain(others).chain([remove(case), add_diagnosis(case)]).flatten() {
         offer.add(draft, case.presentation.dialect, new_id);
     }
     offer
@@ -101,7 +120,7 @@ fn state_side<'a>(case: &CardCase<'_, '_, 'a>, site: Site) -> Option<SuggestionD
     let put = if is_contradictory { on_side_alone } else { with_side };
     let resource = case.presentation.order(case.order.position).and_then(OrderJson::read).and_then(|order| put(case.policy, order, site));
     let actions = resource.map(|resource| Action::Update { description: label.clone(), resource }).into_iter().collect();
-    Some(SuggestionDraft { kind: SuggestionKind::UpdateOrder, label, actions, changes_order: true, has_alternative: true })
+    Some(SuggestionDraft { kind: SuggestionKind::UpdateOrder, label, actions, changes: Some(SuggestionTarget::Own), has_alternative: true })
 }
 
 /// One joint of two is supported: restrict the order to it.
@@ -111,19 +130,31 @@ fn order_ready_side<'a>(case: &CardCase<'_, '_, 'a>) -> Option<SuggestionDraft<'
     let order = case.presentation.order(case.order.position).and_then(OrderJson::read);
     let resource = order.and_then(|order| on_side_alone(case.policy, order, site));
     let actions = resource.map(|resource| Action::Update { description: label.clone(), resource }).into_iter().collect();
-    Some(SuggestionDraft { kind: SuggestionKind::UpdateOrder, label, actions, changes_order: true, has_alternative: false })
+    Some(SuggestionDraft {
+        kind: SuggestionKind::UpdateOrder,
+        label,
+        actions,
+        changes: Some(SuggestionTarget::Own),
+        has_alternative: false,
+    })
 }
 
 /// Supported only from a date: move the order to that date, or to today if it has passed.
 fn reschedule<'a>(case: &CardCase<'_, '_, 'a>) -> Option<SuggestionDraft<'a>> {
-    let date = case.order.earliest_date.filter(|_| is_unsigned(case))?.max(case.evaluation.as_of.date_naive());
+    let date = case.order.earliest_date.filter(|_| is_unsigned(case))?.max(case.today());
     if case.order.supported_from.is_some_and(|(_, last)| last < date) {
         return None;
     }
     let order = OrderJson::read(case.presentation.order(case.order.position)?)?;
-    let label = case.say(CardText::SuggestReschedule, &[&date]);
+    let label = case.say(CardText::SuggestReschedule, &[&case.words().day(date)]);
     let actions = vec![Action::Update { description: label.clone(), resource: moved(order, date)? }];
-    Some(SuggestionDraft { kind: SuggestionKind::UpdateOrder, label, actions, changes_order: true, has_alternative: false })
+    Some(SuggestionDraft {
+        kind: SuggestionKind::UpdateOrder,
+        label,
+        actions,
+        changes: Some(SuggestionTarget::Own),
+        has_alternative: false,
+    })
 }
 
 /// The order on a new day. A period keeps its form and gets a new start. There is no suggestion for a timing, which only the clinician
@@ -159,7 +190,7 @@ fn complete_form<'a>(case: &CardCase<'_, '_, 'a>) -> Option<SuggestionDraft<'a>>
     let alone = case.presentation.dialect.one_action_a_suggestion;
     let questionnaire = if alone { None } else { form_completion::create_questionnaire(case, form) };
     let actions = questionnaire.into_iter().chain([task]).collect();
-    Some(SuggestionDraft { kind: SuggestionKind::CreateTask, label, actions, changes_order: false, has_alternative: false })
+    Some(SuggestionDraft { kind: SuggestionKind::CreateTask, label, actions, changes: None, has_alternative: false })
 }
 
 /// Therapy is missing: order it.
@@ -189,7 +220,7 @@ fn order_therapy<'a>(case: &CardCase<'_, '_, 'a>) -> Option<SuggestionDraft<'a>>
         kind: SuggestionKind::CreateOrder,
         label,
         actions: create.into_iter().collect(),
-        changes_order: false,
+        changes: None,
         has_alternative: false,
     })
 }
@@ -202,18 +233,16 @@ fn therapy_code<'c>(case: &CardCase<'c, '_, '_>, text: &'c TherapyOrderText) -> 
     }
 }
 
-/// A draft order for therapy, starting today.
+/// A draft order for therapy, starting today and lasting for the missing weeks, if known.
 fn therapy(case: &CardCase<'_, '_, '_>) -> Option<Value> {
     let text = &case.policy.wording.therapy_order;
-    let today = case.evaluation.as_of.date_naive();
-    let weeks = case.words().lacking_therapy_weeks().or_else(|| case.words().needed_therapy_weeks())?;
-    let last = today.checked_add_signed(Duration::weeks(weeks.into()) - Duration::days(1))?;
+    let weeks = case.words().lacking_therapy_weeks();
     let (system, code) = therapy_code(case, text)?;
     let coding = Coding::builder().system(system.to_owned()).code(code.to_owned()).display(text.display.clone()).build().ok()?;
     let code = CodeableConcept::builder().coding(vec![Some(coding)]).text(text.display.clone()).build().ok()?;
     let reason = CodeableConcept::builder().text(text.reason.clone()).build().ok()?;
     let subject = FhirReference::builder().reference(case.evaluation.patient.to_string()).build().ok()?;
-    let period = Period::builder().start(today.to_string().parse().ok()?).end(last.to_string().parse().ok()?).build().ok()?;
+    let period = period(case.today(), weeks)?;
     let mut order = ServiceRequest::builder()
         .status(RequestStatus::Draft)
         .intent(RequestIntent::Order)
@@ -226,6 +255,14 @@ fn therapy(case: &CardCase<'_, '_, '_>) -> Option<Value> {
         order = order.requester(FhirReference::builder().reference(requester).build().ok()?);
     }
     fhir_json::to_json(&order.build().ok()?.into())
+}
+
+/// The days from one on, for a number of weeks if known.
+fn period(first: NaiveDate, weeks: Option<u32>) -> Option<Period> {
+    let period = Period::builder().start(first.to_string().parse().ok()?);
+    let Some(weeks) = weeks else { return period.build().ok() };
+    let last = first.checked_add_signed(Duration::weeks(weeks.into()) - Duration::days(1))?;
+    period.end(last.to_string().parse().ok()?).build().ok()
 }
 
 /// The requester of the therapy: the signing user, else the requester of the injection.
@@ -255,13 +292,36 @@ fn is_unsigned(case: &CardCase<'_, '_, '_>) -> bool {
     }
 }
 
+/// Two procedures in one visit: move the other one to another day.
+fn move_second<'a>(case: &CardCase<'_, '_, 'a>) -> Option<SuggestionDraft<'a>> {
+    let second = second_of_visit(case).filter(|second| second.order.reference.kind() == ORDER)?;
+    let date = free_day(case)?;
+    let order = OrderJson::read(case.presentation.order(second.position)?)?;
+    let label = case.say(CardText::SuggestMoveSecond, &[&shortened(&plain(&second.order.words), MAX_NAME_CHARS), &case.words().day(date)]);
+    let actions = vec![Action::Update { description: label.clone(), resource: moved(order, date)? }];
+    let changes = Some(SuggestionTarget::Second);
+    Some(SuggestionDraft { kind: SuggestionKind::UpdateOrder, label, actions, changes, has_alternative: true })
+}
+
+/// The other order of the visit, if this card is the one to change it.
+fn second_of_visit<'c, 'a>(case: &CardCase<'_, 'c, 'a>) -> Option<&'c SecondProcedure<'a>> {
+    let second = case.order.second_procedure.as_ref().filter(|_| case.order.determination == Determination::NotYet && is_unsigned(case))?;
+    Some(second).filter(|second| second.is_ours_to_remove && is_named(&second.order.reference))
+}
+
+/// The first day after the service, and not before today, for which the call has no order in scope.
+fn free_day(case: &CardCase<'_, '_, '_>) -> Option<NaiveDate> {
+    let is_free = |day: &NaiveDate| case.evaluation.orders.iter().all(|order| order.service_date != *day);
+    case.order.service_date.succ_opt()?.max(case.today()).iter_days().find(is_free)
+}
+
 /// Two procedures in one visit: remove the other one.
 fn remove_second<'a>(case: &CardCase<'_, '_, 'a>) -> Option<SuggestionDraft<'a>> {
-    let second = case.order.second_procedure.as_ref().filter(|_| case.order.determination == Determination::NotYet && is_unsigned(case))?;
-    let order = Some(&second.order).filter(|order| second.is_ours_to_remove && is_named(&order.reference))?;
+    let order = &second_of_visit(case)?.order;
     let label = case.say(CardText::SuggestRemoveSecond, &[&shortened(&plain(&order.words), MAX_LABEL_CHARS)]);
     let actions = vec![Action::Delete { description: label.clone(), resource_id: order.reference.to_string() }];
-    Some(SuggestionDraft { kind: SuggestionKind::DeleteOrder, label, actions, changes_order: false, has_alternative: false })
+    let changes = Some(SuggestionTarget::Second);
+    Some(SuggestionDraft { kind: SuggestionKind::DeleteOrder, label, actions, changes, has_alternative: true })
 }
 
 /// Not supported: remove the order.
@@ -269,7 +329,7 @@ fn remove<'a>(case: &CardCase<'_, '_, 'a>) -> Option<SuggestionDraft<'a>> {
     (case.order.determination == Determination::NotSupported && is_named(&case.order.order) && is_unsigned(case)).then(|| {
         let label = case.say(CardText::SuggestRemove, &[]);
         let actions = vec![Action::Delete { description: label.clone(), resource_id: case.order.order.to_string() }];
-        SuggestionDraft { kind: SuggestionKind::DeleteOrder, label, actions, changes_order: true, has_alternative: false }
+        SuggestionDraft { kind: SuggestionKind::DeleteOrder, label, actions, changes: Some(SuggestionTarget::Own), has_alternative: false }
     })
 }
 
@@ -282,5 +342,11 @@ fn add_diagnosis<'a>(case: &CardCase<'_, '_, 'a>) -> Option<SuggestionDraft<'a>>
     let label = case.say(CardText::SuggestDiagnosis, &[&shortened(&plain(&condition.words), MAX_LABEL_CHARS)]);
     let resource = order.with_element("reasonReference", &reference)?;
     let actions = vec![Action::Update { description: label.clone(), resource }];
-    Some(SuggestionDraft { kind: SuggestionKind::UpdateOrder, label, actions, changes_order: true, has_alternative: false })
+    Some(SuggestionDraft {
+        kind: SuggestionKind::UpdateOrder,
+        label,
+        actions,
+        changes: Some(SuggestionTarget::Own),
+        has_alternative: false,
+    })
 }

@@ -9,7 +9,9 @@ use super::error::DecisionError;
 use super::policy_choice::PolicyChoice;
 use super::request::{ScopedRequest, without_type};
 use crate::cds_hooks::Hook;
-use crate::evidence::{CoverageFound, Insurance, Kind, ListSource, PatientRecord, ReadingContext, ReadingOptions, Sources, Unreadable, by_reason};
+use crate::evidence::{
+    CoverageFound, Insurance, Kind, ListSource, PatientRecord, ReadingContext, ReadingOptions, Sources, Unreadable, by_reason,
+};
 use crate::policy::{Evaluation, Facts, Inquiry, OrderEvaluation, OrderKind, Policy, Reference, evaluate};
 
 /// The decision on a call.

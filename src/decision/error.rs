@@ -28,7 +28,8 @@ pub enum DecisionError {
 fn unread(reasons: &[(&'static str, Vec<Kind>)]) -> String {
     let names = |kinds: &[Kind]| kinds.iter().map(|kind| kind.resource_type()).collect::<Vec<_>>().join(", ");
     let fetched = reasons.iter().filter(|(reason, _)| *reason != NOT_ASKED_FOR);
-    fetched.map(|(reason, kinds)| format!("; {} could not be read ({reason})", names(kinds))).collect()
+    let parts = fetched.map(|(reason, kinds)| format!("{} could not be read ({reason})", names(kinds)));
+    std::iter::once(String::new()).chain(parts).collect::<Vec<_>>().join("; ")
 }
 
 /// Why the server did not return the orders, if it was asked.

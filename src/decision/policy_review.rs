@@ -141,7 +141,10 @@ fn review(folder: &PolicyFolder, policy: &Policy) -> PolicyReview {
             section("Words that are looked for", table("words")),
             section(
                 "Codes",
-                tables(&["systems", "modifiers", "code_lists", "retired_codes"]).into_iter().chain(value_sets(folder)).collect(),
+                tables(&["systems", "modifiers", "code_lists", "retired_codes", "snomed_diagnoses"])
+                    .into_iter()
+                    .chain(value_sets(folder))
+                    .collect(),
             ),
             section("Texts", flat("", Some(&toml::Value::Table(cards))).into_iter().chain(table("plan_notes")).collect()),
             section("The form", form(folder)),

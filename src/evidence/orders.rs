@@ -14,7 +14,7 @@ use super::unread::UnreadView;
 use super::views::{ConceptView, Flag, PeriodView, ServiceRequestView, TimingView};
 use super::written::date;
 use crate::policy::{
-    ActiveOrder, BillingLine, Membership, Order, OrderKind, OrderReason, Performer, Reference, ServiceWindow, Side, Standing, SystemKind,
+    ActiveOrder, BillingLine, Membership, Order, OrderKind, OrderReason, Performer, Reference, ServiceWindow, Side, Standing,
     UnreadableOrder, ValueSet,
 };
 
@@ -293,8 +293,7 @@ impl<'a> ChartReader<'_, 'a> {
         self.each_reason(order, &mut |concept| {
             for coding in concept.codings() {
                 let found = self.lookup(coding, CodeUse::Other);
-                let is_icd10cm = found.system == Some(SystemKind::Icd10Cm);
-                reasons.push(OrderReason { sets: found.sets, label: label(coding, concept), is_icd10cm });
+                reasons.push(OrderReason { sets: found.sets, label: label(coding, concept), system: found.system });
             }
         });
         reasons

@@ -41,6 +41,7 @@ pub struct Policy {
     /// Whether a criterion counts the days with an injection of either joint.
     pub(crate) counts_sessions: bool,
     pub(crate) retired_codes: Vec<RetiredCode>,
+    pub(crate) snomed_diagnoses: Vec<SnomedDiagnosis>,
     pub(crate) modifier_sides: HashMap<String, Side>,
     pub(crate) words: WordLists,
     pub(crate) plan_notes: HashMap<PlanKind, String>,
@@ -212,6 +213,15 @@ pub(crate) struct WordLists {
     pub not_pain_beside: Phrases,
     pub medicare: Phrases,
     pub medicaid: Phrases,
+}
+
+/// A SNOMED CT diagnosis that corresponds to diagnoses the policy lists.
+#[derive(Clone, Debug)]
+pub(crate) struct SnomedDiagnosis {
+    /// The SNOMED CT code.
+    pub code: String,
+    /// The ICD-10-CM codes, as the policy lists them.
+    pub icd_10_cm: Vec<String>,
 }
 
 /// A code that stopped being billable.

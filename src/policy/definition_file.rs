@@ -8,7 +8,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::code_format;
-use super::definition::{Parameters, Policy, RetiredCode, WordLists};
+use super::definition::{Parameters, Policy, RetiredCode, SnomedDiagnosis, WordLists};
 use super::facts::Side;
 use super::numbers::{Numbers, ThresholdsToml};
 use super::outcomes::OutcomeArguments;
@@ -40,6 +40,8 @@ const MAY_BE_ZERO: [&str; 6] = [
     "facility_record_days",
 ];
 
+const ICD_10_CM: &str = "http://hl7.org/fhir/sid/icd-10-cm";
+const SNOMED_CT: &str = "http://snomed.info/sct";
 const VALUE_SETS: &str = "valuesets/";
 
 #[derive(Deserialize)]
@@ -62,6 +64,8 @@ struct PolicyToml {
     pathways: Vec<PathwayToml>,
     #[serde(default)]
     retired_codes: Vec<RetiredToml>,
+    #[serde(default)]
+    snomed_diagnoses: Vec<SnomedDiagnosisToml>,
     plan_notes: HashMap<String, Spanned<String>>,
 }
 
@@ -99,6 +103,13 @@ struct RetiredToml {
     code: String,
     since: Spanned<String>,
     replaced_by: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SnomedDiagnosisToml {
+    code: Spanned<String>,
+    icd_10_cm: Vec<Spanned<String>>,
 }
 
 impl Policy {
@@ -143,6 +154,7 @@ impl Policy {
             criteria,
             pathways,
             retired_codes: source.retired_codes(read.retired_codes)?,
+            snomed_diagnoses: source.snomed_diagnoses(read.snomed_diagnoses, &value_sets)?,
             modifier_sides: source.modifiers(read.modifiers)?,
             plan_notes: source.plan_notes(read.plan_notes, &numbers)?,
             words: source.words(&read.words)?,
@@ -279,6 +291,27 @@ impl PolicyText<'_> {
         read.into_iter()
             .map(|code| Ok(RetiredCode { since: self.date(&code.since)?, code: code.code, replaced_by: code.replaced_by }))
             .collect()
+    }
+
+    /// Each code has to be in a value set, so that none is made up.
+    fn snomed_diagnoses(&self, read: Vec<SnomedDiagnosisToml>, value_sets: &ValueSets) -> Result<Vec<SnomedDiagnosis>, PolicyError> {
+        let in_set = |code: &Spanned<String>, system: &str, set: ValueSet| {
+            let is_in = value_sets.find(system, code.get_ref()).sets.has(set);
+            let fault = || self.fault(code, format!("`{}` is not in {}", code.get_ref(), set.id()));
+            if is_in { Ok(code.get_ref().clone()) } else { Err(fault()) }
+        };
+        let mut found: Vec<SnomedDiagnosis> = Vec::new();
+        for SnomedDiagnosisToml { code, icd_10_cm } in read {
+            if icd_10_cm.is_empty() {
+                return Err(self.fault(&code, format!("`{}` has no ICD-10-CM code", code.get_ref())));
+            }
+            if found.iter().any(|known| known.code == *code.get_ref()) {
+                return Err(self.fault(&code, format!("`{}` stands twice", code.get_ref())));
+            }
+            let listed = icd_10_cm.iter().map(|listed| in_set(listed, ICD_10_CM, ValueSet::CoveredDiagnoses)).collect::<Result<_, _>>()?;
+            found.push(SnomedDiagnosis { code: in_set(&code, SNOMED_CT, ValueSet::SijPainDiagnoses)?, icd_10_cm: listed });
+        }
+        Ok(found)
     }
 
     fn modifiers(&self, read: HashMap<String, Spanned<String>>) -> Result<HashMap<String, Side>, PolicyError> {

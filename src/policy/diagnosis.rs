@@ -1,16 +1,20 @@
-//! Checks whether the policy lists the order's diagnosis, and finds codes that are no longer billable. Neither changes
-//! the determination: the policy's list supports coverage but does not guarantee it.
+//! Checks whether the policy lists the order's diagnosis, and finds codes that are no longer billable or that another code system has.
+//! None of this changes the determination: the policy's list supports coverage but does not guarantee it.
 
 use std::cmp::Reverse;
 
 use super::case::OrderCase;
 use super::criteria::active_in;
-use super::definition::RetiredCode;
+use super::definition::{RetiredCode, SnomedDiagnosis};
 use super::evaluation::DiagnosisSupport;
-use super::facts::Condition;
+use super::facts::{Condition, Label};
 use super::phrases::Phrase;
+use super::prose::each_once;
 use super::reference::NamedResource;
-use super::value_sets::ValueSet;
+use super::value_sets::{SystemKind, ValueSet};
+
+/// The maximum number of notes on SNOMED CT diagnoses.
+const MAX_SNOMED_NOTES: usize = 2;
 
 /// Whether the diagnosis is listed, and a listed active Condition that the order could name.
 #[derive(Debug)]
@@ -41,16 +45,40 @@ fn retired<'e>(case: &OrderCase<'e, '_>) -> impl Iterator<Item = &'e RetiredCode
     case.policy.retired_codes.iter().filter(move |retired| retired.since <= service)
 }
 
-/// A note for each of the order's codes that is not billable on the service date.
-pub(crate) fn coding_notes(case: &OrderCase<'_, '_>) -> Vec<String> {
-    let on_order = |retired: &&RetiredCode| case.order.reasons.iter().any(|reason| reason.is_icd10cm && reason.label.code == retired.code);
+/// A note for each of the order's codes that is not billable on the service date. If no diagnosis is listed, also a note for each
+/// SNOMED CT diagnosis that corresponds to a listed one.
+pub(crate) fn coding_notes(case: &OrderCase<'_, '_>, support: DiagnosisSupport) -> Vec<String> {
+    let has = |code: &str| case.order.reasons.iter().any(|reason| reason.system == Some(SystemKind::Icd10Cm) && reason.label.code == code);
+    let on_order = |retired: &&RetiredCode| has(&retired.code);
+    let note = |retired: &RetiredCode| case.say(Phrase::CodingNote, &[&retired.code, &retired.since, &any_of(case, &retired.replaced_by)]);
+    let retired = retired(case).filter(on_order).map(note);
+    match support {
+        DiagnosisSupport::OnOrder | DiagnosisSupport::OnProblemList => retired.collect(),
+        DiagnosisSupport::NotFound | DiagnosisSupport::Unavailable => retired.chain(snomed_notes(case)).collect(),
+    }
+}
+
+/// A note for each SNOMED CT diagnosis of the order, else of the problem list, that corresponds to a listed code.
+fn snomed_notes(case: &OrderCase<'_, '_>) -> Vec<String> {
+    let known = |label: &Label<'_>| case.policy.snomed_diagnoses.iter().find(|known| known.code == label.code);
+    let note = |label: &Label<'_>, known: &SnomedDiagnosis| {
+        case.say(Phrase::CodingNoteSnomed, &[&label.clone().by_name(), &any_of(case, &known.icd_10_cm)])
+    };
+    let on_order = case.order.reasons.iter().filter(|reason| reason.system == Some(SystemKind::SnomedCt)).map(|reason| &reason.label);
+    let mut notes = each_once(on_order.filter_map(|label| Some(note(label, known(label)?))));
+    if notes.is_empty() {
+        let active = active_in(case, ValueSet::SijPainDiagnoses).map(|condition| &condition.label);
+        notes = each_once(active.filter_map(|label| Some(note(label, known(label)?))));
+    }
+    notes.truncate(MAX_SNOMED_NOTES);
+    notes
+}
+
+/// The codes as alternatives.
+fn any_of(case: &OrderCase<'_, '_>, codes: &[String]) -> String {
     let or = case.say(Phrase::Or, &[]);
-    let replacements = |codes: &[String]| match codes {
+    match codes {
         [first @ .., last] if !first.is_empty() => format!("{}{or}{last}", first.join(", ")),
         codes => codes.join(&or),
-    };
-    retired(case)
-        .filter(on_order)
-        .map(|retired| case.say(Phrase::CodingNote, &[&retired.code, &retired.since, &replacements(&retired.replaced_by)]))
-        .collect()
+    }
 }

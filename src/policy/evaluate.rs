@@ -182,7 +182,7 @@ fn evaluate_order<'a>(case: &OrderCase<'_, 'a>, kind: OrderKind) -> OrderEvaluat
         second_procedure,
         notes: notes(case, kind, of_sites, is_answer_missing),
         sites: evaluations,
-        coding_notes: coding_notes(case),
+        coding_notes: coding_notes(case, diagnosis.support),
         assumptions,
     }
 }
@@ -197,7 +197,7 @@ fn second_procedure<'a>(case: &SiteCase<'_, 'a>, others: &[OtherProcedure<'_, 'a
         let OtherSource::Draft(position) = other.source else { return None };
         let is_ours = case.facts.orders.iter().find(|order| order.position == position).is_none_or(|order| kind(order).is_none());
         let order = NamedResource { reference: other.reference.clone(), words: other.label.to_string() };
-        Some(SecondProcedure { order, is_ours_to_remove: is_ours || position > case.order.position })
+        Some(SecondProcedure { order, position, is_ours_to_remove: is_ours || position > case.order.position })
     })
 }
 

@@ -202,6 +202,8 @@ pub struct SiteEvaluation<'a> {
 pub struct SecondProcedure<'a> {
     /// The order for it.
     pub order: NamedResource<'a>,
+    /// Its index among the call's draft orders.
+    pub position: usize,
     /// Whether this order's card offers to remove it. Of two in-scope orders, only the earlier one's card does.
     pub is_ours_to_remove: bool,
 }

@@ -6,7 +6,7 @@ use chrono::NaiveDate;
 use super::dates::DateInterval;
 use super::facts::{Label, Side};
 use super::reference::{OrderKind, Reference};
-use super::value_sets::Membership;
+use super::value_sets::{Membership, SystemKind};
 
 /// The days on which an order may be performed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -136,8 +136,8 @@ pub struct OrderReason<'a> {
     pub sets: Membership,
     /// The code and its display.
     pub label: Label<'a>,
-    /// Whether it is an ICD-10-CM code.
-    pub is_icd10cm: bool,
+    /// The kind of its code system; `None` if the policy does not name the system.
+    pub system: Option<SystemKind>,
 }
 
 /// An active order in the record.

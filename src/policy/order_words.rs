@@ -29,6 +29,8 @@ pub(crate) struct OrderWords<'p, 'e, 'a> {
     pub order: &'e OrderEvaluation<'a>,
     /// Whether the call has similar orders, so that texts must state this one's date.
     pub is_one_of_several: bool,
+    /// The day on which the texts are read; they propose no earlier one.
+    pub today: NaiveDate,
 }
 
 impl<'p> OrderWords<'p, '_, '_> {
@@ -61,6 +63,7 @@ impl<'p> OrderWords<'p, '_, '_> {
     /// A determination in a few words, with the first day on which it would be supported, if known.
     pub(crate) fn determination(&self, determination: Determination, earliest_date: Option<NaiveDate>) -> String {
         let text = match (determination, earliest_date) {
+            (Determination::NotYet, Some(date)) if date <= self.today => CardText::NotYetButNow,
             (Determination::NotYet, Some(date)) => return self.say(CardText::NotYetFrom, &[&date]),
             (Determination::NotYet, None) => CardText::NotYet,
             (Determination::Supported, _) => CardText::Supported,
@@ -168,16 +171,18 @@ impl<'p> OrderWords<'p, '_, '_> {
         plans.iter().filter_map(|plan| self.policy.plan_note(*plan)).collect()
     }
 
-    /// The order's outcome. Without `today`, a wait is never treated as over.
-    pub(crate) fn outcome_kind(&self, today: Option<NaiveDate>) -> OutcomeKind {
-        let is_over = self.order.earliest_date.zip(today).is_some_and(|(date, today)| date <= today);
+    /// The order's outcome.
+    pub(crate) fn outcome_kind(&self) -> OutcomeKind {
+        let is_over = self.order.earliest_date.is_some_and(|date| date <= self.today);
+        let is_past = self.order.supported_from.is_some_and(|(_, last)| last < self.today);
         match self.order.determination {
             Determination::Supported => OutcomeKind::Supported,
             Determination::NeedsDocumentation if self.is_history_open() => OutcomeKind::HistoryOpen,
             Determination::NeedsDocumentation => OutcomeKind::NeedsDocumentation,
+            Determination::NotYet if is_past => OutcomeKind::WindowIsPast,
             Determination::NotYet if is_over => OutcomeKind::WaitIsOver,
             Determination::NotYet if self.order.earliest_date.is_none() => OutcomeKind::NotYet,
-            Determination::NotYet if self.ready_site().is_some() => OutcomeKind::OneSideReady,
+            Determination::NotYet if self.waiting_site().is_some() => OutcomeKind::OneSideReady,
             Determination::NotYet => OutcomeKind::NotYetFrom,
             Determination::IndividualConsideration => OutcomeKind::IndividualConsideration,
             Determination::NotSupported if self.order.kind == OrderKind::Neurotomy => OutcomeKind::Excluded,
@@ -191,14 +196,9 @@ impl<'p> OrderWords<'p, '_, '_> {
         }
     }
 
-    /// The texts of the outcome, independent of the day on which they are read.
+    /// The texts of the outcome.
     pub(crate) fn texts(&self) -> Option<&'p OutcomeText> {
-        self.policy.wording.outcome(self.outcome_kind(None))
-    }
-
-    /// The texts of the outcome, as read on `today`.
-    pub(crate) fn texts_on(&self, today: NaiveDate) -> Option<&'p OutcomeText> {
-        self.policy.wording.outcome(self.outcome_kind(Some(today)))
+        self.policy.wording.outcome(self.outcome_kind())
     }
 
     /// The arguments of the texts, with the documentation form as the place to enter answers.
@@ -208,7 +208,8 @@ impl<'p> OrderWords<'p, '_, '_> {
 
     /// The arguments of the texts, with the place to enter answers.
     pub(crate) fn arguments_with(&self, place: String) -> OutcomeArguments {
-        let (ready, waiting) = self.ready_site().unwrap_or_default();
+        let ready = self.site_ready_now().map(|site| self.site(site)).unwrap_or_default();
+        let waiting = self.waiting_site().map(|site| self.site(site)).unwrap_or_default();
         let problem = self.order.notes.iter().find(|note| note.kind == NoteKind::OrderUnreadable);
         OutcomeArguments {
             order: self.order(),
@@ -249,19 +250,20 @@ impl<'p> OrderWords<'p, '_, '_> {
         self.deciding().all(|site| site.criteria.iter().filter(|criterion| criterion.verdict.is_not_met()).all(is_exception))
     }
 
-    /// The names of the side that can go ahead and of the side that has to wait.
-    fn ready_site(&self) -> Option<(String, String)> {
-        let waiting = self.order.sites.iter().find(|site| site.determination == Determination::NotYet)?;
-        Some((self.site(self.site_ready_now()?), self.site(waiting.site)))
+    /// The joint of a bilateral order that has to wait while the other can go ahead.
+    fn waiting_site(&self) -> Option<Site> {
+        self.site_ready_now()?;
+        self.order.sites.iter().find(|site| site.determination == Determination::NotYet).map(|site| site.site)
     }
 
-    /// The joint of a bilateral order that is supported while the other is not yet.
+    /// The joint of a bilateral order that is supported while the other is not.
     pub(crate) fn site_ready_now(&self) -> Option<Site> {
         let [left, right] = self.order.sites.as_slice() else { return None };
-        let is_ready = |ready: &SiteEvaluation<'_>, waiting: &SiteEvaluation<'_>| {
-            ready.determination == Determination::Supported && waiting.determination == Determination::NotYet
-        };
-        [(left, right), (right, left)].into_iter().find(|(ready, waiting)| is_ready(ready, waiting)).map(|(ready, _)| ready.site)
+        let is_supported = |site: &SiteEvaluation<'_>| site.determination == Determination::Supported;
+        [(left, right), (right, left)]
+            .into_iter()
+            .find(|(ready, other)| is_supported(ready) && !is_supported(other))
+            .map(|(ready, _)| ready.site)
     }
 
     /// The indication that the order is judged under, for each joint if they differ.
@@ -314,8 +316,13 @@ impl<'p> OrderWords<'p, '_, '_> {
         if self.asks_for_weeks_of_therapy(criterion) {
             return self.order_therapy();
         }
-        let wait = criterion.met_from.map(|date| self.say(CardText::ActWait, &[&date]));
+        let wait = criterion.met_from.map(|date| self.say(CardText::ActWait, &[&self.day(date)]));
         wait.unwrap_or_else(|| self.outcome(&criterion.id, criterion.verdict).to_owned())
+    }
+
+    /// A proposed day; *today* if it is not later.
+    pub(crate) fn day(&self, date: NaiveDate) -> String {
+        if date > self.today { date.to_string() } else { self.say(CardText::Today, &[]) }
     }
 
     /// Whether a criterion asks for weeks of a therapy that a card can order.
@@ -333,7 +340,7 @@ impl<'p> OrderWords<'p, '_, '_> {
     }
 
     /// The weeks of therapy that the policy asks for, where a card can order it.
-    pub(crate) fn needed_therapy_weeks(&self) -> Option<u32> {
+    fn needed_therapy_weeks(&self) -> Option<u32> {
         self.policy.rules().find_map(|rule| match rule {
             CriterionRule::TherapyCourse(rule) if rule.can_be_ordered => Some(rule.weeks),
             _ => None,
@@ -343,6 +350,7 @@ impl<'p> OrderWords<'p, '_, '_> {
     /// The therapy to order, with the number of missing weeks if known.
     pub(crate) fn order_therapy(&self) -> String {
         match self.lacking_therapy_weeks() {
+            Some(weeks) if self.needed_therapy_weeks() == Some(weeks) => self.say(CardText::OrderTherapyWhole, &[&weeks]),
             Some(1) => self.say(CardText::OrderTherapyWeek, &[]),
             Some(weeks) => self.say(CardText::OrderTherapyWeeks, &[&weeks]),
             None => self.say(CardText::SuggestTherapy, &[]),

@@ -97,6 +97,8 @@ keyed_enum! {
         NotYetFrom = "not-yet-from",
         /// Only a waiting period was left, and it is over today.
         WaitIsOver = "wait-is-over",
+        /// Only a waiting period was left, and the days that would have been supported are past.
+        WindowIsPast = "window-is-past",
         /// One joint can go ahead; the other has to wait.
         OneSideReady = "one-side-ready",
         /// A reviewer decides.

@@ -2,71 +2,14 @@
 
 use serde_json::{Value, json};
 
-use crate::support::call::{concept, condition, cpt, form, icd10, item, order, prior_injection, procedure};
+use crate::support::call::{concept, condition, cpt, form, icd10, order, prior_injection, procedure};
 use crate::support::markdown::document;
 use crate::support::showing::Showing;
+use crate::support::shown_card::{detail, first_injection, first_injection_form, left, number, paragraphs, subsequent, yes};
 use crate::support::{Call, Evaluator, evaluated_requests, stories};
 
 /// The maximum that fits a panel.
 const MAX_CHARS: usize = 1200;
-
-fn detail(card: &Value) -> &str {
-    card["detail"].as_str().unwrap()
-}
-
-fn paragraphs(card: &Value) -> Vec<&str> {
-    detail(card).split("\n\n").collect()
-}
-
-fn labels(card: &Value) -> Vec<&str> {
-    card["suggestions"].as_array().into_iter().flatten().map(|suggestion| suggestion["label"].as_str().unwrap()).collect()
-}
-
-fn left(day: &str) -> Value {
-    order("o1", &cpt("27096:LT"), day)
-}
-
-fn yes(question: &str, answer: bool) -> Value {
-    item(question, &json!({"valueBoolean": answer}))
-}
-
-fn number(question: &str, answer: u32) -> Value {
-    item(question, &json!({"valueInteger": answer}))
-}
-
-/// A form that documents a first injection, with the weeks of therapy it states.
-fn first_injection_form(weeks: u32) -> Value {
-    let positive = json!({"valueCoding": {"code": "positive"}});
-    let tests = ["test-distraction", "test-compression", "test-gaenslen"].map(|test| item(test, &positive));
-    let answers = [
-        item("examined-side", &json!({"valueCoding": {"code": "both"}})),
-        item("adls-limited-since", &json!({"valueDate": "2026-05-04"})),
-        yes("pain-interferes-adls", true),
-        yes("pain-below-l5-nonradicular", true),
-        yes("sij-tenderness", true),
-        number("exercise-therapy-weeks", weeks),
-        number("nsaid-weeks", 4),
-        number("activity-modification-weeks", 8),
-        yes("conservative-care-failed", true),
-        yes("disc-or-facet-evidence", false),
-        yes("other-diagnosis-more-likely", false),
-    ];
-    form("f1", answers.into_iter().chain(tests))
-}
-
-/// An order with a reason the policy lists, for a first injection whose only missing documentation is the weeks of therapy.
-fn first_injection(order: Value, weeks: u32) -> Call {
-    let call = Call::ordering([order]).with_order_member(0, "reasonCode", &json!([icd10("M46.1")]));
-    call.with("questionnaireResponses", [first_injection_form(weeks)])
-}
-
-/// A subsequent injection, with any other answers of the form.
-fn subsequent(first: &str, last: &str, answers: impl IntoIterator<Item = Value>) -> Call {
-    let injections = [procedure("i1", &cpt("27096:LT"), first), procedure("i2", &cpt("27096:LT"), last)];
-    let known = [prior_injection(first, 80, 3), prior_injection(last, 80, 0), yes("pain-recurred", true)];
-    let call = Call::ordering([left("2026-12-01")]).with_order_member(0, "reasonCode", &json!([icd10("M46.1")]));
-    call.with("procedures", injections).with("questionnaireResponses", [form("f1", known.into_iter().chain(answers))])
-}
 
 #[test]
 fn what_it_is_judged_as_and_what_to_do_come_before_everything_else() {
@@ -139,28 +82,6 @@ fn a_supported_order_is_not_advised_and_has_no_link_to_the_app() {
 }
 
 #[test]
-fn the_weeks_of_therapy_that_are_lacking_are_ordered() {
-    for (weeks, label) in [(5, "Order 1 more week of therapy"), (2, "Order 4 more weeks of therapy"), (0, "Order physical therapy")] {
-        let card = first_injection(left("2026-12-01"), weeks).card();
-        assert_eq!(labels(&card), [label]);
-        assert!(paragraphs(&card)[1].starts_with(label), "{}", detail(&card));
-    }
-    let card = first_injection(left("2026-12-01"), 5).card();
-    let period = &card["suggestions"][0]["actions"][0]["resource"]["occurrencePeriod"];
-    assert_eq!(*period, json!({"start": "2026-11-22", "end": "2026-11-28"}));
-}
-
-#[test]
-fn what_is_to_be_done_first_is_named() {
-    let epidural = order("o2", &cpt("62323"), "2026-12-01");
-    let call = Call::ordering([left("2026-12-01"), epidural]).with("questionnaireResponses", [first_injection_form(6)]);
-    assert!(paragraphs(&call.card())[1].starts_with("Do one procedure on another day. Then sign again."), "{}", detail(&call.card()));
-    let alone = subsequent("2026-06-01", "2026-08-02", [yes("adjunct-noninvasive-treatment", false)]).card();
-    assert!(paragraphs(&alone)[1].starts_with("Order therapy alongside. Then sign again."), "{}", detail(&alone));
-    assert_eq!(labels(&alone), ["Order physical therapy"]);
-}
-
-#[test]
 fn a_denial_says_that_the_record_may_be_wrong_before_the_order_is_removed() {
     let injections = ["2026-08-03", "2026-09-01"];
     let charted = injections.iter().map(|day| procedure(day, &cpt("27096:LT"), day));
@@ -183,76 +104,6 @@ fn beyond_the_months_of_section_iii_its_exception_is_asked_about() {
     assert!(next.contains("the plan then decides case by case"), "{next}");
     let also = subsequent("2025-10-20", "2026-11-10", [yes("adjunct-noninvasive-treatment", true)]).card();
     assert!(!paragraphs(&also)[1].contains("case by case"), "{}", detail(&also));
-}
-
-#[test]
-fn a_wait_that_is_over_is_not_proposed_as_a_day_that_is_past() {
-    let call = Call::ordering([left("2026-11-18")]).with("procedures", [procedure("i1", &cpt("27096:LT"), "2026-11-06")]);
-    let card = call.with("questionnaireResponses", [form("f1", [prior_injection("2026-11-06", 10, 0)])]).card();
-    assert!(paragraphs(&card)[1].starts_with("The waiting time is over; order it for today or later."), "{}", detail(&card));
-    assert!(labels(&card).contains(&"Move the order to 2026-11-22"), "{card}");
-}
-
-/// The second diagnostic injection of the left joint is too early, the first of the right is documented.
-fn right_side_ready(code: &str) -> Value {
-    let call =
-        first_injection(order("o1", &cpt(code), "2026-12-01"), 6).with("procedures", [procedure("i1", &cpt("27096:LT"), "2026-11-20")]);
-    let mut answers = first_injection_form(6);
-    answers["item"].as_array_mut().unwrap().push(prior_injection("2026-11-20", 10, 0));
-    call.with("questionnaireResponses", [answers]).card()
-}
-
-#[test]
-fn a_side_that_can_go_ahead_is_said_and_offered_beside_the_later_day() {
-    let card = right_side_ready("27096:50");
-    assert!(paragraphs(&card)[1].starts_with("The right side can go ahead now; the left from 2026-12-04."), "{}", detail(&card));
-    assert_eq!(labels(&card), ["Order the right side alone", "Move the order to 2026-12-04"]);
-    assert_eq!(card["selectionBehavior"], "at-most-one");
-    let changed = &card["suggestions"][0]["actions"][0]["resource"];
-    assert_eq!(changed["code"]["coding"][0]["code"], "27096:RT");
-    assert_eq!(changed["bodySite"][0]["coding"][0]["code"], "24028007");
-}
-
-/// The only site of an order as changed by a suggestion.
-fn site_after(call: &Call, label: &str) -> Value {
-    let card = call.card();
-    let suggestions = card["suggestions"].as_array().unwrap();
-    let taken = suggestions.iter().find(|suggestion| suggestion["label"] == label).unwrap_or_else(|| panic!("{card}"));
-    let mut call = call.clone();
-    call.0["context"]["draftOrders"]["entry"][0]["resource"] = taken["actions"][0]["resource"].clone();
-    let sites = call.evaluation()["orders"][0]["sites"].clone();
-    assert_eq!(sites.as_array().unwrap().len(), 1, "{sites}");
-    sites[0]["site"].clone()
-}
-
-#[test]
-fn an_order_without_a_side_or_with_two_is_offered_left_and_right() {
-    let joint = concept("http://snomed.info/sct", "39723000");
-    let unsided = first_injection(order("o1", &cpt("27096"), "2026-12-01"), 6);
-    let right = json!([concept("http://snomed.info/sct", "24028007")]);
-    let calls = [
-        unsided.clone(),
-        unsided.with_order_member(0, "bodySite", &json!([joint])),
-        first_injection(left("2026-12-01"), 6).with_order_member(0, "bodySite", &right),
-        first_injection(order("o1", &cpt("27096-LT"), "2026-12-01"), 6).with_order_member(0, "bodySite", &right),
-    ];
-    for call in calls {
-        let card = call.card();
-        assert_eq!(labels(&card)[..2], ["Left", "Right"], "{card}");
-        assert_eq!(card["selectionBehavior"], "at-most-one");
-        assert!(detail(&card).contains("State the side on the order: Left or Right."), "{}", detail(&card));
-        assert_eq!([site_after(&call, "Left"), site_after(&call, "Right")], ["left", "right"]);
-    }
-}
-
-#[test]
-fn a_side_in_an_extension_is_changed_by_hand() {
-    let modifier = json!([{"url": "http://ehr.example.org/modifier", "valueCode": "LT"}]);
-    let call = first_injection(order("o1", &cpt("27096"), "2026-12-01"), 6);
-    let right = json!([concept("http://snomed.info/sct", "24028007")]);
-    let card = call.with_order_member(0, "bodySite", &right).with_order_member(0, "extension", &modifier).card();
-    assert_eq!(labels(&card), ["Left"]);
-    assert!(detail(&card).contains("Left or Right"), "{}", detail(&card));
 }
 
 #[test]
@@ -283,8 +134,47 @@ fn the_codes_found_and_the_codes_listed_stand_side_by_side() {
     };
     let icd = said(icd10("M54.18"));
     assert!(icd.contains("The order has M54.18. The policy lists M43.08, M46.1, "), "{icd}");
-    let snomed = said(concept("http://snomed.info/sct", "279039007"));
-    assert!(snomed.contains("The order has 279039007. The policy lists diagnoses as ICD-10-CM: M43.08, "), "{snomed}");
+    let snomed = said(concept("http://snomed.info/sct", "29885006"));
+    assert!(snomed.contains("The order has 29885006. The policy lists diagnoses as ICD-10-CM: M43.08, "), "{snomed}");
+}
+
+#[test]
+fn a_snomed_ct_diagnosis_that_a_listed_code_corresponds_to_is_told_that_code() {
+    let snomed = |code: &str, display: &str| json!({"coding": [{"system": "http://snomed.info/sct", "code": code, "display": display}]});
+    let call = |reason: &Value| first_injection(left("2026-12-01"), 6).with_order_member(0, "reasonCode", &json!([reason]));
+    for (code, display, codes) in [
+        ("202487003", "Sacroiliac joint pain", "M53.3"),
+        ("782661001", "Chronic sacroiliac joint pain", "M53.3"),
+        ("202805003", "Sacroiliac disorder", "M53.3"),
+        ("34789001", "Pain in the coccyx", "M53.3"),
+        ("55146009", "Inflammation of sacroiliac joint", "M46.1"),
+        ("239815007", "Solitary sacroiliitis", "M46.1"),
+        ("279039007", "Low back pain", "M54.50 or M54.59"),
+        ("267982002", "Pain in lumbar spine", "M54.50 or M54.59"),
+        ("23056005", "Sciatica", "M54.30, M54.31 or M54.32"),
+        ("202794004", "Lumbago with sciatica", "M54.40, M54.41 or M54.42"),
+        ("134407002", "Chronic back pain", "M54.89 or M54.9"),
+    ] {
+        let note = format!("{display} is coded in SNOMED CT; the ICD-10-CM code the policy lists for it is {codes}");
+        let on_order = call(&snomed(code, display));
+        assert!(detail(&on_order.card()).contains(&format!("- {note}.")), "{}", detail(&on_order.card()));
+        assert!(!detail(&on_order.card()).contains("The policy lists diagnoses as"), "{}", detail(&on_order.card()));
+        let evaluation = on_order.evaluation();
+        assert_eq!(evaluation["orders"][0]["diagnosis"], "not-found", "the reading of the list stays");
+        assert_eq!(evaluation["orders"][0]["codingNotes"], json!([note]));
+        let on_problem_list = call(&json!({})).with("conditions", [condition("c1", &snomed(code, display))]);
+        assert!(detail(&on_problem_list.card()).contains(&format!("- {note}.")), "{}", detail(&on_problem_list.card()));
+    }
+    // A listed code beside it, on the order or on the problem list, is enough.
+    let both = first_injection(left("2026-12-01"), 6).with_order_member(0, "reasonCode", &json!([snomed("202487003", ""), icd10("M53.3")]));
+    let listed = call(&snomed("202487003", "")).with("conditions", [condition("c1", &icd10("M53.3"))]);
+    for call in [both, listed] {
+        assert!(!detail(&call.card()).contains("SNOMED CT"), "{}", detail(&call.card()));
+    }
+    // Nor does a disorder that no listed code means.
+    for code in ["29885006", "111653006", "201776007", "279043006"] {
+        assert!(!detail(&call(&snomed(code, "")).card()).contains("is coded in SNOMED CT"), "{code}");
+    }
 }
 
 /// The displayed list matches the value set, without the code that is no longer billable.

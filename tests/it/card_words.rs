@@ -80,7 +80,12 @@ fn an_address_in_the_words_of_a_chart_is_no_link() {
     let conditions = ["M46.1", "M51.26"].map(|code| condition(code, &named(code, HOSTILE)));
     let call = Call::ordering([order("o1", &cpt("27096:LT"), "2026-12-01"), epidural]).with("conditions", conditions);
     let card = call.with("coverage", [payor]).card();
-    let text = card.to_string();
+    // The orders that suggestions change stay as the client wrote them.
+    let mut shown = card.clone();
+    for suggestion in shown["suggestions"].as_array_mut().unwrap() {
+        suggestion["actions"].as_array_mut().unwrap().iter_mut().for_each(|action| action["resource"] = Value::Null);
+    }
+    let text = shown.to_string();
     assert!(card["source"]["label"].as_str().unwrap().contains("evil․example"), "{card}");
     assert!(labels(&card).iter().all(|label| label.contains("evil․example")), "{card}");
     assert!(!text.contains("://evil") && !text.contains("www.evil"), "{text}");

@@ -427,7 +427,9 @@ async fn a_reason_that_cannot_be_had_leaves_the_diagnosis_open_and_the_problem_l
     let absent = FhirServer::without_entries().await;
     let known = app(&absent.base()).sign_text(&call_with_server(&story(name), &absent.base(), |_| true).to_string()).await;
     let story = with_reason_elsewhere(name);
-    for (server, reason) in [(&refused, "the FHIR server answered 403: access is not granted"), (&absent, "the FHIR server does not have what it refers to")] {
+    for (server, reason) in
+        [(&refused, "the FHIR server answered 403: access is not granted"), (&absent, "the FHIR server does not have what it refers to")]
+    {
         let answer = app(&server.base()).sign_text(&call_with_server(&story, &server.base(), |_| true).to_string()).await;
         let detail = answer.json()["cards"][0]["detail"].as_str().unwrap().to_owned();
         assert_eq!(answer.json()["cards"][0]["summary"], known.json()["cards"][0]["summary"]);

@@ -9,6 +9,7 @@ mod card_detail;
 mod card_kinds;
 mod card_markup;
 mod card_protocol;
+mod card_suggestions;
 mod card_words;
 mod charts;
 mod client_configuration;

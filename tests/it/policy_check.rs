@@ -171,6 +171,21 @@ fn a_kind_of_card_that_cannot_be_told_is_named_with_its_line() {
 }
 
 #[test]
+fn a_snomed_ct_diagnosis_that_cannot_be_meant_is_named_with_its_line() {
+    let entry = "code = \"782661001\"\nicd_10_cm = [\"M53.3\"]";
+    let table = [
+        ("code = \"29857009\"\nicd_10_cm = [\"M53.3\"]", 0, "`29857009` is not in sij-pain-diagnoses"),
+        ("code = \"782661001\"\nicd_10_cm = [\"M53.2X8\"]", 1, "`M53.2X8` is not in covered-diagnoses"),
+        ("code = \"782661001\"\nicd_10_cm = []", 0, "`782661001` has no ICD-10-CM code"),
+        ("code = \"202487003\"\nicd_10_cm = [\"M53.3\"]", 0, "`202487003` stands twice"),
+    ];
+    for (to, below, problem) in table {
+        let fault = PolicyFolder::new().change("policy.toml", entry, to).fault();
+        assert_eq!(fault, format!("2019-08/policy.toml:{}: {problem}", line("policy.toml", "code = \"782661001\"") + below));
+    }
+}
+
+#[test]
 fn a_missing_question_is_named() {
     let folder = PolicyFolder::new();
     let other = folder.change("questionnaire.json", "\"linkId\": \"nsaid-weeks\"", "\"linkId\": \"nsaid-months\"");

@@ -12,10 +12,12 @@ fn kind(suggestion: &Json, request: &Json, order: &str) -> &'static str {
     let action = suggestion.at("actions.0").expect("an action");
     let of = |name: &str| action.get(name).and_then(Json::text).unwrap_or_default();
     let changed = changed_members(action, request);
+    let is_own = action.at("resource.id").and_then(Json::text).is_none_or(|id| order == format!("ServiceRequest/{id}"));
     match of("type").as_str() {
         "create" if action.at("resource.resourceType").is_some_and(|kind| kind.is("ServiceRequest")) => "order-therapy",
         "delete" if of("resourceId") == order => "remove-order",
         "delete" => "remove-second-procedure",
+        "update" if !is_own => "move-second-procedure",
         "update" if changed.iter().all(|member| member.trim_start_matches('_').starts_with("occurrence")) => "reschedule-order",
         "update" if changed == ["reasonReference"] => "add-diagnosis",
         "update" if changed.iter().all(|member| member == "bodySite" || member == "code") => "order-one-side",

@@ -127,7 +127,7 @@ fn from_a_day_on<'p>(case: &CardCase<'_, '_, '_>, assertion: &CoverageAssertion<
     let ends = assertion.period_end.unwrap_or(NaiveDate::MAX);
     let covered = case.order.supported_from.map(|(first, last)| (first, last.min(ends))).filter(|(first, last)| first <= last);
     // Do not propose a date in the past.
-    let proposed = date.max(case.evaluation.as_of.date_naive());
+    let proposed = date.max(case.today());
     let covered = covered.map(|(first, last)| (first.max(proposed), last)).filter(|(first, last)| first <= last);
     let mut later = if covered.is_some() { covered_later(case, assertion, proposed) } else { to_be_documented(case, assertion) };
     later.reasons.insert(0, of_coverage(case, &case.say(CardText::CoverageFrom, &[&proposed])));
@@ -170,7 +170,7 @@ fn not_covered<'p>(case: &CardCase<'_, '_, '_>) -> Repetition<'p> {
 fn not_told<'p>(case: &CardCase<'_, '_, '_>, assertion: &CoverageAssertion<'p>) -> Repetition<'p> {
     let mut repetition = repetition(case, Covered::Indeterminate, stance(assertion, RepeatedAuthorization::Indeterminate));
     repetition.reasons.push(technical(case));
-    let is_unreadable = case.words().outcome_kind(None) == OutcomeKind::OrderUnreadable;
+    let is_unreadable = case.words().outcome_kind() == OutcomeKind::OrderUnreadable;
     repetition.instructions.push(case.say(if is_unreadable { CardText::InstructCorrect } else { CardText::InstructUnread }, &[]));
     repetition
 }

@@ -126,7 +126,7 @@ fn weeks_of<'a>(
             let verdict = if weeks.is_some() { Verdict::NotMet } else { Verdict::Unknown };
             let short = course.map(|course| case.say(rule.short, &[&Days(course.days()), &course.first, &course.last]));
             let undated = undated(spans).map(|count| case.say(rule.undated, &[&count]));
-            let lacking_weeks = weeks.filter(|weeks| *weeks > 0.0).and_then(|weeks| lacking(rule.weeks, weeks));
+            let lacking_weeks = weeks.and_then(|weeks| lacking(rule.weeks, weeks));
             Assessment { lacking_weeks, ..Assessment::new(verdict) }
                 .found(weeks.map(by_form))
                 .found(short)

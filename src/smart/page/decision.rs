@@ -115,7 +115,8 @@ pub(super) struct DecisionText<'t> {
 
 impl<'t> DecisionText<'t> {
     fn names(&self) -> OrderWords<'t, 't, 't> {
-        OrderWords { policy: self.policy, order: self.order, is_one_of_several: false }
+        let today = self.evaluation.as_of.date_naive();
+        OrderWords { policy: self.policy, order: self.order, is_one_of_several: false, today }
     }
 
     pub(super) fn decision(&self) -> DecisionView {
@@ -266,6 +267,8 @@ impl<'t> DecisionText<'t> {
         let diagnosis = match order.diagnosis {
             DiagnosisSupport::OnOrder => None,
             DiagnosisSupport::OnProblemList => Some(names.diagnosis_on_problem_list(str::to_owned)),
+            // A coding note says which code to use.
+            DiagnosisSupport::NotFound | DiagnosisSupport::Unavailable if !order.coding_notes.is_empty() => None,
             DiagnosisSupport::NotFound => Some(names.say(CardText::DiagnosisNotFound, &[])),
             DiagnosisSupport::Unavailable if order.sites.is_empty() => None,
             DiagnosisSupport::Unavailable => Some(names.say(CardText::DiagnosisUnavailable, &[])),

@@ -273,7 +273,8 @@ impl OrderChoice {
     /// Builds the choice from the orders of an evaluation.
     pub fn of<'p>(words: &Messages, evaluation: &Evaluation<'_>, policy_of: impl Fn(&OrderEvaluation<'_>) -> &'p Policy) -> Self {
         let order = |order: &OrderEvaluation<'_>| {
-            let names = OrderWords { policy: policy_of(order), order, is_one_of_several: false };
+            let today = evaluation.as_of.date_naive();
+            let names = OrderWords { policy: policy_of(order), order, is_one_of_several: false, today };
             let determination = names.determination(order.determination, order.earliest_date);
             (order.order.to_string(), words.fill(Text::ChosenOrder, &[&names.order(), &order.service_date, &determination]))
         };

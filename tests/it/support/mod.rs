@@ -22,6 +22,7 @@ mod policy_folder;
 mod protocol;
 pub(crate) mod running_program;
 pub(crate) mod showing;
+pub(crate) mod shown_card;
 pub(crate) mod smart_ehr;
 mod test_app;
 
