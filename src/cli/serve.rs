@@ -55,6 +55,9 @@ async fn serve(config: Config, reloading: Reloading) -> anyhow::Result<()> {
     if mode == AuthMode::Development {
         warn!("development mode: callers are not authenticated, and only this machine is served; configure [[clients]] to end it");
     }
+    for client in config.clients.iter().filter(|client| config.auth.may_reuse_tokens(client)) {
+        warn!(client = client.name, "test client: its tokens are taken until they expire, and not only once");
+    }
     info!(%address, tls = config.tls.is_on(), policy, policy_version, ledger = ledger.as_str(), "listening");
     warn_of_unused_policies(&app);
     drop(app);

@@ -1,6 +1,7 @@
 //! `[auth]`: whether callers must authenticate, and how strictly tokens are checked.
 //! Not here: the callers ([`super::clients`]), and the checks ([`crate::auth`]).
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
@@ -31,6 +32,10 @@ pub struct AuthConfig {
     pub replay_url: Option<SecretString>,
     /// Whether used tokens survive a restart.
     pub replay_store: ReplayStore,
+    /// Whether test clients may use a token again.
+    pub token_reuse: TokenReuse,
+    /// Whether test clients may be configured although other machines can reach the service.
+    pub allow_test_clients: bool,
     /// Timeout for fetching a key set.
     #[serde(deserialize_with = "duration::deserialize")]
     pub key_set_timeout: Duration,
@@ -68,6 +73,16 @@ pub enum ReplayStore {
     Memory,
 }
 
+/// Whether a test client may use a token again. The tokens of every other client are taken once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TokenReuse {
+    /// A token is taken once.
+    Refuse,
+    /// A token is taken until it expires.
+    AllowWithinLifetime,
+}
+
 impl AuthConfig {
     /// The effective mode for these clients.
     #[must_use]
@@ -75,8 +90,14 @@ impl AuthConfig {
         self.mode.unwrap_or(if clients.is_empty() { AuthMode::Development } else { AuthMode::Required })
     }
 
-    pub(super) fn validate(&self, clients: &[ClientConfig]) -> Vec<SectionError> {
-        let mut faults = Vec::new();
+    /// Whether the client's tokens are taken until they expire, and not only once.
+    #[must_use]
+    pub fn may_reuse_tokens(&self, client: &ClientConfig) -> bool {
+        client.test_client && self.token_reuse == TokenReuse::AllowWithinLifetime
+    }
+
+    pub(super) fn validate(&self, clients: &[ClientConfig], listen: SocketAddr) -> Vec<SectionError> {
+        let mut faults = self.test_client_faults(clients, listen);
         match self.mode {
             Some(AuthMode::Required) if clients.is_empty() => {
                 faults.push(SectionError::new("mode", "`required` needs at least one of `[[clients]]`, or nobody could call"));
@@ -98,6 +119,20 @@ impl AuthConfig {
             faults.push(SectionError::new("replay_store", "`memory` contradicts `auth.replay_url`"));
         }
         faults
+    }
+
+    /// Invariant: no client that other machines can reach may use a token again, unless the operator says so twice.
+    fn test_client_faults(&self, clients: &[ClientConfig], listen: SocketAddr) -> Vec<SectionError> {
+        let test_client = clients.iter().find(|client| client.test_client);
+        let without = self.token_reuse == TokenReuse::AllowWithinLifetime && test_client.is_none();
+        let message = "`allow-within-lifetime` is for clients with `test_client = true`, and there is none";
+        let needless = without.then(|| SectionError::new("token_reuse", message));
+        let reachable = test_client.filter(|_| !listen.ip().is_loopback() && !self.allow_test_clients);
+        let reachable = reachable.map(|client| {
+            let message = format_args!("has to be `true`: `{}` is a test client, and `{listen}` is not a loopback address", client.name);
+            SectionError::new("allow_test_clients", message)
+        });
+        needless.into_iter().chain(reachable).collect()
     }
 }
 

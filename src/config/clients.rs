@@ -76,6 +76,9 @@ pub struct ClientConfig {
     pub max_token_lifetime: Option<Duration>,
     /// Overrides `limits.client_calls_per_second`.
     pub calls_per_second: Option<NonZeroU32>,
+    /// Whether it is a test kit or a sandbox; `auth.token_reuse` is for such clients only.
+    #[serde(default)]
+    pub test_client: bool,
     /// DNS names, one of which its TLS client certificate must be valid for; empty: no certificate is required.
     #[serde(default)]
     pub certificate_names: Vec<String>,

@@ -27,7 +27,7 @@ mod tls;
 mod traces;
 
 pub use addresses::is_public;
-pub use auth::{AuthConfig, AuthMode, ReplayStore};
+pub use auth::{AuthConfig, AuthMode, ReplayStore, TokenReuse};
 pub use clients::{ClientConfig, JwksUri, SigningAlgorithm, TenantRule};
 pub use cors::CorsConfig;
 pub use crd::CrdConfig;

@@ -45,7 +45,7 @@ impl Stack {
         let sections = [
             ("server", config.server.validate(config.auth_mode(), &config.tls)),
             ("tls", config.tls.validate()),
-            ("auth", config.auth.validate(&config.clients)),
+            ("auth", config.auth.validate(&config.clients, config.server.listen)),
             ("cors", config.cors.validate()),
             ("crd", config.crd.validate()),
             ("plan", config.plan.validate()),

@@ -82,6 +82,32 @@ fn clients_that_cannot_be_are_refused_with_the_reason() {
 }
 
 #[test]
+fn a_test_client_is_for_this_machine_unless_that_is_said_twice() {
+    const REUSE: &str = "token_reuse = \"allow-within-lifetime\"\n";
+    let reachable = "[server]\npublic_url = \"https://cds.plan.example\"\nlisten = \"0.0.0.0:8443\"\ntrusted_proxies = [\"10.0.0.0/8\"]\n";
+    let text = |server: &str, auth: &str, test_client: &str| [server, "[auth]\n", auth, &client(test_client)].concat();
+    let needless = "`auth.token_reuse`: `allow-within-lifetime` is for clients with `test_client = true`, and there is none";
+    let far =
+        "`auth.allow_test_clients` in the defaults: has to be `true`: `ehr` is a test client, and `0.0.0.0:8443` is not a loopback address";
+    let table = [
+        (text(SERVER, "", ""), None),
+        (text(SERVER, "", "test_client = true"), None),
+        (text(SERVER, REUSE, "test_client = true"), None),
+        (text(SERVER, REUSE, ""), Some(needless)),
+        (text(SERVER, REUSE, "test_client = false"), Some(needless)),
+        (text(reachable, "", ""), None),
+        (text(reachable, "", "test_client = true"), Some(far)),
+        (text(reachable, REUSE, "test_client = true"), Some(far)),
+        (text(reachable, "allow_test_clients = true\n", "test_client = true"), None),
+        (text(reachable, &format!("{REUSE}allow_test_clients = true\n"), "test_client = true"), None),
+        (text(reachable, &format!("{REUSE}allow_test_clients = true\n"), ""), Some(needless)),
+    ];
+    for (text, fault) in table {
+        assert_eq!(read(&text).err().as_deref(), fault, "{text}");
+    }
+}
+
+#[test]
 fn algorithms_that_share_a_secret_are_no_algorithms() {
     for algorithm in ["HS256", "none", "es384", "EdDSA"] {
         let message = read(&[SERVER, &client(&format!("algorithms = [\"{algorithm}\"]"))].concat()).unwrap_err();

@@ -8,13 +8,13 @@ use serde_json::{Value, json};
 use sij_cds::app::{App, Ports};
 use sij_cds::auth::CallerMemory;
 use sij_cds::auth::{Credentials, Refusal, VerifiedClient};
-use sij_cds::clock::FixedClock;
-use sij_cds::config::{ClientConfig, Config, SigningAlgorithm, TenantRule};
+use sij_cds::clock::{Clock, FixedClock};
+use sij_cds::config::{ClientConfig, Config, SigningAlgorithm, TenantRule, TokenReuse};
 use sij_cds::ids::SequentialIds;
 
 use crate::support::callers::{
-    AUDIENCE, EC_KEY, EHR_JKU, OTHER_EC_KEY, RSA_KEY, SMALL_EC_KEY, Token, base64url, client, ehr, good_token, key_file, let_in_the_ehr,
-    other_client, signed,
+    AUDIENCE, EC_KEY, EHR_JKU, HandClock, OTHER_EC_KEY, RSA_KEY, SMALL_EC_KEY, Token, base64url, client, ehr, good_token, key_file,
+    let_in_the_ehr, other_client, signed,
 };
 use crate::support::{LogBuffer, SERVICE, TestApp, bearing, day_of_the_fixtures, default_config, empty_sign_call, post, story};
 
@@ -364,6 +364,47 @@ async fn a_token_is_taken_once() {
     let (app, token) = (app(), good_token());
     assert!(verify_token(&app, &token).await.is_ok());
     assert_eq!(verify_token(&app, &token).await.err(), Some(Refusal::Replayed));
+}
+
+#[tokio::test]
+async fn only_a_test_client_may_use_a_token_again_and_only_where_that_is_allowed() {
+    let table = [
+        (false, TokenReuse::Refuse, false),
+        (true, TokenReuse::Refuse, false),
+        (false, TokenReuse::AllowWithinLifetime, false),
+        (true, TokenReuse::AllowWithinLifetime, true),
+    ];
+    for (test_client, token_reuse, is_taken) in table {
+        let clock = Arc::new(HandClock::at(day_of_the_fixtures()));
+        let mut config = default_config();
+        clients(&mut config);
+        config.auth.token_reuse = token_reuse;
+        config.clients[0].test_client = test_client;
+        let ports = Ports::new(&config, Arc::clone(&clock) as Arc<dyn Clock>, Arc::new(SequentialIds::default())).unwrap();
+        let (app, token) = (App::build(&config, ports).unwrap(), good_token());
+        assert!(verify_token(&app, &token).await.is_ok());
+        for _ in 0..3 {
+            let again = verify_token(&app, &token).await.err();
+            assert_eq!(again, (!is_taken).then_some(Refusal::Replayed), "{test_client} {token_reuse:?}");
+        }
+        // Beyond its lifetime.
+        clock.advance(24 * 60 * 60);
+        assert_eq!(verify_token(&app, &token).await.err(), Some(Refusal::Expired));
+    }
+}
+
+/// A test client is limited, checked and counted like any other.
+#[tokio::test]
+async fn a_test_client_keeps_to_its_rate() {
+    let app = TestApp::on_the_day_of_the_fixtures_with(|config| {
+        let_in_the_ehr(config);
+        config.auth.token_reuse = TokenReuse::AllowWithinLifetime;
+        config.clients[0].test_client = true;
+        config.clients[0].calls_per_second = Some(std::num::NonZeroU32::MIN);
+    });
+    let token = good_token();
+    assert_eq!(app.sign_as(&token, &empty_sign_call()).await.status, 200);
+    assert_eq!(app.sign_as(&token, &empty_sign_call()).await.status, 429);
 }
 
 #[tokio::test]
