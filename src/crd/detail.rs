@@ -15,6 +15,8 @@ use crate::policy::{
 
 /// Clinicians read a card in seconds, and the panel is small. The record has the whole evaluation.
 const MAX_DETAIL_CHARS: usize = 1200;
+/// What a usual card takes at most, without layout. Beyond it, evidence and the names of met criteria are dropped, but no note or criterion.
+const USUAL_DETAIL_CHARS: usize = 570;
 /// The share for line breaks and the words around offers, so that a client's layout does not change how much content fits.
 const LAYOUT_CHARS: usize = 80;
 
@@ -34,24 +36,29 @@ struct Room {
 }
 
 /// From generous to tight. Drops evidence first, then the names of met criteria, then notes; never the decision or the next step.
-const ROOMS: [Room; 7] = [
+const ROOMS: [Room; 9] = [
     Room { statement: 240, note: 300, notes: 12, lines: 26, names_met: true },
     Room { statement: 120, note: 200, notes: 8, lines: 26, names_met: true },
-    Room { statement: 120, note: 200, notes: 8, lines: 26, names_met: false },
-    Room { statement: 60, note: 160, notes: 5, lines: 16, names_met: false },
+    Room { statement: 120, note: 140, notes: 8, lines: 26, names_met: false },
+    Room { statement: 60, note: 140, notes: 8, lines: 26, names_met: false },
+    Room { statement: 0, note: 140, notes: 8, lines: 26, names_met: false },
+    Room { statement: 0, note: 120, notes: 5, lines: 16, names_met: false },
     Room { statement: 0, note: 120, notes: 3, lines: 10, names_met: false },
     Room { statement: 0, note: 90, notes: 2, lines: 5, names_met: false },
     Room { statement: 0, note: 90, notes: 1, lines: 5, names_met: false },
 ];
 
+/// How many of the rooms a detail is tried in to keep to the usual length.
+const USUAL_ROOMS: usize = 5;
+
 /// The complete detail, including the offers, for clients that show only the text.
 pub(super) fn detail(case: &CardCase<'_, '_, '_>, offer: &Offer<'_>) -> String {
     let detail = Detail { case, offer };
     let parts = detail.parts();
-    let limit = MAX_DETAIL_CHARS - LAYOUT_CHARS;
     let mut last = String::new();
-    for room in ROOMS {
-        // Usually not everything fits. The estimate shows this before any text is written.
+    for (room, number) in ROOMS.into_iter().zip(1..) {
+        let limit = if number < USUAL_ROOMS { USUAL_DETAIL_CHARS } else { MAX_DETAIL_CHARS - LAYOUT_CHARS };
+        // Often not everything fits. The estimate shows this before any text is written.
         if room.statement > 0 && parts.estimate(room, case.is_choosing()) > limit {
             continue;
         }

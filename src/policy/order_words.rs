@@ -304,20 +304,30 @@ impl<'p> OrderWords<'p, '_, '_> {
     /// The distinct actions needed before the order can be supported.
     fn acts(&self) -> Vec<String> {
         let not_met = self.deciding().flat_map(|site| &site.criteria).filter(|criterion| criterion.verdict.is_not_met());
-        each_once(not_met.map(|criterion| self.act(criterion)))
+        let not_met: Vec<_> = not_met.collect();
+        // Of several waits, the longest includes the others.
+        let wait = not_met.iter().filter_map(|criterion| self.wait(criterion)).max();
+        each_once(not_met.into_iter().map(|criterion| match (self.wait(criterion), wait) {
+            (Some(_), Some(longest)) => self.say(CardText::ActWait, &[&self.day(longest)]),
+            (_, _) => self.act(criterion),
+        }))
     }
 
-    /// The policy's own words, else the therapy to order, else the wait.
+    /// The policy's own words, else the therapy to order, else what is not met.
     fn act(&self, criterion: &Criterion<'_>) -> String {
-        let definition = self.policy.criterion(&criterion.id);
-        if let Some(act) = definition.and_then(|definition| definition.act.clone()) {
+        if let Some(act) = self.policy.criterion(&criterion.id).and_then(|definition| definition.act.clone()) {
             return act;
         }
         if self.asks_for_weeks_of_therapy(criterion) {
             return self.order_therapy();
         }
-        let wait = criterion.met_from.map(|date| self.say(CardText::ActWait, &[&self.day(date)]));
-        wait.unwrap_or_else(|| self.outcome(&criterion.id, criterion.verdict).to_owned())
+        self.outcome(&criterion.id, criterion.verdict).to_owned()
+    }
+
+    /// The day from which a criterion would be met, if all there is to do is wait.
+    fn wait(&self, criterion: &Criterion<'_>) -> Option<NaiveDate> {
+        let has_act = self.policy.criterion(&criterion.id).is_some_and(|definition| definition.act.is_some());
+        criterion.met_from.filter(|_| !has_act && !self.asks_for_weeks_of_therapy(criterion))
     }
 
     /// A proposed day; *today* if it is not later.

@@ -51,7 +51,7 @@ fn a_usual_card_is_half_as_tall() {
     let mut lengths: Vec<_> = stories().iter().map(|story| detail(&Showing::default().card(story)).chars().count()).collect();
     lengths.sort_unstable();
     let median = lengths[lengths.len() / 2];
-    assert!(median <= 650, "the median is {median}");
+    assert!(median <= 570, "the median is {median}");
 }
 
 #[test]
@@ -199,10 +199,10 @@ fn the_diagnoses_listed_in_words_are_those_of_the_value_set() {
 #[test]
 fn what_is_missing_is_called_by_what_is_asked_and_not_by_what_is_hoped_for() {
     let card = Call::ordering([left("2026-12-01")]).with("procedures", [procedure("i1", &cpt("27096:LT"), "2026-10-01")]).card();
-    assert!(detail(&card).contains("- Relief after the first injection: "), "{}", detail(&card));
+    assert!(detail(&card).contains("- Relief after the first injection"), "{}", detail(&card));
     let card = Call::ordering([left("2026-12-01")]).card();
-    assert!(detail(&card).contains("- Tenderness over the SI joint: not documented\n"), "{}", detail(&card));
-    assert!(detail(&card).contains("- Other likely diagnoses: not documented"), "{}", detail(&card));
+    assert!(detail(&card).contains("- Tenderness over the SI joint\n"), "{}", detail(&card));
+    assert!(detail(&card).contains("- Other likely diagnoses\n"), "{}", detail(&card));
 }
 
 #[test]
