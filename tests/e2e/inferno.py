@@ -20,7 +20,7 @@ import threading
 import time
 import urllib.request
 
-from crd_requests import RELEASES, SPINE_CLINIC, appointment_book, of_release, order_select, order_sign, orders_of, reference, stories, with_prefetch
+from crd_requests import RELEASES, SPINE_CLINIC, appointment_alone, appointment_book, of_release, order_select, order_sign, orders_of, reference, stories, with_prefetch
 
 TABLE = pathlib.Path("fixtures/conformance/inferno-crd-server.json")
 ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith("SIJ_CDS__")}
@@ -82,20 +82,21 @@ def encounter(hook):
     return made
 
 
+# CRD 2.2 has the information of an appointment with an order on the order alone, so there are appointments without one, too.
 CALLS = {
-    "appointment-book": appointment_book,
-    "encounter-start": encounter("encounter-start"),
-    "encounter-discharge": encounter("encounter-discharge"),
-    "order-select": order_select,
-    "order-dispatch": dispatch,
-    "order-sign": order_sign,
+    "appointment-book": [appointment_book, appointment_alone],
+    "encounter-start": [encounter("encounter-start")],
+    "encounter-discharge": [encounter("encounter-discharge")],
+    "order-select": [order_select],
+    "order-dispatch": [dispatch],
+    "order-sign": [order_sign],
 }
 
 
 def preset(base_url, release):
     """The inputs of a run, in the kit's form."""
     told = stories(STORIES)
-    bodies = {hook: [of_release(made(told[name]), release) for name in STORIES] for hook, made in CALLS.items()}
+    bodies = {hook: [of_release(make(told[name]), release) for make in made for name in STORIES] for hook, made in CALLS.items()}
     values = {"base_url": base_url, "authentication_required": "no", "encryption_method": "ES384", "jwks_kid": ""}
     values["any_hook_request_body"] = json.dumps(bodies["order-sign"][0])
     values |= {f"{hook.replace('-', '_')}_request_bodies": json.dumps(calls) for hook, calls in bodies.items()}

@@ -141,7 +141,7 @@ async fn plain_http_is_not_answered_where_tls_is_on() {
     assert!(!answer.starts_with(b"HTTP"), "{answer:?}");
 }
 
-/// A ClientHello of up to this version (RFC 5246, section 7.4.1.2), with what a client of TLS 1.2 needs for a P-256 certificate.
+/// A `ClientHello` of up to this version (RFC 5246, section 7.4.1.2), with what a client of TLS 1.2 needs for a P-256 certificate.
 fn client_hello(version: [u8; 2]) -> Vec<u8> {
     let with_length = |bytes: &[u8]| [&u16::try_from(bytes.len()).unwrap().to_be_bytes(), bytes].concat();
     let groups = [0, 10, 0, 4, 0, 2, 0, 23];

@@ -23,7 +23,8 @@ struct OrderInScope {
     day: String,
 }
 
-/// The calls of a hook about a story's orders in scope. A dispatch names one order, as hook version 1.0 asks; every other hook has one call.
+/// The calls of a hook about a story's orders in scope. A dispatch names one order, as hook version 1.0 asks. Appointments are booked for the
+/// orders, and in a call of their own for what the orders say. Every other hook has one call.
 pub(crate) fn hook_calls(story: &Case, hook: Hook, version: &str) -> Vec<Value> {
     let mut call: Value = serde_json::from_str(&story.request).unwrap();
     let orders = orders_in_scope(story, &call);
@@ -33,7 +34,7 @@ pub(crate) fn hook_calls(story: &Case, hook: Hook, version: &str) -> Vec<Value> 
         Hook::OrderSign | Hook::PatientView => vec![call],
         Hook::OrderSelect => vec![selecting(call, &orders)],
         Hook::OrderDispatch => orders.iter().map(|order| dispatching(call.clone(), order)).collect(),
-        Hook::AppointmentBook => vec![booking(call, &orders)],
+        Hook::AppointmentBook => vec![booking_orders(call.clone(), &orders), booking_alone(call, &orders)],
         Hook::EncounterStart | Hook::EncounterDischarge => vec![meeting(call)],
     }
 }
@@ -69,20 +70,38 @@ fn dispatching(mut call: Value, order: &OrderInScope) -> Value {
     call
 }
 
-fn booking(mut call: Value, orders: &[OrderInScope]) -> Value {
+fn booking_orders(mut call: Value, orders: &[OrderInScope]) -> Value {
+    call["prefetch"]["orders"] = bundle(orders.iter().map(active));
+    booking(call, orders, |order| json!({"basedOn": [{"reference": order.reference}]}))
+}
+
+/// Appointments that have no order and say themselves what is to be done.
+fn booking_alone(call: Value, orders: &[OrderInScope]) -> Value {
+    booking(call, orders, |order| {
+        let mut said = json!({"serviceType": [order.resource["code"]]});
+        for name in ["reasonCode", "reasonReference"] {
+            if let Some(reasons) = order.resource.get(name) {
+                said[name] = reasons.clone();
+            }
+        }
+        said
+    })
+}
+
+fn booking(mut call: Value, orders: &[OrderInScope], said: impl Fn(&OrderInScope) -> Value) -> Value {
     let patient = format!("Patient/{}", call["context"]["patientId"].as_str().unwrap());
     let participant: Vec<_> =
         [patient.as_str(), PERFORMER].iter().map(|actor| json!({"actor": {"reference": actor}, "status": "accepted"})).collect();
     let appointments = orders.iter().enumerate().map(|(place, order)| {
-        json!({
+        let mut appointment = json!({
             "resourceType": "Appointment", "id": format!("appointment-{place}"), "status": "proposed",
-            "start": format!("{}T15:00:00Z", order.day), "end": format!("{}T15:30:00Z", order.day),
-            "basedOn": [{"reference": order.reference}], "participant": participant,
-        })
+            "start": format!("{}T15:00:00Z", order.day), "end": format!("{}T15:30:00Z", order.day), "participant": participant,
+        });
+        appointment.as_object_mut().unwrap().extend(said(order).as_object().unwrap().clone());
+        appointment
     });
     let appointments = bundle(appointments);
     call["context"] = json!({"userId": call["context"]["userId"], "patientId": call["context"]["patientId"], "appointments": appointments});
-    call["prefetch"]["orders"] = bundle(orders.iter().map(active));
     call
 }
 
