@@ -209,7 +209,7 @@ async fn a_planted_fault_is_found_by_the_check_it_belongs_to() {
     let cards: Judge = |exchange| exchange.cards().iter().flat_map(card_and_optional_faults).collect();
     let call: Judge = |exchange| [call_faults(&exchange.request, exchange.hook), optional_call_faults(&exchange.request)].concat();
     let context: Judge = |exchange| context_faults(&exchange.request["context"], exchange.hook);
-    let table: [(Judge, &str, Value); 23] = [
+    let table: [(Judge, &str, Value); 26] = [
         (call, "/request/hook", json!("order-select")),
         (call, "/request/hookInstance", json!("1")),
         (call, "/request/context", json!({})),
@@ -228,8 +228,11 @@ async fn a_planted_fault_is_found_by_the_check_it_belongs_to() {
         (cards, "/answer/cards/0/source/topic/system", Value::Null),
         (cards, "/answer/cards/0/selectionBehavior", json!("all")),
         (cards, "/answer/cards/0/overrideReasons/0/display", Value::Null),
-        (cards, "/answer/cards/0/links/0/type", json!("relative")),
-        (cards, "/answer/cards/0/links/0/url", json!("/policy")),
+        (cards, "/answer/cards/0/links", json!([])),
+        (cards, "/answer/cards/0/links", link(&json!({"type": "relative"}))),
+        (cards, "/answer/cards/0/links", link(&json!({"url": "/policy"}))),
+        (cards, "/answer/cards/0/links", link(&json!({"label": null}))),
+        (cards, "/answer/cards/0/links", link(&json!({"appContext": "order"}))),
         (cards, "/answer/cards/0/suggestions/0/label", Value::Null),
         (cards, "/answer/cards/0/suggestions/0/actions/0/type", json!("move")),
         (cards, "/answer/cards/0/suggestions/0/actions/0/resource", json!({"id": "x"})),
@@ -243,6 +246,13 @@ async fn a_planted_fault_is_found_by_the_check_it_belongs_to() {
         set(if part == "request" { &mut broken.request } else { &mut broken.answer }, rest, value);
         assert_ne!(judge(&broken), Vec::<String>::new(), "{pointer}");
     }
+}
+
+/// The links of a card with one that leads to the policy, changed.
+fn link(change: &Value) -> Value {
+    let mut link = json!({"label": "Policy", "type": "absolute", "url": "https://plan.example/policy"});
+    link.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
+    json!([link])
 }
 
 /// Puts a value at a place that may not be there yet.
