@@ -14,7 +14,7 @@
 # The kit validates resources by a service of its own, the Java validator in Docker (infernocommunity/inferno-resource-validator, port 3500). If
 # no address of one is given, a stand-in accepts every resource, and says so; tests/e2e/crd.sh validates all resources in any case.
 #
-# Not tried so far: the kit's own programs, from `bundle install` on, because no machine that this was written on reaches rubygems.org.
+# Not tried so far: the kit's own programs, from `bundle install` on; rubygems.org could not be reached.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
