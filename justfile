@@ -27,6 +27,7 @@ e2e:
     cargo build --locked --release
     tests/e2e/fhir.sh
     tests/e2e/crd.sh
+    tests/e2e/inferno.sh
     tests/e2e/smart.sh
     tests/e2e/openapi.sh
     tests/e2e/hostile.sh

@@ -56,6 +56,14 @@ fn a_planted_violation_is_found_whatever_rule_it_breaks() {
         ("source.label", Value::Null),
         ("selectionBehavior", json!("all")),
         ("overrideReasons.0.system", json!("")),
+        ("overrideReasons.0.display", Value::Null),
+        ("unknown", json!(1)),
+        ("source.unknown", json!("x")),
+        ("links", json!([{"label": "Policy", "url": "https://plan.example", "type": "relative"}])),
+        ("links", json!([{"label": "Policy", "url": "https://plan.example", "type": "absolute", "appContext": "x"}])),
+        ("suggestions.0.label", Value::Null),
+        ("suggestions.0.actions.0.description", Value::Null),
+        ("suggestions.0.actions.0.unknown", json!(1)),
         ("suggestions.0.uuid", own_uuid),
         ("suggestions.0.actions.0.type", json!("delete")),
         ("suggestions.0.actions.0.resource.status", json!("active")),
@@ -63,7 +71,9 @@ fn a_planted_violation_is_found_whatever_rule_it_breaks() {
     ];
     for (path, value) in table {
         let mut answer = answer.clone();
-        *answer.at_mut(&format!("cards.0.{path}")) = Json::of(&value);
+        let (parent, member) =
+            path.rsplit_once('.').map_or(("cards.0".to_owned(), path), |(parent, member)| (format!("cards.0.{parent}"), member));
+        answer.at_mut(&parent).set(member, Json::of(&value));
         assert_ne!(violations(&answer.to_string(), &request), Vec::<String>::new(), "{path}");
     }
 }

@@ -15,6 +15,8 @@ mod charts;
 mod client_configuration;
 mod command_line;
 mod configuration;
+mod conformance_checks;
+mod conformance_response_types;
 mod contract;
 mod coverage_choice;
 mod coverage_information;

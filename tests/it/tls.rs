@@ -141,6 +141,35 @@ async fn plain_http_is_not_answered_where_tls_is_on() {
     assert!(!answer.starts_with(b"HTTP"), "{answer:?}");
 }
 
+/// A `ClientHello` of up to this version (RFC 5246, section 7.4.1.2), with what a client of TLS 1.2 needs for a P-256 certificate.
+fn client_hello(version: [u8; 2]) -> Vec<u8> {
+    let with_length = |bytes: &[u8]| [&u16::try_from(bytes.len()).unwrap().to_be_bytes(), bytes].concat();
+    let groups = [0, 10, 0, 4, 0, 2, 0, 23];
+    let point_formats = [0, 11, 0, 2, 1, 0];
+    let signature_algorithms = [0, 13, 0, 4, 0, 2, 4, 3];
+    let extensions = [&groups[..], &point_formats, &signature_algorithms].concat();
+    let ciphers = [0xc0, 0x2b, 0xc0, 0x09];
+    let body = [&version[..], &[7; 32], &[0], &with_length(&ciphers), &[1, 0], &with_length(&extensions)].concat();
+    let handshake = [&[1, 0][..], &with_length(&body)].concat();
+    [&[22, 3, 1][..], &with_length(&handshake)].concat()
+}
+
+#[tokio::test]
+async fn no_version_of_tls_before_1_2_is_spoken() {
+    const HANDSHAKE: u8 = 22;
+    const ALERT: u8 = 21;
+    const PROTOCOL_VERSION: u8 = 70;
+    let server = Server::with(&Authority::new(), |_, _| {}).await;
+    for (version, is_spoken) in [([3, 0], false), ([3, 1], false), ([3, 2], false), ([3, 3], true)] {
+        let mut stream = TcpStream::connect(server.address).await.unwrap();
+        stream.write_all(&client_hello(version)).await.unwrap();
+        let mut answer = [0; 7];
+        stream.read_exact(&mut answer).await.unwrap();
+        let expected = if is_spoken { (HANDSHAKE, None) } else { (ALERT, Some(PROTOCOL_VERSION)) };
+        assert_eq!((answer[0], Some(answer[6]).filter(|_| !is_spoken)), expected, "{version:?}");
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_peer_that_never_begins_the_handshake_is_dropped() {
     let server = Server::with(&Authority::new(), |_, _| {}).await;

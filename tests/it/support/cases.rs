@@ -8,6 +8,7 @@ use serde_json::value::RawValue;
 use super::{Evaluator, Json};
 
 /// A request and its expected result.
+#[derive(Clone)]
 pub(crate) struct Case {
     pub(crate) name: String,
     /// The client's original text.

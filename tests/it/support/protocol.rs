@@ -73,7 +73,8 @@ fn empty_members(answer: &Json) -> Vec<String> {
 fn markup(answer: &Json) -> Vec<String> {
     let mut found = Vec::new();
     each_own(answer, "", &mut |name, value| {
-        let is_machine_text = matches!(name, "resourceId" | "url" | "reference" | "valueCanonical" | "davinci-crd.if-none-exist");
+        let is_machine_text =
+            matches!(name, "resourceId" | "url" | "appContext" | "reference" | "valueCanonical" | "davinci-crd.if-none-exist");
         let text = value.text().filter(|_| !is_machine_text).unwrap_or_default();
         let is_markup = |letter: &char| {
             let is_invisible = matches!(letter, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
@@ -126,6 +127,13 @@ fn drafts(request: &Json) -> Vec<&Json> {
     entries.iter().filter_map(|entry| entry.get("resource")).collect()
 }
 
+/// What the client sent that an answer may be about: draft orders, appointments, and in the prefetch the orders that other hooks name.
+fn sent(request: &Json) -> Vec<&Json> {
+    let prefetched = request.get("prefetch").map(Json::members).unwrap_or_default().iter().filter_map(|(_, value)| value.get("entry"));
+    let entries = request.at("context.appointments.entry").into_iter().chain(prefetched).flat_map(Json::elements);
+    drafts(request).into_iter().chain(entries.filter_map(|entry| entry.get("resource"))).collect()
+}
+
 fn reference_of(resource: &Json) -> String {
     let text = |name: &str| resource.get(name).and_then(Json::text).unwrap_or_default();
     format!("{}/{}", text("resourceType"), text("id"))
@@ -134,8 +142,8 @@ fn reference_of(resource: &Json) -> String {
 /// The members that an update action adds to, changes in or removes from the client's order.
 pub(crate) fn changed_members(action: &Json, request: &Json) -> Vec<String> {
     let Some(updated) = action.get("resource") else { return Vec::new() };
-    let drafts = drafts(request);
-    let Some(own) = drafts.iter().find(|draft| reference_of(draft) == reference_of(updated)) else {
+    let sent = sent(request);
+    let Some(own) = sent.iter().find(|own| reference_of(own) == reference_of(updated)) else {
         return vec!["the whole order".to_owned()];
     };
     let names: BTreeSet<_> = own.members().iter().chain(updated.members()).map(|(name, _)| name).collect();
@@ -150,8 +158,8 @@ fn update_violations(action: &Json, request: &Json) -> Vec<String> {
     let is_side = changed.contains(&"bodySite".to_owned()) && changed.iter().all(|name| name == "bodySite" || name == "code");
     let one = changed == ["reasonReference"] || is_side || (!changed.is_empty() && changed.iter().all(is_occurrence));
     let updated = action.get("resource").unwrap();
-    let drafts = drafts(request);
-    let order = drafts.iter().find(|draft| reference_of(draft) == reference_of(updated));
+    let sent = sent(request);
+    let order = sent.iter().find(|own| reference_of(own) == reference_of(updated));
     let names = |order: &Json| order.members().iter().map(|(name, _)| name.clone()).filter(|name| !changed.contains(name)).collect();
     let (own, kept): (Vec<String>, Vec<String>) = (order.map_or_else(Vec::new, |order| names(order)), names(updated));
     let mut found = Vec::new();
