@@ -20,7 +20,7 @@ use serde_json::Value;
 use sij_cds::app::{App, Ports};
 use sij_cds::auth::{Credentials, VerifiedClient};
 use sij_cds::cds_hooks::Dialect;
-use sij_cds::cds_hooks::Hook;
+use sij_cds::cds_hooks::{Hook, ServiceIds};
 use sij_cds::cds_hooks::{Prefetch, read};
 use sij_cds::clock::FixedClock;
 use sij_cds::config::{Config, Layers};
@@ -71,7 +71,7 @@ impl Service {
             .context("nobody is asked")?
             .map_err(|refused| anyhow::anyhow!(refused.cause))?
             .client;
-        Ok(Self { app, caller, services: Services::load(&Hook::ALL)?, now })
+        Ok(Self { app, caller, services: Services::load(&Hook::ALL, ServiceIds::PerHook)?, now })
     }
 
     fn answer(&self, body: &str) {
@@ -134,6 +134,7 @@ fn parts(criterion: &mut Criterion, service: &Service, resources: usize) -> anyh
     let presentation = Presentation {
         source_label: "Plan",
         policy_url: None,
+        has_policy_card: false,
         unavailable: &[],
         unreadable: 0,
         orders: &orders,

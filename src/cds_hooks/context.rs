@@ -23,6 +23,9 @@ pub struct Context<'a> {
     pub patient_id: Cow<'a, str>,
     #[serde(borrow, default, deserialize_with = "optional_object")]
     draft_orders: Option<OrderBundle<'a>>,
+    /// The orders' member in drafts of order-sign and order-select.
+    #[serde(borrow, default)]
+    orders: Option<&'a RawValue>,
     #[serde(borrow, default)]
     selections: Option<&'a RawValue>,
     #[serde(borrow, default)]
@@ -84,16 +87,31 @@ impl<'a> Context<'a> {
         self.draft_orders.iter().flat_map(OrderBundle::entries)
     }
 
-    /// The appointments with their `fullUrl`, by position.
+    /// The appointments with their `fullUrl`, by position. The examples on the hook's page have a list in place of the Bundle.
     ///
     /// # Errors
-    /// If `appointments` is missing or not a Bundle.
+    /// If `appointments` is missing, or neither a Bundle nor a list.
     pub fn appointment_resources(&self) -> Result<Vec<Addressed<'a>>, RequestError> {
+        if self.lists_appointments() {
+            let list: Vec<&'a RawValue> = member(self.appointments, "context.appointments")?;
+            return Ok(list.into_iter().map(|appointment| (None, Some(appointment))).collect());
+        }
         let bundle: OrderBundle<'a> = member(self.appointments, "context.appointments")?;
         if bundle.resource_type != "Bundle" {
             return Err(JsonError::WrongType { path: "context.appointments.resourceType".to_owned() }.into());
         }
         Ok(bundle.entries().collect())
+    }
+
+    /// JSON path of the appointment at a position.
+    #[must_use]
+    pub fn appointment_path(&self, position: usize) -> String {
+        let entry = if self.lists_appointments() { format!("[{position}]") } else { format!(".entry[{position}].resource") };
+        format!("context.appointments{entry}")
+    }
+
+    fn lists_appointments(&self) -> bool {
+        self.appointments.is_some_and(|appointments| appointments.get().starts_with('['))
     }
 
     /// References to the orders newly selected in order-select: `ServiceRequest/{id}`.
@@ -104,27 +122,38 @@ impl<'a> Context<'a> {
         texts(self.selections, "context.selections")
     }
 
-    /// References to the dispatched orders: `ServiceRequest/{id}`. Version 1.0 of the hook has a single `order`; `dispatchedOrders` of
-    /// version 1.1 takes precedence.
+    /// References to the dispatched orders: `ServiceRequest/{id}`. Version 1.0 of the hook has a single `order`, version 1.1 has
+    /// `dispatchedOrders`. If both are present, `hook_version` decides, and without one `dispatchedOrders` takes precedence.
     ///
     /// # Errors
-    /// If both members are missing, or the one present has the wrong type.
-    pub fn dispatched_orders(&self) -> Result<Vec<Cow<'a, str>>, RequestError> {
-        if present(self.dispatched_orders).is_some() {
-            return texts(self.dispatched_orders, "context.dispatchedOrders");
+    /// If both members are missing, or the one that counts has the wrong type.
+    pub fn dispatched_orders(&self, hook_version: Option<&str>) -> Result<Vec<Cow<'a, str>>, RequestError> {
+        match self.single_order(hook_version) {
+            Some(order) => {
+                let Borrowed(order) = member(Some(order), "context.order")?;
+                check_id(&order, "context.order")?;
+                Ok(vec![order])
+            }
+            None if present(self.dispatched_orders).is_some() => texts(self.dispatched_orders, "context.dispatchedOrders"),
+            None => Err(RequestError::NoDispatchedOrders),
         }
-        let order = present(self.order).ok_or(RequestError::NoDispatchedOrders)?;
-        let Borrowed(order) = member(Some(order), "context.order")?;
-        check_id(&order, "context.order")?;
-        Ok(vec![order])
     }
 
-    /// The Tasks of the dispatched orders, including the one of version 1.0; empty if there are none or they do not match the hook's page.
+    /// The `order` of hook version 1.0, if it counts.
+    fn single_order(&self, hook_version: Option<&str>) -> Option<&'a RawValue> {
+        let is_the_only_one = present(self.dispatched_orders).is_none();
+        present(self.order).filter(|_| is_the_only_one || hook_version.is_some_and(is_first_version))
+    }
+
+    /// The Tasks of the dispatched orders; empty if there are none or they do not match the hook's page. Version 1.0 has a single `task`,
+    /// which is chosen as the orders are.
     #[must_use]
-    pub fn fulfillment_tasks(&self) -> Vec<&'a RawValue> {
-        match present(self.fulfillment_tasks).or(present(self.hyphenated_tasks)) {
-            Some(tasks) => serde_json::from_str(tasks.get()).unwrap_or_default(),
-            None => present(self.task).into_iter().collect(),
+    pub fn fulfillment_tasks(&self, hook_version: Option<&str>) -> Vec<&'a RawValue> {
+        let (single, several) = (present(self.task), present(self.fulfillment_tasks).or(present(self.hyphenated_tasks)));
+        match (single, several) {
+            (Some(task), Some(_)) if hook_version.is_some_and(is_first_version) => vec![task],
+            (_, Some(tasks)) => serde_json::from_str(tasks.get()).unwrap_or_default(),
+            (single, None) => single.into_iter().collect(),
         }
     }
 
@@ -136,7 +165,7 @@ impl<'a> Context<'a> {
     }
 
     /// Checks that the hook's required members are present.
-    pub(super) fn check(&self, hook: Hook) -> Result<(), RequestError> {
+    pub(super) fn check(&self, hook: Hook, hook_version: Option<&str>) -> Result<(), RequestError> {
         if self.patient_id.is_empty() {
             return Err(missing("context.patientId"));
         }
@@ -149,7 +178,7 @@ impl<'a> Context<'a> {
         match hook {
             Hook::OrderSign => self.check_drafts(),
             Hook::OrderSelect => self.check_drafts().and_then(|()| self.selections().map(drop)),
-            Hook::OrderDispatch => self.dispatched_orders().map(drop),
+            Hook::OrderDispatch => self.dispatched_orders(hook_version).map(drop),
             Hook::AppointmentBook => self.appointment_resources().map(drop),
             Hook::EncounterStart | Hook::EncounterDischarge | Hook::PatientView => Ok(()),
         }
@@ -157,6 +186,7 @@ impl<'a> Context<'a> {
 
     fn check_drafts(&self) -> Result<(), RequestError> {
         match &self.draft_orders {
+            None if present(self.orders).is_some() => Err(RequestError::OrdersOfDraftHook),
             None => Err(RequestError::NoOrders),
             Some(bundle) if bundle.resource_type != "Bundle" => {
                 Err(JsonError::WrongType { path: "context.draftOrders.resourceType".to_owned() }.into())
@@ -177,6 +207,11 @@ fn needs_user(hook: Hook) -> bool {
         | Hook::EncounterDischarge
         | Hook::PatientView => true,
     }
+}
+
+/// Whether it is version 1.0 of a hook, with or without a patch number.
+fn is_first_version(version: &str) -> bool {
+    version == "1.0" || version.starts_with("1.0.")
 }
 
 fn missing(path: &str) -> RequestError {
@@ -205,7 +240,7 @@ mod tests {
 
     fn checked(hook: Hook, context: &str) -> Result<(), String> {
         let context: Context<'_> = serde_json::from_str(context).expect("a context");
-        context.check(hook).map_err(|error| error.expression().unwrap_or_default())
+        context.check(hook, None).map_err(|error| error.expression().unwrap_or_default())
     }
 
     #[test]
@@ -227,7 +262,9 @@ mod tests {
             (Hook::OrderDispatch, r#"{"patientId":"p","order":null}"#, Err("context.dispatchedOrders")),
             (Hook::OrderDispatch, r#"{"patientId":"p","dispatchedOrders":7,"order":"ServiceRequest/a"}"#, Err("context.dispatchedOrders")),
             (Hook::AppointmentBook, r#"{"userId":"u","patientId":"p"}"#, Err("context.appointments")),
-            (Hook::AppointmentBook, r#"{"userId":"u","patientId":"p","appointments":[]}"#, Err("context.appointments")),
+            (Hook::AppointmentBook, r#"{"userId":"u","patientId":"p","appointments":[]}"#, Ok(())),
+            (Hook::AppointmentBook, r#"{"userId":"u","patientId":"p","appointments":"a"}"#, Err("context.appointments")),
+            (Hook::OrderSign, r#"{"userId":"u","patientId":"p","orders":B}"#, Err("context.draftOrders")),
             (
                 Hook::AppointmentBook,
                 r#"{"userId":"u","patientId":"p","appointments":{"resourceType":"List"}}"#,
@@ -243,29 +280,35 @@ mod tests {
 
     #[test]
     fn dispatched_orders_and_tasks_are_read_in_both_versions_of_the_hook() {
-        for (members, orders, tasks) in [
-            (r#""order":"ServiceRequest/a","task":{"id":"t"}"#, &["ServiceRequest/a"][..], 1),
-            (r#""order":"ServiceRequest/a""#, &["ServiceRequest/a"], 0),
-            (r#""order":"ServiceRequest/a","task":null"#, &["ServiceRequest/a"], 0),
-            (
-                r#""order":"ServiceRequest/a","dispatchedOrders":["ServiceRequest/b","ServiceRequest/c"]"#,
-                &["ServiceRequest/b", "ServiceRequest/c"],
-                0,
-            ),
-            (r#""dispatchedOrders":["ServiceRequest/b"],"fulfillmentTasks":[{},{}],"task":{}"#, &["ServiceRequest/b"], 2),
-            (r#""dispatchedOrders":["ServiceRequest/b"],"fulfillmentTasks":null,"task":{}"#, &["ServiceRequest/b"], 1),
+        let one = r#""order":"ServiceRequest/a","task":{}"#;
+        let several = r#""dispatchedOrders":["ServiceRequest/b","ServiceRequest/c"],"fulfillmentTasks":[{},{}]"#;
+        let both = format!("{one},{several}");
+        for (version, members, orders, tasks) in [
+            (None, one, &["ServiceRequest/a"][..], 1),
+            (None, r#""order":"ServiceRequest/a""#, &["ServiceRequest/a"], 0),
+            (None, r#""order":"ServiceRequest/a","task":null"#, &["ServiceRequest/a"], 0),
+            (None, several, &["ServiceRequest/b", "ServiceRequest/c"], 2),
+            (None, both.as_str(), &["ServiceRequest/b", "ServiceRequest/c"], 2),
+            (None, r#""dispatchedOrders":["ServiceRequest/b"],"fulfillmentTasks":null,"task":{}"#, &["ServiceRequest/b"], 1),
+            (Some("1.0"), one, &["ServiceRequest/a"], 1),
+            (Some("1.0"), both.as_str(), &["ServiceRequest/a"], 1),
+            (Some("1.0.1"), both.as_str(), &["ServiceRequest/a"], 1),
+            (Some("1.0"), several, &["ServiceRequest/b", "ServiceRequest/c"], 2),
+            (Some("1.1"), one, &["ServiceRequest/a"], 1),
+            (Some("1.1"), both.as_str(), &["ServiceRequest/b", "ServiceRequest/c"], 2),
+            (Some("1.01"), both.as_str(), &["ServiceRequest/b", "ServiceRequest/c"], 2),
         ] {
             let context = format!(r#"{{"patientId":"p",{members}}}"#);
             let context: Context<'_> = serde_json::from_str(&context).expect("a context");
-            assert_eq!(context.dispatched_orders().expect("orders"), orders, "{members}");
-            assert_eq!(context.fulfillment_tasks().len(), tasks, "{members}");
+            assert_eq!(context.dispatched_orders(version).expect("orders"), orders, "{version:?} {members}");
+            assert_eq!(context.fulfillment_tasks(version).len(), tasks, "{version:?} {members}");
         }
     }
 
     #[test]
     fn a_dispatch_without_orders_names_them_as_both_versions_do() {
         let context: Context<'_> = serde_json::from_str(r#"{"patientId":"p"}"#).expect("a context");
-        let error = context.check(Hook::OrderDispatch).expect_err("no orders");
+        let error = context.check(Hook::OrderDispatch, None).expect_err("no orders");
         assert_eq!(error.to_string(), "`context.dispatchedOrders` is missing, and so is `context.order` of hook version 1.0");
     }
 
@@ -274,7 +317,7 @@ mod tests {
         for name in ["fulfillmentTasks", "fulfillment-tasks"] {
             let context = format!(r#"{{"patientId":"p","{name}":[{{"resourceType":"Task"}}]}}"#);
             let context: Context<'_> = serde_json::from_str(&context).expect("a context");
-            assert_eq!(context.fulfillment_tasks().len(), 1);
+            assert_eq!(context.fulfillment_tasks(None).len(), 1);
         }
     }
 }

@@ -55,6 +55,16 @@ impl Hook {
         Self::ALL.into_iter().find(|hook| hook.as_str() == name)
     }
 
+    /// What replaces a deprecated hook of the library, as the end of a sentence; nothing for any other name.
+    #[must_use]
+    pub fn successor(name: &str) -> &'static str {
+        match name {
+            "order-review" => "; order-sign replaces order-review",
+            "medication-prescribe" => "; order-select and order-sign replace medication-prescribe",
+            _ => "",
+        }
+    }
+
     /// The hooks' names, as a list for a sentence.
     #[must_use]
     pub fn names(hooks: &[Self]) -> String {

@@ -12,6 +12,7 @@ mod redaction;
 mod request;
 mod request_error;
 mod response;
+mod service_ids;
 mod token_redaction;
 
 pub use context::{Addressed, Context};
@@ -27,4 +28,5 @@ pub use response::{
     Action, ActionExtension, Card, CardExtension, CardSource, Coding, Indicator, Link, LinkKind, ResourceReference, Response,
     SelectionBehavior, Suggestion,
 };
+pub use service_ids::ServiceIds;
 pub use token_redaction::TokenRedaction;

@@ -24,6 +24,8 @@ use super::request_error::{RequestError, check_id};
 pub struct HookRequest<'a, P> {
     /// The hook's name, such as `order-sign`.
     pub hook: Cow<'a, str>,
+    /// The version of the hook's definition, such as `1.0`, if the call states one as a text.
+    pub hook_version: Option<Cow<'a, str>>,
     /// The client's id for the call; never used for caching or to tell calls apart.
     pub hook_instance: Cow<'a, str>,
     /// The client's FHIR server, if the call offers access to it.
@@ -185,6 +187,7 @@ impl<'de, P: Deserialize<'de>, W: Fn(&str, &Context<'de>) -> bool> Visitor<'de> 
                 // The hook that selected the prefetch must be the one that is answered.
                 "hook" if members.hook.is_some() => return Err(A::Error::duplicate_field("hook")),
                 "hook" => members.hook = Some(map.next_value::<Borrowed<'de>>()?.0),
+                "hookVersion" => members.hook_version = text_of(map.next_value()?),
                 "hookInstance" => members.hook_instance = Some(map.next_value::<Borrowed<'de>>()?.0),
                 "fhirServer" => members.fhir_server = map.next_value::<Option<Borrowed<'de>>>()?.map(|server| server.0),
                 // Redaction removes only one `fhirAuthorization`, so a second one is refused.
@@ -265,6 +268,11 @@ pub(super) fn optional_objects<'de, D: Deserializer<'de>, T: Deserialize<'de>>(d
     Ok(objects.map(|objects| objects.into_iter().map(|object| object.0).collect()))
 }
 
+/// The text of a member that may have any type.
+fn text_of(raw: &RawValue) -> Option<Cow<'_, str>> {
+    serde_json::from_str::<Borrowed<'_>>(raw.get()).ok().map(|text| text.0)
+}
+
 /// A string, borrowed from the body unless it has escapes.
 #[derive(Debug, Deserialize)]
 #[serde(transparent)]
@@ -272,6 +280,7 @@ pub(super) struct Borrowed<'a>(#[serde(borrow)] pub(super) Cow<'a, str>);
 
 struct RequestMembers<'a, P> {
     hook: Option<Cow<'a, str>>,
+    hook_version: Option<Cow<'a, str>>,
     hook_instance: Option<Cow<'a, str>>,
     fhir_server: Option<Cow<'a, str>>,
     authorization: Option<Authorization>,
@@ -286,6 +295,7 @@ impl<P> Default for RequestMembers<'_, P> {
     fn default() -> Self {
         Self {
             hook: None,
+            hook_version: None,
             hook_instance: None,
             fhir_server: None,
             authorization: None,
@@ -316,6 +326,7 @@ impl<'a, P> RequestMembers<'a, P> {
     fn finish<E: serde::de::Error>(self) -> Result<HookRequest<'a, P>, E> {
         Ok(HookRequest {
             hook: self.hook.ok_or_else(|| E::missing_field("hook"))?,
+            hook_version: self.hook_version,
             hook_instance: self.hook_instance.ok_or_else(|| E::missing_field("hookInstance"))?,
             fhir_server: self.fhir_server,
             authorization: self.authorization,
@@ -335,12 +346,13 @@ impl<P> HookRequest<'_, P> {
     /// The first violation of the specification.
     pub fn check(&self, offered: &[Hook]) -> Result<Hook, RequestError> {
         let hook = Hook::of_name(&self.hook).filter(|hook| offered.contains(hook));
-        let hook = hook.ok_or_else(|| RequestError::UnknownHook { offered: Hook::names(offered) })?;
+        let hook =
+            hook.ok_or_else(|| RequestError::UnknownHook { offered: Hook::names(offered), successor: Hook::successor(&self.hook) })?;
         if self.authorization.is_some() && self.fhir_server.is_none() {
             return Err(RequestError::NoServer);
         }
         check_id(&self.hook_instance, "hookInstance")?;
-        self.context.check(hook)?;
+        self.context.check(hook, self.hook_version.as_deref())?;
         Ok(hook)
     }
 }

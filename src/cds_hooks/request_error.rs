@@ -14,10 +14,12 @@ pub enum RequestError {
     #[error(transparent)]
     Json(#[from] JsonError),
     /// A hook this service does not answer.
-    #[error("this service answers {offered}")]
+    #[error("this service answers {offered}{successor}")]
     UnknownHook {
         /// The hooks it answers.
         offered: String,
+        /// What replaces the hook, if it is a deprecated one of the library.
+        successor: &'static str,
     },
     /// `fhirAuthorization` without `fhirServer`.
     #[error("`fhirServer` is required with `fhirAuthorization`")]
@@ -28,6 +30,9 @@ pub enum RequestError {
          orders, or this service's URL differs from the registered endpoint"
     )]
     NoOrders,
+    /// order-sign or order-select with the member that drafts of the hooks had before version 1.0.
+    #[error("`context.draftOrders` is missing; `context.orders` is from a draft of the hook, and version 1.0 is understood")]
+    OrdersOfDraftHook,
     /// order-dispatch without its orders, in either version of the hook.
     #[error("`context.dispatchedOrders` is missing, and so is `context.order` of hook version 1.0")]
     NoDispatchedOrders,
@@ -92,7 +97,7 @@ impl RequestError {
             Self::Json(error) => error.label(),
             Self::UnknownHook { .. } => "unknown_hook",
             Self::NoServer => "no_server",
-            Self::NoOrders | Self::NoDispatchedOrders => "no_orders",
+            Self::NoOrders | Self::OrdersOfDraftHook | Self::NoDispatchedOrders => "no_orders",
             Self::TooManyOrders { .. } => "too_many_orders",
             Self::OrdersTooLarge { .. } => "orders_too_large",
             Self::IdTooLong { .. } => "id_too_long",
@@ -110,7 +115,7 @@ impl RequestError {
             Self::OtherPatient { path } => Some(path.clone()),
             Self::UnknownHook { .. } => Some("hook".to_owned()),
             Self::NoServer => Some("fhirServer".to_owned()),
-            Self::NoOrders => Some("context.draftOrders".to_owned()),
+            Self::NoOrders | Self::OrdersOfDraftHook => Some("context.draftOrders".to_owned()),
             Self::NoDispatchedOrders => Some("context.dispatchedOrders".to_owned()),
             Self::TooManyOrders { path, .. }
             | Self::TooManyEntries { path, .. }
@@ -130,7 +135,12 @@ impl RequestError {
             | Self::OrdersTooLarge { .. }
             | Self::IdTooLong { .. }
             | Self::TooMuchFeedback { .. } => true,
-            Self::Json(_) | Self::UnknownHook { .. } | Self::NoServer | Self::NoOrders | Self::NoDispatchedOrders => false,
+            Self::Json(_)
+            | Self::UnknownHook { .. }
+            | Self::NoServer
+            | Self::NoOrders
+            | Self::OrdersOfDraftHook
+            | Self::NoDispatchedOrders => false,
         }
     }
 }

@@ -12,7 +12,7 @@ use super::order_json::OrderJson;
 #[serde(rename_all = "camelCase")]
 #[schema(as = HookResponse)]
 pub struct Response<'a> {
-    /// At most one card per in-scope order.
+    /// At most one card per in-scope order, and one that links to the policy of a plan.
     pub cards: Vec<Card<'a>>,
     /// Actions that the client carries out without asking the user: coverage information on orders.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -84,6 +84,9 @@ pub enum Indicator {
 pub struct CardSource {
     /// The insurer's name, else the plan's.
     pub label: String,
+    /// The plan's published policy.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
     /// The kind of card.
     pub topic: Coding,
 }

@@ -8,7 +8,7 @@ use serde::de::{Error, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer};
 
 use super::error::SectionError;
-use crate::cds_hooks::Hook;
+use crate::cds_hooks::{Hook, ServiceIds};
 use crate::crd::CrdVersion;
 
 /// The settings for Da Vinci CRD.
@@ -23,6 +23,8 @@ pub struct CrdConfig {
     /// The hooks offered in discovery.
     #[serde(deserialize_with = "offered_hooks")]
     pub hooks: Vec<Hook>,
+    /// Under which ids discovery lists the hooks' services.
+    pub service_ids: ServiceIds,
 }
 
 impl CrdConfig {

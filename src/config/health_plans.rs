@@ -20,6 +20,7 @@ impl From<&PlanConfig> for HealthPlan {
             name: config.name.clone(),
             policy: config.policy.clone(),
             policy_url: config.policy_url.as_ref().map(|url| url.as_str().to_owned()),
+            policy_card: config.policy_card,
             payer_identifiers: config.payer_identifiers.iter().map(|identifier| identifier.as_str().to_owned()).collect(),
             payer_names: config.payer_names.iter().map(|name| comparable_name(name)).collect(),
             lines_of_business: config.lines_of_business.clone(),

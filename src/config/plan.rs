@@ -24,6 +24,9 @@ pub struct PlanConfig {
     pub policy: Option<String>,
     /// The published policy that cards link to.
     pub policy_url: Option<PolicyUrl>,
+    /// Whether a card of its own links to the published policy.
+    #[serde(default)]
+    pub policy_card: bool,
     /// Identifiers of its payer in Coverages.
     #[serde(default)]
     pub payer_identifiers: Vec<PayerIdentifier>,
@@ -121,6 +124,9 @@ impl PlanConfig {
         }
         if self.policy.as_ref().is_some_and(|id| id.trim().is_empty()) {
             add("policy", &"must not be empty");
+        }
+        if self.policy_card && self.policy_url.is_none() {
+            add("policy_card", &"needs `policy_url`");
         }
         if self.payer_names.iter().any(|name| name.trim().is_empty()) {
             add("payer_names", &"must not be empty");

@@ -8,11 +8,12 @@ use super::app_link::app_link;
 use super::card_choice::chosen;
 use super::detail::detail;
 use super::plain_text::plain;
+use super::policy_card::policy_cards;
 use super::policy_link::policy_link;
 use super::presentation::{CardCase, Presentation, is_named};
 use super::suggestions::offer;
-use crate::cds_hooks::{Card, CardExtension, CardSource, Coding, Indicator, Link, LinkKind, ResourceReference, Response};
-use crate::policy::{CardText, Determination, Evaluation, OrderEvaluation, Policy, shortened};
+use crate::cds_hooks::{Card, CardExtension, CardSource, Coding, Indicator, ResourceReference, Response};
+use crate::policy::{CardTopic, Determination, Evaluation, OrderEvaluation, Policy, shortened};
 
 /// CDS Hooks limits a summary to fewer than 140 characters.
 const MAX_SUMMARY_CHARS: usize = 139;
@@ -22,7 +23,7 @@ const MAX_LABEL_CHARS: usize = 100;
 /// Code system of our override reasons. Epic maps the codes per site and accepts any system.
 const OVERRIDE_SYSTEM: &str = "urn:sij-cds:override-reasons";
 
-/// Builds one card per in-scope order, subject to the hook and the client's options. `presentation_of` and `policy_of` give each order's
+/// Builds one card per in-scope order, and those that link to a plan's policy, subject to the hook and the client's options. `presentation_of` and `policy_of` give each order's
 /// presentation and the policy version that decided it; `new_id` generates the ids of cards and suggestions.
 pub fn cards<'a, 'p, 'e>(
     evaluation: &'e Evaluation<'a>,
@@ -34,9 +35,14 @@ where
     'a: 'p,
     'p: 'e,
 {
-    let orders = chosen(evaluation, &presentation_of, &policy_of);
-    let card = |order| card(&CardCase { policy: policy_of(order), evaluation, order, presentation: presentation_of(order) }, &mut new_id);
-    Response { cards: orders.into_iter().map(card).collect(), system_actions: Vec::new() }
+    let case = |order| CardCase { policy: policy_of(order), evaluation, order, presentation: presentation_of(order) };
+    let cases: Vec<_> = chosen(evaluation, &presentation_of, &policy_of).into_iter().map(case).collect();
+    let mut cards: Vec<_> = cases.iter().map(|case| card(case, &mut new_id)).collect();
+    // Orders come first where the client limits the number of cards.
+    let room =
+        cases.first().and_then(|case| case.presentation.options.max_cards).map_or(usize::MAX, |most| most.saturating_sub(cards.len()));
+    cards.extend(policy_cards(&cases, &mut new_id).into_iter().take(room));
+    Response { cards, system_actions: Vec::new() }
 }
 
 fn card<'a>(case: &CardCase<'_, '_, 'a>, new_id: &mut impl FnMut() -> Uuid) -> Card<'a> {
@@ -51,8 +57,8 @@ fn card<'a>(case: &CardCase<'_, '_, 'a>, new_id: &mut impl FnMut() -> Uuid) -> C
         selection_behavior: offer.behavior(case.presentation.dialect),
         suggestions: offer.suggestions,
         override_reasons: override_reasons(case),
-        links: links(case),
-        extension: extension(case),
+        links: app_link(case).into_iter().collect(),
+        extension: extension(std::slice::from_ref(case)),
     }
 }
 
@@ -67,7 +73,8 @@ fn indicator(determination: Determination) -> Indicator {
     }
 }
 
-fn summary(case: &CardCase<'_, '_, '_>) -> String {
+/// The determination in one line.
+pub(super) fn summary(case: &CardCase<'_, '_, '_>) -> String {
     let words = case.words();
     let arguments = words.arguments();
     let text = words.texts().map(|texts| texts.summary(&arguments));
@@ -75,20 +82,23 @@ fn summary(case: &CardCase<'_, '_, '_>) -> String {
 }
 
 fn source(case: &CardCase<'_, '_, '_>) -> CardSource {
-    let topic = case.policy.wording.topics.for_order(case.order);
-    let code = case.presentation.dialect.topic_code(&topic.code);
-    CardSource {
-        label: shortened(&plain(case.presentation.source_label), MAX_LABEL_CHARS),
-        topic: Coding { system: topic.system.clone(), code, display: topic.display.clone() },
-    }
+    let url = case.presentation.policy_url.map(|url| policy_link(url, case.words().criterion()));
+    source_with(case, case.policy.wording.topics.for_order(case.order), url)
 }
 
-/// The reference to the order, and the content type of the detail.
-fn extension(case: &CardCase<'_, '_, '_>) -> Option<CardExtension> {
-    let order = Some(&case.order.order).filter(|order| is_named(order));
+/// The source of a card with this topic.
+pub(super) fn source_with(case: &CardCase<'_, '_, '_>, topic: &CardTopic, url: Option<String>) -> CardSource {
+    let code = case.presentation.dialect.topic_code(&topic.code);
+    let label = shortened(&plain(case.presentation.source_label), MAX_LABEL_CHARS);
+    CardSource { label, url, topic: Coding { system: topic.system.clone(), code, display: topic.display.clone() } }
+}
+
+/// The references to the orders, and the content type of the detail.
+pub(super) fn extension(cases: &[CardCase<'_, '_, '_>]) -> Option<CardExtension> {
+    let orders = cases.iter().map(|case| &case.order.order).filter(|order| is_named(order));
     let extension = CardExtension {
-        associated_resource: order.map(|order| ResourceReference { reference: order.to_string() }).into_iter().collect(),
-        detail_content_type: case.presentation.dialect.detail_content_type.clone(),
+        associated_resource: orders.map(|order| ResourceReference { reference: order.to_string() }).collect(),
+        detail_content_type: cases.first().and_then(|case| case.presentation.dialect.detail_content_type.clone()),
     };
     let says_something = !extension.associated_resource.is_empty() || extension.detail_content_type.is_some();
     says_something.then_some(extension)
@@ -103,11 +113,4 @@ fn override_reasons(case: &CardCase<'_, '_, '_>) -> Vec<Coding> {
     reasons
         .map(|reason| Coding { system: OVERRIDE_SYSTEM.to_owned(), code: reason.code.clone(), display: reason.display.clone() })
         .collect()
-}
-
-fn links(case: &CardCase<'_, '_, '_>) -> Vec<Link> {
-    let label = || case.say(CardText::PolicyLink, &[]);
-    let url = |url| policy_link(url, case.words().criterion());
-    let link = |address| Link { label: label(), url: url(address), kind: LinkKind::Absolute, app_context: None };
-    app_link(case).into_iter().chain(case.presentation.policy_url.map(link)).collect()
 }

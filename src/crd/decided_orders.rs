@@ -3,8 +3,11 @@
 
 use super::plans::{HealthPlan, Payer};
 use crate::cds_hooks::Hook;
-use crate::evidence::{CoverageFound, Insurance, Kind, ListSource, PatientRecord, Sources, by_reason};
-use crate::policy::{DiagnosisSupport, Evaluation};
+use crate::evidence::{BookedAppointment, CoverageFound, Insurance, Kind, ListSource, PatientRecord, Sources, by_reason};
+use crate::policy::{DiagnosisSupport, Evaluation, OrderEvaluation, Reference};
+
+/// The resource type of an order.
+const ORDER: &str = "ServiceRequest";
 
 /// The list name for the Conditions that orders reference as their reasons.
 const ORDERS_REASONS: &str = "reasons";
@@ -26,6 +29,21 @@ pub struct DecidedOrders<'d, 'a> {
     pub user_id: &'d str,
     /// `Encounter/e1`, if the call names one.
     pub encounter: Option<&'d str>,
+}
+
+impl<'d, 'a> DecidedOrders<'d, 'a> {
+    /// The appointments on the order's service date that are based on this order and on no other decided one. What is asserted of an order
+    /// holds for that day, and the assertions of several orders would contradict each other on one appointment.
+    pub(super) fn appointments_of(&self, order: &OrderEvaluation<'a>) -> impl Iterator<Item = &'d BookedAppointment<'a>> {
+        let ids: Vec<&'d str> =
+            self.evaluation.orders.iter().map(|order| &order.order).filter(|order| order.kind() == ORDER).map(Reference::id).collect();
+        let (id, day) = (order.order.id().to_owned(), order.service_date);
+        let is_its = move |appointment: &&'d BookedAppointment<'a>| {
+            let mut decided = appointment.orders().filter(|order| ids.contains(order));
+            appointment.is_on(day) && decided.next() == Some(&id) && decided.next().is_none()
+        };
+        self.patient_record.booked().iter().filter(is_its)
+    }
 }
 
 impl DecidedOrders<'_, '_> {

@@ -1,7 +1,7 @@
 //! What is said of a decision, as Da Vinci CRD asks for it: cards, suggestions, coverage information, and the dialects that clients read them
 //! in. Pure: no I/O and no clock.
 //!
-//! - `respond` builds a response: `card` with `detail`, `card_notes`, `suggestions` and `app_link`, and `card_choice` which cards are shown;
+//! - `respond` builds a response: `card` with `detail`, `card_notes`, `suggestions` and `app_link`, `policy_card`, and `card_choice` which cards are shown;
 //! - `coverage_information` asserts coverage, `coverage_outcome` tells for which Coverage, `assertion_id` names the assertion;
 //! - `plans` and `prior_authorization` are the health plans, `answer_options` a client's options, `request_extension` a call's;
 //! - `dialect` and `dialects` shape responses, `form_completion` asks for the form, `set_order_side` writes a side into an order.
@@ -24,6 +24,7 @@ mod dialects;
 mod form_completion;
 mod plain_text;
 mod plans;
+mod policy_card;
 mod policy_link;
 mod presentation;
 mod prior_authorization;
@@ -36,7 +37,8 @@ pub use answer_options::{AnswerOptions, OrderPlan};
 pub use assertion_id::record_of;
 pub use card::cards;
 pub use coverage_information::{
-    COVERAGE_INFORMATION, CoverageAssertion, CoverageState, PlanContact, PriorAuthorization, coverage_information, is_billing_system,
+    COVERAGE_INFORMATION, CoverageAssertion, CoverageState, PlanContact, PriorAuthorization, coverage_information,
+    coverage_information_on_appointment, is_billing_system,
 };
 pub use coverage_outcome::CoverageError;
 pub use crd_version::CrdVersion;

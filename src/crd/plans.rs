@@ -22,6 +22,9 @@ pub struct HealthPlan {
     pub policy: Option<String>,
     /// The URL of the published policy; `{section}` is a placeholder for a section.
     pub policy_url: Option<String>,
+    /// Whether a card of its own links to the published policy.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub policy_card: bool,
     /// Identifiers of its payer: `system|value`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub payer_identifiers: Vec<String>,

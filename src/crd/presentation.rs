@@ -16,6 +16,8 @@ pub struct Presentation<'p, 'a> {
     pub source_label: &'p str,
     /// URL of the published policy; `{section}` is replaced by the section of the deciding criterion.
     pub policy_url: Option<&'p str>,
+    /// Whether a card of its own links to the published policy.
+    pub has_policy_card: bool,
     /// The chart lists that could not be read, grouped by reason.
     pub unavailable: &'p [(&'static str, Vec<&'static str>)],
     /// Number of chart entries that could not be read.

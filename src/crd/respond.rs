@@ -6,7 +6,9 @@ use uuid::Uuid;
 use super::answer_options::{AnswerOptions, OrderPlan};
 use super::assertion_id::{assertion_id, authorization_number, mark};
 use super::card::cards;
-use super::coverage_information::{CoverageAssertion, CoverageState, PriorAuthorization, coverage_information, is_billing_system};
+use super::coverage_information::{
+    CoverageAssertion, CoverageState, PriorAuthorization, coverage_information, coverage_information_on_appointment, is_billing_system,
+};
 use super::coverage_outcome::{CoverageError, CoverageOutcome, leniently, strictly};
 use super::decided_orders::DecidedOrders;
 use super::dialect::DialectRules;
@@ -14,7 +16,7 @@ use super::plans::{HealthPlan, Payer};
 use super::presentation::{AppLink, CardCase, FormOffer, Presentation};
 use super::request_extension::RequestExtension;
 use crate::cds_hooks::{Action, Response};
-use crate::evidence::{CoverageFound, DraftOrder, MemberCoverage};
+use crate::evidence::{BookedAppointment, CoverageFound, DraftOrder, MemberCoverage};
 use crate::policy::{CardText, Determination, OrderEvaluation, Policy};
 
 /// The inputs for a response, besides the decision.
@@ -70,6 +72,7 @@ impl<'p> Responder<'p> {
         let bare = Presentation {
             source_label: "",
             policy_url: None,
+            has_policy_card: false,
             unavailable: &unavailable,
             unreadable: decided.patient_record.unreadable().len(),
             orders: &drafts,
@@ -117,6 +120,7 @@ impl<'p> Responder<'p> {
         Presentation {
             source_label: &said.source_label,
             policy_url: said.plan.policy_url.as_deref(),
+            has_policy_card: said.plan.policy_card,
             form: (!self.answer_options.has_dtr).then_some(offer),
             coverage_note: said.note.as_deref(),
             app: self.answer_options.app.as_deref().map(|url| AppLink {
@@ -176,19 +180,21 @@ impl<'p> Responder<'p> {
                 coverages.len() - 1
             });
             let case = CardCase { policy: said.policy, evaluation: decided.evaluation, order, presentation: presentation_of(order) };
-            actions.extend(self.coverage_action(&case, decided, said.plan, (member, *state), place));
+            actions.extend(self.actions_for(&case, decided, said.plan, (member, *state), place));
         }
         actions
     }
 
-    fn coverage_action<'a>(
+    /// The coverage information of an order, on the order and on its appointments. CRD 2.0.1 writes it on the resource that the hook is about,
+    /// 2.2.1 on the order of an appointment that has one; clients look in either place, whatever version they name.
+    fn actions_for<'a>(
         &self,
         case: &CardCase<'_, '_, 'a>,
         decided: &DecidedOrders<'_, 'a>,
         plan: &HealthPlan,
         (member, state): (&MemberCoverage<'a>, CoverageState),
         place: usize,
-    ) -> Option<Action<'a>> {
+    ) -> Vec<Action<'a>> {
         let draft = decided.patient_record.draft_at(case.order.position);
         let codes = draft.into_iter().flat_map(DraftOrder::codes).filter(|(system, _)| is_billing_system(case.policy, system));
         let prior_authorization = plan.required_authorization(codes.map(|(_, code)| code));
@@ -214,7 +220,9 @@ impl<'p> Responder<'p> {
             assertion_id: &assertion_id(self.record, place),
             with_reason_code: self.dialect.reason_code_beside_reason,
         };
-        coverage_information(case, &assertion)
+        let on_appointment = |booked: &BookedAppointment<'a>| coverage_information_on_appointment(case, &assertion, booked.raw);
+        let booked = decided.appointments_of(case.order).filter_map(on_appointment);
+        coverage_information(case, &assertion).into_iter().chain(booked).collect()
     }
 }
 

@@ -49,7 +49,7 @@ impl DecisionEngine {
     pub fn build(config: &Config, payor_lookup: PayorLookup) -> Result<Self, EngineError> {
         let policies = Policies::load_with(config.policy.directory.as_deref(), &PolicySettings::from_config(config))?;
         Ok(Self {
-            services: Services::load(&config.crd.hooks)?,
+            services: Services::load(&config.crd.hooks, config.crd.service_ids)?,
             readings: ChartReadings::load(config, &policies)?,
             registry: Registry::build(&config.fhir, &config.fhir_servers, config.server.max_entries)?,
             policies,

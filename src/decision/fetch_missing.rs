@@ -53,6 +53,7 @@ impl DecisionEngine {
         pages: &'p FetchedPages,
     ) -> Result<(ScopedRequest<'p>, bool), DecisionError> {
         let Some(fetching) = Fetching::new(self.registry(), &mut request, scope) else {
+            request = request.with_appointments_alone(context)?;
             request.require_orders(None)?;
             return Ok((request, false));
         };
@@ -60,7 +61,7 @@ impl DecisionEngine {
         if !orders.is_empty() {
             fetching.judge(std::iter::empty(), &orders);
             pages.set_orders(orders);
-            request = pages.add_orders(request);
+            request = pages.add_orders(request).with_appointments_alone(context)?;
             request.require_orders(pages.order_problem())?;
             request.check_orders(context)?;
             if request.read_scope == ReadScope::InScope && !request.has_scope(context) {

@@ -83,7 +83,7 @@ impl<'a> CallReader<'_, 'a> {
 
     /// Reads a call that only names its orders. They are looked up in the prefetch, which keeps their original text.
     fn read_named(&self, request: HookRequest<'a, Prefetched<'a>>) -> Result<Call<'a>, RequestError> {
-        let named = named_orders(self.hook, &request.context)?;
+        let named = named_orders(self.hook, request.hook_version.as_deref(), &request.context)?;
         let (record, named) = PatientRecord::of_appointments(named, &request.context.patient_id);
         let (head, prefetch) = Head::from_request(self.hook, request);
         let prefetch = if let Prefetch::Raw(raw) = prefetch { Some(self.each(raw)?) } else { None };
@@ -171,13 +171,13 @@ fn names_its_orders(hook: Hook) -> bool {
     }
 }
 
-fn named_orders<'a>(hook: Hook, context: &Context<'a>) -> Result<NamedOrders<'a>, RequestError> {
+fn named_orders<'a>(hook: Hook, hook_version: Option<&str>, context: &Context<'a>) -> Result<NamedOrders<'a>, RequestError> {
     let few = |count: usize, path| if count > MAX_NAMED { Err(RequestError::TooManyEntries { limit: MAX_NAMED, path }) } else { Ok(path) };
     let (named, path) = match hook {
         Hook::OrderDispatch => {
-            let orders = context.dispatched_orders()?;
+            let orders = context.dispatched_orders(hook_version)?;
             let path = few(orders.len(), "context.dispatchedOrders")?;
-            (NamedOrders::dispatched(&orders, &context.fulfillment_tasks()), path)
+            (NamedOrders::dispatched(&orders, &context.fulfillment_tasks(hook_version)), path)
         }
         Hook::AppointmentBook => {
             let appointments = context.appointment_resources()?;
@@ -190,7 +190,7 @@ fn named_orders<'a>(hook: Hook, context: &Context<'a>) -> Result<NamedOrders<'a>
     };
     few(named.len(), path)?;
     match named.of_another(&context.patient_id) {
-        Some(position) => Err(RequestError::OtherPatient { path: format!("{path}.entry[{position}].resource.participant") }),
+        Some(position) => Err(RequestError::OtherPatient { path: format!("{}.participant", context.appointment_path(position)) }),
         None => Ok(named),
     }
 }

@@ -11,7 +11,7 @@ use super::error::DecisionError;
 use super::policy_choice::PolicyChoice;
 use super::scope::Scope;
 use crate::cds_hooks::{Hook, MAX_ID_CHARS, Redactions, RequestError};
-use crate::evidence::{NamedOrders, PatientRecord};
+use crate::evidence::{DraftOrder, NamedOrders, PatientRecord};
 use crate::fhir::Reason;
 use crate::policy::PassedOver;
 
@@ -84,6 +84,25 @@ impl<'a> ScopedRequest<'a> {
         let ScopedRequest { patient_record, hook, patient_id, user_id, encounter_id, fhir_server, token, named, read_scope } = self;
         let patient_record = extend(patient_record, &named);
         ScopedRequest { patient_record, hook, patient_id, user_id, encounter_id, fhir_server, token, named, read_scope }
+    }
+
+    /// Judges each appointment whose orders cannot be had by its own contents, if any policy in use decides on those.
+    ///
+    /// # Errors
+    /// Too many orders, counting these appointments.
+    pub fn with_appointments_alone(mut self, context: &DecisionContext<'_>) -> Result<Self, RequestError> {
+        let appointments = self.patient_record.appointments_without_their_orders(&self.patient_id);
+        let is_decided = |draft: &DraftOrder<'a>| self.scope(context).is_decided(draft);
+        let decided: Vec<_> = appointments.into_iter().filter(is_decided).collect();
+        if decided.is_empty() {
+            return Ok(self);
+        }
+        for appointment in decided {
+            let orders = self.patient_record.judge_alone(appointment);
+            self.named.forget(&orders);
+        }
+        self.check_orders(context)?;
+        Ok(self)
     }
 
     /// Which of the orders any policy in use decides.

@@ -60,7 +60,10 @@ impl<'s, 'a> Scope<'s, 'a> {
         if self.patient_record.has_longer_draft_id(MAX_ID_CHARS) {
             return Err(RequestError::IdTooLong { path: orders_path(hook) });
         }
-        let texts = decided.iter().map(|draft| draft.raw).chain(unreadable.iter().map(|draft| draft.raw()));
+        let ids: Vec<&str> = decided.iter().map(|draft| draft.id()).chain(unreadable.iter().map(|draft| draft.id())).collect();
+        let booked = self.patient_record.booked().iter().filter(|appointment| appointment.orders().any(|id| ids.contains(&id)));
+        let orders = decided.iter().map(|draft| draft.raw).chain(unreadable.iter().map(|draft| draft.raw()));
+        let texts = orders.chain(booked.map(|appointment| appointment.raw));
         if texts.map(|raw| raw.get().len()).sum::<usize>() > MAX_ORDERS_BYTES {
             return Err(RequestError::OrdersTooLarge { limit: MAX_ORDERS_BYTES, path: orders_path(hook) });
         }
@@ -80,8 +83,12 @@ impl<'s, 'a> Scope<'s, 'a> {
     }
 
     fn decided(self) -> impl Iterator<Item = &'s DraftOrder<'a>> {
-        let is_decided = move |draft: &&DraftOrder<'a>| self.versions(draft).any(|policy| kind(&self.read_by(draft, policy)).is_some());
-        self.patient_record.drafts().iter().filter(is_decided)
+        self.patient_record.drafts().iter().filter(move |draft| self.is_decided(draft))
+    }
+
+    /// Whether the version that judges an order, or any that may, decides on it.
+    pub(super) fn is_decided(self, draft: &DraftOrder<'a>) -> bool {
+        self.versions(draft).any(|policy| kind(&self.read_by(draft, policy)).is_some())
     }
 
     /// The version that judges an order, or all that may.

@@ -9,12 +9,15 @@ use serde_json::value::RawValue;
 use thiserror::Error;
 use url::Url;
 
-use crate::cds_hooks::{Dialect, Hook};
+use crate::cds_hooks::{Dialect, Hook, ServiceIds};
 use crate::config::AuthMode;
 use crate::evidence::{Kind, PrefetchKeys};
 
 /// The suffix of every description in development mode.
 const DEVELOPMENT: &str = "Development mode: callers are not authenticated.";
+
+/// The hook whose service id is the shared one.
+const SHARED_ID_HOOK: Hook = Hook::OrderSign;
 
 #[derive(RustEmbed)]
 #[folder = "cds-hooks/services/"]
@@ -32,7 +35,7 @@ pub struct ServicesError {
 #[derive(Debug)]
 pub struct Services {
     entries: Vec<PublishedService>,
-    /// The services' ids.
+    /// The ids that can be called, the shared one first. Each takes every hook, because the hook is in the body.
     pub ids: Vec<String>,
     hooks: Vec<Hook>,
     epics_hooks: Vec<Hook>,
@@ -45,7 +48,6 @@ pub struct Services {
 /// A published service.
 #[derive(Debug)]
 struct PublishedService {
-    hook: Hook,
     json: String,
     description: String,
 }
@@ -64,38 +66,45 @@ impl Services {
     ///
     /// # Errors
     /// The first invalid service file.
-    pub fn load(offered: &[Hook]) -> Result<Self, ServicesError> {
-        let mut entries = Vec::new();
-        let mut ids = Vec::new();
-        let mut hooks = Vec::new();
-        let mut prefetch_keys = PrefetchKeys::new();
-        let mut searches = BTreeMap::new();
-        for file in EmbeddedServices::iter() {
-            let data = EmbeddedServices::get(&file).map(|file| file.data).unwrap_or_default();
-            let fault = |source| ServicesError { file: file.to_string(), source };
-            let service: ServiceFile = serde_json::from_slice(&data).map_err(fault)?;
+    pub fn load(offered: &[Hook], listed_by: ServiceIds) -> Result<Self, ServicesError> {
+        let mut files = EmbeddedServices::iter().map(|name| embedded(&name)).collect::<Result<Vec<_>, _>>()?;
+        files.sort_by_key(|(service, _)| service.hook);
+        let shared_id = files.iter().find(|(service, _)| service.hook == SHARED_ID_HOOK).map(|(service, _)| service.id.clone());
+        let mut services = Self {
+            entries: Vec::new(),
+            ids: shared_id.clone().into_iter().collect(),
+            hooks: Vec::new(),
+            epics_hooks: Vec::new(),
+            prefetch_keys: PrefetchKeys::new(),
+            searches: BTreeMap::new(),
+        };
+        for (service, json) in files {
             if offered.contains(&service.hook) {
-                entries.push(PublishedService {
-                    hook: service.hook,
-                    json: compact(&data).map_err(fault)?,
-                    description: service.description,
-                });
-                hooks.push(service.hook);
-            }
-            if !ids.contains(&service.id) {
-                ids.push(service.id);
+                services.offer(&service, json, shared_id.as_ref().filter(|_| listed_by == ServiceIds::Shared));
             }
             for (key, query) in service.prefetch {
                 if let Some(kind) = kind(&query) {
-                    prefetch_keys.insert(key, kind);
-                    searches.insert(kind, query);
+                    services.prefetch_keys.insert(key, kind);
+                    services.searches.insert(kind, query);
                 }
             }
         }
-        entries.sort_by_key(|entry| entry.hook);
-        hooks.sort();
-        let epics_hooks = hooks.iter().copied().chain([Hook::PatientView]).collect();
-        Ok(Self { entries, ids, hooks, epics_hooks, prefetch_keys, searches })
+        services.epics_hooks = services.hooks.iter().copied().chain([Hook::PatientView]).collect();
+        Ok(services)
+    }
+
+    /// Adds an offered service, listed under its own id or under another.
+    fn offer(&mut self, service: &ServiceFile, json: String, listed_as: Option<&String>) {
+        let member = |id: &str| format!("\"id\":{}", Value::from(id));
+        let json = match listed_as {
+            Some(id) => json.replacen(&member(&service.id), &member(id), 1),
+            None => json,
+        };
+        self.entries.push(PublishedService { json, description: service.description.clone() });
+        self.hooks.push(service.hook);
+        if !self.ids.contains(&service.id) {
+            self.ids.push(service.id.clone());
+        }
     }
 }
 
@@ -127,6 +136,13 @@ impl Services {
         let of_service = |id: &String| [format!("{discovery}/{id}"), format!("{discovery}/{id}/feedback")];
         std::iter::once(discovery.clone()).chain(self.ids.iter().flat_map(of_service)).collect()
     }
+}
+
+/// An embedded service file: its content, and its JSON without whitespace.
+fn embedded(file: &str) -> Result<(ServiceFile, String), ServicesError> {
+    let data = EmbeddedServices::get(file).map(|file| file.data).unwrap_or_default();
+    let fault = |source| ServicesError { file: file.to_owned(), source };
+    Ok((serde_json::from_slice(&data).map_err(fault)?, compact(&data).map_err(fault)?))
 }
 
 impl PublishedService {
@@ -174,7 +190,7 @@ mod tests {
 
     #[test]
     fn our_own_prefetch_keys_cover_every_type() {
-        let services = Services::load(&Hook::ALL).expect("services");
+        let services = Services::load(&Hook::ALL, ServiceIds::PerHook).expect("services");
         let mut kinds: Vec<_> = services.prefetch_keys.values().copied().collect();
         kinds.sort();
         assert_eq!(kinds, Kind::ALL);

@@ -4,10 +4,11 @@
 //!
 //! - `patient_record` is what a call knows of a patient; `record` sorts its resources by type, `source` tells where each list comes from;
 //! - `resource`, `views`, `text`, `written` read JSON; `lenient`, `lenient_views`, `unread` and `buffered_map` what has another shape;
-//! - `orders`, `named_orders` read orders, `side` their sides; `concepts` classifies codes and words, `code_map` a client's local codes;
+//! - `orders`, `named_orders`, `booked_appointments` read orders, `side` their sides; `concepts` classifies codes and words, `code_map` a client's local codes;
 //! - `chart`, `procedures`, `medication`, `observations`, `form`, `coverage`, `member_coverage` extract the facts;
 //! - `index` and `unresolved_references` follow references, `patient_matcher` tells whose a resource is.
 
+mod booked_appointments;
 mod buffered_map;
 mod chart;
 mod code_map;
@@ -36,6 +37,7 @@ mod unresolved_references;
 mod views;
 mod written;
 
+pub use booked_appointments::BookedAppointment;
 pub use chart::ReadingOptions;
 pub use code_map::{LocalCodes, Mapped};
 pub use coverage::Insurance;

@@ -7,6 +7,7 @@ use std::borrow::Cow;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use super::booked_appointments::{BookedAppointment, each_id};
 use super::index::id_in;
 use super::orders::{DraftKind, DraftOrder, UnreadDraft};
 use super::patient_matcher::PatientMatcher;
@@ -14,6 +15,8 @@ use super::patient_record::PatientRecord;
 use super::resource::{Resource, view};
 use super::text::{Text, text};
 use super::views::{AppointmentView, ConceptView, ParticipantView, ReferenceView, ServiceRequestView, TaskView};
+use super::written::date;
+use crate::policy::DateInterval;
 
 /// Maximum nesting of Bundles: a batch response contains searchsets.
 const DEEPEST_BUNDLE: usize = 3;
@@ -80,7 +83,7 @@ impl<'a> NamedOrders<'a> {
                 continue;
             };
             let start = start(&view);
-            if stands(&view) {
+            if !is_called_off(&view) {
                 for order in view
                     .based_on
                     .iter()
@@ -127,6 +130,11 @@ impl<'a> NamedOrders<'a> {
         self.appointments.iter().find(other).map(|appointment| appointment.position)
     }
 
+    /// Removes orders that are not looked for any longer.
+    pub fn forget(&mut self, ids: &[String]) {
+        self.orders.retain(|order| !ids.contains(&order.id));
+    }
+
     /// The ids of the orders that were not found. An unreadable order is not missing.
     #[must_use]
     pub fn missing(&self, patient_record: &PatientRecord<'_>) -> Vec<String> {
@@ -136,7 +144,7 @@ impl<'a> NamedOrders<'a> {
 }
 
 impl<'a> PatientRecord<'a> {
-    /// Reads each appointment without an order as a draft order, and returns the remaining named orders.
+    /// Reads each appointment without an order as a draft order, keeps the others beside their orders, and returns the named orders.
     #[must_use]
     pub fn of_appointments(named: NamedOrders<'a>, patient_id: &str) -> (Self, NamedOrders<'a>) {
         let NamedOrders { orders, appointments, unreadable } = named;
@@ -146,7 +154,8 @@ impl<'a> PatientRecord<'a> {
         for Appointment { position, raw, view } in others {
             patient_record.add_draft(DraftOrder::new(DraftKind::Appointment, as_order(view, patient_id), position, raw));
         }
-        (patient_record, NamedOrders { orders, appointments: for_orders, unreadable: Vec::new() })
+        patient_record.booked = for_orders.into_iter().filter(|appointment| !is_called_off(&appointment.view)).map(booked).collect();
+        (patient_record, NamedOrders { orders, ..NamedOrders::default() })
     }
 
     /// Adds the named orders found among `resources`, which may be Bundles.
@@ -183,9 +192,15 @@ impl<'a> PatientRecord<'a> {
     }
 }
 
+fn booked(appointment: Appointment<'_>) -> BookedAppointment<'_> {
+    let Appointment { position, raw, view } = appointment;
+    let orders = each_id(orders(&view));
+    BookedAppointment { position, raw, day: date(start(&view).as_ref()).map(DateInterval::lo), orders }
+}
+
 impl PatientRecord<'_> {
     /// Whether the drafts include an order with this id, readable or not.
-    fn has_order(&self, id: &str) -> bool {
+    pub(super) fn has_order(&self, id: &str) -> bool {
         self.drafts().iter().any(|draft| draft.is_order() && draft.id() == id) || self.unread_drafts().iter().any(|draft| draft.id() == id)
     }
 }
@@ -225,8 +240,8 @@ fn due_on<'a>(view: ServiceRequestView<'a>, due: &Due<'a>) -> ServiceRequestView
 }
 
 /// Converts an appointment to an order: its service, date, patient and reasons.
-fn as_order<'a>(view: AppointmentView<'a>, patient_id: &str) -> ServiceRequestView<'a> {
-    let (ended, start) = (!stands(&view), start(&view));
+pub(super) fn as_order<'a>(view: AppointmentView<'a>, patient_id: &str) -> ServiceRequestView<'a> {
+    let (ended, start) = (is_called_off(&view), start(&view));
     let mut patients: Vec<_> =
         view.participant.into_iter().flatten().filter_map(|participant| participant.actor).filter(is_patient).collect();
     // For a group visit, use the patient of the call.
@@ -246,8 +261,9 @@ fn as_order<'a>(view: AppointmentView<'a>, patient_id: &str) -> ServiceRequestVi
     }
 }
 
-fn stands(view: &AppointmentView<'_>) -> bool {
-    !matches!(text(view.status.as_ref()), "cancelled" | "noshow" | "entered-in-error" | "fulfilled")
+/// Whether it does not take place, or no longer.
+pub(super) fn is_called_off(view: &AppointmentView<'_>) -> bool {
+    matches!(text(view.status.as_ref()), "cancelled" | "noshow" | "entered-in-error" | "fulfilled")
 }
 
 fn start<'a>(view: &AppointmentView<'a>) -> Option<Text<'a>> {
@@ -256,7 +272,12 @@ fn start<'a>(view: &AppointmentView<'a>) -> Option<Text<'a>> {
 }
 
 fn is_for_an_order(view: &AppointmentView<'_>) -> bool {
-    view.based_on.iter().flatten().any(|order| id_in(text(order.reference.as_ref()), ORDER).is_some())
+    orders(view).next().is_some()
+}
+
+/// The ids of the orders it is based on.
+fn orders<'v>(view: &'v AppointmentView<'_>) -> impl Iterator<Item = &'v str> {
+    view.based_on.iter().flatten().filter_map(|order| id_in(text(order.reference.as_ref()), ORDER))
 }
 
 fn patients<'v, 'a>(view: &'v AppointmentView<'a>) -> impl Iterator<Item = &'v ReferenceView<'a>> {

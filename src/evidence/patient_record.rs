@@ -12,6 +12,7 @@ use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
+use super::booked_appointments::BookedAppointment;
 use super::chart::{ChartReader, ReadingOptions};
 use super::coverage::Insurance;
 use super::index::id_in;
@@ -86,6 +87,8 @@ pub struct PatientRecord<'a> {
     drafts: Vec<DraftOrder<'a>>,
     unread_drafts: Vec<UnreadDraft<'a>>,
     unreadable: Vec<Unreadable>,
+    /// The appointments that are based on orders.
+    pub(super) booked: Vec<BookedAppointment<'a>>,
     /// Computed on first use; adding a draft resets it.
     replaced: OnceLock<Replaced>,
 }
@@ -99,6 +102,7 @@ impl<'a> PatientRecord<'a> {
             drafts: Vec::new(),
             unread_drafts: Vec::new(),
             unreadable: Vec::new(),
+            booked: Vec::new(),
             replaced: OnceLock::new(),
         };
         for (position, (full_url, raw)) in entries.into_iter().enumerate() {

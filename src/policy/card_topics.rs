@@ -29,6 +29,7 @@ pub struct Topics {
     determinations: EachDetermination<CardTopic>,
     if_any_not_met: HashMap<CriterionId, CardTopic>,
     ordered_already: CardTopic,
+    policy: CardTopic,
 }
 
 /// The `[topics]` section as written.
@@ -37,6 +38,7 @@ pub struct Topics {
 pub(super) struct TopicsToml {
     system: String,
     ordered_already: Spanned<String>,
+    policy: Spanned<String>,
     displays: HashMap<String, String>,
     determinations: EachDetermination<Spanned<String>>,
     not_yet_if_any_not_met: HashMap<String, Spanned<String>>,
@@ -85,8 +87,15 @@ impl Topics {
         Ok(Self {
             determinations: read.determinations.try_map(|code| source.topic(code))?,
             ordered_already: source.topic(&read.ordered_already)?,
+            policy: source.topic(&read.policy)?,
             if_any_not_met: source.criteria(&read.not_yet_if_any_not_met)?,
         })
+    }
+
+    /// The topic of a card that links to the published policy.
+    #[must_use]
+    pub fn policy(&self) -> &CardTopic {
+        &self.policy
     }
 
     /// The card topic of an order. A criterion that is not met can set the topic of a not-yet order. A supported order with another

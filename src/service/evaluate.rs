@@ -18,7 +18,7 @@ impl HookService {
         let body = without_byte_order_mark(body);
         let (context, plan) = self.engine.context_for_request(body, as_of);
         let request = read_request(&context, body, ReadScope::Everything)?.scoped_request.ok_or(CallError::Unwritable)?;
-        Ok(self.decide_for_plan(&context, request, plan))
+        Ok(self.decide_for_plan(&context, request.with_appointments_alone(&context)?, plan))
     }
 
     /// Like [`HookService::evaluate`], but fetches what the prefetch lacks into `pages`, from the FHIR server that the call names, if it is

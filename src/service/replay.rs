@@ -317,7 +317,7 @@ pub(super) fn decide_again<'a>(
 ) -> Result<DecidedAgain<'a>, CallError> {
     let CallAgain { body, pages, is_fetched } = call;
     let Call { scoped_request, metadata, .. } = read_request(context, body, ReadScope::InScope)?;
-    let Some(request) = scoped_request.map(|request| pages.add_orders(request)) else {
+    let Some(request) = scoped_request.map(|request| pages.add_orders(request).with_appointments_alone(context)).transpose()? else {
         return Ok(DecidedAgain { metadata, decision: None });
     };
     request.require_orders(pages.order_problem())?;

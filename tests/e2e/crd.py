@@ -42,7 +42,7 @@ BESIDE = {"br-provider": {"reasonCode"}}
 # A story whose answer hangs on nothing but its Coverage.
 USUAL = "first-injection-fully-documented"
 # System actions that a client cannot carry out: Epic changes ServiceRequests alone, and an appointment for no order is none.
-BEYOND = {("epic", "appointment-book, no order")}
+BEYOND = {("epic", "appointment-book, no order"), ("epic", "appointment-book, order elsewhere")}
 PRIMARY = ("order-sign", "order-dispatch", "appointment-book")
 
 
@@ -266,10 +266,15 @@ def annotated(call, resources):
     return renewed(call)
 
 
+def address_of(hook):
+    """Where discovery has the hook's service."""
+    return SERVICE if hook == "order-sign" else f"{SERVICE}-{hook}"
+
+
 def check_call(found, service, where, setting, release, call, expects=None, silent=False):
     found.counts["requests"] += 1
     asked = json.dumps(of_release(call, release))
-    status, text = service.ask("POST", SERVICE, asked)
+    status, text = service.ask("POST", address_of(call["hook"]), asked)
     if status != 200:
         found.expect(False, where, f"status {status}: {text[:300]}")
         return []
@@ -290,6 +295,10 @@ def check_setting(found, ours, setting, calls, told, without, work):
                     call = made(request)
                     expects = None if (setting, kind) in BEYOND else is_primary
                     resources = check_call(found, service, where, setting, release, call, expects)
+                    if resources and kind == "appointment-book":
+                        types = {resource["resourceType"] for resource in resources}
+                        expected = {"ServiceRequest", "Appointment"}
+                        found.expect(types == expected, where, f"written on {sorted(types)}")
                     if resources:
                         check_call(found, service, f"{where}, once more", setting, release, annotated(call, resources), silent=True)
         if setting == "standard":

@@ -68,6 +68,15 @@ def order_dispatch(request):
     return with_prefetch(call, "dispatchedOrders", orders)
 
 
+def order_dispatch_1_0(request):
+    """The same in version 1.0 of the hook, which has one order and one Task."""
+    call = order_dispatch(request)
+    (order, *_), context = call["context"].pop("dispatchedOrders"), call["context"]
+    task = {"resourceType": "Task", "id": "task-1", "status": "draft", "intent": "order", "focus": {"reference": order}}
+    call["context"] = context | {"order": order, "task": task}
+    return call | {"hookVersion": "1.0"}
+
+
 def with_prefetch(call, key, resources):
     bundle = {"resourceType": "Bundle", "type": "searchset", "total": len(resources), "entry": [{"resource": resource} for resource in resources]}
     call["prefetch"] = call.get("prefetch", {}) | {key: bundle}
@@ -106,6 +115,14 @@ def appointment_alone(request):
     return booking(call, [appointment(call, order) | said(order) for order in orders_of(call)])
 
 
+def appointment_without_its_order(request):
+    """Appointments that say themselves what is to be done, and are based on orders that the call does not have."""
+    call = appointment_alone(request)
+    for entry in call["context"]["appointments"]["entry"]:
+        entry["resource"]["basedOn"] = [{"reference": "ServiceRequest/elsewhere"}]
+    return call
+
+
 def booking(call, appointments):
     bundle = {"resourceType": "Bundle", "type": "collection", "entry": [{"resource": resource} for resource in appointments]}
     call["context"] = {"userId": call["context"]["userId"], "patientId": call["context"]["patientId"], "appointments": bundle}
@@ -116,8 +133,10 @@ CALLS = {
     "order-sign": order_sign,
     "order-select": order_select,
     "order-dispatch": order_dispatch,
+    "order-dispatch, version 1.0": order_dispatch_1_0,
     "appointment-book": appointment_book,
     "appointment-book, no order": appointment_alone,
+    "appointment-book, order elsewhere": appointment_without_its_order,
 }
 
 

@@ -100,7 +100,7 @@ fn every_hook_that_decides_asks_for_the_same_prefetch() {
     for hook in ["order-select", "order-dispatch", "appointment-book"] {
         let service: Value = serde_json::from_str(&document(&format!("cds-hooks/services/{hook}.json"))).unwrap();
         assert_eq!(prefetch(&service), prefetch(&order_sign()), "{hook}");
-        assert_eq!((&service["id"], &service["extension"]), (&order_sign()["id"], &order_sign()["extension"]), "{hook}");
+        assert_eq!(service["extension"], order_sign()["extension"], "{hook}");
     }
 }
 
@@ -112,6 +112,8 @@ fn every_service_says_what_it_is_and_by_which_versions() {
         let service: Value = serde_json::from_str(&text).unwrap();
         let hook = path.file_stem().unwrap().to_str().unwrap();
         assert_eq!(service["hook"], hook);
+        let own = if hook == "order-sign" { String::new() } else { format!("-{hook}") };
+        assert_eq!(service["id"], format!("sacroiliac-joint-interventions{own}"));
         for member in ["id", "title", "description", "usageRequirements", "hookVersion"] {
             assert!(service[member].as_str().is_some_and(|text| !text.trim().is_empty()), "{hook}: {member}");
         }

@@ -418,7 +418,7 @@ async fn the_plan_is_the_one_whose_payer_the_coverage_names() {
             "policy_url": "https://second.example/policy", "prior_authorization": {"default": "no-auth"}}))];
     });
     let answer = answer(&app, &covered(&[coverage("a", &json!({}))])).await;
-    assert_eq!(answer["cards"][0]["links"][0]["url"], "https://second.example/policy");
+    assert_eq!(answer["cards"][0]["source"]["url"], "https://second.example/policy");
     assert_eq!(part(&information(&answer)[0], "pa-needed"), Some(json!("no-auth")));
 }
 

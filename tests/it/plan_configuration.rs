@@ -78,6 +78,14 @@ fn a_fault_within_a_variable_names_the_variable() {
 }
 
 #[test]
+fn a_card_that_links_to_the_policy_needs_its_address() {
+    assert_eq!(read("[plan]\npolicy_card = true").unwrap_err(), "`plan.policy_card`: needs `policy_url`");
+    assert_eq!(read(&plan("a", "policy_card = true")).unwrap_err(), "`plans.policy_card`: entry 1: needs `policy_url`");
+    let whole = read(&["[plan]", WHOLE, "policy_card = true\n"].concat()).unwrap();
+    assert!(whole.plan.policy_card && !read("[plan]\nname = \"A\"").unwrap().plan.policy_card);
+}
+
+#[test]
 fn plans_have_ids_and_names() {
     assert_eq!(read(&[plan("a", ""), plan("a", "")].concat()).unwrap_err(), "`plans.id`: entry 2: must be there, and only once");
     assert_eq!(read("[[plans]]\nname = \"A\"\n").unwrap_err(), "`plans.id`: entry 1: must be there, and only once");

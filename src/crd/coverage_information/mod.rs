@@ -21,10 +21,15 @@ pub use assertion::{CoverageAssertion, CoverageState, PlanContact, PriorAuthoriz
 pub use billing_codes::is_billing_system;
 pub use extension::COVERAGE_INFORMATION;
 
+use serde_json::value::RawValue;
+
 use super::plain_text::plain;
 use super::presentation::{CardCase, is_named};
 use crate::cds_hooks::{Action, OrderJson};
 use crate::policy::{CardText, shortened};
+
+/// The resource type of an appointment.
+const APPOINTMENT: &str = "Appointment";
 
 /// Maximum length of a text on an order.
 const MAX_TEXT_CHARS: usize = 500;
@@ -40,8 +45,32 @@ pub fn coverage_information<'a>(case: &CardCase<'_, '_, 'a>, assertion: &Coverag
     let order = OrderJson::read(case.presentation.order(case.order.position)?)?;
     let extensions = extension::extensions(case, assertion, &order);
     let resource = existing::put_on(order, assertion.coverage, &extensions)?;
-    let description = line(&case.say(CardText::CoverageAction, &[&case.words().order()]));
-    Some(Action::Update { description, resource })
+    let text = if case.order.order.kind() == APPOINTMENT { CardText::CoverageActionBooked } else { CardText::CoverageAction };
+    Some(action(case, text, resource))
+}
+
+/// An appointment for an order, with the order's coverage information. `None` as for an order, and if the Coverage
+/// is contained in the order, where the appointment cannot refer to it.
+#[must_use]
+pub fn coverage_information_on_appointment<'a>(
+    case: &CardCase<'_, '_, 'a>,
+    assertion: &CoverageAssertion<'_>,
+    appointment: &'a RawValue,
+) -> Option<Action<'a>> {
+    if assertion.coverage.trim().is_empty() || assertion.coverage.starts_with('#') {
+        return None;
+    }
+    let appointment = OrderJson::read(appointment).filter(|appointment| appointment.has("id"))?;
+    // The appointment states its day itself.
+    let assertion = CoverageAssertion { judged_for: None, ..*assertion };
+    let order = OrderJson::read(case.presentation.order(case.order.position)?)?;
+    let extensions = extension::extensions(case, &assertion, &order);
+    let resource = existing::put_on(appointment, assertion.coverage, &extensions)?;
+    Some(action(case, CardText::CoverageActionBooked, resource))
+}
+
+fn action<'a>(case: &CardCase<'_, '_, 'a>, text: CardText, resource: OrderJson<'a>) -> Action<'a> {
+    Action::Update { description: line(&case.say(text, &[&case.words().order()])), resource }
 }
 
 /// A text on one line, of limited length.

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::cases::{CaseError, PolicyCase, policy_cases};
 use super::coverage::{CoverageInput, Uncovered, uncovered};
-use crate::cds_hooks::Hook;
+use crate::cds_hooks::{Hook, ServiceIds};
 use crate::decision::policies::{Policies, PoliciesError, PolicyFolder, check_folders, folders, shown};
 use crate::decision::services::{Services, ServicesError};
 use crate::decision::{Call, DecisionContext, PolicyChoice, ReadScope, decide, read_request};
@@ -108,7 +108,7 @@ pub enum PolicyCheckError {
 /// # Errors
 /// An invalid policy or service file, with the line of the error.
 pub fn check_policies(directory: Option<&Path>, depth: CheckDepth) -> Result<Vec<VersionCheck>, PolicyCheckError> {
-    let prefetch_keys = Services::load(&Hook::ALL)?.prefetch_keys;
+    let prefetch_keys = Services::load(&Hook::ALL, ServiceIds::PerHook)?.prefetch_keys;
     let folders = folders(directory)?;
     let root = shown(directory);
     check_folders(&folders, &root)?;

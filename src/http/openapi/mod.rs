@@ -173,7 +173,9 @@ fn contexts() -> Value {
     let bundle = || json!({"$ref": "#/components/schemas/DraftOrders"});
     let member = |name: &str| match name {
         "selections" => texts(),
-        "draftOrders" | "appointments" => bundle(),
+        "draftOrders" => bundle(),
+        // The examples on the hook's page have a list.
+        "appointments" => json!({"anyOf": [bundle(), {"type": "array"}]}),
         _ => json!({"type": "string"}),
     };
     let rule = |hook: &Hook| {

@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use serde_json::Value;
 use serde_json::value::RawValue;
 use sij_cds::cds_hooks::Dialect;
-use sij_cds::cds_hooks::{Hook, Prefetch, read};
+use sij_cds::cds_hooks::{Hook, Prefetch, ServiceIds, read};
 use sij_cds::crd::Dialects;
 use sij_cds::crd::{FormOffer, Options, Presentation, cards};
 use sij_cds::decision::{Policies, Services};
@@ -17,7 +17,7 @@ use sij_cds::policy::{Evaluation, Inquiry, Reference, evaluate};
 use super::{Case, day_of_the_fixtures};
 
 static POLICIES: LazyLock<Policies> = LazyLock::new(|| Policies::load(None).expect("policies"));
-static SERVICES: LazyLock<Services> = LazyLock::new(|| Services::load(&Hook::ALL).expect("services"));
+static SERVICES: LazyLock<Services> = LazyLock::new(|| Services::load(&Hook::ALL, ServiceIds::PerHook).expect("services"));
 static DIALECTS: LazyLock<Dialects> = LazyLock::new(|| Dialects::load().expect("dialects"));
 
 /// Every dialect.
@@ -63,6 +63,7 @@ pub(crate) fn presenting<'p, 'a>(orders: &'p [(usize, &'a RawValue)]) -> Present
     Presentation {
         source_label: "Example Health Plan",
         policy_url: None,
+        has_policy_card: false,
         unavailable: &[],
         unreadable: 0,
         orders,
