@@ -40,6 +40,7 @@ hooks = ["appointment-book", "encounter-start", "encounter-discharge", "order-se
 dtr = false
 [plan]
 policy_url = "https://plan.example/policies/sacroiliac-joint-interventions#{section}"
+policy_card = true
 [[fhir_servers]]
 name = "main"
 base_url = "https://ehr.example/fhir"

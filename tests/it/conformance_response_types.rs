@@ -1,5 +1,5 @@
 //! The checks of the Inferno test kit on CRD's response types that a server shows, beside those in [`super::conformance_checks`]: external
-//! reference and coverage information.
+//! reference, instructions, the launch of the app, and coverage information.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,11 +7,12 @@ use serde_json::{Value, json};
 use sij_cds::cds_hooks::Hook;
 use sij_cds::crd::CrdVersion;
 
-use crate::support::check_rows::{Finding, card_and_optional_faults, cards_of, faults, faults_of_kind, holds};
+use crate::support::check_rows::{Finding, card_and_optional_faults, cards_of, faults, faults_of_kind, holds, of_hook, rows_of};
 use crate::support::coverage_rules::coverage_violations;
 use crate::support::exchanges::{Exchange, exchanges};
+use crate::support::hook_calls::{CRD_HOOKS, CRD_VERSIONS};
 use crate::support::hook_rules::{ORDER_TYPES, fhir_fault};
-use crate::support::response_types::{coverage_information_of, is_external_reference, resource_type};
+use crate::support::response_types::{coverage_information_of, is_external_reference, is_instructions, is_smart_app_launch, resource_type};
 
 #[tokio::test]
 async fn an_external_reference_is_shown_with_absolute_links_alone() {
@@ -20,6 +21,23 @@ async fn an_external_reference_is_shown_with_absolute_links_alone() {
 
 fn external_references(exchanges: &[&Exchange]) -> Finding {
     faults_of_kind(exchanges, cards_of(is_external_reference), |_, card| card_and_optional_faults(card))
+}
+
+#[tokio::test]
+async fn a_link_to_the_app_is_shown_on_a_card_of_its_kind_alone() {
+    holds("crd_launch_smart_app_card_validation", |exchanges| {
+        faults_of_kind(exchanges, cards_of(is_smart_app_launch), |_, card| card_and_optional_faults(card))
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn instructions_are_shown_without_link_and_suggestion() {
+    holds("crd_valid_instructions_card_received", instructions).await;
+}
+
+fn instructions(exchanges: &[&Exchange]) -> Finding {
+    faults_of_kind(exchanges, cards_of(is_instructions), |_, card| card_and_optional_faults(card))
 }
 
 /// The resource type that a hook is about, or the types of orders.
@@ -38,9 +56,9 @@ fn annotations(exchange: &Exchange) -> Vec<Value> {
     exchange.system_actions().into_iter().filter(is_one).collect()
 }
 
-/// Whether a call books appointments for orders that are in the prefetch.
-fn books_orders(exchange: &Exchange) -> bool {
-    exchange.request["prefetch"].get("orders").is_some()
+/// Whether the orders of a call's appointments alone have the information, as CRD 2.2 asks.
+fn is_on_orders_alone(exchange: &Exchange) -> bool {
+    exchange.version == "2.2" && exchange.request["prefetch"].get("orders").is_some()
 }
 
 #[tokio::test]
@@ -50,7 +68,7 @@ async fn coverage_information_is_written_to_what_the_hook_is_about() {
             return Finding::NotShown;
         }
         faults(exchanges, |exchange| {
-            let is_without = annotations(exchange).is_empty() && !books_orders(exchange);
+            let is_without = annotations(exchange).is_empty() && !is_on_orders_alone(exchange);
             is_without.then(|| format!("none in {:?}", exchange.answer["systemActions"])).into_iter().collect()
         })
     })
@@ -64,6 +82,24 @@ async fn all_coverage_information_is_valid_and_each_coverage_has_its_assertion()
 
 fn coverage_information(exchanges: &[&Exchange]) -> Finding {
     faults_of_kind(exchanges, annotations, coverage_information_faults)
+}
+
+/// CRD 2.0.1 asks a server to show three kinds of answer (247 to 249), at whatever hooks.
+#[tokio::test]
+async fn the_kinds_of_answer_that_a_server_must_have_are_all_shown() {
+    let kinds: [(&str, fn(&[&Exchange]) -> Finding); 3] = [
+        ("crd_external_reference_card_across_hooks_validation", external_references),
+        ("crd_valid_instructions_card_received_across_hooks", instructions),
+        ("crd_coverage_info_system_action_across_hooks_validation", coverage_information),
+    ];
+    for ((check, judge), version) in kinds.into_iter().flat_map(|kind| CRD_VERSIONS.map(|version| (kind, version))) {
+        assert_eq!(rows_of(check).len(), 1);
+        let mut findings = Vec::new();
+        for hook in CRD_HOOKS {
+            findings.push(judge(&of_hook(hook, version).await));
+        }
+        assert!(findings.contains(&Finding::Holds), "{check}, CRD {version}: {findings:?}");
+    }
 }
 
 fn coverage_information_faults(exchange: &Exchange, action: &Value) -> Vec<String> {

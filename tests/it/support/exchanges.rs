@@ -57,6 +57,7 @@ impl Exchange {
 pub(crate) fn showing_everything(config: &mut Config) {
     config.crd.hooks = CRD_HOOKS.to_vec();
     config.plan.policy_url = Some("https://plan.example/policies/sacroiliac-joint-interventions#{section}".parse().unwrap());
+    config.plan.policy_card = true;
     config.development.dtr = Some(false);
     config.server.public_url = Some(PUBLIC_URL.parse().unwrap());
     config.fhir_servers = vec![serde_json::from_value(json!({"name": "main", "base_url": "https://ehr.example/fhir"})).unwrap()];

@@ -28,6 +28,14 @@ pub(crate) fn is_external_reference(card: &Value) -> bool {
     has_links_of_type(card, "absolute")
 }
 
+pub(crate) fn is_smart_app_launch(card: &Value) -> bool {
+    has_links_of_type(card, "smart")
+}
+
+pub(crate) fn is_instructions(card: &Value) -> bool {
+    card["links"].is_null() && card["suggestions"].is_null()
+}
+
 pub(crate) fn actions(suggestion: &Value) -> Vec<Value> {
     suggestion["actions"].as_array().cloned().unwrap_or_default()
 }
