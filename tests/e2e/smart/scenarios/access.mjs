@@ -119,7 +119,8 @@ export async function datesFromTheCalendar(world, check) {
   }, day(-200));
   const [year, month, dayOfMonth] = day(-200).split('-');
   check((await field.locator('input[name]').inputValue()) === `${month}/${dayOfMonth}/${year}`, 'the day picked is not in the field');
-  check(await page.evaluate(() => document.activeElement.matches('[data-field="adls-limited-since"] input[name]')), 'the focus is elsewhere');
+  const focused = await page.evaluate(() => document.activeElement.outerHTML.slice(0, 120));
+  check(focused.includes('name="adls-limited-since"'), `the focus is elsewhere: ${focused}`);
   await page.waitForFunction(() => document.querySelector('#preview strong'));
   check(!(await field.locator('.fault').innerText()), `the day picked is refused: ${await field.locator('.fault').innerText()}`);
   const box = await field.locator('input.calendar').boundingBox();
