@@ -41,9 +41,12 @@ const MAX_ID_LETTERS: usize = 64;
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SmartConfig {
-    /// How long an opened app may be used.
+    /// How long an opened app may be used, unless its user extends it.
     #[serde(deserialize_with = "duration::deserialize")]
     pub session_lifetime: Duration,
+    /// How long its user can extend that, from when it is opened.
+    #[serde(deserialize_with = "duration::deserialize")]
+    pub max_session_lifetime: Duration,
     /// Maximum time between a launch and the EHR's response.
     #[serde(deserialize_with = "duration::deserialize")]
     pub launch_lifetime: Duration,
@@ -173,6 +176,9 @@ type Add<'a> = dyn FnMut(&'static str, &dyn fmt::Display) + 'a;
 impl SmartConfig {
     pub(super) fn validate(&self, around: &SmartSurroundings<'_>) -> Vec<SectionError> {
         let mut faults = Vec::new();
+        if self.max_session_lifetime < self.session_lifetime {
+            faults.push(SectionError::new("max_session_lifetime", "must not be shorter than `smart.session_lifetime`"));
+        }
         if !self.ehrs.is_empty() && around.public_url.is_none() {
             faults.push(SectionError::new("ehrs", "needs `server.public_url`, where EHRs send their users back to"));
         }

@@ -2,7 +2,7 @@
 //! Not here: what a call means ([`crate::service`]), and how a caller authenticates ([`crate::auth`]).
 //!
 //! - `router` lists all routes, `middleware` all layers a request passes, in order;
-//! - one file per endpoint: `discovery`, `hook`, `feedback`, `fhir_…`, `health`, `metrics`, `openapi`; `fhir_published` serves two of them;
+//! - one file per endpoint: `discovery`, `favicon`, `hook`, `feedback`, `fhir_…`, `health`, `metrics`, `openapi`; `fhir_published` serves two of them;
 //! - `smart` has the pages of the SMART app;
 //! - only `error` maps errors to a status and an OperationOutcome.
 //!
@@ -16,6 +16,7 @@ mod connection_limits;
 mod deadline;
 mod discovery;
 mod error;
+mod favicon;
 mod feedback;
 mod fhir_media;
 mod fhir_metadata;

@@ -11,7 +11,7 @@ use super::open_routes::limited;
 use super::request_log::Observer;
 use super::signature_failures::SignatureFailures;
 use super::state::{Gate, Service};
-use super::{HttpError, discovery, feedback, health, hook, metrics, middleware, openapi, smart};
+use super::{HttpError, discovery, favicon, feedback, health, hook, metrics, middleware, openapi, smart};
 use super::{fhir_metadata, fhir_package, fhir_questionnaire, fhir_value_set};
 use crate::app::App;
 use crate::config::Config;
@@ -55,6 +55,7 @@ pub fn router(app: Arc<App>, ids: Arc<dyn IdSource>, config: &Config) -> Router 
         .merge(smart_routes)
         .merge(published)
         .merge(capabilities)
+        .route("/favicon.ico", get(favicon::show))
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready))
         .route("/metrics", get(metrics::show))

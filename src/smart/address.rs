@@ -18,6 +18,8 @@ pub(super) struct AppAddress {
     /// The address that cards link to, if EHRs can launch the app.
     pub(super) launch: Option<String>,
     pub(super) lifetime: TimeDelta,
+    /// How long a session lasts at most, however often it is extended.
+    pub(super) max_lifetime: TimeDelta,
     pub(super) max_sessions: NonZeroUsize,
     /// Time limit of a step with an EHR.
     pub(super) step_timeout: Duration,
@@ -32,6 +34,7 @@ impl AppAddress {
             is_https: public_url.is_some_and(|url| url.scheme() == "https"),
             launch: launch.filter(|_| !config.smart.ehrs.is_empty()),
             lifetime: TimeDelta::from_std(config.smart.session_lifetime).unwrap_or(TimeDelta::MAX),
+            max_lifetime: TimeDelta::from_std(config.smart.max_session_lifetime).unwrap_or(TimeDelta::MAX),
             max_sessions: config.smart.max_sessions,
             step_timeout: config.smart.timeout,
         }

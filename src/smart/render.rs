@@ -7,7 +7,7 @@ use super::browser_answer::{BrowserAnswer, PageCategory, RenderedPage};
 use super::context::SmartContext;
 use super::error::AppError;
 use super::launch::random_text;
-use super::page::{Frame, RenderError, html};
+use super::page::{Frame, RenderError, SessionTime, html};
 
 /// The session data that a page needs.
 #[derive(Clone, Copy)]
@@ -16,6 +16,8 @@ pub(super) struct PageContext<'l> {
     pub(super) action: &'l str,
     pub(super) csrf: &'l str,
     pub(super) ancestors: &'l [String],
+    /// How long the session lasts; `None` if there is none.
+    pub(super) time: Option<SessionTime>,
 }
 
 impl SmartContext {
@@ -28,7 +30,8 @@ impl SmartContext {
     ) -> Result<BrowserAnswer, AppError> {
         let nonce = random_text()?;
         let (assets, back) = (format!("{}/smart/assets", self.address.base), format!("{}?closed", page.action));
-        let frame = Frame { words: &self.words, nonce: &nonce, assets: &assets, action: page.action, back: &back, csrf: page.csrf };
+        let PageContext { action, csrf, time, .. } = page;
+        let frame = Frame { words: &self.words, nonce: &nonce, assets: &assets, action, back: &back, csrf, time };
         let html = write(frame)?;
         Ok(BrowserAnswer::Page(RenderedPage { category, html, nonce, ancestors: page.ancestors.to_vec() }))
     }
@@ -45,6 +48,6 @@ impl SmartContext {
     /// Like [`SmartContext::notice`], without a known session: pages of every registered EHR may frame it.
     pub(super) fn notice_to_anybody(&self, error: AppError) -> BrowserAnswer {
         let ancestors: Vec<String> = self.launches.ehrs().iter().flat_map(|ehr| ehr.frame_ancestors().to_vec()).collect();
-        self.notice(PageContext { action: "", csrf: "", ancestors: &ancestors }, error)
+        self.notice(PageContext { action: "", csrf: "", ancestors: &ancestors, time: None }, error)
     }
 }

@@ -4,6 +4,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
 use tracing::info;
 
 use super::address::AppAddress;
@@ -11,7 +12,7 @@ use super::browser_answer::BrowserAnswer;
 use super::context::SmartContext;
 use super::launch::{AuthorizationResponse, CallbackRequest, LaunchError, LaunchMemory, LaunchRequest, SmartApp, SmartError};
 use super::page::{Messages, MessagesError};
-use super::session::{Browser, IssuedCookie, Opening, Session, SessionRequest, Sessions};
+use super::session::{Browser, IssuedCookie, Opening, Session, SessionLifetime, SessionRequest, Sessions};
 use crate::auth::Authenticator;
 use crate::config::Config;
 use crate::crd::Plans;
@@ -137,8 +138,9 @@ impl SmartService {
         let grant = self.context.launches.callback(request).await?;
         let (now, address) = (self.context.audit.clock.now(), &self.context.address);
         info!(ehr = grant.ehr.name(), may_save = grant.may_write_responses, "app opened");
-        let end = now.checked_add_signed(address.lifetime).unwrap_or(now);
-        let opening = Opening { grant, browser: &browser, now, end, max_sessions: address.max_sessions };
+        let limit = now.checked_add_signed(address.max_lifetime).unwrap_or(DateTime::<Utc>::MAX_UTC);
+        let lifetime = SessionLifetime { step: address.lifetime, limit };
+        let opening = Opening { grant, browser: &browser, now, lifetime, max_sessions: address.max_sessions };
         Ok(address.of_session(&self.sessions.open(opening)?))
     }
 

@@ -128,6 +128,7 @@ async fn no_other_path_is_shared_across_origins() {
         "/.well-known/jwks.json",
         "/metrics",
         "/health/live",
+        "/favicon.ico",
         "/openapi.json",
         "/nowhere",
         "/cds-services-of-others",
@@ -198,4 +199,14 @@ async fn a_call_leaves_one_line_that_tells_its_route_and_outcome() {
     let line: Value = serde_json::from_str(line).unwrap();
     assert_eq!(line["status"], 405);
     assert_eq!((&line["span"]["method"], &line["span"]["path"]), (&json!("GET"), &json!("/cds-services/{id}")));
+}
+
+#[tokio::test]
+async fn browsers_get_the_icon_that_they_ask_every_site_for() {
+    let answer = TestApp::new().get("/favicon.ico").await;
+    assert_eq!((answer.status.as_u16(), answer.header("content-type")), (200, Some("image/x-icon")));
+    assert_eq!(answer.header("cache-control"), Some("public, max-age=86400"));
+    // The head of a file with one icon of 16 by 16 pixels.
+    assert_eq!(answer.body[..8], [0, 0, 1, 0, 1, 0, 16, 16]);
+    assert!(answer.body.len() < 2_000, "{}", answer.body.len());
 }

@@ -97,6 +97,8 @@ mod smart_hostile;
 mod smart_launch;
 mod smart_limits;
 mod smart_mix_up;
+mod smart_registration;
+mod smart_session_time;
 mod source_rules;
 mod stopping;
 mod stories;

@@ -23,6 +23,8 @@ fn each_type_of_answer_is_written_as_fhir_has_it() {
     let table = [
         ("pain-interferes-adls", "false", json!({"valueBoolean": false})),
         ("adls-limited-since", " 2026-03 ", json!({"valueDate": "2026-03"})),
+        ("adls-limited-since", "3/2026", json!({"valueDate": "2026-03"})),
+        ("prior-injection.0.injection-date", "3/9/2026", json!({"valueDate": "2026-03-09"})),
         ("nsaid-weeks", "6,0", json!({"valueInteger": 6})),
         ("test-gaenslen", "not-done", json!({"valueCoding": {"system": "urn:sij-cds:answers", "code": "not-done", "display": "Not done"}})),
         ("prior-injection.0.relief-percent", "62,5", json!({"valueDecimal": 62.5})),
@@ -39,9 +41,13 @@ fn what_is_no_answer_is_a_fault_of_its_field_and_no_item() {
     let table = [
         ("pain-interferes-adls", "maybe", FieldError::NotOption),
         ("test-gaenslen", "unsure", FieldError::NotOption),
-        ("adls-limited-since", "03/2026", FieldError::NotDate),
+        ("adls-limited-since", "March 2026", FieldError::NotDate),
+        ("adls-limited-since", "3/9/26", FieldError::TwoDigitYear),
+        ("adls-limited-since", "2/30/2026", FieldError::NoSuchDay),
         ("adls-limited-since", "2026-12", FieldError::InFuture),
-        ("adls-limited-since", "1899", FieldError::TooLow("1900-01-01".to_owned())),
+        ("adls-limited-since", "11/23/2026", FieldError::InFuture),
+        ("adls-limited-since", "1899", FieldError::TooEarly(chrono::NaiveDate::from_ymd_opt(1900, 1, 1).unwrap())),
+        ("prior-injection.0.injection-date", "13/1/2026", FieldError::NoSuchDay),
         ("nsaid-weeks", "1.5", FieldError::NotWhole),
         ("nsaid-weeks", "-1", FieldError::TooLow("0".to_owned())),
         ("prior-injection.0.relief-percent", "101", FieldError::TooHigh("100".to_owned())),
@@ -86,6 +92,8 @@ fn the_button_says_what_is_asked_for() {
     for (button, action) in [
         ("save", SubmittedAction::Save),
         ("preview", SubmittedAction::Preview),
+        ("extend", SubmittedAction::Extend),
+        ("extend:1", SubmittedAction::Preview),
         ("", SubmittedAction::Preview),
         ("add:prior-injection", SubmittedAction::Reshape),
         ("add:anything", SubmittedAction::Preview),

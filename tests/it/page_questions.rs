@@ -133,15 +133,113 @@ fn the_joint_examined_is_the_orders_until_another_is_chosen() {
 }
 
 #[test]
-fn after_saving_the_form_is_folded_and_no_button_stands_out() {
+fn the_question_that_can_settle_it_soonest_stands_first_beside_its_criterion() {
+    let relief = vec!["q-prior-injection"];
+    for (story, criterion, question) in [
+        ("nothing-documented", "I.A.4", vec!["conservative-care-failed"]),
+        ("second-diagnostic-day-15", "I.B.1", relief),
+        ("beyond-twelve-months", "III", vec!["definitive-therapy-not-available", "definitive-therapy-reason"]),
+    ] {
+        let mut sample = PageSample::of_story(story);
+        sample.request["prefetch"]["questionnaireResponses"] = serde_json::json!({"resourceType": "Bundle", "type": "searchset"});
+        let (sample, view) = (sample.clone(), sample.charted().view());
+        let (first, names) = first_block(&view.form.sites[0]);
+        assert_eq!((first, &names), (criterion, &question), "{story}");
+        let page = Html::parse(&sample.charted().html()).text();
+        let title = &view.form.sites[0].blocks[0].criterion.as_ref().unwrap().title;
+        assert!(page.find(title.as_str()).unwrap() < page.find("Rule").unwrap(), "{story}: {page}");
+    }
+    let history = PageSample::unclear_history().view();
+    assert_eq!(first_block(&history.form.sites[0]).0, "history", "without it no section applies");
+}
+
+#[test]
+fn criteria_that_are_not_met_stand_first_and_the_other_unknown_ones_in_the_policys_order() {
+    for (name, sample) in [
+        ("gaps", PageSample::with_gaps()),
+        ("both-sides", PageSample::of_story("bilateral-different-histories")),
+        ("unmet", PageSample::of_story("nothing-documented").submitting(&[("exercise-therapy-weeks", "2"), ("sij-tenderness", "false")])),
+        ("two-failed", PageSample::of_story("two-failed-diagnostics")),
+    ] {
+        // What was answered is on record now.
+        let mut sample = sample;
+        if sample.items.is_some() {
+            let response = sample.response();
+            sample.request["prefetch"]["questionnaireResponses"] =
+                serde_json::json!({"resourceType": "Bundle", "type": "searchset", "entry": [{"resource": response}]});
+            sample.items = None;
+        }
+        for site in sample.view().form.sites {
+            let verdicts: Vec<_> = site.blocks.iter().map(|block| block.criterion.as_ref().unwrap()).collect();
+            let unmet = verdicts.iter().take_while(|criterion| criterion.class == "not-met").count();
+            assert!(verdicts[unmet..].iter().all(|criterion| criterion.class == "unknown"), "{name}: {verdicts:?}");
+            let ids: Vec<_> = verdicts[unmet..].iter().skip(1).map(|criterion| criterion.id.as_str()).collect();
+            assert!(ids.is_sorted(), "{name}: {ids:?}");
+        }
+    }
+}
+
+#[test]
+fn what_is_not_met_for_good_stands_before_what_can_still_be_met() {
+    let mut sample =
+        PageSample::of_story("nothing-documented").submitting(&[("exercise-therapy-weeks", "2"), ("other-diagnosis-more-likely", "true")]);
+    let response = sample.response();
+    sample.request["prefetch"]["questionnaireResponses"] =
+        serde_json::json!({"resourceType": "Bundle", "type": "searchset", "entry": [{"resource": response}]});
+    sample.items = None;
+    let site = &sample.view().form.sites[0];
+    let ids: Vec<_> = site.blocks.iter().map(|block| block.criterion.as_ref().unwrap().id.clone()).take(2).collect();
+    assert_eq!(ids, ["I.A.6", "I.A.4.a"]);
+}
+
+#[test]
+fn a_question_asks_one_thing() {
+    // Names of one thing each.
+    let names = ["disc or facet joint pain", "exercise or manual therapy"];
+    let texts = texts_of_questions();
+    assert!(texts.len() >= 25, "{texts:?}");
+    for text in texts {
+        let without_names = names.iter().fold(text.clone(), |text, name| text.replace(name, ""));
+        for joint in [" and ", " or ", ", ", "; ", "/"] {
+            assert!(!without_names.contains(joint), "`{text}` asks more than one thing");
+        }
+    }
+}
+
+/// The texts of the form's questions.
+fn texts_of_questions() -> Vec<String> {
+    fn collect(items: &Value, found: &mut Vec<String>) {
+        for item in items.as_array().into_iter().flatten() {
+            if !["group", "display"].contains(&item["type"].as_str().unwrap()) {
+                found.push(item["text"].as_str().unwrap().to_owned());
+            }
+            collect(&item["item"], found);
+        }
+    }
+    let mut found = Vec::new();
+    collect(&serde_json::from_str::<Value>(&crate::support::page::questionnaire()).unwrap()["item"], &mut found);
+    found
+}
+
+#[test]
+fn after_saving_the_form_is_folded_and_only_the_way_back_stands_out() {
     let sample = PageSample::with_gaps().standing(SaveState::Saved(day_of_the_fixtures()));
     let page = Html::parse(&sample.html());
     assert!(page.by_id("others").get("open").is_none());
     let save = page.all("button").into_iter().find(|button| button.get("value") == Some("save")).unwrap();
     assert_eq!(save.get("class"), None);
+    let main = |tag: &str| -> Vec<String> {
+        let elements = page.all(tag).into_iter();
+        elements
+            .filter(|element| element.get("class").is_some_and(|class| class.split(' ').any(|name| name == "main")))
+            .map(|element| element.text.clone())
+            .collect()
+    };
+    assert_eq!((main("a"), main("button")), (vec!["Back to the order".to_owned()], Vec::new()));
+    assert!(page.by_id("others").text.starts_with("Change or add answers"), "a way to open it again");
     assert!(sample.view().form.sites.iter().flat_map(|site| &site.blocks).all(|block| block.parts.is_empty()));
-    let time = page.all("time");
-    assert_eq!((time[0].get("datetime"), time[0].text.as_str()), (Some("2026-11-22T10:00:00Z"), "2026-11-22, 10:00 UTC"));
+    let time = page.all("time").into_iter().find(|time| time.get("data-time").is_some()).unwrap();
+    assert_eq!((time.get("datetime"), time.text.as_str()), (Some("2026-11-22T10:00:00Z"), "2026-11-22, 10:00 UTC"));
 }
 
 #[test]

@@ -480,7 +480,7 @@ async fn an_app_that_the_ehr_does_not_know_is_a_matter_for_it() {
     let (work, mut surfer) = (at_work().await, surfer());
     let begun = work.launch(&mut surfer).await;
     let answer = work.get(&surfer, &format!("/smart/callback/main?error=invalid_client&state={}", begun.state)).await;
-    assert!(answer.text().contains("is not registered correctly with this EHR. Tell your IT"), "{}", answer.text());
+    assert!(answer.text().contains("<h1>The app is not registered correctly</h1>"), "{}", answer.text());
 }
 
 #[tokio::test]

@@ -43,6 +43,7 @@ fn an_ehr_is_read_with_its_defaults() {
     assert_eq!((ehr.authentication, ehr.client(), ehr.scopes.len()), (SmartAuthentication::Public, "main", 13));
     assert!(ehr.frame_ancestors.is_empty() && ehr.hosts.is_empty() && ehr.plan.is_none());
     assert_eq!((config.smart.session_lifetime.as_secs(), config.smart.launch_lifetime.as_secs()), (1_800, 300));
+    assert_eq!(config.smart.max_session_lifetime.as_secs(), 28_800);
     assert_eq!((config.smart.max_sessions.get(), config.smart.timeout.as_secs()), (1_000, 4));
 }
 
@@ -55,6 +56,10 @@ fn ehrs_that_cannot_be_are_refused_with_the_reason() {
         ),
         (ehr("authentication = \"client-secret\""), "`smart.ehrs.client_secret_file`: entry 1: must be there with `client-secret`"),
         (entry("client_secret_file = \"x\""), "`smart.ehrs.client_secret_file`: entry 1: needs `authentication = \"client-secret\"`"),
+        (
+            format!("[smart]\nsession_lifetime = \"2h\"\nmax_session_lifetime = \"1h\"\n{}", entry("")),
+            "`smart.max_session_lifetime`: must not be shorter than `smart.session_lifetime`",
+        ),
         (entry("scopes = []"), "`smart.ehrs.scopes`: entry 1: must name at least one"),
         (entry("scopes = [\"two words\"]"), "`smart.ehrs.scopes`: entry 1: `two words` is not a scope such as `patient/Condition.rs`"),
         (entry("frame_ancestors = [\"*\"]"), "`smart.ehrs.frame_ancestors`: entry 1: `*` is not an origin such as `https://ehr.example`"),

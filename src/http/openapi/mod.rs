@@ -15,7 +15,7 @@ use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, Secur
 use utoipa::openapi::{RefOr, Server};
 
 use super::state::Service;
-use super::{discovery, feedback, fhir_metadata, fhir_package, fhir_questionnaire, fhir_value_set, health, hook, metrics};
+use super::{discovery, favicon, feedback, fhir_metadata, fhir_package, fhir_questionnaire, fhir_value_set, health, hook, metrics};
 use crate::app::App;
 use crate::cds_hooks::Hook;
 use crate::config::{AuthMode, Config};
@@ -43,6 +43,7 @@ const TOKEN: &str = "clientToken";
         fhir_value_set::read,
         fhir_value_set::read_of_policy,
         fhir_package::answer,
+        favicon::show,
         health::live,
         health::ready,
         metrics::show,

@@ -12,6 +12,7 @@ use url::Url;
 
 use super::authorization_response::{AuthorizationResponse, refused};
 use super::ehr::Ehr;
+use super::ehr_words::EhrRefusal;
 use super::error::{IdentityError, LaunchError, SmartError, SmartErrorKind};
 use super::exchange::{Asked, Exchange, TokenResponse};
 use super::grant::{Grant, grants_identity};
@@ -138,7 +139,7 @@ impl SmartApp {
     /// [`LaunchError`] for a response that matches no launch of this browser with this EHR, a denial, and an unusable token.
     pub async fn callback(&self, request: CallbackRequest<'_>) -> Result<Grant, LaunchError> {
         let browsers: Vec<LaunchBinding> = request.browsers.iter().copied().map(LaunchBinding::from_binding).collect();
-        let AuthorizationResponse { state, code, error, issuer } = request.response;
+        let AuthorizationResponse { state, code, error, error_description, issuer } = request.response;
         let launch = self.memory.take(parameter(state)?, &browsers, self.clock.now())?;
         let ehr = self.named(&launch.ehr)?;
         if ehr.id() != request.ehr {
@@ -147,7 +148,11 @@ impl SmartApp {
         let description = ehr.description(self.clock.now()).await.map_err(LaunchError::Description)?;
         ehr.check_issuer(issuer.as_deref(), &description, self.clock.now()).await?;
         if let Some(error) = error {
-            return Err(refused(error));
+            let meaning = refused(error);
+            let secrets = [state, code.as_deref().unwrap_or_default(), launch.nonce.expose_secret()];
+            let refusal = EhrRefusal { error, description: error_description.as_deref(), secrets: &secrets };
+            refusal.report(ehr, "authorization endpoint", meaning);
+            return Err(meaning);
         }
         let code = parameter(code.as_deref().unwrap_or_default())?;
         let answer = self.exchange(ehr, &description).redeem(code, &launch.code_verifier).await?;

@@ -19,6 +19,8 @@ pub struct AuthorizationResponse {
     pub code: Option<String>,
     /// The `error` parameter.
     pub error: Option<String>,
+    /// The `error_description` parameter.
+    pub error_description: Option<String>,
     /// The `iss` parameter: the authorization server that says it sent the response.
     pub issuer: Option<String>,
 }
@@ -34,6 +36,7 @@ impl AuthorizationResponse {
             state: parameter("state")?.unwrap_or_default(),
             code: parameter("code")?,
             error: parameter("error")?,
+            error_description: parameter("error_description")?,
             issuer: parameter("iss")?,
         })
     }
@@ -88,7 +91,7 @@ mod tests {
     #[test]
     fn each_parameter_of_a_response_may_stand_once() {
         let parsed = |query: &str| {
-            let AuthorizationResponse { state, code, error, issuer } = AuthorizationResponse::parse(query).ok()?;
+            let AuthorizationResponse { state, code, error, issuer, .. } = AuthorizationResponse::parse(query).ok()?;
             Some(format!("{state} {code:?} {error:?} {issuer:?}"))
         };
         for (query, expected) in [

@@ -7,18 +7,23 @@ use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, Utc};
+use reqwest::StatusCode;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde_json::Value;
 use url::Url;
 
 use super::ehr::{Authentication, Ehr};
+use super::ehr_words::EhrRefusal;
 use super::error::{ExchangeError, LaunchError};
 use super::requests::{BasicCredentials, FormAnswer};
 use super::smart_configuration::SmartConfiguration;
 
 /// The `client_assertion_type` of a JWT (RFC 7523, section 2.2).
 const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+
+/// The parameters of a token request that are secret.
+const SECRETS: [&str; 4] = ["code", "code_verifier", "refresh_token", "client_assertion"];
 
 /// A token endpoint's response (RFC 6749, section 5.1), with the parameters SMART adds, whose types are checked when they are used.
 #[derive(Debug, Deserialize)]
@@ -38,10 +43,12 @@ pub(super) struct TokenResponse {
     pub(super) app_context: Option<Value>,
 }
 
-/// A token endpoint's error response (RFC 6749, section 5.2). Its other members are not used.
+/// A token endpoint's error response (RFC 6749, section 5.2). Some EHRs write `null` or an object as the description.
 #[derive(Deserialize)]
 struct ErrorResponse {
     error: String,
+    #[serde(default)]
+    error_description: Value,
 }
 
 /// An EHR with its current SMART configuration.
@@ -118,26 +125,43 @@ impl Exchange<'_> {
                 parameters.push(("client_assertion", assertion.into()));
             }
         }
-        read(&self.ehr.requests.post_form(endpoint, &parameters, credentials).await.map_err(LaunchError::Token)?)
+        let answer = self.ehr.requests.post_form(endpoint, &parameters, credentials).await.map_err(LaunchError::Token)?;
+        let secrets = parameters.iter().filter(|(name, _)| SECRETS.contains(name)).map(|(_, value)| value.as_ref());
+        let secrets: Vec<&str> = secrets.chain(credentials.map(|known| known.secret.expose_secret())).collect();
+        self.read(&answer, &secrets)
+    }
+
+    /// Reads a token response, and rejects a token that is not a bearer token.
+    fn read(&self, answer: &FormAnswer, secrets: &[&str]) -> Result<TokenResponse, LaunchError> {
+        let unreadable = LaunchError::Token(ExchangeError::Unreadable);
+        if answer.status != StatusCode::OK {
+            return Err(self.refused(answer, secrets));
+        }
+        if !answer.is_json {
+            return Err(unreadable);
+        }
+        let token: TokenResponse = serde_json::from_slice(&answer.body).map_err(|_| unreadable)?;
+        if token.token_type.eq_ignore_ascii_case("bearer") { Ok(token) } else { Err(unreadable) }
+    }
+
+    /// What a refusal means. Where an EHR gives no reason, 401 means that it does not accept how the app authenticates.
+    fn refused(&self, answer: &FormAnswer, secrets: &[&str]) -> LaunchError {
+        let response = serde_json::from_slice::<ErrorResponse>(&answer.body).ok();
+        let meaning = match &response {
+            Some(response) => meaning(&response.error),
+            None if answer.status == StatusCode::UNAUTHORIZED => LaunchError::ClientRefused,
+            None => LaunchError::Token(ExchangeError::Unreadable),
+        };
+        let error = response.as_ref().map_or("HTTP 401 without a reason", |response| &response.error);
+        let description = response.as_ref().and_then(|response| response.error_description.as_str());
+        EhrRefusal { error, description, secrets }.report(self.ehr, "token endpoint", meaning);
+        meaning
     }
 }
 
-/// Reads a token response, and rejects a token that is not a bearer token.
-fn read(answer: &FormAnswer) -> Result<TokenResponse, LaunchError> {
-    let unreadable = LaunchError::Token(ExchangeError::Unreadable);
-    if !answer.is_ok {
-        return Err(serde_json::from_slice(&answer.body).map_or(unreadable, |refusal| refused(&refusal)));
-    }
-    if !answer.is_json {
-        return Err(unreadable);
-    }
-    let token: TokenResponse = serde_json::from_slice(&answer.body).map_err(|_| unreadable)?;
-    if token.token_type.eq_ignore_ascii_case("bearer") { Ok(token) } else { Err(unreadable) }
-}
-
-/// Invariant: of the EHR's error response, only the standard error code is used; none of its text is kept.
-fn refused(ErrorResponse { error }: &ErrorResponse) -> LaunchError {
-    match error.as_str() {
+/// The meaning of an error code of a token endpoint (RFC 6749, section 5.2).
+fn meaning(error: &str) -> LaunchError {
+    match error {
         "invalid_grant" => LaunchError::CodeRefused,
         "invalid_client" | "unauthorized_client" | "invalid_scope" | "invalid_request" | "unsupported_grant_type" => {
             LaunchError::ClientRefused

@@ -5,6 +5,7 @@
 //!   `scopes` converts scopes to its syntax;
 //! - `launches` stores pending launches, each used once; `authorization_response` reads what the EHR answers, and checks that it did;
 //!   `app` orders the steps;
+//! - `ehr_words` reports to the operator what an EHR says of a wrong registration;
 //! - `exchange` obtains tokens, `signing_key` authenticates this app, `identity` verifies the user, `grant` reads what was
 //!   granted, `app_context` reads the context of the card's link.
 //!
@@ -15,6 +16,7 @@ mod app_context;
 mod authorization_response;
 mod cached;
 mod ehr;
+mod ehr_words;
 mod error;
 mod exchange;
 mod grant;

@@ -50,7 +50,7 @@ pub(super) struct BasicCredentials<'c> {
 
 /// The response to a form.
 pub(super) struct FormAnswer {
-    pub(super) is_ok: bool,
+    pub(super) status: StatusCode,
     /// Whether it says that it is JSON, or nothing.
     pub(super) is_json: bool,
     pub(super) body: Vec<u8>,
@@ -118,7 +118,7 @@ impl Requests {
         }
         *request.body_mut() = Some(Serializer::new(String::new()).extend_pairs(parameters).finish().into());
         let EhrAnswer { status, headers, body } = self.send(request).await?;
-        Ok(FormAnswer { is_ok: status == StatusCode::OK, is_json: headers.get(CONTENT_TYPE).is_none_or(is_json), body })
+        Ok(FormAnswer { status, is_json: headers.get(CONTENT_TYPE).is_none_or(is_json), body })
     }
 
     async fn send(&self, request: Request) -> Result<EhrAnswer, ExchangeError> {

@@ -182,6 +182,14 @@ impl CurrentAnswers {
         date.is_some() && date == other_date && side.zip(other_side).is_none_or(|(side, other)| side == other)
     }
 
+    /// Whether the user changed or confirmed any value of `earlier`.
+    #[must_use]
+    pub fn differ_from(&self, earlier: &Self) -> bool {
+        let values =
+            |answers: &Self| -> Vec<_> { answers.values.iter().map(|(name, answer)| (name.clone(), answer.value.clone())).collect() };
+        !self.confirmed.is_empty() || values(self) != values(earlier)
+    }
+
     /// Records that a person confirmed the value of a field.
     pub fn confirm(&mut self, name: impl Into<String>) {
         self.confirmed.insert(name.into());

@@ -1,4 +1,4 @@
-//! The page's stylesheet and script, embedded. Each URL has a hash of the content, so that browsers can cache it forever.
+//! The page's stylesheet, script and icon, embedded. Each URL has a hash of the content, so that browsers can cache it forever.
 
 use std::borrow::Cow;
 
@@ -13,6 +13,9 @@ pub const STYLE: &str = "page.css";
 
 /// The script's name.
 pub const SCRIPT: &str = "page.js";
+
+/// The icon's name.
+pub const ICON: &str = "favicon.ico";
 
 /// A file of the page.
 #[derive(Clone, Debug)]
@@ -32,6 +35,7 @@ impl Asset {
         let media_type = match name {
             STYLE => "text/css; charset=utf-8",
             SCRIPT => "text/javascript; charset=utf-8",
+            ICON => "image/x-icon",
             _ => return None,
         };
         let file = EmbeddedAssets::get(name)?;

@@ -1,5 +1,5 @@
-//! The criteria that decide an order, each with the questions that would settle it. Unmet criteria come first, then unknown ones. A
-//! question appears only with the first criterion that asks it.
+//! The criteria that decide an order, each with the questions that would settle it. Unmet criteria come first, then unknown ones, of which
+//! the one that can settle the determination soonest is the first. A question appears only with the first criterion that asks it.
 //! Not here: the criteria that are met ([`super::decision`]), and a question's own view ([`super::form`]).
 
 use std::collections::BTreeSet;
@@ -69,7 +69,8 @@ impl Blocks<'_, '_> {
         let (name, determination) = telling.site_heading(site);
         let mut deciding: Vec<_> =
             site.criteria.iter().filter(|criterion| criterion.verdict != Verdict::Met || self.was_open(site.site, criterion)).collect();
-        deciding.sort_by_key(|criterion| self.rank(site.site, criterion));
+        let soonest = self.soonest(site);
+        deciding.sort_by_key(|criterion| (self.rank(site.site, criterion), Some(&criterion.id) != soonest));
         let mut blocks: Vec<_> = deciding.into_iter().map(|criterion| self.block(site, criterion)).collect();
         if site.pathway.as_str() == UNDETERMINED {
             blocks.push(self.unread_history(site.site));
@@ -88,17 +89,34 @@ impl Blocks<'_, '_> {
         self.recorded(site, &criterion.id).is_some_and(|known| known.verdict != Verdict::Met)
     }
 
-    /// Sort order: an exception that can be claimed, then unmet, then unknown criteria. It follows the record, so that nothing moves while
-    /// the user answers.
+    /// A criterion as it is on record, so that nothing moves while the user answers.
+    fn as_recorded<'c>(&'c self, site: Site, criterion: &'c Criterion<'c>) -> &'c Criterion<'c> {
+        self.recorded(site, &criterion.id).unwrap_or(criterion)
+    }
+
+    /// Sort order: an exception that can be claimed; unmet criteria, first those that nothing can still meet; then unknown ones, first the
+    /// history, which says what section applies.
     fn rank(&self, site: Site, criterion: &Criterion<'_>) -> u8 {
-        let known = self.recorded(site, &criterion.id).unwrap_or(criterion);
+        let known = self.as_recorded(site, criterion);
         match (known.verdict, known.role) {
             (Verdict::NotMet, CriterionRole::Continuation) if !known.missing.is_empty() => 0,
-            (Verdict::NotMet, _) => 1,
-            (Verdict::Unknown, CriterionRole::History) => 2,
-            (Verdict::Unknown, _) => 3,
-            (Verdict::Met, _) => 4,
+            (Verdict::NotMet, _) if !known.remediable => 1,
+            (Verdict::NotMet, _) => 2,
+            (Verdict::Unknown, CriterionRole::History) => 3,
+            (Verdict::Unknown, _) => 4,
+            (Verdict::Met, _) => 5,
         }
+    }
+
+    /// The unknown criterion that can settle the determination with the fewest answers: nothing can meet it any more once it is denied,
+    /// and it has the fewest open questions. The others keep the policy's order.
+    fn soonest<'e>(&self, site: &'e SiteEvaluation<'_>) -> Option<&'e CriterionId> {
+        let recorded = |criterion: &Criterion<'_>| {
+            let known = self.as_recorded(site.site, criterion);
+            (known.verdict.is_unknown() && !known.missing.is_empty()).then(|| (known.remediable, asks(&known.missing).len()))
+        };
+        let open = site.criteria.iter().filter_map(|criterion| Some((recorded(criterion)?, &criterion.id)));
+        open.min_by_key(|(effort, _)| *effort).map(|(_, id)| id)
     }
 
     fn block(&mut self, site: &SiteEvaluation<'_>, criterion: &Criterion<'_>) -> BlockView {

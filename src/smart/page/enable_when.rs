@@ -4,6 +4,8 @@
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::typed_date::typed_date;
+
 /// The conditions of one item; an item without conditions is always asked.
 #[derive(Clone, Debug)]
 pub(super) struct EnableWhen {
@@ -32,6 +34,8 @@ impl EnableWhen {
 impl EnableCondition {
     fn holds(&self, answer: Option<&str>) -> bool {
         let expected = self.expected.iter().find(|(name, _)| name.starts_with("answer")).map(|(_, value)| plain(value)).unwrap_or_default();
+        let typed = answer.filter(|_| self.expected.contains_key("answerDate")).and_then(|answer| typed_date(answer).ok());
+        let answer = typed.as_deref().or(answer);
         let ordered = || order(answer?, &expected);
         match self.operator.as_str() {
             "exists" => answer.is_some() == (expected == "true"),
@@ -82,6 +86,8 @@ mod tests {
             (r#"{"question":"q","operator":">=","answerDecimal":50}"#, Some("50"), true),
             (r#"{"question":"q","operator":">=","answerDecimal":50}"#, Some("much"), false),
             (r#"{"question":"q","operator":">","answerDate":"2026-01-01"}"#, Some("2025"), false),
+            (r#"{"question":"q","operator":">","answerDate":"2026-01-01"}"#, Some("3/9/2026"), true),
+            (r#"{"question":"q","operator":"=","answerDate":"2026-03-09"}"#, Some("03/09/2026"), true),
         ];
         for (condition, answer, expected) in table {
             assert_eq!(enabling(condition).holds(|_| answer), expected, "{condition} {answer:?}");

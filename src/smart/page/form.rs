@@ -8,6 +8,7 @@ use super::definition::{Choice, Field, FormDefinition, FormItem, Group, ItemKind
 use super::form_view::{ButtonView, ConfirmView, FaultView, FieldView, GroupView, OptionView, PartView};
 use super::messages::{Messages, Text};
 use super::submission::{FieldError, FieldFaults};
+use super::typed_date::us_date;
 
 /// The input for the questions' views.
 pub(super) struct Asking<'f> {
@@ -263,6 +264,9 @@ impl Asking<'_> {
             FieldError::NotNumber => self.words.say(Text::NotNumber),
             FieldError::NotWhole => self.words.say(Text::NotWhole),
             FieldError::NotDate => self.words.say(Text::NotDate),
+            FieldError::TwoDigitYear => self.words.say(Text::TwoDigitYear),
+            FieldError::NoSuchDay => self.words.say(Text::NoSuchDay),
+            FieldError::TooEarly(earliest) => self.words.fill(Text::TooEarly, &[&us_date(*earliest)]),
             FieldError::NotOption => self.words.say(Text::NotOption),
             FieldError::TooLow(least) => self.words.fill(Text::TooLow, &[least]),
             FieldError::TooHigh(most) => self.words.fill(Text::TooHigh, &[most]),

@@ -2,9 +2,10 @@
 //! would reorder the surrounding text. Not here: headers, including the Content-Security-Policy with the nonce.
 
 use askama::Template;
+use chrono::{DateTime, SecondsFormat, Utc};
 use thiserror::Error;
 
-use super::assets::{Asset, SCRIPT, STYLE};
+use super::assets::{Asset, ICON, SCRIPT, STYLE};
 use super::decision::DecisionView;
 use super::form_view::PartView;
 use super::messages::{Messages, Text};
@@ -31,6 +32,36 @@ pub struct Frame<'f> {
     pub back: &'f str,
     /// The CSRF token.
     pub csrf: &'f str,
+    /// How long the page can be used; `None` if it has no session.
+    pub time: Option<SessionTime>,
+}
+
+/// How long a session's page can be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SessionTime {
+    /// When the page was rendered.
+    pub now: DateTime<Utc>,
+    /// When the session ends.
+    pub end: DateTime<Utc>,
+    /// Whether the user can extend it.
+    pub can_extend: bool,
+}
+
+impl SessionTime {
+    /// Whole seconds until the end.
+    fn seconds_left(self) -> i64 {
+        (self.end - self.now).num_seconds().max(0)
+    }
+
+    /// The end for programs.
+    fn instant(self) -> String {
+        self.end.to_rfc3339_opts(SecondsFormat::Secs, true)
+    }
+
+    /// The end as a time of day.
+    fn clock(self, words: &Messages) -> String {
+        words.fill_one(Text::OpenUntilTime, &self.end.format("%H:%M"))
+    }
 }
 
 impl Frame<'_> {
@@ -38,8 +69,17 @@ impl Frame<'_> {
         Asset::address(self.assets, STYLE)
     }
 
+    fn icon(&self) -> String {
+        Asset::address(self.assets, ICON)
+    }
+
     fn script(&self) -> String {
         Asset::address(self.assets, SCRIPT)
+    }
+
+    /// The remaining time as the script writes it, which puts the minutes in place of the braces.
+    fn time_left(&self) -> String {
+        self.words.fill_one(Text::TimeLeft, &"{}")
     }
 
     fn say(&self, text: Text) -> String {

@@ -18,15 +18,16 @@ mod notice;
 mod submission;
 mod timeline;
 mod timeline_svg;
+mod typed_date;
 mod view;
 
 pub use answers::{AnswerOrigin, CurrentAnswer, CurrentAnswers};
-pub use assets::{Asset, SCRIPT, STYLE};
+pub use assets::{Asset, ICON, SCRIPT, STYLE};
 pub use blocks::{BlockView, SiteBlocks};
 pub use decision::{AskView, CriterionView, DecisionView, EvidenceView, Unread};
 pub use definition::{FormDefinition, FormDefinitionError};
 pub use form_view::{ButtonView, ConfirmView, FaultView, FieldView, FormView, GroupView, OptionView, PartView};
-pub use html::{Frame, RenderError};
+pub use html::{Frame, RenderError, SessionTime};
 pub use messages::{Messages, MessagesError};
 pub use notice::{FailedLaunch, Notice};
 pub use submission::{FieldError, FieldFaults, Submission, SubmittedAction};

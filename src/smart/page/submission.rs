@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::answers::{AnswerOrigin, CurrentAnswers, MAX_REPETITIONS, field_name};
 use super::definition::{Field, FormDefinition, FormItem, Group, ItemKind};
+use super::typed_date::{TypedDateError, typed_date};
 use crate::policy::DateInterval;
 
 /// Maximum characters of an answer that is not free text.
@@ -27,6 +28,8 @@ pub enum SubmittedAction {
     Save,
     /// Show the form again with one repetition of a group added or removed.
     Reshape,
+    /// Give the user more time, and show the form again.
+    Extend,
 }
 
 /// Why the text of a field is not a valid answer.
@@ -38,14 +41,30 @@ pub enum FieldError {
     NotWhole,
     /// Not a date.
     NotDate,
+    /// A date whose year has two digits.
+    TwoDigitYear,
+    /// A day or month that no calendar has.
+    NoSuchDay,
     /// None of the options.
     NotOption,
     /// Below the minimum.
     TooLow(String),
     /// Above the maximum.
     TooHigh(String),
+    /// A date before the earliest one.
+    TooEarly(NaiveDate),
     /// In the future.
     InFuture,
+}
+
+impl From<TypedDateError> for FieldError {
+    fn from(error: TypedDateError) -> Self {
+        match error {
+            TypedDateError::NotDate => Self::NotDate,
+            TypedDateError::TwoDigitYear => Self::TwoDigitYear,
+            TypedDateError::NoSuchDay => Self::NoSuchDay,
+        }
+    }
 }
 
 /// The errors by field name.
@@ -131,6 +150,7 @@ fn act(form: &FormDefinition, action: &str, answers: &mut CurrentAnswers) -> Sub
             SubmittedAction::Reshape
         }
         None if action == "save" => SubmittedAction::Save,
+        None if action == "extend" => SubmittedAction::Extend,
         Some(_) | None => SubmittedAction::Preview,
     }
 }
@@ -229,15 +249,16 @@ fn answer(kind: &ItemKind, text: &str, today: NaiveDate) -> Result<Value, FieldE
     }
 }
 
-/// Accepts exactly `2026`, `2026-03` or `2026-03-09`.
+/// A date that may lie in the past or be today; of a month or a year a part may lie ahead.
 fn date(text: &str, earliest: Option<&str>, today: NaiveDate) -> Result<Value, FieldError> {
-    let read = DateInterval::parse(text).filter(|_| text.len() <= 10).ok_or(FieldError::NotDate)?;
+    let iso = typed_date(text)?;
+    let read = DateInterval::parse(&iso).ok_or(FieldError::NotDate)?;
     if read.lo() > today {
         return Err(FieldError::InFuture);
     }
-    match earliest.and_then(|earliest| Some((earliest, DateInterval::parse(earliest)?))) {
-        Some((earliest, bound)) if read.hi() < bound.lo() => Err(FieldError::TooLow(earliest.to_owned())),
-        Some(_) | None => Ok(json!({"valueDate": text})),
+    match earliest.and_then(DateInterval::parse) {
+        Some(bound) if read.hi() < bound.lo() => Err(FieldError::TooEarly(bound.lo())),
+        Some(_) | None => Ok(json!({"valueDate": iso})),
     }
 }
 
@@ -281,15 +302,25 @@ mod tests {
     }
 
     #[test]
-    fn dates_are_read_whole_or_in_part() {
-        let today = NaiveDate::from_ymd_opt(2026, 11, 22).expect("a date");
-        for text in ["2026", "2026-03", "2026-03-09", "2026-11-22"] {
-            assert_eq!(date(text, Some("1900-01-01"), today), Ok(json!({"valueDate": text})));
+    fn dates_lie_between_the_earliest_and_today() {
+        let day = |year, month, day| NaiveDate::from_ymd_opt(year, month, day).expect("a date");
+        let read = |text| date(text, Some("1900-01-01"), day(2026, 11, 22));
+        for (text, expected) in [
+            ("2026", "2026"),
+            ("11/2026", "2026-11"),
+            ("2026-03", "2026-03"),
+            ("11/22/2026", "2026-11-22"),
+            ("2026-11-22", "2026-11-22"),
+            ("1/1/1900", "1900-01-01"),
+            ("1900", "1900"),
+        ] {
+            assert_eq!(read(text), Ok(json!({"valueDate": expected})), "{text}");
         }
-        assert_eq!(date("2026-11-23", None, today), Err(FieldError::InFuture));
-        assert_eq!(date("1899", Some("1900-01-01"), today), Err(FieldError::TooLow("1900-01-01".to_owned())));
-        for text in ["", "09.03.2026", "2026-03-09T10:00:00Z", "2026-02-30", "March"] {
-            assert_eq!(date(text, None, today), Err(FieldError::NotDate), "{text}");
+        for text in ["11/23/2026", "2026-11-23", "12/2026", "2026-12", "2027", "3/9/9999"] {
+            assert_eq!(read(text), Err(FieldError::InFuture), "{text}");
+        }
+        for text in ["12/31/1899", "1899", "12/1899", "0000"] {
+            assert_eq!(read(text), Err(FieldError::TooEarly(day(1900, 1, 1))), "{text}");
         }
     }
 }

@@ -3,6 +3,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value;
+use tracing::info;
 
 use super::audit_entry::SessionEvent;
 use super::chart::SessionChart;
@@ -51,7 +52,8 @@ impl<'a> SessionRequest<'a> {
     }
 
     fn page_context(&self) -> PageContext<'_> {
-        PageContext { action: self.address, csrf: &self.session.csrf, ancestors: &self.session.ancestors }
+        let Session { csrf, ancestors, .. } = self.session;
+        PageContext { action: self.address, csrf, ancestors, time: Some(self.session.time(self.now)) }
     }
 
     /// Redirects to the page, so that a reload does not submit the form again.
@@ -111,6 +113,13 @@ impl<'a> SessionRequest<'a> {
         }
         let place = target(work, chart, &form.canonical, self.now);
         let response = self.response(work, form, &place, &submission.items)?;
+        if submission.action == SubmittedAction::Extend {
+            self.session.extend(self.now);
+            info!(ehr = work.grant.ehr.name(), "session extended");
+            if !submission.answers.differ_from(on_record) {
+                return Ok(self.to_page());
+            }
+        }
         let is_saving = submission.action == SubmittedAction::Save;
         if is_saving && submission.faults.is_empty() && work.grant.may_write_responses {
             return self.save(work, submission, response, &place).await;

@@ -26,4 +26,4 @@ pub use cookie::IssuedCookie;
 pub use sessions::Sessions;
 
 pub(super) use actions::SessionRequest;
-pub(super) use sessions::{Opening, Session};
+pub(super) use sessions::{Opening, Session, SessionLifetime};

@@ -5,13 +5,14 @@ use std::collections::VecDeque;
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use super::browser::{Browser, BrowserBinding, SecretDigest};
 use super::cookie::{CookieKey, IssuedCookie};
 use super::work::Work;
 use crate::smart::error::AppError;
 use crate::smart::launch::{Grant, LaunchError, random_text};
+use crate::smart::page::SessionTime;
 
 /// All open apps, in opening order, and the key of their browsers' cookies.
 #[derive(Debug, Default)]
@@ -36,7 +37,24 @@ pub(crate) struct Session {
     /// The session's state; the mutex serializes requests.
     pub(super) work: tokio::sync::Mutex<Work>,
     browser: BrowserBinding,
-    end: DateTime<Utc>,
+    lifetime: SessionLifetime,
+    end: Mutex<DateTime<Utc>>,
+}
+
+/// How long a session lasts, and how far its user can extend it.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::smart) struct SessionLifetime {
+    /// How long it lasts from when it opens, and from each extension.
+    pub(in crate::smart) step: TimeDelta,
+    /// When it ends, however often it is extended.
+    pub(in crate::smart) limit: DateTime<Utc>,
+}
+
+impl SessionLifetime {
+    /// The end of a session that is opened or extended now.
+    fn end_from(self, now: DateTime<Utc>) -> DateTime<Utc> {
+        now.checked_add_signed(self.step).unwrap_or(self.limit).min(self.limit)
+    }
 }
 
 /// The data of a session to open.
@@ -44,7 +62,7 @@ pub(crate) struct Opening<'o> {
     pub(crate) grant: Grant,
     pub(crate) browser: &'o Browser<'o>,
     pub(crate) now: DateTime<Utc>,
-    pub(crate) end: DateTime<Utc>,
+    pub(in crate::smart) lifetime: SessionLifetime,
     /// Maximum number of open sessions.
     pub(crate) max_sessions: NonZeroUsize,
 }
@@ -53,12 +71,13 @@ impl Sessions {
     /// Opens a session and returns its id for the address. At the limit, the oldest session ends.
     pub(in crate::smart) fn open(&self, opening: Opening<'_>) -> Result<String, LaunchError> {
         let (id, csrf) = (random_text()?, random_text()?);
-        let Opening { grant, browser, now, end, max_sessions } = opening;
+        let Opening { grant, browser, now, lifetime, max_sessions } = opening;
         let ancestors = grant.ehr.frame_ancestors().to_vec();
         let work = tokio::sync::Mutex::new(Work::new(grant));
-        let session = Arc::new(Session { csrf, ancestors, work, browser: BrowserBinding::from_browser(browser), end });
+        let (browser, end) = (BrowserBinding::from_browser(browser), Mutex::new(lifetime.end_from(now)));
+        let session = Arc::new(Session { csrf, ancestors, work, browser, lifetime, end });
         let mut stored = self.lock();
-        stored.retain(|stored| now < stored.session.end);
+        stored.retain(|stored| now < stored.session.end());
         while stored.len() >= max_sessions.get() {
             stored.pop_front();
         }
@@ -70,7 +89,7 @@ impl Sessions {
     pub(in crate::smart) fn find(&self, id: &str, browser: &Browser<'_>, now: DateTime<Utc>) -> Result<Arc<Session>, AppError> {
         let id = SecretDigest::new(id);
         let mut stored = self.lock();
-        stored.retain(|stored| now < stored.session.end);
+        stored.retain(|stored| now < stored.session.end());
         let session = stored.iter().find(|stored| stored.id == id).map(|stored| Arc::clone(&stored.session)).ok_or(AppError::OVER)?;
         drop(stored);
         if session.browser.admits(browser) { Ok(session) } else { Err(AppError::OTHER_BROWSER) }
@@ -92,6 +111,23 @@ impl Sessions {
 }
 
 impl Session {
+    /// When it ends, unless it is extended.
+    pub(super) fn end(&self) -> DateTime<Utc> {
+        *self.end.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Extends it as if it opened now, up to its limit.
+    pub(super) fn extend(&self, now: DateTime<Utc>) {
+        let mut end = self.end.lock().unwrap_or_else(PoisonError::into_inner);
+        *end = (*end).max(self.lifetime.end_from(now));
+    }
+
+    /// How long it can be used, for its page.
+    pub(super) fn time(&self, now: DateTime<Utc>) -> SessionTime {
+        let end = self.end();
+        SessionTime { now, end, can_extend: end < self.lifetime.limit }
+    }
+
     /// Whether a form belongs to this session.
     pub(super) fn is_own_form(&self, csrf: &str) -> bool {
         SecretDigest::new(csrf) == SecretDigest::new(&self.csrf)

@@ -11,9 +11,10 @@ export const CHECK = 'button[name="action"][value="preview"]:not(.unseen)';
 
 /** What the story `nothing-documented` lacks, in the page's order. */
 export const ANSWERS = {
+  'conservative-care-failed': 'true',
   'pain-below-l5-nonradicular': 'true', 'pain-interferes-adls': 'true', 'adls-limited-since': day(-200),
   'sij-tenderness': 'true', 'test-distraction': 'positive', 'test-compression': 'positive', 'test-thigh-thrust': 'positive',
-  'conservative-care-failed': 'true', 'exercise-therapy-weeks': '8', 'nsaid-weeks': '4', 'activity-modification-weeks': '6',
+  'exercise-therapy-weeks': '8', 'nsaid-weeks': '4', 'activity-modification-weeks': '6',
   'other-diagnosis-more-likely': 'false',
 };
 
@@ -59,7 +60,7 @@ export async function fill(view, answers) {
     const field = view.locator(`[data-field="${link}"]`);
     if ((await field.count()) && !(await field.isVisible())) await view.locator('#others > summary').click();
     if (await field.locator('input[type="radio"]').count()) await field.locator(`input[value="${value}"]`).check();
-    else await field.locator('input').fill(value);
+    else await field.locator('input[name]').fill(value);
   }
 }
 

@@ -67,7 +67,7 @@ export async function startEhr(processes, work, apps) {
 }
 
 /** Starts the service with its app; the same key, another ledger and session lifetime each. */
-export async function startApp(processes, { binary, work, name, port, ehr, lifetime }) {
+export async function startApp(processes, { binary, work, name, port, ehr, lifetime, maxLifetime }) {
   const key = join(work, 'smart.key');
   const secret = join(work, 'smart.secret');
   if (name === 'main') {
@@ -76,14 +76,14 @@ export async function startApp(processes, { binary, work, name, port, ehr, lifet
     writeFileSync(secret, SECRET, { mode: 0o600 });
   }
   const file = join(work, `${name}.toml`);
-  writeFileSync(file, configuration({ work, name, port, ehr, lifetime, key, secret }));
+  writeFileSync(file, configuration({ work, name, port, ehr, lifetime, maxLifetime, key, secret }));
   const listening = (text) => text.includes('"listening"');
   const log = join(work, `${name}.log`);
   const { child } = await processes.start(binary, ['serve', '--config', file], log, listening);
   return { base: `http://localhost:${port}`, child, log };
 }
 
-function configuration({ work, name, port, ehr, lifetime, key, secret }) {
+function configuration({ work, name, port, ehr, lifetime, maxLifetime, key, secret }) {
   const authentications = { private_key_jwt: 'private-key-jwt', client_secret_basic: 'client-secret', none: 'public' };
   const registrations = Object.entries(REGISTRATIONS).map(([registration, method]) => `
 [[fhir_servers]]
@@ -110,5 +110,5 @@ url = "sqlite:${join(work, `${name}.db`)}"
 [smart]
 signing_key_file = "${key}"
 session_lifetime = "${lifetime}"
-${registrations.join('')}`;
+${maxLifetime ? `max_session_lifetime = "${maxLifetime}"\n` : ''}${registrations.join('')}`;
 }

@@ -16,6 +16,8 @@ import { selfTest } from './self_test.mjs';
 
 const SCENARIO_LIMIT = 90_000;
 const BRIEF = 6_000;
+/** By how much a brief session can be extended. */
+const EXTRA = 4_000;
 
 const { values: asked } = parseArgs({
   options: {
@@ -77,9 +79,9 @@ async function runAll() {
     const ehr = new Ehr(addresses);
     const common = { binary: asked.ours, work, ehr: addresses };
     const app = await startApp(processes, { ...common, name: 'main', port: ports[0], lifetime: '30m' });
-    const brief = await startApp(processes, { ...common, name: 'brief', port: ports[1], lifetime: `${BRIEF / 1000}s` });
+    const brief = await startApp(processes, { ...common, name: 'brief', port: ports[1], lifetime: `${BRIEF / 1000}s`, maxLifetime: `${(BRIEF + EXTRA) / 1000}s` });
     browsers = new Browsers({ output: asked.output, secrets: ehr.secrets });
-    const world = { app, brief: { ...brief, lifetime: BRIEF }, ehr, browsers, serverTime: Number(asked['server-time']) };
+    const world = { app, brief: { ...brief, lifetime: BRIEF, extra: EXTRA }, ehr, browsers, serverTime: Number(asked['server-time']) };
     await run([...chosen(circle, sessions, access, hostile), nothingSecretInTheLog], world);
   } finally {
     await browsers?.close();

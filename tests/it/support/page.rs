@@ -3,12 +3,14 @@
 use std::path::Path;
 use std::sync::LazyLock;
 
+use chrono::TimeDelta;
 use serde_json::{Value, json};
 use sij_cds::cds_hooks::{Prefetch, read};
 use sij_cds::evidence::{Kind, PatientRecord, PrefetchKeys, Prefetched, ReadingContext, ReadingOptions};
 use sij_cds::policy::{Evaluation, Facts, Inquiry, Policy, PolicyFile, Reference, evaluate, prefill};
 use sij_cds::smart::page::{
-    About, CurrentAnswers, FieldFaults, FormDefinition, Frame, Messages, PageCase, PageView, SaveState, Submission, Timeline, Unread, html,
+    About, CurrentAnswers, FieldFaults, FormDefinition, Frame, Messages, PageCase, PageView, SaveState, SessionTime, Submission, Timeline,
+    Unread, html,
 };
 
 use super::{day_of_the_fixtures, story};
@@ -179,7 +181,20 @@ impl PageSample {
 }
 
 pub(crate) fn frame() -> Frame<'static> {
-    Frame { words: &WORDS, nonce: NONCE, assets: "/smart/assets", action: "/smart/app/s", back: "/smart/app/s/back", csrf: "token" }
+    Frame {
+        words: &WORDS,
+        nonce: NONCE,
+        assets: "/smart/assets",
+        action: "/smart/app/s",
+        back: "/smart/app/s/back",
+        csrf: "token",
+        time: Some(just_opened()),
+    }
+}
+
+/// A session that was just opened.
+fn just_opened() -> SessionTime {
+    SessionTime { now: day_of_the_fixtures(), end: day_of_the_fixtures() + TimeDelta::minutes(30), can_extend: true }
 }
 
 /// The policy's evaluation of a request, and the patient record behind it.

@@ -33,6 +33,9 @@
   const update = (page) => {
     const answers = page.getElementById("answers");
     if (shape(answers) !== shape(form)) rebuild(answers);
+    // Once answers are changed, saving them is what to do next.
+    const [save, freshSave] = [form, answers].map((root) => root.querySelector("button[value=save]"));
+    if (save && freshSave) save.className = freshSave.className;
     const open = [...document.querySelectorAll("details[open]")].map((details) => details.id);
     each("[data-live]", (part) => {
       const fresh = page.getElementById(part.id);
@@ -61,6 +64,7 @@
     each("[data-confirm]", (part) => { part.hidden = !page.getElementById(part.id); });
     form.elements.csrf.value = answers.elements.csrf.value;
     reveal();
+    addCalendars();
   };
 
   // The page comes from our own server and is only read: no script of it runs. A strict policy wants that said.
@@ -73,16 +77,21 @@
     status.replaceChildren(line);
   };
 
+  // Submits the form for an action, and reads the page that comes of it.
+  const send = async (action, signal) => {
+    const body = new URLSearchParams(new FormData(form));
+    body.set("action", action);
+    const answer = await fetch(form.getAttribute("action"), {
+      method: "POST", body, signal, headers: { Accept: "text/html" }, credentials: "same-origin", redirect: "follow",
+    });
+    return parse(await answer.text());
+  };
+
   const judge = async () => {
     asking?.abort();
     asking = new AbortController();
-    const body = new URLSearchParams(new FormData(form));
-    body.set("action", "preview");
     try {
-      const answer = await fetch(form.getAttribute("action"), {
-        method: "POST", body, signal: asking.signal, headers: { Accept: "text/html" }, credentials: "same-origin", redirect: "follow",
-      });
-      const page = parse(await answer.text());
+      const page = await send("preview", asking.signal);
       if (sent) return;
       if (page.getElementById("answers")) update(page);
       else say(page.querySelector("h1")?.textContent || form.dataset.failed);
@@ -124,12 +133,86 @@
   // The reader's own time and way of writing it.
   each("[data-time]", (time) => { time.textContent = new Date(time.dateTime).toLocaleString([], { dateStyle: "medium", timeStyle: "short" }); });
 
+  // A US or FHIR date of one day, as a date field of the browser has it.
+  const isoDay = (text) => {
+    const [, month, day, year] = /^(\d{1,2})\/(\d{1,2})\/(\d{4})$/.exec(text.trim()) ?? [];
+    return year ? `${year}-${month.padStart(2, "0")}-${day.padStart(2, "0")}` : text.trim();
+  };
+
+  // The browser's own calendar beside each date. Who types needs only the text field, so the calendar is for pointers alone.
+  const addCalendars = () => each(".date .entry", (entry) => {
+    if (entry.querySelector(".calendar")) return;
+    const [typed, calendar] = [entry.querySelector("input"), document.createElement("input")];
+    const now = new Date();
+    Object.assign(calendar, { type: "date", className: "calendar", tabIndex: -1, title: form.dataset.pick });
+    calendar.min = "1900-01-01";
+    calendar.max = [now.getFullYear(), now.getMonth() + 1, now.getDate()].map((part) => String(part).padStart(2, "0")).join("-");
+    calendar.setAttribute("aria-hidden", "true");
+    calendar.addEventListener("pointerdown", () => { calendar.value = isoDay(typed.value); });
+    calendar.addEventListener("input", (event) => event.stopPropagation());
+    calendar.addEventListener("change", (event) => {
+      event.stopPropagation();
+      if (!calendar.value) return;
+      const [year, month, day] = calendar.value.split("-");
+      typed.value = `${month}/${day}/${year}`;
+      typed.dispatchEvent(new Event("input", { bubbles: true }));
+      typed.focus();
+    });
+    entry.append(calendar);
+  }, form);
+
+  // The minutes left, a warning before they are over, and more of them on request.
+  const WARN_SECONDS = 300;
+  const watchTime = () => {
+    let part, end;
+    const warn = (words) => {
+      const line = part.querySelector(".warning");
+      part.classList.toggle("soon", Boolean(words));
+      if (line.textContent !== words) line.textContent = words;
+    };
+    const tick = () => {
+      const left = (end - Date.now()) / 1000;
+      const [line, { dataset }] = [part.querySelector("[data-remaining]"), part.querySelector(".warning")];
+      line.textContent = left > 0 ? line.dataset.remaining.replace("{}", Math.ceil(left / 60)) : "";
+      warn(left <= 0 ? dataset.ended : left <= WARN_SECONDS ? dataset.soon : "");
+      if (left <= 0) part.querySelector("button")?.remove();
+    };
+    const begin = () => {
+      part = document.getElementById("session-time");
+      if (!part) return;
+      end = Date.now() + Number(part.dataset.left) * 1000;
+      each("[data-clock]", (time) => { time.textContent = new Date(time.dateTime).toLocaleTimeString([], { timeStyle: "short" }); }, part);
+      tick();
+    };
+    begin();
+    if (!part) return;
+    setInterval(tick, 1000);
+    document.addEventListener("click", async (event) => {
+      if (!event.target.closest("button[value=extend]") || !form) return;
+      event.preventDefault();
+      try {
+        const page = await send("extend");
+        const fresh = page.getElementById("session-time");
+        if (!fresh) return warn(page.querySelector("h1")?.textContent || form.dataset.failed);
+        part.replaceWith(document.importNode(fresh, true));
+        begin();
+        part.querySelector("button")?.focus();
+      } catch {
+        warn(form.dataset.failed);
+      }
+    });
+  };
+
   document.documentElement.classList.add("live");
   reveal();
+  watchTime();
   document.querySelector("[data-focus]")?.focus();
   if (!form) return;
 
-  form.addEventListener("input", (event) => soon(event.target.type === "radio" ? 150 : 600));
+  addCalendars();
+  // A date is judged when it is whole, not while its year is typed.
+  const delay = ({ type, parentElement }) => (type === "radio" ? 150 : parentElement.closest(".date") ? 1500 : 600);
+  form.addEventListener("input", (event) => soon(delay(event.target)));
   form.addEventListener("submit", (event) => {
     if (sent) return event.preventDefault();
     sent = true;

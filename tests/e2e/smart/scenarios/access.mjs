@@ -1,6 +1,7 @@
 // Who can use the page, and what it costs: the keyboard alone, motion, zoom, faults in answers, weight and time.
 
 import { tabTo } from '../browser.mjs';
+import { day } from '../charts.mjs';
 import { ANSWERS, CHECK, SAVE, fill, open, previewed, read, words } from '../page.mjs';
 
 const STORY = 'nothing-documented';
@@ -77,6 +78,56 @@ export async function faultsInAnswersAreTold(world, check) {
   check((await page.locator('[data-field="exercise-therapy-weeks"] input').inputValue()) === 'six', 'what was typed is gone');
   check(await page.evaluate(() => Boolean(document.activeElement.closest('#faults'))), 'the focus is elsewhere');
   check.all(await world.browsers.faults(page, 'faults'));
+}
+
+export async function datesAsTheyAreTyped(world, check) {
+  for (const javaScriptEnabled of [true, false]) {
+    const { patient } = await world.ehr.chart(STORY);
+    await world.ehr.remove('QuestionnaireResponse', patient);
+    const page = await (await world.browsers.context({ javaScriptEnabled })).newPage();
+    await open(world, page, { story: STORY });
+    for (const [typed, key] of [['3/9/26', 'two-digit-year'], ['2/30/2026', 'no-such-day'], [us(day(30)), 'in-future'], ['soon', 'not-date']]) {
+      await fill(page, { 'adls-limited-since': typed });
+      await page.locator(SAVE).click();
+      const field = page.locator('[data-field="adls-limited-since"]');
+      await field.locator('.fault', { hasText: words(key) }).waitFor().catch(async () => check(false, `${typed}: ${await field.innerText()}`));
+      await page.waitForSelector('#faults .banner');
+      check((await field.locator('input[name]').inputValue()) === typed, `${typed} is not kept`);
+    }
+    await fill(page, { 'adls-limited-since': us(day(-200)) });
+    await page.locator(SAVE).click();
+    await page.waitForSelector('.banner.good');
+    const [response] = await world.ehr.resources('QuestionnaireResponse', patient);
+    check(JSON.stringify(response).includes(`"valueDate":"${day(-200)}"`), 'the date is not saved as FHIR has it');
+  }
+}
+
+/** A date as it is written in the US, without leading zeros. */
+function us(date) {
+  const [year, month, dayOfMonth] = date.split('-').map(Number);
+  return `${month}/${dayOfMonth}/${year}`;
+}
+
+export async function datesFromTheCalendar(world, check) {
+  const page = await (await world.browsers.context()).newPage();
+  await open(world, page, { story: STORY });
+  const field = page.locator('[data-field="adls-limited-since"]');
+  // As when a day is clicked in the browser's own calendar, which a test cannot reach.
+  await field.locator('input.calendar').evaluate((calendar, value) => {
+    calendar.value = value;
+    ['input', 'change'].forEach((name) => calendar.dispatchEvent(new Event(name, { bubbles: true })));
+  }, day(-200));
+  const [year, month, dayOfMonth] = day(-200).split('-');
+  check((await field.locator('input[name]').inputValue()) === `${month}/${dayOfMonth}/${year}`, 'the day picked is not in the field');
+  const focused = await page.evaluate(() => document.activeElement.outerHTML.slice(0, 120));
+  check(focused.includes('name="adls-limited-since"'), `the focus is elsewhere: ${focused}`);
+  await page.waitForFunction(() => document.querySelector('#preview strong'));
+  check(!(await field.locator('.fault').innerText()), `the day picked is refused: ${await field.locator('.fault').innerText()}`);
+  const box = await field.locator('input.calendar').boundingBox();
+  check(box.width >= 24 && box.height >= 24, `the calendar is too small to hit: ${box.width} by ${box.height}`);
+  const plain = await (await world.browsers.context({ javaScriptEnabled: false })).newPage();
+  await open(world, plain, { story: STORY });
+  check(!(await plain.locator('input[type="date"]').count()), 'a calendar without a script feeds nothing');
 }
 
 export async function questionsThatDoNotApplyAreHidden(world, check) {

@@ -109,6 +109,62 @@ export async function expiredSession(world, check) {
   check.all(await browsers.faults(page, 'expired'));
 }
 
+const STAY = 'button[value="extend"]';
+
+export async function stayLonger(world, check) {
+  const { brief, browsers } = world;
+  const page = await (await browsers.context()).newPage();
+  await open(world, page, { story: STORY }, brief);
+  const start = Date.now();
+  check((await page.locator('#session-time').innerText()).includes(words('ends-soon')), 'a session that ends within minutes does not warn');
+  await fill(page, { 'exercise-therapy-weeks': '9' });
+  const before = await page.locator('#session-time time').getAttribute('datetime');
+  await page.waitForTimeout(Math.max(0, brief.lifetime / 2 - (Date.now() - start)));
+  await page.locator(STAY).click();
+  await page.waitForFunction((end) => document.querySelector('#session-time time').dateTime > end, before);
+  check((await page.locator('[data-field="exercise-therapy-weeks"] input').inputValue()) === '9', 'an answer is lost by staying longer');
+  check(Date.now() - start < brief.lifetime, 'the test was too slow to show anything');
+  await page.waitForTimeout(Math.max(0, brief.lifetime + 1_000 - (Date.now() - start)));
+  check((await page.request.get(page.url(), { headers: own(world) })).ok(), 'the session ended although its user stayed longer');
+  await page.waitForFunction((ended) => document.querySelector('#session-time .warning').textContent === ended, words('ended'));
+  check(!(await page.locator(STAY).count()), 'more time is offered after the end');
+  check((await page.request.get(page.url(), { headers: own(world) })).status() === 410, 'the session goes on beyond its limit');
+  check.all(await browsers.faults(page, 'ended'));
+}
+
+export async function stayLongerWithoutJavaScript(world, check) {
+  const { page, saved } = await opened(world, {}, { javaScriptEnabled: false });
+  check(/\d\d:\d\d UTC/.test(await page.locator('#session-time').innerText()), 'the end of the session is not said');
+  await fill(page, { 'exercise-therapy-weeks': '9' });
+  await page.waitForTimeout(1_100);
+  const before = await page.locator('#session-time time').getAttribute('datetime');
+  await page.locator(STAY).click();
+  await page.waitForSelector('#decision-heading');
+  check((await page.locator('#session-time time').getAttribute('datetime')) > before, 'the session is not extended');
+  check((await page.locator('[data-field="exercise-therapy-weeks"] input').inputValue()) === '9', 'an answer is lost by staying longer');
+  check((await saved()).length === 0, 'something is saved by staying longer');
+}
+
+export async function afterSavingTheFormIsClosed(world, check) {
+  const { page, saved } = await opened(world);
+  await fill(page, ANSWERS);
+  await previewed(page, 'supported');
+  await save(page);
+  const main = () => page.locator('.main:visible').allInnerTexts();
+  check((await main()).join() === words('back'), `what stands out after saving: ${(await main()).join()}`);
+  check(!(await page.locator('[data-field]:visible').count()), 'the form is open after saving');
+  await page.locator(STAY).click();
+  await page.waitForTimeout(500);
+  check(!(await page.locator('[data-field]:visible').count()), 'the form is open after staying longer');
+  await fill(page, { 'exercise-therapy-weeks': '2' });
+  await previewed(page, 'not-yet');
+  check((await main()).join() === words('save'), `what stands out once an answer is changed: ${(await main()).join()}`);
+  check.all(await world.browsers.faults(page, 'changed-after-saving'));
+  await save(page);
+  check((await main()).join() === words('back'), 'the changed answer is not saved');
+  check((await saved()).length === 1, `${(await saved()).length} responses after changing an answer`);
+}
+
 export async function doubleSubmit(world, check) {
   const { page, saved } = await opened(world);
   await fill(page, ANSWERS);
