@@ -84,10 +84,13 @@ fn coverage_information(exchanges: &[&Exchange]) -> Finding {
     faults_of_kind(exchanges, annotations, coverage_information_faults)
 }
 
+/// Judges the exchanges of one hook.
+type Judge = fn(&[&Exchange]) -> Finding;
+
 /// CRD 2.0.1 asks a server to show three kinds of answer (247 to 249), at whatever hooks.
 #[tokio::test]
 async fn the_kinds_of_answer_that_a_server_must_have_are_all_shown() {
-    let kinds: [(&str, fn(&[&Exchange]) -> Finding); 3] = [
+    let kinds: [(&str, Judge); 3] = [
         ("crd_external_reference_card_across_hooks_validation", external_references),
         ("crd_valid_instructions_card_received_across_hooks", instructions),
         ("crd_coverage_info_system_action_across_hooks_validation", coverage_information),
