@@ -109,6 +109,9 @@ function us(date) {
 }
 
 export async function datesFromTheCalendar(world, check) {
+  // A form that was saved is closed, and nothing in it can be picked.
+  const { patient } = await world.ehr.chart(STORY);
+  await world.ehr.remove('QuestionnaireResponse', patient);
   const page = await (await world.browsers.context()).newPage();
   await open(world, page, { story: STORY });
   const field = page.locator('[data-field="adls-limited-since"]');
@@ -119,9 +122,13 @@ export async function datesFromTheCalendar(world, check) {
   }, day(-200));
   const [year, month, dayOfMonth] = day(-200).split('-');
   check((await field.locator('input[name]').inputValue()) === `${month}/${dayOfMonth}/${year}`, 'the day picked is not in the field');
-  const focused = await page.evaluate(() => document.activeElement.outerHTML.slice(0, 120));
-  check(focused.includes('name="adls-limited-since"'), `the focus is elsewhere: ${focused}`);
+  const isFocused = async (when) => {
+    const focused = await page.evaluate(() => document.activeElement.outerHTML.slice(0, 120));
+    check(focused.includes('name="adls-limited-since"'), `the focus is elsewhere ${when}: ${focused}`);
+  };
+  await isFocused('after the day was picked');
   await page.waitForFunction(() => document.querySelector('#preview strong'));
+  await isFocused('after the answer was judged');
   check(!(await field.locator('.fault').innerText()), `the day picked is refused: ${await field.locator('.fault').innerText()}`);
   const box = await field.locator('input.calendar').boundingBox();
   check(box.width >= 24 && box.height >= 24, `the calendar is too small to hit: ${box.width} by ${box.height}`);
