@@ -13,6 +13,9 @@ use crate::policy::{CardText, each_once};
 /// Maximum number of links; more would not help the reader.
 const MAX_LINKS: usize = 3;
 
+/// Maximum number of orders whose outcome is told; a card has to fit its panel.
+const MAX_ORDERS: usize = 6;
+
 /// One card for each policy that orders with a card are judged by, if their plan wants one and the client shows cards of its topic.
 pub(super) fn policy_cards<'a>(cases: &[CardCase<'_, '_, 'a>], new_id: &mut impl FnMut() -> Uuid) -> Vec<Card<'a>> {
     let mut groups: Vec<Vec<CardCase<'_, '_, 'a>>> = Vec::new();
@@ -57,7 +60,9 @@ fn policy_card<'a>(first: &CardCase<'_, '_, 'a>, orders: &[CardCase<'_, '_, 'a>]
 /// What each order comes to by the policy (CRD 2.2.1, resp-20). The line names its order.
 fn detail(first: &CardCase<'_, '_, '_>, orders: &[CardCase<'_, '_, '_>]) -> String {
     let disclaimer = first.say(CardText::Disclaimer, &[&first.policy.title, &first.policy.version]);
-    orders.iter().map(summary).chain([disclaimer]).collect::<Vec<_>>().join("\n\n")
+    let more = orders.len().saturating_sub(MAX_ORDERS);
+    let more = (more > 0).then(|| first.say(CardText::AndMore, &[&more]));
+    orders.iter().take(MAX_ORDERS).map(summary).chain(more).chain([disclaimer]).collect::<Vec<_>>().join("\n\n")
 }
 
 /// A link for each section that decided an order, or one to the whole policy.

@@ -204,6 +204,16 @@ async fn orders_of_one_policy_share_the_card_that_links_to_it() {
 }
 
 #[tokio::test]
+async fn the_card_that_links_to_the_policy_fits_its_panel_whatever_the_number_of_orders() {
+    let orders = (1..=20).map(|number| order(&format!("o{number}"), &cpt("27096:LT"), &format!("2026-12-{number:02}")));
+    let answer = shown(&linking(|_| {}), &Call::ordering(orders).text()).await;
+    let card = cards(&answer).pop().unwrap();
+    assert!(card["source"]["topic"]["code"] == "guideline" && card["suggestions"].as_array().is_none_or(Vec::is_empty), "{card}");
+    let detail = card["detail"].as_str().unwrap();
+    assert!(detail.contains("and 14 more") && detail.chars().count() <= 1_200, "{detail}");
+}
+
+#[tokio::test]
 async fn the_card_that_links_to_the_policy_is_shown_as_plan_and_client_want_it() {
     let asking = |configuration: Value| {
         let mut call = two_orders().0;
