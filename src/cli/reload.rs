@@ -8,7 +8,7 @@ use anyhow::bail;
 use secrecy::ExposeSecret;
 use tracing::{error, info};
 
-use super::serve::warn_of_unused_policies;
+use super::serve::{warn_of_test_clients, warn_of_unused_policies};
 use super::signals::Reload;
 use crate::app::{App, Ports};
 use crate::config::{Config, ConfigError, Layers, Overrides};
@@ -39,6 +39,7 @@ impl Reloading {
             match taken_over {
                 Ok(config) => {
                     info!(clients = config.clients.len(), "configuration reloaded");
+                    warn_of_test_clients(&config);
                     current = config;
                 }
                 Err(error) => error!(reason = format!("{error:#}"), "configuration not reloaded; the old one stays"),

@@ -5,8 +5,8 @@ use super::text_page::TextPage;
 use crate::decision::Report;
 use crate::evidence::{Kind, by_reason};
 use crate::policy::{
-    CardText, Criterion, DiagnosisSupport, Evidence, NoteKind, OrderWords, Policy, PriorInjection, SiteEvaluation, Verdict, capitalised,
-    each_once,
+    CardText, Criterion, DiagnosisSupport, Evidence, NoteKind, OrderWords, Policy, PriorInjection, SiteEvaluation, Verdict, begun_day,
+    capitalised, each_once,
 };
 
 /// How many resources to name per criterion; the rest are only counted.
@@ -22,7 +22,7 @@ pub(super) fn text(report: &Report<'_, '_>) -> String {
                 policy: report.policy(order),
                 order,
                 is_one_of_several: report.evaluation.orders.len() > 1,
-                today: report.evaluation.as_of.date_naive(),
+                today: begun_day(report.evaluation.as_of),
             },
             report,
         }

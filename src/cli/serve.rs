@@ -33,6 +33,13 @@ pub(super) fn run(arguments: ServeArguments) -> anyhow::Result<()> {
     served
 }
 
+/// Warns of the clients that may use a token again.
+pub(super) fn warn_of_test_clients(config: &Config) {
+    for client in config.clients.iter().filter(|client| config.auth.may_reuse_tokens(client)) {
+        warn!(client = client.name, "test client: its tokens are taken until they expire, and not only once");
+    }
+}
+
 /// Logs the folders of the policies that judge no order.
 pub(super) fn warn_of_unused_policies(app: &App) {
     for UnusedPolicy { folder, id } in app.policies().unused() {
@@ -55,9 +62,7 @@ async fn serve(config: Config, reloading: Reloading) -> anyhow::Result<()> {
     if mode == AuthMode::Development {
         warn!("development mode: callers are not authenticated, and only this machine is served; configure [[clients]] to end it");
     }
-    for client in config.clients.iter().filter(|client| config.auth.may_reuse_tokens(client)) {
-        warn!(client = client.name, "test client: its tokens are taken until they expire, and not only once");
-    }
+    warn_of_test_clients(&config);
     info!(%address, tls = config.tls.is_on(), policy, policy_version, ledger = ledger.as_str(), "listening");
     warn_of_unused_policies(&app);
     drop(app);

@@ -42,7 +42,7 @@ fn diagnosis(case: &CardCase<'_, '_, '_>) -> Option<String> {
         DiagnosisSupport::OnOrder => None,
         DiagnosisSupport::OnProblemList => Some(case.words().diagnosis_on_problem_list(plain)),
         // A coding note says which code to use.
-        DiagnosisSupport::NotFound | DiagnosisSupport::Unavailable if !case.order.coding_notes.is_empty() => None,
+        DiagnosisSupport::NotFound if !case.order.coding_notes.is_empty() => None,
         DiagnosisSupport::NotFound => Some(diagnosis_not_found(case)),
         DiagnosisSupport::Unavailable => Some(case.say(CardText::DiagnosisUnavailable, &[])),
     }

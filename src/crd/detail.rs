@@ -15,7 +15,8 @@ use crate::policy::{
 
 /// Clinicians read a card in seconds, and the panel is small. The record has the whole evaluation.
 const MAX_DETAIL_CHARS: usize = 1200;
-/// What a usual card takes at most, without layout. Beyond it, evidence and the names of met criteria are dropped, but no note or criterion.
+/// What a usual card takes at most, without layout. Beyond it, evidence of what is unknown and the names of met
+/// criteria are dropped and long notes cut, but no note or criterion is left out.
 const USUAL_DETAIL_CHARS: usize = 570;
 /// The share for line breaks and the words around offers, so that a client's layout does not change how much content fits.
 const LAYOUT_CHARS: usize = 80;
@@ -25,6 +26,8 @@ const LAYOUT_CHARS: usize = 80;
 struct Room {
     /// Maximum characters of a criterion's statement.
     statement: usize,
+    /// The same if the criterion is not met.
+    unmet: usize,
     /// Maximum characters of a note.
     note: usize,
     /// Maximum number of notes.
@@ -37,15 +40,15 @@ struct Room {
 
 /// From generous to tight. Drops evidence first, then the names of met criteria, then notes; never the decision or the next step.
 const ROOMS: [Room; 9] = [
-    Room { statement: 240, note: 300, notes: 12, lines: 26, names_met: true },
-    Room { statement: 120, note: 200, notes: 8, lines: 26, names_met: true },
-    Room { statement: 120, note: 140, notes: 8, lines: 26, names_met: false },
-    Room { statement: 60, note: 140, notes: 8, lines: 26, names_met: false },
-    Room { statement: 0, note: 140, notes: 8, lines: 26, names_met: false },
-    Room { statement: 0, note: 120, notes: 5, lines: 16, names_met: false },
-    Room { statement: 0, note: 120, notes: 3, lines: 10, names_met: false },
-    Room { statement: 0, note: 90, notes: 2, lines: 5, names_met: false },
-    Room { statement: 0, note: 90, notes: 1, lines: 5, names_met: false },
+    Room { statement: 240, unmet: 240, note: 300, notes: 12, lines: 26, names_met: true },
+    Room { statement: 120, unmet: 120, note: 200, notes: 8, lines: 26, names_met: true },
+    Room { statement: 120, unmet: 120, note: 140, notes: 8, lines: 26, names_met: false },
+    Room { statement: 60, unmet: 120, note: 140, notes: 8, lines: 26, names_met: false },
+    Room { statement: 0, unmet: 60, note: 140, notes: 8, lines: 26, names_met: false },
+    Room { statement: 0, unmet: 60, note: 120, notes: 5, lines: 16, names_met: false },
+    Room { statement: 0, unmet: 0, note: 120, notes: 3, lines: 10, names_met: false },
+    Room { statement: 0, unmet: 0, note: 90, notes: 2, lines: 5, names_met: false },
+    Room { statement: 0, unmet: 0, note: 90, notes: 1, lines: 5, names_met: false },
 ];
 
 /// How many of the rooms a detail is tried in to keep to the usual length.
@@ -124,7 +127,12 @@ impl CriterionLine<'_> {
     /// How many characters it takes, give or take the blanks at a cut.
     fn estimate(&self, room: Room) -> usize {
         let [title, found, needed] = [self.title, &self.found, &self.needed].map(|text| text.chars().count());
-        title + found.min(room.statement) + needed.min(room.statement)
+        let limit = self.limit(room);
+        title + found.min(limit) + needed.min(limit)
+    }
+
+    fn limit(&self, room: Room) -> usize {
+        if self.verdict.is_not_met() { room.unmet } else { room.statement }
     }
 
     /// What was found, then what is still needed. Each is shortened separately, so that a long finding does not displace the need.
@@ -314,7 +322,7 @@ impl<'p> Detail<'_, '_, 'p, '_, '_> {
     }
 
     fn text(&self, line: &CriterionLine<'_>, room: Room) -> String {
-        let statement = line.statement(room.statement);
+        let statement = line.statement(line.limit(room));
         let text = if statement.is_empty() { line.title.to_owned() } else { format!("{}: {statement}", line.title) };
         if line.verdict.is_not_met() { self.case.say(CardText::InSection, &[&text, &line.section]) } else { text }
     }

@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 use super::dialect::DialectRules;
 use super::request_extension::Options;
 use crate::cds_hooks::Hook;
-use crate::policy::{CardText, Evaluation, OrderEvaluation, OrderKind, OrderWords, PlanKind, Policy, Reference, Site};
+use crate::policy::{CardText, Evaluation, OrderEvaluation, OrderKind, OrderWords, PlanKind, Policy, Reference, Site, begun_day};
 
 /// What a card needs in addition to the evaluation.
 #[derive(Clone, Copy, Debug)]
@@ -120,14 +120,14 @@ impl<'p> CardCase<'p, '_, '_> {
         self.order.kind == OrderKind::Injection && self.order.sites.iter().any(|site| site.site == Site::Unspecified)
     }
 
-    /// The day of the call.
+    /// The day of the call in UTC, which is not past anywhere in the US.
     pub(super) fn today(&self) -> NaiveDate {
         self.evaluation.as_of.date_naive()
     }
 
     /// The wording about the order, shared with the text form.
     pub(super) fn words(&self) -> OrderWords<'p, '_, '_> {
-        let (is_one_of_several, today) = (self.evaluation.orders.len() > 1, self.today());
+        let (is_one_of_several, today) = (self.evaluation.orders.len() > 1, begun_day(self.evaluation.as_of));
         OrderWords { policy: self.policy, order: self.order, is_one_of_several, today }
     }
 }

@@ -220,7 +220,7 @@ impl<'p> Responder<'p> {
             assertion_id: &assertion_id(self.record, place),
             with_reason_code: self.dialect.reason_code_beside_reason,
         };
-        let on_appointment = |booked: &BookedAppointment<'a>| coverage_information_on_appointment(case, &assertion, booked.raw);
+        let on_appointment = |booked: &BookedAppointment<'a>| coverage_information_on_appointment(case, &assertion, booked);
         let booked = decided.appointments_of(case.order).filter_map(on_appointment);
         coverage_information(case, &assertion).into_iter().chain(booked).collect()
     }

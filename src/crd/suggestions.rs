@@ -294,13 +294,15 @@ fn is_unsigned(case: &CardCase<'_, '_, '_>) -> bool {
 
 /// Two procedures in one visit: move the other one to another day.
 fn move_second<'a>(case: &CardCase<'_, '_, 'a>) -> Option<SuggestionDraft<'a>> {
-    let second = second_of_visit(case).filter(|second| second.order.reference.kind() == ORDER)?;
+    // An order that the policy decides on has a day of its own, which its card names.
+    let is_judged = |second: &&SecondProcedure<'_>| case.evaluation.orders.iter().any(|order| order.position == second.position);
+    let second = second_of_visit(case).filter(|second| second.order.reference.kind() == ORDER && !is_judged(second))?;
     let date = free_day(case)?;
     let order = OrderJson::read(case.presentation.order(second.position)?)?;
     let label = case.say(CardText::SuggestMoveSecond, &[&shortened(&plain(&second.order.words), MAX_NAME_CHARS), &case.words().day(date)]);
     let actions = vec![Action::Update { description: label.clone(), resource: moved(order, date)? }];
     let changes = Some(SuggestionTarget::Second);
-    Some(SuggestionDraft { kind: SuggestionKind::UpdateOrder, label, actions, changes, has_alternative: true })
+    Some(SuggestionDraft { kind: SuggestionKind::UpdateOrder, label, actions, changes, has_alternative: false })
 }
 
 /// The other order of the visit, if this card is the one to change it.
@@ -321,7 +323,7 @@ fn remove_second<'a>(case: &CardCase<'_, '_, 'a>) -> Option<SuggestionDraft<'a>>
     let label = case.say(CardText::SuggestRemoveSecond, &[&shortened(&plain(&order.words), MAX_LABEL_CHARS)]);
     let actions = vec![Action::Delete { description: label.clone(), resource_id: order.reference.to_string() }];
     let changes = Some(SuggestionTarget::Second);
-    Some(SuggestionDraft { kind: SuggestionKind::DeleteOrder, label, actions, changes, has_alternative: true })
+    Some(SuggestionDraft { kind: SuggestionKind::DeleteOrder, label, actions, changes, has_alternative: false })
 }
 
 /// Not supported: remove the order.

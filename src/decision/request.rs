@@ -98,7 +98,8 @@ impl<'a> ScopedRequest<'a> {
             return Ok(self);
         }
         for appointment in decided {
-            let orders = self.patient_record.judge_alone(appointment);
+            let mut orders = self.patient_record.judge_alone(appointment);
+            orders.retain(|id| !self.patient_record.booked().iter().any(|other| other.orders().any(|named| named == id)));
             self.named.forget(&orders);
         }
         self.check_orders(context)?;

@@ -10,6 +10,7 @@ use super::orders::{DraftKind, DraftOrder};
 use super::patient_record::PatientRecord;
 use super::resource::view;
 use super::views::AppointmentView;
+use crate::policy::DateInterval;
 
 /// An appointment that is based on orders.
 #[derive(Debug)]
@@ -18,8 +19,8 @@ pub struct BookedAppointment<'a> {
     pub position: usize,
     /// The client's own JSON.
     pub raw: &'a RawValue,
-    /// Its day, if it states one.
-    pub(super) day: Option<NaiveDate>,
+    /// When it is, if it says so.
+    pub(super) day: Option<DateInterval>,
     /// The ids of the orders it is based on.
     pub(super) orders: Vec<String>,
 }
@@ -33,7 +34,13 @@ impl BookedAppointment<'_> {
     /// Whether an order that is judged for this day is judged for this appointment.
     #[must_use]
     pub fn is_on(&self, day: NaiveDate) -> bool {
-        self.day.is_none_or(|own| own == day)
+        self.day.is_none_or(|own| own.lo() <= day && day <= own.hi())
+    }
+
+    /// Whether it states its day in full.
+    #[must_use]
+    pub fn has_day(&self) -> bool {
+        self.day.is_some_and(|own| own.lo() == own.hi())
     }
 }
 

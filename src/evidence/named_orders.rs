@@ -16,7 +16,6 @@ use super::resource::{Resource, view};
 use super::text::{Text, text};
 use super::views::{AppointmentView, ConceptView, ParticipantView, ReferenceView, ServiceRequestView, TaskView};
 use super::written::date;
-use crate::policy::DateInterval;
 
 /// Maximum nesting of Bundles: a batch response contains searchsets.
 const DEEPEST_BUNDLE: usize = 3;
@@ -195,7 +194,7 @@ impl<'a> PatientRecord<'a> {
 fn booked(appointment: Appointment<'_>) -> BookedAppointment<'_> {
     let Appointment { position, raw, view } = appointment;
     let orders = each_id(orders(&view));
-    BookedAppointment { position, raw, day: date(start(&view).as_ref()).map(DateInterval::lo), orders }
+    BookedAppointment { position, raw, day: date(start(&view).as_ref()), orders }
 }
 
 impl PatientRecord<'_> {

@@ -58,18 +58,21 @@ pub(crate) fn coding_notes(case: &OrderCase<'_, '_>, support: DiagnosisSupport) 
     }
 }
 
-/// A note for each SNOMED CT diagnosis of the order, else of the problem list, that corresponds to a listed code.
+/// A note for each SNOMED CT diagnosis that corresponds to a listed code: of the order; of the problem list if the order names no diagnosis.
+/// None if the order has an ICD-10-CM code, which is not listed then.
 fn snomed_notes(case: &OrderCase<'_, '_>) -> Vec<String> {
-    let known = |label: &Label<'_>| case.policy.snomed_diagnoses.iter().find(|known| known.code == label.code);
-    let note = |label: &Label<'_>, known: &SnomedDiagnosis| {
-        case.say(Phrase::CodingNoteSnomed, &[&label.clone().by_name(), &any_of(case, &known.icd_10_cm)])
-    };
-    let on_order = case.order.reasons.iter().filter(|reason| reason.system == Some(SystemKind::SnomedCt)).map(|reason| &reason.label);
-    let mut notes = each_once(on_order.filter_map(|label| Some(note(label, known(label)?))));
-    if notes.is_empty() {
-        let active = active_in(case, ValueSet::SijPainDiagnoses).map(|condition| &condition.label);
-        notes = each_once(active.filter_map(|label| Some(note(label, known(label)?))));
+    let reasons = &case.order.reasons;
+    if reasons.iter().any(|reason| reason.system == Some(SystemKind::Icd10Cm)) {
+        return Vec::new();
     }
+    let known = |label: &Label<'_>| case.policy.snomed_diagnoses.iter().find(|known| known.code == label.code);
+    let note = |label: &Label<'_>| {
+        let known: &SnomedDiagnosis = known(label)?;
+        Some(case.say(Phrase::CodingNoteSnomed, &[&any_of(case, &known.icd_10_cm), &label.clone().by_name()]))
+    };
+    let on_order = reasons.iter().filter(|reason| reason.system == Some(SystemKind::SnomedCt)).filter_map(|reason| note(&reason.label));
+    let on_problem_list = active_in(case, ValueSet::SijPainDiagnoses).filter_map(|condition| note(&condition.label));
+    let mut notes = if reasons.is_empty() { each_once(on_problem_list) } else { each_once(on_order) };
     notes.truncate(MAX_SNOMED_NOTES);
     notes
 }

@@ -63,7 +63,7 @@ pub use facts::{
 };
 pub use form::{Answers, FORM_ID, Form, FormProblem, PROVOCATION_TESTS, Question, ReportedInjection, TestAnswer, UncountedForm};
 pub use order_facts::{ActiveOrder, BillingLine, Order, OrderReason, Performer, ServiceWindow, Standing, UnreadableOrder};
-pub(crate) use order_words::OrderWords;
+pub(crate) use order_words::{OrderWords, begun_day};
 pub use outcomes::{OutcomeArguments, OutcomeKind, OutcomeText};
 pub use pathway::{Pathway, UNDETERMINED};
 pub(crate) use phrases::{CardText, Phrase, phrases};

@@ -3,7 +3,7 @@
 
 use std::fmt::Display;
 
-use chrono::NaiveDate;
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 
 use super::criterion_id::{CriterionId, PathwayId};
 use super::definition::Policy;
@@ -31,6 +31,14 @@ pub(crate) struct OrderWords<'p, 'e, 'a> {
     pub is_one_of_several: bool,
     /// The day on which the texts are read; they propose no earlier one.
     pub today: NaiveDate,
+}
+
+/// How far the clocks of Hawaii are behind UTC, in hours. No US state's are further.
+const HOURS_BEHIND_UTC: i64 = 10;
+
+/// The latest day that has begun wherever in the US the texts are read. The time zone of a clinic is not known.
+pub(crate) fn begun_day(now: DateTime<Utc>) -> NaiveDate {
+    (now - TimeDelta::hours(HOURS_BEHIND_UTC)).date_naive()
 }
 
 impl<'p> OrderWords<'p, '_, '_> {
@@ -63,6 +71,7 @@ impl<'p> OrderWords<'p, '_, '_> {
     /// A determination in a few words, with the first day on which it would be supported, if known.
     pub(crate) fn determination(&self, determination: Determination, earliest_date: Option<NaiveDate>) -> String {
         let text = match (determination, earliest_date) {
+            (Determination::NotYet, Some(_)) if self.is_window_past() => CardText::NotYet,
             (Determination::NotYet, Some(date)) if date <= self.today => CardText::NotYetButNow,
             (Determination::NotYet, Some(date)) => return self.say(CardText::NotYetFrom, &[&date]),
             (Determination::NotYet, None) => CardText::NotYet,
@@ -171,15 +180,19 @@ impl<'p> OrderWords<'p, '_, '_> {
         plans.iter().filter_map(|plan| self.policy.plan_note(*plan)).collect()
     }
 
+    /// Whether the days on which the order would have been supported are past.
+    pub(crate) fn is_window_past(&self) -> bool {
+        self.order.supported_from.is_some_and(|(_, last)| last < self.today)
+    }
+
     /// The order's outcome.
     pub(crate) fn outcome_kind(&self) -> OutcomeKind {
         let is_over = self.order.earliest_date.is_some_and(|date| date <= self.today);
-        let is_past = self.order.supported_from.is_some_and(|(_, last)| last < self.today);
         match self.order.determination {
             Determination::Supported => OutcomeKind::Supported,
             Determination::NeedsDocumentation if self.is_history_open() => OutcomeKind::HistoryOpen,
             Determination::NeedsDocumentation => OutcomeKind::NeedsDocumentation,
-            Determination::NotYet if is_past => OutcomeKind::WindowIsPast,
+            Determination::NotYet if self.is_window_past() => OutcomeKind::WindowIsPast,
             Determination::NotYet if is_over => OutcomeKind::WaitIsOver,
             Determination::NotYet if self.order.earliest_date.is_none() => OutcomeKind::NotYet,
             Determination::NotYet if self.waiting_site().is_some() => OutcomeKind::OneSideReady,

@@ -159,7 +159,7 @@ phrases! {
         EffectBilateralOne = "effect-bilateral-one" (),
         EffectBilateralTwo = "effect-bilateral-two" (),
         CodingNote = "coding-note" ("code", "date", "replacements"),
-        CodingNoteSnomed = "coding-note-snomed" ("diagnosis", "codes"),
+        CodingNoteSnomed = "coding-note-snomed" ("codes", "diagnosis"),
         Or = "or" (),
     }
 }

@@ -193,3 +193,38 @@ async fn large_appointments_count_as_large_orders_do() {
     let other = with(injection("x"), "code", cpt(OTHER));
     assert_eq!(app.sign(&booking("2.0", &[large("x")], &[other])).await.text(), r#"{"cards":[]}"#);
 }
+
+/// An appointment that does not say its day in full has the judged day as the days its assertion is for.
+#[tokio::test]
+async fn an_appointment_without_a_day_says_for_which_day_it_was_judged() {
+    let dated = appointment("t", &["a"]);
+    let mut undated = appointment("u", &["a"]);
+    undated.as_object_mut().unwrap().retain(|name, _| !["start", "end"].contains(&name.as_str()));
+    let mut partly = undated.clone();
+    partly["id"] = json!("m");
+    partly["requestedPeriod"] = json!([{"start": "2026-12"}]);
+    for (booked, expected) in [
+        (vec![dated, undated], vec![("ServiceRequest/a", true), ("Appointment/t", false), ("Appointment/u", true)]),
+        (vec![partly], vec![("ServiceRequest/a", true), ("Appointment/m", true)]),
+    ] {
+        let resources = written(&booking("2.2", &booked, &[injection("a")])).await;
+        let (references, has_period) = (references(&resources), |resource: &Value| resource.to_string().contains("allowed-period"));
+        let found: Vec<_> = references.iter().map(String::as_str).zip(resources.iter().map(has_period)).collect();
+        assert_eq!(found, expected);
+    }
+}
+
+/// Two appointments for one order that cannot be had: the one that says itself what is in scope is judged, and the order of the other is
+/// still looked for.
+#[tokio::test]
+async fn an_order_that_another_appointment_names_is_still_looked_for() {
+    let injected = json!([{"coding": [{"system": "http://www.ama-assn.org/go/cpt", "code": "27096"}]}]);
+    let judged = with(appointment("t", &["gone"]), "serviceType", injected);
+    let server = FhirServer::without_entries().await;
+    let app = TestApp::on_the_day_of_the_fixtures_with(|config| register(config, &server.base()));
+    let mut call = booking("2.2", &[judged, appointment("u", &["gone"])], &[]);
+    call["fhirServer"] = json!(server.base());
+    call["fhirAuthorization"] = json!({"access_token": "t", "token_type": "Bearer"});
+    let answer = app.sign(&call).await;
+    assert_eq!(answer.json()["cards"].as_array().map(Vec::len), Some(1), "{}", answer.text());
+}

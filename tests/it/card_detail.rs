@@ -164,7 +164,7 @@ fn a_snomed_ct_diagnosis_that_a_listed_code_corresponds_to_is_told_that_code() {
         ("202794004", "Lumbago with sciatica", "M54.40, M54.41 or M54.42"),
         ("134407002", "Chronic back pain", "M54.89 or M54.9"),
     ] {
-        let note = format!("{display} is coded in SNOMED CT; the ICD-10-CM code the policy lists for it is {codes}");
+        let note = format!("Listed as ICD-10-CM {codes}: {display}, which is coded in SNOMED CT");
         let on_order = call(&snomed(code, display));
         assert!(detail(&on_order.card()).contains(&format!("- {note}.")), "{}", detail(&on_order.card()));
         assert!(!detail(&on_order.card()).contains("The policy lists diagnoses as"), "{}", detail(&on_order.card()));
@@ -184,6 +184,10 @@ fn a_snomed_ct_diagnosis_that_a_listed_code_corresponds_to_is_told_that_code() {
     for code in ["29885006", "111653006", "201776007", "279043006"] {
         assert!(!detail(&call(&snomed(code, "")).card()).contains("is coded in SNOMED CT"), "{code}");
     }
+    // An order for something else has to be told so, whatever the problem list has.
+    let other = call(&icd10("M16.11")).with("conditions", [condition("c1", &snomed("279039007", "Low back pain"))]);
+    assert!(detail(&other.card()).contains("The order has M16.11. The policy lists "), "{}", detail(&other.card()));
+    assert_eq!(other.evaluation()["orders"][0]["codingNotes"], Value::Null);
 }
 
 /// The displayed list matches the value set, without the code that is no longer billable.

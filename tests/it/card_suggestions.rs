@@ -3,9 +3,9 @@
 use chrono::{Days, NaiveDate};
 use serde_json::{Value, json};
 
-use crate::support::Call;
 use crate::support::call::{concept, cpt, form, order, prior_injection, procedure};
 use crate::support::shown_card::{detail, first_injection, first_injection_form, labels, left, paragraphs, subsequent, yes};
+use crate::support::{Call, Evaluator};
 
 #[test]
 fn the_weeks_of_therapy_that_are_lacking_are_ordered() {
@@ -103,6 +103,11 @@ fn of_two_procedures_in_one_visit_the_other_one_can_be_moved_to_a_free_day() {
     let right = order("o3", &cpt("27096:RT"), "2026-12-02");
     let third = with_form(Call::ordering([left("2026-12-01"), epidural(), right])).cards();
     assert!(labels(&third[0]).contains(&"Move 62323 to 2026-12-03"), "{third:?}");
+    // Another order that the policy decides on has a day of its own, or none.
+    for code in ["27096:LT", "64625"] {
+        let judged = with_form(Call::ordering([left("2026-12-01"), order("o2", &cpt(code), "2026-12-01")])).cards();
+        assert!(!judged.iter().any(|card| labels(card).iter().any(|label| label.starts_with("Move"))), "{judged:?}");
+    }
     let past = with_form(Call::ordering([left("2026-11-10"), order("o2", &cpt("62323"), "2026-11-10")])).card();
     assert!(labels(&past).contains(&"Move 62323 to today"), "{past}");
 }
@@ -119,7 +124,7 @@ fn right_side_ready(code: &str) -> Value {
 #[test]
 fn a_side_that_can_go_ahead_is_said_and_offered_beside_the_later_day() {
     let card = right_side_ready("27096:50");
-    assert!(paragraphs(&card)[1].starts_with("The right side can go ahead now; the left from 2026-12-04."), "{}", detail(&card));
+    assert!(paragraphs(&card)[1].starts_with("The right side can go ahead on 2026-12-01; the left from 2026-12-04."), "{}", detail(&card));
     assert_eq!(labels(&card), ["Order the right side alone", "Move the order to 2026-12-04"]);
     assert_eq!(card["selectionBehavior"], "at-most-one");
     let changed = &card["suggestions"][0]["actions"][0]["resource"];
@@ -185,4 +190,16 @@ fn a_side_in_an_extension_is_changed_by_hand() {
     let card = call.with_order_member(0, "bodySite", &right).with_order_member(0, "extension", &modifier).card();
     assert_eq!(labels(&card), ["Left"]);
     assert!(detail(&card).contains("Left or Right"), "{}", detail(&card));
+}
+
+/// The service does not know the time zone of its callers: what begins today by UTC may begin tomorrow for them.
+#[test]
+fn a_day_has_begun_only_where_it_has_begun_everywhere_in_the_us() {
+    let call = Call::ordering([left("2026-11-18")]).with("procedures", [procedure("i1", &cpt("27096:LT"), "2026-11-08")]);
+    let call = call.with("questionnaireResponses", [form("f1", [prior_injection("2026-11-08", 10, 0)])]);
+    for (moment, label) in [("2026-11-22T09:59:59Z", "Move the order to 2026-11-22"), ("2026-11-22T10:00:00Z", "Move the order to today")] {
+        let answer: Value = serde_json::from_str(&Evaluator::at(moment.parse().unwrap()).answer(&call.text()).unwrap()).unwrap();
+        let card = &answer["cards"][0];
+        assert!(labels(card).contains(&label), "{moment}: {card}");
+    }
 }

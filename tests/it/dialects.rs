@@ -80,6 +80,14 @@ fn every_answer_in_every_dialect_and_on_every_hook_holds_to_the_protocol() {
 }
 
 #[test]
+fn epic_is_offered_to_remove_the_second_procedure_of_a_visit() {
+    let card = Showing::in_dialect(Dialect::Epic).card(&story("two-procedures-one-visit"));
+    let types: Vec<_> = suggestions(&card).iter().map(|change| change["actions"][0]["type"].clone()).collect();
+    assert_eq!(types, ["delete"], "{card}");
+    assert!(card["detail"].as_str().unwrap().contains("By hand: Move 62323"), "{card}");
+}
+
+#[test]
 fn epic_is_sent_one_action_a_suggestion_under_any_and_never_an_update() {
     let mut offered = 0;
     for case in all_cases() {

@@ -24,7 +24,7 @@ async fn refused_by_the_token_endpoint(status: u16, body: &Value) -> LaunchError
 
 #[tokio::test]
 async fn the_operator_reads_the_ehrs_own_words_where_the_registration_is_at_fault() {
-    for error in ["invalid_client", "unauthorized_client", "invalid_scope", "invalid_request", "unsupported_grant_type"] {
+    for error in ["invalid_client", "unauthorized_client"] {
         let words = format!("Client unknown, says the test of {error}.");
         let refused = refused_by_the_token_endpoint(400, &json!({"error": error, "error_description": words})).await;
         assert_eq!(refused, LaunchError::ClientRefused);
@@ -33,6 +33,18 @@ async fn the_operator_reads_the_ehrs_own_words_where_the_registration_is_at_faul
         let line = &lines[0];
         assert_eq!((&line["level"], &line["ehr"]), (&json!("WARN"), &json!("main")), "{line}");
         assert_eq!((&line["error"], &line["description"]), (&json!(error), &json!(words)), "{line}");
+    }
+}
+
+/// Its description can name a user or a patient.
+#[tokio::test]
+async fn of_a_request_at_fault_only_the_code_is_reported() {
+    for error in ["invalid_scope", "invalid_request", "unsupported_grant_type"] {
+        let mark = format!("Mark-of-{error}");
+        let refused = refused_by_the_token_endpoint(400, &json!({"error": error, "error_description": mark})).await;
+        assert_eq!(refused, LaunchError::ClientRefused);
+        let log = LogBuffer::of_this_run().text();
+        assert!(!log.contains(&mark) && log.contains(&format!("\"error\":\"{error}\"")), "{error}");
     }
 }
 

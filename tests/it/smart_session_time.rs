@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use chrono::TimeDelta;
+use serde_json::{Value, json};
 use sij_cds::config::Config;
 
 use crate::support::html::Html;
@@ -53,17 +54,31 @@ async fn the_page_says_when_the_session_ends() {
 
 #[tokio::test]
 async fn the_user_gets_more_time_up_to_the_limit() {
-    let (work, mut surfer) = (at_work().await, surfer());
-    let (address, page) = opened(&work, &mut surfer).await;
-    for (passes, left, can_extend) in [(20, 30, true), (20, 30, true), (20, 15, false), (10, 5, false)] {
+    let lasting: fn(&mut Value) = |token| token["expires_in"] = json!(24 * 60 * 60);
+    let work = AppAtWork::with(&story("nothing-documented"), limits, lasting).await;
+    gets_more_time(&work, &[(20, 30, true), (20, 30, true), (20, 15, false), (10, 5, false)]).await;
+}
+
+/// The EHR grants access for 60 minutes, and no refresh token.
+#[tokio::test]
+async fn no_session_outlasts_an_access_that_cannot_be_refreshed() {
+    gets_more_time(&at_work().await, &[(20, 30, true), (20, 20, false), (15, 5, false)]).await;
+}
+
+/// For each request for more time: the minutes that pass before it, the minutes left after it, and whether more can be had. The session
+/// ends 5 minutes after the last.
+async fn gets_more_time(work: &AppAtWork, requests: &[(i64, i64, bool)]) {
+    let mut surfer = surfer();
+    let (address, page) = opened(work, &mut surfer).await;
+    for &(passes, left, can_extend) in requests {
         work.ehr.clock.advance(passes * MINUTE);
-        let answer = ask_for_more(&work, &surfer, &address, &page).await;
+        let answer = ask_for_more(work, &surfer, &address, &page).await;
         assert!(answer.status.is_success() || answer.status == 303, "{}", answer.text());
         assert_eq!(time_left(&work.get(&surfer, &address).await), (left * MINUTE, can_extend), "after {passes} minutes more");
     }
     work.ehr.clock.advance(5 * MINUTE);
     assert_eq!(work.get(&surfer, &address).await.status, 410);
-    assert_eq!(ask_for_more(&work, &surfer, &address, &page).await.status, 410, "a session that has ended is not revived");
+    assert_eq!(ask_for_more(work, &surfer, &address, &page).await.status, 410, "a session that has ended is not revived");
 }
 
 #[tokio::test]

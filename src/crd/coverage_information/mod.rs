@@ -21,11 +21,10 @@ pub use assertion::{CoverageAssertion, CoverageState, PlanContact, PriorAuthoriz
 pub use billing_codes::is_billing_system;
 pub use extension::COVERAGE_INFORMATION;
 
-use serde_json::value::RawValue;
-
 use super::plain_text::plain;
 use super::presentation::{CardCase, is_named};
 use crate::cds_hooks::{Action, OrderJson};
+use crate::evidence::BookedAppointment;
 use crate::policy::{CardText, shortened};
 
 /// The resource type of an appointment.
@@ -55,14 +54,15 @@ pub fn coverage_information<'a>(case: &CardCase<'_, '_, 'a>, assertion: &Coverag
 pub fn coverage_information_on_appointment<'a>(
     case: &CardCase<'_, '_, 'a>,
     assertion: &CoverageAssertion<'_>,
-    appointment: &'a RawValue,
+    booked: &BookedAppointment<'a>,
 ) -> Option<Action<'a>> {
     if assertion.coverage.trim().is_empty() || assertion.coverage.starts_with('#') {
         return None;
     }
-    let appointment = OrderJson::read(appointment).filter(|appointment| appointment.has("id"))?;
-    // The appointment states its day itself.
-    let assertion = CoverageAssertion { judged_for: None, ..*assertion };
+    let appointment = OrderJson::read(booked.raw).filter(|appointment| appointment.has("id"))?;
+    // What is asserted holds for the day that was judged, unless the appointment states that day itself.
+    let judged_for = (!booked.has_day()).then_some(case.order.service_date);
+    let assertion = CoverageAssertion { judged_for, ..*assertion };
     let order = OrderJson::read(case.presentation.order(case.order.position)?)?;
     let extensions = extension::extensions(case, &assertion, &order);
     let resource = existing::put_on(appointment, assertion.coverage, &extensions)?;

@@ -45,9 +45,14 @@ impl EhrRefusal<'_> {
             ehr = ehr.name(),
             place,
             error = said(self.error, MAX_CODE_LETTERS),
-            description = said(self.description.unwrap_or_default(), MAX_DESCRIPTION_LETTERS),
+            description = said(self.description.filter(|_| self.is_about_the_app()).unwrap_or_default(), MAX_DESCRIPTION_LETTERS),
             "the EHR does not accept the app's registration"
         );
+    }
+
+    /// Whether its description can only be about the app; that of another error can name a user or a patient.
+    fn is_about_the_app(&self) -> bool {
+        matches!(self.error, "" | "invalid_client" | "unauthorized_client")
     }
 }
 
@@ -79,10 +84,14 @@ fn is_plain(letter: char) -> bool {
 fn is_telling(word: &str, client_id: &str) -> bool {
     let bare = word.trim_matches(|letter: char| letter.is_ascii_punctuation());
     let digits = word.bytes().filter(u8::is_ascii_digit).count();
-    let letters = word.bytes().filter(u8::is_ascii_alphabetic).count();
     let is_long = word.chars().count() >= MIN_SECRET_LETTERS && (digits > 0 || word.contains('%') || has_mixed_case(word));
-    let is_number = digits >= MIN_NUMBER_DIGITS && letters == 0;
-    bare != client_id && (is_long || is_number || word.contains('@'))
+    let is_number = digits >= MIN_NUMBER_DIGITS && !is_error_number(bare);
+    bare != client_id && (is_long || is_number || word.contains(['@', '%', '&']))
+}
+
+/// Whether it is the number of an error of Microsoft's identity platform.
+fn is_error_number(word: &str) -> bool {
+    word.strip_prefix("AADSTS").is_some_and(|number| number.bytes().all(|letter| letter.is_ascii_digit()))
 }
 
 /// Whether a small letter precedes a capital one, as in random text and in no word.
@@ -112,6 +121,8 @@ mod tests {
             ("for dr.who@clinic.example", "for […]"),
             ("patient 4711234 born 1961-04-02", "patient […] born […]"),
             ("call (555)123-4567", "call […]"),
+            ("patient MRN4711234 or Patient/4711234, born=1961-04-02", "patient […] or […] […]"),
+            ("the secret a%2Bb or a&amp;b", "the secret […] or […]"),
             ("error 40125", "error 40125"),
             ("", ""),
         ] {

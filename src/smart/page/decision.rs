@@ -4,7 +4,7 @@
 use super::messages::{Messages, Text};
 use crate::policy::{
     CardText, Criterion, CriterionRole, Determination, DiagnosisSupport, Evaluation, Evidence, OrderEvaluation, OrderKind, OrderWords,
-    Policy, PriorInjection, Question, Site, SiteEvaluation, Verdict, capitalised,
+    Policy, PriorInjection, Question, Site, SiteEvaluation, Verdict, begun_day, capitalised,
 };
 
 /// Maximum pieces of evidence to show per criterion; the rest is only counted.
@@ -115,7 +115,7 @@ pub(super) struct DecisionText<'t> {
 
 impl<'t> DecisionText<'t> {
     fn names(&self) -> OrderWords<'t, 't, 't> {
-        let today = self.evaluation.as_of.date_naive();
+        let today = begun_day(self.evaluation.as_of);
         OrderWords { policy: self.policy, order: self.order, is_one_of_several: false, today }
     }
 
@@ -143,7 +143,8 @@ impl<'t> DecisionText<'t> {
             (Determination::Supported, _) => words.say(Text::TellSupported),
             (Determination::NeedsDocumentation, _) if self.is_history_open() => words.say(Text::TellHistory),
             (Determination::NeedsDocumentation, _) => words.say(Text::TellNeedsDocumentation),
-            (Determination::NotYet, Some(date)) if date <= self.evaluation.as_of.date_naive() => words.fill(Text::TellWaited, &[&date]),
+            (Determination::NotYet, Some(_)) if self.names().is_window_past() => words.fill(Text::TellNotYet, &[&order.service_date]),
+            (Determination::NotYet, Some(date)) if date <= self.names().today => words.fill(Text::TellWaited, &[&date]),
             (Determination::NotYet, Some(date)) => words.fill(Text::TellNotYetFrom, &[&date]),
             (Determination::NotYet, None) => words.fill(Text::TellNotYet, &[&order.service_date]),
             (Determination::IndividualConsideration, _) => words.say(Text::TellByCase),
@@ -268,7 +269,7 @@ impl<'t> DecisionText<'t> {
             DiagnosisSupport::OnOrder => None,
             DiagnosisSupport::OnProblemList => Some(names.diagnosis_on_problem_list(str::to_owned)),
             // A coding note says which code to use.
-            DiagnosisSupport::NotFound | DiagnosisSupport::Unavailable if !order.coding_notes.is_empty() => None,
+            DiagnosisSupport::NotFound if !order.coding_notes.is_empty() => None,
             DiagnosisSupport::NotFound => Some(names.say(CardText::DiagnosisNotFound, &[])),
             DiagnosisSupport::Unavailable if order.sites.is_empty() => None,
             DiagnosisSupport::Unavailable => Some(names.say(CardText::DiagnosisUnavailable, &[])),

@@ -32,6 +32,11 @@ pub enum SubmittedAction {
     Extend,
 }
 
+impl SubmittedAction {
+    /// The value of `action` with which a form asks for more time.
+    pub const EXTEND: &'static str = "extend";
+}
+
 /// Why the text of a field is not a valid answer.
 #[derive(Clone, Debug, PartialEq)]
 pub enum FieldError {
@@ -150,7 +155,7 @@ fn act(form: &FormDefinition, action: &str, answers: &mut CurrentAnswers) -> Sub
             SubmittedAction::Reshape
         }
         None if action == "save" => SubmittedAction::Save,
-        None if action == "extend" => SubmittedAction::Extend,
+        None if action == SubmittedAction::EXTEND => SubmittedAction::Extend,
         Some(_) | None => SubmittedAction::Preview,
     }
 }

@@ -16,7 +16,7 @@ use super::note;
 use super::submission::FieldFaults;
 use super::timeline::{Event, Timeline};
 use super::timeline_svg::Drawing;
-use crate::policy::{Evaluation, OrderEvaluation, OrderWords, Policy, UNDETERMINED};
+use crate::policy::{Evaluation, OrderEvaluation, OrderWords, Policy, UNDETERMINED, begun_day};
 
 /// The input for the page of an order.
 #[derive(Clone, Copy, Debug)]
@@ -273,7 +273,7 @@ impl OrderChoice {
     /// Builds the choice from the orders of an evaluation.
     pub fn of<'p>(words: &Messages, evaluation: &Evaluation<'_>, policy_of: impl Fn(&OrderEvaluation<'_>) -> &'p Policy) -> Self {
         let order = |order: &OrderEvaluation<'_>| {
-            let today = evaluation.as_of.date_naive();
+            let today = begun_day(evaluation.as_of);
             let names = OrderWords { policy: policy_of(order), order, is_one_of_several: false, today };
             let determination = names.determination(order.determination, order.earliest_date);
             (order.order.to_string(), words.fill(Text::ChosenOrder, &[&names.order(), &order.service_date, &determination]))

@@ -100,6 +100,9 @@ impl<'a> SessionRequest<'a> {
 
     async fn answer(&self, work: &mut Work, fields: &[(String, String)]) -> Result<BrowserAnswer, AppError> {
         self.read(work).await?;
+        if fields.iter().any(|(name, value)| name == "action" && value == SubmittedAction::EXTEND) {
+            self.read_again(work).await?;
+        }
         self.ensure_on_record(work)?;
         let Some((form, on_record)) = work.on_record.as_ref().and_then(|on_record| on_record.form.as_ref()) else {
             return Ok(self.to_page());
@@ -116,7 +119,7 @@ impl<'a> SessionRequest<'a> {
         if submission.action == SubmittedAction::Extend {
             self.session.extend(self.now);
             info!(ehr = work.grant.ehr.name(), "session extended");
-            if !submission.answers.differ_from(on_record) {
+            if submission.faults.is_empty() && !submission.answers.differ_from(on_record) {
                 return Ok(self.to_page());
             }
         }
@@ -183,6 +186,20 @@ impl<'a> SessionRequest<'a> {
             self.record(entry).await?;
             (work.on_record, work.chart) = (Some(on_record?), Some(chart));
         }
+        Ok(())
+    }
+
+    /// Reads the chart again for the time that is added. If the EHR does not answer, the page keeps what it has.
+    async fn read_again(&self, work: &mut Work) -> Result<(), AppError> {
+        let chosen = work.chart.as_ref().and_then(|chart| chart.chosen.clone());
+        self.refresh(work).await?;
+        let Ok(mut chart) = SessionChart::read(self.context, &work.grant, self.now).await else { return Ok(()) };
+        if let Some(order) = chosen.filter(|order| order_of(&chart.decide(self.context, None, self.now), order).is_some()) {
+            chart.choose(&order);
+        }
+        let (on_record, entry) = self.decide_on_record(EntryKind::AppOpened, &work.grant, &chart, work.saved.as_ref());
+        self.record(entry).await?;
+        (work.on_record, work.chart) = (Some(on_record?), Some(chart));
         Ok(())
     }
 

@@ -55,6 +55,12 @@ impl SessionLifetime {
     fn end_from(self, now: DateTime<Utc>) -> DateTime<Utc> {
         now.checked_add_signed(self.step).unwrap_or(self.limit).min(self.limit)
     }
+
+    /// No extension outlasts an access that cannot be refreshed.
+    fn within(self, grant: &Grant, now: DateTime<Utc>) -> Self {
+        let end = grant.expires_at.filter(|_| grant.refresh_token.is_none());
+        Self { limit: end.map_or(self.limit, |end| self.limit.min(end.max(self.end_from(now)))), ..self }
+    }
 }
 
 /// The data of a session to open.
@@ -72,6 +78,7 @@ impl Sessions {
     pub(in crate::smart) fn open(&self, opening: Opening<'_>) -> Result<String, LaunchError> {
         let (id, csrf) = (random_text()?, random_text()?);
         let Opening { grant, browser, now, lifetime, max_sessions } = opening;
+        let lifetime = lifetime.within(&grant, now);
         let ancestors = grant.ehr.frame_ancestors().to_vec();
         let work = tokio::sync::Mutex::new(Work::new(grant));
         let (browser, end) = (BrowserBinding::from_browser(browser), Mutex::new(lifetime.end_from(now)));
