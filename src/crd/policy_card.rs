@@ -13,7 +13,7 @@ use crate::policy::{CardText, each_once};
 /// Maximum number of links; more would not help the reader.
 const MAX_LINKS: usize = 3;
 
-/// Maximum number of orders whose outcome is told; a card has to fit its panel.
+/// Maximum number of orders whose outcome the card summarizes, so that it fits its panel.
 const MAX_ORDERS: usize = 6;
 
 /// One card for each policy that orders with a card are judged by, if their plan wants one and the client shows cards of its topic.

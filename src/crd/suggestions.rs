@@ -93,6 +93,13 @@ struct SuggestionDraft<'a> {
     has_alternative: bool,
 }
 
+impl<'a> SuggestionDraft<'a> {
+    /// A suggestion to change an order.
+    fn update(target: SuggestionTarget, label: String, actions: Vec<Action<'a>>) -> Self {
+        Self { kind: SuggestionKind::UpdateOrder, label, actions, changes: Some(target), has_alternative: false }
+    }
+}
+
 /// The possible actions on an order.
 pub(super) fn offer<'a>(case: &CardCase<'_, '_, 'a>, new_id: &mut impl FnMut() -> Uuid) -> Offer<'a> {
     let sides = [state_side(case, Site::Left), state_side(case, Site::Right), order_ready_side(case)];
@@ -120,7 +127,7 @@ fn state_side<'a>(case: &CardCase<'_, '_, 'a>, site: Site) -> Option<SuggestionD
     let put = if is_contradictory { on_side_alone } else { with_side };
     let resource = case.presentation.order(case.order.position).and_then(OrderJson::read).and_then(|order| put(case.policy, order, site));
     let actions = resource.map(|resource| Action::Update { description: label.clone(), resource }).into_iter().collect();
-    Some(SuggestionDraft { kind: SuggestionKind::UpdateOrder, label, actions, changes: Some(SuggestionTarget::Own), has_alternative: true })
+    Some(SuggestionDraft { has_alternative: true, ..SuggestionDraft::update(SuggestionTarget::Own, label, actions) })
 }
 
 /// One joint of two is supported: restrict the order to it.
@@ -130,13 +137,7 @@ fn order_ready_side<'a>(case: &CardCase<'_, '_, 'a>) -> Option<SuggestionDraft<'
     let order = case.presentation.order(case.order.position).and_then(OrderJson::read);
     let resource = order.and_then(|order| on_side_alone(case.policy, order, site));
     let actions = resource.map(|resource| Action::Update { description: label.clone(), resource }).into_iter().collect();
-    Some(SuggestionDraft {
-        kind: SuggestionKind::UpdateOrder,
-        label,
-        actions,
-        changes: Some(SuggestionTarget::Own),
-        has_alternative: false,
-    })
+    Some(SuggestionDraft::update(SuggestionTarget::Own, label, actions))
 }
 
 /// Supported only from a date: move the order to that date, or to today if it has passed.
@@ -148,13 +149,7 @@ fn reschedule<'a>(case: &CardCase<'_, '_, 'a>) -> Option<SuggestionDraft<'a>> {
     let order = OrderJson::read(case.presentation.order(case.order.position)?)?;
     let label = case.say(CardText::SuggestReschedule, &[&case.words().day(date)]);
     let actions = vec![Action::Update { description: label.clone(), resource: moved(order, date)? }];
-    Some(SuggestionDraft {
-        kind: SuggestionKind::UpdateOrder,
-        label,
-        actions,
-        changes: Some(SuggestionTarget::Own),
-        has_alternative: false,
-    })
+    Some(SuggestionDraft::update(SuggestionTarget::Own, label, actions))
 }
 
 /// The order on a new day. A period keeps its form and gets a new start. There is no suggestion for a timing, which only the clinician
@@ -301,8 +296,7 @@ fn move_second<'a>(case: &CardCase<'_, '_, 'a>) -> Option<SuggestionDraft<'a>> {
     let order = OrderJson::read(case.presentation.order(second.position)?)?;
     let label = case.say(CardText::SuggestMoveSecond, &[&shortened(&plain(&second.order.words), MAX_NAME_CHARS), &case.words().day(date)]);
     let actions = vec![Action::Update { description: label.clone(), resource: moved(order, date)? }];
-    let changes = Some(SuggestionTarget::Second);
-    Some(SuggestionDraft { kind: SuggestionKind::UpdateOrder, label, actions, changes, has_alternative: false })
+    Some(SuggestionDraft::update(SuggestionTarget::Second, label, actions))
 }
 
 /// The other order of the visit, if this card is the one to change it.
@@ -344,11 +338,5 @@ fn add_diagnosis<'a>(case: &CardCase<'_, '_, 'a>) -> Option<SuggestionDraft<'a>>
     let label = case.say(CardText::SuggestDiagnosis, &[&shortened(&plain(&condition.words), MAX_LABEL_CHARS)]);
     let resource = order.with_element("reasonReference", &reference)?;
     let actions = vec![Action::Update { description: label.clone(), resource }];
-    Some(SuggestionDraft {
-        kind: SuggestionKind::UpdateOrder,
-        label,
-        actions,
-        changes: Some(SuggestionTarget::Own),
-        has_alternative: false,
-    })
+    Some(SuggestionDraft::update(SuggestionTarget::Own, label, actions))
 }

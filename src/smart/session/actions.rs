@@ -182,9 +182,7 @@ impl<'a> SessionRequest<'a> {
         if work.chart.is_none() {
             self.refresh(work).await?;
             let chart = SessionChart::read(self.context, &work.grant, self.now).await?;
-            let (on_record, entry) = self.decide_on_record(EntryKind::AppOpened, &work.grant, &chart, work.saved.as_ref());
-            self.record(entry).await?;
-            (work.on_record, work.chart) = (Some(on_record?), Some(chart));
+            self.keep(work, chart).await?;
         }
         Ok(())
     }
@@ -197,6 +195,11 @@ impl<'a> SessionRequest<'a> {
         if let Some(order) = chosen.filter(|order| order_of(&chart.decide(self.context, None, self.now), order).is_some()) {
             chart.choose(&order);
         }
+        self.keep(work, chart).await
+    }
+
+    /// Records what a chart comes to, and keeps it for the page.
+    async fn keep(&self, work: &mut Work, chart: SessionChart) -> Result<(), AppError> {
         let (on_record, entry) = self.decide_on_record(EntryKind::AppOpened, &work.grant, &chart, work.saved.as_ref());
         self.record(entry).await?;
         (work.on_record, work.chart) = (Some(on_record?), Some(chart));
